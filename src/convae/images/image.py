@@ -1,0 +1,93 @@
+"""What reading gives: an image, where it came from, its header, and the limits it was read under."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[Any]
+
+DEPTHS_READ = ("uint8", "uint16", "float32")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInfo:
+    """Where an image came from and what was changed while reading it.
+
+    Attributes:
+        name: the image as the user knows it: a relative path, ``stack.tif[3]``, ``array[7]``.
+        format: the file kind: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"array"``, ...
+        depth: the numpy dtype that the file stores: ``"bool"``, ``"uint8"``, ``"int16"``, ...
+        mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"I;16"``, ``"5 bands"``, ...
+        conversions: what reading changed, in the field's words: ``"palette expanded to RGB"``.
+        missing: pixels with NaN, infinity or the file's nodata value in at least one channel.
+    """
+
+    name: str
+    format: str = "array"
+    depth: str = "uint8"
+    mode: str = "L"
+    conversions: tuple[str, ...] = ()
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One decoded image.
+
+    Attributes:
+        pixels: ``(H, W, C)``, C-contiguous; uint8, uint16 or float32, values as the file stores them.
+        info: where it came from and what was changed.
+    """
+
+    pixels: Pixels
+    info: ImageInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is known of an image before it is decoded.
+
+    Attributes:
+        shape: ``(H, W, C)`` as :func:`~convae.images.reading.read_image` will give it.
+        depth: ``"uint8"``, ``"uint16"`` or ``"float32"``: the dtype it will be read as.
+        pages: how many images the file holds (frames, pages, planes of a volume).
+        format: the file kind.
+        stored: the dtype that the file stores.
+        mode: the colour model as stored.
+    """
+
+    shape: tuple[int, int, int]
+    depth: str
+    pages: int
+    format: str
+    stored: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLimits:
+    """What one image may cost; checked on its header, before anything is allocated.
+
+    Attributes:
+        max_pixels: the largest H x W.
+        max_bytes: the largest decoded image in bytes, all channels.
+        max_pages: the largest number of pages, frames or planes in one file.
+    """
+
+    max_pixels: int = 100_000_000
+    max_bytes: int = 768 * 2**20
+    max_pages: int = 100_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Decoded:
+    """What a decoder hands over: pixels as stored, and the story so far."""
+
+    pixels: Pixels
+    format: str
+    mode: str
+    depth: str = ""
+    conversions: list[str] = field(default_factory=list)
+    nodata: float | None = None
