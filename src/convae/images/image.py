@@ -1,14 +1,12 @@
-"""What reading gives: an image, where it came from, its header, and the limits it was read under."""
+"""What reading gives: an image, its story, its header, and the limits it was read under."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[Any]
-
-DEPTHS_READ = ("uint8", "uint16", "float32")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +17,7 @@ class ImageInfo:
         name: the image as the user knows it: a relative path, ``stack.tif[3]``, ``array[7]``.
         format: the file kind: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"array"``, ...
         depth: the numpy dtype that the file stores: ``"bool"``, ``"uint8"``, ``"int16"``, ...
-        mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"I;16"``, ``"5 bands"``, ...
+        mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"5 bands"``, ...
         conversions: what reading changed, in the field's words: ``"palette expanded to RGB"``.
         missing: pixels with NaN, infinity or the file's nodata value in at least one channel.
     """
@@ -37,7 +35,7 @@ class Image:
     """One decoded image.
 
     Attributes:
-        pixels: ``(H, W, C)``, C-contiguous; uint8, uint16 or float32, values as the file stores them.
+        pixels: ``(H, W, C)``, C-contiguous; uint8, uint16 or float32, values as stored.
         info: where it came from and what was changed.
     """
 
@@ -91,3 +89,26 @@ class Decoded:
     depth: str = ""
     conversions: list[str] = field(default_factory=list)
     nodata: float | None = None
+
+
+class DecoderFile(Protocol):
+    """An open file of one kind: its header is known, nothing is decoded yet."""
+
+    pages: int
+
+    def header(self, page: int) -> Header:
+        """Describe one page."""
+
+    def decode(self, page: int) -> Decoded:
+        """Decode one page."""
+
+
+def depth_read(stored: str) -> str:
+    """The dtype that an image is read as, by the one that its file stores.
+
+    >>> [depth_read(stored) for stored in ("bool", "uint16", "int16")]
+    ['uint8', 'uint16', 'float32']
+    """
+    if stored in ("bool", "uint8"):
+        return "uint8"
+    return "uint16" if stored == "uint16" else "float32"

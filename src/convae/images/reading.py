@@ -1,71 +1,251 @@
-"""Any image file to pixels: never a silent conversion, never anything raised but an ImageError."""
+"""Any image file to pixels: no silent conversion, no limit passed, only ImageErrors raised."""
 
+import errno
 import io
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
 
 from convae.errors import ImageError
-from convae.images.image import Header, Image, ImageInfo, ReadLimits
+from convae.images.image import (
+    Decoded,
+    DecoderFile,
+    Header,
+    Image,
+    ImageInfo,
+    Pixels,
+    ReadLimits,
+    depth_read,
+)
+from convae.images.kinds import SNIFF_BYTES, kind_of
+from convae.images.netpbm import NetpbmFile
+from convae.images.pillow import PillowFile
+from convae.images.quiet import quiet
+from convae.images.tiff import TiffImages
 
 __all__ = ["Header", "Image", "ImageInfo", "ReadLimits", "probe_image", "read_image"]
 
+Source = str | Path | bytes
+
+_DEFAULT = ReadLimits()
+_NOT_REGULAR = {
+    stat.S_IFDIR: "is a directory",
+    stat.S_IFIFO: "is a pipe, not a file",
+    stat.S_IFSOCK: "is a socket, not a file",
+    stat.S_IFCHR: "is a device, not a file",
+    stat.S_IFBLK: "is a device, not a file",
+}
+_ERRNO = {
+    errno.ENOENT: "no such file",
+    errno.ENOTDIR: "no such file",
+    errno.EACCES: "no permission to read it",
+    errno.EPERM: "no permission to read it",
+    errno.ELOOP: "a symbolic link that leads to itself",
+    errno.ENAMETOOLONG: "its name is too long",
+}
+
 
 def read_image(
-    source: str | Path | bytes,
+    source: Source,
     *,
     name: str | None = None,
     page: int = 0,
-    limits: ReadLimits | None = None,
+    limits: ReadLimits = _DEFAULT,
 ) -> Image:
-    """Read one image (first version)."""
-    shown = name if name is not None else ("bytes" if isinstance(source, bytes) else str(source))
-    try:
-        pixels, form = _decode(source, page)
-    except Exception as fault:
-        raise ImageError(shown, str(fault)[:200] or type(fault).__name__) from fault
-    depth = str(pixels.dtype)
-    if depth == "bool":
-        pixels = pixels.astype(np.uint8) * 255
-    if str(pixels.dtype) not in ("uint8", "uint16", "float32"):
-        pixels = pixels.astype(np.float32)
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    info = ImageInfo(name=shown, format=form, depth=depth, mode=f"{pixels.shape[2]} bands")
-    return Image(np.ascontiguousarray(pixels), info)
+    """Read one image.
 
+    Args:
+        source: a path, or the bytes of a whole file.
+        name: how messages call it; the path by default.
+        page: which page, frame or plane, from 0; :func:`probe_image` tells how many there are.
+        limits: what it may cost; raise them for honest giants.
 
-def _decode(source, page):  # type: ignore[no-untyped-def]
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    if data[:2] in (b"II", b"MM"):
-        import tifffile
+    Returns:
+        ``(H, W, C)`` pixels of dtype uint8, uint16 or float32, and what was changed on the way.
+        Other depths become float32 (bool: uint8 with 0 and 255), values unchanged. NaN, infinity
+        and a float file's nodata value become NaN; they and an integer file's nodata pixels are
+        counted in ``info.missing``.
 
-        with tifffile.TiffFile(io.BytesIO(data)) as tif:
-            return tif.pages[page].asarray(), "TIFF"
-    with PillowImage.open(io.BytesIO(data)) as image:
-        image.seek(page)
-        if image.mode in ("P", "CMYK", "YCbCr"):
-            return np.asarray(image.convert("RGB")), str(image.format)
-        return np.asarray(image), str(image.format)
+    Raises:
+        ImageError: with the reason; nothing else is raised, whatever the file holds.
+    """
+    shown = _shown(source, name)
+    with _faults(shown), quiet(), _opened(source) as handle:
+        decoder, _ = _checked(handle, page, limits)
+        decoded = decoder.decode(page)
+        return _finished(decoded, shown)
 
 
 def probe_image(
-    source: str | Path | bytes,
+    source: Source,
     *,
     name: str | None = None,
     page: int = 0,
-    limits: ReadLimits | None = None,
+    limits: ReadLimits = _DEFAULT,
 ) -> Header:
-    """Read the header of one image (first version: decodes)."""
-    image = read_image(source, name=name, page=page, limits=limits)
-    pages = 1
-    height, width, channels = image.pixels.shape
-    return Header(
-        shape=(height, width, channels),
-        depth=str(image.pixels.dtype),
-        pages=pages,
-        format=image.info.format,
-        stored=image.info.depth,
-        mode=image.info.mode,
+    """Read the header of one image: shape, depth, number of pages.
+
+    Args:
+        source: a path, or the bytes of a whole file.
+        name: how messages call it; the path by default.
+        page: which page, frame or plane, from 0.
+        limits: what it may cost.
+
+    Returns:
+        the header. The pixels are not decoded, so they may still turn out to be damaged.
+
+    Raises:
+        ImageError: with the reason; nothing else is raised.
+    """
+    shown = _shown(source, name)
+    with _faults(shown), quiet(), _opened(source) as handle:
+        return _checked(handle, page, limits)[1]
+
+
+def _shown(source: Source, name: str | None) -> str:
+    if name is not None:
+        return name
+    return "image" if isinstance(source, bytes) else os.fspath(source)
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[BinaryIO]:
+    """The file as a stream; what is not a regular file is refused without opening it."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    _regular(os.stat(source).st_mode)
+    descriptor = os.open(
+        source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     )
+    with open(descriptor, "rb") as handle:
+        _regular(os.fstat(descriptor).st_mode)  # it may have been replaced in between
+        yield handle
+
+
+def _regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise ValueError(_NOT_REGULAR.get(stat.S_IFMT(mode), "is not a regular file"))
+
+
+def _checked(handle: BinaryIO, page: int, limits: ReadLimits) -> tuple[DecoderFile, Header]:
+    """Open the decoder, and hold the header of the page against the limits."""
+    head = handle.read(SNIFF_BYTES)
+    if not head:
+        raise ValueError("empty file")
+    kind = kind_of(head)
+    if kind.reason:
+        raise ValueError(kind.reason)
+    decoder = _decoder(kind.reader, handle, head, limits)
+    if decoder.pages > limits.max_pages:
+        raise ValueError(f"{decoder.pages} pages, more than the limit of {limits.max_pages}")
+    if not 0 <= page < decoder.pages:
+        raise ValueError(f"no page {page}: it has {decoder.pages}, counted from 0")
+    header = decoder.header(page)
+    _within(header, limits)
+    return decoder, header
+
+
+def _decoder(reader: str, handle: BinaryIO, head: bytes, limits: ReadLimits) -> DecoderFile:
+    if reader == "tiff":
+        return TiffImages(handle, limits)
+    if reader == "netpbm":
+        return NetpbmFile(handle)
+    return PillowFile(handle, head)
+
+
+def _within(header: Header, limits: ReadLimits) -> None:
+    height, width, channels = header.shape
+    if min(header.shape) < 1:
+        raise ValueError(f"its size is {height} x {width} x {channels}")
+    if height * width > limits.max_pixels:
+        raise ValueError(
+            f"{height} x {width} pixels, more than the limit of {limits.max_pixels:,} (max_pixels)"
+        )
+    item = max(np.dtype(header.stored).itemsize, np.dtype(header.depth).itemsize)
+    if height * width * channels * item > limits.max_bytes:
+        raise ValueError(
+            f"{height} x {width} x {channels} {header.stored} need more than the limit of "
+            f"{limits.max_bytes:,} bytes (max_bytes)"
+        )
+
+
+def _finished(decoded: Decoded, shown: str) -> Image:
+    """Bring the pixels to one of the three depths, count what is missing, write the story down."""
+    notes = list(decoded.conversions)
+    pixels = decoded.pixels
+    stored = decoded.depth or str(pixels.dtype)
+    target = depth_read(str(pixels.dtype))
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+        notes.append("1 bit read as 0 and 255")
+    holes = _holes(pixels, decoded.nodata)
+    if str(pixels.dtype) != target:
+        with np.errstate(over="ignore"):
+            pixels = pixels.astype(target)
+        notes.append(f"{stored} read as {target}")
+    if target == "float32":
+        holes |= ~np.isfinite(pixels)
+        pixels = np.where(holes, np.float32(np.nan), pixels) if holes.any() else pixels
+    missing = int(holes.any(axis=-1).sum()) if holes.ndim else 0
+    info = ImageInfo(
+        name=shown,
+        format=decoded.format,
+        depth=stored,
+        mode=decoded.mode,
+        conversions=tuple(notes),
+        missing=missing,
+    )
+    return Image(np.ascontiguousarray(pixels), info)
+
+
+def _holes(pixels: Pixels, nodata: float | None) -> Pixels:
+    if nodata is None:
+        return np.zeros(pixels.shape if pixels.dtype.kind not in "ub" else (), dtype=np.bool_)
+    if pixels.dtype.kind == "f":
+        value = pixels.dtype.type(nodata) if abs(nodata) < 3.5e38 else nodata
+        holes: Pixels = np.isclose(pixels, value, rtol=1e-6, atol=0)
+        return holes
+    return np.asarray(pixels == nodata)
+
+
+@contextmanager
+def _faults(shown: str) -> Iterator[None]:
+    """Turn whatever the decoders raise into one ImageError."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as fault:
+        raise ImageError(shown, reason_of(fault)) from fault
+
+
+def reason_of(fault: Exception) -> str:
+    """Say in a few words why an image could not be read.
+
+    >>> reason_of(MemoryError())
+    'not enough memory to decode it'
+    """
+    if isinstance(fault, MemoryError):
+        return "not enough memory to decode it"
+    if isinstance(fault, PillowImage.DecompressionBombError):
+        return "declares more pixels than the limit (decompression bomb)"
+    if isinstance(fault, UnidentifiedImageError):
+        return "not an image, or of a kind that is not supported"
+    if isinstance(fault, OSError) and fault.errno in _ERRNO:
+        return _ERRNO[fault.errno]
+    text = " ".join(str(fault).split())
+    if re.search(r"truncated|premature end|failed to read \d+ bytes", text, re.IGNORECASE):
+        return "file is truncated"
+    text = text if len(text) <= 160 else text[:157] + "..."
+    if type(fault) is ValueError and text:
+        return text
+    return f"damaged: {text}" if text else f"damaged ({type(fault).__name__})"

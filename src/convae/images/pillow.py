@@ -1,0 +1,249 @@
+"""The kinds that Pillow decodes: PNG, JPEG, MPO, BMP, GIF, WebP, JPEG 2000, AVIF and a few more.
+
+Pillow is trusted with the decoding, not with the depth: what it would cut to 8 bit goes elsewhere.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
+
+from convae.images.colour import ORIENTED, is_grey, turned, upright
+from convae.images.deep import decode_deep, deep_kind
+from convae.images.image import Decoded, Header, Pixels, depth_read
+from convae.images.kinds import PILLOW_KINDS, SNIFF_BYTES, jpeg2000_depth
+
+PillowImage.init()
+
+# Pillow's mode: what it stores, how many channels.
+_AS_IT_IS = {
+    "1": ("bool", 1),
+    "L": ("uint8", 1),
+    "LA": ("uint8", 2),
+    "RGB": ("uint8", 3),
+    "RGBA": ("uint8", 4),
+    "I;16": ("uint16", 1),
+    "I;16L": ("uint16", 1),
+    "I;16B": ("uint16", 1),
+    "I;16N": ("uint16", 1),
+    "I": ("int32", 1),
+    "F": ("float32", 1),
+}
+_CONVERTED = {
+    "CMYK": ("RGB", "CMYK converted to RGB"),
+    "YCbCr": ("RGB", "YCbCr converted to RGB"),
+    "HSV": ("RGB", "HSV converted to RGB"),
+    "RGBX": ("RGB", "padding channel dropped"),
+    "La": ("LA", "premultiplied alpha divided out"),
+    "RGBa": ("RGBA", "premultiplied alpha divided out"),
+    "PA": ("RGBA", "palette expanded to RGBA"),
+}
+
+
+@dataclass(slots=True)
+class _Plan:
+    """How one frame becomes an array."""
+
+    stored: str
+    channels: int
+    target: str = ""
+    take: tuple[int, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+class PillowFile:
+    """One open file of a kind that Pillow decodes."""
+
+    def __init__(
+        self, handle: BinaryIO, head: bytes, *, kinds: tuple[str, ...] = PILLOW_KINDS
+    ) -> None:
+        """Read the header.
+
+        Args:
+            handle: the open file.
+            head: its first bytes.
+            kinds: the plugins that may take it.
+
+        Raises:
+            ValueError: the depth of this file would be lost.
+            Exception: whatever Pillow raises.
+        """
+        self._handle = handle
+        self._head = head
+        self._image = open_allowed(handle, kinds)
+        self.format = str(self._image.format)
+        self._deep = deep_kind(self.format, head)
+        self._primary_only = self.format == "MPO" or bool(self._deep)
+        self.frames = int(getattr(self._image, "n_frames", 1))
+        self.pages = 1 if self._primary_only else self.frames
+        if self.format == "SGI" and head[3:4] == b"\2":
+            raise ValueError("16-bit SGI is not read at its full depth; save it as TIFF or PNG")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that the file declares."""
+        return self._image.size[1], self._image.size[0]
+
+    def header(self, page: int) -> Header:
+        """Describe one frame."""
+        if page:
+            self._image.seek(page)
+        plan = self._plan()
+        shape = turned((*self.size, plan.channels), self._orientation(decoded=False)[0])
+        return Header(
+            shape=shape,
+            depth=depth_read(plan.stored),
+            pages=self.pages,
+            format=self.format,
+            stored=plan.stored,
+            mode=self._mode(plan),
+        )
+
+    def decode(self, page: int) -> Decoded:
+        """Decode one frame."""
+        if page:
+            self._image.seek(page)
+        plan = self._plan()
+        notes = list(plan.notes)
+        if self._primary_only and self.frames > 1:
+            notes.append(f"first of {self.frames} frames")
+        mode = self._mode(plan)
+        pixels = self._pixels(plan, notes)
+        orientation, note = self._orientation(decoded=True)
+        notes.extend([note] if note else [])
+        return Decoded(
+            pixels=upright(pixels, orientation),
+            format=self.format,
+            mode=mode,
+            depth=plan.stored,
+            conversions=notes,
+        )
+
+    def _mode(self, plan: _Plan) -> str:
+        return f"{self._image.mode};16" if self._deep and plan.channels > 1 else self._image.mode
+
+    def _pixels(self, plan: _Plan, notes: list[str]) -> Pixels:
+        if self._deep:
+            return decode_deep(self._deep, self._handle)
+        image = self._image.convert(plan.target) if plan.target else self._image
+        pixels: Pixels = np.asarray(image)
+        if pixels.ndim == 2:
+            pixels = pixels[..., None]
+        if plan.take:
+            pixels = pixels[..., list(plan.take)]
+        if self.format == "JPEG2000":
+            pixels = self._unshifted(pixels, notes)
+        return pixels
+
+    def _unshifted(self, pixels: Pixels, notes: list[str]) -> Pixels:
+        bits, signed, _ = jpeg2000_depth(self._head)
+        if signed:
+            notes.append("signed values shifted to start at 0")
+        if pixels.dtype != np.uint8 and bits < 16:
+            return pixels >> (16 - bits)  # Pillow had moved them up to 16 bits
+        if bits < 8:
+            notes.append(f"{bits}-bit values spread over 0..255")
+        return pixels
+
+    def _plan(self) -> _Plan:
+        image = self._image
+        mode = image.mode
+        if self._deep:
+            plan = _Plan("uint16", len(image.getbands()))
+        elif mode in _AS_IT_IS:
+            plan = _Plan(*_AS_IT_IS[mode])
+        elif mode in _CONVERTED:
+            target, note = _CONVERTED[mode]
+            plan = _Plan("uint8", len(target), target, notes=[note])
+        elif mode == "P":
+            return self._palette_plan()
+        else:
+            raise ValueError(f"colour mode {mode} is not supported")
+        if "transparency" in image.info and mode in ("1", "L", "I;16", "I;16B", "RGB"):
+            plan.notes.append("transparent colour kept as stored, without an alpha channel")
+        return plan
+
+    def _palette_plan(self) -> _Plan:
+        image = self._image
+        clear = image.has_transparency_data
+        # The later frames of an animation come as RGB, so its first does not turn grey.
+        grey = self.frames == 1 and is_grey(_palette(image))
+        target = "RGBA" if clear else "RGB"
+        if not grey:
+            return _Plan("uint8", len(target), target, notes=[f"palette expanded to {target}"])
+        take = (0, 3) if clear else (0,)
+        what = "grey with alpha" if clear else "grey"
+        return _Plan("uint8", len(take), target, take, [f"palette expanded to {what}"])
+
+    def _orientation(self, *, decoded: bool) -> tuple[int, str]:
+        """The EXIF orientation of this frame, and what to tell of it."""
+        image = self._image
+        if self.format == "PNG" and not decoded and not self._has_exif():
+            return 1, ""  # asking Pillow would decode the whole image
+        try:
+            value = image.getexif().get(274, 1)
+        except Exception:
+            return 1, "damaged EXIF data not used"
+        value = value if isinstance(value, int) and 1 <= value <= 8 else 1
+        return value, ORIENTED if value > 1 else ""
+
+    def _has_exif(self) -> bool:
+        if any(key in self._image.info for key in ("exif", "Raw profile type exif", "xmp")):
+            return True
+        here = self._handle.tell()
+        try:
+            return _has_chunk(self._handle, b"eXIf")
+        finally:
+            self._handle.seek(here)
+
+
+def open_allowed(handle: BinaryIO, kinds: tuple[str, ...]) -> Any:
+    """Open a file with the first allowed plugin that takes it.
+
+    This is Pillow's own ``open(formats=...)`` without its limit on the size, which is a global
+    variable: the limits of the caller are checked before anything is decoded.
+
+    Raises:
+        UnidentifiedImageError: no allowed plugin takes it.
+    """
+    handle.seek(0)
+    prefix = handle.read(16)
+    for kind in kinds:
+        if kind not in PillowImage.OPEN:
+            continue
+        factory, accept = PillowImage.OPEN[kind]
+        if accept is not None and accept(prefix) is not True:
+            continue
+        handle.seek(0)
+        try:
+            return factory(handle, "")
+        except (SyntaxError, IndexError, TypeError, struct.error) as fault:
+            if accept is not None:
+                raise ValueError(f"damaged {kind} header: {fault}") from fault
+    raise UnidentifiedImageError("not an image, or of a kind that is not supported")
+
+
+def _palette(image: Any) -> Pixels:
+    """The colours of a palette as ``(n, 3)``, in whatever order their three channels are stored."""
+    palette = image.palette
+    raw = np.frombuffer(bytes(palette.palette), dtype=np.uint8)
+    width = len(palette.rawmode or palette.mode)
+    if width not in (3, 4) or raw.size < width:
+        return np.array([[0, 0, 1]], dtype=np.uint8)
+    return raw[: raw.size // width * width].reshape(-1, width)[:, :3]
+
+
+def _has_chunk(handle: BinaryIO, wanted: bytes) -> bool:
+    at = 8
+    for _ in range(SNIFF_BYTES):
+        handle.seek(at)
+        start = handle.read(8)
+        if len(start) < 8 or start[4:] == b"IEND":
+            return False
+        if start[4:] == wanted:
+            return True
+        at += 12 + int.from_bytes(start[:4], "big")
+    return False

@@ -1,0 +1,62 @@
+"""Silence for the decoders: their warnings and log lines become our one sentence, or nothing.
+
+Images are decoded in many threads, and ``warnings.catch_warnings`` swaps a list that all threads
+share. Here one filter is put into that list, and it only matches in a thread that is decoding at
+that moment; the warnings of everybody else go where they always went.
+"""
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+_thread = threading.local()
+
+
+def _decoding() -> bool:
+    return getattr(_thread, "depth", 0) > 0
+
+
+class _WhileDecoding:
+    """Stands where a warning filter has its module pattern; asks for the thread instead."""
+
+    def match(self, module: str) -> bool:
+        return _decoding()
+
+
+class _DropWhileDecoding(logging.Filter):
+    """Drops the log records of a thread that is decoding."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _decoding()
+
+
+_IGNORE = ("ignore", None, Warning, _WhileDecoding(), 0)
+_DROP = _DropWhileDecoding()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep warnings and the log lines of Pillow and tifffile from leaving this thread's block."""
+    filters = cast("list[Any]", warnings.filters)
+    # Test runners and applications replace the list, so it is looked at each time.
+    if not filters or filters[0] is not _IGNORE:
+        filters.insert(0, _IGNORE)
+    _thread.depth = getattr(_thread, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _thread.depth -= 1
+
+
+def _drop_logs() -> None:
+    for name in ("tifffile", "PIL"):
+        logging.getLogger(name).addFilter(_DROP)
+    # A filter on a logger is not asked for the records of its children.
+    for name in ("PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image"):
+        logging.getLogger(name).addFilter(_DROP)
+
+
+_drop_logs()

@@ -1,0 +1,236 @@
+"""TIFF at its full depth: any number of bands, pages, volumes; read through tifffile.
+
+Where tifffile lacks a codec that Pillow has, Pillow decodes, if depth and channels survive it.
+"""
+
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from convae.images.colour import (
+    ORIENTED,
+    cmyk_to_rgb,
+    inverted,
+    is_grey,
+    lab_to_rgb,
+    turned,
+    upright,
+    widened,
+    ycbcr_to_rgb,
+)
+from convae.images.image import Decoded, Header, Pixels, ReadLimits, depth_read
+from convae.images.pillow import PillowFile
+from convae.images.tiff_layout import Block, blocks_of, count_directories
+
+_WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_JPEG = (6, 7, 34892, 33007)
+_ORIENTATION, _GDAL_NODATA, _INKSET = 274, 42113, 332
+
+
+class TiffImages:
+    """One open TIFF."""
+
+    def __init__(self, handle: BinaryIO, limits: ReadLimits) -> None:
+        """Read the directories.
+
+        Args:
+            handle: the open file.
+            limits: ``max_pages`` is checked while they are counted.
+
+        Raises:
+            ValueError: there is no image in it.
+            Exception: whatever tifffile raises.
+        """
+        import tifffile
+
+        if count_directories(handle, limits.max_pages) == 0:
+            raise ValueError("it holds no image")
+        self._handle = handle
+        handle.seek(0)
+        # _multifile: an OME file may name other files; they are not opened behind the user's back.
+        self._tif = tifffile.TiffFile(handle, name="image.tif", _multifile=False)
+        self._blocks = blocks_of(self._tif)
+        self.pages = sum(block.count for block in self._blocks)
+
+    def header(self, page: int) -> Header:
+        """Describe one image of the file."""
+        block, _ = self._find(page)
+        first = block.first
+        if first.dtype is None:
+            bits, form = first.bitspersample, first.sampleformat
+            raise ValueError(f"samples of {bits} bits (sample format {form}) are not supported")
+        if first.dtype.kind == "c":
+            raise ValueError("complex values are not supported")
+        stored = "uint8" if first.photometric == _PALETTE else str(first.dtype)
+        shape = (first.shaped[2], first.shaped[3], self._channels(block))
+        return Header(
+            shape=turned(shape, _tag(first, _ORIENTATION, 1)),
+            depth=depth_read(stored),
+            pages=self.pages,
+            format="TIFF",
+            stored=stored,
+            mode=_mode(block),
+        )
+
+    def decode(self, page: int) -> Decoded:
+        """Decode one image of the file."""
+        header = self.header(page)
+        block, index = self._find(page)
+        try:
+            pixels = block.stack(self._tif, index)
+        except Exception as fault:
+            return self._by_pillow(page, header, fault)
+        notes: list[str] = []
+        pixels = _coloured(block, pixels, notes)
+        orientation = _tag(block.first, _ORIENTATION, 1)
+        if orientation in range(2, 9):
+            notes.append(ORIENTED)
+        return Decoded(
+            pixels=upright(pixels, orientation),
+            format="TIFF",
+            mode=header.mode,
+            depth=header.stored,
+            conversions=notes,
+            nodata=_nodata(block.first),
+        )
+
+    def _find(self, page: int) -> tuple[Block, int]:
+        for block in self._blocks:
+            if page < block.count:
+                return block, page
+            page -= block.count
+        raise IndexError("no such page")
+
+    def _channels(self, block: Block) -> int:
+        first = block.first
+        samples = first.shaped[0] * first.shaped[4] * block.bands
+        if first.photometric == _PALETTE and _colours(first) is not None:
+            return samples if is_grey(_colours(first)) else samples + 2
+        return samples - 1 if _is_cmyk(block) else samples
+
+    def _by_pillow(self, page: int, header: Header, fault: Exception) -> Decoded:
+        """Decode with Pillow what tifffile cannot, or raise why tifffile could not."""
+        if not _is_missing_codec(fault) or page >= len(self._tif.pages):
+            raise fault
+        self._handle.seek(0)
+        advice = ValueError(f"{_codec(self._find(page)[0].first)}: pip install 'convae[tiff]'")
+        try:
+            other = PillowFile(self._handle, b"", kinds=("TIFF",))
+            theirs = other.header(page)
+            if (theirs.stored, theirs.shape[2]) != (header.stored, header.shape[2]):
+                raise advice
+            return other.decode(page)
+        except Exception as second:
+            raise advice from second
+
+
+def _is_missing_codec(fault: Exception) -> bool:
+    text = str(fault)
+    words = ("imagecodecs", "not supported", "not implemented", "subsampl")
+    return isinstance(fault, NotImplementedError) or any(word in text for word in words)
+
+
+def _codec(first: Any) -> str:
+    name = getattr(first.compression, "name", str(first.compression))
+    return f"TIFF compression {name} needs an extra"
+
+
+def _tag(page: Any, code: int, default: int) -> int:
+    tag = page.tags.get(code)
+    return int(tag.value) if tag is not None and isinstance(tag.value, int) else default
+
+
+def _nodata(first: Any) -> float | None:
+    tag = first.tags.get(_GDAL_NODATA)
+    try:
+        return None if tag is None else float(str(tag.value).strip().strip("\0"))
+    except ValueError:
+        return None
+
+
+def _colours(first: Any) -> Pixels:
+    """The palette as ``(n, 3)`` uint8, or None."""
+    table = first.colormap
+    if table is None:
+        raise ValueError("a palette image without its palette")
+    colours = np.asarray(table).T
+    # 16 bits by the standard; some writers put 8 bits there.
+    return (colours >> 8 if colours.max(initial=0) > 255 else colours).astype(np.uint8)
+
+
+def _is_cmyk(block: Block) -> bool:
+    first = block.first
+    samples = first.shaped[0] * first.shaped[4]
+    inks = _tag(first, _INKSET, 1)
+    unsigned = first.dtype is not None and first.dtype.kind == "u"
+    return first.photometric == _CMYK and samples >= 4 and inks == 1 and unsigned
+
+
+def _mode(block: Block) -> str:
+    first = block.first
+    samples = first.shaped[0] * first.shaped[4] * block.bands
+    names = {_PALETTE: "P", _YCBCR: "YCbCr", _LAB: "LAB"}
+    if first.photometric in names:
+        return names[first.photometric] + ("A" if samples in (2, 4) else "")
+    if _is_cmyk(block):
+        return "CMYK" if samples == 4 else f"CMYK and {samples - 4} more"
+    if first.photometric == _RGB and samples in (3, 4):
+        return "RGB" if samples == 3 else "RGBA"
+    if samples == 1:
+        return "1" if first.dtype == np.bool_ else "L"
+    alpha = any(int(extra) in (1, 2) for extra in first.extrasamples)
+    return "LA" if samples == 2 and alpha else f"{samples} bands"
+
+
+def _coloured(block: Block, pixels: Pixels, notes: list[str]) -> Pixels:
+    """Bring the colour model to grey, RGB, or bands as they are; tell what was done."""
+    first = block.first
+    model = int(first.photometric)
+    if model == _PALETTE:
+        return _expanded(first, pixels, notes)
+    if model == _WHITE:
+        pixels = _white_is_zero(first, pixels, notes)
+    elif _is_cmyk(block):
+        notes.append("CMYK converted to RGB")
+        pixels = cmyk_to_rgb(pixels)
+    elif model == _LAB:
+        if pixels.dtype != np.uint8 or pixels.shape[2] != 3:
+            raise ValueError("L*a*b* is only read with 8 bits and 3 channels")
+        notes.append("L*a*b* converted to RGB")
+        pixels = lab_to_rgb(pixels)
+    elif model == _YCBCR:
+        notes.append("YCbCr converted to RGB")
+        pixels = _from_ycbcr(first, pixels)
+    if pixels.dtype == np.uint8 and first.bitspersample in (2, 4) and model in (_WHITE, _BLACK):
+        notes.append(f"{first.bitspersample}-bit values spread over 0..255")
+        pixels = widened(pixels, first.bitspersample)
+    if any(int(extra) == 1 for extra in first.extrasamples):
+        notes.append("premultiplied alpha kept as stored")
+    return pixels
+
+
+def _from_ycbcr(first: Any, pixels: Pixels) -> Pixels:
+    if int(first.compression) in _JPEG:
+        return pixels  # the JPEG decoder has done it
+    if pixels.dtype != np.uint8 or pixels.shape[2] != 3:
+        raise ValueError("YCbCr is only read with 8 bits and 3 channels")
+    return ycbcr_to_rgb(pixels)
+
+
+def _white_is_zero(first: Any, pixels: Pixels, notes: list[str]) -> Pixels:
+    if pixels.dtype.kind not in "ub":
+        notes.append("white-is-zero kept as stored")
+        return pixels
+    notes.append("white-is-zero inverted")
+    return inverted(pixels, first.bitspersample)
+
+
+def _expanded(first: Any, pixels: Pixels, notes: list[str]) -> Pixels:
+    colours = _colours(first)
+    index = pixels[..., 0].astype(np.intp)
+    if index.max(initial=0) >= len(colours):
+        raise ValueError("a pixel is outside the palette")
+    grey = is_grey(colours)
+    notes.append(f"palette expanded to {'grey' if grey else 'RGB'}")
+    plain = colours[index][..., :1] if grey else colours[index]
+    return np.concatenate([plain, pixels[..., 1:].astype(np.uint8)], axis=-1)
