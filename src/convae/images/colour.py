@@ -49,7 +49,7 @@ def ycbcr_to_rgb(pixels: Pixels) -> Pixels:
     y, cb, cr = (pixels[..., i].astype(np.float32) for i in range(3))
     cb, cr = cb - 128, cr - 128
     rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1)
-    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(rgb), 0, 255), dtype=np.uint8)
 
 
 def lab_to_rgb(pixels: Pixels) -> Pixels:
@@ -70,7 +70,7 @@ def lab_to_rgb(pixels: Pixels) -> Pixels:
     )
     linear = np.clip(xyz @ matrix.T, 0, 1)
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(srgb * 255).astype(np.uint8)
+    return np.asarray(np.rint(srgb * 255), dtype=np.uint8)
 
 
 def is_grey(palette: Pixels) -> bool:
@@ -83,9 +83,9 @@ def inverted(pixels: Pixels, bits: int) -> Pixels:
     if pixels.dtype == np.bool_:
         return ~pixels
     top: Any = pixels.dtype.type(2**bits - 1)
-    return top - pixels
+    return np.asarray(top - pixels)
 
 
 def widened(pixels: Pixels, bits: int) -> Pixels:
     """Grey of 2 or 4 bits spread over 0..255, as every PNG reader does it."""
-    return (pixels * (255 // (2**bits - 1))).astype(np.uint8)
+    return np.asarray(pixels * (255 // (2**bits - 1)), dtype=np.uint8)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[Any]

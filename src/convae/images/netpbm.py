@@ -90,7 +90,7 @@ class NetpbmFile:
             row = -(-self._width // 8)
             packed = np.frombuffer(self._take(row * self._height), dtype=np.uint8)
             bits = np.unpackbits(packed.reshape(self._height, row), axis=1)[:, : self._width]
-            return (bits == 0)[..., None]  # in PBM 1 is ink
+            return np.equal(bits, 0)[..., None]  # in PBM 1 is ink
         kind = np.dtype(np.uint8) if self._top < 256 else np.dtype(">u2")
         flat = np.frombuffer(self._take(int(np.prod(shape)) * kind.itemsize), dtype=kind)
         return flat.reshape(shape).astype(kind.newbyteorder("="))

@@ -116,7 +116,7 @@ def write_png16(handle: BinaryIO, pixels: Pixels) -> None:
     np.subtract(raw, above, out=rows[:, 1:])
     handle.write(SIGNATURE)
     _put(handle, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR[channels], 0, 0, 0))
-    _put(handle, b"IDAT", zlib.compress(rows, 6))
+    _put(handle, b"IDAT", zlib.compress(rows.tobytes(), 6))
     _put(handle, b"IEND", b"")
 
 

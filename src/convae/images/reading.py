@@ -209,7 +209,8 @@ def _finished(decoded: Decoded, shown: str) -> Image:
 
 def _holes(pixels: Pixels, nodata: float | None) -> Pixels:
     if nodata is None:
-        return np.zeros(pixels.shape if pixels.dtype.kind not in "ub" else (), dtype=np.bool_)
+        floats = depth_read(str(pixels.dtype)) == "float32"
+        return np.zeros(pixels.shape if floats else (), dtype=np.bool_)
     if pixels.dtype.kind == "f":
         value = pixels.dtype.type(nodata) if abs(nodata) < 3.5e38 else nodata
         holes: Pixels = np.isclose(pixels, value, rtol=1e-6, atol=0)

@@ -103,8 +103,8 @@ class TiffImages:
 
     def _channels(self, block: Block) -> int:
         first = block.first
-        samples = first.shaped[0] * first.shaped[4] * block.bands
-        if first.photometric == _PALETTE and _colours(first) is not None:
+        samples = int(first.shaped[0] * first.shaped[4] * block.bands)
+        if first.photometric == _PALETTE:
             return samples if is_grey(_colours(first)) else samples + 2
         return samples - 1 if _is_cmyk(block) else samples
 
@@ -137,7 +137,8 @@ def _codec(first: Any) -> str:
 
 def _tag(page: Any, code: int, default: int) -> int:
     tag = page.tags.get(code)
-    return int(tag.value) if tag is not None and isinstance(tag.value, int) else default
+    value = default if tag is None else tag.value
+    return value if isinstance(value, int) else default
 
 
 def _nodata(first: Any) -> float | None:

@@ -1,0 +1,294 @@
+"""Pixels to an image file: the kind, depth and channels of the file they came from."""
+
+from collections.abc import Callable, Iterable, Sized
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from convae.atomic import atomic_write
+from convae.errors import InputError, unknown_name
+from convae.images.image import ImageInfo, Pixels
+from convae.images.png16 import write_png16
+
+# Each kind with its suffixes, the first of them for new files.
+SUFFIXES = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+    "WEBP": (".webp",),
+    "TGA": (".tga",),
+    "PBM": (".pbm",),
+    "PGM": (".pgm",),
+    "PPM": (".ppm",),
+    "PFM": (".pfm",),
+}
+# What is read but not written in kind: lossy, palettes only, or a container.
+_OTHER_SUFFIXES = (".gif", ".mpo", ".jp2", ".j2k", ".avif", ".ico", ".pcx", ".sgi", ".pnm")
+_ALIASES = {"MPO": "JPEG", "JPG": "JPEG", "TIF": "TIFF", "PNM": "PPM"}
+# Which depths and channel counts a kind holds without loss of either; TIFF holds all.
+_HOLDS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+    "PNG": (("uint8", "uint16"), (1, 2, 3, 4)),
+    "JPEG": (("uint8",), (1, 3)),
+    "BMP": (("uint8",), (1, 3)),
+    "WEBP": (("uint8",), (3, 4)),
+    "TGA": (("uint8",), (1, 2, 3, 4)),
+    "PBM": (("bool",), (1,)),
+    "PGM": (("uint8", "uint16"), (1,)),
+    "PPM": (("uint8", "uint16"), (3,)),
+    "PFM": (("float32",), (1, 3)),
+}
+_BILEVEL = ("PNG", "BMP", "PBM")
+_LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "TGA": 65_535}
+_CLASSIC_TIFF_BYTES = 4 * 10**9
+
+
+def write_image(
+    path: str | Path,
+    pixels: Pixels,
+    *,
+    like: ImageInfo | None = None,
+    format: str | None = None,
+    quality: int = 95,
+) -> Path:
+    """Write one image, complete or not at all.
+
+    Args:
+        path: where; its suffix is corrected where the kind of file differs from it, and missing
+            folders are made.
+        pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read.
+        like: the info of the image that these pixels belong to: its file kind and depth come back.
+            Values are rounded and clipped to that depth; NaN becomes 0 in an integer one.
+        format: another kind of file, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ...; the default is the
+            kind of ``like``, then the suffix of ``path``, then PNG.
+        quality: of a JPEG, 1 to 100; everything else is lossless.
+
+    Returns:
+        the path written. A kind that cannot hold the depth or the channels gives way to PNG, and
+        that to TIFF.
+
+    Raises:
+        InputError: it cannot be written; names the path and what to do.
+    """
+    plane = _restored(_checked_pixels(pixels), like)
+    kind = _kind(Path(path), plane, like, format)
+    target = _with_suffix(Path(path), kind)
+    _make_folder(target)
+    with atomic_write(target) as handle:
+        _encode(handle, plane, kind, quality, like)
+    return target
+
+
+def write_stack(
+    path: str | Path, stack: Iterable[Pixels], *, like: ImageInfo | None = None
+) -> Path:
+    """Write a multi-page TIFF page by page, in the memory of one page.
+
+    Args:
+        path: where; the suffix becomes ``.tif`` if it is not one of TIFF's.
+        stack: the pages, each ``(H, W, C)`` or ``(H, W)``; an array or any iterator.
+        like: the info of the stack they belong to, for the depth.
+
+    Returns:
+        the path written.
+
+    Raises:
+        InputError: there is no page, or it cannot be written.
+    """
+    import tifffile
+
+    pages = iter(stack)
+    first = next(pages, None)
+    if first is None:
+        raise InputError(f"{path}: there is no page to write")
+    target = _with_suffix(Path(path), "TIFF")
+    _make_folder(target)
+    # Not every program reads BigTIFF, so it is only written where 4 GB may not be enough.
+    count = len(stack) if isinstance(stack, Sized) else None
+    big = count is None or count * (np.asarray(first).size * 8 + 4096) > _CLASSIC_TIFF_BYTES
+    with atomic_write(target) as handle, tifffile.TiffWriter(handle, bigtiff=big) as writer:
+        for page in chain([first], pages):
+            plane = _restored(_checked_pixels(page), like)
+            writer.write(_flat(plane), **_tiff_options(plane, like))
+    return target
+
+
+def holds(kind: str, depth: str, channels: int) -> bool:
+    """Whether a file kind keeps this depth and number of channels.
+
+    >>> holds("JPEG", "uint16", 1), holds("PNG", "uint16", 3), holds("TIFF", "float32", 13)
+    (False, True, True)
+    """
+    if kind == "TIFF":
+        return True
+    if depth == "bool" and kind in _BILEVEL:
+        return channels == 1
+    depths, counts = _HOLDS[kind]
+    return depth in depths and channels in counts
+
+
+def restore_depth(pixels: Pixels, depth: str) -> Pixels:
+    """Bring pixels back to the depth of a file: rounded and clipped, NaN to 0 in integers.
+
+    Args:
+        pixels: uint8, uint16 or float32.
+        depth: a numpy dtype; of ``"bool"`` the upper half, 128 to 255, is True.
+    """
+    kind = np.dtype(depth)
+    if kind == pixels.dtype:
+        return pixels
+    if kind == np.bool_:
+        return np.asarray(pixels >= 128)
+    if kind.kind == "f":
+        with np.errstate(over="ignore"):
+            return pixels.astype(kind)
+    info = np.iinfo(kind)
+    if pixels.dtype.kind == "f":
+        pixels = np.rint(
+            np.nan_to_num(pixels.astype(np.float64), posinf=2.0**64, neginf=-(2.0**64))
+        )
+    # A float64 cannot hold the largest 64-bit values, and casting beyond them is undefined.
+    high = np.nextafter(float(info.max), 0) if kind.itemsize == 8 else info.max
+    return np.clip(pixels, info.min, high).astype(kind)
+
+
+def _restored(pixels: Pixels, like: ImageInfo | None) -> Pixels:
+    if like is None:
+        return pixels
+    try:
+        kind = np.dtype(like.depth)
+    except TypeError:
+        raise InputError(f"unknown depth {like.depth!r} of {like.name}") from None
+    if kind.kind not in "buif":
+        raise InputError(f"depth {like.depth!r} of {like.name} cannot be written")
+    if kind == np.bool_ and pixels.shape[2] > 1:
+        return pixels  # no file kind holds several bilevel channels
+    return restore_depth(pixels, like.depth)
+
+
+def _checked_pixels(pixels: Pixels) -> Pixels:
+    plane = np.asarray(pixels)
+    plane = plane[..., None] if plane.ndim == 2 else plane
+    if plane.ndim != 3 or 0 in plane.shape:
+        raise InputError(f"pixels must be (H, W, C) and not empty, got {np.shape(pixels)}")
+    if str(plane.dtype) not in ("uint8", "uint16", "float32"):
+        raise InputError(f"pixels must be uint8, uint16 or float32, got {plane.dtype}")
+    return plane
+
+
+def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None) -> str:
+    if format is not None:
+        kind = format.upper().lstrip(".")
+        kind = _ALIASES.get(kind, kind)
+        if kind not in SUFFIXES:
+            raise unknown_name("image format", format, SUFFIXES)
+    else:
+        stored = "" if like is None else like.format
+        kind = _ALIASES.get(stored, stored)
+        if stored in ("", "array"):
+            kind = _kind_of_suffix(path.suffix)
+    depth, channels = str(plane.dtype), plane.shape[2]
+    for choice in (kind, "PNG"):
+        fits = max(plane.shape[:2]) <= _LARGEST_SIDE.get(choice, 2**31 - 1)
+        if choice in SUFFIXES and fits and holds(choice, depth, channels):
+            return choice
+    return "TIFF"
+
+
+def _kind_of_suffix(suffix: str) -> str:
+    small = suffix.lower()
+    return next((kind for kind, known in SUFFIXES.items() if small in known), "")
+
+
+def _with_suffix(path: Path, kind: str) -> Path:
+    small = path.suffix.lower()
+    if small in SUFFIXES[kind]:
+        return path
+    known = small in _OTHER_SUFFIXES or bool(_kind_of_suffix(small))
+    stem = path.name[: -len(path.suffix)] if known else path.name  # "cell.3" is not a suffix
+    return path.with_name(stem + SUFFIXES[kind][0])
+
+
+def _make_folder(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        why = fault.strerror or str(fault)
+        raise InputError(
+            f"{target.parent}: the folder cannot be made ({why}); choose another"
+        ) from fault
+
+
+def _encode(
+    handle: BinaryIO, plane: Pixels, kind: str, quality: int, like: ImageInfo | None
+) -> None:
+    if kind == "TIFF":
+        import tifffile
+
+        tifffile.imwrite(handle, _flat(plane), **_tiff_options(plane, like))
+    elif kind == "PNG" and plane.dtype == np.uint16:
+        write_png16(handle, plane)
+    elif kind in _NETPBM:
+        _NETPBM[kind](handle, plane)
+    else:
+        options: dict[str, Any] = {}
+        if kind == "JPEG":
+            options = {"quality": quality, "subsampling": 0}
+        elif kind == "WEBP":
+            options = {"lossless": True, "exact": True}
+        PillowImage.fromarray(_flat(plane)).save(handle, format=kind, **options)
+
+
+def _flat(plane: Pixels) -> Pixels:
+    return np.ascontiguousarray(plane[..., 0] if plane.shape[2] == 1 else plane)
+
+
+def _tiff_options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
+    """How tifffile is to store ``(H, W, C)``: colour only where it is colour, else bands."""
+    channels = plane.shape[2]
+    stored = "" if like is None else like.mode
+    bands = "bands" in stored
+    colour = channels in (3, 4) and plane.dtype.kind == "u" and not bands
+    options: dict[str, Any] = {
+        "photometric": "rgb" if colour else "minisblack",
+        "metadata": None,
+        "compression": "zlib" if plane.dtype != np.bool_ else None,
+    }
+    if channels == 1:
+        return options
+    options["planarconfig"] = "contig"
+    alpha = channels in (2, 4) and not bands
+    extra = channels - (3 if colour else 1)
+    if extra:
+        options["extrasamples"] = ["unassalpha" if alpha else "unspecified"] * extra
+    return options
+
+
+def _write_pbm(handle: BinaryIO, plane: Pixels) -> None:
+    height, width = plane.shape[:2]
+    handle.write(f"P4\n{width} {height}\n".encode())
+    handle.write(np.packbits(~plane[..., 0], axis=1).tobytes())  # in PBM 1 is ink
+
+
+def _write_pnm(handle: BinaryIO, plane: Pixels) -> None:
+    height, width, channels = plane.shape
+    magic, top = ("P6" if channels == 3 else "P5"), int(np.iinfo(plane.dtype).max)
+    handle.write(f"{magic}\n{width} {height}\n{top}\n".encode())
+    handle.write(plane.astype(plane.dtype.newbyteorder(">")).tobytes())
+
+
+def _write_pfm(handle: BinaryIO, plane: Pixels) -> None:
+    height, width, channels = plane.shape
+    handle.write(f"{'PF' if channels == 3 else 'Pf'}\n{width} {height}\n-1.0\n".encode())
+    handle.write(plane[::-1].astype("<f4").tobytes())
+
+
+_NETPBM: dict[str, Callable[[BinaryIO, Pixels], None]] = {
+    "PBM": _write_pbm,
+    "PGM": _write_pnm,
+    "PPM": _write_pnm,
+    "PFM": _write_pfm,
+}
