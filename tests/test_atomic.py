@@ -28,9 +28,14 @@ def test_the_new_file_takes_the_name_and_the_umask(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError), atomic_write(target) as handle:
-        handle.write(b"half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with atomic_write(target) as handle:
+            handle.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
 
@@ -54,9 +59,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
         ("pipe", "device or a pipe"),
     ],
 )
-def test_what_cannot_be_written_is_named_with_advice(
-    tmp_path: Path, name: str, words: str
-) -> None:
+def test_what_cannot_be_written_is_named_with_advice(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

@@ -20,8 +20,9 @@ from convae.images.writing import SUFFIXES, holds, restore_depth, write_image, w
 
 KINDS = sorted(SUFFIXES)
 DEPTHS = (
-    "bool uint8 uint16 int8 int16 int32 uint32 int64 uint64 float16 float32 float64".split()
-)
+    "bool", "uint8", "uint16", "int8", "int16", "int32", "uint32", "int64", "uint64",
+    "float16", "float32", "float64",
+)  # fmt: skip
 
 
 @st.composite

@@ -1,0 +1,513 @@
+"""Every file ends in an image at its full depth or in a reason; no conversion is silent."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as PillowImage
+
+from convae.errors import ImageError
+from convae.images import deep
+from convae.images.image import Header, ReadLimits
+from convae.images.png16 import read_png16, write_png16
+from convae.images.reading import probe_image, read_image
+
+RNG = np.random.default_rng(0)
+Array = np.ndarray[Any, Any]
+
+
+def tiff(pixels: Array, **options: Any) -> bytes:
+    out = io.BytesIO()
+    tifffile.imwrite(out, pixels, **{"photometric": "minisblack", **options})
+    return out.getvalue()
+
+
+def pillow(image: PillowImage.Image, kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format=kind, **options)
+    return out.getvalue()
+
+
+def noise(*shape: int, dtype: str = "uint8") -> Array:
+    return RNG.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+
+
+def reason(source: Any, **options: Any) -> str:
+    with pytest.raises(ImageError) as caught:
+        read_image(source, name="x", **options)
+    assert caught.value.name == "x"
+    return caught.value.reason
+
+
+# --- depth and channels ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int8", "int16", "int32", "uint32", "int64"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 13])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_keeps_values_and_bands(dtype: str, channels: int, order: str) -> None:
+    values = RNG.integers(0, 127, (6, 7, channels)).astype(dtype)
+    first = np.moveaxis(values, -1, 0)
+    bands: dict[str, Any] = {"photometric": "minisblack", "byteorder": order}
+    plain = values[..., 0] if channels == 1 else values
+    contiguous = read_image(tiff(plain, planarconfig="contig" if channels > 1 else None, **bands))
+    np.testing.assert_array_equal(contiguous.pixels, values)
+    if channels > 1:
+        planar = read_image(tiff(first, planarconfig="separate", **bands))
+        np.testing.assert_array_equal(planar.pixels, values)
+    target = {"uint8": "uint8", "uint16": "uint16"}.get(dtype, "float32")
+    assert contiguous.pixels.dtype == target
+    assert contiguous.info.depth == dtype
+    told = f"{dtype} read as float32" in contiguous.info.conversions
+    assert told == (target == "float32")
+
+
+@pytest.mark.parametrize("metadata", [{"imagej": True}, {"ome": True}])
+def test_a_band_axis_makes_channels_and_other_axes_make_pages(metadata: dict[str, Any]) -> None:
+    stack = noise(3, 5, 8, 9, dtype="uint16")
+    data = tiff(stack, metadata={"axes": "TCYX"}, **metadata)
+    assert probe_image(data) == Header(
+        shape=(8, 9, 5), depth="uint16", pages=3, format="TIFF", stored="uint16", mode="5 bands"
+    )
+    for page in range(3):
+        expected = np.moveaxis(stack[page], 0, -1)
+        np.testing.assert_array_equal(read_image(data, page=page).pixels, expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"truncate": True}, {"compression": "zlib"}])
+def test_a_volume_is_read_plane_by_plane(options: dict[str, Any]) -> None:
+    volume = noise(2, 4, 8, 9, dtype="uint16")
+    if options.get("truncate"):
+        options = {**options, "metadata": {"axes": "TZYX"}}
+    data = tiff(volume, **options)
+    assert probe_image(data).pages == 8
+    pages = [read_image(data, page=page).pixels[..., 0] for page in range(8)]
+    np.testing.assert_array_equal(np.stack(pages), volume.reshape(8, 8, 9))
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+@pytest.mark.parametrize("own", [True, False])
+def test_deep_png_stays_deep(monkeypatch: pytest.MonkeyPatch, channels: int, own: bool) -> None:
+    if own:
+        monkeypatch.setattr(deep, "_codecs", lambda: None)
+    pixels = noise(11, 7, channels, dtype="uint16")
+    out = io.BytesIO()
+    write_png16(out, pixels)
+    image = read_image(out.getvalue())
+    assert image.info.depth == "uint16"
+    np.testing.assert_array_equal(image.pixels, pixels)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4)),
+    filters=st.lists(st.integers(0, 4), min_size=9, max_size=9),
+    seed=st.integers(0, 1000),
+)
+def test_own_png_reader_undoes_every_filter(
+    shape: tuple[int, int, int], filters: list[int], seed: int
+) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 65536, shape, dtype=np.uint16)
+    data = filtered_png(pixels, filters[: shape[0]])
+    np.testing.assert_array_equal(read_png16(data), pixels)
+
+
+def filtered_png(pixels: Array, filters: list[int]) -> bytes:
+    """A PNG by the words of the standard, one byte at a time: the reference for the fast reader."""
+    height, width, channels = pixels.shape
+    size = 2 * channels
+    rows = pixels.astype(">u2").tobytes()
+    rows_list = [rows[i * width * size : (i + 1) * width * size] for i in range(height)]
+    above, packed = bytes(width * size), b""
+    for kind, row in zip(filters, rows_list, strict=True):
+        packed += bytes([kind])
+        for i, byte in enumerate(row):
+            left = row[i - size] if i >= size else 0
+            corner = above[i - size] if i >= size else 0
+            packed += bytes([(byte - predicted(kind, left, above[i], corner)) % 256])
+        above = row
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    start = b"".join(n.to_bytes(4, "big") for n in (width, height)) + bytes([16, colour, 0, 0, 0])
+    chunks = [(b"IHDR", start), (b"IDAT", zlib.compress(packed)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+        for kind, body in chunks
+    )
+
+
+def predicted(kind: int, left: int, up: int, corner: int) -> int:
+    if kind == 4:
+        guess = left + up - corner
+        return min((left, up, corner), key=lambda value: abs(guess - value))
+    return (0, left, up, (left + up) // 2)[kind]
+
+
+# --- named conversions ----------------------------------------------------------------------------
+
+
+def test_bool_becomes_0_and_255() -> None:
+    bits = RNG.integers(0, 2, (5, 11)).astype(bool)
+    for data in (pillow(PillowImage.fromarray(bits), "PNG"), tiff(bits)):
+        image = read_image(data)
+        np.testing.assert_array_equal(image.pixels[..., 0], bits * np.uint8(255))
+        assert image.info.depth == "bool"
+        assert "1 bit read as 0 and 255" in image.info.conversions
+
+
+def test_palettes_are_expanded_to_what_they_hold() -> None:
+    index = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    for colours, channels, told in (
+        ([(i, i, i) for i in range(16)], 1, "palette expanded to grey"),
+        ([(i, 2 * i, 0) for i in range(16)], 3, "palette expanded to RGB"),
+    ):
+        image = PillowImage.fromarray(index, "L").convert("P")
+        image.putdata(list(range(16)))
+        image.putpalette([c for colour in colours for c in colour])
+        for data in (pillow(image, "PNG"), pillow(image, "TIFF")):
+            read = read_image(data)
+            assert read.pixels.shape == (4, 4, channels)
+            assert told in read.info.conversions
+            np.testing.assert_array_equal(
+                read.pixels.reshape(16, channels), np.array(colours)[:, :channels]
+            )
+        clear = read_image(pillow(image, "PNG", transparency=3))
+        assert clear.pixels.shape == (4, 4, channels + 1)
+        assert clear.pixels[0, 3, -1] == 0
+        assert clear.pixels[0, 2, -1] == 255
+
+
+def test_colour_models_become_rgb_and_say_so() -> None:
+    ink = PillowImage.fromarray(noise(8, 8, 4), "CMYK")
+    expected = np.asarray(ink.convert("RGB"))
+    image = read_image(pillow(ink, "TIFF"))
+    np.testing.assert_array_equal(image.pixels, expected)
+    assert image.info.conversions == ("CMYK converted to RGB",)
+    deep_ink = tiff(noise(8, 8, 4, dtype="uint16"), photometric="separated")
+    assert read_image(deep_ink).pixels.dtype == np.uint16
+
+
+def test_white_is_zero_is_inverted_by_the_bits_in_use() -> None:
+    values = noise(4, 4, dtype="uint16")
+    image = read_image(tiff(values, photometric="miniswhite"))
+    np.testing.assert_array_equal(image.pixels[..., 0], 65535 - values)
+    assert "white-is-zero inverted" in image.info.conversions
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "JPEG"])
+def test_orientation_is_applied(orientation: int, kind: str) -> None:
+    # Blocks of 8 x 8 so that JPEG keeps them well enough to compare.
+    upright = np.kron(np.arange(6).reshape(2, 3) * 40, np.ones((8, 8))).astype(np.uint8)
+    upright = np.stack([upright] * 3, axis=-1)
+    turns: dict[int, Callable[[Array], Array]] = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+        8: lambda a: np.rot90(a, -1),
+    }
+    stored = np.ascontiguousarray(turns[orientation](upright))
+    exif = PillowImage.Exif()
+    exif[274] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {}
+    if kind == "TIFF":
+        data = tiff(stored, photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
+    else:
+        data = pillow(PillowImage.fromarray(stored), kind, exif=exif, **options)
+    assert probe_image(data).shape == upright.shape
+    image = read_image(data)
+    np.testing.assert_allclose(image.pixels.astype(int), upright.astype(int), atol=3)
+    assert ("EXIF orientation applied" in image.info.conversions) == (orientation > 1)
+
+
+def test_nan_infinity_and_nodata_are_counted() -> None:
+    values = np.ones((3, 4), np.float32)
+    values[0, 0], values[1, 1], values[2, 2] = np.nan, -3.4e38, np.inf
+    image = read_image(tiff(values, extratags=[(42113, "s", 0, "-3.4e38", True)]))
+    assert image.info.missing == 3
+    assert np.isnan(image.pixels).sum() == 3
+    whole = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    image = read_image(tiff(whole, extratags=[(42113, "s", 0, "7", True)]))
+    assert image.info.missing == 1
+    np.testing.assert_array_equal(image.pixels[..., 0], whole)
+
+
+@pytest.mark.parametrize(
+    ("data", "pixels"),
+    [
+        (b"P2 # note\n2 2 1000\n0 1 999 1000\n", np.array([[0, 1], [999, 1000]], np.uint16)),
+        (b"P5 2 1 15\n\x00\x0f", np.array([[0, 15]], np.uint8)),
+        (b"P1 3 1\n101", np.array([[0, 255, 0]], np.uint8)),
+        (b"P4 3 1\n\xa0", np.array([[0, 255, 0]], np.uint8)),
+        (b"P6 1 1 65535\n\x01\x00\x02\x00\x03\x00", np.array([[[256, 512, 768]]], np.uint16)),
+        (b"Pf 1 2 -1.0\n\0\0\0\0\0\0\x80\x3f", np.array([[1], [0]], np.float32)),
+    ],
+)
+def test_netpbm_values_are_kept(data: bytes, pixels: Array) -> None:
+    image = read_image(data)
+    expected = pixels[..., None] if pixels.ndim == 2 else pixels
+    np.testing.assert_array_equal(image.pixels, expected)
+    assert image.pixels.dtype == expected.dtype
+
+
+def test_animations_are_pages() -> None:
+    frames = [PillowImage.fromarray(noise(6, 5, 3)) for _ in range(3)]
+    data = pillow(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    assert probe_image(data).pages == 3
+    for page, frame in enumerate(frames):
+        np.testing.assert_array_equal(read_image(data, page=page).pixels, np.asarray(frame))
+    assert reason(data, page=3) == "no page 3: it has 3, counted from 0"
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty file"),
+        (b"hello, this is a text\n" * 5, "not an image: text"),
+        (b"<!DOCTYPE html><html>", "not an image: an HTML page"),
+        (b"<svg xmlns='x'></svg>", "file kind not supported: SVG"),
+        (b"%PDF-1.7 ...", "file kind not supported: PDF"),
+        (b"8BPS" + bytes(30), "file kind not supported: PSD"),
+        (bytes(128) + b"DICM", "DICOM is not read; export it as TIFF or PNG"),
+        (b"P5 0 4 255\n", "b'0' is not a size"),
+        (b"P5 4 4 255\n123", "file is truncated"),
+        (b"II*\0" + bytes(20), "it holds no image"),
+        (b"\x89PNG\r\n\x1a\n", "damaged PNG header"),
+    ],
+)
+def test_reasons(data: bytes, words: str) -> None:
+    assert words in reason(data)
+
+
+def test_complex_values_are_refused() -> None:
+    assert reason(tiff(np.zeros((2, 2), np.complex64))) == "complex values are not supported"
+
+
+def test_limits_hold_on_the_header() -> None:
+    bomb = b"P5 100000 100000 255\n"
+    assert "more than the limit of 100,000,000 (max_pixels)" in reason(bomb)
+    many = tiff(np.zeros((5, 4, 4), np.uint8))
+    assert "more than 3 pages" in reason(many, limits=ReadLimits(max_pages=3))
+    assert "(max_bytes)" in reason(many, limits=ReadLimits(max_bytes=15))
+    assert read_image(many, limits=ReadLimits(max_bytes=16, max_pixels=16)).pixels.shape[2] == 1
+
+
+def test_the_users_limit_goes_beyond_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PillowImage, "MAX_IMAGE_PIXELS", 10)
+    assert read_image(pillow(PillowImage.new("L", (9, 9)), "PNG")).pixels.shape == (9, 9, 1)
+
+
+def test_directories_that_point_at_each_other_are_refused() -> None:
+    entry = (256).to_bytes(2, "little") + bytes(10)
+    loop = b"II*\0\x08\0\0\0" + b"\1\0" + entry + (8).to_bytes(4, "little")
+    assert "in a circle" in reason(loop)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000"])
+def test_truncated_files_are_refused(kind: str) -> None:
+    data = pillow(PillowImage.fromarray(noise(64, 64, 3)), kind)
+    for part in (0.3, 0.6, 0.9):
+        assert reason(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"tile": (16, 16)}])
+def test_truncated_tiff_is_refused(options: dict[str, Any]) -> None:
+    data = tiff(noise(64, 64), metadata=None, **options)
+    for part in (0.3, 0.6, 0.9):
+        assert reason(data[: int(len(data) * part)])
+
+
+def test_what_is_not_a_file_is_refused_unopened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    assert reason(tmp_path / "pipe") == "is a pipe, not a file"
+    assert reason(tmp_path) == "is a directory"
+    assert reason("/dev/null") == "is a device, not a file"
+    assert reason(tmp_path / "none.png") == "no such file"
+    assert reason(tmp_path / "loop") == "a symbolic link that leads to itself"
+    assert reason("a\0b") != ""
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.tif", "🐟.png".encode(), b"-rf.tif", b"new\nline.png"])
+def test_any_file_name_works(tmp_path: Path, name: bytes) -> None:
+    path = os.path.join(str(tmp_path), os.fsdecode(name))
+    data = (
+        tiff(noise(4, 4)) if name.endswith(b"tif") else pillow(PillowImage.new("L", (4, 4)), "PNG")
+    )
+    Path(path).write_bytes(data)
+    assert read_image(path).info.name == path
+
+
+SEEDS = [
+    tiff(noise(9, 9, dtype="uint16"), compression="zlib"),
+    tiff(noise(3, 9, 9)),
+    pillow(PillowImage.fromarray(noise(9, 9, 3)), "PNG"),
+    pillow(PillowImage.fromarray(noise(9, 9, 3)), "JPEG"),
+    pillow(PillowImage.fromarray(noise(9, 9)), "GIF"),
+    pillow(PillowImage.fromarray(noise(9, 9, 3)), "BMP"),
+    pillow(PillowImage.fromarray(noise(9, 9, 3)), "WEBP"),
+    pillow(PillowImage.fromarray(noise(9, 9, 3)), "TGA"),
+    pillow(PillowImage.fromarray(noise(9, 9)), "JPEG2000"),
+    b"P2 2 2 1000\n0 1 999 1000\n",
+    filtered_png(noise(4, 4, 3, dtype="uint16"), [1, 2, 3, 4]),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.sampled_from(SEEDS),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
+    keep=st.floats(0.2, 1),
+)
+def test_damaged_bytes_give_an_image_or_a_reason(
+    seed: bytes, flips: list[tuple[float, int]], keep: float
+) -> None:
+    data = bytearray(seed)
+    for place, value in flips:
+        data[int(place * len(data))] = value
+    source = bytes(data[: max(1, int(len(data) * keep))])
+    limits = ReadLimits(max_pixels=10**6, max_bytes=10**7, max_pages=1000)
+    try:
+        image = read_image(source, limits=limits)
+    except ImageError as fault:
+        complaint = fault.reason
+    else:
+        complaint = "none"
+        assert image.pixels.ndim == 3
+        assert str(image.pixels.dtype) in ("uint8", "uint16", "float32")
+    assert complaint
+    assert "\n" not in complaint
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+def test_threads_see_no_warnings_and_keep_their_own(shared_data: Path) -> None:
+    # Both make Pillow warn: a damaged EXIF block and a GIF beyond half the bomb limit.
+    folder = shared_data / "robustness" / "odd_valid"
+    files = [folder / "invalid-exif.jpg", folder / "multiple_exif.jpg", folder / "hopper.ico"] * 8
+    stop, heard = threading.Event(), []
+
+    def warn_elsewhere() -> None:
+        while not stop.is_set():
+            try:
+                warnings.warn("mine", UserWarning, stacklevel=1)
+            except UserWarning:
+                heard.append(True)
+            else:
+                heard.append(False)
+            stop.wait(0.001)
+
+    other = threading.Thread(target=warn_elsewhere)
+    other.start()
+    with ThreadPoolExecutor(4) as pool:
+        assert all(image.pixels.size for image in pool.map(read_image, files))
+    stop.set()
+    other.join()
+    assert heard
+    assert all(heard)
+
+
+# --- real files -----------------------------------------------------------------------------------
+
+GUARDED = """
+import resource, sys, time
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+from convae.errors import ImageError
+from convae.images.reading import probe_image, read_image
+for line in sys.stdin:
+    path, start = line.rstrip(), time.monotonic()
+    try:
+        head = probe_image(path)
+        image = read_image(path)
+        same = image.pixels.shape == head.shape and str(image.pixels.dtype) == head.depth
+        verdict = "image" if same else "header differs"
+    except ImageError as fault:
+        verdict = "reason" if fault.reason else "no reason"
+    print(verdict, time.monotonic() - start < 10, path.rsplit("/", 1)[-1])
+print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MiB")
+"""
+
+# Damaged, yet with every pixel in place: Pillow and others show them too.
+DECODABLE = {
+    "bmp__b__badrle.bmp",
+    "bmp__b__pal8badindex.bmp",
+    "crash-74d2a78403a5a59db1fb0a2b8735ac068a75f6e3.tif",
+    "decompression_bomb_extents.gif",
+    "hopper_unknown_pixel_mode.tif",
+    "hopper_webp.tif",
+}
+
+
+def test_hostile_and_odd_files_end_in_an_image_or_a_reason(shared_data: Path) -> None:
+    folder = shared_data / "robustness"
+    paths = sorted(path for part in ("broken", "odd_valid") for path in (folder / part).iterdir())
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", GUARDED],
+        input="\n".join(map(str, paths)) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    *lines, peak = run.stdout.splitlines()
+    verdicts = {line.split(" ", 2)[2]: line.split(" ")[:2] for line in lines}
+    assert len(verdicts) == len(paths)
+    assert all(in_time == "True" for _, in_time in verdicts.values())
+    assert int(peak.split()[1]) < 1024
+    for path in paths:
+        verdict = verdicts[path.name][0]
+        good = path.parent.name == "odd_valid" or path.name in DECODABLE
+        # Without imagecodecs some compressions of TIFF are refused.
+        may = {"image", "reason"} if "tif" in path.suffix and good else {"image"}
+        assert verdict in (may if good else {"reason"}), path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "depth", "pages", "missing"),
+    [
+        ("misc/multichannel/eolearn_import-tiff-test2.tiff", (17, 11, 5), "float32", 1, 0),
+        ("misc/multichannel/rasterio_RGBA.uint16.tif", (411, 634, 4), "uint16", 1, 0),
+        ("misc/multichannel/rasterio_all-nodata.tif", (2475, 71, 4), "uint16", 1, 2475 * 71),
+        ("misc/multichannel/rasterio_float_raster_with_nodata.tif", (12, 13, 1), "float32", 1, 58),
+        ("misc/multichannel/rasterio_goes.tif", (542, 542, 3), "uint8", 1, 0),
+        ("misc/skimage/chessboard_GRAY_U16B.tif", (200, 200, 1), "uint16", 1, 0),
+        ("misc/skimage/multipage_rgb.tif", (10, 10, 3), "float32", 2, 0),
+        ("misc/skimage/palette_gray.png", (10, 10, 1), "uint8", 1, 0),
+        ("misc/skimage/foo3x5x4indexed.png", (3, 5, 4), "uint8", 1, 0),
+        ("microscopy/calcium_imaging_u16_stack.tif", (30, 40, 1), "uint16", 1000, 0),
+        ("microscopy/stardist_img3d.tif", (61, 57, 1), "uint16", 31, 0),
+        ("large/pillow_g4-multi.tiff", (4677, 3307, 1), "uint8", 3, 0),
+        ("large/pillow_old-style-jpeg-compression.tif", (870, 4160, 3), "uint8", 1, 0),
+        ("large/meadow_cube_2048x12288.jpg", (12288, 2048, 3), "uint8", 1, 0),
+    ],
+)
+def test_real_files(
+    shared_data: Path, name: str, shape: tuple[int, int, int], depth: str, pages: int, missing: int
+) -> None:
+    pytest.importorskip("imagecodecs")
+    header = probe_image(shared_data / name)
+    image = read_image(shared_data / name)
+    assert (header.shape, header.depth, header.pages) == (shape, depth, pages)
+    assert (image.pixels.shape, str(image.pixels.dtype)) == (shape, depth)
+    assert image.info.missing == missing
