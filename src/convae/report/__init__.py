@@ -1,0 +1,39 @@
+"""Pictures, charts and the one-file HTML report; takes plain data, knows nothing of models.
+
+- pictures: any pixels as 8-bit RGB, error maps, PNG files
+- comparison: originals over reconstructions over error maps
+- curves, codes, drawing: the SVG charts
+- contents, html: what a report says, and the page that says it
+"""
+
+from convae.report.codes import code_map_svg
+from convae.report.comparison import Comparison, best_and_worst, comparison_picture, grid
+from convae.report.contents import CodeMap, DataFacts, Metric, Report
+from convae.report.curves import error_histogram_svg, loss_curve_svg, spectrum_svg
+from convae.report.drawing import architecture_svg
+from convae.report.html import render_report, write_report
+from convae.report.pictures import error_map, error_scale, save_picture, to_display
+from convae.report.storing import save_text
+
+__all__ = [
+    "CodeMap",
+    "Comparison",
+    "DataFacts",
+    "Metric",
+    "Report",
+    "architecture_svg",
+    "best_and_worst",
+    "code_map_svg",
+    "comparison_picture",
+    "error_histogram_svg",
+    "error_map",
+    "error_scale",
+    "grid",
+    "loss_curve_svg",
+    "render_report",
+    "save_picture",
+    "save_text",
+    "spectrum_svg",
+    "to_display",
+    "write_report",
+]

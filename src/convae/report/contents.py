@@ -1,0 +1,128 @@
+"""What a report says, as plain data: whoever has a result fills in what there is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from convae.errors import InputError
+from convae.report.comparison import Comparison
+
+BETTER = ("lower", "higher", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One row of the table of results.
+
+    Attributes:
+        name: what is measured, with its unit: ``PSNR (dB)``.
+        model: the model's value; None if it has none.
+        baselines: the same for each thing to compare with: ``{"PCA": 0.0132}``.
+        better: ``lower``, ``higher``, or empty where neither is better.
+    """
+
+    name: str
+    model: float | None
+    baselines: Mapping[str, float | None] = field(default_factory=dict)
+    better: str = "lower"
+
+    def __post_init__(self) -> None:
+        if self.better not in BETTER:
+            raise InputError(f"better must be one of {BETTER}, got {self.better!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeMap:
+    """The codes of some images.
+
+    Attributes:
+        points: ``(n, 2)``, such as their first two principal components; None for no map.
+        shares: the fractions of the codes' variance along these two.
+        labels: one class an image: numbers or words; None for none.
+        label_names: what class number k is called.
+        thumbnails: ``(m, C, H, W)`` in [0, 1]: pictures of the first m points; some hundred do.
+        variances: the variance along each principal component of the codes; empty for no spectrum.
+        pca_variances: the same of PCA's codes of the same size.
+    """
+
+    points: np.ndarray | None = None
+    shares: tuple[float, float] | None = None
+    labels: np.ndarray | Sequence[object] | None = None
+    label_names: Sequence[str] = ()
+    thumbnails: np.ndarray | None = None
+    variances: np.ndarray | Sequence[float] = ()
+    pca_variances: np.ndarray | Sequence[float] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """The images behind the results.
+
+    Attributes:
+        facts: name and value, in the order to show: ``{"images": 1797, "size": "8 × 8"}``.
+        notes: sentences: what was converted, and how many files.
+        skipped: name and reason of each image that was left out.
+    """
+
+    facts: Mapping[str, object] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    skipped: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that a report can say; every part but the title may be left out, and is then not shown.
+
+    Attributes:
+        title: the first line.
+        subtitle: the line below it: what model, what images.
+        summary: plain sentences; the first is set large.
+        metrics: the table of results.
+        metrics_note: which images the results are of: ``360 images held out from training``.
+        history: one mapping an epoch: ``epoch``, ``train_loss``, ``validation_loss``, ``seconds``,
+            ``learning_rate``.
+        best_epoch: the epoch whose weights were kept.
+        loss_name: what the losses are.
+        baseline: name and loss of a line to draw across the loss curve.
+        training_facts: name and value, shown beside the loss curve: ``{"epochs": 30}``.
+        examples: images in no particular order, beside their reconstructions.
+        best: the images with the smallest errors.
+        worst: the images with the largest errors.
+        errors: the error of every image measured, for the histogram.
+        baseline_errors: name, and the baseline's error of the same images.
+        error_name: what these errors are.
+        codes: the codes.
+        layers: the network: see :func:`convae.report.architecture_svg`.
+        network_facts: name and value: ``{"parameters": 178001}``.
+        data: the images.
+        settings: name and value of everything that was chosen.
+        versions: name and version of what was used.
+        command: the command that repeats the run.
+        python: the Python lines that do.
+    """
+
+    title: str
+    subtitle: str = ""
+    summary: Sequence[str] = ()
+    metrics: Sequence[Metric] = ()
+    metrics_note: str = ""
+    history: Sequence[Mapping[str, float | None]] = ()
+    best_epoch: int | None = None
+    loss_name: str = "loss"
+    baseline: tuple[str, float] | None = None
+    training_facts: Mapping[str, object] = field(default_factory=dict)
+    examples: Comparison | None = None
+    best: Comparison | None = None
+    worst: Comparison | None = None
+    errors: Sequence[float] | np.ndarray = ()
+    baseline_errors: tuple[str, Sequence[float] | np.ndarray] | None = None
+    error_name: str = "MSE"
+    codes: CodeMap | None = None
+    layers: Sequence[Mapping[str, object]] = ()
+    network_facts: Mapping[str, object] = field(default_factory=dict)
+    data: DataFacts | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    versions: Mapping[str, object] = field(default_factory=dict)
+    command: str = ""
+    python: str = ""

@@ -1,0 +1,334 @@
+"""The report as one HTML file: styles, charts and pictures inside, nothing from elsewhere."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from convae.report.charts import FONT, STYLE, THEME
+from convae.report.codes import code_map_svg, selection_note
+from convae.report.colours import colour_map
+from convae.report.comparison import Comparison
+from convae.report.contents import CodeMap, Metric, Report
+from convae.report.curves import effective_dimensions, error_histogram_svg, loss_curve_svg
+from convae.report.curves import spectrum_svg as draw_spectrum
+from convae.report.drawing import architecture_svg, shape_text
+from convae.report.pictures import (
+    band_note,
+    data_uri,
+    error_scale,
+    fit_size,
+    shown_range,
+    to_display,
+)
+from convae.report.storing import store
+from convae.report.text import clean, duration, number, numbers, percent, shorten
+
+MOST_CELLS = 24  # images of one comparison
+_MOST_ROWS = 200  # epochs in the table
+_MOST_SKIPPED = 500
+_FEW = 3  # so few large images are shown larger
+_LEAST_CELL = 88  # CSS pixels: the width that a name and an error need
+
+
+def write_report(path: str | Path, report: Report) -> Path:
+    """Write ``report`` to one self-contained HTML file, whole or not at all; gives the path."""
+    return store(path, render_report(report).encode("utf-8"))
+
+
+def render_report(report: Report) -> str:
+    """The text of the HTML file; the same report gives the same text."""
+    template = _environment().from_string(_resource("report.html.jinja"))
+    return (
+        template.render(
+            report=report,
+            style=Markup(THEME + STYLE + _resource("report.css")),
+            font=Markup(FONT),
+            baselines=_baselines(report.metrics),
+            metric_rows=_metric_rows(report.metrics),
+            galleries=_galleries(report),
+            curve=_loss_curve(report),
+            history=_history(report),
+            histogram=_histogram(report),
+            codes=_codes(report.codes),
+            drawing=Markup(architecture_svg(report.layers, standalone=False))
+            if report.layers
+            else "",
+            layers=_layers(report.layers),
+            skipped_shown=_MOST_SKIPPED,
+        )
+        + "\n"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Names of files are anybody's text: autoescape keeps them text, clean() keeps them visible.
+        finalize=_visible,
+    )
+    environment.filters["value"] = _value
+    return environment
+
+
+def _visible(value: object) -> object:
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _resource(name: str) -> str:
+    return (files("convae.report") / name).read_text(encoding="utf-8")
+
+
+def _value(value: object) -> str:
+    """A setting or fact as a reader sees it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items()) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(inner) for inner in value) or "–"
+    real = float(value) if isinstance(value, float | np.floating) else 0.0
+    if 1e-4 <= abs(real) < 1e6:  # a setting is shown as it was given: 0.001, not 0.001000
+        return f"{real:,.6g}".replace("-", "−")
+    return number(value, 4)
+
+
+# ---- results -----------------------------------------------------------------------------------
+
+
+def _baselines(metrics: Sequence[Metric]) -> list[str]:
+    return list(dict.fromkeys(name for metric in metrics for name in metric.baselines))
+
+
+def _metric_rows(metrics: Sequence[Metric]) -> list[dict[str, object]]:
+    names = _baselines(metrics)
+    rows: list[dict[str, object]] = []
+    for metric in metrics:
+        values = [metric.model, *(metric.baselines.get(name) for name in names)]
+        winner = _winner(values, metric.better)
+        rows.append(
+            {
+                "name": metric.name,
+                "better": metric.better,
+                "cells": [(text, k == winner) for k, text in enumerate(numbers(values))],
+                "verdict": _verdict(values[0], values[1] if len(values) > 1 else None, metric),
+            }
+        )
+    return rows
+
+
+def _winner(values: Sequence[float | None], better: str) -> int | None:
+    real = [(float(v), k) for k, v in enumerate(values) if v is not None and math.isfinite(v)]
+    if not better or len(real) < 2:
+        return None
+    best = min(v for v, _ in real) if better == "lower" else max(v for v, _ in real)
+    winners = [k for v, k in real if v == best]
+    return winners[0] if len(winners) == 1 else None
+
+
+def _verdict(model: float | None, baseline: float | None, metric: Metric) -> tuple[str, str] | None:
+    """How far the model is from the first baseline, and whether that is good or bad."""
+    if model is None or baseline is None or not np.isfinite([model, baseline]).all():
+        return None
+    if baseline == 0 or "dB" in metric.name:
+        change, text = model - baseline, number(float(abs(model - baseline)))
+        text += " dB" if "dB" in metric.name else ""
+    else:
+        change = (model - baseline) / abs(baseline)
+        text = percent(abs(change), 2 if abs(change) < 1 else 3)
+    if change == 0:
+        return "the same", ""
+    sign = "+" if change > 0 else "−"
+    good = (
+        "" if not metric.better else "good" if (change < 0) == (metric.better == "lower") else "bad"
+    )
+    return f"{sign}{text}", good
+
+
+# ---- images ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    """A heading and its images, each as original, reconstruction and error map."""
+
+    heading: str
+    note: str
+    width: int
+    across: bool  # a few large images: the three pictures stand side by side
+    cells: list[dict[str, object]]
+
+
+def _galleries(report: Report) -> dict[str, object]:
+    parts = [
+        ("", report.examples),
+        ("Smallest errors", report.best),
+        ("Largest errors", report.worst),
+    ]
+    shown = [(name, part) for name, part in parts if part is not None and len(part)]
+    if not shown:
+        return {}
+    cut = [(name, part.select(range(min(len(part), MOST_CELLS)))) for name, part in shown]
+    scale = max(error_scale(p.originals, p.reconstructions) for _, p in cut)
+    used = [shown_range(part.originals) for _, part in cut]
+    span = min(low for low, _ in used), max(high for _, high in used)
+    notes = dict.fromkeys(
+        band_note(p.originals.shape[1], bands=p.bands, alpha=p.alpha) for _, p in cut
+    )
+    ramp = np.broadcast_to(colour_map(np.linspace(0, 1, 128)), (1, 128, 3))
+    stretch = "" if span == (0.0, 1.0) else f"{percent(span[0], 2)} to {percent(span[1], 2)} of it"
+    return {
+        "parts": [
+            _gallery(name, part, scale, span, len(all_))
+            for (name, part), (_, all_) in zip(cut, shown, strict=True)
+        ],
+        "scale": number(scale, 1),
+        "bar": Markup(data_uri(ramp)),
+        "stretch": stretch,
+        "channels": cut[0][1].originals.shape[1],
+        "notes": [note for note in notes if note],
+    }
+
+
+def _gallery(
+    heading: str, part: Comparison, scale: float, span: tuple[float, float], total: int
+) -> _Gallery:
+    rows = [
+        fit_size(row, enlarge_to=1, limit=224 if len(part) > _FEW else 600)
+        for row in part.rows(scale=scale, value_range=span)
+    ]
+    height, width = rows[0].shape[1:3]
+    size = _shown_size(height, width, len(part))
+    room = max(size[0], _LEAST_CELL) // 7
+    cells = []
+    for index, (name, error) in enumerate(part.captions()):
+        pictures = [
+            {"uri": Markup(data_uri(row[index])), "what": what}
+            for row, what in zip(rows, ("original", "reconstruction", "error map"), strict=True)
+        ]
+        cells.append(
+            {"name": name, "short": shorten(name, room), "error": error, "pictures": pictures}
+        )
+    note = f"{len(part)} of {total} shown." if total > len(part) else ""
+    sharp = size[0] >= width
+    cell = [dict(c, width=size[0], height=size[1], sharp=sharp) for c in cells]
+    across = len(part) <= _FEW and max(height, width) >= 160
+    room = 3 * size[0] + 12 if across else max(size[0], _LEAST_CELL)
+    return _Gallery(heading, note, room, across, cell)
+
+
+def _shown_size(height: int, width: int, count: int) -> tuple[int, int]:
+    """The width and height, in CSS pixels, at which images of this size are shown."""
+    longest = max(height, width)
+    if longest > _LEAST_CELL:
+        target = 112 if longest < 160 else 168 if count > _FEW else 300
+        scale = target / longest
+        return max(round(width * scale), 1), max(round(height * scale), 1)
+    factor = max(round(_LEAST_CELL / longest), 1)
+    return width * factor, height * factor
+
+
+# ---- curves, codes, network --------------------------------------------------------------------
+
+
+def _loss_curve(report: Report) -> Markup | str:
+    if not report.history:
+        return ""
+    return Markup(
+        loss_curve_svg(
+            report.history,
+            best_epoch=report.best_epoch,
+            baseline=report.baseline,
+            loss_name=report.loss_name,
+            standalone=False,
+        )
+    )
+
+
+def _history(report: Report) -> dict[str, object]:
+    rows = list(report.history)
+    stride = max(-(-len(rows) // _MOST_ROWS), 1)
+    told = []
+    for row in rows[::stride]:
+        seconds, epoch = row.get("seconds"), row.get("epoch")
+        cells = [
+            number(row.get(name), 4) for name in ("train_loss", "validation_loss", "learning_rate")
+        ]
+        told.append([number(None if epoch is None else int(epoch)), *cells, duration(seconds)])
+    heads = ["epoch", "training", "validation", "learning rate", "time"]
+    kept = [k for k in range(len(heads)) if any(row[k] != "–" for row in told)]
+    return {
+        "heads": [heads[k] for k in kept],
+        "rows": [[row[k] for k in kept] for row in told],
+        "count": len(rows),
+        "stride": stride,
+    }
+
+
+def _histogram(report: Report) -> Markup | str:
+    if len(report.errors) < 8:  # a histogram of a handful says less than their list
+        return ""
+    return Markup(
+        error_histogram_svg(
+            report.errors,
+            baseline=report.baseline_errors,
+            error_name=report.error_name,
+            standalone=False,
+        )
+    )
+
+
+def _codes(codes: CodeMap | None) -> dict[str, object]:
+    if codes is None:
+        return {}
+    told: dict[str, object] = dict.fromkeys(("map", "pictures", "spectrum"), "")
+    if codes.points is not None and len(codes.points):
+        told["map"] = Markup(_map(codes, None))
+        told["note"] = selection_note(codes.points)
+        if codes.thumbnails is not None and len(codes.thumbnails):
+            span = shown_range(codes.thumbnails)
+            told["pictures"] = Markup(_map(codes, to_display(codes.thumbnails, value_range=span)))
+    if len(codes.variances):
+        pca = codes.pca_variances if len(codes.pca_variances) else None
+        svg = draw_spectrum(codes.variances, pca_variances=pca, standalone=False)
+        told["spectrum"] = Markup(svg)
+        told["dimensions"] = f"{effective_dimensions(codes.variances):.1f}"
+        told["of"] = len(codes.variances)
+        told["pca_dimensions"] = f"{effective_dimensions(pca):.1f}" if pca is not None else ""
+    return told if any(told.values()) else {}
+
+
+def _map(codes: CodeMap, thumbnails: np.ndarray | None) -> str:
+    assert codes.points is not None
+    return code_map_svg(
+        codes.points,
+        labels=codes.labels,
+        label_names=codes.label_names,
+        shares=codes.shares,
+        thumbnails=thumbnails,
+        standalone=False,
+    )
+
+
+def _layers(layers: Sequence[Mapping[str, object]]) -> list[list[str]]:
+    return [
+        [
+            str(layer.get("name") or "–"),
+            str(layer.get("kind") or "–"),
+            shape_text(layer.get("shape")),
+            number(layer.get("parameters")),
+        ]
+        for layer in layers
+    ]
