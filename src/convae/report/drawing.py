@@ -109,7 +109,7 @@ def _drawn(box: _Box, middle: float, centre: float, largest: float, pitch: float
         width = min(5 + 3.6 * math.log2(1 + box.shape[0]), pitch * 0.62)
     else:  # a dense layer: a thin column of as many numbers
         count = box.shape[0] if box.shape else 1
-        height, width = min(16 + 9 * math.log2(1 + count), _TALLEST), 9.0
+        height, width = min(6 + 5 * math.log2(1 + count), _TALLEST), 9.0
     place = (
         f'x="{coordinate(middle - width / 2)}" y="{coordinate(centre - height / 2)}" '
         f'width="{coordinate(width)}" height="{coordinate(height)}"'
