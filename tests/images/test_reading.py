@@ -316,6 +316,42 @@ def test_the_users_limit_goes_beyond_pillows_own(monkeypatch: pytest.MonkeyPatch
     assert read_image(pillow(PillowImage.new("L", (9, 9)), "PNG")).pixels.shape == (9, 9, 1)
 
 
+def test_a_strip_that_inflates_beyond_its_page_is_refused(tmp_path: Path) -> None:
+    code = """
+import resource, sys
+if sys.argv[2] == "without":
+    sys.modules["imagecodecs"] = None
+from convae.images.reading import read_image
+try:
+    read_image(sys.argv[1])
+except ValueError as fault:
+    print("refused")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 < 300)
+"""
+    bomb = zlib.compress(bytes(400 * 2**20), 9)
+    data = tiff(np.zeros((16, 16), np.uint8), compression="zlib", metadata=None)
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        tags = tif.pages.first.tags
+        places = tags["StripOffsets"].valueoffset, tags["StripByteCounts"].valueoffset
+        sizes = tags["StripOffsets"].count, tags["StripByteCounts"].dtype
+    assert sizes[0] == 1
+    changed = bytearray(data + bomb)
+    changed[places[0] : places[0] + 4] = len(data).to_bytes(4, "little")
+    width = {3: 2, 4: 4}[int(sizes[1])]
+    if width == 2:  # make the tag a LONG, with room for the size
+        changed[places[1] - 6 : places[1] - 4] = (4).to_bytes(2, "little")
+    changed[places[1] : places[1] + 4] = len(bomb).to_bytes(4, "little")
+    (tmp_path / "bomb.tif").write_bytes(changed)
+    for codecs in ("with", "without"):
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "bomb.tif"), codecs],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert run.stdout.split() == ["refused", "True"]
+
+
 def test_directories_that_point_at_each_other_are_refused() -> None:
     entry = (256).to_bytes(2, "little") + bytes(10)
     loop = b"II*\0\x08\0\0\0" + b"\1\0" + entry + (8).to_bytes(4, "little")

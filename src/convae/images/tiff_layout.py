@@ -1,7 +1,9 @@
 """Where the images of a TIFF lie: pages, planes of a volume, bands on an axis of their own."""
 
+import importlib.util
 import math
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -9,6 +11,9 @@ import numpy as np
 
 from convae.images.image import Pixels
 
+_DEFLATE, _LZMA = (8, 32946), 34925
+_LARGEST_RATIO = 1032  # of what deflate can inflate to
+_HARMLESS = 64 * 2**20
 _REDUCED_OR_MASK = 1 | 4  # bits of NewSubfileType: a thumbnail, a transparency mask
 
 
@@ -85,10 +90,34 @@ def check_segments(tif: Any, page: Any) -> None:
         raise ValueError("file is truncated")
     if not page.dataoffsets or len(page.databytecounts) < len(page.dataoffsets):
         raise ValueError("the file does not say where its pixels are")
+    _check_expansion(tif, page)
     key = page.keyframe
     whole = key.compression == 1 and not key.is_tiled and key.dtype is not None
     if whole and sum(page.databytecounts) < math.prod(key.shaped) * key.bitspersample // 8:
         raise ValueError("file is truncated")
+
+
+def _check_expansion(tif: Any, page: Any) -> None:
+    """Refuse strips that inflate beyond the page: tifffile's own codecs do not stop at its size.
+
+    imagecodecs does, so this second pass is only made without it, and only over strips that could.
+    """
+    key = page.keyframe
+    if importlib.util.find_spec("imagecodecs") or key.compression not in (*_DEFLATE, _LZMA):
+        return
+    if key.compression == _LZMA:
+        raise NotImplementedError("imagecodecs is missing")
+    most = math.prod(key.shaped) * key.dtype.itemsize + _HARMLESS
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if count * _LARGEST_RATIO < _HARMLESS:
+            continue
+        tif.filehandle.seek(start)
+        packed, inflater, total = tif.filehandle.read(count), zlib.decompressobj(), 0
+        while packed and total <= most:
+            total += len(inflater.decompress(packed, 2**20))
+            packed = inflater.unconsumed_tail
+        if total > most:
+            raise ValueError("a strip holds more than the page (decompression bomb)")
 
 
 def blocks_of(tif: Any) -> list[Block]:
