@@ -1,0 +1,317 @@
+"""The images that training sees: one shape, one depth, in memory, in a cache file, or streamed."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from convae.errors import ImageError
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.memory import available_memory
+from convae.images.parallel import in_threads
+from convae.images.preparing import (
+    Key,
+    Plan,
+    Preparation,
+    conversion_notes,
+    image_hash,
+    make_plan,
+    refuse_skipped,
+    survey,
+)
+
+RESIDENT_SHARE = 0.4  # of the memory that is free; training needs the rest
+CACHE_SHARE = 0.5  # of the free space where temporary files live
+
+
+class Store(Protocol):
+    """Where prepared images are kept; ``kind`` names it for people."""
+
+    kind: str
+
+    def append(self, pixels: Pixels) -> None:
+        """Take the next image, (H, W, C)."""
+
+    def get(self, position: int) -> Pixels:
+        """Image ``position``, (H, W, C), before any random crop."""
+
+    def many(self, positions: np.ndarray) -> Pixels | None:
+        """(n, C, H, W) of several images if that is quicker than one by one."""
+
+
+class FlatStore:
+    """All images end to end in one array, in memory or mapped from an unlinked temporary file."""
+
+    def __init__(self, kind: str, shapes: np.ndarray, depth: str) -> None:
+        self.kind = kind
+        total = int(shapes.prod(axis=1, dtype=np.int64).sum())
+        if kind == "resident":
+            self._values: np.ndarray = np.empty(total, depth)
+        else:
+            with tempfile.NamedTemporaryFile(prefix="convae-cache-") as file:
+                self._values = np.memmap(file, depth, "w+", shape=(total,))
+        self._shapes = np.empty((len(shapes), 3), np.int64)
+        self._starts = np.zeros(len(shapes) + 1, np.int64)
+        self._count = 0
+        self._uniform = bool((shapes == shapes[0]).all())
+
+    def append(self, pixels: Pixels) -> None:
+        """Take the next image; its channels go first, as a network wants them."""
+        i = self._count
+        self._shapes[i] = pixels.shape
+        self._starts[i + 1] = self._starts[i] + pixels.size
+        self._values[self._starts[i] : self._starts[i + 1]] = np.moveaxis(pixels, 2, 0).reshape(-1)
+        self._count += 1
+
+    def get(self, position: int) -> Pixels:
+        """Image ``position``, (H, W, C)."""
+        height, width, channels = self._shapes[position]
+        values = self._values[self._starts[position] : self._starts[position + 1]]
+        return np.moveaxis(values.reshape(channels, height, width), 0, 2)
+
+    def many(self, positions: np.ndarray) -> Pixels | None:
+        """(n, C, H, W) by one selection, if all images have one shape."""
+        if not self._uniform:
+            return None
+        height, width, channels = self._shapes[0]
+        images = self._values[: self._starts[self._count]].reshape(-1, channels, height, width)
+        return images[positions]
+
+
+class StreamedStore:
+    """Nothing is kept: every image is read from its file each time."""
+
+    kind = "streamed"
+
+    def __init__(self, read: Callable[[int], Pixels]) -> None:
+        self._read = read
+
+    def append(self, pixels: Pixels) -> None:
+        """Nothing to keep."""
+
+    def get(self, position: int) -> Pixels:
+        """Read and prepare image ``position`` again."""
+        return self._read(position)
+
+    def many(self, positions: np.ndarray) -> Pixels | None:
+        """There is no quicker way than one by one."""
+        return None
+
+
+@dataclass(kw_only=True)
+class ImageSet:
+    """Images of one shape and depth in a fixed order.
+
+    Attributes:
+        source: where they come from.
+        index: (n,) their positions in the source.
+        shape: (channels, height, width) of a batch's images.
+        plan: what was done to each image.
+        store: where they are.
+        hashes: (n,) 64-bit hash of each prepared image, for duplicates and for held-out checks.
+        skipped: images that could not be read, with reasons.
+        notes: what was converted, each kind once.
+        missing: number of images with NaN or nodata pixels.
+    """
+
+    source: ImageSource
+    index: np.ndarray
+    shape: tuple[int, int, int]
+    plan: Plan
+    store: Store
+    hashes: np.ndarray
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    missing: int = 0
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def depth(self) -> str:
+        """``uint8``, ``uint16`` or ``float32``."""
+        return self.plan.depth
+
+    @property
+    def storage(self) -> str:
+        """``resident``, ``cached`` or ``streamed``."""
+        return self.store.kind
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """(n,) class numbers, for evaluation only, or None."""
+        labels = self.source.labels
+        return None if labels is None else labels[self.index]
+
+    def name(self, position: int) -> str:
+        """The name of image ``position``."""
+        return self.source.names[int(self.index[position])]
+
+    def batch(self, positions: np.ndarray, moment: tuple[int, int] | None = None) -> Pixels:
+        """(n, C, H, W) values as the files hold them.
+
+        Args:
+            positions: (n,) which images.
+            moment: (seed, epoch) that random crops depend on, with the image; None crops the centre.
+        """
+        if (
+            self.plan.framing.mode != "random-crop"
+            and (many := self.store.many(positions)) is not None
+        ):
+            return many
+        return self._stack([self._one(int(p), moment) for p in positions])
+
+    def batches(
+        self, order: Iterable[np.ndarray], moment: tuple[int, int] | None = None
+    ) -> Iterator[Pixels]:
+        """:meth:`batch` for each item of ``order``; what is streamed is decoded ahead, in threads."""
+        if self.storage != "streamed":
+            yield from (self.batch(positions, moment) for positions in order)
+            return
+        sizes: list[int] = []
+
+        def flat() -> Iterator[int]:
+            for positions in order:
+                sizes.append(len(positions))
+                yield from positions.tolist()
+
+        images: list[Pixels] = []
+        for image in in_threads(lambda p: self._one(p, moment), flat(), ahead=16):
+            images.append(image)
+            if len(images) == sizes[0]:
+                yield self._stack(images)
+                images = []
+                sizes.pop(0)
+
+    def _one(self, position: int, moment: tuple[int, int] | None) -> Pixels:
+        pixels = self.store.get(position)
+        if self.plan.framing.mode != "random-crop":
+            return pixels
+        key = None if moment is None else (*moment, int(self.index[position]))
+        return self.plan.framing.apply(pixels, key)
+
+    @staticmethod
+    def _stack(images: list[Pixels]) -> Pixels:
+        return np.ascontiguousarray(np.moveaxis(np.stack(images), 3, 1))
+
+
+def prepare(
+    source: ImageSource,
+    wanted: Preparation,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageSet:
+    """Survey the source, settle what its images become, and read them all once.
+
+    The one pass finds what cannot be decoded, hashes the images and fills the store; with ``streamed``
+    nothing is kept of it but the hashes.
+
+    Args:
+        progress: called with (images read, images in all).
+
+    Raises:
+        InputError: if nothing is readable, sizes or channels are mixed without a way out, or, under
+            ``strict``, anything is unreadable.
+    """
+    found = survey(source, strict=wanted.strict)
+    plan, notes = make_plan(source, found, wanted)
+    reading = plan.whole() if wanted.framing == "random-crop" else plan
+    shapes = np.empty((len(found.index), 3), np.int64)
+    shapes[:] = (*(reading.framing.size or (0, 0)), plan.channels)
+    if reading.framing.size is None:
+        shapes[:, :2] = found.shapes[:, :2]
+
+    kept = np.zeros(len(found.index), np.int64)
+    store = _make_store(
+        wanted.storage, shapes, plan, lambda p: _read(source, reading, int(kept[p]))
+    )
+    hashes = np.zeros(len(found.index), np.uint64)
+    skipped, conversions = found.skipped, Counter[str]()
+    count = missing = 0
+    for done, (i, result) in enumerate(_read_all(source, reading, found.index, shapes), 1):
+        if isinstance(result, ImageError):
+            skipped.append(Skipped(source.names[i], result.reason))
+        else:
+            image, pixels, digest = result
+            store.append(pixels)
+            kept[count], hashes[count] = i, digest
+            count += 1
+            conversions.update(image.info.conversions)
+            missing += image.info.missing > 0
+        if progress is not None:
+            progress(done, len(found.index))
+    refuse_skipped(source, skipped, strict=wanted.strict, left=count)
+    if missing:
+        notes.append(
+            f"{missing} images hold NaN or nodata pixels; they are read as their image's mean"
+        )
+    size = plan.framing.size or tuple(shapes[0, :2].tolist())
+    return ImageSet(
+        source=source,
+        index=kept[:count],
+        shape=(plan.channels, int(size[0]), int(size[1])),
+        plan=plan,
+        store=store,
+        hashes=hashes[:count],
+        skipped=skipped,
+        notes=[*source.notes, *notes, *conversion_notes(conversions.items())],
+        missing=missing,
+    )
+
+
+Read = tuple[Image, Pixels, int]
+
+
+def _read_all(
+    source: ImageSource, plan: Plan, index: np.ndarray, shapes: np.ndarray
+) -> Iterator[tuple[int, Read | ImageError]]:
+    """(position in the source, image as read and prepared and its hash, or why not), in order."""
+
+    def read(position: int) -> tuple[int, Read | ImageError]:
+        i = int(index[position])
+        try:
+            image = source.read(i)
+            pixels = plan.apply(image)
+            if pixels.shape != tuple(shapes[position]):
+                raise ImageError(
+                    image.info.name,
+                    f"its header promises {shapes[position]}, it holds {pixels.shape}",
+                )
+            if pixels.dtype.kind == "f" and np.isnan(pixels).all():
+                raise ImageError(image.info.name, "every pixel is NaN or nodata")
+        except ImageError as error:
+            return i, error
+        return i, (image, pixels, image_hash(pixels))
+
+    return in_threads(read, range(len(index)), ahead=16)
+
+
+def _read(source: ImageSource, plan: Plan, index: int) -> Pixels:
+    return plan.apply(source.read(index))
+
+
+def _make_store(
+    wanted: str, shapes: np.ndarray, plan: Plan, read: Callable[[int], Pixels]
+) -> FlatStore | StreamedStore:
+    size = int(shapes.prod(axis=1, dtype=np.int64).sum()) * np.dtype(plan.depth).itemsize
+    kind = wanted if wanted != "auto" else _choose_storage(size)
+    if kind == "streamed":
+        return StreamedStore(read)
+    return FlatStore(kind, shapes, plan.depth)
+
+
+def _choose_storage(size: int) -> str:
+    """Resident while it leaves most memory free, cached while the disk has room, else streamed."""
+    if size <= RESIDENT_SHARE * available_memory():
+        return "resident"
+    free = shutil.disk_usage(Path(tempfile.gettempdir())).free
+    return "cached" if size <= CACHE_SHARE * free else "streamed"
+
+
+__all__ = ["ImageSet", "Key", "prepare"]

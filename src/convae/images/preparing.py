@@ -1,0 +1,255 @@
+"""From images as their files hold them to images of one shape and depth.
+
+:func:`survey` looks at the headers and settles what all images become; :class:`Preparation` is what the
+user asked for; :meth:`Plan.apply` does it to one image. Fitting and using a model share it, so that a
+model sees tomorrow's images as it saw those it was fitted on.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from convae.errors import ImageError, InputError, raise_faults, unknown_name
+from convae.images.framing import Framing
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.parallel import in_threads
+
+DEPTHS = ("uint8", "uint16", "float32")
+STORAGES = ("auto", "resident", "cached", "streamed")
+Key = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What the user asks of the images before a network sees them.
+
+    Attributes:
+        size: (height, width) that every image is brought to; None asks that all have one size already.
+        framing: how: ``resize``, ``crop``, ``pad`` or ``random-crop`` (another place each epoch).
+        channels: 1 (grey) or 3 (RGB) converts all images; None asks that all have as many already.
+        strict: whether an unreadable image is an error instead of being reported and skipped.
+        storage: where images are while training: ``resident`` in memory, ``cached`` in a memory-mapped
+            temporary file, ``streamed`` from their files each time, or ``auto`` by the memory there is.
+    """
+
+    size: tuple[int, int] | None = None
+    framing: str = "resize"
+    channels: int | None = None
+    strict: bool = False
+    storage: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.storage not in STORAGES:
+            raise unknown_name("storage", self.storage, STORAGES)
+        faults = []
+        if self.channels is not None and (
+            type(self.channels) is not int or self.channels not in (1, 3)
+        ):
+            faults.append(f"channels must be 1 (grey), 3 (RGB) or None; got {self.channels!r}")
+        if self.size is None and self.framing != "resize":
+            faults.append(f"framing {self.framing!r} needs a size (height, width)")
+        raise_faults("images", faults)
+        Framing(size=self.size, mode=self.framing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What every image becomes: ``channels`` and ``depth`` are the same for all, and so is the size if
+    ``framing`` names one."""
+
+    channels: int
+    depth: str
+    framing: Framing
+
+    def apply(self, image: Image, key: Key | None = None) -> Pixels:
+        """(H, W, C) pixels of the planned channels, depth and size.
+
+        Args:
+            image: as it was read.
+            key: (seed, epoch, index) for ``random-crop``; None gives the centre crop.
+
+        Raises:
+            ImageError: if the image cannot become that.
+        """
+        pixels = to_depth(image, self.depth)
+        if pixels.shape[2] != self.channels:
+            pixels = to_channels(pixels, self.channels, image.info.name)
+        try:
+            return np.ascontiguousarray(self.framing.apply(pixels, key))
+        except InputError as error:
+            raise ImageError(image.info.name, str(error)) from error
+
+    def whole(self) -> "Plan":
+        """The same without framing: the whole image."""
+        return replace(self, framing=Framing(size=None, mode="resize"))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The headers of a source: which images look readable, and what they hold.
+
+    Attributes:
+        index: (n,) positions in the source of the images that look readable.
+        shapes: (n, 3) their (H, W, C).
+        depths: (n,) position of their depth in ``DEPTHS``.
+        skipped: the others, with reasons.
+    """
+
+    index: np.ndarray
+    shapes: np.ndarray
+    depths: np.ndarray
+    skipped: list[Skipped]
+
+
+def survey(source: ImageSource, *, strict: bool = False) -> Survey:
+    """Look at every header, in threads.
+
+    Raises:
+        InputError: if nothing is readable, or under ``strict`` if anything is not.
+    """
+    rows = np.empty((len(source), 4), np.int32)
+    skipped = list(source.skipped)
+    good = np.zeros(len(source), bool)
+
+    def look(i: int) -> tuple[int, int, int, int] | ImageError:
+        try:
+            header = source.header(i)
+        except ImageError as error:
+            return error
+        return (*header.shape, DEPTHS.index(header.depth))
+
+    for i, row in enumerate(in_threads(look, range(len(source)), ahead=64)):
+        if isinstance(row, ImageError):
+            skipped.append(Skipped(source.names[i], row.reason))
+        else:
+            rows[i], good[i] = row, True
+    refuse_skipped(source, skipped, strict=strict, left=int(good.sum()))
+    return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped)
+
+
+def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool, left: int) -> None:
+    """Raise if nothing is left, or if ``strict`` and anything was skipped."""
+    if left and not (strict and skipped):
+        return
+    if not skipped:
+        raise InputError(f"{source.description}: there are no images in it")
+    first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    if left:
+        raise InputError(
+            f"{source.description}: {len(skipped)} of {len(skipped) + left} images cannot be read, which "
+            f"strict forbids: {first}{more}"
+        )
+    raise InputError(
+        f"{source.description}: none of {len(skipped)} images can be read: {first}{more}"
+    )
+
+
+def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[Plan, list[str]]:
+    """Settle what all images become, and say what that changes.
+
+    Raises:
+        InputError: for mixed sizes or channel counts that ``wanted`` does not settle.
+    """
+    channels = wanted.channels or _one_channel_count(source, found)
+    depth, notes = _one_depth(source, found)
+    if wanted.size is None:
+        _refuse_mixed_sizes(source, found)
+    return Plan(
+        channels=channels, depth=depth, framing=Framing(size=wanted.size, mode=wanted.framing)
+    ), notes
+
+
+def _one_channel_count(source: ImageSource, found: Survey) -> int:
+    counts = Counter(found.shapes[:, 2].tolist())
+    if len(counts) > 1:
+        raise InputError(
+            f"{source.description}: images of different channel counts ({_counted(counts)}): convert all "
+            "with channels 1 (grey) or channels 3 (RGB), or keep one kind in the folder"
+        )
+    return int(next(iter(counts)))
+
+
+def _one_depth(source: ImageSource, found: Survey) -> tuple[str, list[str]]:
+    counts = Counter(DEPTHS[d] for d in found.depths.tolist())
+    if set(counts) == {"uint8", "uint16"}:
+        return "uint16", [
+            f"{counts['uint8']} 8-bit images are read as 16-bit (x 257), like the others"
+        ]
+    if len(counts) > 1:
+        raise InputError(
+            f"{source.description}: float images among integer ones ({_counted(counts)}): their values "
+            "have no common scale; keep one kind in the folder"
+        )
+    return next(iter(counts)), []
+
+
+def _refuse_mixed_sizes(source: ImageSource, found: Survey) -> None:
+    counts = Counter(f"{h}x{w}" for h, w in found.shapes[:, :2].tolist())
+    if len(counts) > 1:
+        height, width = np.median(found.shapes[:, :2], axis=0).astype(int)
+        raise InputError(
+            f"{source.description}: images of {len(counts)} sizes ({_counted(counts)}): choose one with "
+            f"size, for example {height} {width}, and framing resize, crop, pad or random-crop"
+        )
+
+
+def _counted(counts: Counter[str] | Counter[int]) -> str:
+    rows = [f"{count} of {value}" for value, count in counts.most_common(4)]
+    return ", ".join(rows) + (f", and {len(counts) - 4} others" if len(counts) > 4 else "")
+
+
+def to_depth(image: Image, depth: str) -> Pixels:
+    """The pixels in ``depth``; 8-bit becomes 16-bit exactly (x 257), anything else is refused."""
+    pixels, have = image.pixels, str(image.pixels.dtype)
+    if have == depth:
+        return pixels
+    if (have, depth) == ("uint8", "uint16"):
+        return pixels.astype(np.uint16) * np.uint16(257)
+    if (have, depth) == ("uint16", "uint8"):
+        raise ImageError(
+            image.info.name, "a 16-bit image for a model of 8-bit images: convert it first"
+        )
+    raise ImageError(image.info.name, f"its pixels are {have}, the others' {depth}")
+
+
+def to_channels(pixels: Pixels, channels: int, name: str) -> Pixels:
+    """(H, W, C) to 1 or 3 channels: luma of RGB (ITU-R BT.601), grey repeated, alpha over white.
+
+    Raises:
+        ImageError: where no such conversion is meant (5 bands to RGB).
+    """
+    have = pixels.shape[2]
+    if have == channels:
+        return pixels
+    if have not in (1, 2, 3, 4) or channels not in (1, 3):
+        raise ImageError(name, f"it has {have} channels and {channels} are needed")
+    work = pixels.astype(np.float64)
+    if have in (2, 4):
+        full = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1.0
+        alpha = work[..., -1:] / full
+        work = work[..., :-1] * alpha + full * (1 - alpha)
+    if work.shape[2] == 3 and channels == 1:
+        work = work @ np.array([[0.299], [0.587], [0.114]])
+    work = np.broadcast_to(work, (*work.shape[:2], channels))
+    return (
+        work.astype(pixels.dtype)
+        if pixels.dtype.kind == "f"
+        else np.rint(work).astype(pixels.dtype)
+    )
+
+
+def conversion_notes(conversions: Iterable[tuple[str, int]]) -> list[str]:
+    """One sentence for each kind of conversion and the number of images it happened to."""
+    return [f"{count} image{'s' * (count > 1)}: {what}" for what, count in sorted(conversions)]
+
+
+def image_hash(pixels: Pixels) -> int:
+    """A 64-bit hash of shape, dtype and values, the same wherever the image comes from."""
+    digest = hashlib.blake2b(repr((pixels.shape, str(pixels.dtype))).encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(pixels))
+    return int.from_bytes(digest.digest(), "little")

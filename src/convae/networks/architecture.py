@@ -1,0 +1,197 @@
+"""The description of a network: plain values, checked when built, equal to what a model file stores."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+from convae.errors import InputError, raise_faults, unknown_name
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "down": ("stride", "max", "average", "unshuffle"),
+    "up": ("transposed", "nearest", "bilinear", "subpixel"),
+    "padding_mode": ("zeros", "reflect", "replicate", "circular"),
+    "code": ("dense", "spatial"),
+    "norm": ("none", "batch", "group", "layer"),
+    "activation": ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh"),
+    "output": ("sigmoid", "linear", "clamp"),
+    "bypass": ("none", "pca"),
+}
+
+# Beyond these a description is a mistake or an attack (a model file may come from anywhere), not a network.
+MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
+MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Everything that decides which layers a network has; every field can be chosen on its own.
+
+    Attributes:
+        image_shape: (channels, height, width) of the images, each side from 1 up. A ``spatial`` code
+            takes other heights and widths later, a ``dense`` one only these.
+        widths: channels of each stage from the image inwards; each stage halves height and width.
+        blocks: residual blocks per stage; 0 makes plain convolutions.
+        kernel_size: odd, in pixels.
+        down: how a stage halves: ``stride`` (strided convolution), ``max`` or ``average`` (pooling after
+            the convolution), ``unshuffle`` (space to depth before it: nothing is lost, nothing is
+            computed at the high resolution).
+        up: how the decoder doubles: ``transposed`` convolution, ``nearest`` or ``bilinear`` upsampling
+            and a convolution, ``subpixel`` (a convolution to four times the channels and a shuffle).
+        padding_mode: what convolutions see outside the image; ``reflect`` and ``circular`` need maps
+            larger than the padding.
+        code: ``dense`` (one vector for the image) or ``spatial`` (a vector at each position of the
+            smallest map).
+        latent_dim: numbers in the code; for ``spatial``, at each position.
+        hidden: units of one more dense layer on each side of a dense code; 0 for none. Cheap capacity
+            where the smallest map is small.
+        norm: normalisation inside stages; ``none`` keeps amplitudes, which a reconstruction needs.
+        activation: the non-linearity.
+        output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
+        bypass: ``pca`` adds a linear path from image to code to image that starts as PCA, with the
+            convolutional path starting at zero, so that training starts at the error of PCA.
+    """
+
+    image_shape: tuple[int, int, int]
+    widths: tuple[int, ...] = (64, 128)
+    blocks: int = 2
+    kernel_size: int = 3
+    down: str = "unshuffle"
+    up: str = "subpixel"
+    padding_mode: str = "zeros"
+    code: str = "dense"
+    latent_dim: int = 64
+    hidden: int = 0
+    norm: str = "none"
+    activation: str = "relu"
+    output: str = "clamp"
+    bypass: str = "pca"
+
+    def __post_init__(self) -> None:
+        for field in ("image_shape", "widths"):
+            value = getattr(self, field)
+            if isinstance(value, list):
+                object.__setattr__(self, field, tuple(value))
+        raise_faults("architecture", list(_faults(self)))
+
+    @property
+    def strides(self) -> tuple[tuple[int, int], ...]:
+        """(vertical, horizontal) reduction of each stage; a side of one pixel is not halved further."""
+        _, height, width = self.image_shape
+        steps = []
+        for _ in self.widths:
+            step = (2 if height > 1 else 1, 2 if width > 1 else 1)
+            height, width = math.ceil(height / step[0]), math.ceil(width / step[1])
+            steps.append(step)
+        return tuple(steps)
+
+    @property
+    def factor(self) -> tuple[int, int]:
+        """How many pixels (vertical, horizontal) one position of the smallest map stands for."""
+        return math.prod(s[0] for s in self.strides), math.prod(s[1] for s in self.strides)
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the smallest map, for images of ``image_shape``."""
+        (_, height, width), (fy, fx) = self.image_shape, self.factor
+        return self.widths[-1], math.ceil(height / fy), math.ceil(width / fx)
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """``(latent_dim,)`` for a dense code, ``(latent_dim, height, width)`` for a spatial one."""
+        if self.code == "dense":
+            return (self.latent_dim,)
+        return (self.latent_dim, *self.map_shape[1:])
+
+    @property
+    def code_size(self) -> int:
+        """Numbers in the code of one image."""
+        return math.prod(self.code_shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The architecture that :meth:`to_dict` described; unknown or missing names are refused."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise unknown_name("architecture setting", name, known)
+        if "image_shape" not in values:
+            raise InputError("architecture: image_shape is missing")
+        return cls(**values)
+
+
+def _faults(a: Architecture) -> list[str]:
+    """All that is wrong with the values, so that a user mends them in one go."""
+    faults = [
+        *_integer_faults(a),
+        *(
+            f"{name} must be one of {', '.join(known)}; got {getattr(a, name)!r}"
+            for name, known in CHOICES.items()
+            if getattr(a, name) not in known
+        ),
+    ]
+    return faults or _combination_faults(a)
+
+
+def _integer_faults(a: Architecture) -> list[str]:
+    faults = []
+
+    def check(name: str, value: object, low: int, high: int) -> None:
+        if type(value) is not int or not low <= value <= high:
+            faults.append(f"{name} must be a whole number from {low} to {high:,}; got {value!r}")
+
+    if not isinstance(a.image_shape, tuple) or len(a.image_shape) != 3:
+        faults.append(f"image_shape must be (channels, height, width); got {a.image_shape!r}")
+    else:
+        check("image_shape[0] (channels)", a.image_shape[0], 1, MAX_CHANNELS)
+        check("image_shape[1] (height)", a.image_shape[1], 1, MAX_SIDE)
+        check("image_shape[2] (width)", a.image_shape[2], 1, MAX_SIDE)
+    if not isinstance(a.widths, tuple) or not 1 <= len(a.widths) <= MAX_STAGES:
+        faults.append(f"widths must name 1 to {MAX_STAGES} stages; got {a.widths!r}")
+    else:
+        for width in a.widths:
+            check("each of widths", width, 1, MAX_WIDTH)
+    check("blocks", a.blocks, 0, MAX_BLOCKS)
+    check("latent_dim", a.latent_dim, 1, MAX_LATENT)
+    check("hidden", a.hidden, 0, MAX_WIDTH)
+    check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
+    if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
+        faults.append(f"kernel_size must be odd; got {a.kernel_size}")
+    return faults
+
+
+def _combination_faults(a: Architecture) -> list[str]:
+    faults = []
+    smallest = min(a.map_shape[1:])
+    padding = a.kernel_size // 2
+    needed = {"reflect": padding + 1, "circular": padding}.get(a.padding_mode, 0)
+    if smallest < needed:
+        faults.append(
+            f"padding_mode {a.padding_mode!r} with kernel_size {a.kernel_size} needs maps of at least "
+            f"{needed} pixels a side, and {len(a.widths)} stages leave {smallest}: use fewer widths, "
+            "or padding_mode 'replicate'"
+        )
+    if a.hidden and a.code == "spatial":
+        faults.append("hidden is for dense codes; with code 'spatial' leave it 0")
+    if a.bypass != "none" and a.output == "sigmoid":
+        faults.append(
+            "output 'sigmoid' would bend the linear bypass: use output 'clamp', or bypass 'none'"
+        )
+    if a.up == "transposed" and a.padding_mode != "zeros":
+        faults.append(
+            f"transposed convolutions can only pad with zeros: padding_mode {a.padding_mode!r} needs "
+            "up 'nearest', 'bilinear' or 'subpixel'"
+        )
+    if (
+        a.code == "dense"
+        and math.prod(a.map_shape) * (a.hidden or a.latent_dim) > MAX_DENSE_WEIGHTS
+    ):
+        faults.append(
+            f"a dense code of {a.latent_dim} behind maps of {a.map_shape} needs more than "
+            f"{MAX_DENSE_WEIGHTS:,} weights: use more widths, a smaller latent_dim, or code 'spatial'"
+        )
+    return faults

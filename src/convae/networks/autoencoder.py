@@ -1,0 +1,112 @@
+"""The network: image -> encoder -> bottleneck -> decoder -> reconstruction."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from convae.errors import InputError
+from convae.networks.architecture import Architecture
+from convae.networks.bottleneck import (
+    DenseBottleneck,
+    DenseBypass,
+    SpatialBottleneck,
+    SpatialBypass,
+)
+from convae.networks.decoder import Decoder
+from convae.networks.encoder import Encoder
+from convae.networks.layers import pad_to_multiple
+
+
+class Output(NamedTuple):
+    """What :meth:`Autoencoder.forward` gives.
+
+    Attributes:
+        reconstruction: (B, C, H, W), the shape of the images.
+        code: (B, latent_dim) or (B, latent_dim, h, w).
+    """
+
+    reconstruction: Tensor
+    code: Tensor
+
+
+class Autoencoder(nn.Module):
+    """A convolutional autoencoder as an :class:`Architecture` describes it.
+
+    Images are (B, C, H, W), float32, about [0, 1]. Any height and width work: the sides are padded to
+    multiples of ``architecture.factor`` inside and cropped on the way out. With a dense code the size
+    must be that of ``architecture.image_shape``.
+
+    With a bypass, code = linear(x) + scale * convolutional(x): ``scale`` is the spread of the linear
+    codes, so that the convolutional paths on both sides see numbers of about one.
+    """
+
+    scale: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        self.encoder = Encoder(a)
+        self.bottleneck = DenseBottleneck(a) if a.code == "dense" else SpatialBottleneck(a)
+        self.decoder = Decoder(a)
+        self.bypass: DenseBypass | SpatialBypass | None = None
+        if a.bypass == "pca":
+            self.bypass = DenseBypass(a) if a.code == "dense" else SpatialBypass(a)
+        self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to codes."""
+        self._check(x)
+        padded = pad_to_multiple(x, self.architecture.factor)
+        if self.bypass is None:
+            return self.bottleneck.encode(self.encoder(padded))
+        linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
+        return linear + self.scale * self.bottleneck.encode(self.encoder(padded - 0.5)).to(
+            linear.dtype
+        )
+
+    def decode(self, code: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Codes to (B, C, *size).
+
+        ``size`` defaults to the height and width of ``architecture.image_shape`` for a dense code, and
+        to everything the map covers for a spatial one of another size.
+        """
+        a = self.architecture
+        if size is None:
+            fits = tuple(code.shape[1:]) == a.code_shape
+            height, width = (
+                a.image_shape[1:]
+                if fits
+                else (
+                    code.shape[-2] * a.factor[0],
+                    code.shape[-1] * a.factor[1],
+                )
+            )
+        else:
+            height, width = size
+        image = self.decoder(self.bottleneck.decode(code / self.scale))[..., :height, :width]
+        if self.bypass is not None:
+            image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
+        if a.output == "sigmoid":
+            return torch.sigmoid(image)
+        if a.output == "clamp" and not self.training:
+            return image.clamp(0, 1)
+        return image
+
+    def forward(self, x: Tensor) -> Output:
+        """Images to reconstructions and codes."""
+        code = self.encode(x)
+        return Output(self.decode(code, (x.shape[-2], x.shape[-1])), code)
+
+    def _check(self, x: Tensor) -> None:
+        a = self.architecture
+        got, want = tuple(x.shape[1:]), a.image_shape
+        if x.ndim != 4 or got[0] != want[0]:
+            raise InputError(
+                f"images must be (B, {want[0]}, H, W) for this network; got {tuple(x.shape)}"
+            )
+        if a.code == "dense" and got != want:
+            raise InputError(
+                f"this network has a dense code and takes images of {want[1]}x{want[2]} only; got "
+                f"{got[1]}x{got[2]}: resize them, or fit with code 'spatial'"
+            )

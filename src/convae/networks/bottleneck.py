@@ -1,0 +1,146 @@
+"""Between encoder and decoder: what the code is, and the linear path beside the convolutional one."""
+
+import math
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convae.networks.architecture import Architecture
+from convae.networks.layers import activation, convolution, resize_area, resize_smooth, zero_
+
+# Weights of one direction of a dense bypass; larger images pass it at a reduced size.
+MAX_BYPASS_WEIGHTS = 4 * 2**20
+
+
+class DenseBottleneck(nn.Module):
+    """One vector for the whole image: (B, c, h, w) <-> (B, latent_dim)."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.map_shape = a.map_shape
+        size = math.prod(a.map_shape)
+        inner = a.hidden or size
+        self.squeeze = nn.Linear(inner, a.latent_dim)
+        self.expand = nn.Linear(a.latent_dim, inner)
+        self.gather: nn.Module = nn.Identity()
+        self.spread: nn.Module = nn.Identity()
+        if a.hidden:
+            self.gather = nn.Sequential(nn.Linear(size, inner), activation(a))
+            self.spread = nn.Sequential(activation(a), nn.Linear(inner, size))
+        self.activation = nn.Identity() if a.blocks else activation(a)
+        if a.bypass != "none":
+            zero_(self.squeeze)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, c, h, w) to (B, latent_dim)."""
+        return cast(Tensor, self.squeeze(self.gather(x.flatten(1))))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """(B, latent_dim) to (B, c, h, w)."""
+        x = self.spread(self.expand(code))
+        return cast(Tensor, self.activation(x).unflatten(1, self.map_shape))
+
+
+class SpatialBottleneck(nn.Module):
+    """A vector at each position of the smallest map: (B, c, h, w) <-> (B, latent_dim, h, w)."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.squeeze = convolution(a, a.widths[-1], a.latent_dim)
+        self.expand = convolution(a, a.latent_dim, a.widths[-1])
+        self.activation = nn.Identity() if a.blocks else activation(a)
+        if a.bypass != "none":
+            zero_(self.squeeze)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, c, h, w) to (B, latent_dim, h, w)."""
+        return cast(Tensor, self.squeeze(x))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """(B, latent_dim, h, w) to (B, c, h, w)."""
+        return cast(Tensor, self.activation(self.expand(code)))
+
+
+class DenseBypass(nn.Module):
+    """A linear path image -> code -> image for a dense code.
+
+    ``encode`` is W_e (x - mean), ``decode`` is W_d code + mean; PCA sets W_e to the components and W_d
+    to their transpose. Images of more than ``MAX_BYPASS_WEIGHTS / latent_dim`` values pass it at a
+    reduced size (means over areas on the way in, bilinear on the way out).
+    """
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.work_shape = work_shape(a)
+        size = math.prod(self.work_shape)
+        self.mean = nn.Parameter(torch.zeros(size))
+        self.analysis = nn.Parameter(torch.zeros(a.latent_dim, size))
+        self.synthesis = nn.Parameter(torch.zeros(size, a.latent_dim))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, latent_dim)."""
+        return F.linear(self.flatten(x) - self.mean, self.analysis)
+
+    def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, latent_dim) to (B, C, *size)."""
+        x = F.linear(code, self.synthesis, self.mean).unflatten(1, self.work_shape)
+        return resize_smooth(x, size)
+
+    def flatten(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the (B, D) vectors that PCA is fitted on."""
+        if tuple(x.shape[1:]) != self.work_shape:
+            x = resize_area(x, (self.work_shape[1], self.work_shape[2]))
+        return x.flatten(1)
+
+    @torch.no_grad()
+    def set_components(self, mean: Tensor, components: Tensor) -> None:
+        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components stay zero."""
+        self.mean.copy_(mean)
+        self.analysis[: len(components)].copy_(components)
+        self.synthesis[:, : len(components)].copy_(components.T)
+
+
+class SpatialBypass(nn.Module):
+    """The same for a spatial code: PCA of the block of pixels behind each position of the code."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        channels, self.block = a.image_shape[0], a.factor
+        self.mean = nn.Parameter(torch.zeros(channels, *a.factor))
+        self.analysis = nn.Parameter(torch.zeros(a.latent_dim, channels, *a.factor))
+        self.synthesis = nn.Parameter(torch.zeros(a.latent_dim, channels, *a.factor))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, C, h * fy, w * fx) to (B, latent_dim, h, w)."""
+        offset = (self.analysis * self.mean).sum(dim=(1, 2, 3))
+        return F.conv2d(x, self.analysis, -offset, stride=self.block)
+
+    def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, latent_dim, h, w) to (B, C, h * fy, w * fx)."""
+        x = F.conv_transpose2d(code, self.synthesis, stride=self.block)
+        return x + self.mean.repeat(1, code.shape[2], code.shape[3])
+
+    def flatten(self, x: Tensor) -> Tensor:
+        """(B, C, h * fy, w * fx) to the (B * h * w, D) vectors that PCA is fitted on."""
+        (b, c, height, width), (fy, fx) = x.shape, self.block
+        x = x.reshape(b, c, height // fy, fy, width // fx, fx).permute(0, 2, 4, 1, 3, 5)
+        return x.reshape(-1, c * fy * fx)
+
+    @torch.no_grad()
+    def set_components(self, mean: Tensor, components: Tensor) -> None:
+        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components stay zero."""
+        self.mean.copy_(mean.reshape(self.mean.shape))
+        for weight in (self.analysis, self.synthesis):
+            weight[: len(components)].copy_(components.reshape(-1, *weight.shape[1:]))
+
+
+def work_shape(a: Architecture) -> tuple[int, int, int]:
+    """(C, H, W) at which a dense bypass sees the image."""
+    channels, height, width = a.image_shape
+    limit = max(1, MAX_BYPASS_WEIGHTS // a.latent_dim)
+    if channels * height * width <= limit:
+        return a.image_shape
+    shrink = math.sqrt(limit / (channels * height * width))
+    return channels, max(1, int(height * shrink)), max(1, int(width * shrink))

@@ -1,0 +1,38 @@
+"""From the smallest map back to an image."""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from convae.networks.architecture import Architecture
+from convae.networks.layers import ResidualBlock, convolution, up, zero_
+
+
+class Decoder(nn.Sequential):
+    """(B, widths[-1], h, w) to (B, C, h * fy, w * fx), before the output function.
+
+    Each stage works on its map with ``a.blocks`` residual blocks, then doubles it (:func:`layers.up`).
+    With ``subpixel`` upsampling and blocks the last stage shuffles straight into the image's pixels, so
+    that nothing is computed at the full resolution; otherwise a last convolution makes the image.
+    """
+
+    def __init__(self, a: Architecture) -> None:
+        shuffled_out = a.up == "subpixel" and a.blocks > 0
+        outputs = [a.image_shape[0], *a.widths[:-1]] if shuffled_out else list(a.widths)
+        stages: list[nn.Module] = []
+        channels = a.widths[-1]
+        for level in reversed(range(len(a.widths))):
+            blocks = [ResidualBlock(a, channels) for _ in range(a.blocks)]
+            last = shuffled_out and level == 0
+            enlarge = up(a, channels, outputs[level], a.strides[level], last=last)
+            stages.append(nn.Sequential(*blocks, enlarge))
+            channels = outputs[level]
+        if not shuffled_out:
+            stages.append(convolution(a, channels, a.image_shape[0]))
+        super().__init__(*stages)
+        if a.bypass != "none":
+            zero_(next(m for m in reversed(list(self.modules())) if isinstance(m, nn.Conv2d)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The image before the output function."""
+        return cast(Tensor, super().forward(x))

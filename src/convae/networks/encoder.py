@@ -1,0 +1,30 @@
+"""From an image to the smallest map."""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from convae.networks.architecture import Architecture
+from convae.networks.layers import ResidualBlock, down
+
+
+class Encoder(nn.Sequential):
+    """(B, C, H, W), sides multiples of ``a.factor``, to (B, widths[-1], H / fy, W / fx).
+
+    Each stage halves the size (:func:`layers.down`), then works on it with ``a.blocks`` residual blocks.
+    """
+
+    def __init__(self, a: Architecture) -> None:
+        inputs = (a.image_shape[0], *a.widths[:-1])
+        super().__init__(
+            *(
+                nn.Sequential(
+                    down(a, narrow, wide, step), *(ResidualBlock(a, wide) for _ in range(a.blocks))
+                )
+                for narrow, wide, step in zip(inputs, a.widths, a.strides, strict=True)
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The smallest map."""
+        return cast(Tensor, super().forward(x))

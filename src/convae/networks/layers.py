@@ -1,0 +1,182 @@
+"""The parts that encoders and decoders are made of. Shapes are (B, C, H, W)."""
+
+from typing import cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convae.networks.architecture import Architecture
+
+Step = tuple[
+    int, int
+]  # (vertical, horizontal) factor of one stage: 2, or 1 for a side of one pixel
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+def activation(a: Architecture) -> nn.Module:
+    """The non-linearity that the architecture names."""
+    return ACTIVATIONS[a.activation]()
+
+
+def norm(a: Architecture, channels: int) -> nn.Module:
+    """The normalisation that the architecture names; ``group`` has groups of about 16 channels."""
+    if a.norm == "batch":
+        return nn.BatchNorm2d(channels)
+    if a.norm == "layer":
+        return nn.GroupNorm(1, channels)
+    if a.norm == "group":
+        groups = max(1, channels // 16)
+        while channels % groups:
+            groups -= 1
+        return nn.GroupNorm(groups, channels)
+    return nn.Identity()
+
+
+def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1)) -> nn.Conv2d:
+    """A convolution that keeps the size, or divides an even one exactly by ``stride``."""
+    return nn.Conv2d(
+        inputs,
+        outputs,
+        a.kernel_size,
+        stride=stride,
+        padding=a.kernel_size // 2,
+        padding_mode=a.padding_mode,
+    )
+
+
+class SpaceToDepth(nn.Module):
+    """(B, C, H·sy, W·sx) to (B, C·sy·sx, H, W) without losing anything."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Move each sy x sx patch of pixels into channels."""
+        if self.step == (2, 2):
+            return F.pixel_unshuffle(x, 2)
+        (b, c, h, w), (sy, sx) = x.shape, self.step
+        x = x.reshape(b, c, h // sy, sy, w // sx, sx).permute(0, 1, 3, 5, 2, 4)
+        return x.reshape(b, c * sy * sx, h // sy, w // sx)
+
+
+class DepthToSpace(nn.Module):
+    """(B, C·sy·sx, H, W) to (B, C, H·sy, W·sx); the inverse of :class:`SpaceToDepth`."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Move groups of sy·sx channels into patches of pixels."""
+        if self.step == (2, 2):
+            return F.pixel_shuffle(x, 2)
+        (b, c, h, w), (sy, sx) = x.shape, self.step
+        x = x.reshape(b, c // (sy * sx), sy, sx, h, w).permute(0, 1, 4, 2, 5, 3)
+        return x.reshape(b, c // (sy * sx), h * sy, w * sx)
+
+
+class ResidualBlock(nn.Module):
+    """x + W2 · act(W1 · act(norm(x))), both convolutions keeping the shape.
+
+    ``W2`` starts at zero, so that a new block is the identity and depth costs nothing at the start.
+    """
+
+    def __init__(self, a: Architecture, channels: int) -> None:
+        super().__init__()
+        self.norm = norm(a, channels)
+        self.first = convolution(a, channels, channels)
+        self.second = convolution(a, channels, channels)
+        self.activation = activation(a)
+        zero_(self.second)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        y = self.first(self.activation(self.norm(x)))
+        return x + cast(Tensor, self.second(self.activation(y)))
+
+
+def down(a: Architecture, inputs: int, outputs: int, step: Step) -> nn.Sequential:
+    """The part of a stage that divides the size by ``step``.
+
+    Plain stages (no blocks) are convolution, norm, activation; where blocks follow, they bring the
+    norm and the activation themselves.
+    """
+    tail = [] if a.blocks else [norm(a, outputs), activation(a)]
+    if a.down == "stride":
+        return nn.Sequential(convolution(a, inputs, outputs, step), *tail)
+    if a.down == "unshuffle":
+        wide = inputs * step[0] * step[1]
+        return nn.Sequential(SpaceToDepth(step), convolution(a, wide, outputs), *tail)
+    pool = nn.MaxPool2d(step) if a.down == "max" else nn.AvgPool2d(step)
+    return nn.Sequential(convolution(a, inputs, outputs), *tail, pool)
+
+
+def up(a: Architecture, inputs: int, outputs: int, step: Step, *, last: bool) -> nn.Sequential:
+    """The part of a stage that multiplies the size by ``step``; ``last`` leaves out norm and activation."""
+    tail = [] if a.blocks or last else [norm(a, outputs), activation(a)]
+    if a.up == "transposed":
+        return nn.Sequential(_transposed(a, inputs, outputs, step), *tail)
+    if a.up == "subpixel":
+        wide = outputs * step[0] * step[1]
+        return nn.Sequential(convolution(a, inputs, wide), DepthToSpace(step), *tail)
+    scale = (float(step[0]), float(step[1]))
+    enlarge = nn.Upsample(
+        scale_factor=scale, mode=a.up, align_corners=False if a.up == "bilinear" else None
+    )
+    return nn.Sequential(enlarge, convolution(a, inputs, outputs), *tail)
+
+
+def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> nn.ConvTranspose2d:
+    """Exactly ``step`` times the size: what the padding takes away, ``output_padding`` gives back."""
+    return nn.ConvTranspose2d(
+        inputs,
+        outputs,
+        a.kernel_size if a.kernel_size > 1 else (step[0], step[1]),
+        stride=step,
+        padding=a.kernel_size // 2,
+        output_padding=(step[0] - 1, step[1] - 1) if a.kernel_size > 1 else 0,
+    )
+
+
+def zero_(layer: nn.Conv2d | nn.Linear) -> None:
+    """Start a layer at zero."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def pad_to_multiple(x: Tensor, factor: Step) -> Tensor:
+    """Repeat the last row and column until both sides are multiples of ``factor``."""
+    height, width = x.shape[-2:]
+    missing = (-height % factor[0], -width % factor[1])
+    if missing == (0, 0):
+        return x
+    return F.pad(x, (0, missing[1], 0, missing[0]), mode="replicate")
+
+
+def resize_area(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) to (B, C, *size): means over areas when shrinking."""
+    return F.adaptive_avg_pool2d(x, size)
+
+
+def resize_smooth(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) to (B, C, *size), bilinear."""
+    if tuple(x.shape[-2:]) == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable numbers in a module."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+

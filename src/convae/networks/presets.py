@@ -1,0 +1,86 @@
+"""The named architectures."""
+
+from collections.abc import Callable
+from typing import Any
+
+from convae.errors import InputError, unknown_name
+from convae.networks.architecture import MAX_STAGES, Architecture
+
+Shape = tuple[int, int, int]
+
+
+def _stages(shape: Shape, smallest: int) -> int:
+    """How many halvings bring the longer side to at most ``smallest`` positions (at least one)."""
+    side, stages = max(shape[1:]), 0
+    while side > smallest and stages < MAX_STAGES:
+        side, stages = -(-side // 2), stages + 1
+    return max(stages, 1)
+
+
+def tutorial(shape: Shape) -> dict[str, Any]:
+    """The classic two-stage network: strided and transposed convolutions, dense code, sigmoid."""
+    return {
+        "widths": (32, 64),
+        "blocks": 0,
+        "down": "stride",
+        "up": "transposed",
+        "latent_dim": 16,
+        "activation": "relu",
+        "output": "sigmoid",
+        "bypass": "none",
+    }
+
+
+def pooled(shape: Shape) -> dict[str, Any]:
+    """Convolution and pooling, upsampling and convolution, a spatial code: any size at any time."""
+    return {
+        "widths": (32, 64),
+        "blocks": 0,
+        "down": "max",
+        "up": "nearest",
+        "code": "spatial",
+        "latent_dim": 8,
+        "activation": "relu",
+        "output": "sigmoid",
+        "bypass": "none",
+    }
+
+
+def residual(shape: Shape) -> dict[str, Any]:
+    """Residual blocks that never work at the full resolution, beside a linear path that starts as PCA."""
+    stages = _stages(shape, 8)
+    widths = tuple(min(256, max(16, 128 >> (stages - 1 - i))) for i in range(stages))
+    return {"widths": widths, "blocks": 2, "latent_dim": 64}
+
+
+PRESETS: dict[str, Callable[[Shape], dict[str, Any]]] = {
+    "tutorial": tutorial,
+    "pooled": pooled,
+    "residual": residual,
+}
+
+
+def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Architecture:
+    """The preset's architecture for images of a shape, with single values changed.
+
+    Args:
+        preset: one of ``PRESETS``.
+        image_shape: (channels, height, width).
+        changes: fields of :class:`Architecture`; ``None`` keeps the preset's value.
+
+    Raises:
+        InputError: for an unknown preset or field, or values that cannot work together.
+
+    >>> make_architecture("tutorial", (1, 28, 28)).map_shape
+    (64, 7, 7)
+    """
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise InputError(
+            f"image_shape must be (channels, height, width), each at least 1; got {image_shape}"
+        )
+    chosen = {name: value for name, value in changes.items() if value is not None}
+    return Architecture.from_dict(
+        {"image_shape": image_shape, **PRESETS[preset](image_shape), **chosen}
+    )

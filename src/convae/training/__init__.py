@@ -1,0 +1,9 @@
+"""Training: one loop for all models.
+
+- settings: how a network is trained
+- order, schedule: pure functions of seed, epoch and step
+- optimizers: Muon, AdamW, Adam
+- loop: the steps, validation, roll-back, early stopping
+- state, checkpoint: the whole state, in memory and on disk
+- devices, interrupt, observers: where it runs, who stops it, who watches
+"""

@@ -1,0 +1,108 @@
+"""The whole state of a training run in a folder, so that a killed run goes on exactly where it was.
+
+A checkpoint is one file ``state-STEP.safetensors`` and then, last, ``manifest.json`` that names it. A run
+killed at any moment leaves the old manifest with the old state, or the new with the new.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from convae.atomic import atomic_write, remove_leftovers
+from convae.errors import InputError, ModelFileError
+from convae.safe_tensors import read_tensors, write_tensors
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+class CheckpointFolder:
+    """A folder that holds the newest checkpoint of one run.
+
+    Args:
+        path: the folder; made on the first save.
+        every: seconds between saves while training; 0 saves after every step.
+    """
+
+    def __init__(self, path: str | Path, *, every: float = 60.0) -> None:
+        self.path = Path(path)
+        self.every = every
+
+    def exists(self) -> bool:
+        """Whether there is a checkpoint to resume from."""
+        return (self.path / MANIFEST).is_file()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder, so that two runs cannot write into it at once.
+
+        The lock is the system's own and goes with the process, however it ends.
+        """
+        self._make()
+        with (self.path / "lock").open("a") as file:
+            try:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except ImportError:
+                pass  # not on this system; two runs in one folder are then the user's care
+            except OSError as error:
+                raise InputError(f"{self.path}: another run is training into it") from error
+            remove_leftovers(self.path, older_than=0)
+            yield
+
+    def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], step: int) -> None:
+        """Write a checkpoint; the one before is removed once the new one counts."""
+        self._make()
+        name = f"state-{step}.safetensors"
+        digest = write_tensors(self.path / name, tensors, {"format": FORMAT, "facts": facts})
+        manifest = {"format": FORMAT, "file": name, "sha256": digest, "step": step}
+        with atomic_write(self.path / MANIFEST) as file:
+            file.write(json.dumps(manifest).encode())
+        for old in self.path.glob("state-*.safetensors"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors and facts of the newest checkpoint.
+
+        Raises:
+            ModelFileError: if there is none, or it is damaged.
+        """
+        try:
+            manifest = json.loads((self.path / MANIFEST).read_bytes())
+            file, digest, version = manifest["file"], manifest["sha256"], manifest["format"]
+        except OSError as error:
+            raise ModelFileError(f"{self.path}: there is no checkpoint to resume from") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(f"{self.path / MANIFEST}: damaged: {error}") from error
+        if version != FORMAT:
+            raise ModelFileError(
+                f"{self.path}: written by another version of convae (format {version})"
+            )
+        path = self.path / Path(str(file)).name
+        tensors, description = read_tensors(path, lambda _: None)
+        if description.get("sha256") != digest or not isinstance(description.get("facts"), dict):
+            raise ModelFileError(f"{path}: not the file that the manifest names")
+        return tensors, description["facts"]
+
+    def remove(self) -> None:
+        """Remove the checkpoint and its folder, as far as they are ours."""
+        for path in (
+            self.path / MANIFEST,
+            *self.path.glob("state-*.safetensors"),
+            self.path / "lock",
+        ):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be made: {error.strerror}") from error

@@ -1,0 +1,71 @@
+"""Where a network runs, and in which precision."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from convae.errors import InputError, unknown_name
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes an accelerator if there is one.
+
+    Raises:
+        InputError: for ``cuda`` (or ``cuda:1``) where there is none.
+    """
+    kind = name.partition(":")[0]
+    if kind not in DEVICES:
+        raise unknown_name("device", name, DEVICES)
+    available = torch.cuda.is_available()
+    if kind == "auto":
+        return torch.device("cuda" if available else "cpu")
+    if kind == "cuda" and not available:
+        raise InputError(
+            f"device {name!r}: no CUDA device is usable here; use device 'cpu' or 'auto'"
+        )
+    return torch.device(name)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether matrix units make bfloat16 several times faster than float32 here."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return device.type == "cpu" and supported is not None and bool(supported())
+
+
+def chosen_precision(device: torch.device, precision: str) -> str:
+    """What ``auto`` means on a device: ``bfloat16`` or ``float32``."""
+    if precision == "auto":
+        return "bfloat16" if fast_bfloat16(device) else "float32"
+    return precision
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Convolutions and matrix products in the chosen precision; sums and losses stay in float32."""
+    half = chosen_precision(device, precision) == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """Only kernels that give the same result each time; the settings before come back after."""
+    cudnn = torch.backends.cudnn
+    before = (cudnn.deterministic, cudnn.benchmark)
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initial weights from a seed, without disturbing the caller's random state."""
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,325 @@
+"""The training loop: one for all models.
+
+What a step does follows from (seed, epoch, step, sample) and the state alone, never from the clock, the
+process or a random state carried along; so a resumed run repeats an uninterrupted one bit for bit.
+"""
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae import metrics
+from convae.errors import InputError, TrainingError
+from convae.images.image_set import ImageSet
+from convae.images.tensors import UnitRange
+from convae.losses import Loss, parse_loss
+from convae.networks.autoencoder import Autoencoder
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.devices import autocast, deterministic
+from convae.training.interrupt import Interrupt, TrainingInterrupted
+from convae.training.observers import Moment, Observers, Row
+from convae.training.optimizers import make_optimizers, set_rate
+from convae.training.order import epoch_batches
+from convae.training.schedule import rate_factor
+from convae.training.settings import TrainingSettings
+from convae.training.state import Progress, pack, unpack
+
+EVALUATION_VALUES = 2**21  # numbers in a batch of validation images; independent of the batch size
+
+
+@dataclass(kw_only=True)
+class Job:
+    """All that a run needs and does not change.
+
+    Attributes:
+        images: the set; ``training`` and ``validation`` are positions in it.
+        unit: stored values -> network's values, on the device.
+        identity: what a checkpoint must agree with to be resumed (architecture, data, ...).
+    """
+
+    images: ImageSet
+    training: np.ndarray
+    validation: np.ndarray
+    unit: UnitRange
+    settings: TrainingSettings
+    identity: dict[str, object] = field(default_factory=dict)
+
+
+class Trainer:
+    """A network being trained: its optimizers, averaged weights, best weights and progress."""
+
+    def __init__(self, network: Autoencoder, settings: TrainingSettings) -> None:
+        self.network = network
+        self.settings = settings
+        self.loss: Loss = parse_loss(settings.loss)
+        self.optimizers = make_optimizers(network, settings)
+        self.averaged = copy.deepcopy(network).requires_grad_(False) if settings.ema else network
+        self.best = _weights(self.averaged)
+        self.progress = Progress()
+        self.device = next(network.parameters()).device
+
+    def step(self, clean: Tensor, rate: float) -> Tensor | None:
+        """Change the weights by one batch.
+
+        Args:
+            clean: (B, C, H, W) in about [0, 1].
+            rate: learning rate.
+
+        Returns:
+            (B,) the loss of each image before the change, or None if loss or gradient were not finite,
+            in which case nothing was changed.
+        """
+        self.network.train()
+        with autocast(self.device, self.settings.precision):
+            output = self.network(clean)
+        losses = self.loss(output.reconstruction.float(), clean)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        losses.mean().backward()
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.network.parameters(), self.settings.clip or math.inf
+        )
+        if not torch.isfinite(norm + losses.detach().sum()):
+            return None
+        set_rate(self.optimizers, rate)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self._average()
+        return losses.detach()
+
+    def _average(self) -> None:
+        """Move the averaged weights towards the new ones; early on the average forgets faster."""
+        self.progress.steps_done += 1
+        if self.averaged is self.network:
+            return
+        done = self.progress.steps_done
+        weight = 1 - min(self.settings.ema, (1 + done) / (10 + done))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.parameters()), list(self.network.parameters()), weight
+            )
+            for mean, new in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+                mean.copy_(new)
+
+    @torch.no_grad()
+    def validate(self, job: Job) -> tuple[float, float]:
+        """(loss, mean squared error) of the averaged weights on the validation images."""
+        self.averaged.eval()
+        losses = errors = 0.0
+        size = max(1, EVALUATION_VALUES // math.prod(job.images.shape))
+        order = [job.validation[i : i + size] for i in range(0, len(job.validation), size)]
+        for batch in job.images.batches(order):
+            clean = job.unit(batch)
+            reconstruction = self.averaged(clean).reconstruction
+            losses += float(self.loss(reconstruction, clean).sum())
+            errors += float(metrics.mse(reconstruction, clean).sum())
+        return losses / len(job.validation), errors / len(job.validation)
+
+
+def train(
+    network: Autoencoder,
+    job: Job,
+    *,
+    checkpoint: CheckpointFolder | None = None,
+    resume: bool = False,
+    observers: Observers | None = None,
+) -> list[Row]:
+    """Train a network and leave it with the weights that validated best.
+
+    Args:
+        network: on its device; changed in place.
+        checkpoint: where to save the whole state now and then.
+        resume: go on from that checkpoint instead of starting.
+
+    Returns:
+        The history: one row for the start (epoch 0) and one per epoch.
+
+    Raises:
+        TrainingError: if loss or gradient are not finite a second time.
+        TrainingInterrupted: after Ctrl-C or SIGTERM, once the step is done and the state saved.
+        ModelFileError, InputError: if there is nothing to resume from, or it is of another run.
+    """
+    watch = observers or Observers([])
+    trainer = Trainer(network, job.settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(deterministic())
+        interrupt = stack.enter_context(Interrupt())
+        if checkpoint is not None:
+            stack.enter_context(checkpoint.locked())
+        run = _Run(trainer, job, checkpoint, watch, interrupt)
+        run.start(resume=resume)
+        while not run.finished():
+            run.epoch()
+    network.load_state_dict(trainer.best)
+    return trainer.progress.history
+
+
+class _Run:
+    """The bookkeeping around the steps: epochs, history, checkpoints, roll-back, early stopping."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        job: Job,
+        checkpoint: CheckpointFolder | None,
+        watch: Observers,
+        interrupt: Interrupt,
+    ) -> None:
+        self.trainer, self.job, self.checkpoint = trainer, job, checkpoint
+        self.watch, self.interrupt = watch, interrupt
+        self.saved_at = time.monotonic()
+        self.good: tuple[dict[str, Tensor], dict[str, object]] | None = None
+
+    @property
+    def progress(self) -> Progress:
+        return self.trainer.progress
+
+    def start(self, *, resume: bool) -> None:
+        if resume:
+            self._resume()
+        else:
+            self._measure(train_loss=None, seconds=0.0, images=0)
+        self.good = pack(self.trainer)
+
+    def _resume(self) -> None:
+        if self.checkpoint is None:
+            raise InputError("resume needs the checkpoint folder of the run to go on with")
+        tensors, facts = self.checkpoint.load()
+        theirs, ours = facts.pop("identity", {}), self.identity()
+        differing = [
+            f"{name} was {theirs.get(name)!r} and is {ours.get(name)!r}"
+            for name in sorted(set(theirs) | set(ours))
+            if theirs.get(name) != ours.get(name)
+        ]
+        if differing:
+            raise InputError(
+                f"{self.checkpoint.path}: the checkpoint is of another run: {'; '.join(differing)}; "
+                "start without resume, or with the same settings and images"
+            )
+        unpack(self.trainer, tensors, facts)
+        at = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
+        self.watch.message(f"resumed at {at}")
+
+    def identity(self) -> dict[str, object]:
+        """What must be the same for a checkpoint to be continued exactly."""
+        return {**self.job.identity, **self.job.settings.to_dict()}
+
+    def finished(self) -> bool:
+        p, patience = self.progress, self.job.settings.patience
+        if p.epoch >= self.job.settings.epochs:
+            return True
+        if patience and p.epoch - p.best_epoch >= patience:
+            self.watch.message(f"stopped early: no better validation loss for {patience} epochs")
+            return True
+        return False
+
+    def epoch(self) -> None:
+        """The steps of one epoch that are still to do, then its line of the history."""
+        job, p = self.job, self.progress
+        order = epoch_batches(job.training, job.settings.batch_size, job.settings.seed, p.epoch)
+        began = time.perf_counter()
+        images = 0
+        moment = (job.settings.seed, p.epoch)
+        batches: Iterator[np.ndarray] = job.images.batches(order[p.step :], moment)
+        for batch in batches:
+            losses = self.trainer.step(job.unit(batch), self._rate(len(order)))
+            if losses is None:
+                self._roll_back(order[p.step])
+                return
+            p.step += 1
+            p.loss_sum += float(losses.sum())
+            p.images += len(losses)
+            images += len(losses)
+            if self.watch.due():
+                self.watch.step(self._moment(len(order), images, time.perf_counter() - began))
+            self._after_step()
+        train_loss = p.loss_sum / p.images
+        p.epoch, p.step, p.loss_sum, p.images = p.epoch + 1, 0, 0.0, 0
+        self._measure(train_loss=train_loss, seconds=time.perf_counter() - began, images=images)
+        self.good = pack(self.trainer)
+        self._after_step()
+
+    def _rate(self, steps: int) -> float:
+        s, p = self.job.settings, self.progress
+        done, total = p.epoch * steps + p.step, s.epochs * steps
+        return (
+            s.learning_rate
+            * p.rate_scale
+            * rate_factor(done, total, kind=s.schedule, warmup=s.warmup)
+        )
+
+    def _moment(self, steps: int, images: int, seconds: float) -> Moment:
+        p = self.progress
+        return Moment(
+            epoch=p.epoch + 1,
+            epochs=self.job.settings.epochs,
+            step=p.step,
+            steps=steps,
+            loss=p.loss_sum / p.images,
+            images=images,
+            seconds=seconds,
+        )
+
+    def _measure(self, *, train_loss: float | None, seconds: float, images: int) -> None:
+        """Validate, keep the weights if they are the best so far, and write a line of the history."""
+        loss, error = self.trainer.validate(self.job)
+        p = self.progress
+        if math.isfinite(loss) and loss < p.best_loss:
+            p.best_loss, p.best_epoch = loss, p.epoch
+            self.trainer.best = _weights(self.trainer.averaged)
+        row: Row = {
+            "epoch": p.epoch,
+            "train_loss": train_loss,
+            "validation_loss": loss,
+            "validation_mse": error,
+            "learning_rate": self._rate(1) if p.epoch else 0.0,
+            "seconds": seconds,
+            "images_per_second": images / seconds if seconds else 0.0,
+        }
+        p.history.append(row)
+        self.watch.epoch(row)
+
+    def _roll_back(self, batch: np.ndarray) -> None:
+        """Back to the start of the epoch at half the rate; a second time is the end."""
+        p = self.progress
+        names = ", ".join(self.job.images.name(int(i)) for i in batch[:8])
+        more = f" and {len(batch) - 8} more" if len(batch) > 8 else ""
+        where = f"epoch {p.epoch + 1}, step {p.step + 1}: loss or gradient is not finite"
+        if p.rollbacks:
+            raise TrainingError(
+                f"{where} for the second time, on these images: {names}{more}; look at them with "
+                "'convae check', or lower the learning rate"
+            )
+        assert self.good is not None
+        unpack(self.trainer, *self.good)
+        p = self.progress
+        p.rollbacks += 1
+        p.rate_scale *= 0.5
+        self.watch.message(
+            f"{where}; went back to the start of the epoch and halved the learning rate"
+        )
+
+    def _after_step(self) -> None:
+        """Save if it is time or the user wants to stop; stop if so."""
+        stop = self.interrupt.requested
+        if self.checkpoint is not None:
+            late = time.monotonic() - self.saved_at >= self.checkpoint.every
+            if stop or late:
+                tensors, facts = pack(self.trainer)
+                facts["identity"] = self.identity()
+                self.checkpoint.save(tensors, facts, self.progress.steps_done)
+                self.saved_at = time.monotonic()
+        if stop:
+            at = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
+            raise TrainingInterrupted(at, self.interrupt.signal, saved=self.checkpoint is not None)
+
+
+def _weights(network: Autoencoder) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,84 @@
+"""Who watches a training run: progress, history files, trackers. None of them can change it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """Where a run is after a step.
+
+    Attributes:
+        epoch, epochs: the current pass (from 1) and how many there will be.
+        step, steps: steps done in this epoch, and its number of steps.
+        loss: mean training loss of this epoch so far.
+        images: images seen in this epoch so far.
+        seconds: since the epoch began (in this process).
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    images: int
+    seconds: float
+
+
+class Observer(Protocol):
+    """What is called while training; a class may leave out what it does not need by subclassing."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know, once."""
+
+    def step(self, moment: Moment) -> None:
+        """A step is done; called at most a few times a second."""
+
+    def epoch(self, row: Row) -> None:
+        """An epoch is done; ``row`` is a line of the history."""
+
+
+class Quiet:
+    """An observer that does nothing; a base for those that do one thing."""
+
+    def message(self, text: str) -> None:
+        """Ignore."""
+
+    def step(self, moment: Moment) -> None:
+        """Ignore."""
+
+    def epoch(self, row: Row) -> None:
+        """Ignore."""
+
+
+class Observers(Quiet):
+    """Several observers as one; steps are passed on at most every ``interval`` seconds."""
+
+    def __init__(self, observers: Sequence[Observer], interval: float = 0.2) -> None:
+        self._observers = observers
+        self._interval = interval
+        self._last = 0.0
+
+    def message(self, text: str) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.message(text)
+
+    def due(self) -> bool:
+        """Whether it is time to call :meth:`step` again."""
+        return bool(self._observers) and time.monotonic() - self._last >= self._interval
+
+    def step(self, moment: Moment) -> None:
+        """Tell all."""
+        self._last = time.monotonic()
+        for observer in self._observers:
+            observer.step(moment)
+
+    def epoch(self, row: Row) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.epoch(row)
