@@ -1,1 +1,67 @@
-"""x"""
+"""Convolutional autoencoders that do real work on your own images.
+
+    import convae
+    model = convae.ConvAutoencoder(latent_dim=32).fit("my_images/")
+    codes = model.transform("my_images/")
+    model.save("my.convae")
+
+What is listed here is loaded when it is first used, so that importing convae costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from convae.version import __version__
+
+if TYPE_CHECKING:
+    from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
+    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.registry import load
+    from convae.images.sources import open_source
+    from convae.networks.architecture import Architecture
+    from convae.networks.autoencoder import Autoencoder
+    from convae.networks.presets import make_architecture
+    from convae.training.settings import TrainingSettings
+
+_HOMES = {
+    "Architecture": "networks.architecture",
+    "Autoencoder": "networks.autoencoder",
+    "ConvAutoencoder": "estimators.autoencoder",
+    "ConvaeError": "errors",
+    "ImageError": "errors",
+    "InputError": "errors",
+    "ModelFileError": "errors",
+    "TrainingError": "errors",
+    "TrainingSettings": "training.settings",
+    "load": "estimators.registry",
+    "make_architecture": "networks.presets",
+    "open_source": "images.sources",
+}
+
+__all__ = [
+    "Architecture",
+    "Autoencoder",
+    "ConvAutoencoder",
+    "ConvaeError",
+    "ImageError",
+    "InputError",
+    "ModelFileError",
+    "TrainingError",
+    "TrainingSettings",
+    "__version__",
+    "load",
+    "make_architecture",
+    "open_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'convae' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"convae.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -144,3 +144,8 @@ def work_shape(a: Architecture) -> tuple[int, int, int]:
         return a.image_shape
     shrink = math.sqrt(limit / (channels * height * width))
     return channels, max(1, int(height * shrink)), max(1, int(width * shrink))
+
+
+def block_values(a: Architecture) -> int:
+    """Length D of the vectors that the linear path (and the PCA baseline) of this code works on."""
+    return math.prod(work_shape(a)) if a.code == "dense" else a.image_shape[0] * math.prod(a.factor)

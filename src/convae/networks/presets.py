@@ -48,9 +48,18 @@ def pooled(shape: Shape) -> dict[str, Any]:
 
 def residual(shape: Shape) -> dict[str, Any]:
     """Residual blocks that never work at the full resolution, beside a linear path that starts as PCA."""
-    stages = _stages(shape, 8)
-    widths = tuple(min(256, max(16, 128 >> (stages - 1 - i))) for i in range(stages))
-    return {"widths": widths, "blocks": 2, "latent_dim": 64}
+    widths = tuple(min(256, 32 * 2**i) for i in range(_stages(shape, 8)))
+    return {
+        "widths": widths,
+        "blocks": 2,
+        "down": "unshuffle",
+        "up": "subpixel",
+        "latent_dim": 64,
+        "hidden": 256,
+        "activation": "silu",
+        "output": "clamp",
+        "bypass": "pca",
+    }
 
 
 PRESETS: dict[str, Callable[[Shape], dict[str, Any]]] = {
@@ -81,6 +90,10 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
             f"image_shape must be (channels, height, width), each at least 1; got {image_shape}"
         )
     chosen = {name: value for name, value in changes.items() if value is not None}
-    return Architecture.from_dict(
-        {"image_shape": image_shape, **PRESETS[preset](image_shape), **chosen}
-    )
+    values = {**PRESETS[preset](image_shape), **chosen}
+    # A changed code or output rules out these parts of a preset, unless they were asked for by name.
+    if values.get("code") == "spatial" and "hidden" not in chosen:
+        values["hidden"] = 0
+    if values["output"] == "sigmoid" and "bypass" not in chosen:
+        values["bypass"] = "none"
+    return Architecture.from_dict({"image_shape": image_shape, **values})

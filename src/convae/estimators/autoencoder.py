@@ -1,0 +1,270 @@
+"""``ConvAutoencoder``: images to codes and back, by scikit-learn's contract."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from convae import metrics
+from convae.errors import InputError
+from convae.estimators.base import ImageEstimator
+from convae.estimators.continuing import continue_fit
+from convae.estimators.tables import images_to_rows
+from convae.images.framing import Framing
+from convae.losses import Loss
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.observers import Observer
+
+
+class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
+    """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
+
+    Args:
+        preset: ``residual`` (the one to choose today), ``tutorial`` (the classic strided network) or
+            ``pooled`` (pooling and upsampling, a spatial code).
+        latent_dim: numbers in the code (at each position, for a spatial code). None takes the preset's:
+            64, 16, 8. More reconstructs better, fewer compress more.
+        widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output,
+            bypass: single parts of the architecture, see :class:`convae.Architecture`; None keeps the
+            preset's.
+        image_shape: (height, width) or (channels, height, width) of rows of flattened pixels; None takes
+            a square where there is one.
+        size, framing: bring all images to (height, width) by ``resize``, ``crop``, ``pad`` or
+            ``random-crop``; None asks that all have one size.
+        channels: 1 converts all to grey, 3 to RGB; None asks that all have as many.
+        scaling: how stored values become about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
+            :meth:`convae.images.scaling.Scaling.fit`.
+        storage: ``auto``, ``resident``, ``cached`` or ``streamed``: where images are while training.
+        strict: whether an unreadable image is an error instead of being skipped.
+        epochs, batch_size, learning_rate: None chooses them from the number and size of the images, so
+            that 20 images and a million both train well.
+        optimizer: ``muon``, ``adamw`` or ``adam``.
+        schedule, warmup, weight_decay, clip, ema, patience, precision: see
+            :class:`convae.TrainingSettings`.
+        loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
+            ``"0.8*mse+0.2*ssim"``.
+        validation_fraction: part of the images held out to choose the best weights, at most 5,000
+            images; exact duplicates stay on one side.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        random_state: seed; None is 0, so that the same call gives the same model.
+
+    Attributes:
+        network_: the :class:`torch.nn.Module`, for your own loop.
+        architecture_, settings_: what was built and how it was trained.
+        history_: a row per epoch, from epoch 0 (before any step).
+        pca_: PCA at the same code size, fitted on the same training images.
+        best_epoch_, validation_mse_: where the weights are from, and how good they were on the images
+            that were held out.
+        skipped_, notes_: images left out with reasons, conversions.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    >>> model = ConvAutoencoder(latent_dim=4, epochs=1).fit(images)
+    >>> model.transform(images).shape, model.reconstruct(images).shape
+    ((40, 4), (40, 8, 8))
+    """
+
+    def __init__(
+        self,
+        *,
+        preset: str = "residual",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        code: str | None = None,
+        hidden: int | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        output: str | None = None,
+        bypass: str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        size: tuple[int, int] | None = None,
+        framing: str = "resize",
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss = "mse",
+        precision: str = "auto",
+        patience: int = 0,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.code = code
+        self.hidden = hidden
+        self.norm = norm
+        self.activation = activation
+        self.output = output
+        self.bypass = bypass
+        self.image_shape = image_shape
+        self.size = size
+        self.framing = framing
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.precision = precision
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Train on images.
+
+        Args:
+            X: a folder, a glob, paths, an array ``(n, h, w)`` or ``(n, h, w, c)``, rows
+                ``(n, pixels)``, a file, a torch dataset or the name of a set.
+            y: ignored.
+            groups: (n,) images of one group are held out together or not at all.
+            checkpoint: folder that the state is saved in, about once a minute.
+            resume: go on from there, exactly where the run was.
+            observers: are told of messages, steps and epochs.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        return self._fit(
+            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+        )
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """One more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
+
+        Scaling, PCA and architecture stay as the first call made them.
+        """
+        return continue_fit(self, X)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """(n, code size) float32 codes; those of a spatial code are flattened."""
+        check_is_fitted(self, "network_")
+        codes = [code.reshape(-1) for code in self.inference_.encode(self._pixels(X))]
+        if len({len(code) for code in codes}) > 1:
+            raise InputError(
+                "images of different sizes have codes of different sizes; bring them to one"
+            )
+        return np.stack(codes) if codes else np.zeros((0, self._n_features_out), np.float32)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Codes ``(n, code size)`` to images in the values, shape and depth of those fitted on."""
+        check_is_fitted(self, "network_")
+        codes = np.asarray(X, dtype=np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self._n_features_out:
+            raise InputError(
+                f"codes must be (n, {self._n_features_out}) for this model; got {codes.shape}"
+            )
+        shaped = codes.reshape(-1, *self.architecture_.code_shape)
+        images = [self._unit.invert(image[None])[0] for image in self.inference_.decode(shaped)]
+        return self._like_fit([np.moveaxis(image, 0, 2) for image in images])
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Images to their codes and back, in the values, shape and depth of those given.
+
+        For images of different sizes or more than fits into memory use ``convae reconstruct``.
+        """
+        images = []
+        for (_, image, _), pixels in self.iter_reconstruct(self.open(X)):
+            if images and pixels.shape != images[0].shape:
+                raise InputError(
+                    f"{image.info.name}: images of different sizes do not fit one array"
+                )
+            images.append(pixels)
+        return self._like_fit(images)
+
+    def iter_reconstruct(self, source: Any) -> Any:
+        """((position, image as read, pixels as the network saw them), reconstruction) of each image.
+
+        The reconstruction is (H, W, C) of the image's own size and depth. Constant memory.
+        """
+        waiting = []
+
+        def feed() -> Any:
+            for item in self.prepared(source):
+                if isinstance(item, Exception):
+                    raise item
+                waiting.append(item)
+                yield item[2]
+
+        for _, reconstruction in self.inference_.reconstruct(feed()):
+            item = waiting.pop(0)
+            pixels = np.moveaxis(self._unit.invert(reconstruction[None])[0], 0, 2)
+            yield item, self._unframed(pixels, item[1].pixels.shape[:2])
+
+    def _unframed(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        framing: Framing = self.plan_.framing
+        if self.architecture_.code == "spatial" or framing.size is None:
+            return pixels
+        return framing.undo(pixels, size)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(n,) minus the mean squared error per value of each image, in the network's units ([0, 1])."""
+        check_is_fitted(self, "network_")
+        pairs = self.inference_.reconstruct(self._pixels(X))
+        scores = [-float(metrics.mse(r[None], clean[None])[0]) for clean, r in pairs]
+        return np.array(scores, dtype=np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of :meth:`score_samples`: higher is better."""
+        return float(np.mean(self.score_samples(X)))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.architecture_.code_size
+
+    def _like_fit(self, images: list[np.ndarray]) -> np.ndarray:
+        """(H, W, C) images as X of fit was: rows, (n, H, W) or (n, H, W, C)."""
+        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_), np.float32)
+        if self._fitted_on_rows:
+            return images_to_rows(stacked)
+        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags

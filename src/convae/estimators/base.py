@@ -1,0 +1,232 @@
+"""What all estimators share: data in, a trained network, files."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from convae.errors import ImageError, InputError, ModelFileError
+from convae.estimators.baseline import PCABaseline
+from convae.estimators.fitting import Run, fit_model
+from convae.estimators.tables import is_table, row_shape, rows_to_images
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.parallel import in_threads
+from convae.images.sources import open_source
+from convae.images.tensors import UnitRange
+from convae.inference import Inference
+from convae.model_file import StoredModel, load_model, save_model
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.devices import choose_device, on_device
+from convae.training.observers import Observer, Observers
+from convae.training.settings import TrainingSettings
+
+Prepared = tuple[int, Image, Pixels]
+
+
+class ImageEstimator(BaseEstimator):  # type: ignore[misc]
+    """The base of all estimators; subclasses name their parameters and add their verbs."""
+
+    # -- data -----------------------------------------------------------------------------------
+
+    def open(self, X: Any, *, reset: bool = False) -> ImageSource:
+        """X as a source of images; rows of pixels are checked as scikit-learn does.
+
+        Args:
+            X: any source (see :func:`convae.images.sources.open_source`), or rows ``(n, pixels)``.
+            reset: whether this is the X of a fit.
+        """
+        if not is_table(X):
+            if reset:
+                self._forget_rows()
+                self.channel_axis_ = getattr(X, "ndim", 3) == 4
+            return open_source(X)
+        kinds = [np.float32, np.uint8, np.uint16, np.float64]
+        rows = validate_data(self, X, reset=reset, dtype=kinds)
+        fitted = None if reset else getattr(self, "image_shape_", None)
+        return open_source(
+            rows_to_images(rows, fitted or row_shape(rows.shape[1], self.image_shape))
+        )
+
+    def prepared(self, source: ImageSource) -> Iterator[Prepared | ImageError]:
+        """(position, image as read, pixels as the network wants them) of each image, in order.
+
+        An image that cannot be used is an :class:`ImageError` in its place. Memory does not grow with
+        the number of images.
+        """
+        check_is_fitted(self, "network_")
+
+        def one(i: int) -> Prepared | ImageError:
+            try:
+                image = source.read(i)
+                return i, image, self._framed(image)
+            except ImageError as error:
+                return error
+
+        return in_threads(one, range(len(source)))
+
+    def _framed(self, image: Image) -> Pixels:
+        """Bring an image to what the network takes; a spatial code takes any size."""
+        a = self.network_.architecture
+        pixels = (self.plan_.whole() if a.code == "spatial" else self.plan_).apply(image)
+        if a.code == "dense" and pixels.shape[:2] != a.image_shape[1:]:
+            raise ImageError(
+                image.info.name,
+                f"it is {pixels.shape[0]}x{pixels.shape[1]} and this model takes "
+                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with a size, or with code 'spatial'",
+            )
+        return pixels
+
+    def _pixels(self, X: Any) -> Iterator[Pixels]:
+        """Prepared pixels of every image of X; an unusable one is an error."""
+        for item in self.prepared(self.open(X)):
+            if isinstance(item, ImageError):
+                raise item
+            yield item[2]
+
+    @property
+    def _fitted_on_rows(self) -> bool:
+        return getattr(self, "n_features_in_", None) is not None
+
+    def _forget_rows(self) -> None:
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                delattr(self, name)
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        *,
+        groups: Sequence[Any] | np.ndarray | None,
+        checkpoint: CheckpointFolder | str | Path | None,
+        resume: bool,
+        observers: Iterable[Observer],
+    ) -> Self:
+        source = self.open(X, reset=True)
+        if isinstance(checkpoint, str | Path):
+            checkpoint = CheckpointFolder(checkpoint)
+        run = Run(
+            groups=groups,
+            checkpoint=checkpoint,
+            resume=resume,
+            observers=Observers(list(observers)),
+        )
+        parameters = {**self.get_params(deep=False), "random_state": self._seed()}
+        return self._adopt(fit_model(type(self).__name__, source, parameters, run))
+
+    def _seed(self) -> int:
+        """``random_state`` as a number; None is 0, so that the same call gives the same model."""
+        state = self.random_state
+        if state is None:
+            return 0
+        if isinstance(state, np.random.RandomState):
+            return int(state.randint(2**31))
+        whole = isinstance(state, int | np.integer) and not isinstance(state, bool)
+        if whole and 0 <= state < 2**32:
+            return int(state)
+        raise InputError(f"random_state must be a whole number from 0 to 2**32 - 1; got {state!r}")
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        """Take over a trained or loaded model: everything learnt ends in an underscore."""
+        facts = stored.facts
+        self._stored = stored
+        self.architecture_ = stored.network.architecture
+        self.image_shape_ = self.architecture_.image_shape
+        self.plan_, self.scaling_, self.pca_ = stored.plan, stored.scaling, stored.pca
+        self.settings_ = TrainingSettings.from_dict(facts["settings"])
+        self.history_ = list(facts["history"])
+        self.n_iter_ = len(self.history_) - 1
+        self.best_epoch_, self.validation_mse_ = facts["best_epoch"], facts["validation_mse"]
+        self.notes_ = list(facts["notes"])
+        self.skipped_ = [Skipped(str(name), str(reason)) for name, reason in facts["skipped"]]
+        self.seen_ = stored.seen
+        self._unit = UnitRange(stored.scaling, choose_device(device or self.device))
+        self.network_ = on_device(stored.network, self._unit.device)
+        return self
+
+    # -- using ----------------------------------------------------------------------------------
+
+    @property
+    def inference_(self) -> Inference:
+        """The network over many images."""
+        check_is_fitted(self, "network_")
+        return Inference(self.network_, self._unit)
+
+    @property
+    def baseline_(self) -> PCABaseline:
+        """PCA at the same code size, fitted on the same training images."""
+        check_is_fitted(self, "network_")
+        return PCABaseline.fitted(self.architecture_, self.pca_, self._unit.device)
+
+    # -- files ----------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file (``*.convae``): safetensors, nothing executable.
+
+        Raises:
+            InputError: if it cannot be written there.
+        """
+        check_is_fitted(self, "network_")
+        facts = {**self._stored.facts, "history": self.history_}
+        facts |= {"rows": self._fitted_on_rows, "channel_axis": bool(self.channel_axis_)}
+        parameters = {name: _plain(value) for name, value in self._stored.parameters.items()}
+        stored = self._stored
+        save_model(
+            path,
+            StoredModel(
+                kind=stored.kind,
+                parameters=parameters,
+                network=self.network_,
+                scaling=stored.scaling,
+                plan=stored.plan,
+                pca=stored.pca,
+                seen=stored.seen,
+                facts=facts,
+            ),
+        )
+
+    @classmethod
+    def _from_file(cls, path: str | Path, stored: StoredModel, device: str) -> Self:
+        names = set(cls._get_param_names())
+        parameters = {name: v for name, v in stored.parameters.items() if name in names}
+        model = cls(**{**parameters, "device": device})
+        try:
+            model._adopt(stored)
+            if stored.facts["rows"]:
+                model.n_features_in_ = int(np.prod(model.image_shape_))
+            model.channel_axis_ = bool(stored.facts["channel_axis"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"{path}: damaged: its facts are not complete ({error})"
+            ) from error
+        return model
+
+
+def load_estimator(
+    path: str | Path, kinds: dict[str, type[ImageEstimator]], device: str
+) -> ImageEstimator:
+    """The estimator in a model file.
+
+    Raises:
+        ModelFileError: for a file that is not one, or of a kind that this version does not know.
+    """
+    stored = load_model(path)
+    if stored.kind not in kinds:
+        raise ModelFileError(
+            f"{path}: a model of kind {stored.kind!r}, which this version does not know"
+        )
+    return kinds[stored.kind]._from_file(path, stored, device)
+
+
+def _plain(value: Any) -> Any:
+    """A constructor's parameter as JSON holds it."""
+    if isinstance(value, np.integer | np.floating | np.bool_):
+        return value.item()
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, str | int | float | list) else str(value)

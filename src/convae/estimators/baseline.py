@@ -1,0 +1,61 @@
+"""PCA with as many numbers per image as the model's code: what every model is measured against."""
+
+import torch
+from torch import Tensor
+
+from convae.networks.architecture import Architecture
+from convae.networks.bottleneck import DenseBypass, SpatialBypass
+from convae.networks.layers import pad_to_multiple
+from convae.pca import PrincipalComponents
+
+
+class PCABaseline:
+    """PCA as a linear autoencoder with the model's kind of code.
+
+    Beside a dense code it is PCA of whole images (of images reduced in size where they are large, see
+    :class:`DenseBypass`); beside a spatial one PCA of the block of pixels behind each position.
+    """
+
+    def __init__(self, a: Architecture, device: torch.device) -> None:
+        self.architecture = a
+        self.linear = DenseBypass(a) if a.code == "dense" else SpatialBypass(a)
+        self.linear.requires_grad_(False).to(device)
+
+    @classmethod
+    def fitted(
+        cls, a: Architecture, pca: PrincipalComponents, device: torch.device
+    ) -> "PCABaseline":
+        """The baseline with the components found on the training images."""
+        baseline = cls(a, device)
+        baseline.linear.set_components(pca.mean.to(device), pca.components.to(device))
+        return baseline
+
+    @property
+    def name(self) -> str:
+        """For people: ``PCA, 16 components``, ``PCA of 4x4 blocks, 8 components each``."""
+        a = self.architecture
+        if isinstance(self.linear, SpatialBypass):
+            height, width = a.factor
+            return f"PCA of {height}x{width} blocks, {a.latent_dim} components each"
+        height, width = self.linear.work_shape[1:]
+        at = f" at {height}x{width} pixels" if (height, width) != a.image_shape[1:] else ""
+        return f"PCA{at}, {a.latent_dim} components"
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to codes of the model's shape."""
+        return self.linear.encode(self._padded(x))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the codes and back, limited to [0, 1] if the model's output is."""
+        height, width = x.shape[-2:]
+        image = self.linear.decode(self.encode(x), (height, width))[..., :height, :width]
+        return image if self.architecture.output == "linear" else image.clamp(0, 1)
+
+    def flatten(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the vectors that PCA is fitted on: one per image, or one per block."""
+        return self.linear.flatten(self._padded(x))
+
+    def _padded(self, x: Tensor) -> Tensor:
+        if isinstance(self.linear, DenseBypass):
+            return x
+        return pad_to_multiple(x, self.architecture.factor)

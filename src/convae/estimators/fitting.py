@@ -1,0 +1,228 @@
+"""From a source of images and an estimator's parameters to a trained model."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae.errors import InputError
+from convae.estimators.baseline import PCABaseline
+from convae.images.image import Pixels
+from convae.images.image_set import ImageSet, prepare
+from convae.images.image_source import ImageSource
+from convae.images.preparing import Preparation
+from convae.images.scaling import Scaling
+from convae.images.tensors import UnitRange
+from convae.losses import parse_loss
+from convae.model_file import StoredModel, versions
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.presets import make_architecture
+from convae.pca import PrincipalComponents, fit_pca
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.devices import choose_device, chosen_precision, on_device, seeded
+from convae.training.loop import EVALUATION_VALUES, Job, train
+from convae.training.observers import Observers
+from convae.training.order import epoch_batches, hold_out
+from convae.training.settings import (
+    LEARNING_RATES,
+    TrainingSettings,
+    default_batch_size,
+    default_epochs,
+)
+
+ARCHITECTURE_PARAMETERS = (
+    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
+    "norm", "activation", "output", "bypass",
+)  # fmt: skip
+MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Images, ready to train on: split, scaled, and with the architecture that fits them."""
+
+    images: ImageSet
+    training: np.ndarray
+    validation: np.ndarray
+    unit: UnitRange
+    architecture: Architecture
+    seed: int
+
+    def chunks(self) -> Iterator[Pixels]:
+        """The training images in a seeded random order, as much at a time as fits into memory."""
+        size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
+        return self.images.batches(epoch_batches(self.training, size, self.seed, 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How a fit is run, beside its parameters."""
+
+    groups: Sequence[Any] | np.ndarray | None = None
+    checkpoint: CheckpointFolder | None = None
+    resume: bool = False
+    observers: Observers
+
+
+def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+    """Read, split, scale, fit PCA, train.
+
+    Args:
+        kind: the estimator's class name.
+        parameters: its constructor's, with ``random_state`` a number.
+    """
+    ready = make_ready(source, parameters, run)
+    pca = fit_baseline(ready)
+    network = start_network(ready, pca)
+    settings = make_settings(parameters, ready)
+    fingerprint = hashlib.sha256(ready.images.hashes.astype("<u8").tobytes()).hexdigest()
+    job = Job(
+        images=ready.images,
+        training=ready.training,
+        validation=ready.validation if len(ready.validation) else ready.training,
+        unit=ready.unit,
+        settings=settings,
+        identity={"architecture": ready.architecture.to_dict(), "images": fingerprint},
+    )
+    history = train(
+        network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
+    )
+    best = min(history, key=lambda row: _finite(row["validation_loss"]))
+    facts = {
+        "images": source.description,
+        "fingerprint": fingerprint,
+        "training_images": len(ready.training),
+        "validation_images": len(ready.validation),
+        "storage": ready.images.storage,
+        "notes": ready.images.notes,
+        "skipped": [[s.name, s.reason] for s in ready.images.skipped],
+        "settings": settings.to_dict(),
+        "history": history,
+        "best_epoch": best["epoch"],
+        "validation_mse": best["validation_mse"],
+        "versions": versions(),
+    }
+    return StoredModel(
+        kind=kind,
+        parameters=parameters,
+        network=network.eval(),
+        scaling=ready.unit.scaling,
+        plan=ready.images.plan,
+        pca=pca,
+        seen=np.sort(ready.images.hashes[ready.training]),
+        facts=facts,
+    )
+
+
+def make_ready(source: ImageSource, p: Parameters, run: Run) -> Ready:
+    """Read the images once, hold some out, fit the scaling on the others, settle the architecture."""
+    wanted = Preparation(
+        size=None if p["size"] is None else tuple(p["size"]),
+        framing=p["framing"],
+        channels=p["channels"],
+        strict=p["strict"],
+        storage=p["storage"],
+    )
+    images = prepare(source, wanted)
+    if images.skipped:
+        run.observers.message(f"{len(images.skipped)} images cannot be read and are skipped")
+    for note in images.notes:
+        run.observers.message(note)
+    groups = images.hashes if run.groups is None else _grouped(images, run.groups)
+    seed = p["random_state"]
+    training, validation = hold_out(groups, p["validation_fraction"], seed)
+    if not len(validation):
+        run.observers.message(
+            "too few images to hold any out: the best weights are chosen on the training images"
+        )
+    size = max(1, EVALUATION_VALUES // math.prod(images.shape))
+    chunks = images.batches(epoch_batches(training, size, seed, 0))
+    unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"
+    squeeze = p["scaling"] == "auto" and unit_loss and images.depth != "uint8"
+    scaling = Scaling.fit(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    return Ready(
+        images=images,
+        training=training,
+        validation=validation,
+        unit=UnitRange(scaling, choose_device(p["device"])),
+        architecture=settle_architecture(images.shape, p, scaling),
+        seed=seed,
+    )
+
+
+def settle_architecture(
+    shape: tuple[int, int, int], p: Parameters, scaling: Scaling
+) -> Architecture:
+    """The preset with the parameters that were given, and what the loss and the scaling ask for."""
+    changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS}
+    if changes["widths"] is not None:
+        changes["widths"] = tuple(changes["widths"])
+    output = changes["output"] or make_architecture(p["preset"], shape).output
+    if changes["output"] is None:
+        if parse_loss(p["loss"]).needs_unit_range:
+            output = "sigmoid"  # a cross-entropy needs probabilities
+        elif output == "clamp" and not _whole_range(scaling):
+            output = "linear"  # values beyond [0, 1] exist and must be reachable
+    return make_architecture(p["preset"], shape, **{**changes, "output": output})
+
+
+def fit_baseline(ready: Ready) -> PrincipalComponents:
+    """PCA of the training images at the code's size."""
+    baseline = PCABaseline(ready.architecture, ready.unit.device)
+    vectors = (baseline.flatten(ready.unit(batch)) for batch in ready.chunks())
+    return fit_pca(vectors, ready.architecture.latent_dim)
+
+
+def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
+    """First weights from the seed, and from PCA where there is a bypass."""
+    with seeded(ready.seed):
+        network = Autoencoder(ready.architecture)
+    if network.bypass is not None:
+        network.bypass.set_components(pca.mean, pca.components)
+        spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)
+        network.scale[: len(spread)] = spread.view(-1, *network.scale.shape[1:])
+    return on_device(network, ready.unit.device)
+
+
+def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
+    """The training parameters that were given, and defaults that fit the images for the others."""
+    count = len(ready.training)
+    batch = p["batch_size"] or default_batch_size(count, math.prod(ready.images.shape))
+    rate, optimizer = p["learning_rate"], p["optimizer"]
+    precision = p["precision"]
+    return TrainingSettings(
+        epochs=default_epochs(count, batch) if p["epochs"] is None else p["epochs"],
+        batch_size=batch,
+        learning_rate=LEARNING_RATES.get(optimizer, 1e-3) if rate is None else rate,
+        precision=chosen_precision(ready.unit.device, precision),
+        loss=str(parse_loss(p["loss"])),
+        seed=ready.seed,
+        optimizer=optimizer,
+        **{n: p[n] for n in ("schedule", "warmup", "weight_decay", "clip", "ema", "patience")},
+    )
+
+
+def _grouped(images: ImageSet, groups: Sequence[Any] | np.ndarray) -> np.ndarray:
+    values = np.asarray(groups)
+    if values.shape != (len(images.source),):
+        raise InputError(
+            f"groups must name the group of each of {len(images.source)} images; got shape {values.shape}"
+        )
+    return values[images.index]
+
+
+def _whole_range(scaling: Scaling) -> bool:
+    """Whether 0 and 1 are the ends of what images can hold."""
+    low, high = scaling.limits()
+    unit_floats = scaling.dtype == "float32" and (scaling.low, scaling.high) == ((0.0,), (1.0,))
+    return unit_floats or (set(low) == {0.0} and set(high) == {1.0})
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.inf

@@ -1,0 +1,21 @@
+"""Which estimators there are, by the name that model files use."""
+
+from pathlib import Path
+
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.base import ImageEstimator, load_estimator
+
+ESTIMATORS: dict[str, type[ImageEstimator]] = {"ConvAutoencoder": ConvAutoencoder}
+
+
+def load(path: str | Path, *, device: str = "auto") -> ImageEstimator:
+    """The model in a ``*.convae`` file, ready to use.
+
+    Args:
+        path: the file.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ModelFileError: one sentence for a file that is missing, damaged, foreign or too new.
+    """
+    return load_estimator(path, ESTIMATORS, device)

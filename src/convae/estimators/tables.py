@@ -1,0 +1,66 @@
+"""Rows of flattened pixels, as scikit-learn's estimators take them, and images."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convae.errors import InputError
+
+Shape = tuple[int, int, int]
+
+
+def is_table(X: Any) -> bool:
+    """Whether X means rows of flattened pixels: two dimensions, numbers, no paths and no images."""
+    if hasattr(X, "iloc") or hasattr(X, "toarray"):  # data frames and sparse matrices
+        return True
+    if isinstance(X, list | tuple):
+        return bool(X) and (
+            (np.isscalar(X[0]) and not isinstance(X[0], str | bytes)) or _is_row(X[0])
+        )
+    if hasattr(X, "read") and hasattr(X, "header"):  # an ImageSource
+        return False
+    if hasattr(X, "__array_function__") and not isinstance(X, np.ndarray):
+        return len(getattr(X, "shape", ())) <= 2
+    return isinstance(X, np.ndarray) and X.ndim <= 2 and X.dtype.kind != "U"
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], int | float)
+
+
+def row_shape(features: int, image_shape: tuple[int, ...] | None) -> Shape:
+    """(channels, height, width) of the images behind rows of so many features.
+
+    Args:
+        image_shape: (height, width) or (channels, height, width); None takes a square, where there is
+            one, and else a strip one pixel high.
+
+    Raises:
+        InputError: if the shape does not multiply to ``features``.
+    """
+    if image_shape is None:
+        side = math.isqrt(features)
+        return (1, side, side) if side * side == features else (1, 1, features)
+    shape = tuple(image_shape)
+    if len(shape) == 2:
+        shape = (1, *shape)
+    whole = all(isinstance(side, int | np.integer) and side >= 1 for side in shape)
+    if len(shape) != 3 or not whole or math.prod(shape) != features:
+        raise InputError(
+            f"image_shape must be (height, width) or (channels, height, width) of {features} pixels, as "
+            f"many as X has features; got {image_shape!r}"
+        )
+    return int(shape[0]), int(shape[1]), int(shape[2])
+
+
+def rows_to_images(rows: np.ndarray, shape: Shape) -> np.ndarray:
+    """(n, C·H·W) to (n, H, W, C), float32 unless the values are 8 or 16-bit."""
+    if rows.dtype not in (np.uint8, np.uint16, np.float32):
+        rows = rows.astype(np.float32)
+    return np.moveaxis(rows.reshape(-1, *shape), 1, 3)
+
+
+def images_to_rows(images: np.ndarray) -> np.ndarray:
+    """(n, H, W, C) to (n, C·H·W)."""
+    return np.moveaxis(images, 3, 1).reshape(len(images), -1)

@@ -1,0 +1,203 @@
+"""How good a model is on images it was not trained on, beside PCA with as many numbers per image."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae.errors import ImageError, InputError
+from convae.estimators.base import ImageEstimator
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.preparing import image_hash
+from convae.losses import parse_loss
+from convae.metrics import MetricTotals
+
+MAX_CODES = 10_000  # codes kept for maps and spectra, spread evenly over the images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A model measured on images.
+
+    Attributes:
+        images: how many were measured.
+        left_out: how many were not, because the model was trained on them.
+        seen: how many of those measured were trained on (only if that was asked for).
+        skipped: images that could not be used, with reasons.
+        model, baseline: mse, mae, psnr_mean, psnr_pooled, ssim, ms_ssim in the network's units.
+        baseline_name: what the baseline is.
+        loss: the training loss on these images, its floor (what a perfect reconstruction has) and the
+            excess over it.
+        index: (n,) positions of the measured images in the source.
+        errors, baseline_errors: (n,) mean squared error of each image.
+        codes: (m, code size) of some images; ``coded`` (m,) says which of the measured.
+    """
+
+    images: int
+    left_out: int
+    seen: int
+    skipped: list[Skipped]
+    model: dict[str, float]
+    baseline: dict[str, float]
+    baseline_name: str
+    loss: dict[str, Any]
+    index: np.ndarray
+    errors: np.ndarray
+    baseline_errors: np.ndarray
+    codes: np.ndarray
+    coded: np.ndarray
+    labels: np.ndarray | None = None
+    label_names: tuple[str, ...] = ()
+
+    @property
+    def gain(self) -> float:
+        """Fraction by which the model's squared error is below the baseline's (negative: above)."""
+        return 1 - self.model["mse"] / self.baseline["mse"] if self.baseline["mse"] else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; infinite values (a perfect reconstruction) become None."""
+        return {
+            "images": self.images,
+            "left_out_because_trained_on": self.left_out,
+            "measured_although_trained_on": self.seen,
+            "skipped": [[s.name, s.reason] for s in self.skipped],
+            "model": _finite(self.model),
+            "baseline": _finite(self.baseline),
+            "baseline_name": self.baseline_name,
+            "loss": self.loss,
+            "error_below_baseline": self.gain,
+        }
+
+
+@dataclass(kw_only=True)
+class _Sums:
+    """What one pass over the images adds up."""
+
+    stride: int
+    model: MetricTotals = field(default_factory=MetricTotals)
+    baseline: MetricTotals = field(default_factory=MetricTotals)
+    loss: float = 0.0
+    floor: float = 0.0
+    errors: list[np.ndarray] = field(default_factory=list)
+    baseline_errors: list[np.ndarray] = field(default_factory=list)
+    codes: list[np.ndarray] = field(default_factory=list)
+    coded: list[int] = field(default_factory=list)
+    index: list[int] = field(default_factory=list)
+    trained_on: int = 0
+    passed_over: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def evaluate(
+    model: ImageEstimator,
+    X: Any,
+    *,
+    include_seen: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure a model.
+
+    Args:
+        X: any source of images.
+        include_seen: whether to measure images that the model was trained on as well. By default they
+            are left out, unless there are no others: then all are measured, and ``seen`` says so.
+        progress: called with (images done, images in all).
+
+    Raises:
+        InputError: if no image can be used.
+    """
+    source = model.open(X)
+    sums = _measure(model, source, include_seen, progress)
+    if not sums.index and sums.passed_over:
+        sums = _measure(model, source, True, progress)
+    count = len(sums.index)
+    if not count:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in sums.skipped[:3]) or "it is empty"
+        raise InputError(f"{source.description}: no image in it can be measured: {reasons}")
+    loss, labels, index = parse_loss(model.settings_.loss), source.labels, np.array(sums.index)
+    return Evaluation(
+        images=count,
+        left_out=sums.passed_over,
+        seen=sums.trained_on,
+        skipped=sums.skipped,
+        model=sums.model.totals(),
+        baseline=sums.baseline.totals(),
+        baseline_name=model.baseline_.name,
+        loss={
+            "name": str(loss),
+            "value": sums.loss / count,
+            "floor": sums.floor / count,
+            "excess": (sums.loss - sums.floor) / count,
+        },
+        index=index,
+        errors=np.concatenate(sums.errors),
+        baseline_errors=np.concatenate(sums.baseline_errors),
+        codes=np.stack(sums.codes),
+        coded=np.array(sums.coded),
+        labels=None if labels is None else labels[index],
+        label_names=source.label_names,
+    )
+
+
+def _measure(
+    model: ImageEstimator,
+    source: ImageSource,
+    include_seen: bool,
+    progress: Callable[[int, int], None] | None,
+) -> _Sums:
+    """One pass: every image is read once, and measured in batches."""
+    sums = _Sums(stride=max(1, -(-len(source) // MAX_CODES)), skipped=list(source.skipped))
+    loss, baseline = parse_loss(model.settings_.loss), model.baseline_
+    images = _measurable(model, source, include_seen, sums)
+    done = 0
+    for clean, output in model.inference_.batches(images, model.network_):
+        with torch.inference_mode():
+            linear = baseline.reconstruct(clean)
+            sums.errors.append(sums.model.update(output.reconstruction, clean)["mse"].numpy())
+            sums.baseline_errors.append(sums.baseline.update(linear, clean)["mse"].numpy())
+            sums.loss += float(loss(output.reconstruction, clean).sum())
+            sums.floor += float(loss.floor(clean).sum())
+        chosen = np.flatnonzero((done + np.arange(len(clean))) % sums.stride == 0)
+        sums.codes.extend(output.code.flatten(1).cpu().numpy()[chosen])
+        sums.coded.extend((done + chosen).tolist())
+        done += len(clean)
+        if progress is not None:
+            progress(done, len(source))
+    return sums
+
+
+def _measurable(
+    model: ImageEstimator, source: ImageSource, include_seen: bool, sums: _Sums
+) -> Iterator[Pixels]:
+    """Prepared pixels of the images to measure; notes in ``sums`` what it passes over."""
+    for item in model.prepared(source):
+        if isinstance(item, ImageError):
+            sums.skipped.append(Skipped(item.name, item.reason))
+            continue
+        i, image, pixels = item
+        if _was_trained_on(model, image, pixels):
+            if not include_seen:
+                sums.passed_over += 1
+                continue
+            sums.trained_on += 1
+        sums.index.append(i)
+        yield pixels
+
+
+def _was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
+    """Whether the very same image was among the training images (by its hash before random crops)."""
+    plan = model.plan_
+    if plan.framing.mode == "random-crop":
+        pixels = plan.whole().apply(image)
+    elif model.architecture_.code == "spatial" and plan.framing.size is not None:
+        pixels = plan.apply(image)
+    value = np.uint64(image_hash(pixels))
+    at = int(np.searchsorted(model.seen_, value))
+    return at < len(model.seen_) and bool(model.seen_[at] == value)
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,94 @@
+"""A trained network over many images, in constant memory and with results that do not depend on neighbours.
+
+Convolutions may add up in another order in a batch of another size, which changes the last bits. So every
+batch has one fixed size, the last one is filled up, and an image gives the same numbers alone or among
+others.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.images.image import Pixels
+from convae.images.tensors import UnitRange
+from convae.networks.autoencoder import Autoencoder
+
+BATCH_VALUES = 2**16  # numbers in a batch of small images; large images go one by one
+MAX_BATCH = 64
+
+
+def batch_size(values: int) -> int:
+    """The fixed batch for images of so many values (C·H·W).
+
+    >>> batch_size(784), batch_size(3 * 32 * 32), batch_size(10**6)
+    (64, 21, 1)
+    """
+    return max(1, min(MAX_BATCH, BATCH_VALUES // values))
+
+
+class Inference:
+    """Encodes, decodes and reconstructs with a network that is not being trained.
+
+    Args:
+        network: on its device; put into evaluation mode.
+        unit: stored values -> the network's, on the same device.
+    """
+
+    def __init__(self, network: Autoencoder, unit: UnitRange) -> None:
+        self.network = network.eval()
+        self.unit = unit
+
+    def encode(self, images: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        """The code of each (H, W, C) image: (latent_dim,) or (latent_dim, h, w), float32."""
+        for _, codes in self.batches(images, self.network.encode):
+            yield from codes.cpu().numpy()
+
+    def reconstruct(self, images: Iterable[Pixels]) -> Iterator[tuple[Tensor, Tensor]]:
+        """(clean, reconstruction) of each (H, W, C) image, both (C, H, W) in about [0, 1]."""
+        for clean, output in self.batches(images, self.network):
+            yield from zip(clean, output.reconstruction, strict=True)
+
+    def batches(
+        self, images: Iterable[Pixels], function: Callable[[Tensor], Any]
+    ) -> Iterator[tuple[Tensor, Any]]:
+        """(clean, function of it) for batches (b, C, H, W) of images of one shape, in order.
+
+        ``function`` gives a tensor or a named tuple of tensors whose first axis is the batch.
+        """
+        for batch in batches_of_one_shape(images):
+            clean = self.unit(np.ascontiguousarray(np.moveaxis(np.stack(batch), 3, 1)))
+            yield clean, self._full(clean, function, batch_size(clean[0].numel()))
+
+    def decode(self, codes: Iterable[np.ndarray]) -> Iterator[Tensor]:
+        """The (C, H, W) image of each code."""
+        iterator = iter(codes)
+        size = batch_size(math.prod(self.network.architecture.image_shape))
+        while batch := list(islice(iterator, size)):
+            stacked = torch.from_numpy(np.stack(batch)).float().to(self.unit.device)
+            yield from self._full(stacked, self.network.decode, size)
+
+    def _full(self, batch: Tensor, function: Callable[[Tensor], Any], size: int) -> Any:
+        """``function`` of a batch filled up to its fixed size, without the filling."""
+        filling = batch.new_zeros((size - len(batch), *batch.shape[1:]))
+        with torch.inference_mode():
+            result = function(torch.cat([batch, filling]) if len(filling) else batch)
+        if isinstance(result, Tensor):
+            return result[: len(batch)]
+        return type(result)(*(part[: len(batch)] for part in result))
+
+
+def batches_of_one_shape(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:
+    """Runs of consecutive images of one shape, at most :func:`batch_size` long."""
+    run: list[Pixels] = []
+    for image in images:
+        if run and (image.shape != run[0].shape or len(run) == batch_size(run[0].size)):
+            yield run
+            run = []
+        run.append(image)
+    if run:
+        yield run

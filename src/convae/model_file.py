@@ -1,0 +1,198 @@
+"""One file a model: ``*.convae`` is safetensors with the whole description in its header.
+
+Nothing in it is ever executed. What the description asks for is checked against bounds, and the tensors
+against the description, before anything large is allocated.
+"""
+
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.errors import InputError, ModelFileError
+from convae.images.framing import Framing
+from convae.images.preparing import DEPTHS, Plan
+from convae.images.scaling import Scaling
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.bottleneck import block_values
+from convae.pca import PrincipalComponents
+from convae.safe_tensors import read_description, read_tensors, write_tensors
+from convae.version import __version__
+
+FORMAT = 1
+MAX_COMPONENTS, MAX_SEEN, MAX_PARAMETERS = 2**20, 2**28, 2**32
+
+
+@dataclass(kw_only=True)
+class StoredModel:
+    """What a model file holds.
+
+    Attributes:
+        kind: the estimator's class name.
+        parameters: what it was constructed with.
+        network: with its weights, on the CPU.
+        scaling, plan: how images become what the network sees.
+        pca: fitted on the same training images, with as many numbers per image as the code.
+        seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
+        facts: history, data, settings, metrics, versions: plain values for people and programs.
+    """
+
+    kind: str
+    parameters: dict[str, Any]
+    network: Autoencoder
+    scaling: Scaling
+    plan: Plan
+    pca: PrincipalComponents
+    seen: np.ndarray
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def versions() -> dict[str, str]:
+    """What a result was computed with."""
+    return {
+        "convae": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def save_model(path: str | Path, model: StoredModel) -> None:
+    """Write a model file; an existing one is replaced only once the new one is complete."""
+    architecture = model.network.architecture
+    plan = {
+        "channels": model.plan.channels,
+        "depth": model.plan.depth,
+        "size": model.plan.framing.size,
+        "framing": model.plan.framing.mode,
+    }
+    description = {
+        "format": FORMAT,
+        "kind": model.kind,
+        "parameters": model.parameters,
+        "architecture": architecture.to_dict(),
+        "scaling": model.scaling.to_dict(),
+        "plan": plan,
+        "pca": {"components": len(model.pca.components), "exact": model.pca.exact},
+        "seen": len(model.seen),
+        "facts": model.facts,
+    }
+    tensors = {f"network.{n}": t for n, t in model.network.state_dict().items()}
+    tensors["pca.mean"] = model.pca.mean
+    tensors["pca.components"] = model.pca.components
+    tensors["pca.variances"] = model.pca.variances
+    tensors["seen"] = torch.from_numpy(np.sort(model.seen).view(np.int64))
+    write_tensors(path, tensors, description)
+
+
+def load_model(path: str | Path) -> StoredModel:
+    """Read a model file.
+
+    Raises:
+        ModelFileError: one sentence for a file that is missing, damaged, foreign, of a newer version, or
+            that describes a network beyond all bounds.
+    """
+    built: list[_Skeleton] = []
+
+    def check(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+        built.append(_skeleton(path, description))
+        return built[0].shapes
+
+    tensors, description = read_tensors(path, check)
+    skeleton = built[0]
+    skeleton.network.to_empty(device="cpu")
+    try:
+        skeleton.network.load_state_dict(
+            {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")}
+        )
+    except RuntimeError as error:
+        raise ModelFileError(f"{path}: damaged: {error}") from error
+    parts = (tensors[f"pca.{name}"].float() for name in ("mean", "components", "variances"))
+    return StoredModel(
+        kind=description["kind"],
+        parameters=description["parameters"],
+        network=skeleton.network.eval(),
+        scaling=skeleton.scaling,
+        plan=skeleton.plan,
+        pca=PrincipalComponents(*parts, exact=bool(description["pca"].get("exact"))),
+        seen=tensors["seen"].numpy().view(np.uint64),
+        facts=description["facts"],
+    )
+
+
+def describe_model(path: str | Path) -> dict[str, Any]:
+    """The description in a model file's header, without reading its weights."""
+    description = read_description(path)
+    _skeleton(path, description)
+    return description
+
+
+@dataclass
+class _Skeleton:
+    """What a description promises: a network without memory, and the shapes of all tensors."""
+
+    network: Autoencoder
+    scaling: Scaling
+    plan: Plan
+    shapes: dict[str, tuple[int, ...]]
+
+
+def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
+    version = description.get("format")
+    if type(version) is int and version > FORMAT:
+        raise ModelFileError(
+            f"{path}: written by a newer convae (format {version}, this one reads up to {FORMAT}): "
+            "pip install --upgrade convae"
+        )
+    if version != FORMAT:
+        raise ModelFileError(f"{path}: not a model file (format {version!r})")
+    try:
+        architecture = Architecture.from_dict(_table(description, "architecture"))
+        scaling = Scaling.from_dict(description["scaling"])
+        plan = _plan(_table(description, "plan"))
+        kept, seen = description["pca"]["components"], description["seen"]
+        if not (_within(kept, MAX_COMPONENTS) and _within(seen, MAX_SEEN)):
+            raise InputError("counts beyond all bounds")
+        for name in ("parameters", "facts"):
+            _table(description, name)
+        if not isinstance(description["kind"], str):
+            raise InputError("kind must be a name")
+        with torch.device("meta"):
+            network = Autoencoder(architecture)
+    except (InputError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ModelFileError(f"{path}: damaged or not a model of convae: {error}") from error
+    state: dict[str, Tensor] = network.state_dict()
+    if sum(t.numel() for t in state.values()) > MAX_PARAMETERS:
+        raise ModelFileError(
+            f"{path}: describes a network of more than {MAX_PARAMETERS:,} parameters"
+        )
+    length = block_values(architecture)
+    shapes = {f"network.{n}": tuple(t.shape) for n, t in state.items()}
+    shapes |= {"pca.mean": (length,), "pca.components": (kept, length), "pca.variances": (kept,)}
+    shapes["seen"] = (seen,)
+    return _Skeleton(network, scaling, plan, shapes)
+
+
+def _plan(values: dict[str, Any]) -> Plan:
+    if set(values) != {"channels", "depth", "size", "framing"} or values["depth"] not in DEPTHS:
+        raise InputError("plan does not describe images")
+    if not _within(values["channels"], 1024):
+        raise InputError("plan asks for an impossible number of channels")
+    framing = Framing(size=values["size"], mode=values["framing"])
+    return Plan(channels=values["channels"], depth=values["depth"], framing=framing)
+
+
+def _table(description: dict[str, Any], name: str) -> dict[str, Any]:
+    value = description[name]
+    if not isinstance(value, dict):
+        raise InputError(f"{name} must be a table")
+    return value
+
+
+def _within(value: object, bound: int) -> bool:
+    return type(value) is int and 0 <= value <= bound
