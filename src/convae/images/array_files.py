@@ -1,0 +1,130 @@
+"""Array files: ``.npy`` is memory-mapped, ``.npz`` is read into memory; nothing is unpickled."""
+
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convae.errors import InputError
+from convae.images.array_sources import ArraySource
+from convae.images.memory import available_memory
+
+_LABEL_KEYS = ("y", "labels", "label", "targets", "y_{split}", "{split}_labels")
+_IMAGE_KEYS = ("x", "X", "images", "data", "x_{split}", "X_{split}", "{split}_images")
+_FAULTS = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, SyntaxError)
+_Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
+
+
+def npy_source(path: Path) -> ArraySource:
+    """The stack of images in a ``.npy`` file, memory-mapped: nothing is read yet."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _FAULTS as error:
+        raise InputError(f"{path}: {_plain(error)}") from error
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
+    return ArraySource(array, stem=path.name)
+
+
+def split_npz(path: str) -> tuple[str, str | None]:
+    """File and key of ``file.npz:key``; the key is None without one.
+
+    >>> split_npz("a/b.npz:images"), split_npz("c.npz")
+    (('a/b.npz', 'images'), ('c.npz', None))
+    """
+    head, found, key = path.rpartition(".npz:")
+    if found and key and not os.path.lexists(path):
+        return head + ".npz", key
+    return path, None
+
+
+def npz_source(path: Path, key: str | None, split: str) -> ArraySource:
+    """The stack of images in a ``.npz`` file, with the labels beside it if there are any.
+
+    Arguments:
+        path: the file.
+        key: the array to take; None: the only one that can be images, or one by a usual name.
+        split: ``train`` or ``test``: chooses between ``x_train`` and ``x_test``.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: not an .npz file (it may be an .npy: rename it)")
+            described = _describe(file)
+            chosen = key if key is not None else _choose(path, described, split)
+            images = _load(path, file, described, chosen)
+            labels = _labels(file, described, len(images) if images.ndim else 0, split)
+    except InputError:
+        raise
+    except _FAULTS as error:
+        raise InputError(f"{path}: {_plain(error)}") from error
+    return ArraySource(images, stem=f"{path.name}:{chosen}", labels=labels)
+
+
+def _describe(file: Any) -> _Described:
+    """Shape and dtype of each array in the file, from the headers alone."""
+    described: _Described = {}
+    for name in file.files:
+        member = name if name in file.zip.namelist() else name + ".npy"
+        with file.zip.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }.get(version, np.lib.format.read_array_header_2_0)
+            shape, _, dtype = read(stream)
+        described[name] = (shape, dtype)
+    return described
+
+
+def _choose(path: Path, described: _Described, split: str) -> str:
+    able = [
+        k
+        for k, (shape, dtype) in described.items()
+        if len(shape) in (3, 4) and dtype.kind in "buif"
+    ]
+    if len(able) == 1:
+        return able[0]
+    usual = [key.format(split=split) for key in _IMAGE_KEYS]
+    named = [key for key in usual if key in able]
+    if len(named) == 1:
+        return named[0]
+    shown = ", ".join(f"{key} {shape} {dtype}" for key, (shape, dtype) in described.items())
+    many = "several arrays could be the images" if able else "no array in it is a stack of images"
+    raise InputError(f"{path}: {many} ({shown}); choose one with {path.name}:KEY")
+
+
+def _load(path: Path, file: Any, described: _Described, key: str) -> np.ndarray:
+    if key not in described:
+        raise InputError(f"{path}: has no array {key!r}; it has: {', '.join(described)}")
+    shape, dtype = described[key]
+    if dtype.hasobject:
+        raise InputError(f"{path}: {key} holds pickled objects, which are never loaded")
+    needed, free = int(np.prod(shape, dtype=object)) * dtype.itemsize, available_memory()
+    if needed > free:
+        raise InputError(
+            f"{path}: {key} needs {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; "
+            "save it as .npy, which is not read into memory"
+        )
+    return np.asarray(file[key])
+
+
+def _labels(file: Any, described: _Described, count: int, split: str) -> np.ndarray | None:
+    for key in (name.format(split=split) for name in _LABEL_KEYS):
+        if key in described:
+            shape, dtype = described[key]
+            if shape in ((count,), (count, 1)) and dtype.kind in "bui":
+                return np.asarray(file[key])
+    return None
+
+
+def _plain(error: BaseException) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "allow_pickle" in text:
+        return "holds pickled objects, which are never loaded"
+    return f"damaged or not a numpy file ({text})"

@@ -1,0 +1,194 @@
+"""Sources that are files: a folder, a glob, a list of paths, one file; pages of TIFFs are images."""
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from convae.errors import ImageError, InputError
+from convae.images.image import Header, Image, ReadLimits
+from convae.images.image_source import ImageSource, LazyNames, Skipped
+from convae.images.listing import TIFF_SUFFIXES, Listing, file_fault, list_images
+from convae.images.reading import probe_image, read_image
+
+_WILD = frozenset("*?[")
+
+
+class FileSource(ImageSource):
+    """Image files under one folder, known by their names relative to it.
+
+    Only the names are kept (about 100 bytes a file); sizes and depths are looked up when asked for.
+    TIFF files with several pages count one image a page, named ``stack.tif[3]``.
+
+    Arguments:
+        root: the folder that names are relative to.
+        names: relative paths with ``/``, in the order of the source.
+        description: what was opened, for people.
+        limits: what one image may cost.
+    """
+
+    def __init__(
+        self, root: Path, names: list[str], *, description: str, limits: ReadLimits | None = None
+    ) -> None:
+        self.root, self._files, self._limits = root, names, limits or ReadLimits()
+        self.description, self.skipped, self.notes = description, [], []
+        pages = page_counts(root, names, self._limits)
+        self._names: Sequence[str] = names
+        self._starts: np.ndarray | None = None
+        if pages is not None:
+            self._starts = np.concatenate([[0], np.cumsum(pages)])
+            self._names = PageNames(names, self._starts)
+            stacks = int((pages > 1).sum())
+            self.notes.append(f"{stacks} TIFF file(s) with several pages: each page is an image")
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def label_by_folder(self) -> None:
+        """Take first-level folders as classes, if every image lies in one and there are two."""
+        tops = [name.partition("/")[0] if "/" in name else "" for name in self._files]
+        classes = list(dict.fromkeys(tops))  # in the natural order of the listing
+        if len(classes) < 2 or "" in classes:
+            return
+        number = {name: index for index, name in enumerate(classes)}
+        labels = np.array([number[top] for top in tops], dtype=np.int64)
+        if self._starts is not None:
+            labels = np.repeat(labels, np.diff(self._starts))
+        self.label_names, self._labels = tuple(classes), labels
+
+    def locate(self, index: int) -> tuple[Path, int]:
+        """The file and the page that hold image ``index``."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"no image {index}: there are {len(self)}")
+        if self._starts is None:
+            return self.root / self._files[index], 0
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self.root / self._files[file], index - int(self._starts[file])
+
+    def read(self, index: int) -> Image:
+        """Decode image ``index``."""
+        path, page = self.locate(index)
+        return read_image(path, name=self._names[index], page=page, limits=self._limits)
+
+    def header(self, index: int) -> Header:
+        """The shape and depth of image ``index``."""
+        path, page = self.locate(index)
+        return probe_image(path, name=self._names[index], page=page, limits=self._limits)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over relative names, sizes and modification times; contents are not read."""
+        digest = hashlib.sha256(f"files {len(self._files)}".encode())
+        for name in self._files:
+            try:
+                status = os.stat(self.root / name)
+                facts = f"{status.st_size} {status.st_mtime_ns}"
+            except OSError:
+                facts = "gone"
+            digest.update(os.fsencode(name) + b"\0" + facts.encode() + b"\n")
+        return digest.hexdigest()
+
+
+class PageNames(LazyNames):
+    """Names of images when some files hold several: ``one.tif``, ``stack.tif[0]``, ``stack.tif[1]``."""
+
+    def __init__(self, files: list[str], starts: np.ndarray) -> None:
+        super().__init__(int(starts[-1]))
+        self._files, self._starts = files, starts
+
+    def name(self, index: int) -> str:
+        """Name number ``index``."""
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        first, end = self._starts[file], self._starts[file + 1]
+        return self._files[file] if end - first == 1 else f"{self._files[file]}[{index - first}]"
+
+
+def folder_source(folder: Path, limits: ReadLimits) -> FileSource:
+    """All images under a folder; a sub-folder for each class gives labels."""
+    listing = list_images(folder)
+    source = _listed(folder, listing, f"folder {folder}/", limits)
+    source.label_by_folder()
+    return source
+
+
+def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
+    """All images whose path matches a glob pattern, ``**`` for any number of folders."""
+    parts = Path(pattern).parts
+    fixed = next(i for i, part in enumerate(parts) if _WILD & set(part))
+    root = Path(*parts[:fixed])
+    if not root.is_dir():
+        raise InputError(f"{pattern}: there is no folder {root}")
+    return _listed(root, list_images(root, parts[fixed:]), f"files {pattern}", limits)
+
+
+def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) -> FileSource:
+    """Image files in the order given; those that are missing or no files are skipped."""
+    found, skipped = list[str](), list[Skipped]()
+    for given in paths:
+        path = os.path.expanduser(os.fspath(given))
+        if fault := path_fault(path):
+            skipped.append(Skipped(path, fault))
+        else:
+            found.append(os.path.abspath(path))
+    if not found:
+        raise InputError(f"none of the paths is an image file: {_reasons(skipped)}")
+    root = Path(os.path.commonpath([os.path.dirname(path) for path in found]))
+    names = [os.path.relpath(path, root) for path in found]
+    source = FileSource(root, names, description=f"{len(names)} files", limits=limits)
+    source.skipped = skipped
+    return source
+
+
+def file_source(path: Path, limits: ReadLimits) -> FileSource:
+    """One image file, or the pages of one TIFF. Raises ImageError when it cannot be read at all."""
+    probe_image(path, name=str(path), limits=limits)
+    return FileSource(path.parent, [path.name], description=f"file {path}", limits=limits)
+
+
+def path_fault(path: str) -> str | None:
+    """Why ``path`` is not a readable file, or None when it is one."""
+    try:
+        return file_fault(path, os.stat(path))
+    except FileNotFoundError:
+        return "a link that leads nowhere" if os.path.islink(path) else "no such file"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def page_counts(root: Path, names: list[str], limits: ReadLimits) -> np.ndarray | None:
+    """Pages of each file (n,), or None when every file is one image. Looks into TIFF files only."""
+    several = {
+        index: pages
+        for index, name in enumerate(names)
+        if name.lower().endswith(TIFF_SUFFIXES) and (pages := _pages(root / name, limits)) > 1
+    }
+    if not several:
+        return None
+    counts = array("q", [1]) * len(names)
+    for index, pages in several.items():
+        counts[index] = pages
+    return np.frombuffer(counts, dtype=np.int64)
+
+
+def _pages(path: Path, limits: ReadLimits) -> int:
+    try:
+        return probe_image(path, limits=limits).pages
+    except ImageError:
+        return 1  # reading it will say why
+
+
+def _listed(root: Path, listing: Listing, description: str, limits: ReadLimits) -> FileSource:
+    if not listing.names:
+        found = "; ".join([*listing.notes(), _reasons(listing.skipped)]).strip("; ")
+        raise InputError(f"{description}: no image found" + (f" ({found})" if found else ""))
+    source = FileSource(root, listing.names, description=description, limits=limits)
+    source.skipped = listing.skipped
+    source.notes = listing.notes() + source.notes
+    return source
+
+
+def _reasons(skipped: list[Skipped]) -> str:
+    shown = "; ".join(f"{item.name}: {item.reason}" for item in skipped[:3])
+    return shown + (f"; and {len(skipped) - 3} more" if len(skipped) > 3 else "")
