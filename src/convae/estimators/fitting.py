@@ -27,7 +27,7 @@ from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded
 from convae.training.loop import EVALUATION_VALUES, Job, train
 from convae.training.observers import Observers
-from convae.training.order import epoch_batches, hold_out
+from convae.training.order import MAX_HELD_OUT, epoch_batches, hold_out
 from convae.training.settings import (
     LEARNING_RATES,
     TrainingSettings,
@@ -85,7 +85,7 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
     job = Job(
         images=ready.images,
         training=ready.training,
-        validation=ready.validation if len(ready.validation) else ready.training,
+        validation=ready.validation if len(ready.validation) else ready.training[:MAX_HELD_OUT],
         unit=ready.unit,
         settings=settings,
         identity={"architecture": ready.architecture.to_dict(), "images": fingerprint},
@@ -138,9 +138,7 @@ def make_ready(source: ImageSource, p: Parameters, run: Run) -> Ready:
     seed = p["random_state"]
     training, validation = hold_out(groups, p["validation_fraction"], seed)
     if not len(validation):
-        run.observers.message(
-            "too few images to hold any out: the best weights are chosen on the training images"
-        )
+        run.observers.message("no images are held out: validation is on training images")
     size = max(1, EVALUATION_VALUES // math.prod(images.shape))
     chunks = images.batches(epoch_batches(training, size, seed, 0))
     unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"

@@ -1,0 +1,56 @@
+# One command each. Everything is installed into .venv by the first of them; nothing else is needed but
+# Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := src tests benchmarks examples
+
+.PHONY: help install demo test check lint format types unit doctest readme docs bench clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(READY)  ## the set-up alone: .venv with every extra that the tests need
+
+# torch first and by name: left open it pulls gigabytes of CUDA packages.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("convae needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (set PYTHON=...)" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: install  ## fit, measure and look at an autoencoder of handwritten digits, offline
+	$(BIN)/convae demo --out convae-demo
+
+test: install lint types unit doctest readme  ## everything that CI runs
+
+lint: install  ## format and lint
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+format: install  ## rewrite the files as lint wants them
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+types: install  ## the type checker over source, tests and benchmarks
+	$(BIN)/mypy
+
+unit: install  ## the tests, warnings as errors
+	$(BIN)/pytest -n auto --dist loadfile
+
+doctest: install  ## the examples in the docstrings
+	$(BIN)/pytest -p no:xdist --doctest-modules src
+
+readme: install docs  ## the commands in the README, one after the other
+	$(BIN)/python tests/readme.py README.md
+
+docs: install  ## every link and every Python example in the documentation
+	$(BIN)/python tests/documents.py README.md CHANGELOG.md docs
+
+bench: install  ## the figures of benchmarks/RESULTS.md (long)
+	$(BIN)/python benchmarks/quality.py all
+
+clean:  ## remove what make made
+	rm -rf $(VENV) convae-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

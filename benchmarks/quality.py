@@ -1,0 +1,174 @@
+"""The figures of quality: ``python benchmarks/quality.py NAME`` for one of the names below, or ``all``.
+
+Images are looked for in CONVAE_DATA_DIR, by default ../shared/data from the project's root. Test images are
+only measured on: nothing is chosen by them.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conditions import memory, robustness, shapes  # noqa: E402
+from record import Section, note  # noqa: E402
+
+import convae  # noqa: E402
+from convae.evaluation import Evaluation, evaluate  # noqa: E402
+
+TUTORIAL: dict[str, Any] = {
+    "preset": "tutorial",
+    "batch_size": 32,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "clip": 0.0,
+    "ema": 0.0,
+    "precision": "float32",
+    "validation_fraction": 0.0,
+}
+
+
+class Lines:
+    """A line per epoch on standard error."""
+
+    def message(self, text: str) -> None:
+        note(f"  {text}")
+
+    def step(self, moment: object) -> None:
+        pass
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        note(
+            f"  epoch {row['epoch']}: validation {row['validation_loss']:.5f}, {row['seconds']:.0f} s"
+        )
+
+
+def fitted(name: str, **parameters: Any) -> tuple[convae.ConvAutoencoder, float, float]:
+    """A model fitted on the training part of a set, with the wall and CPU seconds it took."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    source = convae.open_source(name, split="train")
+    model = convae.ConvAutoencoder(**parameters).fit(source, observers=[Lines()])
+    return model, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def tested(model: convae.ConvAutoencoder, name: str) -> Evaluation:
+    """The model on the test part of a set."""
+    return evaluate(model, convae.open_source(name, split="test"))
+
+
+def tutorial() -> None:
+    """The classic network as the classic tutorial trains it."""
+    section = Section(
+        "tutorial",
+        "The tutorial network on MNIST: MSE, Adam 1e-3, batch 32",
+        ("epochs", "test MSE", "goal", "PCA-16 test MSE", "wall s", "CPU s"),
+    )
+    for epochs, goal in ((1, 0.0110), (2, 0.0093)):
+        model, wall, cpu = fitted("mnist", epochs=epochs, **TUTORIAL)
+        result = tested(model, "mnist")
+        section.row(epochs, result.model["mse"], goal, result.baseline["mse"], wall, cpu)
+    section.write()
+
+
+def residual16() -> None:
+    """The default network at 16 numbers, within the CPU time of ten tutorial epochs of the same run."""
+    section = Section(
+        "residual16",
+        "The default network on MNIST, 16 numbers, beside ten epochs of the tutorial network",
+        ("network", "epochs", "test MSE", "goal", "PCA-16 test MSE", "wall s", "CPU s"),
+    )
+    model, wall, cpu = fitted("mnist", epochs=10, **TUTORIAL)
+    result = tested(model, "mnist")
+    section.row("tutorial", 10, result.model["mse"], "-", result.baseline["mse"], wall, cpu)
+    model, wall16, cpu16 = fitted("mnist", latent_dim=16, epochs=RESIDUAL_EPOCHS)
+    result = tested(model, "mnist")
+    goal = "0.0065, aim 0.0050"
+    section.row(
+        "residual",
+        RESIDUAL_EPOCHS,
+        result.model["mse"],
+        goal,
+        result.baseline["mse"],
+        wall16,
+        cpu16,
+    )
+    section.remarks.append(
+        f"CPU time of residual over tutorial: {cpu16 / cpu:.2f} (goal: at most 1)."
+    )
+    section.write()
+
+
+def latent64() -> None:
+    """64 numbers on MNIST and Fashion-MNIST, beside the best published plain convolutional autoencoder."""
+    section = Section(
+        "latent64",
+        "The default network, 64 numbers, beside the best published figures",
+        ("images", "test MSE", "goal (published)", "PCA-64 test MSE", "epochs", "wall s", "CPU s"),
+    )
+    for name, goal in (("mnist", 0.00162), ("fashion-mnist", 0.00540)):
+        model, wall, cpu = fitted(name, latent_dim=64)
+        result = tested(model, name)
+        section.row(
+            name, result.model["mse"], goal, result.baseline["mse"], model.n_iter_, wall, cpu
+        )
+    section.write()
+
+
+def cifar() -> None:
+    """CIFAR-10: the 4,000 + 1,000 lossless images."""
+    section = Section(
+        "cifar",
+        "The default network on CIFAR-10 (4,000 training and 1,000 test images, lossless)",
+        ("numbers", "test MSE", "PCA test MSE", "below PCA", "epochs", "wall s", "CPU s"),
+    )
+    for latent in (64, 256):
+        model, wall, cpu = fitted("cifar10", latent_dim=latent)
+        result = tested(model, "cifar10")
+        below = f"{result.gain:.1%}"
+        section.row(
+            latent, result.model["mse"], result.baseline["mse"], below, model.n_iter_, wall, cpu
+        )
+    section.write()
+
+
+def pca() -> None:
+    """Never above PCA, at any number of numbers, even after a short training."""
+    section = Section(
+        "pca",
+        "Beside PCA at the same code size, after a short training",
+        ("images", "numbers", "epochs", "test MSE", "PCA test MSE", "below PCA", "CPU s"),
+    )
+    for name, epochs in (("mnist", 1), ("fashion-mnist", 1), ("cifar10", 10)):
+        for latent in (2, 8, 16, 64, 256):
+            model, _, cpu = fitted(name, latent_dim=latent, epochs=epochs)
+            result = tested(model, name)
+            below = f"{result.gain:.1%}"
+            section.row(
+                name, latent, epochs, result.model["mse"], result.baseline["mse"], below, cpu
+            )
+    section.write()
+
+
+RESIDUAL_EPOCHS = 12
+COMMANDS = {
+    f.__name__: f for f in (tutorial, residual16, latent64, cifar, pca, shapes, robustness, memory)
+}
+
+
+def main() -> None:
+    names = sys.argv[1:]
+    if not names or not set(names) <= {*COMMANDS, "all"}:
+        sys.exit(f"python benchmarks/quality.py NAME..., of: {', '.join(COMMANDS)}, all")
+    for name in COMMANDS if "all" in names else names:
+        note(f"== {name}")
+        COMMANDS[name]()
+
+
+if __name__ == "__main__":
+    main()
