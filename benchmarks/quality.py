@@ -14,11 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conditions import memory, robustness, shapes  # noqa: E402
-from record import Section, note  # noqa: E402
-
 import convae  # noqa: E402
+from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
+from record import Section, note  # noqa: E402
 
 TUTORIAL: dict[str, Any] = {
     "preset": "tutorial",

@@ -222,5 +222,5 @@ def _whole_range(scaling: Scaling) -> bool:
     return unit_floats or (set(low) == {0.0} and set(high) == {1.0})
 
 
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else math.inf
+def _finite(value: float | None) -> float:
+    return math.inf if value is None else value

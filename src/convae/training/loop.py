@@ -277,8 +277,8 @@ class _Run:
         row: Row = {
             "epoch": p.epoch,
             "train_loss": train_loss,
-            "validation_loss": loss,
-            "validation_mse": error,
+            "validation_loss": loss if math.isfinite(loss) else None,
+            "validation_mse": error if math.isfinite(error) else None,
             "learning_rate": self._rate(1) if p.epoch else 0.0,
             "seconds": seconds,
             "images_per_second": images / seconds if seconds else 0.0,

@@ -1,0 +1,40 @@
+"""Checks the documentation: links lead somewhere, Python examples run."""
+
+import re
+import sys
+import tempfile
+from contextlib import chdir
+from pathlib import Path
+
+
+def main(paths: list[str]) -> int:
+    files = [f for p in map(Path, paths) for f in (sorted(p.glob("*.md")) if p.is_dir() else [p])]
+    faults = [fault for file in files for fault in (*_broken_links(file), *_failing_examples(file))]
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    print(f"{len(files)} documents, {len(faults)} faults")
+    return bool(faults)
+
+
+def _broken_links(file: Path) -> list[str]:
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
+    return [
+        f"{file}: the link {link} leads nowhere"
+        for link in links
+        if "://" not in link and not (file.parent / link).exists()
+    ]
+
+
+def _failing_examples(file: Path) -> list[str]:
+    faults = []
+    for code in re.findall(r"```python\n(.*?)```", file.read_text(encoding="utf-8"), flags=re.S):
+        with tempfile.TemporaryDirectory() as folder, chdir(folder):
+            try:
+                exec(compile(code, f"{file} example", "exec"), {"__name__": "__main__"})
+            except Exception as error:
+                faults.append(f"{file}: an example fails: {type(error).__name__}: {error}")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
