@@ -1,5 +1,6 @@
 """The named architectures."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +10,15 @@ from convae.networks.architecture import MAX_STAGES, Architecture
 Shape = tuple[int, int, int]
 
 
-def _stages(shape: Shape, smallest: int) -> int:
+def _stages(shape: Shape, smallest: int, most: int = MAX_STAGES) -> int:
     """How many halvings bring the longer side to at most ``smallest`` positions (at least one)."""
     side, stages = max(shape[1:]), 0
-    while side > smallest and stages < MAX_STAGES:
+    while side > smallest and stages < most:
         side, stages = -(-side // 2), stages + 1
     return max(stages, 1)
 
 
-def tutorial(shape: Shape) -> dict[str, Any]:
+def tutorial(shape: Shape, code: str | None) -> dict[str, Any]:
     """The classic two-stage network: strided and transposed convolutions, dense code, sigmoid."""
     return {
         "widths": (32, 64),
@@ -31,7 +32,7 @@ def tutorial(shape: Shape) -> dict[str, Any]:
     }
 
 
-def pooled(shape: Shape) -> dict[str, Any]:
+def pooled(shape: Shape, code: str | None) -> dict[str, Any]:
     """Convolution and pooling, upsampling and convolution, a spatial code: any size at any time."""
     return {
         "widths": (32, 64),
@@ -46,23 +47,29 @@ def pooled(shape: Shape) -> dict[str, Any]:
     }
 
 
-def residual(shape: Shape) -> dict[str, Any]:
-    """Residual blocks that never work at the full resolution, beside a linear path that starts as PCA."""
-    widths = tuple(min(256, 32 * 2**i) for i in range(_stages(shape, 8)))
+def residual(shape: Shape, code: str | None) -> dict[str, Any]:
+    """Residual blocks that never work at the full resolution, beside a linear path that starts as PCA.
+
+    A dense code comes behind maps of at most 8 positions a side and has 64 numbers (fewer for images
+    of fewer than 512 values); a spatial one has 16 at each block of 8x8 pixels.
+    """
+    spatial = code == "spatial"
+    stages = _stages(shape, 1, most=3) if spatial else _stages(shape, 8)
+    narrow = 32 if max(shape[1:]) <= 64 else 16
     return {
-        "widths": widths,
+        "widths": tuple(min(256, narrow * 2**i) for i in range(stages)),
         "blocks": 2,
         "down": "unshuffle",
         "up": "subpixel",
-        "latent_dim": 64,
-        "hidden": 256,
+        "latent_dim": 16 if spatial else max(1, min(64, math.prod(shape) // 8)),
+        "hidden": 0 if spatial else 256,
         "activation": "silu",
         "output": "clamp",
         "bypass": "pca",
     }
 
 
-PRESETS: dict[str, Callable[[Shape], dict[str, Any]]] = {
+PRESETS: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {
     "tutorial": tutorial,
     "pooled": pooled,
     "residual": residual,
@@ -90,10 +97,8 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
             f"image_shape must be (channels, height, width), each at least 1; got {image_shape}"
         )
     chosen = {name: value for name, value in changes.items() if value is not None}
-    values = {**PRESETS[preset](image_shape), **chosen}
-    # A changed code or output rules out these parts of a preset, unless they were asked for by name.
-    if values.get("code") == "spatial" and "hidden" not in chosen:
-        values["hidden"] = 0
+    values = {**PRESETS[preset](image_shape, chosen.get("code")), **chosen}
+    # A sigmoid rules out this part of a preset, unless it was asked for by name.
     if values["output"] == "sigmoid" and "bypass" not in chosen:
         values["bypass"] = "none"
     return Architecture.from_dict({"image_shape": image_shape, **values})
