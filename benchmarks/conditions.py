@@ -85,7 +85,8 @@ def _round_trip(preset: str, code: str, size: tuple[int, int], channels: int, de
         model.fit(path / "in").save(path / "m.convae")
         loaded = convae.load(path / "m.convae")
         (path / "out").mkdir()
-        for (_, image, _), back in loaded.iter_reconstruct(convae.open_source(path / "in")):
+        for done in loaded.iter_reconstruct(convae.open_source(path / "in")):
+            image, back = done.image, done.pixels
             write_image(path / "out" / image.info.name, back, like=image.info)
         before, after = convae.open_source(path / "in"), convae.open_source(path / "out")
         if list(before.names) != list(after.names):

@@ -40,6 +40,8 @@ class StoredModel:
         pca: fitted on the same training images, with as many numbers per image as the code.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
         facts: history, data, settings, metrics, versions: plain values for people and programs.
+        held_out: (m,) positions in the source of the images that were held out; known after a fit only,
+            not from a file.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class StoredModel:
     pca: PrincipalComponents
     seen: np.ndarray
     facts: dict[str, Any] = field(default_factory=dict)
+    held_out: np.ndarray | None = None
 
 
 def versions() -> dict[str, str]:
@@ -112,14 +115,18 @@ def load_model(path: str | Path) -> StoredModel:
         )
     except RuntimeError as error:
         raise ModelFileError(f"{path}: damaged: {error}") from error
-    parts = (tensors[f"pca.{name}"].float() for name in ("mean", "components", "variances"))
     return StoredModel(
         kind=description["kind"],
         parameters=description["parameters"],
         network=skeleton.network.eval(),
         scaling=skeleton.scaling,
         plan=skeleton.plan,
-        pca=PrincipalComponents(*parts, exact=bool(description["pca"].get("exact"))),
+        pca=PrincipalComponents(
+            mean=tensors["pca.mean"].float(),
+            components=tensors["pca.components"].float(),
+            variances=tensors["pca.variances"].float(),
+            exact=bool(description["pca"].get("exact")),
+        ),
         seen=tensors["seen"].numpy().view(np.uint64),
         facts=description["facts"],
     )

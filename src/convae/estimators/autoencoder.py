@@ -1,6 +1,6 @@
 """``ConvAutoencoder``: images to codes and back, by scikit-learn's contract."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,14 +12,19 @@ from convae import metrics
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.continuing import continue_fit
+from convae.estimators.streaming import (
+    Reconstructed,
+    iter_codes,
+    iter_images,
+    iter_reconstructions,
+)
 from convae.estimators.tables import images_to_rows
-from convae.images.framing import Framing
 from convae.losses import Loss
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 
 
-class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
+class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
 
     Args:
@@ -58,6 +63,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         pca_: PCA at the same code size, fitted on the same training images.
         best_epoch_, validation_mse_: where the weights are from, and how good they were on the images
             that were held out.
+        held_out_: positions in X of the images that were held out (None in a model from a file).
         skipped_, notes_: images left out with reasons, conversions.
 
     >>> import numpy as np
@@ -183,7 +189,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     def transform(self, X: Any) -> np.ndarray:
         """(n, code size) float32 codes; those of a spatial code are flattened."""
         check_is_fitted(self, "network_")
-        codes = [code.reshape(-1) for code in self.inference_.encode(self._pixels(X))]
+        codes = [code.reshape(-1) for _, code in iter_codes(self, self.open(X))]
         if len({len(code) for code in codes}) > 1:
             raise InputError(
                 "images of different sizes have codes of different sizes; bring them to one"
@@ -199,8 +205,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
                 f"codes must be (n, {self._n_features_out}) for this model; got {codes.shape}"
             )
         shaped = codes.reshape(-1, *self.architecture_.code_shape)
-        images = [self._unit.invert(image[None])[0] for image in self.inference_.decode(shaped)]
-        return self._like_fit([np.moveaxis(image, 0, 2) for image in images])
+        return self._like_fit(list(iter_images(self, shaped)))
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Images to their codes and back, in the values, shape and depth of those given.
@@ -208,38 +213,18 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         For images of different sizes or more than fits into memory use ``convae reconstruct``.
         """
         images = []
-        for (_, image, _), pixels in self.iter_reconstruct(self.open(X)):
-            if images and pixels.shape != images[0].shape:
+        for done in self.iter_reconstruct(X):
+            if images and done.pixels.shape != images[0].shape:
                 raise InputError(
-                    f"{image.info.name}: images of different sizes do not fit one array"
+                    f"{done.image.info.name}: images of different sizes do not fit one array"
                 )
-            images.append(pixels)
+            images.append(done.pixels)
         return self._like_fit(images)
 
-    def iter_reconstruct(self, source: Any) -> Any:
-        """((position, image as read, pixels as the network saw them), reconstruction) of each image.
-
-        The reconstruction is (H, W, C) of the image's own size and depth. Constant memory.
-        """
-        waiting = []
-
-        def feed() -> Any:
-            for item in self.prepared(source):
-                if isinstance(item, Exception):
-                    raise item
-                waiting.append(item)
-                yield item[2]
-
-        for _, reconstruction in self.inference_.reconstruct(feed()):
-            item = waiting.pop(0)
-            pixels = np.moveaxis(self._unit.invert(reconstruction[None])[0], 0, 2)
-            yield item, self._unframed(pixels, item[1].pixels.shape[:2])
-
-    def _unframed(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        framing: Framing = self.plan_.framing
-        if self.architecture_.code == "spatial" or framing.size is None:
-            return pixels
-        return framing.undo(pixels, size)
+    def iter_reconstruct(self, X: Any) -> Iterator[Reconstructed]:
+        """One :class:`~convae.estimators.streaming.Reconstructed` an image, in constant memory."""
+        check_is_fitted(self, "network_")
+        return iter_reconstructions(self, self.open(X))
 
     def score_samples(self, X: Any) -> np.ndarray:
         """(n,) minus the mean squared error per value of each image, in the network's units ([0, 1])."""

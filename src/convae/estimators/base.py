@@ -27,7 +27,7 @@ from convae.training.settings import TrainingSettings
 Prepared = tuple[int, Image, Pixels]
 
 
-class ImageEstimator(BaseEstimator):  # type: ignore[misc]
+class ImageEstimator(BaseEstimator):
     """The base of all estimators; subclasses name their parameters and add their verbs."""
 
     # -- data -----------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         self.best_epoch_, self.validation_mse_ = facts["best_epoch"], facts["validation_mse"]
         self.notes_ = list(facts["notes"])
         self.skipped_ = [Skipped(str(name), str(reason)) for name, reason in facts["skipped"]]
-        self.seen_ = stored.seen
+        self.seen_, self.held_out_ = stored.seen, stored.held_out
         self._unit = UnitRange(stored.scaling, choose_device(device or self.device))
         self.network_ = on_device(stored.network, self._unit.device)
         return self

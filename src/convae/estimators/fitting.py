@@ -117,6 +117,7 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
         pca=pca,
         seen=np.sort(ready.images.hashes[ready.training]),
         facts=facts,
+        held_out=ready.images.index[ready.validation],
     )
 
 
@@ -212,7 +213,8 @@ def _grouped(images: ImageSet, groups: Sequence[Any] | np.ndarray) -> np.ndarray
         raise InputError(
             f"groups must name the group of each of {len(images.source)} images; got shape {values.shape}"
         )
-    return values[images.index]
+    chosen: np.ndarray = values[images.index]
+    return chosen
 
 
 def _whole_range(scaling: Scaling) -> bool:

@@ -1,0 +1,121 @@
+"""A model over a source of any length: one result an image, in order, in constant memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae import metrics
+from convae.errors import ImageError
+from convae.estimators.base import ImageEstimator, Prepared
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource
+from convae.images.preparing import to_channels
+
+OnBad = Callable[[ImageError], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstructed:
+    """An image and what the model made of it.
+
+    Attributes:
+        index: its position in the source.
+        image: as it was read.
+        prepared: (H, W, C) as the network saw it, before scaling.
+        pixels: (H, W, C) the reconstruction, in the size, depth and channels of ``image`` as far as they
+            are known.
+        error, baseline_error: mean squared error of the model and of PCA, in the network's units.
+    """
+
+    index: int
+    image: Image
+    prepared: Pixels
+    pixels: Pixels
+    error: float
+    baseline_error: float
+
+
+def iter_reconstructions(
+    model: ImageEstimator, source: ImageSource, on_bad: OnBad | None = None
+) -> Iterator[Reconstructed]:
+    """The reconstruction of each image.
+
+    Args:
+        on_bad: is told of images that cannot be used, which are then left out; None raises their error.
+    """
+    baseline = model.baseline_
+
+    def run(images: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, float, float]]:
+        for clean, output in model.inference_.batches(images, model.network_):
+            with torch.inference_mode():
+                errors = metrics.mse(output.reconstruction, clean).tolist()
+                linear = metrics.mse(baseline.reconstruct(clean), clean).tolist()
+            stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
+            yield from zip(stored, errors, linear, strict=True)
+
+    for (index, image, prepared), (pixels, error, linear) in _paired(model, source, run, on_bad):
+        yield Reconstructed(
+            index=index,
+            image=image,
+            prepared=prepared,
+            pixels=as_read(model, pixels, image),
+            error=error,
+            baseline_error=linear,
+        )
+
+
+def iter_codes(
+    model: ImageEstimator, source: ImageSource, on_bad: OnBad | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(position in the source, code) of each image; the code is (k,) or (k, h, w) float32."""
+    for (index, _, _), code in _paired(model, source, model.inference_.encode, on_bad):
+        yield index, code
+
+
+def iter_images(model: ImageEstimator, codes: Iterable[np.ndarray]) -> Iterator[Pixels]:
+    """The (H, W, C) image of each code, in the values and depth that the model was fitted on."""
+    for image in model.inference_.decode(codes):
+        yield np.moveaxis(model._unit.invert(image[None])[0], 0, 2)
+
+
+def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
+    """A reconstruction (H, W, C) in the size, depth and channels that its image was read in.
+
+    What was cut away or made transparent does not come back: a crop stays a crop, and of an RGBA image
+    for a model of grey ones the grey comes back.
+    """
+    framing, spatial = model.plan_.framing, model.architecture_.code == "spatial"
+    if framing.size is not None and not spatial:
+        pixels = framing.undo(pixels, image.pixels.shape[:2])
+    if (image.pixels.dtype, pixels.dtype) == (np.uint8, np.uint16):
+        pixels = np.rint(pixels / 257).astype(np.uint8)  # preparing had multiplied by it
+    if image.pixels.shape[2] == 1 and pixels.shape[2] == 3:
+        pixels = to_channels(pixels, 1, image.info.name)
+    return pixels
+
+
+def _paired(
+    model: ImageEstimator,
+    source: ImageSource,
+    run: Callable[[Iterable[Pixels]], Iterator[Any]],
+    on_bad: OnBad | None,
+) -> Iterator[tuple[Prepared, Any]]:
+    """Each prepared image with its result; ``run`` may take some images before it gives the first."""
+    waiting: deque[Prepared] = deque()
+
+    def feed() -> Iterator[Pixels]:
+        for item in model.prepared(source):
+            if isinstance(item, ImageError):
+                if on_bad is None:
+                    raise item
+                on_bad(item)
+                continue
+            waiting.append(item)
+            yield item[2]
+
+    for result in run(feed()):
+        yield waiting.popleft(), result
