@@ -56,9 +56,10 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
     unknown preset 'tutorail': did you mean 'tutorial'? Known: pooled, tutorial
     """
     names = sorted(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    shown = str(name)[:80]  # a hostile file may hold a name of any length
+    close = difflib.get_close_matches(shown, names, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return InputError(f"unknown {kind} {name!r}: {hint}Known: {', '.join(names)}")
+    return InputError(f"unknown {kind} {name!r:.100}: {hint}Known: {', '.join(names)}")
 
 
 def raise_faults(what: str, faults: list[str]) -> None:

@@ -21,11 +21,11 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
 from convae.pca import PrincipalComponents
-from convae.safe_tensors import read_description, read_tensors, write_tensors
+from convae.safe_tensors import Expected, read_description, read_tensors, write_tensors
 from convae.version import __version__
 
 FORMAT = 1
-MAX_COMPONENTS, MAX_SEEN, MAX_PARAMETERS = 2**20, 2**28, 2**32
+MAX_SEEN, MAX_PARAMETERS = 2**28, 2**32
 
 
 @dataclass(kw_only=True)
@@ -102,19 +102,16 @@ def load_model(path: str | Path) -> StoredModel:
     """
     built: list[_Skeleton] = []
 
-    def check(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    def check(description: dict[str, Any]) -> Expected:
         built.append(_skeleton(path, description))
-        return built[0].shapes
+        return built[0].tensors
 
     tensors, description = read_tensors(path, check)
     skeleton = built[0]
     skeleton.network.to_empty(device="cpu")
-    try:
-        skeleton.network.load_state_dict(
-            {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")}
-        )
-    except RuntimeError as error:
-        raise ModelFileError(f"{path}: damaged: {error}") from error
+    skeleton.network.load_state_dict(
+        {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")}
+    )
     return StoredModel(
         kind=description["kind"],
         parameters=description["parameters"],
@@ -122,10 +119,10 @@ def load_model(path: str | Path) -> StoredModel:
         scaling=skeleton.scaling,
         plan=skeleton.plan,
         pca=PrincipalComponents(
-            mean=tensors["pca.mean"].float(),
-            components=tensors["pca.components"].float(),
-            variances=tensors["pca.variances"].float(),
-            exact=bool(description["pca"].get("exact")),
+            mean=tensors["pca.mean"],
+            components=tensors["pca.components"],
+            variances=tensors["pca.variances"],
+            exact=description["pca"]["exact"],
         ),
         seen=tensors["seen"].numpy().view(np.uint64),
         facts=description["facts"],
@@ -146,60 +143,81 @@ class _Skeleton:
     network: Autoencoder
     scaling: Scaling
     plan: Plan
-    shapes: dict[str, tuple[int, ...]]
+    tensors: Expected
 
 
 def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
     version = description.get("format")
     if type(version) is int and version > FORMAT:
         raise ModelFileError(
-            f"{path}: written by a newer convae (format {version}, this one reads up to {FORMAT}): "
+            f"{path}: written by a newer convae (format {version!r:.40}, this one reads up to {FORMAT}): "
             "pip install --upgrade convae"
         )
-    if version != FORMAT:
-        raise ModelFileError(f"{path}: not a model file (format {version!r})")
+    if type(version) is not int or version != FORMAT:
+        raise ModelFileError(f"{path}: not a model file (format {version!r:.40})")
     try:
         architecture = Architecture.from_dict(_table(description, "architecture"))
-        scaling = Scaling.from_dict(description["scaling"])
+        scaling = Scaling.from_dict(description.get("scaling"))
         plan = _plan(_table(description, "plan"))
-        kept, seen = description["pca"]["components"], description["seen"]
-        if not (_within(kept, MAX_COMPONENTS) and _within(seen, MAX_SEEN)):
-            raise InputError("counts beyond all bounds")
-        for name in ("parameters", "facts"):
-            _table(description, name)
-        if not isinstance(description["kind"], str):
-            raise InputError("kind must be a name")
+        _check_agreement(architecture, scaling, plan)
+        _check_rest(description, architecture)
         with torch.device("meta"):
             network = Autoencoder(architecture)
-    except (InputError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ModelFileError(f"{path}: damaged or not a model of convae: {error}") from error
+    except (InputError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ModelFileError(f"{path}: damaged or not a model of convae: {error!s:.300}") from error
     state: dict[str, Tensor] = network.state_dict()
     if sum(t.numel() for t in state.values()) > MAX_PARAMETERS:
         raise ModelFileError(
             f"{path}: describes a network of more than {MAX_PARAMETERS:,} parameters"
         )
-    length = block_values(architecture)
-    shapes = {f"network.{n}": tuple(t.shape) for n, t in state.items()}
-    shapes |= {"pca.mean": (length,), "pca.components": (kept, length), "pca.variances": (kept,)}
-    shapes["seen"] = (seen,)
-    return _Skeleton(network, scaling, plan, shapes)
+    length, kept = block_values(architecture), description["pca"]["components"]
+    tensors = {f"network.{n}": (t.dtype, tuple(t.shape)) for n, t in state.items()}
+    for name, shape in (
+        ("mean", (length,)),
+        ("components", (kept, length)),
+        ("variances", (kept,)),
+    ):
+        tensors[f"pca.{name}"] = (torch.float32, shape)
+    tensors["seen"] = (torch.int64, (description["seen"],))
+    return _Skeleton(network, scaling, plan, tensors)
 
 
 def _plan(values: dict[str, Any]) -> Plan:
     if set(values) != {"channels", "depth", "size", "framing"} or values["depth"] not in DEPTHS:
         raise InputError("plan does not describe images")
-    if not _within(values["channels"], 1024):
-        raise InputError("plan asks for an impossible number of channels")
     framing = Framing(size=values["size"], mode=values["framing"])
     return Plan(channels=values["channels"], depth=values["depth"], framing=framing)
 
 
+def _check_agreement(architecture: Architecture, scaling: Scaling, plan: Plan) -> None:
+    """Whether the network takes what plan and scaling make of an image."""
+    channels, *size = architecture.image_shape
+    if type(plan.channels) is not int or plan.channels != channels:
+        raise InputError(f"plan makes {plan.channels!r} channels, the network takes {channels}")
+    if plan.framing.size not in (None, tuple(size)):
+        raise InputError(f"plan makes images of {plan.framing.size}, the network takes {size}")
+    if scaling.dtype != plan.depth or len(scaling.low) not in (1, channels):
+        raise InputError("scaling is not that of the images")
+
+
+def _check_rest(description: dict[str, Any], architecture: Architecture) -> None:
+    pca = _table(description, "pca")
+    if set(pca) != {"components", "exact"} or type(pca["exact"]) is not bool:
+        raise InputError("pca is not described")
+    for name, count, bound in (
+        ("components", pca["components"], architecture.latent_dim),
+        ("seen", description.get("seen"), MAX_SEEN),
+    ):
+        if type(count) is not int or not 0 <= count <= bound:
+            raise InputError(f"{name} must be a count up to {bound:,}; got {count!r:.40}")
+    for name in ("parameters", "facts"):
+        _table(description, name)
+    if not isinstance(description.get("kind"), str):
+        raise InputError("kind must be a name")
+
+
 def _table(description: dict[str, Any], name: str) -> dict[str, Any]:
-    value = description[name]
+    value = description.get(name)
     if not isinstance(value, dict):
         raise InputError(f"{name} must be a table")
     return value
-
-
-def _within(value: object, bound: int) -> bool:
-    return type(value) is int and 0 <= value <= bound

@@ -1,17 +1,20 @@
 """Tensors with a JSON description in one file, written atomically and checked when read.
 
 Model files and checkpoints are both such files: safetensors, so that nothing is ever executed on
-loading. What safetensors itself does not notice is checked here: a flipped bit (SHA-256 over the data),
-a header made to exhaust memory, and shapes that are not the ones expected.
+loading. What safetensors itself does not notice is checked here: a flipped bit (SHA-256 over the whole
+file), a header or a length made to exhaust memory, and tensors that are not the ones expected.
 """
 
 import hashlib
 import json
+import math
+import os
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import torch
 from torch import Tensor
 
 from convae.atomic import atomic_write
@@ -20,8 +23,12 @@ from convae.errors import ModelFileError
 MAX_HEADER = 8 * 2**20
 DESCRIPTION = "convae"  # the key of the JSON description among safetensors' metadata
 
-Shapes = Mapping[str, tuple[int, ...]]
-Check = Callable[[dict[str, Any]], Shapes | None]
+KINDS = {torch.float32: "F32", torch.int64: "I64"}  # all that convae's files hold, as they call it
+_SIZES = {"F32": 4, "I64": 8}
+_UNSEALED = b"0" * 64
+
+Expected = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
+Check = Callable[[dict[str, Any]], Expected | None]
 
 
 def write_tensors(
@@ -29,15 +36,22 @@ def write_tensors(
 ) -> str:
     """Write tensors and their description; the file appears whole or not at all.
 
+    Args:
+        tensors: float32 and int64 ones.
+        description: plain values; ``sha256`` is added to it.
+
     Returns:
-        The SHA-256 of the tensors' bytes (hexadecimal), which the file holds too.
+        The SHA-256 of the file (hexadecimal, taken with zeros where it holds the sum itself).
     """
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    digest = _digest(save(plain))
-    described = {**description, "sha256": digest}
-    content = save(plain, metadata={DESCRIPTION: json.dumps(described, allow_nan=False)})
+    assert all(tensor.dtype in KINDS for tensor in plain.values())
+    described = {**description, "sha256": _UNSEALED.decode()}
+    content = bytearray(save(plain, metadata={DESCRIPTION: json.dumps(described, allow_nan=False)}))
+    place = content.rindex(_UNSEALED, 0, _data_start(content))
+    digest = hashlib.sha256(content).hexdigest()
+    content[place : place + len(digest)] = digest.encode()
     with atomic_write(path) as file:
         file.write(content)
     return digest
@@ -57,7 +71,7 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
     """The tensors and their description, once all is as it should be.
 
     Args:
-        check: gets the description before any tensor is read and gives the shapes that must be there,
+        check: gets the description before any tensor is read and gives the tensors that must be there,
             no more and no fewer (None: any); it may raise.
 
     Raises:
@@ -72,9 +86,12 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
         expected = check(description)
         if expected is not None:
             _compare(path, header, expected)
+        length = file.tell() + _data_size(path, header)
+        if os.fstat(file.fileno()).st_size != length:  # before reading what it claims to be
+            raise ModelFileError(f"{path}: damaged: it must be {length:,} bytes long and is not")
         file.seek(0)
         content = file.read()
-    if _digest(content) != description.get("sha256"):
+    if not _sealed(content, description.get("sha256")):
         raise ModelFileError(f"{path}: damaged: its contents do not match its own checksum")
     try:
         return load(content), description
@@ -83,13 +100,12 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
 
 
 def _open(path: str | Path) -> BinaryIO:
-    path = Path(path)
-    if not path.exists():
-        raise ModelFileError(f"{path}: there is no such file")
-    if not path.is_file():
-        raise ModelFileError(f"{path}: not a file")
     try:
-        return path.open("rb")
+        # A pipe would wait for someone to write into it.
+        if not os.path.isfile(path):
+            fault = "not a file" if os.path.exists(path) else "there is no such file"
+            raise ModelFileError(f"{path}: {fault}")
+        return open(path, "rb")
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -98,9 +114,9 @@ def _header(path: str | Path, file: BinaryIO) -> dict[str, Any]:
     start = file.read(8)
     size = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
     foreign = f"{path}: not a file of convae"
-    if start[:2] == b"PK" or start[:2] == b"\x80\x02":
-        raise ModelFileError(f"{foreign} but a pickle or zip archive, which is never loaded")
     if not 2 <= size <= MAX_HEADER:
+        if start[:2] == b"PK" or start[:1] == b"\x80":
+            raise ModelFileError(f"{foreign} but a pickle or zip archive, which is never loaded")
         raise ModelFileError(f"{foreign} (its header would be {size:,} bytes long)")
     raw = file.read(size)
     if len(raw) < size:
@@ -130,27 +146,50 @@ def _description(path: str | Path, header: dict[str, Any]) -> dict[str, Any]:
     return description
 
 
-def _compare(path: str | Path, header: dict[str, Any], expected: Shapes) -> None:
+def _compare(path: str | Path, header: dict[str, Any], expected: Expected) -> None:
     found = {name: value for name, value in header.items() if name != "__metadata__"}
     if missing := sorted(set(expected) - set(found)):
         raise ModelFileError(f"{path}: damaged: {_some(missing)} missing")
     if extra := sorted(set(found) - set(expected)):
         raise ModelFileError(f"{path}: damaged: {_some(extra)} not expected")
-    for name, shape in expected.items():
-        entry = found[name]
-        if not isinstance(entry, dict) or entry.get("shape") != list(shape):
-            got = entry.get("shape") if isinstance(entry, dict) else entry
+    for name, (dtype, shape) in expected.items():
+        entry = found[name] if isinstance(found[name], dict) else {}
+        got, want = (entry.get("dtype"), entry.get("shape")), (KINDS[dtype], list(shape))
+        if got != want:
             raise ModelFileError(
-                f"{path}: damaged: tensor {name} has shape {got}, not {list(shape)}"
+                f"{path}: damaged: tensor {name:.100} is {got!r:.100} and must be {want}"
             )
+
+
+def _data_size(path: str | Path, header: dict[str, Any]) -> int:
+    """Bytes of all tensors, by their shapes."""
+    total = 0
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        kind = entry.get("dtype") if isinstance(entry, dict) else None
+        shape = entry.get("shape") if isinstance(entry, dict) else None
+        whole = isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape)
+        if not (isinstance(kind, str) and kind in _SIZES and whole):
+            raise ModelFileError(f"{path}: damaged: tensor {name:.100} is not described")
+        total += math.prod(shape) * _SIZES[kind]  # type: ignore[arg-type]
+    return total
 
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"tensors {', '.join(names[:3])}{more}"
+    return f"tensors {', '.join(name[:100] for name in names[:3])}{more}"
 
 
-def _digest(content: bytes) -> str:
-    """SHA-256 of everything behind the header of a safetensors file."""
-    start = 8 + struct.unpack("<Q", content[:8])[0]
-    return hashlib.sha256(memoryview(content)[start:]).hexdigest()
+def _data_start(content: bytes | bytearray) -> int:
+    return 8 + int(struct.unpack("<Q", content[:8])[0])
+
+
+def _sealed(content: bytes, digest: object) -> bool:
+    """Whether ``digest``, which stands in the header, is the SHA-256 of all else in the file."""
+    if not isinstance(digest, str) or len(digest) != 64 or not digest.isascii():
+        return False
+    start = _data_start(content)
+    found = hashlib.sha256(content[:start].replace(digest.encode(), _UNSEALED))
+    found.update(memoryview(content)[start:])
+    return found.hexdigest() == digest
