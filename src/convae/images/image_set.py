@@ -81,7 +81,8 @@ class FlatStore:
             return None
         height, width, channels = self._shapes[0]
         images = self._values[: self._starts[self._count]].reshape(-1, channels, height, width)
-        return images[positions]
+        chosen: Pixels = images[positions]
+        return chosen
 
 
 class StreamedStore:

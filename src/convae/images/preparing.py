@@ -251,5 +251,5 @@ def conversion_notes(conversions: Iterable[tuple[str, int]]) -> list[str]:
 def image_hash(pixels: Pixels) -> int:
     """A 64-bit hash of shape, dtype and values, the same wherever the image comes from."""
     digest = hashlib.blake2b(repr((pixels.shape, str(pixels.dtype))).encode(), digest_size=8)
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return int.from_bytes(digest.digest(), "little")

@@ -15,7 +15,7 @@ from convae.networks.bottleneck import (
 )
 from convae.networks.decoder import Decoder
 from convae.networks.encoder import Encoder
-from convae.networks.layers import pad_to_multiple
+from convae.networks.layers import initialize, pad_to_multiple
 
 
 class Output(NamedTuple):
@@ -52,6 +52,8 @@ class Autoencoder(nn.Module):
         self.bypass: DenseBypass | SpatialBypass | None = None
         if a.bypass == "pca":
             self.bypass = DenseBypass(a) if a.code == "dense" else SpatialBypass(a)
+        if next(self.parameters()).device.type != "meta":
+            initialize(self, a)
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
 
     def encode(self, x: Tensor) -> Tensor:
@@ -61,9 +63,8 @@ class Autoencoder(nn.Module):
         if self.bypass is None:
             return self.bottleneck.encode(self.encoder(padded))
         linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
-        return linear + self.scale * self.bottleneck.encode(self.encoder(padded - 0.5)).to(
-            linear.dtype
-        )
+        curved = self.bottleneck.encode(self.encoder(padded - 0.5))
+        return linear + self.scale * curved.to(linear.dtype)
 
     def decode(self, code: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Codes to (B, C, *size).
@@ -72,19 +73,9 @@ class Autoencoder(nn.Module):
         to everything the map covers for a spatial one of another size.
         """
         a = self.architecture
-        if size is None:
-            fits = tuple(code.shape[1:]) == a.code_shape
-            height, width = (
-                a.image_shape[1:]
-                if fits
-                else (
-                    code.shape[-2] * a.factor[0],
-                    code.shape[-1] * a.factor[1],
-                )
-            )
-        else:
-            height, width = size
-        image = self.decoder(self.bottleneck.decode(code / self.scale))[..., :height, :width]
+        height, width = size or self._default_size(code)
+        image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale))
+        image = image[..., :height, :width]
         if self.bypass is not None:
             image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
         if a.output == "sigmoid":
@@ -97,6 +88,12 @@ class Autoencoder(nn.Module):
         """Images to reconstructions and codes."""
         code = self.encode(x)
         return Output(self.decode(code, (x.shape[-2], x.shape[-1])), code)
+
+    def _default_size(self, code: Tensor) -> tuple[int, int]:
+        a = self.architecture
+        if tuple(code.shape[1:]) == a.code_shape:
+            return a.image_shape[1:]
+        return code.shape[-2] * a.factor[0], code.shape[-1] * a.factor[1]
 
     def _check(self, x: Tensor) -> None:
         a = self.architecture

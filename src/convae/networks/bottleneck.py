@@ -85,8 +85,8 @@ class DenseBypass(nn.Module):
 
     def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
         """(B, latent_dim) to (B, C, *size)."""
-        x = F.linear(code, self.synthesis, self.mean).unflatten(1, self.work_shape)
-        return resize_smooth(x, size)
+        x = F.linear(code, self.synthesis, self.mean)
+        return resize_smooth(x.reshape(-1, *self.work_shape), size)
 
     def flatten(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the (B, D) vectors that PCA is fitted on."""

@@ -1,7 +1,5 @@
 """From the smallest map back to an image."""
 
-from typing import cast
-
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
@@ -35,4 +33,6 @@ class Decoder(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """The image before the output function."""
-        return cast(Tensor, super().forward(x))
+        for stage in self:
+            x = stage(x)
+        return x

@@ -1,7 +1,5 @@
 """From an image to the smallest map."""
 
-from typing import cast
-
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
@@ -27,4 +25,6 @@ class Encoder(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """The smallest map."""
-        return cast(Tensor, super().forward(x))
+        for stage in self:
+            x = stage(x)
+        return x

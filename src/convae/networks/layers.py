@@ -1,6 +1,6 @@
 """The parts that encoders and decoders are made of. Shapes are (B, C, H, W)."""
 
-from typing import cast
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1
         a.kernel_size,
         stride=stride,
         padding=a.kernel_size // 2,
-        padding_mode=a.padding_mode,
+        padding_mode=cast(Any, a.padding_mode),
     )
 
 
@@ -147,6 +147,24 @@ def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> nn.Co
     )
 
 
+def initialize(network: nn.Module, a: Architecture) -> None:
+    """Draw first weights; layers that start at zero stay there.
+
+    Plain networks start as the textbook ones do, with Glorot's uniform weights (a sigmoid output
+    saturates and dies from less), networks of residual blocks with He's normal ones; biases at zero.
+    """
+    for layer in network.modules():
+        if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            continue
+        if bool(layer.weight.any()):
+            if a.blocks:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            else:
+                nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
 def zero_(layer: nn.Conv2d | nn.Linear) -> None:
     """Start a layer at zero."""
     nn.init.zeros_(layer.weight)
@@ -178,5 +196,3 @@ def resize_smooth(x: Tensor, size: tuple[int, int]) -> Tensor:
 def count_parameters(module: nn.Module) -> int:
     """Trainable numbers in a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-

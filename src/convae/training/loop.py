@@ -82,7 +82,7 @@ class Trainer:
         losses = self.loss(output.reconstruction.float(), clean)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        losses.mean().backward()
+        losses.mean().backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(
             self.network.parameters(), self.settings.clip or math.inf
         )

@@ -93,11 +93,11 @@ def _faults(s: TrainingSettings) -> list[str]:
         "clip": (0.0, math.inf),
         "ema": (0.0, 0.99999),
     }
-    for name, (low, high) in ranges.items():
+    for name, (least, most) in ranges.items():
         value = getattr(s, name)
         good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not math.isfinite(value) or not low <= value <= high:
-            faults.append(f"{name} must be a number from {low:g} to {high:g}; got {value!r}")
+        if not good or not math.isfinite(value) or not least <= value <= most:
+            faults.append(f"{name} must be a number from {least:g} to {most:g}; got {value!r}")
     return faults
 
 
@@ -110,7 +110,7 @@ def default_batch_size(images: int, values: int) -> int:
     >>> default_batch_size(20, 784), default_batch_size(60_000, 784), default_batch_size(500, 786_432)
     (8, 256, 5)
     """
-    by_count = 2 ** math.floor(math.log2(max(images / 16, 8)))
+    by_count: int = 2 ** math.floor(math.log2(max(images / 16, 8)))
     by_memory = max(1, 4 * 2**20 // values)
     return min(by_count, 256, by_memory)
 
