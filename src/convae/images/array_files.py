@@ -21,11 +21,9 @@ _Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 def npy_source(path: Path) -> ArraySource:
     """The stack of images in a ``.npy`` file, memory-mapped: nothing is read yet."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except _FAULTS as error:
         raise InputError(f"{path}: {_plain(error)}") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
     return ArraySource(array, stem=path.name)
 
 
@@ -52,9 +50,9 @@ def npz_source(path: Path, key: str | None, split: str) -> ArraySource:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: not an .npz file (it may be an .npy: rename it)")
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"{path}: damaged or not an .npz file")
+        with open(path, "rb") as raw, np.lib.npyio.NpzFile(raw, allow_pickle=False) as file:
             described = _describe(file)
             chosen = key if key is not None else _choose(path, described, split)
             images = _load(path, file, described, chosen)
@@ -125,6 +123,6 @@ def _labels(file: Any, described: _Described, count: int, split: str) -> np.ndar
 
 def _plain(error: BaseException) -> str:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "allow_pickle" in text:
+    if "allow_pickle" in text or "Python objects" in text:
         return "holds pickled objects, which are never loaded"
     return f"damaged or not a numpy file ({text})"

@@ -1,0 +1,178 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image as PillowImage
+
+from convae.errors import ImageError, InputError
+from convae.images.array_image import array_image
+from convae.images.sources import open_source
+
+REAL = ["bool", "u1", "i1", ">u2", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", ">f4", "f8"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_arrays_of_any_real_dtype_keep_their_values(data: st.DataObject) -> None:
+    dtype = np.dtype(data.draw(st.sampled_from(REAL)))
+    shape = data.draw(hnp.array_shapes(min_dims=3, max_dims=4, max_side=5))
+    finite: dict[str, Any] = (
+        {"allow_nan": False, "allow_infinity": False} if dtype.kind == "f" else {}
+    )
+    array = data.draw(hnp.arrays(dtype, shape, elements=hnp.from_dtype(dtype, **finite)))
+    source = open_source(array)
+    image = source.read(len(array) - 1)
+    header = source.header(len(array) - 1)
+    assert image.pixels.shape == header.shape
+    assert image.pixels.dtype.name == header.depth
+    assert image.pixels.dtype in (np.uint8, np.uint16, np.float32)
+    assert image.pixels.flags.c_contiguous
+    assert image.info.depth == header.stored == dtype.name
+    with np.errstate(over="ignore"):
+        wanted = array[-1].astype(np.float32) * (255 if dtype.kind == "b" else 1)
+    wanted = np.where(np.isfinite(wanted), wanted, np.nan)
+    np.testing.assert_array_equal(image.pixels.reshape(wanted.shape).astype(np.float32), wanted)
+
+
+def test_array_names_and_description() -> None:
+    source = open_source(np.zeros((12, 4, 5), np.uint8))
+    assert (len(source), source.names[7], source.names[-1]) == (12, "array[7]", "array[11]")
+    assert source.names[2:4] == ["array[2]", "array[3]"]
+    assert source.description == "array (12, 4, 5)"
+    with pytest.raises(IndexError):
+        source.names[12]
+
+
+def test_missing_pixels_are_counted_and_become_nan() -> None:
+    array = np.ones((1, 3, 3, 2))
+    array[0, 0, 0] = np.nan, np.inf
+    array[0, 1, 1, 0] = -np.inf
+    image = open_source(array).read(0)
+    assert image.info.missing == 2
+    assert int(np.isnan(image.pixels).sum()) == 3
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.zeros((4, 5)), r"one image is array\[None\]"),
+        (np.zeros((1, 2, 3, 4, 5)), "has 5 axes"),
+        (np.zeros((0, 4, 4)), "is empty"),
+        (np.zeros((2, 0, 4)), "is empty"),
+        (np.zeros((2, 3, 32, 128)), r"array\.transpose\(0, 2, 3, 1\)"),
+        (np.zeros((2, 4, 4), complex), "only real numbers"),
+        (np.array([None, "a"], object), "only real numbers"),
+        (np.array([["a"]]), "only real numbers"),
+        (np.ma.masked_less(np.zeros((2, 3, 3)), 1), "masked arrays"),
+    ],
+)
+def test_arrays_that_are_no_images(array: Any, text: Any) -> None:
+    with pytest.raises(InputError, match=text):
+        open_source(array)
+
+
+def test_a_colour_image_given_as_a_stack_is_noticed() -> None:
+    assert "give array[None]" in open_source(np.zeros((20, 30, 3), np.uint8)).notes[0]
+
+
+def test_list_of_arrays_of_different_sizes() -> None:
+    images = [np.zeros((4, 5), np.uint8), np.ones((7, 3, 3), np.uint16)]
+    source = open_source(images)
+    assert [source.header(i).shape for i in range(2)] == [(4, 5, 1), (7, 3, 3)]
+    assert source.read(1).pixels.dtype == np.uint16
+    with pytest.raises(ImageError, match=r"array\[1\]: has 1 axes"):
+        open_source([images[0], np.zeros(3)])
+    with pytest.raises(InputError, match="paths or arrays"):
+        open_source([images[0], "a.png"])
+    with pytest.raises(InputError, match="empty"):
+        open_source([])
+
+
+def test_nested_lists_are_an_array() -> None:
+    assert open_source([[[1, 2], [3, 4]]]).read(0).pixels.tolist() == [[[1], [2]], [[3], [4]]]
+    with pytest.raises(InputError, match="must form one array"):
+        open_source([[[1, 2], [3]]])
+
+
+def test_select_is_a_view() -> None:
+    source = open_source(np.arange(10, dtype=np.uint8).reshape(10, 1, 1))
+    view = source.select([7, 2, 7])
+    assert list(view.names) == ["array[7]", "array[2]", "array[7]"]
+    assert [int(view.read(i).pixels[0, 0, 0]) for i in range(3)] == [7, 2, 7]
+    assert view.select([1]).names[0] == "array[2]"
+    assert len(source.select(np.arange(10) < 3)) == 3
+    assert view.fingerprint() != source.fingerprint()
+    with pytest.raises(InputError, match=r"indices must lie in 0\.\.9"):
+        source.select([10])
+    assert open_source(view) is view
+
+
+def test_array_fingerprint_follows_values_dtype_and_shape() -> None:
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    prints = [open_source(a).fingerprint() for a in (array, array + 1, array.reshape(2, 4, 3))]
+    assert len(set(prints)) == 3
+    assert open_source(array.copy()).fingerprint() == prints[0]
+
+
+def test_array_image_checks_its_shape() -> None:
+    with pytest.raises(ImageError, match="no pixels"):
+        array_image(np.zeros((0, 3)), "x")
+
+
+class Duck:
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def __len__(self) -> Any:
+        return len(self.items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+
+def test_a_dataset_needs_no_torch() -> None:
+    array = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+    source = open_source(Duck([(array[0], 3), (array[1], np.int64(1))]))
+    assert source.names[1] == "dataset[1]"
+    assert source.labels is not None
+    assert source.labels.tolist() == [3, 1]
+    np.testing.assert_array_equal(source.read(1).pixels[..., 0], array[1])
+    assert source.header(1).shape == (4, 5, 1)
+    assert len(source.fingerprint()) == 64
+
+
+def test_torch_tensors_and_datasets_are_channels_first() -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5).float()
+    dataset = torch.utils.data.TensorDataset(tensor, torch.tensor([1, 0]))
+    for source in (open_source(dataset), open_source(tensor)):
+        assert source.read(1).pixels.shape == (4, 5, 3)
+        np.testing.assert_array_equal(source.read(1).pixels, tensor[1].permute(1, 2, 0).numpy())
+    assert open_source(dataset).labels.tolist() == [1, 0]  # type: ignore[union-attr]
+    assert open_source(torch.zeros(2, 4, 5, dtype=torch.bfloat16)).header(0).shape == (4, 5, 1)
+
+
+def test_dataset_items_may_be_pillow_images_or_dicts() -> None:
+    picture = PillowImage.new("P", (5, 4))
+    assert open_source(Duck([picture])).read(0).pixels.shape == (4, 5, 3)
+    source = open_source(Duck([{"image": np.zeros((4, 5)), "label": 2}]))
+    assert source.labels is not None
+    with pytest.raises(InputError, match="without the key 'image'"):
+        open_source(Duck([{"audio": 1}]))
+
+
+def test_what_a_dataset_raises_is_an_image_error() -> None:
+    class Broken(Duck):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 1:
+                raise RuntimeError("disk on fire")
+            return super().__getitem__(index)
+
+    source = open_source(Broken([np.zeros((4, 5)), None]))
+    with pytest.raises(ImageError, match=r"dataset\[1\]: RuntimeError: disk on fire"):
+        source.read(1)
+    with pytest.raises(InputError, match="is empty"):
+        open_source(Duck([]))
