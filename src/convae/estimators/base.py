@@ -1,6 +1,7 @@
 """What all estimators share: data in, a trained network, files."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,18 +11,22 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from convae.errors import ImageError, InputError, ModelFileError
 from convae.estimators.baseline import PCABaseline
-from convae.estimators.fitting import Run, fit_model
+from convae.estimators.fitting import Run, fingerprint_of, fit_model
+from convae.estimators.parameters import checked, plain
 from convae.estimators.tables import is_table, row_shape, rows_to_images
 from convae.images.image import Image, Pixels
+from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import in_threads
+from convae.images.preparing import channels_fault
 from convae.images.sources import open_source
 from convae.images.tensors import UnitRange
 from convae.inference import Inference
 from convae.model_file import StoredModel, load_model, save_model
+from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
-from convae.training.observers import Observer, Observers
+from convae.training.observers import Observer, Observers, Row
 from convae.training.settings import TrainingSettings
 
 Prepared = tuple[int, Image, Pixels]
@@ -44,6 +49,8 @@ class ImageEstimator(BaseEstimator):
                 self._forget_rows()
                 self.channel_axis_ = getattr(X, "ndim", 3) == 4
             return open_source(X)
+        if reset:
+            self.channel_axis_ = False
         kinds = [np.float32, np.uint8, np.uint16, np.float64]
         rows = validate_data(self, X, reset=reset, dtype=kinds)
         fitted = None if reset else getattr(self, "image_shape_", None)
@@ -71,6 +78,9 @@ class ImageEstimator(BaseEstimator):
     def _framed(self, image: Image) -> Pixels:
         """Bring an image to what the network takes; a spatial code takes any size."""
         a = self.network_.architecture
+        have = image.pixels.shape[2]
+        if have != self.plan_.channels and self.channels is None:  # no silent conversion
+            raise ImageError(image.info.name, channels_fault(have, self.plan_.channels))
         pixels = (self.plan_.whole() if a.code == "spatial" else self.plan_).apply(image)
         if a.code == "dense" and pixels.shape[:2] != a.image_shape[1:]:
             raise ImageError(
@@ -107,6 +117,7 @@ class ImageEstimator(BaseEstimator):
         resume: bool,
         observers: Iterable[Observer],
     ) -> Self:
+        parameters = self._parameters()
         source = self.open(X, reset=True)
         if isinstance(checkpoint, str | Path):
             checkpoint = CheckpointFolder(checkpoint)
@@ -116,8 +127,11 @@ class ImageEstimator(BaseEstimator):
             resume=resume,
             observers=Observers(list(observers)),
         )
-        parameters = {**self.get_params(deep=False), "random_state": self._seed()}
         return self._adopt(fit_model(type(self).__name__, source, parameters, run))
+
+    def _parameters(self) -> dict[str, Any]:
+        """The constructor's parameters, checked, with ``random_state`` a number."""
+        return checked({**self.get_params(deep=False), "random_state": self._seed()})
 
     def _seed(self) -> int:
         """``random_state`` as a number; None is 0, so that the same call gives the same model."""
@@ -139,7 +153,7 @@ class ImageEstimator(BaseEstimator):
         self.image_shape_ = self.architecture_.image_shape
         self.plan_, self.scaling_, self.pca_ = stored.plan, stored.scaling, stored.pca
         self.settings_ = TrainingSettings.from_dict(facts["settings"])
-        self.history_ = list(facts["history"])
+        self.history_ = [dict(row) for row in facts["history"]]
         self.n_iter_ = len(self.history_) - 1
         self.best_epoch_, self.validation_mse_ = facts["best_epoch"], facts["validation_mse"]
         self.notes_ = list(facts["notes"])
@@ -148,6 +162,22 @@ class ImageEstimator(BaseEstimator):
         self._unit = UnitRange(stored.scaling, choose_device(device or self.device))
         self.network_ = on_device(stored.network, self._unit.device)
         return self
+
+    def _continued(self, network: Autoencoder, row: Row, images: ImageSet) -> None:
+        """Take over what one more pass over other images has made of the model.
+
+        They all were trained on: nothing is held out any more, and what was measured before is void.
+        """
+        stored, facts = self._stored, self._stored.facts
+        seen = np.union1d(self.seen_, images.hashes)
+        skipped = [*facts["skipped"], *([s.name, s.reason] for s in images.skipped)]
+        history = [*self.history_, row]
+        changed = {"history": history, "skipped": skipped, "best_epoch": row["epoch"]}
+        changed |= {"validation_mse": None, "training_images": len(seen), "validation_images": 0}
+        changed["fingerprint"] = fingerprint_of(images, str(facts["fingerprint"]))
+        self._adopt(
+            replace(stored, network=network, seen=seen, held_out=None, facts={**facts, **changed})
+        )
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -168,41 +198,34 @@ class ImageEstimator(BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write the model to one file (``*.convae``): safetensors, nothing executable.
 
+        How long epochs took is left out, so that the same fit gives the same bytes.
+
         Raises:
             InputError: if it cannot be written there.
         """
         check_is_fitted(self, "network_")
-        facts = {**self._stored.facts, "history": self.history_}
+        timings = ("seconds", "images_per_second")
+        history = [{n: v for n, v in row.items() if n not in timings} for row in self.history_]
+        facts = {**self._stored.facts, "history": history}
         facts |= {"rows": self._fitted_on_rows, "channel_axis": bool(self.channel_axis_)}
-        parameters = {name: _plain(value) for name, value in self._stored.parameters.items()}
-        stored = self._stored
-        save_model(
-            path,
-            StoredModel(
-                kind=stored.kind,
-                parameters=parameters,
-                network=self.network_,
-                scaling=stored.scaling,
-                plan=stored.plan,
-                pca=stored.pca,
-                seen=stored.seen,
-                facts=facts,
-            ),
-        )
+        save_model(path, replace(self._stored, network=self.network_, facts=facts))
 
     @classmethod
     def _from_file(cls, path: str | Path, stored: StoredModel, device: str) -> Self:
         names = set(cls._get_param_names())
-        parameters = {name: v for name, v in stored.parameters.items() if name in names}
+        parameters = {n: plain(v) for n, v in stored.parameters.items() if n in names}
         model = cls(**{**parameters, "device": device})
+        choose_device(device)
         try:
             model._adopt(stored)
+            if not model.history_:
+                raise ValueError("there is no history")
             if stored.facts["rows"]:
                 model.n_features_in_ = int(np.prod(model.image_shape_))
             model.channel_axis_ = bool(stored.facts["channel_axis"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
-                f"{path}: damaged: its facts are not complete ({error})"
+                f"{path}: damaged: its facts are not complete ({error!s:.200})"
             ) from error
         return model
 
@@ -218,15 +241,6 @@ def load_estimator(
     stored = load_model(path)
     if stored.kind not in kinds:
         raise ModelFileError(
-            f"{path}: a model of kind {stored.kind!r}, which this version does not know"
+            f"{path}: a model of kind {stored.kind!r:.100}, which this version does not know"
         )
     return kinds[stored.kind]._from_file(path, stored, device)
-
-
-def _plain(value: Any) -> Any:
-    """A constructor's parameter as JSON holds it."""
-    if isinstance(value, np.integer | np.floating | np.bool_):
-        return value.item()
-    if isinstance(value, tuple):
-        return list(value)
-    return value if value is None or isinstance(value, str | int | float | list) else str(value)

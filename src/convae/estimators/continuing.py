@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from convae.errors import InputError
 from convae.estimators.fitting import Run, fit_model
-from convae.images.image_set import prepare
-from convae.images.preparing import Preparation
+from convae.estimators.parameters import Parameters, preparation
+from convae.images.image_set import ImageSet, prepare
+from convae.images.image_source import ImageSource
 from convae.training.devices import deterministic
 from convae.training.loop import Trainer
 from convae.training.observers import Observers
@@ -22,18 +24,15 @@ Estimator = TypeVar("Estimator", bound="ImageEstimator")
 def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     """Start like ``fit`` without any step if nothing is fitted yet; then one pass over X."""
     fresh = not hasattr(estimator, "network_")
+    parameters = estimator._parameters()
     source = estimator.open(X, reset=fresh)
     if fresh:
-        start = {**estimator.get_params(deep=False), "random_state": estimator._seed(), "epochs": 0}
         run = Run(observers=Observers([]))
+        start = {**parameters, "epochs": 0}
         estimator._adopt(fit_model(type(estimator).__name__, source, start, run))
-    plan = estimator.plan_
-    wanted = Preparation(
-        size=plan.framing.size, framing=plan.framing.mode, channels=estimator.channels
-    )
-    images = prepare(source, wanted)
+    images = _prepared(estimator, source, parameters)
     trainer = getattr(estimator, "_trainer", None)
-    if fresh or trainer is None or trainer.averaged is not estimator.network_:
+    if trainer is None or trainer.averaged is not estimator.network_:
         estimator.network_.requires_grad_(True)
         trainer = Trainer(estimator.network_, estimator.settings_)
     settings, epoch = estimator.settings_, estimator.n_iter_
@@ -43,12 +42,30 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
         for batch in images.batches(order, (settings.seed, epoch)):
             loss = trainer.step(estimator._unit(batch), settings.learning_rate)
             if loss is not None:
-                losses.append(float(loss.mean()))
+                losses += loss.tolist()
     estimator._trainer = trainer
-    estimator.network_ = trainer.averaged.eval()
-    estimator.n_iter_ += 1
-    estimator.history_.append(_row(estimator.n_iter_, losses, settings.learning_rate))
+    estimator._continued(
+        trainer.averaged.eval().requires_grad_(True),
+        _row(epoch + 1, losses, settings.learning_rate),
+        images,
+    )
     return estimator
+
+
+def _prepared(estimator: "ImageEstimator", source: ImageSource, parameters: Parameters) -> ImageSet:
+    """The images as those of the first fit were prepared."""
+    plan, a = estimator.plan_, estimator.architecture_
+
+    def settled(shape: tuple[int, int, int]) -> None:
+        if a.code == "dense" and shape != a.image_shape:
+            raise InputError(
+                f"{source.description}: images of {shape[1]}x{shape[2]} for a model of "
+                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with a size, or with code 'spatial'"
+            )
+
+    frame = {"size": plan.framing.size, "framing": plan.framing.mode}
+    wanted = preparation({**parameters, **frame})
+    return prepare(source, wanted, like=plan, settled=settled)
 
 
 def _row(epoch: int, losses: list[float], rate: float) -> dict[str, Any]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
+from convae.estimators.parameters import Parameters, preparation
 from convae.images.image import Pixels
 from convae.images.image_set import ImageSet, prepare
 from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
@@ -40,7 +39,6 @@ ARCHITECTURE_PARAMETERS = (
     "norm", "activation", "output", "bypass",
 )  # fmt: skip
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
-Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +73,13 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
 
     Args:
         kind: the estimator's class name.
-        parameters: its constructor's, with ``random_state`` a number.
+        parameters: its constructor's, as :func:`convae.estimators.parameters.checked` gives them.
     """
     ready = make_ready(source, parameters, run)
     pca = fit_baseline(ready)
     network = start_network(ready, pca)
     settings = make_settings(parameters, ready)
-    fingerprint = hashlib.sha256(ready.images.hashes.astype("<u8").tobytes()).hexdigest()
+    fingerprint = fingerprint_of(ready.images)
     job = Job(
         images=ready.images,
         training=ready.training,
@@ -123,21 +121,18 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
 
 def make_ready(source: ImageSource, p: Parameters, run: Run) -> Ready:
     """Read the images once, hold some out, fit the scaling on the others, settle the architecture."""
-    wanted = Preparation(
-        size=None if p["size"] is None else tuple(p["size"]),
-        framing=p["framing"],
-        channels=p["channels"],
-        strict=p["strict"],
-        storage=p["storage"],
-    )
-    images = prepare(source, wanted)
+    groups = None if run.groups is None else _one_each(source, run.groups)
+
+    def settled(shape: tuple[int, int, int]) -> None:
+        settle_architecture(shape, p, None)  # refuses what cannot work before the images are read
+
+    images = prepare(source, preparation(p), settled=settled)
     if images.skipped:
         run.observers.message(f"{len(images.skipped)} images cannot be read and are skipped")
     for note in images.notes:
         run.observers.message(note)
-    groups = images.hashes if run.groups is None else _grouped(images, run.groups)
-    seed = p["random_state"]
-    training, validation = hold_out(groups, p["validation_fraction"], seed)
+    together, seed = images.hashes if groups is None else groups[images.index], p["random_state"]
+    training, validation = hold_out(together, p["validation_fraction"], seed)
     if not len(validation):
         run.observers.message("no images are held out: validation is on training images")
     size = max(1, EVALUATION_VALUES // math.prod(images.shape))
@@ -156,17 +151,19 @@ def make_ready(source: ImageSource, p: Parameters, run: Run) -> Ready:
 
 
 def settle_architecture(
-    shape: tuple[int, int, int], p: Parameters, scaling: Scaling
+    shape: tuple[int, int, int], p: Parameters, scaling: Scaling | None
 ) -> Architecture:
-    """The preset with the parameters that were given, and what the loss and the scaling ask for."""
+    """The preset with the parameters that were given, and what the loss and the scaling ask for.
+
+    Args:
+        scaling: None while it is not known yet: all else is checked.
+    """
     changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS}
-    if changes["widths"] is not None:
-        changes["widths"] = tuple(changes["widths"])
     output = changes["output"] or make_architecture(p["preset"], shape).output
     if changes["output"] is None:
         if parse_loss(p["loss"]).needs_unit_range:
             output = "sigmoid"  # a cross-entropy needs probabilities
-        elif output == "clamp" and not _whole_range(scaling):
+        elif output == "clamp" and scaling is not None and not _whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
     return make_architecture(p["preset"], shape, **{**changes, "output": output})
 
@@ -192,7 +189,9 @@ def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
 def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
     """The training parameters that were given, and defaults that fit the images for the others."""
     count = len(ready.training)
-    batch = p["batch_size"] or default_batch_size(count, math.prod(ready.images.shape))
+    batch = p["batch_size"]
+    if batch is None:
+        batch = default_batch_size(count, math.prod(ready.images.shape))
     rate, optimizer = p["learning_rate"], p["optimizer"]
     precision = p["precision"]
     return TrainingSettings(
@@ -200,21 +199,26 @@ def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
         batch_size=batch,
         learning_rate=LEARNING_RATES.get(optimizer, 1e-3) if rate is None else rate,
         precision=chosen_precision(ready.unit.device, precision),
-        loss=str(parse_loss(p["loss"])),
+        loss=p["loss"],
         seed=ready.seed,
         optimizer=optimizer,
         **{n: p[n] for n in ("schedule", "warmup", "weight_decay", "clip", "ema", "patience")},
     )
 
 
-def _grouped(images: ImageSet, groups: Sequence[Any] | np.ndarray) -> np.ndarray:
+def fingerprint_of(images: ImageSet, before: str = "") -> str:
+    """SHA-256 of what was trained on, ``before`` being that of the images before these."""
+    values = images.hashes.astype("<u8").tobytes()
+    return hashlib.sha256(before.encode() + values).hexdigest()
+
+
+def _one_each(source: ImageSource, groups: Sequence[Any] | np.ndarray) -> np.ndarray:
     values = np.asarray(groups)
-    if values.shape != (len(images.source),):
+    if values.shape != (len(source),):
         raise InputError(
-            f"groups must name the group of each of {len(images.source)} images; got shape {values.shape}"
+            f"groups must name the group of each of {len(source)} images; got shape {values.shape}"
         )
-    chosen: np.ndarray = values[images.index]
-    return chosen
+    return values
 
 
 def _whole_range(scaling: Scaling) -> bool:

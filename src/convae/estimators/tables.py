@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from convae.errors import InputError
+from convae.images.array_sources import is_tensor
 
 Shape = tuple[int, int, int]
 
@@ -14,6 +15,8 @@ def is_table(X: Any) -> bool:
     """Whether X means rows of flattened pixels: two dimensions, numbers, no paths and no images."""
     if hasattr(X, "iloc") or hasattr(X, "toarray"):  # data frames and sparse matrices
         return True
+    if is_tensor(X):
+        return bool(X.ndim == 2)
     if isinstance(X, list | tuple):
         return bool(X) and (
             (np.isscalar(X[0]) and not isinstance(X[0], str | bytes)) or _is_row(X[0])
@@ -42,7 +45,7 @@ def row_shape(features: int, image_shape: tuple[int, ...] | None) -> Shape:
     if image_shape is None:
         side = math.isqrt(features)
         return (1, side, side) if side * side == features else (1, 1, features)
-    shape = tuple(image_shape)
+    shape = tuple(image_shape) if isinstance(image_shape, list | tuple | np.ndarray) else ()
     if len(shape) == 2:
         shape = (1, *shape)
     whole = all(isinstance(side, int | np.integer) and side >= 1 for side in shape)

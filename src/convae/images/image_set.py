@@ -23,6 +23,7 @@ from convae.images.preparing import (
     image_hash,
     make_plan,
     refuse_skipped,
+    same_plan,
     survey,
 )
 
@@ -206,6 +207,8 @@ def prepare(
     source: ImageSource,
     wanted: Preparation,
     *,
+    like: Plan | None = None,
+    settled: Callable[[tuple[int, int, int]], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet:
     """Survey the source, settle what its images become, and read them all once.
@@ -214,6 +217,8 @@ def prepare(
     nothing is kept of it but the hashes.
 
     Args:
+        like: what the images of a model were made; these become the same, or are refused.
+        settled: is told (channels, height, width) before the images are read; it may raise.
         progress: called with (images read, images in all).
 
     Raises:
@@ -222,11 +227,17 @@ def prepare(
     """
     found = survey(source, strict=wanted.strict)
     plan, notes = make_plan(source, found, wanted)
+    if like is not None:
+        plan = same_plan(source, plan, like)
     reading = plan.whole() if wanted.framing == "random-crop" else plan
     shapes = np.empty((len(found.index), 3), np.int64)
     shapes[:] = (*(reading.framing.size or (0, 0)), plan.channels)
     if reading.framing.size is None:
         shapes[:, :2] = found.shapes[:, :2]
+    size = plan.framing.size or tuple(shapes[0, :2].tolist())
+    shape = (plan.channels, int(size[0]), int(size[1]))
+    if settled is not None:
+        settled(shape)
 
     kept = np.zeros(len(found.index), np.int64)
     store = _make_store(
@@ -252,11 +263,10 @@ def prepare(
         notes.append(
             f"{missing} images hold NaN or nodata pixels; they are read as their image's mean"
         )
-    size = plan.framing.size or tuple(shapes[0, :2].tolist())
     return ImageSet(
         source=source,
         index=kept[:count],
-        shape=(plan.channels, int(size[0]), int(size[1])),
+        shape=shape,
         plan=plan,
         store=store,
         hashes=hashes[:count],

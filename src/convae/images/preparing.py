@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from convae.errors import ImageError, InputError, raise_faults, unknown_name
-from convae.images.framing import Framing
+from convae.images.framing import MODES, Framing
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import in_threads
@@ -50,7 +50,7 @@ class Preparation:
             type(self.channels) is not int or self.channels not in (1, 3)
         ):
             faults.append(f"channels must be 1 (grey), 3 (RGB) or None; got {self.channels!r}")
-        if self.size is None and self.framing != "resize":
+        if self.size is None and self.framing in MODES[1:]:
             faults.append(f"framing {self.framing!r} needs a size (height, width)")
         raise_faults("images", faults)
         Framing(size=self.size, mode=self.framing)
@@ -162,6 +162,36 @@ def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[
     return Plan(
         channels=channels, depth=depth, framing=Framing(size=wanted.size, mode=wanted.framing)
     ), notes
+
+
+def same_plan(source: ImageSource, plan: Plan, like: Plan) -> Plan:
+    """``like``, the plan of a model, where the images can follow it.
+
+    Raises:
+        InputError: if they have other channels, or a depth that cannot become the model's.
+    """
+    if plan.channels != like.channels:
+        raise InputError(f"{source.description}: {channels_fault(plan.channels, like.channels)}")
+    if plan.depth != like.depth and (plan.depth, like.depth) != ("uint8", "uint16"):
+        raise InputError(
+            f"{source.description}: {plan.depth} images for a model of {like.depth} images: their "
+            "values have no common scale"
+        )
+    return like
+
+
+def channels_fault(have: int, wanted: int) -> str:
+    """Why images of so many channels are none for a model of others."""
+    named = {1: "1 channel (grey)", 3: "3 channels (RGB)"}
+    ways = (
+        f"convert them, or fit with channels {wanted}, which converts all"
+        if wanted in (1, 3) and have in (1, 2, 3, 4)
+        else "choose the same ones"
+    )
+    return (
+        f"{named.get(have, f'{have} channels')} for a model of {named.get(wanted, f'{wanted} channels')}: "
+        f"{ways}"
+    )
 
 
 def _one_channel_count(source: ImageSource, found: Survey) -> int:

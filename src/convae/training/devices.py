@@ -23,6 +23,12 @@ def choose_device(name: str) -> torch.device:
     kind = name.partition(":")[0]
     if kind not in DEVICES:
         raise unknown_name("device", name, DEVICES)
+    try:
+        device = torch.device(name if kind != "auto" else "cpu")
+    except RuntimeError as error:
+        raise InputError(
+            f"device {name!r} is none; use device 'cpu', 'cuda' or 'cuda:1'"
+        ) from error
     available = torch.cuda.is_available()
     if kind == "auto":
         return torch.device("cuda" if available else "cpu")
@@ -30,7 +36,9 @@ def choose_device(name: str) -> torch.device:
         raise InputError(
             f"device {name!r}: no CUDA device is usable here; use device 'cpu' or 'auto'"
         )
-    return torch.device(name)
+    if kind == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device {name!r}: there are only {torch.cuda.device_count()} here")
+    return device
 
 
 def on_device(network: Network, device: torch.device) -> Network:

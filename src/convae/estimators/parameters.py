@@ -1,0 +1,85 @@
+"""An estimator's parameters as plain values, and what can be said against them before any image is read."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae.errors import raise_faults, unknown_name
+from convae.images.preparing import Preparation
+from convae.images.scaling import METHODS
+from convae.losses import Loss, parse_loss
+from convae.networks.presets import PRESETS
+from convae.training.devices import choose_device
+from convae.training.settings import TrainingSettings
+
+Parameters = dict[str, Any]
+
+_NAMES = (
+    "preset", "framing", "scaling", "storage", "optimizer", "schedule", "loss", "precision", "device",
+)  # fmt: skip
+_LISTS = {
+    "widths": "whole numbers, one a stage",
+    "size": "(height, width)",
+    "image_shape": "(height, width) or (channels, height, width)",
+}
+_SETTINGS = (
+    "optimizer", "schedule", "warmup", "weight_decay", "clip", "ema", "loss", "precision", "patience",
+)  # fmt: skip
+
+
+def plain(value: Any) -> Any:
+    """A parameter without NumPy and torch: a grid search over ``np.arange(2, 8)`` gives NumPy's numbers."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(plain(item) for item in value)
+    return str(value) if isinstance(value, Loss | torch.device) else value
+
+
+def checked(parameters: Parameters) -> Parameters:
+    """The parameters as plain values.
+
+    Raises:
+        InputError: for each that is wrong whatever the images; the architecture is checked later, when
+            their size is known.
+    """
+    p = {name: plain(value) for name, value in parameters.items()}
+    faults = [f"{n} must be a name; got {p[n]!r}" for n in _NAMES if not isinstance(p[n], str)]
+    faults += [
+        f"{name} must be {what}; got {p[name]!r}"
+        for name, what in _LISTS.items()
+        if p[name] is not None and not isinstance(p[name], tuple)
+    ]
+    if not isinstance(p["strict"], bool):
+        faults.append(f"strict must be True or False; got {p['strict']!r}")
+    fraction = p["validation_fraction"]
+    if not _is_number(fraction) or not 0 <= fraction < 1:
+        faults.append(f"validation_fraction must be a number from 0 to below 1; got {fraction!r}")
+    raise_faults("parameters", faults)
+    for kind, known in (("preset", PRESETS), ("scaling", METHODS)):
+        if p[kind] not in known:
+            raise unknown_name(kind, p[kind], known)
+    if parse_loss(p["loss"]).needs_unit_range and p["output"] not in (None, "sigmoid"):
+        faults.append(f"loss {p['loss']!r} needs output 'sigmoid'; got {p['output']!r}")
+    raise_faults("parameters", faults)
+    preparation(p)
+    choose_device(p["device"])
+    given = ("epochs", "batch_size", "learning_rate")
+    TrainingSettings(
+        seed=p["random_state"],
+        **{n: p[n] for n in _SETTINGS},
+        **{n: p[n] for n in given if p[n] is not None},
+    )
+    return p
+
+
+def preparation(p: Parameters) -> Preparation:
+    """What the parameters ask of the images."""
+    names = ("size", "framing", "channels", "strict", "storage")
+    return Preparation(**{name: p[name] for name in names})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
