@@ -1,0 +1,295 @@
+"""A network as a table: its layers, what they cost, what they see, how far they compress."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.bottleneck import DenseBypass, SpatialBypass
+from convae.networks.layers import DepthToSpace, ResidualBlock, SpaceToDepth
+
+Pair = tuple[int, int]
+
+_WORDS: dict[type[nn.Module], str] = {
+    nn.ReLU: "ReLU",
+    nn.LeakyReLU: "leaky ReLU",
+    nn.ELU: "ELU",
+    nn.GELU: "GELU",
+    nn.SiLU: "SiLU",
+    nn.Tanh: "tanh",
+    nn.Linear: "dense",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One layer.
+
+    Attributes:
+        name: the layer's name in the network (``network.get_submodule(name)``), or ``image``,
+            ``bypass.encode``, ``bypass.decode``, ``output`` for what is not a module of its own.
+        kind: what it does, in a few words.
+        shape: of its result for one image: (C, H, W), or (n,) for a dense layer.
+        parameters: trainable numbers.
+        multiply_adds: per image, of convolutions and matrix products as the textbook computes them (zeros
+            of the padding included); other layers count nothing.
+        part: ``encoder``, ``code`` (what gives the code) or ``decoder``.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    part: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What :func:`summarize` gives; ``print`` shows it as a table.
+
+    Attributes:
+        rows: the layers in the order of the data.
+        image_shape, code_shape: of one image and its code.
+        parameters: trainable numbers in all.
+        multiply_adds: per image, there and back.
+        receptive_field: (height, width) in pixels of the part of the image that one position of the
+            smallest map depends on through the convolutions (more than the image, if that is small).
+        compression_ratio: numbers in an image for each number in its code.
+        weight_bytes: memory of the weights.
+    """
+
+    rows: tuple[Row, ...]
+    image_shape: tuple[int, int, int]
+    code_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    receptive_field: Pair
+    compression_ratio: float
+    weight_bytes: int
+
+    def layers(self) -> list[dict[str, object]]:
+        """The rows as mappings, as :func:`convae.report.architecture_svg` takes them."""
+        return [dataclasses.asdict(row) for row in self.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    def part_parameters(self, part: str) -> int:
+        """Trainable numbers in the ``encoder``, the ``code`` or the ``decoder``."""
+        return sum(row.parameters for row in self.rows if row.part == part)
+
+    def __str__(self) -> str:
+        head = ("layer", "kind", "output", "parameters", "multiply-adds")
+        body = [
+            (r.name, r.kind, _sides(r.shape), f"{r.parameters:,}", f"{r.multiply_adds:,}")
+            for r in self.rows
+        ]
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
+        table = _table([head, *body, total])
+        line = "-" * len(table[0])
+        height, width = self.receptive_field
+        ratio = self.compression_ratio
+        facts = (
+            f"code {_sides(self.code_shape)}: {ratio:{',.0f' if ratio >= 100 else '.3g'}} image values "
+            f"for each of its {math.prod(self.code_shape):,}; "
+            f"receptive field {height} x {width} pixels; weights {_bytes(self.weight_bytes)}"
+        )
+        return "\n".join([table[0], line, *table[1:-1], line, table[-1], facts])
+
+
+def summarize(network: Autoencoder | Architecture) -> Summary:
+    """Shapes, parameters and costs of a network, without memory for its weights or running it.
+
+    >>> from convae.networks.presets import make_architecture
+    >>> summary = summarize(make_architecture("tutorial", (1, 28, 28)))
+    >>> summary.parameters, summary.receptive_field, summary.compression_ratio
+    (178001, (7, 7), 49.0)
+    """
+    a = network if isinstance(network, Architecture) else network.architecture
+    with torch.device("meta"):  # shapes without numbers
+        shadow = Autoencoder(a).eval()
+        rows = _rows(shadow, torch.empty(1, *a.image_shape))
+    parameters = sum(p.numel() for p in shadow.parameters())
+    assert parameters == sum(row.parameters for row in rows)
+    return Summary(
+        rows=tuple(rows),
+        image_shape=a.image_shape,
+        code_shape=a.code_shape,
+        parameters=parameters,
+        multiply_adds=sum(row.multiply_adds for row in rows),
+        receptive_field=receptive_field(shadow.encoder),
+        compression_ratio=math.prod(a.image_shape) / a.code_size,
+        weight_bytes=sum(t.numel() * t.element_size() for t in shadow.state_dict().values()),
+    )
+
+
+def receptive_field(encoder: nn.Module) -> Pair:
+    """(height, width) that one position of the encoder's result depends on: 1 + Σ (kernel - 1) · stride
+    of all before."""
+    sides, steps = [1, 1], [1, 1]
+    for module in encoder.modules():
+        kernel, stride = _window(module)
+        for axis in (0, 1):
+            sides[axis] += (kernel[axis] - 1) * steps[axis]
+            steps[axis] *= stride[axis]
+    return sides[0], sides[1]
+
+
+def _window(module: nn.Module) -> tuple[Pair, Pair]:
+    """(kernel, stride) of a layer that looks at neighbours; 1 and 1 of all others."""
+    if isinstance(module, SpaceToDepth):
+        return module.step, module.step
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+        return _pair(module.kernel_size), _pair(module.stride)
+    return (1, 1), (1, 1)
+
+
+def _rows(network: Autoencoder, image: Tensor) -> list[Row]:
+    """Run the network once and note what each layer gives."""
+    a = network.architecture
+    rows = [_row("image", "image", a.image_shape, part="encoder")]
+    hooks = [module.register_forward_hook(_noting(rows, name)) for name, module in _layers(network)]
+    code = network.encode(image)
+    rows += _bypass_rows(network, "encode")
+    network.decode(code, (a.image_shape[1], a.image_shape[2]))
+    for hook in hooks:
+        hook.remove()
+    rows += _bypass_rows(network, "decode")
+    cropped = a.map_shape[1] * a.factor[0], a.map_shape[2] * a.factor[1]
+    kinds = [*([a.output] if a.output != "linear" else [])]
+    kinds += ["crop"] if cropped != a.image_shape[1:] else []
+    if kinds:
+        rows.append(_row("output", ", ".join(kinds), a.image_shape))
+    return rows
+
+
+def _layers(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """The modules that become rows: those without parts, and residual blocks as a whole."""
+    for name, module in network.named_children():
+        if isinstance(module, nn.Identity | DenseBypass | SpatialBypass):
+            continue
+        if isinstance(module, ResidualBlock) or not any(module.children()):
+            yield prefix + name, module
+        else:
+            yield from _layers(module, f"{prefix}{name}.")
+
+
+def _noting(rows: list[Row], name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        before, after = inputs[0].shape[2:].numel(), result.shape[2:].numel()
+        rows.append(
+            Row(
+                name=name,
+                kind=_kind(module),
+                shape=tuple(result.shape[1:]),
+                parameters=sum(p.numel() for p in module.parameters()),
+                multiply_adds=sum(_products(m, before, after) for m in module.modules()),
+                part=_part(name),
+            )
+        )
+
+    return note
+
+
+def _products(module: nn.Module, before: int, after: int) -> int:
+    """Multiply-adds: each weight once for each position of the map that it is moved over."""
+    if isinstance(module, nn.Conv2d):
+        return module.weight.numel() * after
+    if isinstance(module, nn.ConvTranspose2d):
+        return module.weight.numel() * before
+    return module.weight.numel() if isinstance(module, nn.Linear) else 0
+
+
+def _bypass_rows(network: Autoencoder, way: str) -> list[Row]:
+    bypass, a = network.bypass, network.architecture
+    if bypass is None:
+        return []
+    positions = math.prod(a.code_shape[1:])
+    encoding = way == "encode"
+    weight = bypass.analysis if encoding else bypass.synthesis
+    return [
+        Row(
+            name=f"bypass.{way}",
+            kind="linear path",
+            shape=a.code_shape if encoding else a.image_shape,
+            parameters=weight.numel() + (0 if encoding else bypass.mean.numel()),
+            multiply_adds=weight.numel() * positions,
+            part="code" if encoding else "decoder",
+        )
+    ]
+
+
+def _row(name: str, kind: str, shape: tuple[int, ...], part: str = "decoder") -> Row:
+    return Row(name=name, kind=kind, shape=shape, parameters=0, multiply_adds=0, part=part)
+
+
+def _part(name: str) -> str:
+    if name.startswith("bottleneck."):
+        inner = name.split(".")[1]
+        return {"gather": "encoder", "squeeze": "code"}.get(inner, "decoder")
+    return name.split(".")[0]
+
+
+def _kind(module: nn.Module) -> str:
+    if isinstance(module, nn.Conv2d):
+        return f"conv {_sides(module.kernel_size)}" + _by("/", _pair(module.stride))
+    if isinstance(module, nn.ConvTranspose2d):
+        return f"transposed conv {_sides(module.kernel_size)}" + _by("*", _pair(module.stride))
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        word = "max" if isinstance(module, nn.MaxPool2d) else "average"
+        return f"{word} pooling" + _by("/", _pair(module.kernel_size))
+    if isinstance(module, SpaceToDepth):
+        return "space to depth" + _by("/", module.step)
+    if isinstance(module, DepthToSpace):
+        return "depth to space" + _by("*", module.step)
+    if isinstance(module, ResidualBlock):
+        return f"residual block {_sides(module.first.kernel_size)}"
+    if isinstance(module, nn.Upsample):
+        scale = module.scale_factor
+        assert isinstance(scale, tuple)
+        return f"{module.mode} upsampling" + _by("*", (int(scale[0]), int(scale[1])))
+    if isinstance(module, nn.GroupNorm):
+        return "layer norm" if module.num_groups == 1 else "group norm"
+    if isinstance(module, nn.BatchNorm2d):
+        return "batch norm"
+    return _WORDS.get(type(module), type(module).__name__)
+
+
+def _by(sign: str, step: Pair) -> str:
+    """`` / 2``, or `` / 1 x 2`` where the sides differ; nothing for 1."""
+    if step == (1, 1):
+        return ""
+    return f" {sign} {step[0] if step[0] == step[1] else _sides(step)}"
+
+
+def _pair(value: int | tuple[int, ...]) -> Pair:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(side) for side in shape)
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Aligned lines: words to the left, numbers (the last two columns) to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    words = len(widths) - 2
+    return [
+        "  ".join(
+            cell.ljust(width) if i < words else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
