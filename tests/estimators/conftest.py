@@ -48,4 +48,5 @@ def blobs(count: int, *size: int, dtype: str = "uint8", seed: int = 0) -> np.nda
     if channels:
         images = images[..., None] * rng.uniform(0.3, 1, (count, 1, 1, channels[0]))
     top = np.iinfo(dtype).max if np.dtype(dtype).kind in "ui" else 1
-    return (images * top).astype(dtype)
+    scaled: np.ndarray = (images * top).astype(dtype)
+    return scaled

@@ -10,15 +10,15 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests.estimators.conftest import PRESETS, blobs
 
 from convae import ConvAutoencoder
-from tests.estimators.conftest import PRESETS, blobs
 
 # Checks that may fail, each with its reason. There are none.
 EXPECTED_FAILURES: dict[str, str] = {}
 
 
-@parametrize_with_checks(
+@parametrize_with_checks(  # type: ignore[untyped-decorator]
     [ConvAutoencoder(**parameters) for parameters in PRESETS.values()],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
 )

@@ -199,7 +199,12 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Codes ``(n, code size)`` to images in the values, shape and depth of those fitted on."""
         check_is_fitted(self, "network_")
-        codes = np.asarray(X, dtype=np.float32)
+        try:
+            codes = np.asarray(X, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"codes must be numbers (n, {self._n_features_out}): {error}"
+            ) from error
         if codes.ndim != 2 or codes.shape[1] != self._n_features_out:
             raise InputError(
                 f"codes must be (n, {self._n_features_out}) for this model; got {codes.shape}"
@@ -212,7 +217,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
 
         For images of different sizes or more than fits into memory use ``convae reconstruct``.
         """
-        images = []
+        images: list[np.ndarray] = []
         for done in self.iter_reconstruct(X):
             if images and done.pixels.shape != images[0].shape:
                 raise InputError(

@@ -14,6 +14,7 @@ from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Run, fingerprint_of, fit_model
 from convae.estimators.parameters import checked, plain
 from convae.estimators.tables import is_table, row_shape, rows_to_images
+from convae.images.array_sources import is_tensor, plain_array
 from convae.images.image import Image, Pixels
 from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
@@ -52,6 +53,7 @@ class ImageEstimator(BaseEstimator):
         if reset:
             self.channel_axis_ = False
         kinds = [np.float32, np.uint8, np.uint16, np.float64]
+        X = plain_array(X) if is_tensor(X) else X
         rows = validate_data(self, X, reset=reset, dtype=kinds)
         fitted = None if reset else getattr(self, "image_shape_", None)
         return open_source(

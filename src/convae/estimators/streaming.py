@@ -91,7 +91,7 @@ def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
     framing, spatial = model.plan_.framing, model.architecture_.code == "spatial"
     if framing.size is not None and not spatial:
         pixels = framing.undo(pixels, image.pixels.shape[:2])
-    if (image.pixels.dtype, pixels.dtype) == (np.uint8, np.uint16):
+    if image.pixels.dtype == np.uint8 and pixels.dtype == np.uint16:
         pixels = np.rint(pixels / 257).astype(np.uint8)  # preparing had multiplied by it
     if image.pixels.shape[2] == 1 and pixels.shape[2] == 3:
         pixels = to_channels(pixels, 1, image.info.name)
