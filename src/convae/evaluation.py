@@ -16,6 +16,7 @@ from convae.losses import parse_loss
 from convae.metrics import MetricTotals
 
 MAX_CODES = 10_000  # codes kept for maps and spectra, spread evenly over the images
+MAX_CODE_VALUES = 2**25  # numbers in all of them; codes of large images can be large themselves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +150,8 @@ def _measure(
     progress: Callable[[int, int], None] | None,
 ) -> _Sums:
     """One pass: every image is read once, and measured in batches."""
-    sums = _Sums(stride=max(1, -(-len(source) // MAX_CODES)), skipped=list(source.skipped))
+    kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
+    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=list(source.skipped))
     loss, baseline = parse_loss(model.settings_.loss), model.baseline_
     images = _measurable(model, source, include_seen, sums)
     done = 0
@@ -161,8 +163,10 @@ def _measure(
             sums.loss += float(loss(output.reconstruction, clean).sum())
             sums.floor += float(loss.floor(clean).sum())
         chosen = np.flatnonzero((done + np.arange(len(clean))) % sums.stride == 0)
-        sums.codes.extend(output.code.flatten(1).cpu().numpy()[chosen])
-        sums.coded.extend((done + chosen).tolist())
+        codes = output.code.flatten(1).cpu().numpy()[chosen]
+        if not sums.codes or codes.shape[1:] == sums.codes[0].shape:  # of images of one size
+            sums.codes.extend(codes)
+            sums.coded.extend((done + chosen).tolist())
         done += len(clean)
         if progress is not None:
             progress(done, len(source))
@@ -178,7 +182,7 @@ def _measurable(
             sums.skipped.append(Skipped(item.name, item.reason))
             continue
         i, image, pixels = item
-        if _was_trained_on(model, image, pixels):
+        if was_trained_on(model, image, pixels):
             if not include_seen:
                 sums.passed_over += 1
                 continue
@@ -187,7 +191,7 @@ def _measurable(
         yield pixels
 
 
-def _was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
+def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
     """Whether the very same image was among the training images (by its hash before random crops)."""
     plan = model.plan_
     if plan.framing.mode == "random-crop":

@@ -82,6 +82,18 @@ def write_image(
     return target
 
 
+def target_of(
+    path: str | Path,
+    pixels: Pixels,
+    *,
+    like: ImageInfo | None = None,
+    format: str | None = None,
+) -> Path:
+    """The path that :func:`write_image` would write; its arguments are the same."""
+    plane = _restored(_checked_pixels(pixels), like)
+    return _with_suffix(Path(path), _kind(Path(path), plane, like, format))
+
+
 def write_stack(
     path: str | Path, stack: Iterable[Pixels], *, like: ImageInfo | None = None
 ) -> Path:

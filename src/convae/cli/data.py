@@ -1,0 +1,72 @@
+"""DATA on the command line as a source of images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convae.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from convae.estimators.base import ImageEstimator
+    from convae.images.image_source import ImageSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What the user named, and where to look for it."""
+
+    given: tuple[str, ...]
+    data_dir: Path | None = None
+    download: bool = False
+    split: str = "train"
+
+    def open(self, shape: Sequence[int] | None = None) -> "ImageSource":
+        """The source; several files are a list of paths.
+
+        Args:
+            shape: (channels, height, width) or (height, width) of the images in a ``.npy`` file of
+                flattened rows.
+        """
+        from convae.images.sources import open_source
+
+        what: Any = self.given[0] if len(self.given) == 1 else self._files()
+        if isinstance(what, str) and what.endswith(".npy"):
+            rows = rows_of(Path(what), shape)
+            what = what if rows is None else rows
+        return open_source(
+            what,
+            data_dir=self.data_dir,
+            split="test" if self.split == "test" else "train",
+            download=self.download,
+        )
+
+    def _files(self) -> list[str]:
+        folders = [path for path in self.given if Path(path).is_dir()]
+        if folders:
+            raise InputError(f"{folders[0]}: is a folder; give one folder, or any number of files")
+        return list(self.given)
+
+
+def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
+    """The images in a ``.npy`` file of flattened rows; None for a file of anything else."""
+    import numpy as np
+
+    from convae.estimators.tables import row_shape, rows_to_images
+
+    if shape is None:
+        return None
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # opening it as a source says why
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
+        return None
+    return rows_to_images(array, row_shape(array.shape[1], tuple(shape)))
+
+
+def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
+    """The source for a model: rows of pixels have the shape of the images it was fitted on."""
+    return data.open(shape=model.image_shape_)

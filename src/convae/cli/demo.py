@@ -1,0 +1,37 @@
+"""``convae demo``: everything once, offline, on handwritten digits."""
+
+from pathlib import Path
+
+import click
+
+from convae.cli.options import DEVICES, Name, speaking
+from convae.cli.voice import Voice
+
+_HELP = """Fit, measure and look at an autoencoder of 1,437 handwritten digits, offline, in a minute or less.
+
+\b
+  convae demo
+  convae demo --out somewhere
+
+Writes digits.convae, history.csv, pictures and report.html.
+"""
+
+
+@click.command("demo", help=_HELP)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("convae-demo"),
+    show_default=True,
+    metavar="DIR",
+    help="The folder to write into.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=40, show_default=True, hidden=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--device", type=Name("device", DEVICES), default="auto", show_default=True)
+@speaking
+def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
+    """The help is above."""
+    from convae.cli.demonstrating import demonstrate
+
+    demonstrate(out, voice, epochs=epochs, seed=seed, device=device)

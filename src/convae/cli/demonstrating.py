@@ -1,0 +1,65 @@
+"""The demonstration: fit on digits, measure on digits by other writers, report."""
+
+from pathlib import Path
+
+from convae.cli.measured import said, told
+from convae.cli.outputs import HISTORY, output_folder, write_history
+from convae.cli.progress import duration, training
+from convae.cli.voice import Voice
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.evaluation import evaluate
+from convae.images.sources import open_source
+from convae.report.of_model import Occasion, report_of, write_folder
+
+LATENT = 16
+_PYTHON = """import convae
+model = convae.ConvAutoencoder(latent_dim=16, epochs={epochs}).fit("digits")
+codes = model.transform("digits")        # (1437, 16)
+back = model.inverse_transform(codes)    # (1437, 8, 8)
+model.save("digits.convae")"""
+_NEXT = """Now with your own images:
+  convae check my_images
+  convae fit autoencoder my_images --out my.convae
+  convae reconstruct my.convae my_images --out reconstructed"""
+
+
+def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str) -> None:
+    """Everything that ``convae demo`` does."""
+    output_folder(out)
+    voice.say("Training an autoencoder that squeezes each 8x8 digit into 16 numbers ...")
+    model = ConvAutoencoder(latent_dim=LATENT, epochs=epochs, random_state=seed, device=device)
+    with training(voice) as observers:
+        model.fit(open_source("digits"), observers=observers)
+    path = out / "digits.convae"
+    model.save(path)
+    write_history(out / HISTORY, model.history_)
+    test = open_source("digits", split="test")
+    measured = evaluate(model, test)
+    occasion = Occasion(
+        title="Handwritten digits",
+        subtitle="What 16 numbers can say of an 8 × 8 image: the demonstration of convae",
+        measured_on=f"{measured.images:,} digits by other writers than those trained on",
+        command="convae demo",
+        python=_PYTHON.format(epochs=epochs),
+        seed=seed,
+    )
+    page = write_folder(out, report_of(model, measured, test, occasion))
+    seconds = sum(row["seconds"] for row in model.history_)
+    voice.say(f"Done in {duration(seconds)}. On {measured.images} digits that it has never seen:")
+    voice.say()
+    for line in told(measured, ""):
+        voice.say(line)
+    voice.say()
+    voice.say(f"Model:    {path}")
+    voice.say(f"Report:   {page}   <- open it in a browser")
+    voice.say()
+    voice.say(_NEXT)
+    voice.result(
+        {
+            "model": path,
+            "report": page,
+            "history": out / HISTORY,
+            "seconds": seconds,
+            "evaluation": said(measured),
+        }
+    )

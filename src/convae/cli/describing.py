@@ -1,0 +1,61 @@
+"""A model file in words."""
+
+from pathlib import Path
+from typing import Any
+
+from convae.cli.progress import duration, number
+from convae.cli.voice import Voice, facts
+from convae.model_file import describe_model
+from convae.networks.architecture import Architecture
+from convae.networks.summary import summarize
+
+
+def describe(path: Path, voice: Voice) -> None:
+    """Everything that ``convae info`` does."""
+    description = describe_model(path)
+    summary = summarize(Architecture.from_dict(description["architecture"]))
+    for line in [f"{path}: {description['kind']}", "", *facts(told(description)), ""]:
+        voice.answer(line)
+    voice.answer(str(summary))
+    told_facts = {k: v for k, v in description["facts"].items() if k != "history"}
+    voice.result(
+        {
+            "file": path,
+            "kind": description["kind"],
+            "format": description["format"],
+            "parameters": description["parameters"],
+            "architecture": description["architecture"],
+            "network": summary.to_dict(),
+            "plan": description["plan"],
+            "scaling": description["scaling"],
+            "facts": told_facts,
+            "history": description["facts"].get("history", []),
+        }
+    )
+
+
+def told(description: dict[str, Any]) -> dict[str, object]:
+    """The facts that a person wants first."""
+    known, plan = description["facts"], description["plan"]
+    settings = known.get("settings", {})
+    history = known.get("history", [])
+    seconds = sum(row.get("seconds") or 0.0 for row in history)
+    channels, height, width = description["architecture"]["image_shape"]
+    rows: dict[str, object] = {
+        "preset": description["parameters"].get("preset"),
+        "images": f"{height}x{width}, {channels} channel{'s' * (channels != 1)}, {plan['depth']}",
+        "brought to size by": plan["framing"] if plan["size"] else None,
+        "trained on": known.get("images"),
+        "training images": known.get("training_images"),
+        "held out": known.get("validation_images"),
+        "skipped": len(known.get("skipped", [])),
+        "epochs": f"{max(0, len(history) - 1)} of {settings.get('epochs')} in {duration(seconds)}",
+        "weights from epoch": known.get("best_epoch"),
+        "loss": settings.get("loss"),
+        "optimizer": f"{settings.get('optimizer')}, learning rate {settings.get('learning_rate')}, "
+        f"batches of {settings.get('batch_size')}",
+        "seed": settings.get("seed"),
+        "error on held-out images": f"mean squared error {number(known.get('validation_mse'))}",
+        "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
+    }
+    return {name: value for name, value in rows.items() if value is not None}

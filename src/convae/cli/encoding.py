@@ -1,0 +1,62 @@
+"""Codes to a file, in constant memory."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from convae.cli.code_files import Coded, write_codes
+from convae.cli.outputs import SKIPPED, write_skipped
+from convae.cli.progress import counting
+from convae.cli.voice import Voice
+from convae.errors import ImageError, InputError
+from convae.estimators.base import ImageEstimator
+from convae.estimators.streaming import iter_codes
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.preparing import refuse_skipped
+
+
+def encode(
+    model: ImageEstimator, source: ImageSource, out: Path, voice: Voice, *, strict: bool = False
+) -> None:
+    """Everything that ``convae encode`` does."""
+    skipped = list(source.skipped)
+    if strict and skipped:
+        refuse_skipped(source, skipped, strict=True, left=len(source))
+    for note in source.notes:
+        voice.note(note)
+
+    def on_bad(error: ImageError) -> None:
+        if strict:
+            raise error
+        skipped.append(Skipped(error.name, error.reason))
+
+    labels, names = source.labels, source.names
+    with counting(voice, "encoding") as progress:
+
+        def coded() -> Iterator[Coded]:
+            for index, code in iter_codes(model, source, on_bad):
+                progress(index + 1, len(source))
+                label = None if labels is None else int(labels[index])
+                yield Coded(name=names[index], label=label, code=code)
+
+        rows = coded()
+        first = next(rows, None)
+        if first is None:
+            refuse_skipped(source, skipped, strict=False, left=0)
+            raise InputError(f"{source.description}: there are no images in it")
+        count = write_codes(out, itertools.chain([first], rows), first)
+    listed = write_skipped(out.with_name(SKIPPED), skipped) if skipped else None
+    shape = "x".join(map(str, first.code.shape))
+    voice.say(
+        f"{count:,} codes of {shape} numbers in {out}"
+        + (f"; {len(skipped):,} images skipped, see {listed}" if listed else "")
+    )
+    voice.result(
+        {
+            "out": out,
+            "images": count,
+            "code_shape": first.code.shape,
+            "skipped": [[s.name, s.reason] for s in skipped],
+            "skipped_file": listed,
+        }
+    )

@@ -1,0 +1,28 @@
+"""``convae info``: what a model file holds."""
+
+from pathlib import Path
+
+import click
+
+from convae.cli.options import computing, speaking
+from convae.cli.voice import Voice
+
+_HELP = """What a model file holds: its network, how it was trained, on what, and how good it is.
+
+\b
+  convae info my.convae
+  convae info my.convae --json
+
+Only the description in the file is read, not the weights.
+"""
+
+
+@click.command("info", help=_HELP)
+@click.argument("model", type=click.Path(path_type=Path))
+@computing
+@speaking
+def command(model: Path, device: str, seed: int, voice: Voice) -> None:
+    """The help is above."""
+    from convae.cli.describing import describe
+
+    describe(model, voice)

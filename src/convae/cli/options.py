@@ -1,0 +1,166 @@
+"""The options that verbs share, as decorators."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from convae.cli.settings import Setting, Word
+from convae.cli.voice import Voice
+from convae.errors import unknown_name
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+DEVICES = ("auto", "cpu", "cuda")
+SPLITS = ("train", "test")
+
+
+class Name(click.ParamType[Any]):
+    """One of some names; an unknown one is answered with the nearest."""
+
+    def __init__(self, kind: str, known: Sequence[str], metavar: str = "") -> None:
+        self.kind, self.known = kind, tuple(known)
+        self.name = metavar or "|".join(known)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name itself, if it is known."""
+        if value not in self.known:
+            raise unknown_name(self.kind, value, self.known)
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        """The names that begin like that."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in self.known if name.startswith(incomplete)]
+
+
+def speaking(function: Function) -> Function:
+    """Add ``--quiet``, ``--json`` and ``--debug``; the verb gets a :class:`Voice`."""
+
+    @click.option("--quiet", "-q", is_flag=True, help="No progress, no account of what was done.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+    @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+    @wraps(function)
+    def speak(*args: Any, quiet: bool, as_json: bool, debug: bool, **options: Any) -> Any:
+        return function(*args, voice=Voice(quiet=quiet, json=as_json), **options)
+
+    return speak  # type: ignore[return-value]
+
+
+def computing(function: Function) -> Function:
+    """Add ``--device`` and ``--seed`` to a verb that does not train."""
+    device = click.option(
+        "--device", type=Name("device", DEVICES), default="auto", show_default=True,
+        help="Where to compute.",
+    )  # fmt: skip
+    seed = click.option(
+        "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+        help="Seed of what is chosen at random.",
+    )  # fmt: skip
+    return device(seed(function))
+
+
+def images(*, split: str = "train") -> Callable[[Function], Function]:
+    """Add the argument DATA and the options that say where images are."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(_image_options(split)):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _image_options(split: str) -> list[Callable[[Any], Any]]:
+    return [
+        click.argument("data", nargs=-1, required=True, metavar="DATA..."),
+        click.option(
+            "--data-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+            help="Where the sets mnist, fashion-mnist and cifar10 are looked for first.  "
+            "[default: CONVAE_DATA_DIR, then the cache]",
+        ),
+        click.option("--download", is_flag=True, help="Fetch such a set if it is nowhere."),
+        click.option(
+            "--split", type=Name("split", SPLITS), default=split, show_default=True,
+            help="Which part of a set, or of a .npz with x_train and x_test.",
+        ),
+    ]  # fmt: skip
+
+
+def parameters(table: Sequence[Setting]) -> Callable[[Function], Function]:
+    """Add an option for every parameter of an estimator; the verb gets them as ``flags``."""
+
+    def decorate(function: Function) -> Function:
+        names = [setting.name for setting in table]
+
+        @wraps(function)
+        def gather(*args: Any, **options: Any) -> Any:
+            flags = {name: options.pop(name) for name in names}
+            return function(*args, flags=flags, **options)
+
+        decorated: Any = gather
+        for setting in reversed(table):
+            decorated = _parameter(setting)(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+class GroupedOption(click.Option):
+    """An option that stands under a heading in the help."""
+
+    heading = ""
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each heading with its options, those without one last."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                heading = getattr(parameter, "heading", "") or "Other options"
+                sections.setdefault(heading, []).append(record)
+        others = sections.pop("Other options", [])
+        for heading, records in [*sections.items(), ("Other options", others)]:
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def _parameter(setting: Setting) -> Callable[[Any], Any]:
+    shown = setting.unset if setting.default is None else setting.default
+    told = setting.help + (
+        "" if setting.kind == "flag" else f"  [{_takes(setting)}default: {shown}]"
+    )
+    common: dict[str, Any] = {"cls": GroupedOption, "default": None, "help": told}
+    if setting.kind == "flag":
+        option = click.option(setting.option, setting.name, is_flag=True, **common)
+    elif setting.values:
+        # `values` whole numbers, each a word of its own
+        option = click.option(
+            setting.option, setting.name, type=int, nargs=setting.values,
+            metavar=setting.metavar, **common,
+        )  # fmt: skip
+    else:
+        option = click.option(setting.option, setting.name, type=Word(setting), **common)
+
+    def decorate(function: Any) -> Any:
+        function = option(function)
+        made = [p for p in function.__click_params__ if p.name == setting.name]
+        made[-1].heading = setting.group
+        return function
+
+    return decorate
+
+
+def _takes(setting: Setting) -> str:
+    """The choices, as the help shows them before the default."""
+    return f"{', '.join(setting.choices)}; " if setting.choices else ""

@@ -1,0 +1,134 @@
+"""Files that verbs write: probed before the work begins, written beside and renamed into place."""
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from convae.atomic import atomic_write
+from convae.cli.voice import printable
+from convae.errors import InputError
+
+if TYPE_CHECKING:
+    from convae.images.image_source import ImageSource, Skipped
+
+HISTORY, SKIPPED = "history.csv", "skipped.csv"
+
+
+def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
+    """``path``, once it is known that a file can be written there; missing folders are made.
+
+    Args:
+        suffixes: the endings it may have, the first of them being added to a name without any; none
+            means any.
+
+    Raises:
+        InputError: what is wrong, before any work is done.
+    """
+    if suffixes and not path.suffix:
+        path = path.with_name(path.name + suffixes[0])
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise InputError(f"{what} must end in {' or '.join(suffixes)}; got {path}")
+    if path.is_dir():
+        raise InputError(f"{what} {path}: is a folder; give the name of a file")
+    output_folder(path.parent, what=what)
+    return path
+
+
+def output_folder(path: Path, *, what: str = "--out") -> Path:
+    """``path``, once it exists and a file can be written in it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{what} {path}: cannot be made: {error.strerror}") from error
+    probe = path / f".convae-{os.getpid()}-probe.tmp"
+    try:
+        probe.touch()
+    except OSError as error:
+        raise InputError(
+            f"{what} {path}: cannot be written to: {error.strerror}; choose another folder"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return path
+
+
+class Table:
+    """A CSV file written row by row; text of any bytes is made printable."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        self._writer = csv.writer(self._text, lineterminator="\n")
+
+    def row(self, values: Sequence[Any]) -> None:
+        """Write one row; None is an empty cell."""
+        self._writer.writerow([printable(v) if isinstance(v, str) else v for v in values])
+
+    def detach(self) -> None:
+        """Hand the file back, with everything written."""
+        self._text.flush()
+        self._text.detach()
+
+
+@contextlib.contextmanager
+def table(path: Path, names: Sequence[str]) -> Iterator[Table]:
+    """A CSV file with these column names; it appears whole or not at all."""
+    with atomic_write(path) as file:
+        rows = Table(file)
+        rows.row(names)
+        try:
+            yield rows
+        finally:
+            rows.detach()
+
+
+def write_history(path: Path, history: Sequence[dict[str, Any]]) -> Path:
+    """One line an epoch, from epoch 0 (before any step)."""
+    names = list(history[0]) if history else ["epoch"]
+    with table(path, names) as rows:
+        for line in history:
+            rows.row([line.get(name) for name in names])
+    return path
+
+
+def write_skipped(path: Path, skipped: Iterable["Skipped"]) -> Path | None:
+    """The images left out and why; without any, an older list is removed and None given."""
+    items = list(skipped)
+    if not items:
+        path.unlink(missing_ok=True)
+        return None
+    with table(path, ("name", "reason")) as rows:
+        for item in items:
+            rows.row((item.name, item.reason))
+    return path
+
+
+def read_groups(path: Path, source: "ImageSource") -> list[str]:
+    """The group of each image of a source, from a CSV file with the columns name and group.
+
+    Raises:
+        InputError: the file cannot be read, or images are not in it.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"name", "group"} <= set(reader.fieldnames or ()):
+                raise InputError(
+                    f"--groups {path}: must have the columns name and group; it has "
+                    f"{', '.join(reader.fieldnames or ()) or 'none'}"
+                )
+            known = {str(row["name"]): str(row["group"]) for row in reader}
+    except (OSError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--groups {path}: cannot be read: {why}") from error
+    missing = [n for n in source.names if n not in known and printable(n) not in known]
+    if missing:
+        raise InputError(
+            f"--groups {path}: {len(missing)} of {len(source)} images have no group, such as "
+            f"{missing[0]}: name them as 'convae check' does, relative to the folder"
+        )
+    return [known.get(name, known.get(printable(name), "")) for name in source.names]

@@ -1,0 +1,178 @@
+"""Progress on stderr: one living line on a terminal, plain lines anywhere else."""
+
+import contextlib
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from convae.training.observers import Moment, Quiet, Row
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from convae.cli.voice import Voice
+
+Counter = Callable[[int, int], None]
+
+
+def is_terminal() -> bool:
+    """Whether stderr is a terminal that can rewrite a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "")
+
+
+def number(value: float | None) -> str:
+    """A loss: four digits, or a dash.
+
+    >>> number(0.0123456), number(None), number(float("nan"))
+    ('0.01235', '-', 'nan')
+    """
+    return "-" if value is None else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Time as a person says it.
+
+    >>> duration(7.4), duration(75), duration(7384)
+    ('7 s', '1 min 15 s', '2 h 3 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Pace:
+    """How long a run will still take, from what this process has done of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start: tuple[float, float] | None = None
+
+    def left(self, done: float) -> float | None:
+        """Seconds left, when the fraction ``done`` of the run is done; None if not known yet."""
+        now = self._clock()
+        if self._start is None:
+            self._start = (now, done)
+            return None
+        began, first = self._start
+        if done <= first:
+            return None
+        return (now - began) / (done - first) * (1 - done)
+
+
+class PlainTraining(Quiet):
+    """One line an epoch, for logs."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write, self._pace, self._epochs = write, Pace(), 0
+
+    def message(self, text: str) -> None:
+        """Pass it on."""
+        self._write(text)
+
+    def step(self, moment: Moment) -> None:
+        """Note how far it is."""
+        self._epochs = moment.epochs
+        self._pace.left(_fraction(moment))
+
+    def epoch(self, row: Row) -> None:
+        """Write the line."""
+        of = f"/{self._epochs}" if self._epochs else ""
+        left = self._pace.left(row["epoch"] / self._epochs) if self._epochs else None
+        self._write(epoch_line(row, of, left))
+
+
+def epoch_line(row: Row, of: str, left: float | None) -> str:
+    """An epoch in one line."""
+    if row["train_loss"] is None:
+        return f"epoch {row['epoch']}{of}  validation {number(row['validation_loss'])} at the start"
+    parts = [
+        f"epoch {row['epoch']}{of}",
+        f"loss {number(row['train_loss'])}",
+        f"validation {number(row['validation_loss'])}",
+        f"{row['images_per_second']:,.0f} images/s",
+    ]
+    if left is not None and math.isfinite(left):
+        parts.append(f"{duration(left)} left")
+    return "  ".join(parts)
+
+
+class LivingTraining(Quiet):
+    """One line that is rewritten as training goes on."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress, self._pace = progress, Pace()
+        self._task = progress.add_task("training", total=1.0, told="")
+        self._validation: float | None = None
+
+    def message(self, text: str) -> None:
+        """Print it above the line."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
+    def step(self, moment: Moment) -> None:
+        """Rewrite the line."""
+        done = _fraction(moment)
+        left = self._pace.left(done)
+        rate = moment.images / moment.seconds if moment.seconds else 0.0
+        told = [
+            f"epoch {moment.epoch}/{moment.epochs}",
+            f"loss {number(moment.loss)}",
+            f"validation {number(self._validation)}",
+            f"{rate:,.0f} images/s",
+            "" if left is None else f"{duration(left)} left",
+        ]
+        self._progress.update(self._task, completed=done, told="  ".join(told))
+
+    def epoch(self, row: Row) -> None:
+        """Remember how the validation went."""
+        self._validation = row["validation_loss"]
+
+
+def _fraction(moment: Moment) -> float:
+    return (moment.epoch - 1 + moment.step / moment.steps) / moment.epochs
+
+
+@contextlib.contextmanager
+def training(voice: "Voice") -> Iterator[list[Quiet]]:
+    """The observers of a training run."""
+    if voice.quiet:
+        yield []
+    elif not is_terminal():
+        yield [PlainTraining(voice.note)]
+    else:
+        with _line() as progress:
+            yield [LivingTraining(progress)]
+
+
+@contextlib.contextmanager
+def counting(voice: "Voice", what: str) -> Iterator[Counter]:
+    """A function of (done, in all) that shows it, on a terminal only."""
+    if voice.quiet or not is_terminal():
+        yield lambda done, total: None
+        return
+    with _line() as progress:
+        task = progress.add_task(what, total=None, told=what)
+
+        def show(done: int, total: int) -> None:
+            told = f"{what}  {done:,} of {total:,}"
+            progress.update(task, completed=done, total=max(total, 1), told=told)
+
+        yield show
+
+
+def _line() -> Any:
+    """rich's progress line, with our words beside a short bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[told]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,182 @@
+"""From arguments to an exit code; every error ends as one sentence on stderr.
+
+Exit codes: 0 done; 2 the user's input; 1 our own fault, or training that cannot go on; 130 and 143 after
+Ctrl-C and SIGTERM; 141 when whoever read our output has gone.
+"""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import TextIO
+
+import click
+
+from convae.errors import ConvaeError, InputError
+
+DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
+
+
+class Terminated(BaseException):
+    """SIGTERM came; the command unwinds, so that no temporary file is left behind."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped; the text says how to go on.
+
+    Attributes:
+        signal: 2 for Ctrl-C, 15 for SIGTERM.
+    """
+
+    def __init__(self, text: str, signal: int) -> None:
+        super().__init__(text)
+        self.signal = signal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program ``convae``: like :func:`run`, for a terminal or a pipe of any encoding.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        the exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a file name of any bytes can be printed anywhere
+            reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        if not sys.warnoptions:  # meant for developers, who can ask for them with python -W
+            warnings.simplefilter("ignore")
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    return _flushed(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and give the exit code; never raises what a user could cause."""
+    given = list(arguments)
+    debug = "--debug" in given
+    try:
+        with _terminable():
+            return _invoke(given)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return PIPE
+    except BaseException as error:
+        code, text = explain(error)
+        if debug and not isinstance(error, click.ClickException):
+            traceback.print_exc()
+        with contextlib.suppress(OSError):
+            print(f"convae: {text}", file=sys.stderr, flush=True)
+        return code
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error and the sentence for it."""
+    if isinstance(error, click.ClickException):
+        return INPUT, _usage(error)
+    if isinstance(error, KeyboardInterrupt | click.Abort | Terminated):
+        number = getattr(error, "signal", 0) or (
+            signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        )
+        return 128 + int(number), str(error) or "interrupted; nothing half-written is left"
+    if isinstance(error, InputError):
+        return INPUT, one_line(error)
+    if isinstance(error, ConvaeError):
+        return FAULT, one_line(error)
+    if isinstance(error, MemoryError) or _out_of_memory(error):
+        return FAULT, (
+            "out of memory: try a smaller --batch-size, a smaller --size, or --storage streamed"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FAULT, "the disk is full; free some space, or set TMPDIR to a folder on another disk"
+    return FAULT, (
+        f"a fault of convae, not of yours: {type(error).__name__}: {one_line(error)}; run again with "
+        "--debug for the details to report"
+    )
+
+
+def one_line(error: object) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())
+
+
+def _invoke(given: list[str]) -> int:
+    from convae.cli.verbs import convae
+
+    if not given:
+        given = ["--help"]
+    if "_CONVAE_COMPLETE" in os.environ:  # the shell asks for completions
+        convae.main(args=given, prog_name="convae")
+    # Not convae.main(): it turns Ctrl-C and closed pipes into errors of its own.
+    with convae.make_context("convae", given) as context:
+        convae.invoke(context)
+    return DONE
+
+
+def _usage(error: click.ClickException) -> str:
+    """A usage error in our words, and where to look."""
+    if isinstance(error, click.NoSuchOption):
+        text = f"no such option {error.option_name!r}"
+        if error.possibilities:
+            text += f": did you mean {' or '.join(map(repr, sorted(error.possibilities)))}?"
+    else:
+        text = one_line(error.format_message()).rstrip(".")
+        text = text[:1].lower() + text[1:]
+    context = getattr(error, "ctx", None)
+    if context is None or (isinstance(error, click.BadParameter) and "did you mean" in text):
+        return text
+    return f"{text} (see '{context.command_path} --help')"
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether torch could not get memory, on an accelerator or (a plain RuntimeError) on the CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind like Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _flushed(code: int) -> int:
+    """``code``, unless what was printed cannot be delivered."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return PIPE
+    except OSError as error:
+        _silence(sys.stdout)
+        print(f"convae: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return FAULT
+    return code
+
+
+def _silence(stream: TextIO) -> None:
+    """Keep the interpreter from complaining about a closed pipe while it shuts down."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

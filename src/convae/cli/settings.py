@@ -1,0 +1,191 @@
+"""The parameters of an estimator on the command line: one table for flags, ``--set`` and TOML files.
+
+Order: the estimator's own defaults < ``--config FILE.toml`` < ``--set name=value`` < flags. The table
+repeats names, defaults and choices, because ``--help`` must not load torch; a test compares it with the
+estimator.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convae.errors import InputError, unknown_name
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One parameter of an estimator's constructor.
+
+    Attributes:
+        name: the constructor's name for it.
+        kind: ``int``, ``float``, ``text``, ``ints`` or ``flag``.
+        default: the constructor's; None where the value is chosen.
+        help: what it does.
+        group: the heading it stands under.
+        unset: what None means, in a few words.
+        choices: the values it can have; none if any.
+        flag: the option's name, if it is not ``--name``.
+        values: how many numbers an ``ints`` option takes apart (``--size H W``); 0: one word, ``32,64``.
+        metavar: what stands for the value in the help.
+    """
+
+    name: str
+    kind: str
+    default: object
+    help: str
+    group: str
+    unset: str = ""
+    choices: tuple[str, ...] = ()
+    flag: str = ""
+    values: int = 0
+    metavar: str = ""
+
+    @property
+    def option(self) -> str:
+        """``--latent-dim``."""
+        return self.flag or "--" + self.name.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        """What it is called in a TOML file and for ``--set``: ``latent_dim``, ``seed``."""
+        return self.option[2:].replace("-", "_")
+
+
+class Word(click.ParamType[Any]):
+    """A flag's value, read by :func:`read_text`."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.name = setting.metavar or {"ints": "N,N,..."}.get(setting.kind, setting.kind.upper())
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Text to a value; anything else has been converted already."""
+        return read_text(self.setting, value) if isinstance(value, str) else value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[Any]:
+        """The choices that begin like that."""
+        from click.shell_completion import CompletionItem
+
+        fits = [c for c in self.setting.choices if c.startswith(incomplete)]
+        return [CompletionItem(choice) for choice in fits]
+
+
+def read_text(setting: Setting, text: str) -> Any:
+    """A value given as text, by a flag or by ``--set``.
+
+    Raises:
+        InputError: names the option, what it takes and what came.
+    """
+    word = text.strip()
+    unset = setting.default is None and word.lower() in ("auto", "none", "")
+    if unset and word not in setting.choices:
+        return None
+    try:
+        value = _READ[setting.kind](word)
+    except ValueError:
+        raise _fault(setting, repr(text)) from None
+    return check_value(setting, value)
+
+
+def check_value(setting: Setting, value: Any) -> Any:
+    """A value of some type, as a TOML file holds it, or the error that says what it must be."""
+    if value is None:
+        return None
+    if setting.choices and value not in setting.choices:
+        raise unknown_name(setting.option, value, setting.choices)
+    if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if setting.kind == "ints":
+        if not isinstance(value, list | tuple) or not all(type(n) is int for n in value):
+            raise _fault(setting, repr(value))
+        if setting.values and len(value) != setting.values:
+            raise _fault(setting, repr(value))
+        return tuple(value)
+    if type(value) is not _TYPES[setting.kind]:
+        raise _fault(setting, repr(value))
+    return value
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "text": str,
+    "flag": lambda word: {"true": True, "yes": True, "1": True, "false": False, "no": False,
+                          "0": False}.get(word.lower(), word),
+    "ints": lambda word: tuple(int(part) for part in re.split(r"[,x\s]+", word.strip("()[]"))),
+}  # fmt: skip
+_TYPES: dict[str, type] = {"int": int, "float": float, "text": str, "flag": bool}
+_TAKES = {
+    "int": "a whole number",
+    "float": "a number",
+    "text": "text",
+    "flag": "true or false",
+    "ints": "whole numbers",
+}
+
+
+def _fault(setting: Setting, got: str) -> InputError:
+    takes = f"{setting.values} {_TAKES['ints']}" if setting.values else _TAKES[setting.kind]
+    return InputError(f"{setting.option} takes {takes}; got {got}")
+
+
+def collect(
+    table: Sequence[Setting],
+    *,
+    config: Path | None = None,
+    pairs: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> Values:
+    """The parameters that were given, by the constructor's names; later sources win.
+
+    Args:
+        config: a TOML file of keys and values.
+        pairs: ``name=value`` each.
+        flags: by the constructor's names; None is not given.
+
+    Raises:
+        InputError: for a file that cannot be read, an unknown name (with the nearest known one) or a
+            value of the wrong kind.
+    """
+    known = {setting.key: setting for setting in table}
+    values: Values = {}
+    for key, value in read_config(config).items() if config else ():
+        setting = _known(known, key, f"setting in {config}")
+        values[setting.name] = check_value(setting, value)
+    for pair in pairs:
+        key, found, text = pair.partition("=")
+        if not found:
+            raise InputError(f"--set takes name=value, such as latent_dim=32; got {pair!r}")
+        setting = _known(known, key.strip(), "setting")
+        values[setting.name] = read_text(setting, text)
+    values |= {name: value for name, value in (flags or {}).items() if value is not None}
+    return values
+
+
+def read_config(path: Path) -> Values:
+    """The keys and values of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a TOML file: it is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+
+
+def _known(known: Mapping[str, Setting], key: str, kind: str) -> Setting:
+    plain = key.replace("-", "_")
+    plain = {"random_state": "seed"}.get(plain, plain)
+    if plain not in known:
+        raise unknown_name(kind, key, known)
+    return known[plain]

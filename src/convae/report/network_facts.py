@@ -1,0 +1,70 @@
+"""A network and its training as names and values for people."""
+
+from typing import Any
+
+from convae.estimators.base import ImageEstimator
+from convae.evaluation import Evaluation
+
+
+def network_layers(model: ImageEstimator) -> list[dict[str, object]]:
+    """A mapping a layer for the drawing: name, kind, shape, parameters, part."""
+    from convae.networks.summary import summarize
+
+    return summarize(model.network_).layers()
+
+
+def network_facts(model: ImageEstimator) -> dict[str, object]:
+    """Parameters, code and compression."""
+    a = model.architecture_
+    values = a.image_shape[0] * a.image_shape[1] * a.image_shape[2]
+    return {
+        "preset": model.get_params(deep=False).get("preset"),
+        "parameters": sum(p.numel() for p in model.network_.parameters()),
+        "image": " × ".join(map(str, a.image_shape)),
+        "code": " × ".join(map(str, a.code_shape)),
+        "numbers in an image for each in its code": values / a.code_size,
+    }
+
+
+def training_facts(model: ImageEstimator) -> dict[str, object]:
+    """How the training went."""
+    facts, s = _facts(model), model.settings_
+    seconds = sum(row["seconds"] for row in model.history_)
+    speeds = [row["images_per_second"] for row in model.history_ if row["images_per_second"]]
+    return {
+        "epochs": f"{model.n_iter_} of {s.epochs}",
+        "weights from epoch": model.best_epoch_,
+        "time": f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s",
+        "images a second": f"{sum(speeds) / len(speeds):,.0f}" if speeds else None,
+        "optimizer": s.optimizer,
+        "batch size": s.batch_size,
+        "learning rate": s.learning_rate,
+        "loss": s.loss,
+        "images kept": facts.get("storage"),
+    }
+
+
+def data_facts(model: ImageEstimator, evaluation: Evaluation) -> dict[str, object]:
+    """The images trained and measured on."""
+    facts, (channels, height, width) = _facts(model), model.image_shape_
+    return {
+        "trained on": facts.get("images"),
+        "training images": facts.get("training_images"),
+        "images held out": facts.get("validation_images"),
+        "images measured here": evaluation.images,
+        "size": f"{height} × {width}",
+        "channels": channels,
+        "depth": model.plan_.depth,
+        "scaled from": _scaling(model),
+        "left out as unreadable": len(model.skipped_),
+    }
+
+
+def _scaling(model: ImageEstimator) -> str:
+    low, high = model.scaling_.low, model.scaling_.high
+    shown = [f"{lo:.6g} … {hi:.6g}" for lo, hi in zip(low, high, strict=True)]
+    return ", ".join(shown[:4]) + (", …" if len(shown) > 4 else "")
+
+
+def _facts(model: ImageEstimator) -> dict[str, Any]:
+    return model._stored.facts

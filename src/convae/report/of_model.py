@@ -1,0 +1,205 @@
+"""The report of a model: its pictures and its page, from the model, a measurement and the images.
+
+Unlike the rest of ``report`` this knows what a model is, so it is not loaded with ``convae.report``.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from convae.estimators.base import ImageEstimator
+from convae.evaluation import Evaluation
+from convae.images.image_source import ImageSource
+from convae.report.chosen_images import galleries
+from convae.report.codes import code_map_svg
+from convae.report.comparison import comparison_picture
+from convae.report.contents import CodeMap, DataFacts, Metric, Report
+from convae.report.curves import error_histogram_svg, loss_curve_svg, spectrum_svg
+from convae.report.drawing import architecture_svg
+from convae.report.html import write_report
+from convae.report.map_of_codes import map_of_codes
+from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.report.pictures import save_picture, shown_range, to_display
+from convae.report.storing import save_text
+
+# name in an Evaluation, name for people, which way is better
+METRICS = (
+    ("mse", "MSE", "lower"),
+    ("mae", "MAE", "lower"),
+    ("psnr_mean", "PSNR (dB), mean of images", "higher"),
+    ("psnr_pooled", "PSNR (dB), of the mean MSE", "higher"),
+    ("ssim", "SSIM", "higher"),
+    ("ms_ssim", "MS-SSIM", "higher"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occasion:
+    """What a report cannot know from the model.
+
+    Attributes:
+        title, subtitle: its first lines.
+        measured_on: which images the numbers are of: ``180 images held out from training``.
+        command: what repeats the run.
+        python: the Python lines that do.
+        after_fit: whether the images are those that training held out.
+        seed: of the choice of examples.
+    """
+
+    title: str
+    subtitle: str = ""
+    measured_on: str = ""
+    command: str = ""
+    python: str = ""
+    after_fit: bool = False
+    seed: int = 0
+
+
+def metric_rows(evaluation: Evaluation) -> list[Metric]:
+    """The table of results: the model beside its baseline; what cannot be computed is left out."""
+    rows = []
+    for key, name, better in METRICS:
+        model, baseline = evaluation.model[key], evaluation.baseline[key]
+        if not (math.isnan(model) and math.isnan(baseline)):
+            beside = {evaluation.baseline_name: baseline}
+            rows.append(Metric(name=name, model=model, baselines=beside, better=better))
+    return rows
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """Who wins, in one plain sentence.
+
+    The words say what is compared: squared errors at codes of one size.
+    """
+    name, gain = evaluation.baseline_name, evaluation.gain
+    if abs(gain) < 0.005:
+        return (
+            f"The model and {name} do equally well: their squared errors differ by less than 0.5 %."
+        )
+    times = f"{abs(gain):.0%}".replace("%", " %")
+    if gain > 0:
+        return f"The model wins: its squared error is {times} below that of {name}."
+    return f"{name} wins: its squared error is lower; the model's is {times} above it."
+
+
+def caveats(evaluation: Evaluation) -> list[str]:
+    """What weakens the numbers: training images among those measured, images that were left out."""
+    said = []
+    if evaluation.seen:
+        some = "all" if evaluation.seen == evaluation.images else f"{evaluation.seen:,}"
+        said.append(
+            f"Careful: {some} of the {evaluation.images:,} images measured were trained on, so this is "
+            "not how good the model is on new images."
+        )
+    if evaluation.left_out:
+        said.append(
+            f"{evaluation.left_out:,} images were left out because the model was trained on them."
+        )
+    if evaluation.skipped:
+        said.append(f"{len(evaluation.skipped):,} images could not be used.")
+    return said
+
+
+def report_of(
+    model: ImageEstimator, evaluation: Evaluation, source: ImageSource, occasion: Occasion
+) -> Report:
+    """Everything there is to say about a model measured on images.
+
+    Args:
+        evaluation: of the same ``source``.
+    """
+    chosen = galleries(model, evaluation, source, occasion.seed)
+    beside = (evaluation.baseline_name, evaluation.baseline["mse"])
+    same_scale = occasion.after_fit and model.settings_.loss == "mse"
+    return Report(
+        title=occasion.title,
+        subtitle=occasion.subtitle,
+        summary=[verdict(evaluation), *caveats(evaluation)],
+        metrics=metric_rows(evaluation),
+        metrics_note=occasion.measured_on,
+        history=model.history_,
+        best_epoch=model.best_epoch_,
+        loss_name=model.settings_.loss,
+        baseline=beside if same_scale else None,
+        training_facts=training_facts(model),
+        examples=chosen["examples"],
+        best=chosen["best"],
+        worst=chosen["worst"],
+        errors=evaluation.errors,
+        baseline_errors=(evaluation.baseline_name, evaluation.baseline_errors),
+        codes=map_of_codes(model, evaluation, source, occasion.seed),
+        layers=network_layers(model),
+        network_facts=network_facts(model),
+        data=DataFacts(
+            facts=data_facts(model, evaluation),
+            notes=model.notes_,
+            skipped=[(s.name, s.reason) for s in model.skipped_],
+        ),
+        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
+        versions=model._stored.facts.get("versions", {}),
+        command=occasion.command,
+        python=occasion.python,
+    )
+
+
+def write_folder(folder: Path, report: Report) -> Path:
+    """Write ``report.html`` and every picture of the report into a folder that exists.
+
+    Returns:
+        the path of the page.
+    """
+    pictures = {"reconstructions": report.examples, "best": report.best, "worst": report.worst}
+    for name, comparison in pictures.items():
+        if comparison is not None and len(comparison):
+            save_picture(folder / f"{name}.png", comparison_picture(comparison))
+    for name, svg in _drawings(report).items():
+        save_text(folder / f"{name}.svg", svg)
+    return write_report(folder / "report.html", report)
+
+
+def _drawings(report: Report) -> dict[str, str]:
+    drawings = {}
+    if report.history:
+        drawings["loss"] = loss_curve_svg(
+            report.history,
+            best_epoch=report.best_epoch,
+            baseline=report.baseline,
+            loss_name=report.loss_name,
+            heading="Loss by epoch",
+        )
+    if len(report.errors):
+        drawings["errors"] = error_histogram_svg(
+            report.errors, baseline=report.baseline_errors, heading="Errors of the images"
+        )
+    if report.codes is not None:
+        drawings |= _code_drawings(report.codes)
+    if report.layers:
+        drawings["architecture"] = architecture_svg(report.layers, heading="Architecture")
+    return drawings
+
+
+def _code_drawings(codes: CodeMap) -> dict[str, str]:
+    drawings = {}
+    if codes.points is not None:
+        pictured = codes.thumbnails
+        small = None
+        if pictured is not None and len(pictured):
+            small = to_display(pictured, value_range=shown_range(pictured))
+        for name, pictures, heading in (
+            ("codes", None, "Map of the codes"),
+            ("codes-pictures", small, "Map of the codes, with pictures"),
+        ):
+            if name == "codes" or pictures is not None:
+                drawings[name] = code_map_svg(
+                    codes.points,
+                    labels=codes.labels,
+                    label_names=codes.label_names,
+                    shares=codes.shares,
+                    thumbnails=pictures,
+                    heading=heading,
+                )
+    if len(codes.variances):
+        drawings["spectrum"] = spectrum_svg(
+            codes.variances, pca_variances=codes.pca_variances, heading="Spectrum of the codes"
+        )
+    return drawings
