@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -97,6 +98,12 @@ class Architecture:
         return self.widths[-1], math.ceil(height / fy), math.ceil(width / fx)
 
     @property
+    def smallest_side(self) -> int:
+        """Pixels a side that the smallest map must have for the padding mode to work."""
+        padding = self.kernel_size // 2
+        return {"reflect": padding + 1, "circular": padding}.get(self.padding_mode, 1)
+
+    @property
     def code_shape(self) -> tuple[int, ...]:
         """``(latent_dim,)`` for a dense code, ``(latent_dim, height, width)`` for a spatial one."""
         if self.code == "dense":
@@ -115,6 +122,8 @@ class Architecture:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The architecture that :meth:`to_dict` described; unknown or missing names are refused."""
+        if not isinstance(values, dict):
+            raise InputError(f"architecture: must be a table of settings; got {values!r:.40}")
         known = {f.name for f in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
@@ -166,9 +175,7 @@ def _integer_faults(a: Architecture) -> list[str]:
 
 def _combination_faults(a: Architecture) -> list[str]:
     faults = []
-    smallest = min(a.map_shape[1:])
-    padding = a.kernel_size // 2
-    needed = {"reflect": padding + 1, "circular": padding}.get(a.padding_mode, 0)
+    smallest, needed = min(a.map_shape[1:]), a.smallest_side
     if smallest < needed:
         faults.append(
             f"padding_mode {a.padding_mode!r} with kernel_size {a.kernel_size} needs maps of at least "
@@ -186,10 +193,8 @@ def _combination_faults(a: Architecture) -> list[str]:
             f"transposed convolutions can only pad with zeros: padding_mode {a.padding_mode!r} needs "
             "up 'nearest', 'bilinear' or 'subpixel'"
         )
-    if (
-        a.code == "dense"
-        and math.prod(a.map_shape) * (a.hidden or a.latent_dim) > MAX_DENSE_WEIGHTS
-    ):
+    sizes = (math.prod(a.map_shape), *([a.hidden] if a.hidden else []), a.latent_dim)
+    if a.code == "dense" and max(map(operator.mul, sizes, sizes[1:])) > MAX_DENSE_WEIGHTS:
         faults.append(
             f"a dense code of {a.latent_dim} behind maps of {a.map_shape} needs more than "
             f"{MAX_DENSE_WEIGHTS:,} weights: use more widths, a smaller latent_dim, or code 'spatial'"

@@ -54,6 +54,8 @@ class Autoencoder(nn.Module):
             self.bypass = DenseBypass(a) if a.code == "dense" else SpatialBypass(a)
         if next(self.parameters()).device.type != "meta":
             initialize(self, a)
+            if self.bypass is not None:
+                self.bypass.draw_components()
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
 
     def encode(self, x: Tensor) -> Tensor:
@@ -73,6 +75,11 @@ class Autoencoder(nn.Module):
         to everything the map covers for a spatial one of another size.
         """
         a = self.architecture
+        if code.ndim != 1 + len(a.code_shape) or code.shape[1] != a.latent_dim:
+            places = "" if a.code == "dense" else ", h, w"
+            raise InputError(
+                f"codes must be (B, {a.latent_dim}{places}) for this network; got {tuple(code.shape)}"
+            )
         height, width = size or self._default_size(code)
         image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale))
         image = image[..., :height, :width]
@@ -106,4 +113,10 @@ class Autoencoder(nn.Module):
             raise InputError(
                 f"this network has a dense code and takes images of {want[1]}x{want[2]} only; got "
                 f"{got[1]}x{got[2]}: resize them, or fit with code 'spatial'"
+            )
+        (fy, fx), side = a.factor, a.smallest_side
+        if -(-got[1] // fy) < side or -(-got[2] // fx) < side:
+            raise InputError(
+                f"padding_mode {a.padding_mode!r} needs images larger than "
+                f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {got[1]}x{got[2]}"
             )

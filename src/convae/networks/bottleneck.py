@@ -96,10 +96,16 @@ class DenseBypass(nn.Module):
 
     @torch.no_grad()
     def set_components(self, mean: Tensor, components: Tensor) -> None:
-        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components stay zero."""
+        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components are zero."""
         self.mean.copy_(mean)
-        self.analysis[: len(components)].copy_(components)
-        self.synthesis[:, : len(components)].copy_(components.T)
+        self.analysis.zero_()[: len(components)].copy_(components)
+        self.synthesis.copy_(self.analysis.T)
+
+    @torch.no_grad()
+    def draw_components(self) -> None:
+        """Random directions, until PCA sets better ones: from zero, nothing would ever learn."""
+        self.analysis.normal_(std=len(self.mean) ** -0.5)
+        self.synthesis.copy_(self.analysis.T)
 
 
 class SpatialBypass(nn.Module):
@@ -130,10 +136,17 @@ class SpatialBypass(nn.Module):
 
     @torch.no_grad()
     def set_components(self, mean: Tensor, components: Tensor) -> None:
-        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components stay zero."""
+        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components are zero."""
         self.mean.copy_(mean.reshape(self.mean.shape))
-        for weight in (self.analysis, self.synthesis):
-            weight[: len(components)].copy_(components.reshape(-1, *weight.shape[1:]))
+        rows = components.reshape(-1, *self.mean.shape)
+        self.analysis.zero_()[: len(components)].copy_(rows)
+        self.synthesis.copy_(self.analysis)
+
+    @torch.no_grad()
+    def draw_components(self) -> None:
+        """Random directions, until PCA sets better ones: from zero, nothing would ever learn."""
+        self.analysis.normal_(std=self.mean.numel() ** -0.5)
+        self.synthesis.copy_(self.analysis)
 
 
 def work_shape(a: Architecture) -> tuple[int, int, int]:

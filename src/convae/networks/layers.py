@@ -29,7 +29,7 @@ def activation(a: Architecture) -> nn.Module:
 def norm(a: Architecture, channels: int) -> nn.Module:
     """The normalisation that the architecture names; ``group`` has groups of about 16 channels."""
     if a.norm == "batch":
-        return nn.BatchNorm2d(channels)
+        return BatchNorm(channels)
     if a.norm == "layer":
         return nn.GroupNorm(1, channels)
     if a.norm == "group":
@@ -50,6 +50,21 @@ def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1
         padding=a.kernel_size // 2,
         padding_mode=cast(Any, a.padding_mode),
     )
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that takes a batch of one value per channel too (by the running moments).
+
+    A single image on a map of 1x1 has no spread of its own; torch refuses to train on it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        if self.training and x.numel() == x.shape[1]:
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(x)
 
 
 class SpaceToDepth(nn.Module):
