@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from convae.errors import InputError
+
 # Up to this length the covariance matrix is summed up exactly; beyond, a bounded sample is decomposed.
 MAX_COVARIANCE = 4096
 MAX_SAMPLE_VALUES = 64 * 2**20
+COLUMNS = 4096  # of a sample are widened to float64 at a time
 
 
 @dataclass(frozen=True)
@@ -91,36 +94,52 @@ class _Moments:
 
 
 class _Sample:
-    """The first rows, as many as the memory bound allows, decomposed through their Gram matrix."""
+    """The first rows, as many as the bounds allow, decomposed through their Gram matrix.
+
+    That matrix is rows x rows, so that they are bounded like the columns of a covariance.
+    """
 
     def __init__(self, first: Tensor) -> None:
         self.rows: list[Tensor] = []
-        self.room = max(2, MAX_SAMPLE_VALUES // first.shape[1])
+        self.room = max(2, min(MAX_SAMPLE_VALUES // first.shape[1], MAX_COVARIANCE))
         self.exact = True
 
     def add(self, batch: Tensor) -> bool:
         taken = batch[: self.room].float().cpu()
-        self.exact = len(taken) == len(batch)
-        self.rows.append(taken)
+        self.exact = self.exact and len(taken) == len(batch)
+        if len(taken):
+            self.rows.append(taken)
         self.room -= len(taken)
-        return self.room > 0
+        return self.exact  # with no room left, one more batch shows whether these were all
 
     def decompose(self, components: int) -> PrincipalComponents:
         x = torch.cat(self.rows)
         mean = x.mean(dim=0)
         x -= mean
         k = min(components, len(x), x.shape[1])
-        variances, vectors = _largest((x @ x.T).double() / len(x), k)
-        rows = (vectors.T.float() @ x).double()
-        rows /= rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        gram = torch.zeros(len(x), len(x), dtype=torch.float64)
+        for part in torch.split(x, COLUMNS, dim=1):
+            wide = part.double()
+            gram.addmm_(wide, wide.T, alpha=1 / len(x))
+        variances, vectors = _largest(gram, k)
+        # Directions without variance are noise, and no longer at right angles to the others.
         keep = variances > variances[:1] * 1e-10
-        return _oriented(mean.double(), rows[keep], variances[keep], exact=self.exact)
+        vectors = vectors[:, keep].T
+        rows = torch.cat(
+            [vectors @ part.double() for part in torch.split(x, COLUMNS, dim=1)], dim=1
+        )
+        rows /= rows.norm(dim=1, keepdim=True)
+        return _oriented(mean.double(), rows, variances[keep], exact=self.exact)
 
 
 def _largest(matrix: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest eigenvalues of a symmetric matrix, falling, and their vectors (D, k)."""
     from scipy.linalg import eigh
 
+    if not bool(torch.isfinite(matrix).all()):
+        raise InputError(
+            "PCA: the images hold values too large to compute with; look for them with 'convae check'"
+        )
     size = len(matrix)
     values, vectors = eigh(matrix.numpy(), subset_by_index=(size - k, size - 1))
     return (

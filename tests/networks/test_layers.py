@@ -57,8 +57,11 @@ def test_transposed_convolutions_multiply_the_size_exactly(
 def test_nearest_upsampling_and_convolution_by_hand() -> None:
     a = Architecture(image_shape=(1, 8, 8), up="nearest", kernel_size=1, blocks=1)
     layer = up(a, 1, 1, (2, 2), last=False)
-    torch.nn.init.ones_(layer[1].weight)
-    torch.nn.init.zeros_(layer[1].bias)
+    convolution = layer[1]
+    assert isinstance(convolution, torch.nn.Conv2d)
+    assert convolution.bias is not None
+    torch.nn.init.ones_(convolution.weight)
+    torch.nn.init.zeros_(convolution.bias)
     x = torch.tensor([[[[1.0, 2.0]]]])
     assert layer(x).tolist() == [[[[1, 1, 2, 2], [1, 1, 2, 2]]]]
 
