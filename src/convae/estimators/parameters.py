@@ -1,6 +1,5 @@
 """An estimator's parameters as plain values, and what can be said against them before any image is read."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -82,4 +81,4 @@ def preparation(p: Parameters) -> Preparation:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)

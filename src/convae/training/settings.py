@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from convae.errors import raise_faults, unknown_name
+from convae.errors import InputError, raise_faults, unknown_name
 from convae.losses import parse_loss
 
 OPTIMIZERS = ("muon", "adamw", "adam")
@@ -72,6 +72,8 @@ class TrainingSettings:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The settings that :meth:`to_dict` wrote; unknown names are refused."""
+        if not isinstance(values, dict):
+            raise InputError(f"training: must be a table of settings; got {values!r:.40}")
         known = {f.name for f in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
@@ -90,13 +92,13 @@ def _faults(s: TrainingSettings) -> list[str]:
         "learning_rate": (0.0, 10.0),
         "warmup": (0.0, 1.0),
         "weight_decay": (0.0, 10.0),
-        "clip": (0.0, math.inf),
+        "clip": (0.0, 1e6),
         "ema": (0.0, 0.99999),
     }
     for name, (least, most) in ranges.items():
         value = getattr(s, name)
         good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not good or not math.isfinite(value) or not least <= value <= most:
+        if not good or not least <= value <= most:
             faults.append(f"{name} must be a number from {least:g} to {most:g}; got {value!r}")
     return faults
 
