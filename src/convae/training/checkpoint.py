@@ -1,11 +1,13 @@
 """The whole state of a training run in a folder, so that a killed run goes on exactly where it was.
 
-A checkpoint is one file ``state-STEP.safetensors`` and then, last, ``manifest.json`` that names it. A run
-killed at any moment leaves the old manifest with the old state, or the new with the new.
+A checkpoint is one file ``state-STEP-X.safetensors`` and then, last, ``manifest.json`` that names it. A
+run killed at any moment leaves the old manifest with the old state, or the new with the new; X is
+random, so that a second save at one step (the last of an epoch) does not replace what the manifest names.
 """
 
 import contextlib
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,7 @@ class CheckpointFolder:
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], step: int) -> None:
         """Write a checkpoint; the one before is removed once the new one counts."""
         self._make()
-        name = f"state-{step}.safetensors"
+        name = f"state-{step}-{secrets.token_hex(4)}.safetensors"
         digest = write_tensors(self.path / name, tensors, {"format": FORMAT, "facts": facts})
         manifest = {"format": FORMAT, "file": name, "sha256": digest, "step": step}
         with atomic_write(self.path / MANIFEST) as file:

@@ -37,7 +37,10 @@ class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                if (
+                    signal.getsignal(number) is not None
+                ):  # else another language's, and not ours to move
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -6,9 +6,10 @@ process or a random state carried along; so a resumed run repeats an uninterrupt
 
 import contextlib
 import copy
+import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,9 +30,9 @@ from convae.training.optimizers import make_optimizers, set_rate
 from convae.training.order import epoch_batches
 from convae.training.schedule import rate_factor
 from convae.training.settings import TrainingSettings
-from convae.training.state import Progress, pack, unpack
+from convae.training.state import Progress, Stored, pack, take_start, unpack, with_start
 
-EVALUATION_VALUES = 2**21  # numbers in a batch of validation images; independent of the batch size
+EVALUATION_VALUES = 2**17  # numbers in a batch of validation images; independent of the batch size
 
 
 @dataclass(kw_only=True)
@@ -109,18 +110,24 @@ class Trainer:
                 mean.copy_(new)
 
     @torch.no_grad()
-    def validate(self, job: Job) -> tuple[float, float]:
-        """(loss, mean squared error) of the averaged weights on the validation images."""
+    def validate(self, job: Job) -> tuple[float, float, list[int]]:
+        """Loss and mean squared error of the averaged weights on the validation images.
+
+        The third is the positions of those whose loss is not finite.
+        """
         self.averaged.eval()
         losses = errors = 0.0
+        bad: list[int] = []
         size = max(1, EVALUATION_VALUES // math.prod(job.images.shape))
         order = [job.validation[i : i + size] for i in range(0, len(job.validation), size)]
-        for batch in job.images.batches(order):
+        for positions, batch in zip(order, job.images.batches(order), strict=True):
             clean = job.unit(batch)
             reconstruction = self.averaged(clean).reconstruction
-            losses += float(self.loss(reconstruction, clean).sum())
+            loss = self.loss(reconstruction, clean)
+            bad += positions[(~torch.isfinite(loss)).cpu().numpy()].tolist()
+            losses += float(loss.sum())
             errors += float(metrics.mse(reconstruction, clean).sum())
-        return losses / len(job.validation), errors / len(job.validation)
+        return losses / len(job.validation), errors / len(job.validation), bad
 
 
 def train(
@@ -175,7 +182,7 @@ class _Run:
         self.trainer, self.job, self.checkpoint = trainer, job, checkpoint
         self.watch, self.interrupt = watch, interrupt
         self.saved_at = time.monotonic()
-        self.good: tuple[dict[str, Tensor], dict[str, object]] | None = None
+        self.good: Stored | None = None  # the state at the start of the epoch
 
     @property
     def progress(self) -> Progress:
@@ -186,13 +193,14 @@ class _Run:
             self._resume()
         else:
             self._measure(train_loss=None, seconds=0.0, images=0)
-        self.good = pack(self.trainer)
+        self.good = self.good or pack(self.trainer)
 
     def _resume(self) -> None:
         if self.checkpoint is None:
             raise InputError("resume needs the checkpoint folder of the run to go on with")
         tensors, facts = self.checkpoint.load()
         theirs, ours = facts.pop("identity", {}), self.identity()
+        self.good = take_start(tensors, facts)
         differing = [
             f"{name} was {theirs.get(name)!r} and is {ours.get(name)!r}"
             for name in sorted(set(theirs) | set(ours))
@@ -209,7 +217,9 @@ class _Run:
 
     def identity(self) -> dict[str, object]:
         """What must be the same for a checkpoint to be continued exactly."""
-        return {**self.job.identity, **self.job.settings.to_dict()}
+        identity = {**self.job.identity, **self.job.settings.to_dict()}
+        as_stored: dict[str, object] = json.loads(json.dumps(identity))  # tuples become lists
+        return as_stored
 
     def finished(self) -> bool:
         p, patience = self.progress, self.job.settings.patience
@@ -231,7 +241,7 @@ class _Run:
         for batch in batches:
             losses = self.trainer.step(job.unit(batch), self._rate(len(order)))
             if losses is None:
-                self._roll_back(order[p.step])
+                self._roll_back(order[p.step], f"epoch {p.epoch + 1}, step {p.step + 1}: ")
                 return
             p.step += 1
             p.loss_sum += float(losses.sum())
@@ -242,9 +252,10 @@ class _Run:
             self._after_step()
         train_loss = p.loss_sum / p.images
         p.epoch, p.step, p.loss_sum, p.images = p.epoch + 1, 0, 0.0, 0
-        self._measure(train_loss=train_loss, seconds=time.perf_counter() - began, images=images)
-        self.good = pack(self.trainer)
-        self._after_step()
+        seconds = time.perf_counter() - began
+        if self._measure(train_loss=train_loss, seconds=seconds, images=images):
+            self.good = pack(self.trainer)
+            self._after_step()
 
     def _rate(self, steps: int) -> float:
         s, p = self.job.settings, self.progress
@@ -267,34 +278,52 @@ class _Run:
             seconds=seconds,
         )
 
-    def _measure(self, *, train_loss: float | None, seconds: float, images: int) -> None:
-        """Validate, keep the weights if they are the best so far, and write a line of the history."""
-        loss, error = self.trainer.validate(self.job)
+    def _measure(self, *, train_loss: float | None, seconds: float, images: int) -> bool:
+        """Validate, keep the weights if they are the best so far, and write a line of the history.
+
+        Returns:
+            False if the loss was not finite and the epoch was taken back.
+        """
+        loss, error, bad = self.trainer.validate(self.job)
         p = self.progress
-        if math.isfinite(loss) and loss < p.best_loss:
+        if bad and p.epoch == 0:
+            raise TrainingError(
+                f"before training the validation loss is not finite on these images: {self._names(bad)}; "
+                "look at them with 'convae check'"
+            )
+        if bad:
+            self._roll_back(np.array(bad), f"validation after epoch {p.epoch}: ")
+            return False
+        if loss < p.best_loss:
             p.best_loss, p.best_epoch = loss, p.epoch
             self.trainer.best = _weights(self.trainer.averaged)
         row: Row = {
             "epoch": p.epoch,
             "train_loss": train_loss,
-            "validation_loss": loss if math.isfinite(loss) else None,
+            "validation_loss": loss,
             "validation_mse": error if math.isfinite(error) else None,
-            "learning_rate": self._rate(1) if p.epoch else 0.0,
+            "learning_rate": self._rate(self._steps()) if p.epoch else 0.0,
             "seconds": seconds,
             "images_per_second": images / seconds if seconds else 0.0,
         }
         p.history.append(row)
         self.watch.epoch(row)
+        return True
 
-    def _roll_back(self, batch: np.ndarray) -> None:
+    def _steps(self) -> int:
+        """Steps in an epoch."""
+        return math.ceil(len(self.job.training) / self.job.settings.batch_size)
+
+    def _names(self, positions: Sequence[int] | np.ndarray) -> str:
+        names = ", ".join(self.job.images.name(int(i)) for i in positions[:8])
+        return names + (f" and {len(positions) - 8} more" if len(positions) > 8 else "")
+
+    def _roll_back(self, batch: np.ndarray, where: str) -> None:
         """Back to the start of the epoch at half the rate; a second time is the end."""
-        p = self.progress
-        names = ", ".join(self.job.images.name(int(i)) for i in batch[:8])
-        more = f" and {len(batch) - 8} more" if len(batch) > 8 else ""
-        where = f"epoch {p.epoch + 1}, step {p.step + 1}: loss or gradient is not finite"
-        if p.rollbacks:
+        where += "loss or gradient is not finite"
+        if self.progress.rollbacks:
             raise TrainingError(
-                f"{where} for the second time, on these images: {names}{more}; look at them with "
+                f"{where} for the second time, on these images: {self._names(batch)}; look at them with "
                 "'convae check', or lower the learning rate"
             )
         assert self.good is not None
@@ -312,7 +341,7 @@ class _Run:
         if self.checkpoint is not None:
             late = time.monotonic() - self.saved_at >= self.checkpoint.every
             if stop or late:
-                tensors, facts = pack(self.trainer)
+                tensors, facts = with_start(pack(self.trainer), self.good)
                 facts["identity"] = self.identity()
                 self.checkpoint.save(tensors, facts, self.progress.steps_done)
                 self.saved_at = time.monotonic()

@@ -120,9 +120,12 @@ def restore_optimizers(optimizers: list[Optimizer], tensors: dict[str, Tensor]) 
     for name, value in tensors.items():
         i, j, quantity = name.split(".", 2)
         weight = weights[int(i)][int(j)]
-        device = weight.device if value.ndim else value.device
         state = cast(dict[str, Tensor], optimizers[int(i)].state[weight])
-        state[quantity] = value.to(device).clone(memory_format=torch.preserve_format)
+        if value.shape == weight.shape:
+            # In the weight's memory order: fused optimizers pair numbers by their place in memory.
+            state[quantity] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+        else:
+            state[quantity] = value.clone()  # step counts, which may live on another device
 
 
 def _weights(optimizer: Optimizer) -> list[Tensor]:

@@ -13,7 +13,8 @@ def hold_out(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 
     Args:
         groups: (n,) group of each image; exact duplicates should share one.
-        fraction: part to hold out, at most ``MAX_HELD_OUT`` images unless a single group is larger.
+        fraction: part to hold out, at most ``MAX_HELD_OUT`` images. Groups are taken whole, so that there
+            may be more by less than a group.
         seed: which.
 
     Returns:

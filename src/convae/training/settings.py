@@ -29,7 +29,7 @@ class TrainingSettings:
         optimizer: ``muon`` (orthogonalised momentum), ``adamw`` or ``adam``.
         schedule: ``cosine`` (to zero) or ``constant``, both after the warm-up.
         warmup: fraction of all steps over which the rate rises from zero.
-        weight_decay: decoupled decay per unit of learning rate (not with ``adam``).
+        weight_decay: decoupled decay per unit of learning rate; with ``adam`` an L2 term of the gradient.
         clip: largest norm of the gradient of all weights; 0 for no limit.
         ema: how much of the averaged weights each step keeps; 0 uses the last weights. The average is
             what is validated and saved.

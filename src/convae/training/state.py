@@ -13,6 +13,9 @@ from convae.training.optimizers import optimizer_tensors, restore_optimizers
 if TYPE_CHECKING:
     from convae.training.loop import Trainer
 
+Stored = tuple[dict[str, Tensor], dict[str, Any]]
+START = "start"  # of the epoch under way: what a roll-back goes back to
+
 
 @dataclass(kw_only=True)
 class Progress:
@@ -40,7 +43,7 @@ class Progress:
     history: list[Row] = field(default_factory=list)
 
 
-def pack(trainer: "Trainer") -> tuple[dict[str, Tensor], dict[str, Any]]:
+def pack(trainer: "Trainer") -> Stored:
     """Copies of all tensors of a run, and its progress as plain values."""
     tensors = {f"network.{n}": t for n, t in trainer.network.state_dict().items()}
     if trainer.averaged is not trainer.network:
@@ -70,6 +73,24 @@ def unpack(trainer: "Trainer", tensors: dict[str, Tensor], facts: dict[str, Any]
     except (KeyError, TypeError, RuntimeError, IndexError, ValueError) as error:
         raise ModelFileError(f"the checkpoint does not fit this network: {error}") from error
     trainer.progress = progress
+
+
+def with_start(now: Stored, start: Stored | None) -> Stored:
+    """``now``, and inside an epoch its start too, so that a resumed run rolls back to the same place."""
+    tensors, facts = now
+    if start is None or not facts["step"]:
+        return now
+    tensors |= {f"{START}.{n}": t for n, t in start[0].items()}
+    return tensors, {**facts, START: start[1]}
+
+
+def take_start(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Stored | None:
+    """Take out again what :func:`with_start` added."""
+    start = _part(tensors, f"{START}.")
+    for name in start:
+        del tensors[f"{START}.{name}"]
+    told = facts.pop(START, None)
+    return None if told is None else (start, told)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
