@@ -135,7 +135,7 @@ def _command(arguments: list[str]) -> subprocess.CompletedProcess[str]:
 
 FIT = """
 import convae, sys
-convae.ConvAutoencoder(latent_dim=8, epochs=1, storage='streamed').fit(sys.argv[1])
+convae.ConvAutoencoder(latent_dim=8, epochs=1, batch_size=64, storage='streamed').fit(sys.argv[1])
 """
 ENCODE = """
 import sys
