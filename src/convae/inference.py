@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from convae.images.image import Pixels
-from convae.images.tensors import UnitRange
+from convae.images.tensors import UnitRange, plain_strides
 from convae.networks.autoencoder import Autoencoder
 
 BATCH_VALUES = 2**16  # numbers in a batch of small images; large images go one by one
@@ -76,7 +76,7 @@ class Inference:
         """``function`` of a batch filled up to its fixed size, without the filling."""
         filling = batch.new_zeros((size - len(batch), *batch.shape[1:]))
         with torch.inference_mode():
-            result = function(torch.cat([batch, filling]) if len(filling) else batch)
+            result = function(plain_strides(torch.cat([batch, filling])))
         if isinstance(result, Tensor):
             return result[: len(batch)]
         return type(result)(*(part[: len(batch)] for part in result))

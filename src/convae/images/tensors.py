@@ -27,11 +27,20 @@ class UnitRange:
         """(n, C, H, W) of the stored dtype to float32 on the device."""
         raw = torch.from_numpy(batch) if isinstance(batch, np.ndarray) else batch
         scaled = (raw.to(self.device).float() - self._low) * self._factor
-        return fill_missing(scaled) if self.scaling.dtype == "float32" else scaled
+        return plain_strides(fill_missing(scaled) if self.scaling.dtype == "float32" else scaled)
 
     def invert(self, scaled: Tensor) -> Pixels:
         """(n, C, H, W) float32 to the stored dtype, rounded and limited to what it can hold."""
         return self.scaling.invert(scaled.detach().float().cpu().numpy())
+
+
+def plain_strides(x: Tensor) -> Tensor:
+    """``x`` with the strides of a new tensor of its shape.
+
+    The stride of an axis of length 1 (one channel, one image) is arbitrary and means nothing, but
+    convolutions choose their algorithm, and so the last bits of their result, by it.
+    """
+    return x.reshape(-1).view(x.shape)
 
 
 def fill_missing(x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Networks: torch modules that turn images into codes and back, as an ``Architecture`` describes them.
 
 - architecture, presets: the description, and the named ones
-- layers: the parts
+- activations, layers: the parts
 - encoder, bottleneck, decoder: the three places
 - autoencoder: all of them as one module
 - summary: a network as a table

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from convae.errors import InputError
+from convae.networks.activations import sigmoid
 from convae.networks.architecture import Architecture
 from convae.networks.bottleneck import (
     DenseBottleneck,
@@ -86,7 +87,7 @@ class Autoencoder(nn.Module):
         if self.bypass is not None:
             image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
         if a.output == "sigmoid":
-            return torch.sigmoid(image)
+            return sigmoid(image)
         if a.output == "clamp" and not self.training:
             return image.clamp(0, 1)
         return image

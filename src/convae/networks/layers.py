@@ -5,6 +5,7 @@ from typing import Any, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 
 Step = tuple[
@@ -14,9 +15,9 @@ Step = tuple[
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
+    "elu": ELU,
+    "gelu": GELU,
+    "silu": SiLU,
     "tanh": nn.Tanh,
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import DenseBypass, SpatialBypass
@@ -19,9 +20,9 @@ Pair = tuple[int, int]
 _WORDS: dict[type[nn.Module], str] = {
     nn.ReLU: "ReLU",
     nn.LeakyReLU: "leaky ReLU",
-    nn.ELU: "ELU",
-    nn.GELU: "GELU",
-    nn.SiLU: "SiLU",
+    ELU: "ELU",
+    GELU: "GELU",
+    SiLU: "SiLU",
     nn.Tanh: "tanh",
     nn.Linear: "dense",
 }
