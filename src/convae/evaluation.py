@@ -197,7 +197,10 @@ def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
     if plan.framing.mode == "random-crop":
         pixels = plan.whole().apply(image)
     elif model.architecture_.code == "spatial" and plan.framing.size is not None:
-        pixels = plan.apply(image)
+        try:
+            pixels = plan.apply(image)
+        except ImageError:  # too large for the frame that training images were padded to
+            return False
     value = np.uint64(image_hash(pixels))
     at = int(np.searchsorted(model.seen_, value))
     return at < len(model.seen_) and bool(model.seen_[at] == value)
