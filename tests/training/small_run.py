@@ -77,7 +77,7 @@ def make_network(job: Job, **changes: Any) -> Autoencoder:
     with seeded(1):
         network = Autoencoder(Architecture(image_shape=job.images.shape, **values))
     if network.bypass is not None:
-        clean = job.unit(job.images.batch(job.training))
+        clean = torch.from_numpy(job.images.batch(job.training)).float() / 255
         pca = fit_pca([network.bypass.flatten(clean)], 3)
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(1e-4)
