@@ -1,10 +1,12 @@
 """The command line: one verb a file, loaded when it is used; each parses, calls an estimator, prints.
 
-- running: from arguments to an exit code, and every error to one sentence
-- verbs: the table of verbs
-- options, settings: the options that verbs share, and the parameters of estimators
+- running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
+- check, fit, reconstruct, encode, decode, evaluate, info, demo: the verbs
+- checking, reconstructing, encoding, decoding, describing, measured, demonstrating: what they do and say
+- fit_autoencoder, fitting, training: the members of ``fit``
+- options, settings, settings_autoencoder: the options that verbs share, and the parameters of estimators
 - voice, progress: what is said where
-- data, outputs, code_files: images in, files out
+- data, outputs, code_files, array_files: images in, files out
 """
 
 from convae.cli.running import main, run

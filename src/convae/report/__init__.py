@@ -1,9 +1,11 @@
 """Pictures, charts and the one-file HTML report; takes plain data, knows nothing of models.
 
-- pictures: any pixels as 8-bit RGB, error maps, PNG files
+- pictures, colours: any pixels as 8-bit RGB, error maps, PNG files
 - comparison: originals over reconstructions over error maps
-- curves, codes, drawing: the SVG charts
-- contents, html: what a report says, and the page that says it
+- charts, ticks, curves, codes, drawing: the SVG charts
+- contents, text, html, storing: what a report says, and the page that says it
+
+Only these know models: of_model (the whole report), chosen_images, map_of_codes, network_facts (its parts).
 """
 
 from convae.report.codes import code_map_svg
