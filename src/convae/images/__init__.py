@@ -3,7 +3,7 @@
 - image, reading, writing: one image, at its full depth
 - kinds, pillow, png16, deep, netpbm, tiff, tiff_layout, colour, quiet: the kinds of files and their decoders
 - sources, image_source: whatever holds images, in a fixed order
-- file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources there are
+- file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources
 - preparing, framing, scaling, tensors: images of one shape, depth and range
 - image_set, memory, parallel: the images that training sees, resident, cached or streamed
 - doctor, look, findings, duplicates, advice: what is wrong with them

@@ -1,5 +1,6 @@
 """The images that training sees: one shape, one depth, in memory, in a cache file, or streamed."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -10,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from convae.errors import ImageError
+from convae.errors import ImageError, InputError
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.memory import available_memory
@@ -56,7 +57,8 @@ class FlatStore:
             self._values: np.ndarray = np.empty(total, depth)
         else:
             with tempfile.NamedTemporaryFile(prefix="convae-cache-") as file:
-                self._values = np.memmap(file, depth, "w+", shape=(total,))
+                _reserve(file.fileno(), total * np.dtype(depth).itemsize)
+                self._values = np.asarray(np.memmap(file, depth, "r+", shape=(total,)))
         self._shapes = np.empty((len(shapes), 3), np.int64)
         self._starts = np.zeros(len(shapes) + 1, np.int64)
         self._count = 0
@@ -261,7 +263,8 @@ def prepare(
     refuse_skipped(source, skipped, strict=wanted.strict, left=count)
     if missing:
         notes.append(
-            f"{missing} images hold NaN or nodata pixels; they are read as their image's mean"
+            f"{missing} image{'s hold' if missing > 1 else ' holds'} NaN or nodata pixels; they are read "
+            "as the mean of their image"
         )
     return ImageSet(
         source=source,
@@ -315,6 +318,20 @@ def _make_store(
     if kind == "streamed":
         return StreamedStore(read)
     return FlatStore(kind, shapes, plan.depth)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Take the space on the disk now: writing into a mapped file on a full disk kills the process."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+        else:
+            os.truncate(descriptor, size)
+    except OSError as error:
+        raise InputError(
+            f"the cache of {size:,} bytes cannot be made in {tempfile.gettempdir()} ({error.strerror}): "
+            "set TMPDIR to a folder with room, or choose storage 'streamed'"
+        ) from error
 
 
 def _choose_storage(size: int) -> str:

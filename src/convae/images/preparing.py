@@ -207,9 +207,8 @@ def _one_channel_count(source: ImageSource, found: Survey) -> int:
 def _one_depth(source: ImageSource, found: Survey) -> tuple[str, list[str]]:
     counts = Counter(DEPTHS[d] for d in found.depths.tolist())
     if set(counts) == {"uint8", "uint16"}:
-        return "uint16", [
-            f"{counts['uint8']} 8-bit images are read as 16-bit (x 257), like the others"
-        ]
+        some = f"{counts['uint8']} 8-bit image{'s are' if counts['uint8'] > 1 else ' is'}"
+        return "uint16", [f"{some} read as 16-bit (x 257), like the others"]
     if len(counts) > 1:
         raise InputError(
             f"{source.description}: float images among integer ones ({_counted(counts)}): their values "

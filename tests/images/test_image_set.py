@@ -1,0 +1,317 @@
+"""The set that training sees: the same from memory, cache and files; nothing is lost silently."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PillowImage
+
+from convae.errors import InputError
+from convae.images import image_set as module
+from convae.images.framing import Framing
+from convae.images.image import Pixels
+from convae.images.image_set import ImageSet, prepare
+from convae.images.preparing import Preparation, image_hash
+from convae.images.scaling import Scaling
+from convae.images.sources import open_source
+from convae.images.tensors import UnitRange, fill_missing
+
+STORAGES = ("resident", "cached", "streamed")
+GOOD = 6
+
+
+def picture(number: int, height: int = 8, width: int = 6, channels: int = 3) -> Pixels:
+    random = np.random.default_rng(number)
+    return random.integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def write(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PillowImage.fromarray(pixels.squeeze()).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Good images with bad ones in between: text, an empty file, and one cut short behind its header."""
+    path = tmp_path / "images"
+    for number in range(GOOD):
+        write(path / f"{number}0.png", picture(number))
+    (path / "15.png").write_bytes(b"not an image")
+    (path / "25.png").write_bytes(b"")
+    whole = (path / "30.png").read_bytes()
+    (path / "35.png").write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+def prepared(data: Any, **wanted: Any) -> ImageSet:
+    return prepare(open_source(data), Preparation(**wanted))
+
+
+def refusal(data: Any, **wanted: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        prepared(data, **wanted)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_unreadable_files_in_the_middle_are_skipped(folder: Path, storage: str) -> None:
+    images = prepared(folder, storage=storage)
+    assert len(images) == GOOD
+    assert images.storage == storage
+    assert (images.shape, images.depth) == ((3, 8, 6), "uint8")
+    assert [images.name(i) for i in range(GOOD)] == [f"{i}0.png" for i in range(GOOD)]
+    assert sorted(s.name for s in images.skipped) == ["15.png", "25.png", "35.png"]
+    assert all(s.reason for s in images.skipped)
+    for i in range(GOOD):
+        batch = images.batch(np.array([i]))
+        assert np.array_equal(batch[0], np.moveaxis(picture(i), 2, 0))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"channels": 1},
+        {"size": (5, 7)},
+        {"size": (4, 4), "framing": "crop"},
+        {"size": (4, 5), "framing": "random-crop"},
+        {"size": (10, 12), "framing": "random-crop"},
+    ],
+    ids=str,
+)
+def test_all_storages_give_the_same_batches(folder: Path, wanted: dict[str, Any]) -> None:
+    sets = [prepared(folder, storage=storage, **wanted) for storage in STORAGES]
+    order = [np.array([4, 0]), np.array([5]), np.array([1, 1, 3])]
+    for moment in (None, (3, 0), (3, 1)):
+        singles = [[s.batch(p, moment) for p in order] for s in sets]
+        streams = [list(s.batches(order, moment)) for s in sets]
+        for given in (*singles[1:], *streams):
+            assert len(given) == len(order)
+            assert all(np.array_equal(a, b) for a, b in zip(given, singles[0], strict=True))
+        assert {b.shape[1:] for b in singles[0]} == {sets[0].shape}
+        assert all(b.flags.c_contiguous for b in singles[0])
+    assert len({tuple(s.hashes.tolist()) for s in sets}) == 1
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_batches_can_be_left_early_and_may_be_none(folder: Path, storage: str) -> None:
+    images = prepared(folder, storage=storage)
+    assert list(images.batches([])) == []
+    endless = images.batches(itertools.repeat(np.array([0, 1, 2])))
+    assert [len(next(endless)) for _ in range(5)] == [3] * 5
+    endless.close()  # type: ignore[attr-defined]
+
+
+def test_images_of_many_sizes_are_cropped_at_random_from_each() -> None:
+    arrays = [picture(i, 8 + i, 15 - i) for i in range(6)]
+    for storage in STORAGES:
+        images = prepared(arrays, storage=storage, size=(6, 6), framing="random-crop")
+        batch = images.batch(np.arange(6), (1, 2))
+        for i, array in enumerate(arrays):
+            framing = Framing(size=(6, 6), mode="random-crop")
+            assert np.array_equal(np.moveaxis(batch[i], 0, 2), framing.apply(array, (1, 2, i)))
+
+
+def crops(images: ImageSet, moment: tuple[int, int] | None, positions: Any = range(GOOD)) -> bytes:
+    return images.batch(np.array(positions), moment).tobytes()
+
+
+def test_a_random_crop_is_a_function_of_seed_epoch_and_image() -> None:
+    arrays = [picture(i, 20, 20) for i in range(GOOD)]
+    images = prepared(arrays, size=(6, 6), framing="random-crop")
+    assert crops(images, (0, 0)) == crops(images, (0, 0))
+    moments = [(seed, epoch) for seed in range(3) for epoch in range(3)]
+    assert len({crops(images, moment) for moment in moments}) == 9
+    backwards = images.batch(np.arange(GOOD)[::-1], (0, 0))[::-1]
+    assert backwards.tobytes() == crops(images, (0, 0))  # whatever else is in the batch
+    centre = images.batch(np.array([2]))
+    assert np.array_equal(centre[0], np.moveaxis(arrays[2][7:13, 7:13], 2, 0))
+
+
+def test_the_crop_goes_with_the_image_not_with_its_place(tmp_path: Path) -> None:
+    """A bad file before it does not move it: the key is the position in the source."""
+    for number in range(3):
+        write(tmp_path / f"{number}.png", picture(number, 20, 20))
+    wanted: dict[str, Any] = {"size": (6, 6), "framing": "random-crop"}
+    before = crops(prepared(tmp_path, **wanted), (0, 0), [2])
+    (tmp_path / "1.png").write_bytes(b"broken")
+    whole = prepared(tmp_path, **wanted)
+    assert whole.name(1) == "2.png"
+    assert crops(whole, (0, 0), [1]) == before
+
+
+@pytest.mark.parametrize(
+    ("arrays", "text"),
+    [
+        (lambda: [picture(0), picture(1, 9, 9)], "images of 2 sizes (1 of 8x6, 1 of 9x9)"),
+        (lambda: [picture(0), picture(1, 8, 6, 1)], "images of different channel counts"),
+        (
+            lambda: [picture(0), picture(1).astype(np.float32)],
+            "float images among integer ones (1 of uint8, 1 of float32)",
+        ),
+    ],
+    ids=["sizes", "channels", "depths"],
+)
+def test_mixtures_are_refused(arrays: Callable[[], list[Pixels]], text: str) -> None:
+    assert text in refusal(arrays())
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_eight_bits_among_sixteen(storage: str) -> None:
+    deep = np.full((8, 6, 3), 1000, dtype=np.uint16)
+    images = prepared([picture(0), deep], storage=storage)
+    batch = images.batch(np.arange(2))
+    assert batch.dtype == np.uint16
+    assert np.array_equal(batch[0], np.moveaxis(picture(0).astype(np.uint16) * 257, 2, 0))
+    assert (batch[1] == 1000).all()
+    assert "1 8-bit image is read as 16-bit (x 257), like the others" in images.notes
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_missing_pixels_are_counted_and_filled(storage: str) -> None:
+    arrays = np.random.default_rng(0).random((4, 5, 5)).astype(np.float32)
+    arrays[1, 2, 2] = np.nan
+    arrays[3] = np.nan
+    images = prepared(arrays, storage=storage)
+    assert len(images) == 3
+    assert images.missing == 1
+    assert [s.reason for s in images.skipped] == ["every pixel is NaN or nodata"]
+    assert any("1 image holds NaN or nodata pixels" in note for note in images.notes)
+    batch = images.batch(np.arange(3))
+    assert np.isnan(batch).sum() == 1
+    scaling = Scaling.fit([batch], "float32", "minmax")
+    clean = UnitRange(scaling, torch.device("cpu"))(batch)
+    assert bool(torch.isfinite(clean).all())
+    known = clean[1].flatten()[torch.arange(25) != 12]
+    assert clean[1, 0, 2, 2] == pytest.approx(float(known.mean()), rel=1e-5)
+
+
+def test_filling_is_per_image_and_channel() -> None:
+    x = torch.tensor([[[[1.0, 3.0, torch.nan]], [[5.0, torch.inf, 7.0]]], [[[torch.nan] * 3]] * 2])
+    filled = fill_missing(x)
+    assert filled[0].tolist() == [[[1, 3, 2]], [[5, 6, 7]]]
+    assert not filled[1].any()
+    whole = torch.rand(2, 1, 3, 3)
+    assert fill_missing(whole) is whole
+
+
+def test_unit_range_and_back() -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    unit = UnitRange(Scaling.fit([values], "uint8", "dtype"), torch.device("cpu"))
+    clean = unit(values)
+    assert clean.dtype == torch.float32
+    assert (float(clean.min()), float(clean.max())) == (0, 1)
+    assert np.array_equal(unit.invert(clean), values)
+    assert torch.equal(unit(torch.from_numpy(values)), clean)
+
+
+def test_a_single_channel_has_the_strides_of_a_new_tensor() -> None:
+    """Convolutions choose their algorithm by strides, also by those that mean nothing."""
+    values = np.moveaxis(np.zeros((2, 5, 4, 1), np.uint8), 3, 1)
+    unit = UnitRange(Scaling.fit([values], "uint8", "dtype"), torch.device("cpu"))
+    assert unit(values).stride() == torch.empty(2, 1, 5, 4).stride()
+
+
+def test_strict_refuses_what_is_skipped_otherwise(folder: Path) -> None:
+    message = refusal(folder, strict=True)
+    assert "images cannot be read, which strict forbids: " in message
+    assert "15.png: " in message
+    for bad in ("15.png", "25.png"):
+        (folder / bad).unlink()
+    message = refusal(folder, strict=True)  # its header is good: found when it is decoded
+    assert "1 of 7 images cannot be read, which strict forbids: 35.png: " in message
+    (folder / "35.png").unlink()
+    assert len(prepared(folder, strict=True)) == GOOD
+
+
+def test_nothing_readable(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.png").write_bytes(b"broken")
+    message = refusal(tmp_path)
+    assert "none of 5 images can be read: 0.png: " in message
+    assert message.endswith("; and 2 more")
+
+
+def test_hashes_tell_duplicates_wherever_they_are(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", picture(1))
+    write(tmp_path / "b.png", picture(2))
+    write(tmp_path / "sub" / "c.png", picture(1))
+    images = prepared(tmp_path)
+    hashes = {images.name(i): int(images.hashes[i]) for i in range(3)}
+    assert hashes["a.png"] == hashes[os.path.join("sub", "c.png")] != hashes["b.png"]
+    assert hashes["a.png"] == image_hash(picture(1))
+    again = prepared([picture(1)], size=None)
+    assert int(again.hashes[0]) == hashes["a.png"]
+
+
+def test_labels_follow_the_images(tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / ("cat" if number % 2 else "dog") / f"{number}.png", picture(number))
+    (tmp_path / "cat" / "1.png").write_bytes(b"broken")
+    images = prepared(tmp_path)
+    assert images.labels is not None
+    for i, label in enumerate(images.labels):
+        assert images.name(i).startswith(images.source.label_names[label])
+    assert prepared([picture(0)]).labels is None
+
+
+def test_the_way_there_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    shapes: list[tuple[int, int, int]] = []
+    source = open_source([picture(i) for i in range(3)])
+    prepare(
+        source,
+        Preparation(size=(4, 5)),
+        settled=shapes.append,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert shapes == [(3, 4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("memory", "disk", "storage"),
+    [(10**6, 10**6, "resident"), (100, 10**6, "cached"), (100, 100, "streamed")],
+)
+def test_the_storage_is_chosen_by_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, memory: int, disk: int, storage: str
+) -> None:
+    class Usage:
+        free = disk
+
+    monkeypatch.setattr(module, "available_memory", lambda: memory)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage())
+    images = prepared([picture(i) for i in range(3)])
+    assert images.storage == storage
+    assert np.array_equal(images.batch(np.array([1]))[0], np.moveaxis(picture(1), 2, 0))
+
+
+def test_a_cache_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    images = prepared([picture(0)], storage="cached")
+    assert list(tmp_path.iterdir()) == []
+    assert images.batch(np.array([0])).shape == (1, 3, 8, 6)
+
+
+def test_a_full_disk_is_said_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    message = refusal([picture(0)], storage="cached")
+    assert "the cache of 144 bytes cannot be made in" in message
+    assert "or choose storage 'streamed'" in message
+
+
+def test_a_streamed_file_that_vanishes_is_named(folder: Path) -> None:
+    images = prepared(folder, storage="streamed")
+    (folder / "20.png").unlink()
+    with pytest.raises(InputError, match=r"20\.png"):
+        list(images.batches([np.array([0, 1]), np.array([2, 3])]))

@@ -1,0 +1,199 @@
+"""What all images become: depth, channels, size, and what is refused or said."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convae.errors import ImageError, InputError
+from convae.images.framing import Framing
+from convae.images.image import Image, ImageInfo, Pixels
+from convae.images.preparing import (
+    Plan,
+    Preparation,
+    conversion_notes,
+    image_hash,
+    make_plan,
+    survey,
+    to_channels,
+    to_depth,
+)
+from convae.images.sources import open_source
+
+
+def image(pixels: Pixels) -> Image:
+    return Image(pixels, ImageInfo(name="some.png", depth=str(pixels.dtype)))
+
+
+def planned(*arrays: Pixels, **wanted: Any) -> tuple[Plan, list[str]]:
+    source = open_source(list(arrays))
+    return make_plan(source, survey(source), Preparation(**wanted))
+
+
+def refusal(*arrays: Pixels, **wanted: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        planned(*arrays, **wanted)
+    return str(caught.value)
+
+
+def zeros(*shape: int, dtype: str = "uint8") -> Pixels:
+    return np.zeros(shape, dtype)
+
+
+def test_eight_bits_become_sixteen_exactly() -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    wide = to_depth(image(values), "uint16")
+    assert wide.dtype == np.uint16
+    assert np.array_equal(wide, values.astype(np.int64) * 257)
+    assert (wide.min(), wide.max()) == (0, 65535)
+    assert to_depth(image(values), "uint8") is values
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "text"),
+    [
+        (
+            "uint16",
+            "uint8",
+            "some.png: a 16-bit image for a model of 8-bit images: convert it first",
+        ),
+        ("float32", "uint8", "some.png: its pixels are float32, the others' uint8"),
+        ("uint8", "float32", "some.png: its pixels are uint8, the others' float32"),
+    ],
+)
+def test_depth_is_never_lost_silently(have: str, want: str, text: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        to_depth(image(zeros(2, 2, 1, dtype=have)), want)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("pixel", "channels", "expected"),
+    [
+        # ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded
+        ([255, 0, 0], 1, [76]),
+        ([0, 255, 0], 1, [150]),
+        ([0, 0, 255], 1, [29]),
+        ([255, 255, 255], 1, [255]),
+        ([10, 20, 30], 1, [18]),
+        ([90], 3, [90, 90, 90]),
+        # alpha over white: 100 · 51/255 + 255 · 204/255 = 20 + 204
+        ([100, 51], 1, [224]),
+        ([100, 0], 1, [255]),
+        ([100, 255], 3, [100, 100, 100]),
+        ([100, 150, 200, 51], 3, [224, 234, 244]),
+        ([255, 0, 0, 255], 1, [76]),
+        ([1, 2, 3, 0], 1, [255]),
+    ],
+)
+def test_channels_by_hand(pixel: list[int], channels: int, expected: list[int]) -> None:
+    pixels = np.array(pixel, dtype=np.uint8).reshape(1, 1, -1)
+    converted = to_channels(pixels, channels, "x")
+    assert converted.dtype == np.uint8
+    assert converted.reshape(-1).tolist() == expected
+
+
+def test_channels_of_other_depths() -> None:
+    deep = np.array([[[65535, 0, 0]]], dtype=np.uint16)
+    assert to_channels(deep, 1, "x").item() == round(65535 * 0.299)
+    half = np.array([[[65535, 32768]]], dtype=np.uint16)
+    assert to_channels(half, 1, "x").item() == 65535
+    real = np.array([[[0.5, 0.25]]], dtype=np.float32)
+    assert to_channels(real, 1, "x").item() == 0.5 * 0.25 + 0.75
+    hole = np.array([[[np.nan, 1, 1]]], dtype=np.float32)
+    assert np.isnan(to_channels(hole, 1, "x")).all()
+    same = zeros(2, 2, 7)
+    assert to_channels(same, 7, "x") is same
+
+
+@pytest.mark.parametrize(("have", "want"), [(5, 1), (5, 3), (3, 2), (1, 4)])
+def test_channels_without_a_meaning(have: int, want: int) -> None:
+    with pytest.raises(ImageError, match=f"x: it has {have} channels and {want} are needed"):
+        to_channels(zeros(2, 2, have), want, "x")
+
+
+def test_a_plan_applies_depth_channels_and_framing() -> None:
+    plan = Plan(channels=1, depth="uint16", framing=Framing(size=(2, 3), mode="crop"))
+    pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    result = plan.apply(image(pixels))
+    grey = to_channels(pixels.astype(np.uint16) * 257, 1, "x")
+    assert np.array_equal(result, grey[1:3, 1:4])
+    assert result.flags.c_contiguous
+    assert plan.whole().apply(image(pixels)).shape == (4, 5, 1)
+
+
+def test_a_framing_that_does_not_fit_names_the_image() -> None:
+    plan = Plan(channels=1, depth="uint8", framing=Framing(size=(2, 2), mode="pad"))
+    with pytest.raises(ImageError, match=r"some.png: its 3 x 3 pixels cannot be padded to 2 x 2"):
+        plan.apply(image(zeros(3, 3, 1)))
+
+
+def test_mixed_sizes_are_refused_with_the_ways_out() -> None:
+    assert refusal(zeros(4, 5), zeros(4, 5), zeros(8, 9)) == (
+        "list of 3 arrays: images of 2 sizes (2 of 4x5, 1 of 8x9): choose one with size, for example "
+        "4 5, and framing resize, crop, pad or random-crop"
+    )
+    plan, notes = planned(zeros(4, 5), zeros(8, 9), size=(6, 6))
+    assert plan.framing.size == (6, 6)
+    assert notes == []
+
+
+def test_many_sizes_are_counted_not_listed() -> None:
+    message = refusal(*(zeros(4, 4 + i) for i in range(9)))
+    assert "images of 9 sizes (1 of 4x4, 1 of 4x5, 1 of 4x6, 1 of 4x7, and 5 others)" in message
+
+
+def test_mixed_channels_are_refused_with_the_ways_out() -> None:
+    assert refusal(zeros(4, 4), zeros(4, 4, 3), zeros(4, 4, 3)) == (
+        "list of 3 arrays: images of different channel counts (2 of 3, 1 of 1): convert all with channels 1 "
+        "(grey) or channels 3 (RGB), or keep one kind in the folder"
+    )
+    assert planned(zeros(4, 4), zeros(4, 4, 3), channels=1)[0].channels == 1
+    assert planned(zeros(4, 4), zeros(4, 4, 3), channels=3)[0].channels == 3
+
+
+def test_mixed_depths() -> None:
+    plan, notes = planned(zeros(4, 4), zeros(4, 4, dtype="uint16"), zeros(4, 4))
+    assert plan.depth == "uint16"
+    assert notes == ["2 8-bit images are read as 16-bit (x 257), like the others"]
+    assert "float images among integer ones (1 of uint8, 1 of float32)" in refusal(
+        zeros(4, 4), zeros(4, 4, dtype="float32")
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ({"storage": "ram"}, "unknown storage 'ram'"),
+        ({"channels": 2}, "channels must be 1 (grey), 3 (RGB) or None; got 2"),
+        ({"channels": True}, "got True"),
+        ({"framing": "crop"}, "framing 'crop' needs a size (height, width)"),
+        ({"framing": "corp", "size": (4, 4)}, "did you mean 'crop'?"),
+        ({"framing": "corp"}, "did you mean 'crop'?"),
+        ({"size": (0, 4)}, "size must be (height, width)"),
+    ],
+)
+def test_preparations_that_make_no_sense(wanted: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Preparation(**wanted)
+    assert text in str(caught.value)
+
+
+def test_conversions_are_said_once_each() -> None:
+    notes = conversion_notes([("palette expanded to RGB", 12), ("EXIF orientation applied", 1)])
+    assert notes == ["1 image: EXIF orientation applied", "12 images: palette expanded to RGB"]
+
+
+def test_hashes_are_of_shape_depth_and_values() -> None:
+    x = np.arange(12, dtype=np.uint8).reshape(2, 3, 2)
+    assert image_hash(x) == image_hash(x.copy())
+    assert image_hash(x) == image_hash(np.asfortranarray(x))
+    others: list[Pixels] = [
+        x.reshape(3, 2, 2),
+        x.astype(np.uint16),
+        x + 1,
+        x[::-1],
+        x.view(np.int8),
+    ]
+    assert len({image_hash(x), *(image_hash(other) for other in others)}) == 6
+    assert 0 <= image_hash(x) < 2**64
