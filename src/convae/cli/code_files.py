@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import itertools
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -80,7 +81,7 @@ def names_file(path: Path) -> Path:
 def _write_npz(path: Path, rows: Iterable[Coded], first: Coded) -> int:
     """Codes, names and labels; the codes go through the disk, the names through memory."""
     names, labels = list[str](), list[int]()
-    with atomic_write(path) as file, atomic_write(path.with_name(f"{path.name}.codes")) as scratch:
+    with atomic_write(path) as file, tempfile.TemporaryFile(dir=path.parent) as scratch:
         codes = ArrayFile(scratch, first.code.shape, np.dtype(np.float32))
         for row in rows:
             codes.append(row.code)

@@ -26,7 +26,7 @@ Writes digits.convae, history.csv, pictures and report.html.
     metavar="DIR",
     help="The folder to write into.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=40, show_default=True, hidden=True)
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, hidden=True)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--device", type=Name("device", DEVICES), default="auto", show_default=True)
 @speaking

@@ -39,7 +39,6 @@ def told(description: dict[str, Any]) -> dict[str, object]:
     known, plan = description["facts"], description["plan"]
     settings = known.get("settings", {})
     history = known.get("history", [])
-    seconds = sum(row.get("seconds") or 0.0 for row in history)
     channels, height, width = description["architecture"]["image_shape"]
     rows: dict[str, object] = {
         "preset": description["parameters"].get("preset"),
@@ -49,7 +48,7 @@ def told(description: dict[str, Any]) -> dict[str, object]:
         "training images": known.get("training_images"),
         "held out": known.get("validation_images"),
         "skipped": len(known.get("skipped", [])),
-        "epochs": f"{max(0, len(history) - 1)} of {settings.get('epochs')} in {duration(seconds)}",
+        "epochs": f"{max(0, len(history) - 1)} of {settings.get('epochs')}",
         "weights from epoch": known.get("best_epoch"),
         "loss": settings.get("loss"),
         "optimizer": f"{settings.get('optimizer')}, learning rate {settings.get('learning_rate')}, "

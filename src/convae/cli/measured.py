@@ -5,18 +5,16 @@ from typing import Any
 
 from convae.cli.voice import aligned
 from convae.evaluation import Evaluation
-from convae.report.of_model import caveats, metric_rows, verdict
+from convae.report.of_model import PCA, caveats, metric_rows, verdict
 from convae.report.text import numbers
 
 
 def told(evaluation: Evaluation, where: str) -> list[str]:
     """The table of the model beside PCA, who wins, and what to be careful about."""
-    baseline = evaluation.baseline_name
-    rows: list[tuple[str, ...]] = [(where, "model", baseline)]
+    rows: list[tuple[str, ...]] = [(where, "model", PCA)]
     for metric in metric_rows(evaluation):
-        values = [metric.model, metric.baselines[baseline]]
-        told = [_ascii(text) for text in numbers(values)]
-        rows.append((metric.name, *told))
+        values = [metric.model, metric.baselines[PCA]]
+        rows.append((metric.name, *(_ascii(text) for text in numbers(values))))
     loss = evaluation.loss
     lines = aligned(rows)
     if loss["floor"]:

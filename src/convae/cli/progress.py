@@ -83,14 +83,15 @@ class PlainTraining(Quiet):
     def epoch(self, row: Row) -> None:
         """Write the line."""
         of = f"/{self._epochs}" if self._epochs else ""
-        left = self._pace.left(row["epoch"] / self._epochs) if self._epochs else None
+        done = row["epoch"] / self._epochs if self._epochs else 1.0
+        left = self._pace.left(done) if done < 1 else None
         self._write(epoch_line(row, of, left))
 
 
 def epoch_line(row: Row, of: str, left: float | None) -> str:
     """An epoch in one line."""
     if row["train_loss"] is None:
-        return f"epoch {row['epoch']}{of}  validation {number(row['validation_loss'])} at the start"
+        return f"start  validation {number(row['validation_loss'])}"
     parts = [
         f"epoch {row['epoch']}{of}",
         f"loss {number(row['train_loss'])}",

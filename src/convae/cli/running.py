@@ -5,6 +5,7 @@ Ctrl-C and SIGTERM; 141 when whoever read our output has gone.
 """
 
 import contextlib
+import difflib
 import errno
 import os
 import signal
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         the exit code.
     """
+    # On a machine that others use too, threads that spin while they wait slow torch down tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a file name of any bytes can be printed anywhere
@@ -68,6 +71,9 @@ def run(arguments: Sequence[str]) -> int:
             return _invoke(given)
     except click.exceptions.Exit as done:
         return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return INPUT
     except BrokenPipeError:
         _silence(sys.stdout)
         return PIPE
@@ -127,8 +133,8 @@ def _usage(error: click.ClickException) -> str:
     """A usage error in our words, and where to look."""
     if isinstance(error, click.NoSuchOption):
         text = f"no such option {error.option_name!r}"
-        if error.possibilities:
-            text += f": did you mean {' or '.join(map(repr, sorted(error.possibilities)))}?"
+        if near := difflib.get_close_matches(error.option_name, error.possibilities or [], n=1):
+            text += f": did you mean {near[0]!r}?"
     else:
         text = one_line(error.format_message()).rstrip(".")
         text = text[:1].lower() + text[1:]

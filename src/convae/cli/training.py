@@ -23,6 +23,7 @@ from convae.errors import InputError
 from convae.evaluation import Evaluation, evaluate
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
+from convae.report.of_model import Occasion, advice, report_of, write_folder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.settings import TrainingSettings
@@ -40,8 +41,8 @@ def fit_and_report(
     check_values(parameters)
     out = output_file(fit.out, MODEL_SUFFIX)
     fit = replace(fit, out=out, checkpoint=fit.checkpoint or Path(f"{out}.checkpoint"))
-    if fit.report:
-        output_folder(fit.report_folder, what="the folder of the report")
+    if fit.report_folder.exists() and not fit.report_folder.is_dir():
+        raise InputError(f"{fit.report_folder}: is a file where the folder of the report must go")
     checkpoint = checkpoint_of(fit)
     source = fit.data.open(shape=parameters.get("image_shape"))
     for note in source.notes:
@@ -55,7 +56,8 @@ def fit_and_report(
     skipped = write_skipped(out.with_name(SKIPPED), model.skipped_)
     page = None
     if fit.report:
-        page = report_fit(model, evaluation, measured, fit.report_folder, title=out.stem)
+        folder = output_folder(fit.report_folder, what="the folder of the report")
+        page = report_fit(model, evaluation, measured, folder, title=out.stem)
     files = {"model": out, "history": out.with_name(HISTORY), "skipped": skipped, "report": page}
     account(model, evaluation, files, voice)
 
@@ -128,8 +130,6 @@ def report_fit(
     title: str,
 ) -> Path:
     """Write the report of a fit into a folder that exists; gives the path of the page."""
-    from convae.report.of_model import Occasion, report_of, write_folder
-
     facts = model._stored.facts
     held_out = "held out from training" if not evaluation.seen else "that it was trained on"
     occasion = Occasion(
@@ -160,6 +160,8 @@ def account(
     voice.say()
     where = "on images held out" if not evaluation.seen else "on training images"
     for line in told(evaluation, where):
+        voice.say(line)
+    for line in advice(model):
         voice.say(line)
     voice.say()
     for name, path in files.items():

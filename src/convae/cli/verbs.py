@@ -58,11 +58,10 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         if name.startswith("-"):
             ctx.fail(f"no such option {name!r}")
-        hint = ""
-        if self.kind != "verb" and os.path.exists(name):
-            first = next(iter(self.members))
-            hint = f"; for images in {name} write: {ctx.command_path} {first} {name}"
-        return ctx.fail(f"{unknown_name(self.kind, name, self.members)}{hint}")
+        text = str(unknown_name(self.kind, name, self.members))
+        if self.kind != "verb" and (os.path.exists(name) or "did you mean" not in text):
+            text += f"; for images write: {ctx.command_path} {next(iter(self.members))} {name}"
+        return ctx.fail(text)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of members from the table, without loading them."""

@@ -130,7 +130,9 @@ class Chart:
         self.inset = 10 if heading else 1
         self.left = self.inset + 8 + 8.4 * widest if widest else float(self.inset)
         self.top = (30 if heading else 6) + (24 if labels[1] else 8)
-        self.right = size[0] - (18 if x.ticks else self.inset)
+        first, last = (4.2 * len(x.labels[k]) if x.labels else 0.0 for k in (0, -1))
+        self.left = max(self.left, self.inset + first)  # half of a label hangs over each end
+        self.right = size[0] - (max(18, last) if x.ticks else self.inset)
         self._ticked = 18 if x.ticks else 0
         self.bottom = size[1] - 10 - self._ticked - (16 if labels[0] else 0)
         self._parts: list[str] = []

@@ -61,7 +61,7 @@ def architecture_svg(
         middle = left + pitch * (index + 0.5)
         parts.append(_drawn(box, middle, top + _TALLEST / 2, largest, pitch))
         parts += _turned(box, middle, foot) if turned else _level(box, middle, foot, pitch)
-    height = foot + (124 if turned else 76)
+    height = foot + (138 if turned else 76)
     parts += _legend(boxes, left, height)
     words = "; ".join(f"{box.words}: {shape_text(box.shape)}" for box in boxes)
     return document(parts, (width, height + 24), "Architecture", words, standalone)

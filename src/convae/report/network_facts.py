@@ -29,12 +29,13 @@ def network_facts(model: ImageEstimator) -> dict[str, object]:
 def training_facts(model: ImageEstimator) -> dict[str, object]:
     """How the training went."""
     facts, s = _facts(model), model.settings_
-    seconds = sum(row["seconds"] for row in model.history_)
-    speeds = [row["images_per_second"] for row in model.history_ if row["images_per_second"]]
+    # A model from a file does not know how long it took.
+    seconds = sum(row.get("seconds", 0.0) for row in model.history_)
+    speeds = [v for row in model.history_ if (v := row.get("images_per_second"))]
     return {
         "epochs": f"{model.n_iter_} of {s.epochs}",
         "weights from epoch": model.best_epoch_,
-        "time": f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s",
+        "time": (f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s") if seconds else None,
         "images a second": f"{sum(speeds) / len(speeds):,.0f}" if speeds else None,
         "optimizer": s.optimizer,
         "batch size": s.batch_size,

@@ -22,6 +22,7 @@ from convae.report.network_facts import data_facts, network_facts, network_layer
 from convae.report.pictures import save_picture, shown_range, to_display
 from convae.report.storing import save_text
 
+PCA = "PCA"  # the baseline's name where there is no room for all of it
 # name in an Evaluation, name for people, which way is better
 METRICS = (
     ("mse", "MSE", "lower"),
@@ -59,11 +60,21 @@ def metric_rows(evaluation: Evaluation) -> list[Metric]:
     """The table of results: the model beside its baseline; what cannot be computed is left out."""
     rows = []
     for key, name, better in METRICS:
-        model, baseline = evaluation.model[key], evaluation.baseline[key]
+        model, baseline = (
+            rounded(values[key]) for values in (evaluation.model, evaluation.baseline)
+        )
         if not (math.isnan(model) and math.isnan(baseline)):
-            beside = {evaluation.baseline_name: baseline}
-            rows.append(Metric(name=name, model=model, baselines=beside, better=better))
+            rows.append(Metric(name=name, model=model, baselines={PCA: baseline}, better=better))
     return rows
+
+
+def rounded(value: float) -> float:
+    """To four digits: a model that still is PCA differs from it in the last bits only.
+
+    >>> rounded(0.000650339284), rounded(float("inf"))
+    (0.0006503, inf)
+    """
+    return float(f"{value:.4g}")
 
 
 def verdict(evaluation: Evaluation) -> str:
@@ -71,7 +82,7 @@ def verdict(evaluation: Evaluation) -> str:
 
     The words say what is compared: squared errors at codes of one size.
     """
-    name, gain = evaluation.baseline_name, evaluation.gain
+    name, gain = evaluation.baseline_name.replace(", ", " with ", 1), evaluation.gain
     if abs(gain) < 0.005:
         return (
             f"The model and {name} do equally well: their squared errors differ by less than 0.5 %."
@@ -100,6 +111,16 @@ def caveats(evaluation: Evaluation) -> list[str]:
     return said
 
 
+def advice(model: ImageEstimator) -> list[str]:
+    """What to do after a fit that led nowhere."""
+    if model.best_epoch_ or not model.n_iter_:
+        return []
+    return [
+        "No epoch did better on the held-out images than the start, whose weights were kept: train longer "
+        "(--epochs), or with more images, or with a smaller code (--latent-dim)."
+    ]
+
+
 def report_of(
     model: ImageEstimator, evaluation: Evaluation, source: ImageSource, occasion: Occasion
 ) -> Report:
@@ -109,14 +130,18 @@ def report_of(
         evaluation: of the same ``source``.
     """
     chosen = galleries(model, evaluation, source, occasion.seed)
-    beside = (evaluation.baseline_name, evaluation.baseline["mse"])
+    beside = (PCA, evaluation.baseline["mse"])
     same_scale = occasion.after_fit and model.settings_.loss == "mse"
     return Report(
         title=occasion.title,
         subtitle=occasion.subtitle,
-        summary=[verdict(evaluation), *caveats(evaluation)],
+        summary=[
+            verdict(evaluation),
+            *(advice(model) if occasion.after_fit else ()),
+            *caveats(evaluation),
+        ],
         metrics=metric_rows(evaluation),
-        metrics_note=occasion.measured_on,
+        metrics_note=f"{occasion.measured_on}; the baseline is {evaluation.baseline_name}",
         history=model.history_,
         best_epoch=model.best_epoch_,
         loss_name=model.settings_.loss,
@@ -126,7 +151,7 @@ def report_of(
         best=chosen["best"],
         worst=chosen["worst"],
         errors=evaluation.errors,
-        baseline_errors=(evaluation.baseline_name, evaluation.baseline_errors),
+        baseline_errors=(PCA, evaluation.baseline_errors),
         codes=map_of_codes(model, evaluation, source, occasion.seed),
         layers=network_layers(model),
         network_facts=network_facts(model),
