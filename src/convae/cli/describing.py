@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from convae.cli.progress import duration, number
+from convae.cli.progress import number
 from convae.cli.voice import Voice, facts
 from convae.model_file import describe_model
 from convae.networks.architecture import Architecture
@@ -54,7 +54,9 @@ def told(description: dict[str, Any]) -> dict[str, object]:
         "optimizer": f"{settings.get('optimizer')}, learning rate {settings.get('learning_rate')}, "
         f"batches of {settings.get('batch_size')}",
         "seed": settings.get("seed"),
-        "error on held-out images": f"mean squared error {number(known.get('validation_mse'))}",
+        "error on held-out images": f"mean squared error {number(known['validation_mse'])}"
+        if known.get("validation_mse") is not None  # None: trained further since
+        else None,
         "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
     }
     return {name: value for name, value in rows.items() if value is not None}
