@@ -68,7 +68,7 @@ def test_every_preset_overfits_one_batch(preset: str, code: str) -> None:
     images = torch.rand(4, 1, 12, 12)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     losses = []
-    for _ in range(250):
+    for _ in range(150):
         loss = (network(images).reconstruction - images).square().mean()
         optimizer.zero_grad()
         loss.backward()
