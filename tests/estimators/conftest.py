@@ -1,11 +1,13 @@
 """Small models and images that the estimators' tests share."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PillowImage
 
 from convae import ConvAutoencoder
 
@@ -50,3 +52,20 @@ def blobs(count: int, *size: int, dtype: str = "uint8", seed: int = 0) -> np.nda
     top = np.iinfo(dtype).max if np.dtype(dtype).kind in "ui" else 1
     scaled: np.ndarray = (images * top).astype(dtype)
     return scaled
+
+
+def folder_of(images: np.ndarray, folder: Path) -> Path:
+    folder.mkdir()
+    for i, image in enumerate(images):
+        PillowImage.fromarray(image).save(folder / f"{i:03}.png")
+    return folder
+
+
+def held_out(model: ConvAutoencoder) -> list[int]:
+    assert model.held_out_ is not None
+    return [int(position) for position in model.held_out_]
+
+
+def weights(model: ConvAutoencoder) -> bytes:
+    values = model.network_.state_dict()
+    return b"".join(values[name].numpy().tobytes() for name in sorted(values))
