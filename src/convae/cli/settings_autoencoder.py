@@ -103,7 +103,7 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="How much of the averaged weights each step keeps; 0 for no average.",
     ),
     Setting(
-        name="patience", kind="int", default=0, group=_HOW,
+        name="patience", kind="int", default=15, group=_HOW,
         help="Stop after so many epochs without a better validation loss; 0 never.",
     ),
     Setting(

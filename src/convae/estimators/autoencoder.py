@@ -108,7 +108,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         ema: float = 0.99,
         loss: str | Loss = "mse",
         precision: str = "auto",
-        patience: int = 0,
+        patience: int = 15,
         validation_fraction: float = 0.1,
         device: str = "auto",
         random_state: int | None = None,
