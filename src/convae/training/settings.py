@@ -36,8 +36,8 @@ class TrainingSettings:
         loss: a loss or a weighted sum of them, as ``"0.8*mse+0.2*ssim"``.
         precision: ``bfloat16`` computes most of the step in half precision, ``float32`` nothing;
             ``auto`` takes ``bfloat16`` where the processor multiplies it several times faster.
-        patience: stop after so many epochs without a better validation loss; 0 never stops early. Small sets over-fit
-            long before their last epoch; 15 costs large ones nothing.
+        patience: stop after so many epochs without a better validation loss; 0 never stops early.
+            Small sets over-fit long before their last epoch, large ones never get there.
         seed: decides the first weights, the order of images and their random crops.
     """
 
