@@ -202,7 +202,7 @@ def _explained(path: Path, rows: Rows) -> Iterator[tuple[str, np.ndarray]]:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in text:
+        if "allow_pickle" in text or "Python objects" in text:
             text = "it holds pickled objects, which are never loaded"
         raise InputError(f"{path}: damaged or not a file of codes: {text}") from error
 
@@ -223,7 +223,8 @@ def _read_npy(path: Path) -> Rows:
 
 
 def _read_npz(path: Path) -> Rows:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise InputError(f"{path}: not an .npz file (it may be an .npy: rename it)")
         if "codes" not in archive.files:

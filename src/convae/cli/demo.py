@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from convae.cli.options import DEVICES, Name, speaking
+from convae.cli.options import computing, speaking
 from convae.cli.voice import Voice
 
 _HELP = """Fit, measure and look at an autoencoder of 1,437 handwritten digits, offline, in a minute or less.
@@ -27,8 +27,7 @@ Writes digits.convae, history.csv, pictures and report.html.
     help="The folder to write into.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, hidden=True)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--device", type=Name("device", DEVICES), default="auto", show_default=True)
+@computing
 @speaking
 def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
     """The help is above."""

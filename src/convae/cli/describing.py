@@ -54,9 +54,15 @@ def told(description: dict[str, Any]) -> dict[str, object]:
         "optimizer": f"{settings.get('optimizer')}, learning rate {settings.get('learning_rate')}, "
         f"batches of {settings.get('batch_size')}",
         "seed": settings.get("seed"),
-        "error on held-out images": f"mean squared error {number(known['validation_mse'])}"
-        if known.get("validation_mse") is not None  # None: trained further since
-        else None,
+        "error on held-out images": _error(known),
         "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
     }
     return {name: value for name, value in rows.items() if value is not None}
+
+
+def _error(known: dict[str, Any]) -> str | None:
+    """The mean squared error beside PCA's; None after a model was trained further."""
+    if known.get("validation_mse") is None:
+        return None
+    beside = number(known.get("validation_baseline_mse"))
+    return f"mean squared error {number(known['validation_mse'])}; PCA {beside}"

@@ -20,9 +20,8 @@ SPLITS = ("train", "test")
 class Name(click.ParamType[Any]):
     """One of some names; an unknown one is answered with the nearest."""
 
-    def __init__(self, kind: str, known: Sequence[str], metavar: str = "") -> None:
-        self.kind, self.known = kind, tuple(known)
-        self.name = metavar or "|".join(known)
+    def __init__(self, kind: str, known: Sequence[str]) -> None:
+        self.kind, self.known, self.name = kind, tuple(known), kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The name itself, if it is known."""
@@ -55,13 +54,20 @@ def speaking(function: Function) -> Function:
 def computing(function: Function) -> Function:
     """Add ``--device`` and ``--seed`` to a verb that does not train."""
     device = click.option(
-        "--device", type=Name("device", DEVICES), default="auto", show_default=True,
+        "--device",
+        type=Name("device", DEVICES),
+        default="auto",
+        show_default=True,
+        metavar="|".join(DEVICES),
         help="Where to compute.",
-    )  # fmt: skip
+    )
     seed = click.option(
-        "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-        help="Seed of what is chosen at random.",
-    )  # fmt: skip
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="Seed of what is chosen at random.  [default: 0]",
+    )
     return device(seed(function))
 
 
@@ -87,7 +93,7 @@ def _image_options(split: str) -> list[Callable[[Any], Any]]:
         click.option("--download", is_flag=True, help="Fetch such a set if it is nowhere."),
         click.option(
             "--split", type=Name("split", SPLITS), default=split, show_default=True,
-            help="Which part of a set, or of a .npz with x_train and x_test.",
+            metavar="|".join(SPLITS), help="Which part of a set, or of a .npz with x_train and x_test.",
         ),
     ]  # fmt: skip
 
@@ -121,12 +127,13 @@ class GroupedCommand(click.Command):
     """A command whose help lists options under headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each heading with its options, those without one last."""
-        sections: dict[str, list[tuple[str, str]]] = {}
+        """Each heading with its options; those without one come last, what must be given first."""
+        sections: dict[str, list[tuple[str, str]]] = {"Must be given": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 heading = getattr(parameter, "heading", "") or "Other options"
+                heading = "Must be given" if parameter.required else heading
                 sections.setdefault(heading, []).append(record)
         others = sections.pop("Other options", [])
         for heading, records in [*sections.items(), ("Other options", others)]:

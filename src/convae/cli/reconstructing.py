@@ -218,7 +218,7 @@ def account(
         f"file{'s' * (tally.files != 1)} in {out}"
         + (f"; {len(tally.skipped):,} skipped, see {listed}" if listed else "")
     )
-    voice.say(f"mean squared error {error:.4g}; {name}: {beside:.4g}")
+    voice.say(f"mean squared error {error:.4g}; {name.replace(', ', ' with ', 1)}: {beside:.4g}")
     if tally.seen:
         voice.say(
             f"{tally.seen:,} of them were trained on, so this is no measure of new images: "

@@ -63,7 +63,8 @@ class Word(click.ParamType[Any]):
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.name = setting.metavar or {"ints": "N,N,..."}.get(setting.kind, setting.kind.upper())
+        shown = {"int": "N", "float": "X", "text": "NAME", "ints": "N,N,..."}
+        self.name = setting.metavar or shown.get(setting.kind, setting.kind.upper())
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Text to a value; anything else has been converted already."""

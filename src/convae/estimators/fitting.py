@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
+from convae import metrics
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.parameters import Parameters, preparation
@@ -104,6 +106,7 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
         "history": history,
         "best_epoch": best["epoch"],
         "validation_mse": best["validation_mse"],
+        "validation_baseline_mse": baseline_error(ready, pca, job.validation),
         "versions": versions(),
     }
     return StoredModel(
@@ -173,6 +176,20 @@ def fit_baseline(ready: Ready) -> PrincipalComponents:
     baseline = PCABaseline(ready.architecture, ready.unit.device)
     vectors = (baseline.flatten(ready.unit(batch)) for batch in ready.chunks())
     return fit_pca(vectors, ready.architecture.latent_dim)
+
+
+def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray) -> float:
+    """The mean squared error of PCA on the validation images, which the model's stands beside."""
+    baseline = PCABaseline.fitted(ready.architecture, pca, ready.unit.device)
+    size = max(1, EVALUATION_VALUES // math.prod(ready.images.shape))
+    total = 0.0
+    for batch in ready.images.batches(
+        [positions[i : i + size] for i in range(0, len(positions), size)]
+    ):
+        clean = ready.unit(batch)
+        with torch.inference_mode():
+            total += float(metrics.mse(baseline.reconstruct(clean), clean).sum())
+    return total / len(positions)
 
 
 def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:

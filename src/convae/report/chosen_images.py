@@ -88,7 +88,7 @@ def _comparison(
 
 def _unit(model: ImageEstimator, pixels: Pixels) -> Tensor:
     """(H, W, C) as stored to (C, H, W) in about [0, 1]."""
-    return model.inference_.unit(np.ascontiguousarray(np.moveaxis(pixels, 2, 0)[None]))[0]
+    return model.inference_.unit(np.moveaxis(pixels, 2, 0)[None].copy())[0]
 
 
 def _averaged(image: Tensor, size: tuple[int, ...]) -> np.ndarray:

@@ -27,8 +27,8 @@ PCA = "PCA"  # the baseline's name where there is no room for all of it
 METRICS = (
     ("mse", "MSE", "lower"),
     ("mae", "MAE", "lower"),
-    ("psnr_mean", "PSNR (dB), mean of images", "higher"),
-    ("psnr_pooled", "PSNR (dB), of the mean MSE", "higher"),
+    ("psnr_mean", "PSNR (dB), mean", "higher"),
+    ("psnr_pooled", "PSNR (dB), pooled", "higher"),
     ("ssim", "SSIM", "higher"),
     ("ms_ssim", "MS-SSIM", "higher"),
 )

@@ -1,0 +1,184 @@
+"""``convae encode`` and ``convae decode``: every kind of file, and what is wrong with some."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.conftest import Command, fill, waves
+
+import convae as package
+
+KINDS = (".npy", ".npz", ".csv", ".parquet")
+
+
+def read(path: Path) -> np.ndarray:
+    if path.suffix == ".npy":
+        return np.asarray(np.load(path, allow_pickle=False))
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(file["codes"])
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file))
+        first = rows[0].index("code_0")
+        return np.array([row[first:] for row in rows[1:]], dtype=np.float32)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(path)
+    names = [name for name in table.column_names if name.startswith("code_")]
+    return np.stack([table.column(name).to_numpy() for name in names], axis=1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes_there_and_back(
+    convae: Command, model: Path, pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    out, back = tmp_path / f"codes{kind}", tmp_path / "back"
+    done = convae("encode", model, pictures, "--out", out)
+    assert (done.code, "24 codes of 3 numbers" in done.out) == (0, True)
+    loaded = package.load(model)
+    expected = loaded.transform(pictures)
+    np.testing.assert_array_equal(read(out), expected)
+    done = convae("decode", model, out, "--out", back, "--json")
+    assert done.json["images"] == 24
+    assert {path.name for path in back.iterdir()} == {f"{i}.png" for i in range(24)}
+    seen = package.open_source(back).read(5).pixels[..., 0]
+    np.testing.assert_array_equal(seen, loaded.inverse_transform(expected)[5])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spatial_codes(
+    convae: Command, spatial: Path, pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / f"codes{kind}"
+    assert convae("encode", spatial, pictures, "--out", out).code == 0
+    shape = package.load(spatial).architecture_.code_shape
+    flat = (int(np.prod(shape)),)
+    assert read(out).shape == (24, *(shape if kind in (".npy", ".npz") else flat))
+    assert convae("decode", spatial, out, "--out", tmp_path / "back").code == 0
+
+
+def test_names_and_labels(convae: Command, model: Path, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in" / "cats", waves(3, (12, 10, 1)))
+    fill(tmp_path / "in" / "dogs", waves(2, (12, 10, 1), seed=1))
+    (folder / "bad.png").write_bytes(b"\x89PNG")
+    for kind in KINDS:
+        out = tmp_path / f"codes{kind}"
+        done = convae("encode", model, folder.parent, "--out", out)
+        assert (done.code, "1 images skipped" in done.out) == (0, True)
+        assert "cats/bad.png" in (tmp_path / "skipped.csv").read_text()
+    with np.load(tmp_path / "codes.npz", allow_pickle=False) as file:
+        assert file["names"].tolist()[:2] == ["cats/0.png", "cats/1.png"]
+        assert file["labels"].tolist() == [0, 0, 0, 1, 1]
+        assert file["codes"].shape == (5, 3)
+    assert (tmp_path / "codes.csv").read_text().startswith("name,label,code_0,code_1,code_2\n")
+    assert (tmp_path / "codes.names.csv").read_text().splitlines()[4] == "dogs/0.png,1"
+    assert convae("decode", model, tmp_path / "codes.csv", "--out", tmp_path / "back").code == 0
+    assert (tmp_path / "back" / "dogs" / "1.png").is_file()
+    assert not list(tmp_path.glob(".convae*"))
+
+
+def test_strict_stops(convae: Command, model: Path, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "in", waves(3, (12, 10, 1)))
+    (folder / "bad.png").write_bytes(b"\x89PNG")
+    out = tmp_path / "codes.npy"
+    done = convae("encode", model, folder, "--out", out, "--strict")
+    assert (done.code, out.exists()) == (2, False)
+    assert not list(tmp_path.glob("*.csv"))
+
+
+def test_own_codes_without_names(convae: Command, model: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "mine.npy", np.zeros((2, 3)))
+    done = convae("decode", model, tmp_path / "mine.npy", "--out", tmp_path / "back")
+    assert done.code == 0
+    assert sorted(p.name for p in (tmp_path / "back").iterdir()) == ["000000.png", "000001.png"]
+    done = convae(
+        "decode", model, tmp_path / "mine.npy", "--out", tmp_path / "tiff", "--format", "tiff"
+    )
+    assert sorted(p.name for p in (tmp_path / "tiff").iterdir()) == ["000000.tif", "000001.tif"]
+
+
+def test_names_that_repeat_or_lead_elsewhere(convae: Command, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "codes.csv").write_text(
+        "name,code_0,code_1,code_2\na.png,0,0,0\na.gif,0,0,1\n../../x.png,1,0,0\n"
+    )
+    done = convae("decode", model, tmp_path / "codes.csv", "--out", tmp_path / "d" / "back")
+    assert done.code == 0
+    names = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")}
+    assert names == {"d/back/a.png", "d/back/a.gif-000001.png", "d/back/x.png"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("none.npy", None, "there is no such file"),
+        ("codes.txt", b"", "unknown kind of code file '.txt'"),
+        ("empty.npy", b"", "damaged or not a file of codes"),
+        ("noise.npz", b"PK\x03\x04nothing", "damaged or not a file of codes"),
+        ("head.csv", b"name,a,b\nx,1,2\n", "must have the columns code_0, code_1, ..."),
+        ("text.csv", b"name,code_0,code_1,code_2\nx,1,2,a\n", "line 2"),
+        ("short.csv", b"name,code_0,code_1,code_2\nx,1,2\n", "line 2 has 3 cells and the first 4"),
+        ("nan.csv", b"code_0,code_1,code_2\n1,2,nan\n", "code 0 holds NaN"),
+        ("wide.csv", b"code_0,code_1\n1,2\n", "its codes are 2 and this model's 3 numbers"),
+        ("bare.csv", b"code_0,code_1,code_2\n", "there are no codes in it"),
+        ("noise.parquet", b"PAR1", "damaged or not a parquet file"),
+        ("bytes.csv", b"name,code_0\n\xff\xfe,1\n", "damaged or not a file of codes"),
+    ],
+)
+def test_wrong_codes_are_answered(
+    convae: Command, model: Path, tmp_path: Path, name: str, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    done = convae("decode", model, path, "--out", tmp_path / "back")
+    assert done.code == 2
+    assert sentence in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_pickle_is_never_loaded(convae: Command, model: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "codes.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    done = convae("decode", model, tmp_path / "codes.npy", "--out", tmp_path / "back")
+    assert (done.code, "never loaded" in done.err) == (2, True)
+    np.savez(tmp_path / "codes.npz", other=np.zeros(3))
+    done = convae("decode", model, tmp_path / "codes.npz", "--out", tmp_path / "back")
+    assert (done.code, "has no array 'codes'; it has: other" in done.err) == (2, True)
+    np.save(tmp_path / "codes.npy", np.zeros(3))
+    done = convae("decode", model, tmp_path / "codes.npy", "--out", tmp_path / "back")
+    assert (done.code, "got float64 (3,)" in done.err) == (2, True)
+
+
+def test_parquet_without_pyarrow(
+    convae: Command,
+    model: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = convae("encode", model, pictures, "--out", tmp_path / "codes.parquet")
+    assert (done.code, "pip install 'convae[parquet]'" in done.err) == (2, True)
+    (tmp_path / "codes.parquet").touch()
+    done = convae("decode", model, tmp_path / "codes.parquet", "--out", tmp_path / "back")
+    assert (done.code, "pip install 'convae[parquet]'" in done.err) == (2, True)
+
+
+def test_codes_of_images_of_several_sizes_do_not_fit_one_file(
+    convae: Command, spatial: Path, tmp_path: Path
+) -> None:
+    folder = fill(tmp_path / "in", waves(2, (12, 10, 1)))
+    fill(folder / "large", waves(2, (20, 24, 1)))
+    done = convae("encode", spatial, folder, "--out", tmp_path / "codes.npy")
+    assert (done.code, "encode images of one size at a time" in done.err) == (2, True)
+    assert not (tmp_path / "codes.npy").exists()
+    assert convae("reconstruct", spatial, folder, "--out", tmp_path / "back").code == 0
+    assert convae("evaluate", spatial, folder, "--report", tmp_path / "report").code == 0
+
+
+def test_an_unknown_kind_is_refused_before_the_model_is_read(
+    convae: Command, tmp_path: Path
+) -> None:
+    done = convae("encode", "none.convae", "digits", "--out", tmp_path / "codes.xls")
+    assert (done.code, "must end in .npy or .npz or .csv or .parquet" in done.err) == (2, True)

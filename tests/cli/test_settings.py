@@ -1,0 +1,131 @@
+"""The table of settings, and the order in which they win."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Command
+
+from convae.cli.settings import collect, read_text
+from convae.cli.settings_autoencoder import AUTOENCODER
+from convae.errors import InputError
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.images.framing import MODES
+from convae.images.preparing import STORAGES
+from convae.images.scaling import METHODS
+from convae.networks.architecture import CHOICES
+from convae.networks.presets import PRESETS
+from convae.training.devices import DEVICES
+from convae.training.settings import OPTIMIZERS, PRECISIONS, SCHEDULES
+
+
+def test_the_table_has_every_parameter_with_its_default() -> None:
+    signature = inspect.signature(ConvAutoencoder.__init__).parameters
+    defaults = {name: p.default for name, p in signature.items() if name != "self"}
+    assert {setting.name: setting.default for setting in AUTOENCODER} == defaults
+    assert all(setting.unset for setting in AUTOENCODER if setting.default is None)
+
+
+def test_the_table_has_the_choices_there_are() -> None:
+    known = {
+        **CHOICES,
+        "preset": tuple(PRESETS),
+        "framing": MODES,
+        "scaling": METHODS,
+        "storage": STORAGES,
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "precision": PRECISIONS,
+        "device": DEVICES,
+    }
+    shown = {setting.name: setting.choices for setting in AUTOENCODER if setting.choices}
+    assert {name: sorted(choices) for name, choices in shown.items()} == {
+        name: sorted(choices) for name, choices in known.items()
+    }
+
+
+def test_flags_win_over_pairs_and_pairs_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text("latent_dim = 5\nepochs = 7\nsize = [32, 48]\nlearning-rate = 1\nseed = 3\n")
+    values = collect(
+        AUTOENCODER, config=file, pairs=["epochs=8", "widths=4,8"], flags={"epochs": None}
+    )
+    assert values == {
+        "latent_dim": 5,
+        "epochs": 8,
+        "size": (32, 48),
+        "learning_rate": 1.0,
+        "random_state": 3,
+        "widths": (4, 8),
+    }
+    assert collect(AUTOENCODER, config=file, flags={"epochs": 9})["epochs"] == 9
+
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [
+        ("latent_dim=auto", None),
+        ("norm=none", "none"),
+        ("norm=auto", None),
+        ("strict=true", True),
+        ("size=3x4", (3, 4)),
+        ("seed=5", 5),
+    ],
+)
+def test_a_pair_as_a_value(pair: str, value: object) -> None:
+    assert list(collect(AUTOENCODER, pairs=[pair]).values()) == [value]
+
+
+@pytest.mark.parametrize(
+    ("pair", "sentence"),
+    [
+        ("latnt_dim=3", "unknown setting 'latnt_dim': did you mean 'latent_dim'?"),
+        ("epochs=many", "--epochs takes a whole number; got 'many'"),
+        ("epochs", "--set takes name=value"),
+        ("size=3", "--size takes 2 whole numbers; got (3,)"),
+        ("optimizer=moun", "unknown --optimizer 'moun': did you mean 'muon'?"),
+        ("strict=perhaps", "--strict takes true or false"),
+    ],
+)
+def test_a_wrong_pair_is_answered(pair: str, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        collect(AUTOENCODER, pairs=[pair])
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("epochs = 'many'", "--epochs takes a whole number; got 'many'"),
+        ("epochs = 1.5", "--epochs takes a whole number; got 1.5"),
+        ("epochs = true", "--epochs takes a whole number; got True"),
+        ("epoch = 3", "unknown setting in"),
+        ("epochs = ", "not a TOML file"),
+        ("widths = ['a']", "--widths takes whole numbers"),
+        ("down = 'strid'", "did you mean 'stride'?"),
+    ],
+)
+def test_a_wrong_file_is_answered(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        collect(AUTOENCODER, config=file)
+    assert sentence in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        collect(AUTOENCODER, config=tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not UTF-8"):
+        collect(AUTOENCODER, config=tmp_path / "binary.toml")
+
+
+def test_a_number_may_be_whole_where_a_float_is_meant() -> None:
+    setting = next(setting for setting in AUTOENCODER if setting.name == "clip")
+    assert read_text(setting, "2") == 2.0
+
+
+def test_all_parameters_are_in_the_help(convae: Command) -> None:
+    told = convae("fit", "autoencoder", "--help").out
+    assert all(setting.option in told for setting in AUTOENCODER)

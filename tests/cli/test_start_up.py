@@ -1,0 +1,57 @@
+"""What is loaded when: nobody waits for torch to read a help text."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "numpy", "PIL", "sklearn", "rich", "scipy")
+RUN = """
+import sys
+from convae.cli import main
+code = main(sys.argv[1:])
+heavy = [name for name in {heavy} if name in sys.modules]
+print("code", code, heavy, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["--versoin"], 2),
+        (["fti"], 2),
+        (["fit", "--help"], 0),
+        (["fit", "autoencoder", "--help"], 0),
+        (["fit", "autoencoder", "x", "--out", "y.convae", "--epoch", "3"], 2),
+        (["fit", "autoencoder", "x", "--out", "y.convae", "--preset", "resdual"], 2),
+        (["evaluate", "--help"], 0),
+        (["reconstruct"], 2),
+        (["demo", "--help"], 0),
+    ],
+)
+def test_answers_without_loading_anything_heavy(arguments: list[str], code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.format(heavy=HEAVY), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == f"code {code} []"
+
+
+def test_importing_convae_loads_nothing_heavy() -> None:
+    program = f"import convae, sys; print([n for n in {HEAVY} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_training_progress_needs_no_torch() -> None:
+    program = "import convae.cli.progress, sys; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
