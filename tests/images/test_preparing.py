@@ -197,3 +197,24 @@ def test_hashes_are_of_shape_depth_and_values() -> None:
     ]
     assert len({image_hash(x), *(image_hash(other) for other in others)}) == 6
     assert 0 <= image_hash(x) < 2**64
+
+
+def test_a_few_floats_among_integers_are_skipped_with_the_reason() -> None:
+    images = [np.full((4, 4), i, np.uint8) for i in range(20)] + [np.ones((4, 4), np.float32)]
+    source = open_source(images)
+    found = survey(source)
+    assert found.index.tolist() == list(range(20))
+    assert [(s.name, s.reason) for s in found.skipped] == [
+        (
+            source.names[20],
+            "float32 among images of another kind: their values have no common scale",
+        )
+    ]
+    with pytest.raises(InputError, match="strict"):
+        survey(source, strict=True)
+
+
+def test_many_floats_among_integers_are_left_to_be_refused() -> None:
+    images = [np.zeros((4, 4), np.uint8)] * 5 + [np.ones((4, 4), np.float32)] * 4
+    source = open_source(images)
+    assert len(survey(source).index) == 9

@@ -212,7 +212,7 @@ def _one_depth(source: ImageSource, found: Survey) -> tuple[str, list[str]]:
     if len(counts) > 1:
         raise InputError(
             f"{source.description}: float images among integer ones ({_counted(counts)}): their values "
-            "have no common scale; keep one kind in the folder"
+            "have no common scale; keep one kind in the folder (a few strays would be skipped)"
         )
     return next(iter(counts)), []
 
