@@ -44,6 +44,7 @@ class Voice:
 def plain(value: Any) -> Any:
     """``value`` as JSON can hold it: numbers that are none become null, paths text.
 
+    >>> from pathlib import Path
     >>> plain({"a": float("inf"), 1: (2, Path("x"))})
     {'a': None, '1': [2, 'x']}
     """

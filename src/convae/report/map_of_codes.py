@@ -44,9 +44,9 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The signs are chosen so that the same codes give the same map.
 
-    >>> points, variances = principal_plane(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]]))
+    >>> points, variances = principal_plane(np.array([[0.0, 0.0], [2.0, 0.0], [7.0, 0.0]]))
     >>> points[:, 0].tolist(), variances.tolist()
-    ([-2.0, 0.0, 2.0], [4.0, 0.0])
+    ([-3.0, -1.0, 4.0], [13.0, 0.0])
     """
     centred = codes - codes.mean(axis=0)
     if centred.shape[0] >= centred.shape[1]:
