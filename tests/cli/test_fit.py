@@ -155,6 +155,8 @@ def test_several_files_are_a_list(convae: Command, pictures: Path, tmp_path: Pat
         (["--out", "m.pt"], "--out must end in .convae; got m.pt"),
         (["--out", "m.convae", "--resume"], "there is no checkpoint to resume from"),
         (["--out", "m.convae", "--resume", "--restart"], "exclude each other"),
+        (["--out", "."], "is a folder"),
+        (["--out", "m.convae", "--seed", "-1"], "--seed must be a whole number from 0"),
         (["--out", "m.convae", "--epochs", "-1"], "epochs must be a whole number"),
         (["--out", "m.convae", "--loss", "mes"], "did you mean 'mse'?"),
         (["--out", "m.convae", "--size", "4"], "requires 2 arguments"),

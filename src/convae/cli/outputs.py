@@ -28,6 +28,8 @@ def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
     Raises:
         InputError: what is wrong, before any work is done.
     """
+    if path.is_dir() or not path.name:
+        raise InputError(f"{what} {path}: is a folder; give the name of a file")
     if suffixes and not path.suffix:
         path = path.with_name(path.name + suffixes[0])
     if suffixes and path.suffix.lower() not in suffixes:

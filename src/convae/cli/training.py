@@ -66,6 +66,10 @@ def check_values(parameters: Values) -> None:
     """Refuse what can be refused before any image is looked at."""
     training = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
     TrainingSettings(**{k: parameters[k] for k in training if parameters.get(k) is not None})
+    if not 0 <= (parameters.get("random_state") or 0) < 2**32:
+        raise InputError(
+            f"--seed must be a whole number from 0 to 2**32 - 1; got {parameters['random_state']}"
+        )
     images = [field.name for field in fields(Preparation)]
     Preparation(**{k: parameters[k] for k in images if parameters.get(k) is not None})
 

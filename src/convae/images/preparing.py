@@ -20,7 +20,6 @@ from convae.images.parallel import in_threads
 
 DEPTHS = ("uint8", "uint16", "float32")
 FEW = 0.1  # so many float images for each integer one, or the reverse, count as strays
-FEW = 0.1  # so many float images for each integer one, or the reverse, count as strays
 STORAGES = ("auto", "resident", "cached", "streamed")
 Key = tuple[int, int, int]
 
@@ -134,12 +133,6 @@ def survey(source: ImageSource, *, strict: bool = False) -> Survey:
         reason = f"{kind} among images of another kind: their values have no common scale"
         skipped.append(Skipped(source.names[i], reason))
         good[i] = False
-    for i in _few_of_another_scale(rows[:, 3], good):
-        reason = (
-            f"{DEPTHS[rows[i, 3]]} among images of another kind: their values have no common scale"
-        )
-        skipped.append(Skipped(source.names[i], reason))
-        good[i] = False
     refuse_skipped(source, skipped, strict=strict, left=int(good.sum()))
     return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped)
 
@@ -154,17 +147,6 @@ def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
     few, many = sorted((floats, integers), key=len)
     found: list[int] = few.tolist()
     return found if len(few) <= FEW * len(many) else []
-
-
-def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
-    """Positions of float images among integer ones, or the reverse, where they are few.
-
-    A handful is left out as unreadable files are; more are for the user to decide on.
-    """
-    is_float = depths == DEPTHS.index("float32")
-    few, many = sorted((np.flatnonzero(good & is_float), np.flatnonzero(good & ~is_float)), key=len)
-    strays: list[int] = few.tolist()
-    return strays if len(few) <= FEW * len(many) else []
 
 
 def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool, left: int) -> None:

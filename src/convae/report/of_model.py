@@ -27,8 +27,8 @@ PCA = "PCA"  # the baseline's name where there is no room for all of it
 METRICS = (
     ("mse", "MSE", "lower"),
     ("mae", "MAE", "lower"),
-    ("psnr_mean", "PSNR (dB), mean", "higher"),
-    ("psnr_pooled", "PSNR (dB), pooled", "higher"),
+    ("psnr_mean", "mean PSNR (dB)", "higher"),
+    ("psnr_pooled", "pooled PSNR (dB)", "higher"),
     ("ssim", "SSIM", "higher"),
     ("ms_ssim", "MS-SSIM", "higher"),
 )
@@ -89,8 +89,24 @@ def verdict(evaluation: Evaluation) -> str:
         )
     times = f"{abs(gain):.0%}".replace("%", " %")
     if gain > 0:
-        return f"The model wins: its squared error is {times} below that of {name}."
-    return f"{name} wins: its squared error is lower; the model's is {times} above it."
+        return (
+            f"The model wins: its squared error is {times} below that of {name}{_but(evaluation)}."
+        )
+    return f"{name} wins: the model's squared error is {times} above that{_but(evaluation)}."
+
+
+def _but(evaluation: Evaluation) -> str:
+    """By which measures the one that loses by squared error is better."""
+    wins = evaluation.gain > 0
+    names = []
+    for metric in metric_rows(evaluation):
+        model, beside = metric.model, metric.baselines[PCA]
+        if model is not None and beside is not None and model != beside:
+            better = (model < beside) == (metric.better == "lower")
+            if better != wins:
+                names.append(metric.name)
+    who = "PCA" if wins else "the model"
+    return f"; by {', '.join(names)} {who} is better" if names else ""
 
 
 def caveats(evaluation: Evaluation) -> list[str]:
