@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from convae.networks.architecture import Architecture
 from convae.networks.layers import (
+    MAX_HALF_LENGTH,
     DepthToSpace,
     ResidualBlock,
     SpaceToDepth,
+    half_unless_long,
     norm,
     pad_to_multiple,
     resize_area,
@@ -110,3 +112,19 @@ def test_resizing_keeps_means_and_constants() -> None:
     assert resize_smooth(x, (8, 12)) is x
     constant = torch.full((1, 1, 3, 4), 0.25)
     torch.testing.assert_close(resize_smooth(constant, (7, 9)), torch.full((1, 1, 7, 9), 0.25))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 16])
+def test_long_vectors_are_multiplied_in_float32(rows: int) -> None:
+    # In bfloat16 this product ends the process on processors with AMX (oneDNN 3.12, 3 rows).
+    length = 4 * MAX_HALF_LENGTH
+    layer = torch.nn.Linear(length, 2)
+    x = torch.randn(rows, length)
+    with torch.autocast("cpu", torch.bfloat16):
+        with half_unless_long(length, x):
+            long = layer(x)
+        with half_unless_long(8, x):
+            short = torch.nn.Linear(8, 2)(x[:, :8])
+    long.sum().backward()
+    assert long.dtype == torch.float32
+    assert short.dtype == torch.bfloat16

@@ -8,7 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
-from convae.networks.layers import activation, convolution, resize_area, resize_smooth, zero_
+from convae.networks.layers import (
+    MAX_HALF_LENGTH,
+    activation,
+    convolution,
+    half_unless_long,
+    resize_area,
+    resize_smooth,
+    zero_,
+)
 
 # Weights of one direction of a dense bypass; larger images pass it at a reduced size.
 MAX_BYPASS_WEIGHTS = 4 * 2**20
@@ -20,7 +28,7 @@ class DenseBottleneck(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.map_shape = a.map_shape
-        size = math.prod(a.map_shape)
+        self.length = size = math.prod(a.map_shape)
         inner = a.hidden or size
         self.squeeze = nn.Linear(inner, a.latent_dim)
         self.expand = nn.Linear(a.latent_dim, inner)
@@ -35,11 +43,14 @@ class DenseBottleneck(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, c, h, w) to (B, latent_dim)."""
-        return cast(Tensor, self.squeeze(self.gather(x.flatten(1))))
+        with half_unless_long(self.length, x):
+            vectors = x.flatten(1).float() if self.length > MAX_HALF_LENGTH else x.flatten(1)
+            return cast(Tensor, self.squeeze(self.gather(vectors)))
 
     def decode(self, code: Tensor) -> Tensor:
         """(B, latent_dim) to (B, c, h, w)."""
-        x = self.spread(self.expand(code))
+        with half_unless_long(self.length, code):
+            x = self.spread(self.expand(code))
         return cast(Tensor, self.activation(x).unflatten(1, self.map_shape))
 
 
@@ -81,11 +92,13 @@ class DenseBypass(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, latent_dim)."""
-        return F.linear(self.flatten(x) - self.mean, self.analysis)
+        with half_unless_long(len(self.mean), x):
+            return F.linear(self.flatten(x) - self.mean, self.analysis)
 
     def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
         """(B, latent_dim) to (B, C, *size)."""
-        x = F.linear(code, self.synthesis, self.mean)
+        with half_unless_long(len(self.mean), code):
+            x = F.linear(code, self.synthesis, self.mean)
         return resize_smooth(x.reshape(-1, *self.work_shape), size)
 
     def flatten(self, x: Tensor) -> Tensor:

@@ -2,15 +2,15 @@
 
 from typing import Any, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 
-Step = tuple[
-    int, int
-]  # (vertical, horizontal) factor of one stage: 2, or 1 for a side of one pixel
+Step = tuple[int, int]  # (vertical, horizontal) factor of a stage: 2, or 1 for a side of one pixel
+MAX_HALF_LENGTH = 2**17
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -179,6 +179,16 @@ def initialize(network: nn.Module, a: Architecture) -> None:
                 nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def half_unless_long(length: int, x: Tensor) -> torch.autocast:
+    """For a product over vectors of so many values: the precision in force, but float32 where long.
+
+    A bfloat16 product of a few rows of some 300,000 values or more ends the process with a division by
+    zero in oneDNN 3.12 (torch 2.13, on processors with AMX); so long a sum wants the precision anyway.
+    """
+    half = length <= MAX_HALF_LENGTH and torch.is_autocast_enabled(x.device.type)
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=half)
 
 
 def zero_(layer: nn.Conv2d | nn.Linear) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from convae.networks.layers import MAX_HALF_LENGTH
 from convae.training.settings import TrainingSettings
 
 ADAM_SHARE = 0.05  # AdamW's rate beside Muon's, as a part of it
@@ -61,10 +62,12 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
 
     A quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave
     all of them between about 0.7 and 1.2, which is as good as 1 here. In bfloat16: the iteration
-    corrects itself, and matrix units are several times faster with it.
+    corrects itself, and matrix units are several times faster with it; float32 for very long matrices,
+    for the reason that :func:`~convae.networks.layers.half_unless_long` gives.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = (matrix if wide else matrix.T).to(torch.bfloat16)
+    half = max(matrix.shape) <= MAX_HALF_LENGTH
+    x = (matrix if wide else matrix.T).to(torch.bfloat16 if half else torch.float32)
     x = (x / x.norm().clamp_min(1e-20)).contiguous()
     for _ in range(iterations):
         gram = x @ x.T
