@@ -229,3 +229,19 @@ def test_images_too_small_for_the_padding_are_refused(mode: str, enough: int) ->
     if enough > 1:
         with pytest.raises(InputError, match="needs images larger than 4x4 in this network"):
             network(torch.rand(1, 2, enough - 1, enough))
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 9, 7), (2, 1, 1)])
+def test_a_refinement_starts_at_nothing_and_learns(shape: tuple[int, int, int]) -> None:
+    a = make_architecture("residual", shape, refine=1, latent_dim=2)
+    network = Autoencoder(a).eval()
+    assert network.refinement is not None
+    x = torch.rand(2, *shape)
+    before = network(x).reconstruction
+    refined, network.refinement = network.refinement, None
+    assert torch.equal(before, network(x).reconstruction)
+    network.refinement = refined
+    (network.train()(x).reconstruction - x).square().mean().backward()
+    last = [p for p in refined.parameters() if p.ndim == 4][-1]
+    assert last.grad is not None
+    assert bool(last.grad.any())

@@ -158,4 +158,8 @@ AUTOENCODER: tuple[Setting, ...] = (
         name="bypass", kind="text", default=None, group=_PARTS, unset="the preset's",
         choices=("none", "pca"), help="A linear path beside the network that starts as PCA.",
     ),
+    Setting(
+        name="refine", kind="int", default=None, group=_PARTS, unset="the preset's",
+        help="Residual blocks that refine the whole reconstruction at half its resolution.",
+    ),
 )  # fmt: skip

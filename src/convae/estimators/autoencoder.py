@@ -33,7 +33,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         latent_dim: numbers in the code (at each position, for a spatial code). None takes the preset's:
             64, 16, 8. More reconstructs better, fewer compress more.
         widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output,
-            bypass: single parts of the architecture, see :class:`convae.Architecture`; None keeps the
+            bypass, refine: single parts of the architecture, see :class:`convae.Architecture`; None keeps the
             preset's.
         image_shape: (height, width) or (channels, height, width) of rows of flattened pixels; None takes
             a square where there is one.
@@ -90,6 +90,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         activation: str | None = None,
         output: str | None = None,
         bypass: str | None = None,
+        refine: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
         framing: str = "resize",
@@ -127,6 +128,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.activation = activation
         self.output = output
         self.bypass = bypass
+        self.refine = refine
         self.image_shape = image_shape
         self.size = size
         self.framing = framing

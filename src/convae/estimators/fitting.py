@@ -38,7 +38,7 @@ from convae.training.settings import (
 
 ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
-    "norm", "activation", "output", "bypass",
+    "norm", "activation", "output", "bypass", "refine",
 )  # fmt: skip
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
 

@@ -49,6 +49,9 @@ class Architecture:
         norm: normalisation inside stages; ``none`` keeps amplitudes, which a reconstruction needs.
         activation: the non-linearity.
         output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
+        refine: residual blocks that work on the whole reconstruction at half its resolution, after all
+            else; 0 for none. What they learn holds at every place of an image, so that a few thousand
+            natural images are enough for it, where dense layers would learn them by heart.
         bypass: ``pca`` adds a linear path from image to code to image that starts as PCA, with the
             convolutional path starting at zero, so that training starts at the error of PCA.
     """
@@ -67,6 +70,7 @@ class Architecture:
     activation: str = "relu"
     output: str = "clamp"
     bypass: str = "pca"
+    refine: int = 0
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -167,6 +171,7 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("blocks", a.blocks, 0, MAX_BLOCKS)
     check("latent_dim", a.latent_dim, 1, MAX_LATENT)
     check("hidden", a.hidden, 0, MAX_WIDTH)
+    check("refine", a.refine, 0, MAX_BLOCKS)
     check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
     if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
         faults.append(f"kernel_size must be odd; got {a.kernel_size}")

@@ -14,7 +14,7 @@ from convae.networks.bottleneck import (
     SpatialBottleneck,
     SpatialBypass,
 )
-from convae.networks.decoder import Decoder
+from convae.networks.decoder import Decoder, Refinement
 from convae.networks.encoder import Encoder
 from convae.networks.layers import initialize, pad_to_multiple
 
@@ -50,6 +50,7 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(a)
         self.bottleneck = DenseBottleneck(a) if a.code == "dense" else SpatialBottleneck(a)
         self.decoder = Decoder(a)
+        self.refinement = Refinement(a) if a.refine else None
         self.bypass: DenseBypass | SpatialBypass | None = None
         if a.bypass == "pca":
             self.bypass = DenseBypass(a) if a.code == "dense" else SpatialBypass(a)
@@ -86,6 +87,8 @@ class Autoencoder(nn.Module):
         image = image[..., :height, :width]
         if self.bypass is not None:
             image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
+        if self.refinement is not None:
+            image = image + self.refinement(image)
         if a.output == "sigmoid":
             return sigmoid(image)
         if a.output == "clamp" and not self.training:

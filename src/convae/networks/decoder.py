@@ -3,7 +3,42 @@
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
-from convae.networks.layers import ResidualBlock, convolution, up, zero_
+from convae.networks.layers import (
+    DepthToSpace,
+    ResidualBlock,
+    SpaceToDepth,
+    activation,
+    convolution,
+    pad_to_multiple,
+    up,
+    zero_,
+)
+
+
+class Refinement(nn.Sequential):
+    """(B, C, H, W) to a correction of the same shape, computed at half the resolution; zero at first."""
+
+    def __init__(self, a: Architecture) -> None:
+        step, channels, width = a.strides[0], a.image_shape[0], a.widths[0]
+        values = channels * step[0] * step[1]
+        last = convolution(a, width, values)
+        super().__init__(
+            SpaceToDepth(step),
+            convolution(a, values, width),
+            *(ResidualBlock(a, width) for _ in range(a.refine)),
+            activation(a),
+            last,
+            DepthToSpace(step),
+        )
+        zero_(last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What to add to the image."""
+        height, width = x.shape[-2:]
+        y = pad_to_multiple(x, self[0].step) - 0.5
+        for layer in self:
+            y = layer(y)
+        return y[..., :height, :width]
 
 
 class Decoder(nn.Sequential):

@@ -187,8 +187,9 @@ def half_unless_long(length: int, x: Tensor) -> torch.autocast:
     A bfloat16 product of a few rows of some 300,000 values or more ends the process with a division by
     zero in oneDNN 3.12 (torch 2.13, on processors with AMX); so long a sum wants the precision anyway.
     """
-    half = length <= MAX_HALF_LENGTH and torch.is_autocast_enabled(x.device.type)
-    return torch.autocast(x.device.type, torch.bfloat16, enabled=half)
+    device = "cpu" if x.is_meta else x.device.type
+    half = length <= MAX_HALF_LENGTH and torch.is_autocast_enabled(device)
+    return torch.autocast(device, torch.bfloat16, enabled=half)
 
 
 def zero_(layer: nn.Conv2d | nn.Linear) -> None:

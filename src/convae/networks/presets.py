@@ -51,11 +51,13 @@ def residual(shape: Shape, code: str | None) -> dict[str, Any]:
     """Residual blocks that never work at the full resolution, beside a linear path that starts as PCA.
 
     A dense code comes behind maps of at most 8 positions a side and has 64 numbers (fewer for images
-    of fewer than 512 values); a spatial one has 16 at each block of 8x8 pixels.
+    of fewer than 512 values); a spatial one has 16 at each block of 8x8 pixels. Natural images (any
+    but small grey ones) are refined at the end, at half the resolution.
     """
     spatial = code == "spatial"
     stages = _stages(shape, 1, most=3) if spatial else _stages(shape, 8)
-    narrow = 32 if max(shape[1:]) <= 64 else 16
+    small = max(shape[1:]) <= 64
+    narrow = 32 if small else 16
     return {
         "widths": tuple(min(256, narrow * 2**i) for i in range(stages)),
         "blocks": 2,
@@ -66,6 +68,7 @@ def residual(shape: Shape, code: str | None) -> dict[str, Any]:
         "activation": "silu",
         "output": "clamp",
         "bypass": "pca",
+        "refine": 0 if small and shape[0] == 1 else 2,
     }
 
 

@@ -236,7 +236,7 @@ def _part(name: str) -> str:
     if name.startswith("bottleneck."):
         inner = name.split(".")[1]
         return {"gather": "encoder", "squeeze": "code"}.get(inner, "decoder")
-    return name.split(".")[0]
+    return "decoder" if name.startswith("refinement.") else name.split(".")[0]
 
 
 def _kind(module: nn.Module) -> str:
