@@ -143,4 +143,4 @@ def _log_ticks(low: float, high: float) -> list[float]:
         ]
         if len(ticks) >= 4:
             return ticks
-    return [tick for tick in nice_ticks(low, high, 4) if tick > 0]
+    return [tick for tick in nice_ticks(low, high, 4) if low <= tick <= high]
