@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks examples
+SOURCES := src tests benchmarks
 
 .PHONY: help install demo test check lint format types unit doctest readme docs bench clean
 
