@@ -30,12 +30,13 @@ class Refinement(nn.Sequential):
             last,
             DepthToSpace(step),
         )
+        self.step = step
         zero_(last)
 
     def forward(self, x: Tensor) -> Tensor:
         """What to add to the image."""
         height, width = x.shape[-2:]
-        y = pad_to_multiple(x, self[0].step) - 0.5
+        y = pad_to_multiple(x, self.step) - 0.5
         for layer in self:
             y = layer(y)
         return y[..., :height, :width]
