@@ -20,6 +20,7 @@ from convae.images.preparing import (
     Key,
     Plan,
     Preparation,
+    Survey,
     conversion_notes,
     image_hash,
     make_plan,
@@ -232,10 +233,7 @@ def prepare(
     if like is not None:
         plan = same_plan(source, plan, like)
     reading = plan.whole() if wanted.framing == "random-crop" else plan
-    shapes = np.empty((len(found.index), 3), np.int64)
-    shapes[:] = (*(reading.framing.size or (0, 0)), plan.channels)
-    if reading.framing.size is None:
-        shapes[:, :2] = found.shapes[:, :2]
+    shapes = _planned_shapes(reading, found)
     size = plan.framing.size or tuple(shapes[0, :2].tolist())
     shape = (plan.channels, int(size[0]), int(size[1]))
     if settled is not None:
@@ -277,6 +275,15 @@ def prepare(
         notes=[*source.notes, *notes, *conversion_notes(conversions.items())],
         missing=missing,
     )
+
+
+def _planned_shapes(plan: Plan, found: Survey) -> np.ndarray:
+    """(n, 3) the (H, W, C) that each image will have, known from the headers."""
+    shapes = found.shapes.astype(np.int64)
+    shapes[:, 2] = plan.channels
+    if plan.framing.size is not None:
+        shapes[:, :2] = plan.framing.size
+    return shapes
 
 
 Read = tuple[Image, Pixels, int]

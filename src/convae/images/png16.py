@@ -22,11 +22,6 @@ def is_deep(head: bytes) -> bool:
     return head[:8] == SIGNATURE and len(head) > 25 and head[24] == 16 and head[25] in (2, 4, 6)
 
 
-def is_animated(head: bytes) -> bool:
-    """Whether an animation control chunk stands among the first bytes."""
-    return b"acTL" in head
-
-
 def read_png16(data: bytes) -> Pixels:
     """Decode a 16-bit PNG.
 

@@ -142,15 +142,6 @@ def error_histogram_svg(
     return chart.render(f"{error_name} of the images", words, standalone=standalone)
 
 
-def best_epoch_of(history: History) -> int | None:
-    """The epoch with the lowest finite validation loss; None where there is none."""
-    validation = _column(history, "validation_loss")
-    if not np.isfinite(validation).any():
-        return None
-    epochs = _column(history, "epoch", fallback=np.arange(1, len(history) + 1, dtype=np.float64))
-    return int(epochs[int(np.nanargmin(np.where(np.isfinite(validation), validation, np.nan)))])
-
-
 def _mark_best(
     chart: Chart, epochs: np.ndarray, validation: np.ndarray, best_epoch: int | None
 ) -> str:
