@@ -12,7 +12,7 @@ OPTIMIZERS = ("muon", "adamw", "adam")
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Found on MNIST, Fashion-MNIST and CIFAR-10 (benchmarks/quality.py); Muon's is in units of the size of
+# Judged on MNIST (benchmarks/quality.py optimizers); Muon's is in units of the size of
 # its orthogonalised updates and hardly depends on the network.
 LEARNING_RATES = {"muon": 0.02, "adamw": 1e-3, "adam": 1e-3}
 
