@@ -21,7 +21,9 @@ class Muon(Optimizer):
     """Momentum whose update is replaced by the nearest orthogonal matrix (its singular values become 1).
 
     Every direction of a weight matrix then moves equally fast: one epoch on MNIST ends below two of
-    AdamW, in less CPU time (``benchmarks/quality.py optimizers``). Source: K. Jordan et al., "Muon: an optimizer for hidden layers in
+    AdamW, in less CPU time (``benchmarks/quality.py optimizers``).
+
+    Source: K. Jordan et al., "Muon: an optimizer for hidden layers in
     neural networks", 2024.
 
     Args:
