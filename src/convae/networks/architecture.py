@@ -54,6 +54,12 @@ class Architecture:
             natural images are enough for it, where dense layers would learn them by heart.
         bypass: ``pca`` adds a linear path from image to code to image that starts as PCA, with the
             convolutional path starting at zero, so that training starts at the error of PCA.
+        skips: whether the map of each stage of the encoder is added to the decoder's map of the same
+            size: what an image restored in detail needs, and what keeps a code from holding all of it.
+        inputs: channels that go in; 0 for as many as the image has. More where a noise level, a mask or a
+            first guess goes in beside the image, others where the image is to be recoloured.
+        base: the network computes what to add to the first ``base`` channels that go in; 0 to compute the
+            whole image. 1 (the same grey for all channels) or as many as the image has.
     """
 
     image_shape: tuple[int, int, int]
@@ -71,6 +77,9 @@ class Architecture:
     output: str = "clamp"
     bypass: str = "pca"
     refine: int = 0
+    skips: bool = False
+    inputs: int = 0
+    base: int = 0
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -78,6 +87,11 @@ class Architecture:
             if isinstance(value, list):
                 object.__setattr__(self, field, tuple(value))
         raise_faults("architecture", list(_faults(self)))
+
+    @property
+    def input_channels(self) -> int:
+        """Channels that go in."""
+        return self.inputs or self.image_shape[0]
 
     @property
     def strides(self) -> tuple[tuple[int, int], ...]:
@@ -172,6 +186,10 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("latent_dim", a.latent_dim, 1, MAX_LATENT)
     check("hidden", a.hidden, 0, MAX_WIDTH)
     check("refine", a.refine, 0, MAX_BLOCKS)
+    check("inputs", a.inputs, 0, MAX_CHANNELS)
+    check("base", a.base, 0, MAX_CHANNELS)
+    if type(a.skips) is not bool:
+        faults.append(f"skips must be true or false; got {a.skips!r}")
     check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
     if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
         faults.append(f"kernel_size must be odd; got {a.kernel_size}")
@@ -198,10 +216,32 @@ def _combination_faults(a: Architecture) -> list[str]:
             f"transposed convolutions can only pad with zeros: padding_mode {a.padding_mode!r} needs "
             "up 'nearest', 'bilinear' or 'subpixel'"
         )
+    faults += _input_faults(a)
     sizes = (math.prod(a.map_shape), *([a.hidden] if a.hidden else []), a.latent_dim)
     if a.code == "dense" and max(map(operator.mul, sizes, sizes[1:])) > MAX_DENSE_WEIGHTS:
         faults.append(
             f"a dense code of {a.latent_dim} behind maps of {a.map_shape} needs more than "
             f"{MAX_DENSE_WEIGHTS:,} weights: use more widths, a smaller latent_dim, or code 'spatial'"
         )
+    return faults
+
+
+def _input_faults(a: Architecture) -> list[str]:
+    """What goes in must fit what comes out."""
+    faults = []
+    channels = a.image_shape[0]
+    if a.bypass != "none" and (a.input_channels != channels or a.skips or a.base):
+        faults.append(
+            "bypass 'pca' leads from an image to the same image: with other inputs, skips or a base use "
+            "bypass 'none'"
+        )
+    if a.base not in (0, 1, channels) or a.base > a.input_channels:
+        faults.append(
+            f"base must be 0, 1 or the {channels} channels of the image, and go in; got {a.base} of "
+            f"{a.input_channels} inputs"
+        )
+    if a.base and a.output == "sigmoid":
+        faults.append("output 'sigmoid' would bend the base: use output 'clamp' or 'linear'")
+    if a.skips and a.code == "dense":
+        faults.append("skips are for spatial codes; with code 'dense' leave them out")
     return faults

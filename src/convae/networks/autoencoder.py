@@ -1,5 +1,6 @@
 """The network: image -> encoder -> bottleneck -> decoder -> reconstruction."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,7 +35,8 @@ class Output(NamedTuple):
 class Autoencoder(nn.Module):
     """A convolutional autoencoder as an :class:`Architecture` describes it.
 
-    Images are (B, C, H, W), float32, about [0, 1]. Any height and width work: the sides are padded to
+    Images are (B, C, H, W), float32, about [0, 1]; more or other channels go in where the architecture has
+    ``inputs``. Any height and width work: the sides are padded to
     multiples of ``architecture.factor`` inside and cropped on the way out. With a dense code the size
     must be that of ``architecture.image_shape``.
 
@@ -65,7 +67,7 @@ class Autoencoder(nn.Module):
         self._check(x)
         padded = pad_to_multiple(x, self.architecture.factor)
         if self.bypass is None:
-            return self.bottleneck.encode(self.encoder(padded))
+            return self.bottleneck.encode(self.encoder(self._centred(padded)))
         linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
         curved = self.bottleneck.encode(self.encoder(padded - 0.5))
         return linear + self.scale * curved.to(linear.dtype)
@@ -77,16 +79,53 @@ class Autoencoder(nn.Module):
         to everything the map covers for a spatial one of another size.
         """
         a = self.architecture
+        if a.skips or a.base:
+            raise InputError(
+                "this network restores an image from the image itself, beside its code: from a code alone "
+                "it makes none"
+            )
         if code.ndim != 1 + len(a.code_shape) or code.shape[1] != a.latent_dim:
             places = "" if a.code == "dense" else ", h, w"
             raise InputError(
                 f"codes must be (B, {a.latent_dim}{places}) for this network; got {tuple(code.shape)}"
             )
-        height, width = size or self._default_size(code)
-        image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale))
+        return self._image(code, size or self._default_size(code))
+
+    def forward(self, x: Tensor) -> Output:
+        """(B, inputs, H, W) to reconstructions (B, C, H, W) and codes."""
+        a, size = self.architecture, (x.shape[-2], x.shape[-1])
+        if not a.skips:
+            code = self.encode(x)
+            return Output(self._image(code, size, x[:, : a.base]), code)
+        self._check(x)
+        *maps, last = self.encoder.maps(self._centred(pad_to_multiple(x, a.factor)))
+        code = self.bottleneck.encode(last)
+        return Output(self._image(code, size, x[:, : a.base], maps), code)
+
+    def _centred(self, x: Tensor) -> Tensor:
+        """What the encoder sees. Networks that add to a base see values around zero."""
+        return x - 0.5 if self.architecture.base else x
+
+    def _image(
+        self,
+        code: Tensor,
+        size: tuple[int, int],
+        base: Tensor | None = None,
+        skips: Sequence[Tensor] = (),
+    ) -> Tensor:
+        """(B, C, *size) from codes, and from what goes around them.
+
+        Args:
+            base: (B, base, *size) what the result is added to.
+            skips: the encoder's maps of all stages but the last.
+        """
+        a, (height, width) = self.architecture, size
+        image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale), skips)
         image = image[..., :height, :width]
         if self.bypass is not None:
             image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
+        if base is not None and a.base:
+            image = image + base
         if self.refinement is not None:
             image = image + self.refinement(image)
         if a.output == "sigmoid":
@@ -94,11 +133,6 @@ class Autoencoder(nn.Module):
         if a.output == "clamp" and not self.training:
             return image.clamp(0, 1)
         return image
-
-    def forward(self, x: Tensor) -> Output:
-        """Images to reconstructions and codes."""
-        code = self.encode(x)
-        return Output(self.decode(code, (x.shape[-2], x.shape[-1])), code)
 
     def _default_size(self, code: Tensor) -> tuple[int, int]:
         a = self.architecture
@@ -108,7 +142,7 @@ class Autoencoder(nn.Module):
 
     def _check(self, x: Tensor) -> None:
         a = self.architecture
-        got, want = tuple(x.shape[1:]), a.image_shape
+        got, want = tuple(x.shape[1:]), (a.input_channels, *a.image_shape[1:])
         if x.ndim != 4 or got[0] != want[0]:
             raise InputError(
                 f"images must be (B, {want[0]}, H, W) for this network; got {tuple(x.shape)}"

@@ -1,5 +1,7 @@
 """From the smallest map back to an image."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
@@ -64,11 +66,20 @@ class Decoder(nn.Sequential):
         if not shuffled_out:
             stages.append(convolution(a, channels, a.image_shape[0]))
         super().__init__(*stages)
-        if a.bypass != "none":
+        if a.bypass != "none" or a.base:
             zero_(next(m for m in reversed(list(self.modules())) if isinstance(m, nn.Conv2d)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The image before the output function."""
+    def forward(self, x: Tensor, skips: Sequence[Tensor] = ()) -> Tensor:
+        """The image before the output function.
+
+        Args:
+            x: the smallest map.
+            skips: the encoder's maps of the other stages, the largest first; each is added to the map of
+                its size. Empty for none.
+        """
+        left = list(skips)
         for stage in self:
             x = stage(x)
+            if left:
+                x = x + left.pop()
         return x

@@ -13,7 +13,7 @@ class Encoder(nn.Sequential):
     """
 
     def __init__(self, a: Architecture) -> None:
-        inputs = (a.image_shape[0], *a.widths[:-1])
+        inputs = (a.input_channels, *a.widths[:-1])
         super().__init__(
             *(
                 nn.Sequential(
@@ -25,6 +25,12 @@ class Encoder(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """The smallest map."""
+        return self.maps(x)[-1]
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The map of every stage, the largest first."""
+        found = []
         for stage in self:
             x = stage(x)
-        return x
+            found.append(x)
+        return found

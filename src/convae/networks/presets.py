@@ -72,18 +72,42 @@ def residual(shape: Shape, code: str | None) -> dict[str, Any]:
     }
 
 
+def unet(shape: Shape, code: str | None) -> dict[str, Any]:
+    """For restoring images in detail: residual blocks with skips, from half the resolution down.
+
+    It starts as the identity on its base and keeps the size of any image.
+    """
+    stages = min(3, max(1, math.floor(math.log2(max(2, min(shape[1:]) / 4)))))
+    widths = (64, 96, 128)[:stages]
+    return {
+        "widths": widths,
+        "blocks": 2,
+        "down": "unshuffle",
+        "up": "subpixel",
+        "code": "spatial",
+        "latent_dim": widths[-1],
+        "activation": "relu",
+        "output": "clamp",
+        "bypass": "none",
+        "skips": True,
+        "base": shape[0],
+    }
+
+
 PRESETS: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {
     "tutorial": tutorial,
     "pooled": pooled,
     "residual": residual,
 }
+# With skips an image passes by the code: for restoring images, not for codes of them.
+RESTORING: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {"unet": unet}
 
 
 def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Architecture:
     """The preset's architecture for images of a shape, with single values changed.
 
     Args:
-        preset: one of ``PRESETS``.
+        preset: one of ``PRESETS`` or ``RESTORING``.
         image_shape: (channels, height, width).
         changes: fields of :class:`Architecture`; ``None`` keeps the preset's value.
 
@@ -93,14 +117,15 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
     >>> make_architecture("tutorial", (1, 28, 28)).map_shape
     (64, 7, 7)
     """
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
+    known = PRESETS | RESTORING
+    if preset not in known:
+        raise unknown_name("preset", preset, known)
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise InputError(
             f"image_shape must be (channels, height, width), each at least 1; got {image_shape}"
         )
     chosen = {name: value for name, value in changes.items() if value is not None}
-    values = {**PRESETS[preset](image_shape, chosen.get("code")), **chosen}
+    values = {**known[preset](image_shape, chosen.get("code")), **chosen}
     # A sigmoid rules out this part of a preset, unless it was asked for by name.
     if values["output"] == "sigmoid" and "bypass" not in chosen:
         values["bypass"] = "none"

@@ -117,7 +117,7 @@ def summarize(network: Autoencoder | Architecture) -> Summary:
     a = network if isinstance(network, Architecture) else network.architecture
     with torch.device("meta"):  # shapes without numbers
         shadow = Autoencoder(a).eval()
-        rows = _rows(shadow, torch.empty(1, *a.image_shape))
+        rows = _rows(shadow, torch.empty(1, a.input_channels, *a.image_shape[1:]))
     parameters = sum(p.numel() for p in shadow.parameters())
     assert parameters == sum(row.parameters for row in rows)
     return Summary(
@@ -156,16 +156,20 @@ def _window(module: nn.Module) -> tuple[Pair, Pair]:
 def _rows(network: Autoencoder, image: Tensor) -> list[Row]:
     """Run the network once and note what each layer gives."""
     a = network.architecture
-    rows = [_row("image", "image", a.image_shape, part="encoder")]
+    rows = [_row("image", "image", tuple(image.shape[1:]), part="encoder")]
     hooks = [module.register_forward_hook(_noting(rows, name)) for name, module in _layers(network)]
-    code = network.encode(image)
-    rows += _bypass_rows(network, "encode")
-    network.decode(code, (a.image_shape[1], a.image_shape[2]))
+    if a.skips or a.base:
+        network(image)
+    else:
+        code = network.encode(image)
+        rows += _bypass_rows(network, "encode")
+        network.decode(code, (a.image_shape[1], a.image_shape[2]))
     for hook in hooks:
         hook.remove()
     rows += _bypass_rows(network, "decode")
     cropped = a.map_shape[1] * a.factor[0], a.map_shape[2] * a.factor[1]
-    kinds = [*([a.output] if a.output != "linear" else [])]
+    kinds = ["plus what went in"] if a.base else []
+    kinds += [a.output] if a.output != "linear" else []
     kinds += ["crop"] if cropped != a.image_shape[1:] else []
     if kinds:
         rows.append(_row("output", ", ".join(kinds), a.image_shape))

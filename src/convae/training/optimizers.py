@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from convae.networks.layers import MAX_HALF_LENGTH
+from convae.training.devices import fast_bfloat16
 from convae.training.settings import TrainingSettings
 
 ADAM_SHARE = 0.05  # AdamW's rate beside Muon's, as a part of it
@@ -63,12 +64,13 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
     """Approximately U Vᵀ of the singular value decomposition U S Vᵀ: all singular values become about 1.
 
     A quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave
-    all of them between about 0.7 and 1.2, which is as good as 1 here. In bfloat16: the iteration
-    corrects itself, and matrix units are several times faster with it; float32 for very long matrices,
-    for the reason that :func:`~convae.networks.layers.half_unless_long` gives.
+    all of them between about 0.7 and 1.2, which is as good as 1 here. In bfloat16 where matrix units are
+    several times faster with it (the iteration corrects itself; elsewhere it is several times slower),
+    but in float32 for very long matrices, for the reason that
+    :func:`~convae.networks.layers.half_unless_long` gives.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
-    half = max(matrix.shape) <= MAX_HALF_LENGTH
+    half = max(matrix.shape) <= MAX_HALF_LENGTH and fast_bfloat16(matrix.device)
     x = (matrix if wide else matrix.T).to(torch.bfloat16 if half else torch.float32)
     x = (x / x.norm().clamp_min(1e-20)).contiguous()
     for _ in range(iterations):
