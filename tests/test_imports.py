@@ -26,7 +26,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("pca",),
     ("losses",),
-    ("metrics",),
+    ("metrics", "ranking", "conformal", "similarity_maps", "classical"),
     ("corruption",),
     ("report",),  # the rest of it takes plain data
     ("images",),

@@ -1,0 +1,146 @@
+"""Split-conformal p-values and thresholds: a false-alarm rate that is promised, not hoped for.
+
+Scores of normal images that were never trained on (the calibration images) say how high a normal
+image scores. If a new normal image comes from where they came from, the chance that its p-value is
+at most ``rate`` is at most ``rate``, whatever the model and however few images there are. With n
+calibration images no p-value is below ``1 / (n + 1)``, so that is the lowest rate that can be
+promised.
+
+Images that belong together (several shots of one part) are not n independent witnesses. Where
+groups are named, each group counts as one, and n is the number of groups.
+
+Source: Vovk, Gammerman, Shafer 2005, doi:10.1007/b106715; groups: Lee, Barber, Willett 2023,
+arXiv:2306.06342, theorem 1.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convae.errors import InputError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Rates and weights are binary fractions: 1/3 is a little below a third. So much is taken for rounding.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The scores of held-out normal images, higher for more anomalous.
+
+    Attributes:
+        scores: (n,) from the lowest to the highest.
+        weights: (n,) what each counts: 1, or one over the size of its group.
+
+    >>> calibration = Calibration.of([0.1, 0.2, 0.3, 0.4])
+    >>> calibration.p_values([0.35, 0.9])
+    array([0.4, 0.2])
+    >>> calibration.threshold(0.2)
+    0.4
+    """
+
+    scores: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, scores: Any, groups: Sequence[Any] | Array | None = None) -> "Calibration":
+        """The calibration by these scores.
+
+        Args:
+            scores: (n,) finite numbers, at least one.
+            groups: (n,) the group of each image; None makes each its own.
+
+        Raises:
+            InputError: there are no scores, one is not finite, or groups are not (n,).
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all():
+            raise InputError("calibration needs one finite score for each of at least one image")
+        order = np.argsort(scores, kind="stable")
+        if groups is None:
+            return cls(scores[order], np.ones(len(scores)))
+        groups = np.asarray(groups)
+        if groups.shape != scores.shape:
+            raise InputError(
+                f"groups must name the group of each of {len(scores)} images; got {groups.shape}"
+            )
+        _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        return cls(scores[order], (1 / sizes[member])[order])
+
+    @property
+    def witnesses(self) -> int:
+        """How many count: images, or groups of them."""
+        return round(float(self.weights.sum()))
+
+    @property
+    def lowest_rate(self) -> float:
+        """The lowest false-alarm rate that can be promised: ``1 / (witnesses + 1)``."""
+        return 1 / (self.witnesses + 1)
+
+    def p_values(self, scores: Any) -> Array:
+        """The p-value of each score: ``(1 + witnesses at or above it) / (1 + witnesses)``.
+
+        A tie counts against an alarm. [lowest_rate, 1]; a score that is NaN gives 1.
+
+        Args:
+            scores: numbers in any shape.
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        above = self._weight_from(np.searchsorted(self.scores, scores, side="left"))
+        p: Array = (1 + above) / (1 + self.witnesses)
+        return p
+
+    def threshold(self, rate: float) -> float:
+        """The score above which (not at which) the p-value is at most ``rate``.
+
+        Args:
+            rate: the promised false-alarm rate, a fraction: :attr:`lowest_rate` up to 1.
+
+        Raises:
+            InputError: so low a rate cannot be promised by so few images, or it is no fraction.
+        """
+        check_rate(rate)
+        if witnesses_needed(rate) > self.witnesses:
+            raise InputError(
+                f"a false-alarm rate of {rate:g} cannot be promised by {self.witnesses} held-out "
+                f"normals: {self._advice(rate)}"
+            )
+        budget = rate * (1 + self.witnesses) - 1 + TOLERANCE
+        values, first = np.unique(self.scores, return_index=True)
+        above = self._weight_from(np.append(first[1:], len(self.scores)))
+        if self.witnesses <= budget:
+            return -math.inf
+        return float(values[np.argmax(above <= budget)])
+
+    def _weight_from(self, places: Array) -> Array:
+        """What all calibration scores from each place on weigh together."""
+        cumulated = np.concatenate([[0.0], np.cumsum(self.weights[::-1])])[::-1]
+        weight: Array = cumulated[places]
+        return weight
+
+    def _advice(self, rate: float) -> str:
+        return (
+            f"the lowest that can be is 1/{self.witnesses + 1} = {self.lowest_rate:.3g}; "
+            f"{rate:g} takes {witnesses_needed(rate)}"
+        )
+
+
+def witnesses_needed(rate: float) -> int:
+    """The fewest held-out normals that can promise this false-alarm rate.
+
+    >>> witnesses_needed(0.01), witnesses_needed(0.05)
+    (99, 19)
+    """
+    check_rate(rate)
+    return math.ceil((1 - TOLERANCE) / rate) - 1
+
+
+def check_rate(rate: object) -> None:
+    """Refuse what is no false-alarm rate with :class:`InputError`."""
+    number = isinstance(rate, int | float | np.number) and not isinstance(rate, bool)
+    if not number or not 0 < float(rate) <= 1:  # type: ignore[arg-type]
+        raise InputError(f"false_alarm_rate must be a fraction above 0 and at most 1; got {rate!r}")
