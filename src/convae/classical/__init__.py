@@ -1,0 +1,6 @@
+"""What needs no training: the methods a trained network is measured beside, and measures of an image alone.
+
+- denoising: median filter, non-local means
+- noise_level: how noisy an image is, and whether what was removed from it was noise
+- filling: holes filled from what surrounds them
+"""

@@ -1,0 +1,54 @@
+"""Levels of noise as people write them: ``0.1``, ``25/255``, ``25/255..50/255``, ``0..55/255``."""
+
+import math
+
+from convae.errors import InputError
+
+Level = str | float | tuple[float | str, float | str]
+Range = tuple[float, float]
+
+
+def parse_level(level: Level, what: str = "level") -> Range:
+    """(least, most) of a level: one number twice, or the two ends of a range.
+
+    Args:
+        level: a number, a fraction, a range of two of them joined by two dots, or a pair.
+        what: what the level is called in an error.
+
+    Raises:
+        InputError: for anything else, for a negative number, and for a range that runs backwards.
+
+    >>> parse_level("51/255"), parse_level("0..0.5"), parse_level((0.1, "1/4"))
+    ((0.2, 0.2), (0.0, 0.5), (0.1, 0.25))
+    """
+    ends: tuple[object, ...]
+    if isinstance(level, str) and ".." in level:
+        ends = tuple(level.split(".."))
+    else:
+        ends = tuple(level) if isinstance(level, tuple | list) else (level, level)
+    values = [_number(end) for end in ends]
+    if len(values) != 2 or None in values:
+        raise InputError(
+            f"{what} must be a number such as 0.1 or 25/255, or a range such as 0..55/255; got "
+            f"{level!r:.60}"
+        )
+    least, most = (float(value) for value in values if value is not None)
+    if least > most:
+        raise InputError(
+            f"{what}: a range runs from its least to its most, each a number of its own as in "
+            f"25/255..50/255; got {level!r:.60}"
+        )
+    return least, most
+
+
+def _number(end: object) -> float | None:
+    """A finite number from 0 up, or the quotient of two; None for anything else."""
+    try:
+        if isinstance(end, str):
+            top, _, bottom = end.partition("/")
+            value = float(top) / (float(bottom) if "/" in end else 1.0)
+        else:
+            value = math.nan if isinstance(end, bool) else float(end)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return value if 0 <= value < math.inf else None

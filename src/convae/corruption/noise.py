@@ -1,0 +1,245 @@
+"""Noise of one or several kinds: written as text, kept as plain values, drawn from a generator.
+
+>>> noise = parse_noise("gaussian", sigma="25/255")
+>>> noisy, level = noise.apply(torch.full((2, 1, 8, 8), 0.5), torch.Generator().manual_seed(0))
+>>> noisy.shape, level.flatten()
+(torch.Size([2, 1, 8, 8]), tensor([0.0980, 0.0980]))
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Generator, Tensor
+
+from convae.corruption.levels import Level, parse_level
+from convae.corruption.noise_kinds import KINDS, LARGEST, Kind
+from convae.errors import InputError, raise_faults, unknown_name
+
+MOST_PIECES = 8
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One kind of noise, its level drawn for each image between ``least`` and ``most``.
+
+    Attributes:
+        kind: one of :data:`convae.corruption.noise_kinds.KINDS`, which tell what a level means.
+        least: the smallest level.
+        most: the largest level; the same for noise of one level.
+        mean: added to every pixel along with additive noise.
+    """
+
+    kind: str
+    least: float
+    most: float
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise unknown_name("noise", self.kind, KINDS)
+        raise_faults(f"noise {self.kind}", _faults(self, KINDS[self.kind]))
+
+    def levels(self, images: int, generator: Generator) -> Tensor:
+        """A level for each image, (B, 1, 1, 1) float32 on the CPU."""
+        part = torch.rand((images, 1, 1, 1), generator=generator)
+        if not KINDS[self.kind].logarithmic:
+            return self.least + (self.most - self.least) * part
+        return self.least * (self.most / self.least) ** part
+
+    def apply(self, batch: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """The noisy batch and the deviation of each image, as :meth:`Noise.apply` gives them."""
+        kind = KINDS[self.kind]
+        level = self.levels(len(batch), generator).to(batch.device)
+        noisy = kind.make(batch, level, generator)
+        if kind.additive:
+            return noisy + self.mean, level
+        change = (noisy - batch).square().mean(dim=(1, 2, 3), keepdim=True)
+        return noisy, change.sqrt()
+
+    def __str__(self) -> str:
+        ends = dict.fromkeys((self.least, self.most))
+        return f"{self.kind}:{'..'.join(f'{end:.4g}' for end in ends)}"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Pieces of noise, one after the other.
+
+    Attributes:
+        pieces: what happens to an image, in this order.
+        clip: whether values end in [0, 1], as those of an 8-bit file do.
+    """
+
+    pieces: tuple[Piece, ...]
+    clip: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pieces", tuple(self.pieces))
+        faults = []
+        if not 1 <= len(self.pieces) <= MOST_PIECES:
+            faults.append(f"it must have 1 to {MOST_PIECES} kinds; got {len(self.pieces)}")
+        if not isinstance(self.clip, bool):
+            faults.append(f"clip must be true or false; got {self.clip!r:.40}")
+        raise_faults("noise", faults)
+
+    def apply(self, batch: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Noise that is drawn anew.
+
+        Args:
+            batch: (B, C, H, W) clean images in about [0, 1].
+            generator: on the CPU; the same state gives the same noise.
+
+        Returns:
+            the noisy images, of the same dtype and device, and how far each is from its clean one:
+            (B, 1, 1, 1), the standard deviation that was drawn for additive noise, the root of the mean
+            squared change for other kinds, and the root of the sum of squares of several.
+        """
+        noisy, variance = batch.float(), batch.new_zeros((len(batch), 1, 1, 1), dtype=torch.float32)
+        for piece in self.pieces:
+            noisy, deviation = piece.apply(noisy, generator)
+            variance = variance + deviation.square()
+        if self.clip:
+            noisy = noisy.clamp(0, 1)
+        return noisy.to(batch.dtype), variance.sqrt().to(batch.dtype)
+
+    def rescaled(self, factor: float) -> "Noise":
+        """The same noise on images whose values are ``factor`` times as far apart.
+
+        For images that are stretched before the network sees them: what is 25/255 of an 8-bit range is
+        50/255 of one half of it. Only additive noise has the unit of the values.
+        """
+        pieces = [
+            dataclasses.replace(
+                p, least=p.least * factor, most=p.most * factor, mean=p.mean * factor
+            )
+            if KINDS[p.kind].additive
+            else p
+            for p in self.pieces
+        ]
+        return Noise(tuple(pieces), self.clip)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The noise that :meth:`to_dict` described; unknown names are refused."""
+        _check_names("noise", values, cls)
+        pieces = values.get("pieces")
+        if not isinstance(pieces, list | tuple):
+            raise InputError(f"noise: pieces must be a list; got {pieces!r:.40}")
+        for piece in pieces:
+            _check_names("noise piece", piece, Piece)
+            if missing := {"kind", "least", "most"} - set(piece):
+                raise InputError(f"noise piece: {', '.join(sorted(missing))} is missing")
+        return cls(tuple(Piece(**piece) for piece in pieces), values.get("clip", False))
+
+    def __str__(self) -> str:
+        text = " + ".join(map(str, self.pieces))
+        return f"{text}, clipped" if self.clip else text
+
+
+def parse_noise(
+    spec: "str | Noise", *, sigma: Level | None = None, mean: float = 0.0, clip: bool = False
+) -> Noise:
+    """The noise that a text names.
+
+    Args:
+        spec: kinds joined by ``+``, each with or without a level: ``gaussian``,
+            ``gaussian:0..55/255+stripes:5/255``, ``salt-and-pepper:0.05``, ``poisson:10..100``,
+            ``jpeg:10..40``. A level is a number, a fraction or a range, from which each image draws its
+            own; levels of additive noise are in the unit of the image, with 1 leading from black to
+            white. A :class:`Noise` is handed back as it is.
+        sigma: the level of the first kind that is measured by a standard deviation and has no level of
+            its own; a number, text as above, or a pair.
+        mean: of the first additive kind.
+        clip: whether values end in [0, 1].
+
+    Raises:
+        InputError: for an unknown kind, a level that the kind cannot have, and a ``sigma`` or ``mean``
+            that nothing in ``spec`` has a use for.
+
+    >>> str(parse_noise("gaussian:0..55/255 + jpeg:30"))
+    'gaussian:0..0.2157 + jpeg:30'
+    """
+    if isinstance(spec, Noise):
+        return spec
+    if not isinstance(spec, str):
+        raise InputError(f"noise must be text such as 'gaussian:25/255'; got {spec!r:.60}")
+    named = [tuple(part.strip() for part in text.partition(":")) for text in spec.split("+")]
+    for kind, _, _ in named:
+        if kind not in KINDS:
+            raise unknown_name("noise", kind, KINDS)
+    levels: list[Level | None] = [level if colon else None for _, colon, level in named]
+    if sigma is not None:
+        levels[_first(spec, sigma, [KINDS[k].sigma and not colon for k, colon, _ in named])] = sigma
+    pieces = [_piece(kind, level) for (kind, _, _), level in zip(named, levels, strict=True)]
+    if mean:
+        place = [KINDS[kind].additive for kind, _, _ in named]
+        if True not in place:
+            raise InputError(f"noise {spec!r}: a mean is for additive noise such as gaussian")
+        pieces[place.index(True)] = dataclasses.replace(pieces[place.index(True)], mean=mean)
+    return Noise(tuple(pieces), clip)
+
+
+def _first(spec: str, sigma: Level, takes: list[bool]) -> int:
+    """The piece that ``sigma`` is for."""
+    if True in takes:
+        return takes.index(True)
+    known = ", ".join(name for name, kind in KINDS.items() if kind.sigma)
+    raise InputError(
+        f"sigma {sigma!r:.40} has no place in noise {spec!r:.80}: it is for {known}, without a level of "
+        "their own; other levels follow their kind after a colon, as in jpeg:20"
+    )
+
+
+def _piece(name: str, level: Level | None) -> Piece:
+    kind = KINDS[name]
+    if level is None:
+        return Piece(name, *kind.usual)
+    least, most = parse_level(level, f"the level of {name}")
+    if kind.additive and most > 1:
+        raise InputError(
+            f"the level of {name} must lie between 0 and 1, where 1 leads from black to white; got "
+            f"{level}: for 8-bit images write {_of_255(least, most)}"
+        )
+    return Piece(name, least, most)
+
+
+def _of_255(least: float, most: float) -> str:
+    """The level as it was probably meant: ``25/255``."""
+    return "..".join(f"{end:g}/255" if end else "0" for end in dict.fromkeys((least, most)))
+
+
+def _check_names(what: str, values: object, cls: type) -> None:
+    if not isinstance(values, Mapping):
+        raise InputError(f"{what}: must be a table of settings; got {values!r:.40}")
+    known = [field.name for field in dataclasses.fields(cls)]
+    for name in values:
+        if name not in known:
+            raise unknown_name(f"{what} setting", name, known)
+
+
+def _faults(piece: Piece, kind: Kind) -> list[str]:
+    for value in (piece.least, piece.most):
+        if not _is_number(value) or not kind.least <= value <= kind.most:
+            return [
+                f"its level must be a number from {kind.least:g} to {kind.most:g} ({kind.meaning}); got "
+                f"{value!r:.40}"
+            ]
+    faults = []
+    if piece.least > piece.most:
+        faults.append(f"its least level {piece.least:g} is above its most {piece.most:g}")
+    if not _is_number(piece.mean) or not abs(piece.mean) <= LARGEST:
+        faults.append(f"its mean must be a number; got {piece.mean!r:.40}")
+    elif piece.mean and not kind.additive:
+        faults.append("a mean is for additive noise such as gaussian")
+    return faults
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,171 @@
+"""The kinds of noise: what each does to an image, and what its level means.
+
+Each function takes ``(batch, level, generator)``: (B, C, H, W) float32 in about [0, 1], the level of each
+image (B, 1, 1, 1) on the same device, and a generator on the CPU. Each channel has noise of its own, except
+for JPEG, which knows colours.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Generator, Tensor
+
+NoiseFunction = Callable[[Tensor, Tensor, Generator], Tensor]
+LARGEST = 1e6  # of an additive level: an image may fill a small part of its range
+BLUR_REACH = 4.0  # the Gaussian's tail beyond four deviations holds less than 1e-4 of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of noise.
+
+    Attributes:
+        make: the function.
+        meaning: what its level is.
+        least: the smallest level.
+        most: the largest level.
+        usual: the level where none is given.
+        sigma: whether the level is a standard deviation that ``sigma`` can name.
+        additive: whether the noise is added, whatever the image: the level is then that of the result,
+            and another unit for the image's values is another unit for the level.
+        logarithmic: whether levels of a range are drawn evenly in their logarithms.
+    """
+
+    make: NoiseFunction
+    meaning: str
+    least: float
+    most: float
+    usual: tuple[float, float]
+    sigma: bool = False
+    additive: bool = False
+    logarithmic: bool = False
+
+
+def gaussian(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Normal noise: ``x + level · n``."""
+    return batch + level * _normal(tuple(batch.shape), generator, batch)
+
+
+def uniform(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Even noise of the standard deviation ``level``: from ``-√3 · level`` to ``√3 · level``."""
+    return batch + level * 3**0.5 * (2 * _even(tuple(batch.shape), generator, batch) - 1)
+
+
+def speckle(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Multiplied noise, as radar and ultrasound have: ``x · (1 + level · n)``."""
+    return batch * (1 + level * _normal(tuple(batch.shape), generator, batch))
+
+
+def poisson(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Counted photons, ``level`` of them where the image is 1; the mean is the image, negatives as 0."""
+    counts = torch.poisson((batch.clamp_min(0) * level).cpu(), generator=generator)
+    return counts.to(batch.device) / level
+
+
+def salt_and_pepper(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """A fraction ``level`` of all values is replaced, one half by 0 and the other by 1."""
+    place = _even(tuple(batch.shape), generator, batch)
+    return torch.where(place < level, (place < level / 2).to(batch), batch)
+
+
+def row_stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Each row has a normal offset of its own, as sensors read out row by row have."""
+    return batch + level * _normal((*batch.shape[:3], 1), generator, batch)
+
+
+def column_stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Each column has a normal offset of its own."""
+    return batch + level * _normal((*batch.shape[:2], 1, batch.shape[3]), generator, batch)
+
+
+def stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Row or column stripes, drawn for each image."""
+    across = _even((len(batch), 1, 1, 1), generator, batch) < 0.5
+    rows, columns = (make(batch, level, generator) for make in (row_stripes, column_stripes))
+    return torch.where(across, rows, columns)
+
+
+def blur(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """A Gaussian blur of the standard deviation ``level`` in pixels; nothing is drawn."""
+    images, channels = batch.shape[:2]
+    reach = math.ceil(BLUR_REACH * float(level.max()))
+    distance = torch.arange(-reach, reach + 1, device=batch.device, dtype=torch.float32)
+    width = level.reshape(-1, 1).clamp_min(1e-3)  # so that no blur is the image itself, not 0 / 0
+    weights = torch.exp(-distance.square() / (2 * width.square()))
+    weights = (weights / weights.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
+    flat = batch.reshape(1, images * channels, *batch.shape[2:])
+    for shape, padding in (((-1, 1, 1, 2 * reach + 1), (reach, reach, 0, 0)),
+                           ((-1, 1, 2 * reach + 1, 1), (0, 0, reach, reach))):  # fmt: skip
+        padded = F.pad(flat, padding, mode="replicate")
+        flat = F.conv2d(padded, weights.reshape(shape), groups=images * channels)
+    return flat.reshape(batch.shape)
+
+
+def jpeg(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
+    """Through a JPEG file of the quality ``level`` and back; nothing is drawn.
+
+    Three channels are a colour image, with the chroma at half resolution; others go one by one.
+    """
+    pixels = (batch.clamp(0, 1) * 255).round().to("cpu", torch.uint8).numpy()
+    done = np.empty_like(pixels)
+    for i, quality in enumerate(level.reshape(-1).round().int().tolist()):
+        if pixels.shape[1] == 3:
+            done[i] = np.moveaxis(_through_jpeg(np.moveaxis(pixels[i], 0, 2), quality), 2, 0)
+        else:
+            for c, channel in enumerate(pixels[i]):
+                done[i, c] = _through_jpeg(channel, quality)
+    return torch.from_numpy(done).to(batch) / 255
+
+
+def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        return np.asarray(image)
+
+
+def _normal(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
+    return torch.randn(shape, generator=generator).to(like)
+
+
+def _even(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
+    return torch.rand(shape, generator=generator).to(like)
+
+
+def _deviation(make: NoiseFunction) -> Kind:
+    meaning = "standard deviation, where 1 leads from black to white"
+    usual = (25 / 255, 25 / 255)
+    return Kind(
+        make=make, meaning=meaning, least=0, most=LARGEST, usual=usual, sigma=True, additive=True
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "gaussian": _deviation(gaussian),
+    "uniform": _deviation(uniform),
+    "stripes": _deviation(stripes),
+    "row-stripes": _deviation(row_stripes),
+    "column-stripes": _deviation(column_stripes),
+    "speckle": Kind(
+        make=speckle, meaning="standard deviation as a fraction of the pixel's value",
+        least=0, most=1, usual=(0.2, 0.2), sigma=True,
+    ),
+    "salt-and-pepper": Kind(
+        make=salt_and_pepper, meaning="fraction of values replaced", least=0, most=1,
+        usual=(0.1, 0.1),
+    ),
+    "poisson": Kind(
+        make=poisson, meaning="photons counted where the image is white", least=1e-2, most=1e6,
+        usual=(30, 30), logarithmic=True,
+    ),
+    "jpeg": Kind(make=jpeg, meaning="quality of the file", least=1, most=100, usual=(10, 50)),
+    "blur": Kind(
+        make=blur, meaning="standard deviation in pixels", least=0, most=50, usual=(1, 1)
+    ),
+}  # fmt: skip
