@@ -17,7 +17,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("server",),
     ("report.of_model", "report.chosen_images", "report.map_of_codes", "report.network_facts"),
-    ("evaluation",),
+    ("evaluation", "probing"),
     ("estimators",),
     ("export",),
     ("model_file",),
@@ -26,7 +26,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("pca",),
     ("losses",),
-    ("metrics", "ranking", "conformal", "similarity_maps", "classical"),
+    ("metrics", "ranking", "conformal", "similarity_maps", "neighbours", "classical"),
     ("corruption",),
     ("report",),  # the rest of it takes plain data
     ("images",),
