@@ -22,6 +22,7 @@ from convae.errors import TrainingError
 from convae.training.loop import Job, Trainer, train
 from convae.training.observers import Row
 from convae.training.settings import OPTIMIZERS
+from convae.training.task import draw
 
 
 def finished(job: Job, **changes: Any) -> tuple[str, list[Row]]:
@@ -232,7 +233,7 @@ def test_the_average_follows_the_weights() -> None:
     trainer = Trainer(network, job.settings)
     before = network.get_parameter("encoder.0.0.1.weight").detach().clone()
     clean = job.unit(job.images.batch(job.training[:5]))
-    losses = trainer.step(clean, 0.01)
+    losses = trainer.step(clean, 0.01, draw(0, 0, 0, np.arange(len(clean))))
     assert losses is not None
     assert losses.shape == (5,)
     after = network.get_parameter("encoder.0.0.1.weight").detach()
@@ -246,5 +247,5 @@ def test_a_bad_batch_changes_no_weight() -> None:
     trainer = Trainer(network, job.settings)
     before = digest(network)
     bad = torch.full((2, *job.images.shape), math.inf)
-    assert trainer.step(bad, 0.1) is None
+    assert trainer.step(bad, 0.1, draw(0, 0, 0, np.arange(len(bad)))) is None
     assert digest(network) == before

@@ -14,6 +14,7 @@ from convae.training.devices import deterministic
 from convae.training.loop import Trainer
 from convae.training.observers import Observers
 from convae.training.order import epoch_batches
+from convae.training.task import draw
 
 if TYPE_CHECKING:
     from convae.estimators.base import ImageEstimator
@@ -39,8 +40,9 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)
     losses: list[float] = []
     with deterministic(), torch.enable_grad():
-        for batch in images.batches(order, (settings.seed, epoch)):
-            loss = trainer.step(estimator._unit(batch), settings.learning_rate)
+        for step, batch in enumerate(images.batches(order, (settings.seed, epoch))):
+            chance = draw(settings.seed, epoch, step, order[step])
+            loss = trainer.step(estimator._unit(batch), settings.learning_rate, chance)
             if loss is not None:
                 losses += loss.tolist()
     estimator._trainer = trainer

@@ -3,6 +3,7 @@
 - settings: how a network is trained
 - order, schedule: pure functions of seed, epoch and step
 - optimizers: Muon, AdamW, Adam
+- task: what is to be learnt from an image
 - loop: the steps, validation, roll-back, early stopping
 - state, checkpoint: the whole state, in memory and on disk
 - devices, interrupt, observers: where it runs, who stops it, who watches

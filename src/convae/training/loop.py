@@ -20,7 +20,7 @@ from convae import metrics
 from convae.errors import InputError, TrainingError
 from convae.images.image_set import ImageSet
 from convae.images.tensors import UnitRange
-from convae.losses import Loss, parse_loss
+from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import autocast, deterministic
@@ -31,6 +31,7 @@ from convae.training.order import epoch_batches
 from convae.training.schedule import rate_factor
 from convae.training.settings import TrainingSettings
 from convae.training.state import Progress, Stored, pack, take_start, unpack, with_start
+from convae.training.task import VALIDATION, Draw, Reconstruction, Task, draw
 
 EVALUATION_VALUES = 2**17  # numbers in a batch of validation images; independent of the batch size
 
@@ -42,6 +43,7 @@ class Job:
     Attributes:
         images: the set; ``training`` and ``validation`` are positions in it.
         unit: stored values -> network's values, on the device.
+        task: what is to be learnt from them; None for their reconstruction.
         identity: what a checkpoint must agree with to be resumed (architecture, data, ...).
     """
 
@@ -50,37 +52,42 @@ class Job:
     validation: np.ndarray
     unit: UnitRange
     settings: TrainingSettings
+    task: Task | None = None
     identity: dict[str, object] = field(default_factory=dict)
 
 
 class Trainer:
     """A network being trained: its optimizers, averaged weights, best weights and progress."""
 
-    def __init__(self, network: Autoencoder, settings: TrainingSettings) -> None:
+    def __init__(
+        self, network: Autoencoder, settings: TrainingSettings, task: Task | None = None
+    ) -> None:
         self.network = network
         self.settings = settings
-        self.loss: Loss = parse_loss(settings.loss)
+        self.task: Task = task or Reconstruction(parse_loss(settings.loss))
         self.optimizers = make_optimizers(network, settings)
         self.averaged = copy.deepcopy(network).requires_grad_(False) if settings.ema else network
         self.best = _weights(self.averaged)
         self.progress = Progress()
         self.device = next(network.parameters()).device
 
-    def step(self, clean: Tensor, rate: float) -> Tensor | None:
+    def step(self, batch: Tensor, rate: float, chance: Draw) -> Tensor | None:
         """Change the weights by one batch.
 
         Args:
-            clean: (B, C, H, W) in about [0, 1].
+            batch: (B, C, H, W) in about [0, 1].
             rate: learning rate.
+            chance: what the task draws from.
 
         Returns:
             (B,) the loss of each image before the change, or None if loss or gradient were not finite,
             in which case nothing was changed.
         """
         self.network.train()
+        example = self.task.example(batch, chance)
         with autocast(self.device, self.settings.precision):
-            output = self.network(clean)
-        losses = self.loss(output.reconstruction.float(), clean)
+            output = self.network(example.input)
+        losses = self.task.losses(output, example)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         losses.mean().backward()  # type: ignore[no-untyped-call]
@@ -113,20 +120,22 @@ class Trainer:
     def validate(self, job: Job) -> tuple[float, float, list[int]]:
         """Loss and mean squared error of the averaged weights on the validation images.
 
-        The third is the positions of those whose loss is not finite.
+        The third is the positions of those whose loss is not finite. Draws are the same each time.
         """
         self.averaged.eval()
         losses = errors = 0.0
         bad: list[int] = []
         size = max(1, EVALUATION_VALUES // math.prod(job.images.shape))
         order = [job.validation[i : i + size] for i in range(0, len(job.validation), size)]
-        for positions, batch in zip(order, job.images.batches(order), strict=True):
-            clean = job.unit(batch)
-            reconstruction = self.averaged(clean).reconstruction
-            loss = self.loss(reconstruction, clean)
+        seed, batches = self.settings.seed, job.images.batches(order)
+        for step, (positions, batch) in enumerate(zip(order, batches, strict=True)):
+            chance = draw(seed, VALIDATION, step, positions)
+            example = self.task.example(job.unit(batch), chance)
+            output = self.averaged(example.input)
+            loss = self.task.losses(output, example)
             bad += positions[(~torch.isfinite(loss)).cpu().numpy()].tolist()
             losses += float(loss.sum())
-            errors += float(metrics.mse(reconstruction, clean).sum())
+            errors += float(metrics.mse(output.reconstruction, example.target).sum())
         return losses / len(job.validation), errors / len(job.validation), bad
 
 
@@ -154,7 +163,7 @@ def train(
         ModelFileError, InputError: if there is nothing to resume from, or it is of another run.
     """
     watch = observers or Observers([])
-    trainer = Trainer(network, job.settings)
+    trainer = Trainer(network, job.settings, job.task)
     with contextlib.ExitStack() as stack:
         stack.enter_context(deterministic())
         interrupt = stack.enter_context(Interrupt())
@@ -239,7 +248,7 @@ class _Run:
         moment = (job.settings.seed, p.epoch)
         batches: Iterator[np.ndarray] = job.images.batches(order[p.step :], moment)
         for batch in batches:
-            losses = self.trainer.step(job.unit(batch), self._rate(len(order)))
+            losses = self.trainer.step(job.unit(batch), self._rate(len(order)), self._chance(order))
             if losses is None:
                 self._roll_back(order[p.step], f"epoch {p.epoch + 1}, step {p.step + 1}: ")
                 return
@@ -259,12 +268,20 @@ class _Run:
 
     def _rate(self, steps: int) -> float:
         s, p = self.job.settings, self.progress
-        done, total = p.epoch * steps + p.step, s.epochs * steps
-        return (
-            s.learning_rate
-            * p.rate_scale
-            * rate_factor(done, total, kind=s.schedule, warmup=s.warmup)
-        )
+        done, total = self._done(steps)
+        factor = rate_factor(done, total, kind=s.schedule, warmup=s.warmup)
+        return s.learning_rate * p.rate_scale * factor
+
+    def _done(self, steps: int) -> tuple[int, int]:
+        """Steps done and in all, with so many an epoch."""
+        p = self.progress
+        return p.epoch * steps + p.step, self.job.settings.epochs * steps
+
+    def _chance(self, order: list[np.ndarray]) -> Draw:
+        """What the task draws from in the step to come."""
+        p, (done, total) = self.progress, self._done(len(order))
+        positions = order[p.step]
+        return draw(self.job.settings.seed, p.epoch, p.step, positions, progress=done / total)
 
     def _moment(self, steps: int, images: int, seconds: float) -> Moment:
         p = self.progress
