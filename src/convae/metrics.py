@@ -98,7 +98,7 @@ def ssim(
     tensor([1., 1.])
     """
     reconstruction, target = as_pair(reconstruction, target)
-    luminance, contrast = _similarity_maps(reconstruction, target, data_range)
+    luminance, contrast = similarity_factors(reconstruction, target, data_range)
     return (luminance * contrast).mean(dim=(1, 2, 3))
 
 
@@ -130,7 +130,7 @@ def ms_ssim(
     weights = ms_ssim_weights(reconstruction.shape[-2], reconstruction.shape[-1])
     product = torch.ones((), dtype=reconstruction.dtype, device=reconstruction.device)
     for scale, weight in enumerate(weights):
-        luminance, factor = _similarity_maps(reconstruction, target, data_range)
+        luminance, factor = similarity_factors(reconstruction, target, data_range)
         if scale == len(weights) - 1:
             factor = luminance * factor
         else:
@@ -249,8 +249,8 @@ def as_pair(
     return reconstruction.to(dtype), target.to(dtype)
 
 
-def _similarity_maps(
-    x: torch.Tensor, y: torch.Tensor, data_range: float
+def similarity_factors(
+    x: torch.Tensor, y: torch.Tensor, data_range: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """SSIM's luminance and contrast-structure factors at every position, (B, C, H', W') each.
 
