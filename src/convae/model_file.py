@@ -4,6 +4,7 @@ Nothing in it is ever executed. What the description asks for is checked against
 against the description, before anything large is allocated.
 """
 
+import math
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,9 @@ from convae.safe_tensors import Expected, read_description, read_tensors, write_
 from convae.version import __version__
 
 FORMAT = 1
-MAX_SEEN, MAX_PARAMETERS = 2**28, 2**32
+MAX_SEEN, MAX_PARAMETERS, MAX_EXTRAS = 2**28, 2**32, 1000
+_KINDS = {"float32": torch.float32, "int64": torch.int64}
+_EXTRA = {dtype: name for name, dtype in _KINDS.items()}
 
 
 @dataclass(kw_only=True)
@@ -39,6 +42,8 @@ class StoredModel:
         scaling, plan: how images become what the network sees.
         pca: fitted on the same training images, with as many numbers per image as the code.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
+        extras: what a job learns beside the network (float32 or int64), by name: scores of normal images,
+            maps to standardise by.
         facts: history, data, settings, metrics, versions: plain values for people and programs.
         held_out: (m,) positions in the source of the images that were held out; known after a fit only,
             not from a file.
@@ -51,6 +56,7 @@ class StoredModel:
     plan: Plan
     pca: PrincipalComponents
     seen: np.ndarray
+    extras: dict[str, Tensor] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     held_out: np.ndarray | None = None
 
@@ -83,6 +89,7 @@ def save_model(path: str | Path, model: StoredModel) -> None:
         "plan": plan,
         "pca": {"components": len(model.pca.components), "exact": model.pca.exact},
         "seen": len(model.seen),
+        "extras": {name: [_EXTRA[t.dtype], list(t.shape)] for name, t in model.extras.items()},
         "facts": model.facts,
     }
     tensors = {f"network.{n}": t for n, t in model.network.state_dict().items()}
@@ -90,6 +97,7 @@ def save_model(path: str | Path, model: StoredModel) -> None:
     tensors["pca.components"] = model.pca.components
     tensors["pca.variances"] = model.pca.variances
     tensors["seen"] = torch.from_numpy(np.sort(model.seen).view(np.int64))
+    tensors |= {f"extra.{name}": value for name, value in model.extras.items()}
     write_tensors(path, tensors, description)
 
 
@@ -125,6 +133,7 @@ def load_model(path: str | Path) -> StoredModel:
             exact=description["pca"]["exact"],
         ),
         seen=tensors["seen"].numpy().view(np.uint64),
+        extras={n.removeprefix("extra."): t for n, t in tensors.items() if n.startswith("extra.")},
         facts=description["facts"],
     )
 
@@ -163,6 +172,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
         _check_rest(description, architecture)
         with torch.device("meta"):
             network = Autoencoder(architecture)
+        extras = _extras(description)
     except (InputError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ModelFileError(f"{path}: damaged or not a model of convae: {error!s:.300}") from error
     state: dict[str, Tensor] = network.state_dict()
@@ -179,6 +189,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
     ):
         tensors[f"pca.{name}"] = (torch.float32, shape)
     tensors["seen"] = (torch.int64, (description["seen"],))
+    tensors |= {f"extra.{name}": found for name, found in extras.items()}
     return _Skeleton(network, scaling, plan, tensors)
 
 
@@ -189,14 +200,33 @@ def _plan(values: dict[str, Any]) -> Plan:
     return Plan(channels=values["channels"], depth=values["depth"], framing=framing)
 
 
+def _extras(description: dict[str, Any]) -> Expected:
+    """The extra tensors that a description promises."""
+    promised = _table(description, "extras")
+    if len(promised) > MAX_EXTRAS:
+        raise InputError(f"extras must be a table of at most {MAX_EXTRAS}")
+    found: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
+    for name, entry in promised.items():
+        kind, shape = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+        good = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
+        if kind not in _KINDS or not good or math.prod(shape) > MAX_PARAMETERS:
+            raise InputError(f"extra {name!r:.40} must name a type and a shape; got {entry!r:.60}")
+        found[name] = (_KINDS[kind], tuple(shape))
+    return found
+
+
 def _check_agreement(architecture: Architecture, scaling: Scaling, plan: Plan) -> None:
     """Whether the network takes what plan and scaling make of an image."""
     channels, *size = architecture.image_shape
-    if type(plan.channels) is not int or plan.channels != channels:
-        raise InputError(f"plan makes {plan.channels!r} channels, the network takes {channels}")
+    least = (
+        1 if architecture.inputs else channels
+    )  # more goes in beside the image, or other channels
+    taken = architecture.input_channels
+    if type(plan.channels) is not int or not least <= plan.channels <= taken:
+        raise InputError(f"plan makes {plan.channels!r} channels, the network takes {taken}")
     if plan.framing.size not in (None, tuple(size)):
         raise InputError(f"plan makes images of {plan.framing.size}, the network takes {size}")
-    if scaling.dtype != plan.depth or len(scaling.low) not in (1, channels):
+    if scaling.dtype != plan.depth or len(scaling.low) not in (1, plan.channels):
         raise InputError("scaling is not that of the images")
 
 

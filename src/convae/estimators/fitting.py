@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from convae.estimators.parameters import Parameters, preparation
 from convae.images.image import Pixels
 from convae.images.image_set import ImageSet, prepare
 from convae.images.image_source import ImageSource
+from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
@@ -35,6 +36,7 @@ from convae.training.settings import (
     default_batch_size,
     default_epochs,
 )
+from convae.training.task import Task
 
 ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
@@ -53,6 +55,16 @@ class Ready:
     unit: UnitRange
     architecture: Architecture
     seed: int
+    crops: int = 1  # of each image, in an epoch
+
+    @property
+    def measured(self) -> np.ndarray:
+        """The images that the weights are chosen by: those held out, or if there are none the first."""
+        return self.validation if len(self.validation) else self.training[:MAX_HELD_OUT]
+
+    def places(self, positions: np.ndarray) -> np.ndarray:
+        """The images at these positions, as often as they are cropped in an epoch."""
+        return np.concatenate([positions + i * len(self.images) for i in range(self.crops)])
 
     def chunks(self) -> Iterator[Pixels]:
         """The training images in a seeded random order, as much at a time as fits into memory."""
@@ -80,22 +92,47 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
     ready = make_ready(source, parameters, run)
     pca = fit_baseline(ready)
     network = start_network(ready, pca)
+    stored = train_model(kind, parameters, ready, network, pca, run)
+    baseline = baseline_error(ready, pca, ready.measured)
+    return replace(stored, facts={**stored.facts, "validation_baseline_mse": baseline})
+
+
+def train_model(
+    kind: str,
+    parameters: Parameters,
+    ready: Ready,
+    network: Autoencoder,
+    pca: PrincipalComponents,
+    run: Run,
+    *,
+    task: Task | None = None,
+    identity: dict[str, object] | None = None,
+) -> StoredModel:
+    """Train a network on images that are ready, and tell how it went.
+
+    Args:
+        task: what it is to learn; None for reconstruction.
+        identity: plain values that decide what is learnt, beside the architecture, the settings and the
+            images: a checkpoint must agree with them to be resumed.
+    """
     settings = make_settings(parameters, ready)
     fingerprint = fingerprint_of(ready.images)
+    known = {"architecture": ready.architecture.to_dict(), "images": fingerprint}
     job = Job(
         images=ready.images,
-        training=ready.training,
-        validation=ready.validation if len(ready.validation) else ready.training[:MAX_HELD_OUT],
+        training=ready.places(ready.training),
+        validation=ready.places(ready.measured),
         unit=ready.unit,
         settings=settings,
-        identity={"architecture": ready.architecture.to_dict(), "images": fingerprint},
+        task=task,
+        identity={**known, **(identity or {})},
     )
     history = train(
         network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
     )
     best = min(history, key=lambda row: _finite(row["validation_loss"]))
     facts = {
-        "images": source.description,
+        "images": ready.images.source.description,
         "fingerprint": fingerprint,
         "training_images": len(ready.training),
         "validation_images": len(ready.validation),
@@ -105,8 +142,8 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
         "settings": settings.to_dict(),
         "history": history,
         "best_epoch": best["epoch"],
+        "validation_loss": best["validation_loss"],
         "validation_mse": best["validation_mse"],
-        "validation_baseline_mse": baseline_error(ready, pca, job.validation),
         "versions": versions(),
     }
     return StoredModel(
@@ -122,14 +159,30 @@ def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) 
     )
 
 
-def make_ready(source: ImageSource, p: Parameters, run: Run) -> Ready:
-    """Read the images once, hold some out, fit the scaling on the others, settle the architecture."""
+def make_ready(
+    source: ImageSource,
+    p: Parameters,
+    run: Run,
+    *,
+    wanted: Preparation | None = None,
+    settle: "Settle | None" = None,
+    crops: int = 1,
+) -> Ready:
+    """Read the images once, hold some out, fit the scaling on the others, settle the architecture.
+
+    Args:
+        wanted: what becomes of the images; None for what the parameters ask.
+        settle: from the shape of the images, the parameters and the scaling (None while it is not known)
+            to the architecture; None for :func:`settle_architecture`.
+        crops: of each image in an epoch, where they are cropped at random.
+    """
     groups = None if run.groups is None else _one_each(source, run.groups)
+    settle = settle or settle_architecture
 
     def settled(shape: tuple[int, int, int]) -> None:
-        settle_architecture(shape, p, None)  # refuses what cannot work before the images are read
+        settle(shape, p, None)  # refuses what cannot work before the images are read
 
-    images = prepare(source, preparation(p), settled=settled)
+    images = prepare(source, wanted or preparation(p), settled=settled)
     if images.skipped:
         run.observers.message(f"{len(images.skipped)} images cannot be read and are skipped")
     for note in images.notes:
@@ -148,9 +201,13 @@ def make_ready(source: ImageSource, p: Parameters, run: Run) -> Ready:
         training=training,
         validation=validation,
         unit=UnitRange(scaling, choose_device(p["device"])),
-        architecture=settle_architecture(images.shape, p, scaling),
+        architecture=settle(images.shape, p, scaling),
         seed=seed,
+        crops=crops,
     )
+
+
+Settle = Callable[[tuple[int, int, int], Parameters, Scaling | None], Architecture]
 
 
 def settle_architecture(
@@ -166,7 +223,7 @@ def settle_architecture(
     if changes["output"] is None:
         if parse_loss(p["loss"]).needs_unit_range:
             output = "sigmoid"  # a cross-entropy needs probabilities
-        elif output == "clamp" and scaling is not None and not _whole_range(scaling):
+        elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
     return make_architecture(p["preset"], shape, **{**changes, "output": output})
 
@@ -205,7 +262,7 @@ def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
 
 def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
     """The training parameters that were given, and defaults that fit the images for the others."""
-    count = len(ready.training)
+    count = len(ready.training) * ready.crops
     batch = p["batch_size"]
     if batch is None:
         batch = default_batch_size(count, math.prod(ready.images.shape))
@@ -238,7 +295,7 @@ def _one_each(source: ImageSource, groups: Sequence[Any] | np.ndarray) -> np.nda
     return values
 
 
-def _whole_range(scaling: Scaling) -> bool:
+def whole_range(scaling: Scaling) -> bool:
     """Whether 0 and 1 are the ends of what images can hold."""
     low, high = scaling.limits()
     unit_floats = scaling.dtype == "float32" and (scaling.low, scaling.high) == ((0.0,), (1.0,))

@@ -5,6 +5,7 @@
 - sources, image_source: whatever holds images, in a fixed order
 - file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources
 - preparing, framing, scaling, tensors: images of one shape, depth and range
+- pairs: images and what they should look like, as one source
 - image_set, memory, parallel: the images that training sees, resident, cached or streamed
 - doctor, look, findings, duplicates, advice: what is wrong with them
 """

@@ -113,6 +113,9 @@ class StreamedStore:
 class ImageSet:
     """Images of one shape and depth in a fixed order.
 
+    Where images are cropped at random, position ``p + k * len(set)`` is one more crop of image ``p``, at
+    another place: a large image holds many examples.
+
     Attributes:
         source: where they come from.
         index: (n,) their positions in the source.
@@ -156,14 +159,15 @@ class ImageSet:
 
     def name(self, position: int) -> str:
         """The name of image ``position``."""
-        return self.source.names[int(self.index[position])]
+        return self.source.names[int(self.index[position % len(self)])]
 
     def batch(self, positions: np.ndarray, moment: tuple[int, int] | None = None) -> Pixels:
         """(n, C, H, W) values as the files hold them.
 
         Args:
             positions: (n,) which images.
-            moment: (seed, epoch) that random crops depend on, with the image; None crops the centre.
+            moment: (seed, epoch) that random crops depend on, with the image; None crops the centre, and
+                for further crops of an image always the same places.
         """
         if (
             self.plan.framing.mode != "random-crop"
@@ -195,10 +199,13 @@ class ImageSet:
                 sizes.pop(0)
 
     def _one(self, position: int, moment: tuple[int, int] | None) -> Pixels:
+        crop, position = divmod(position, len(self))
         pixels = self.store.get(position)
         if self.plan.framing.mode != "random-crop":
             return pixels
-        key = None if moment is None else (*moment, int(self.index[position]))
+        if moment is None and crop:
+            moment = (0, 0)
+        key = None if moment is None else (*moment, int(self.index[position]) + (crop << 40))
         return self.plan.framing.apply(pixels, key)
 
     @staticmethod
