@@ -1,0 +1,160 @@
+"""Synthetic defects, made of nothing but the images of the batch: what an anomaly may look like.
+
+A defect is a shape (spot, patch, field, line) and what fills it: a piece of an image of the batch,
+resized, turned and moved; or the image itself in another tone (brighter, darker, harsher, flatter).
+Edges are soft. No texture from outside is used, and no picture of a real defect.
+
+>>> batch = torch.rand(4, 1, 32, 32)
+>>> damaged, mask = Defects().apply(batch, torch.Generator().manual_seed(0))
+>>> damaged.shape, mask.shape, bool((damaged == batch)[mask.expand_as(batch) == 0].float().mean() > 0.9)
+(torch.Size([4, 1, 32, 32]), torch.Size([4, 1, 32, 32]), True)
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from convae.corruption.shapes import SHAPES, Chance
+from convae.errors import InputError, raise_faults, unknown_name
+
+FILLINGS = ("piece", "tone")
+PIECE_SCALE = (0.6, 1.7)  # of the resized piece
+CONTRAST = (0.2, 2.5)  # of the details inside a toned defect
+SHIFT = (0.4, 4.0)  # of its brightness, in standard deviations of the image
+THIN = ("spot", "line")  # too small for a change of contrast alone to be seen
+LOCAL = 1 / 8  # part of the shorter side over which the local brightness is averaged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defects:
+    """How many defects of which kinds are put into an image.
+
+    Attributes:
+        share: the fraction of images that are damaged; the others stay as they are, so that a
+            network learns to leave good images alone.
+        most: a damaged image has from 1 to so many defects.
+        shapes: which of :data:`convae.corruption.shapes.SHAPES` are drawn from.
+        fillings: which of :data:`FILLINGS` are drawn from.
+
+    Raises:
+        InputError: for values that cannot be.
+    """
+
+    share: float = 0.8
+    most: int = 3
+    shapes: tuple[str, ...] = tuple(SHAPES)
+    fillings: tuple[str, ...] = FILLINGS
+
+    def __post_init__(self) -> None:
+        faults = []
+        if not 0 < self.share <= 1:
+            faults.append(f"share must be above 0 and at most 1; got {self.share!r}")
+        if self.most < 1:
+            faults.append(f"most must be at least 1; got {self.most!r}")
+        raise_faults("defects", faults)
+        for kind, names, known in (
+            ("shape", self.shapes, tuple(SHAPES)),
+            ("filling", self.fillings, FILLINGS),
+        ):
+            if not names:
+                raise InputError(f"defects need at least one {kind}: {', '.join(known)}")
+            for name in names:
+                if name not in known:
+                    raise unknown_name(kind, name, known)
+
+    def apply(self, batch: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Damage a batch.
+
+        Args:
+            batch: (B, C, H, W) in about [0, 1], finite; it is not changed.
+            generator: on the CPU; all chance comes from it, on any device.
+
+        Returns:
+            The damaged images (B, C, H, W), within the range of [0, 1] and of the batch, and the mask
+            (B, 1, H, W) float32, 1 where a defect covers a pixel by more than half.
+        """
+        chance = Chance(generator)
+        lowest, highest = min(0.0, float(batch.min())), max(1.0, float(batch.max()))
+        damaged, mask = batch.clone(), torch.zeros_like(batch[:, :1], dtype=torch.float32)
+        for i in range(len(batch)):
+            if chance.uniform(0, 1) >= self.share:
+                continue
+            for _ in range(chance.whole(1, self.most)):
+                shape = chance.one_of(self.shapes)
+                cover = SHAPES[shape](_size(batch), chance).to(batch.device)
+                if chance.one_of(self.fillings) == "piece":
+                    filling = piece(damaged[i], batch[chance.whole(0, len(batch) - 1)], chance)
+                else:
+                    filling = tone(damaged[i], chance, shifted=shape in THIN)
+                damaged[i] += cover.to(batch.dtype) * (filling - damaged[i])
+                mask[i] = torch.maximum(mask[i], (cover > 0.5).float())
+        return damaged.clamp_(lowest, highest), mask
+
+
+def piece(image: Tensor, source: Tensor, chance: Chance) -> Tensor:
+    """What ``source`` shows elsewhere, at another size and angle, as a filling for ``image``.
+
+    Args:
+        image, source: (C, H, W).
+
+    Returns:
+        (C, H, W). In half of the draws it takes on the local brightness of the image, so that only
+        the texture is foreign; in the others its own comes along.
+    """
+    height, width = _size(image)
+    scale = chance.log_uniform(*PIECE_SCALE)
+    quarter = chance.whole(0, 3) * math.pi / 2 if chance.coin() else 0.0
+    angle = quarter + chance.uniform(-0.3, 0.3)
+    flip = -1.0 if chance.coin() else 1.0
+    cos, sin, ratio = math.cos(angle) / scale, math.sin(angle) / scale, height / width
+    move = [chance.uniform(-1, 1), chance.uniform(-1, 1)]
+    affine = [[flip * cos, -sin * ratio, move[0]], [flip * sin / ratio, cos, move[1]]]
+    theta = torch.tensor([affine], dtype=torch.float32, device=image.device)
+    grid = F.affine_grid(theta, [1, 1, height, width], align_corners=False)
+    moved = F.grid_sample(
+        source[None].float(), grid, padding_mode="reflection", align_corners=False
+    )[0].to(image.dtype)
+    if chance.coin():
+        moved = moved - local_mean(moved) + local_mean(image)
+    return moved
+
+
+def tone(image: Tensor, chance: Chance, *, shifted: bool = False) -> Tensor:
+    """The image (C, H, W) brighter or darker, with harsher or flatter details, or both.
+
+    Args:
+        shifted: whether it must be brighter or darker.
+    """
+    kind = chance.one_of(("shift", "both") if shifted else ("shift", "contrast", "both"))
+    contrast = 1.0 if kind == "shift" else chance.log_uniform(*CONTRAST)
+    mean = local_mean(image)
+    filling = mean + (image - mean) * contrast
+    if kind != "contrast":
+        sign = -1.0 if chance.coin() else 1.0
+        spread = float(image.float().std(correction=0)) or 1 / 255
+        filling = filling + sign * chance.log_uniform(*SHIFT) * spread * _tint(image, chance)
+    return filling
+
+
+def local_mean(image: Tensor) -> Tensor:
+    """(C, H, W) the brightness around each pixel: means over squares, smoothly joined."""
+    side = max(1, round(LOCAL * min(_size(image))))
+    coarse = F.avg_pool2d(image[None], side, ceil_mode=True, count_include_pad=False)
+    return F.interpolate(coarse, size=_size(image), mode="bilinear", align_corners=False)[0]
+
+
+def _tint(image: Tensor, chance: Chance) -> Tensor:
+    """(C, 1, 1) how much of a shift each channel takes: all alike, or in half of the draws not."""
+    channels = len(image)
+    if channels == 1 or chance.coin():
+        parts = [1.0] * channels
+    else:
+        parts = [chance.uniform(0, 1.5) for _ in range(channels)]
+    return torch.tensor(parts, dtype=image.dtype, device=image.device).view(-1, 1, 1)
+
+
+def _size(images: Tensor) -> tuple[int, int]:
+    return images.shape[-2], images.shape[-1]

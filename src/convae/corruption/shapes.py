@@ -1,0 +1,136 @@
+"""Shapes of synthetic defects: soft covers (H, W) in [0, 1], drawn at random places and sizes."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+Name = TypeVar("Name")
+Size = tuple[int, int]
+
+# Parts of the shorter side, drawn so that each doubling is as likely as the next.
+SPOT_RADIUS = (0.012, 0.12)
+PATCH_SIDE = (0.04, 0.6)
+LINE_LENGTH = (0.1, 1.0)
+FIELD_AREA = (0.01, 0.35)  # of the image
+LINE_WIDTH = (1.0, 6.0)  # in pixels of an image of 256; at least one pixel
+
+
+class Chance:
+    """Plain draws from a generator on the CPU."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number from ``low`` up to below ``high``."""
+        return low + (high - low) * float(torch.rand((), generator=self.generator))
+
+    def log_uniform(self, low: float, high: float) -> float:
+        """The same, each doubling as likely as the next; both above 0."""
+        return math.exp(self.uniform(math.log(low), math.log(high)))
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number, both ends included."""
+        return int(torch.randint(low, high + 1, (), generator=self.generator))
+
+    def coin(self) -> bool:
+        """Heads or tails."""
+        return self.whole(0, 1) == 1
+
+    def one_of(self, names: Sequence[Name]) -> Name:
+        """One of several, each as likely."""
+        return names[self.whole(0, len(names) - 1)]
+
+    def smooth(self, size: Size, cells: tuple[int, int]) -> Tensor:
+        """A smooth random field (H, W) of mean about 0 that changes over ``cells`` of the sides."""
+        coarse = torch.randn((1, 1, cells[0] + 3, cells[1] + 3), generator=self.generator)
+        fine = F.interpolate(coarse, size=size, mode="bicubic", align_corners=False)
+        return fine[0, 0]
+
+
+def spot(size: Size, chance: Chance) -> Tensor:
+    """A small blob with an uneven outline: a hole, a grain, a drop."""
+    v, u, side = _turned(size, chance)
+    radius = max(1.0, chance.log_uniform(*SPOT_RADIUS) * side)
+    longer = chance.uniform(1, 2.5)
+    distance = torch.sqrt((u / longer).square() + v.square())
+    cells = max(2, round(3 * side / radius / 4))
+    outline = 1 + 0.25 * chance.smooth(size, (cells, cells))
+    return _soft(radius * outline - distance, chance.uniform(1, 1 + radius / 3))
+
+
+def patch(size: Size, chance: Chance) -> Tensor:
+    """A rectangle with rounded corners, upright or turned, with narrow or wide soft edges."""
+    v, u, side = _turned(size, chance, upright=chance.coin())
+    height, width = (max(1.5, chance.log_uniform(*PATCH_SIDE) * side / 2) for _ in range(2))
+    power = chance.uniform(2, 8)
+    norm = ((v / height).abs() ** power + (u / width).abs() ** power) ** (1 / power)
+    shorter = min(height, width)
+    return _soft((1 - norm) * shorter, chance.uniform(1, 1 + shorter / 2))
+
+
+def field(size: Size, chance: Chance) -> Tensor:
+    """Islands with winding outlines, as a stain, wear or a cloud has them."""
+    cells = (chance.whole(1, 8), chance.whole(1, 8))
+    values = chance.smooth(size, cells)
+    level = torch.quantile(_thinned(values), 1 - chance.log_uniform(*FIELD_AREA))
+    # The field's slope turns a distance in pixels into a difference of values.
+    slope = values.std(correction=0) * max(cells) / min(size)
+    return _soft((values - level) / slope.clamp_min(1e-6), chance.uniform(1, 6))
+
+
+def line(size: Size, chance: Chance) -> Tensor:
+    """A scratch or crack: long, thin, tapered, straight or winding."""
+    v, u, side = _turned(size, chance)
+    length = max(3.0, chance.log_uniform(*LINE_LENGTH) * side)
+    width = max(1.0, chance.log_uniform(*LINE_WIDTH) * side / 256)
+    bends, wobble = chance.whole(1, 10), chance.log_uniform(0.002, 0.15) * length
+    path = chance.smooth((1, 256), (0, bends))[0] * wobble
+    along = u / length + 0.5
+    centre = _looked_up(path, along)
+    taper = (1 - (2 * along - 1).abs() ** chance.uniform(2, 8)).clamp_min(0)
+    reach = width / 2 * (0.4 + 0.6 * taper)
+    cover = _soft(reach - (v - centre).abs(), 1.0)
+    return cover * ((along > 0) & (along < 1))
+
+
+SHAPES: dict[str, Callable[[Size, Chance], Tensor]] = {
+    "spot": spot,
+    "patch": patch,
+    "field": field,
+    "line": line,
+}
+
+
+def _turned(size: Size, chance: Chance, *, upright: bool = False) -> tuple[Tensor, Tensor, int]:
+    """Coordinates (v, u), each (H, W) in pixels, around a random place at a random angle; and the
+    shorter side."""
+    height, width = size
+    y = torch.arange(height, dtype=torch.float32) - chance.uniform(0, height)
+    x = torch.arange(width, dtype=torch.float32) - chance.uniform(0, width)
+    angle = 0.0 if upright else chance.uniform(0, math.pi)
+    cos, sin = math.cos(angle), math.sin(angle)
+    y, x = y[:, None], x[None, :]
+    return cos * y - sin * x, sin * y + cos * x, min(size)
+
+
+def _soft(inside: Tensor, edge: float) -> Tensor:
+    """Cover from the distance inside the outline (pixels, negative outside): 1/2 on the outline."""
+    return (inside / edge + 0.5).clamp(0, 1)
+
+
+def _looked_up(path: Tensor, along: Tensor) -> Tensor:
+    """``path`` (n,) at the places ``along`` [0, 1], linear between its values."""
+    place = along.clamp(0, 1) * (len(path) - 1)
+    low = place.floor().long().clamp(max=len(path) - 2)
+    return torch.lerp(path[low], path[low + 1], place - low)
+
+
+def _thinned(values: Tensor) -> Tensor:
+    """About a thousand of the values, which are enough for a quantile."""
+    flat = values.flatten()
+    return flat[:: max(1, len(flat) // 1024)]

@@ -1,0 +1,141 @@
+"""Synthetic defects: what is damaged and what is not, whatever the kind, size, depth and channels."""
+
+import pytest
+import torch
+
+from convae.corruption.defects import FILLINGS, Defects, local_mean, piece, tone
+from convae.corruption.shapes import SHAPES, Chance
+from convae.errors import InputError
+
+
+def images(count=4, channels=1, height=48, width=56):
+    """Smooth images with a little texture."""
+    generator = torch.Generator().manual_seed(1)
+    ramp = torch.linspace(0.2, 0.7, width).expand(count, channels, height, width)
+    return ramp + 0.05 * torch.rand(ramp.shape, generator=generator)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("filling", FILLINGS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pixels_outside_of_the_shape_stay(shape: str, filling: str) -> None:
+    batch = images(12)
+    kept = batch.clone()
+    defects = Defects(share=1, most=1, shapes=(shape,), fillings=(filling,))
+    damaged, mask = defects.apply(batch, seeded())
+    assert torch.equal(batch, kept)
+    assert mask.shape == (12, 1, 48, 56)
+    assert mask.dtype == torch.float32
+    assert set(mask.unique().tolist()) == {0, 1}
+    changed = (damaged != batch).float()
+    # A soft edge reaches beyond the mask, but most of the image stays bit for bit.
+    near = torch.nn.functional.max_pool2d(mask, 21, stride=1, padding=10)
+    assert (changed * (1 - near)).sum() < 0.2 * changed.sum()
+    assert changed.mean() < 0.5
+    assert (changed * mask).sum() > 0.9 * mask.sum()
+    assert 0 < mask.mean() < 0.5
+
+
+def test_the_share_of_damaged_images() -> None:
+    damaged, mask = Defects(share=0.6).apply(images(200, height=16, width=16), seeded(5))
+    hit = (damaged != images(200, height=16, width=16)).flatten(1).any(1)
+    assert 0.5 < hit.float().mean() < 0.7
+    assert not mask[~hit].any()
+
+
+def test_the_generator_decides_all() -> None:
+    batch, defects = images(), Defects()
+    torch.manual_seed(1)
+    first = defects.apply(batch, seeded(3))
+    torch.manual_seed(2)  # the global state has no part in it
+    again = defects.apply(batch, seeded(3))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], defects.apply(batch, seeded(4))[0])
+
+
+def test_values_stay_in_range() -> None:
+    damaged, _ = Defects(share=1, most=5).apply(images(20), seeded())
+    assert damaged.min() >= 0
+    assert damaged.max() <= 1
+    beyond = 4 * images(20) - 1  # deep images need not end at 0 and 1
+    damaged, _ = Defects(share=1, most=5).apply(beyond, seeded())
+    assert damaged.min() >= beyond.min()
+    assert damaged.max() <= beyond.max()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8), (5, 200)])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_any_size_and_channels(size, channels: int) -> None:
+    batch = torch.rand((16, channels, *size), generator=seeded())
+    damaged, mask = Defects(share=1).apply(batch, seeded())
+    assert damaged.shape == batch.shape
+    assert mask.shape == (16, 1, *size)
+    assert torch.isfinite(damaged).all()
+
+
+def test_float64_stays_float64_and_constant_images_work() -> None:
+    damaged, _ = Defects(share=1, fillings=("tone",)).apply(
+        torch.full((6, 1, 32, 32), 0.5, dtype=torch.float64), seeded()
+    )
+    assert damaged.dtype == torch.float64
+    assert (damaged != 0.5).any()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_covers_are_soft_and_of_many_sizes(shape: str) -> None:
+    chance = Chance(seeded(2))
+    covers = torch.stack([SHAPES[shape]((64, 80), chance) for _ in range(60)])
+    assert covers.shape == (60, 64, 80)
+    assert covers.min() >= 0
+    assert covers.max() <= 1
+    assert ((covers > 0) & (covers < 1)).any()
+    areas = covers.mean(dim=(1, 2))
+    assert areas.max() > 5 * areas[areas > 0].min()
+
+
+def test_lines_are_long_and_thin() -> None:
+    chance = Chance(seeded(0))
+    covers = torch.stack([SHAPES["line"]((128, 128), chance) for _ in range(40)]) > 0.5
+    area = covers.flatten(1).sum(1)
+    extent = torch.maximum(covers.any(1).sum(1), covers.any(2).sum(1))
+    seen = area > 0
+    assert (area[seen] < 8 * extent[seen]).all()
+    assert extent.max() > 60
+
+
+def test_tone_shifts_keep_the_details() -> None:
+    image = images()[0]
+    for seed in range(20):
+        toned = tone(image, Chance(seeded(seed)), shifted=True)
+        assert (toned - image).mean().abs() > 0.3 * image.std()
+
+
+def test_a_piece_may_take_on_the_brightness_of_its_place() -> None:
+    image, source = images()[0], 1 - images()[1]
+    distances = [
+        float((local_mean(piece(image, source, Chance(seeded(seed)))) - local_mean(image)).std())
+        for seed in range(20)
+    ]
+    assert min(distances) < 0.02 < max(distances)
+
+
+def test_local_mean_of_a_constant_is_the_constant() -> None:
+    assert torch.allclose(local_mean(torch.full((2, 37, 50), 0.3)), torch.tensor(0.3))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"share": 0}, "share must be above 0 and at most 1; got 0"),
+        ({"most": 0}, "most must be at least 1; got 0"),
+        ({"shapes": ()}, "defects need at least one shape: spot, patch, field, line"),
+        ({"shapes": ("lime",)}, "unknown shape 'lime': did you mean 'line'"),
+        ({"fillings": ("peace",)}, "unknown filling 'peace': did you mean 'piece'"),
+    ],
+)
+def test_what_cannot_be(parameters, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Defects(**parameters)
