@@ -1,0 +1,205 @@
+"""Where an image and its restoration differ: maps of gradient, structure and colour.
+
+Every map function takes ``(restored, image)``, both ``(B, C, H, W)`` in about [0, 1], and gives
+``(B, 1, H, W)``, higher where they differ more and 0 for identical images. The maps are made
+comparable by the mean and deviation that they have on normal images (:class:`Standards`), joined
+into one map, and pooled into one score an image.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convae.errors import InputError
+from convae.metrics import as_pair, similarity_factors
+
+# The constant of gradient magnitude similarity: that of its source for [0, 255], brought to [0, 1].
+GRADIENT_FLOOR = 170 / 255**2
+SCALES = 3
+SMALLEST_SIDE = 8  # of a map that is still halved
+# How far one normal image may stand from the others decides what counts as far. A deviation estimated
+# from n images at one pixel is drawn towards that of the whole map, which counts as so many images.
+PRIOR_IMAGES = 8
+LEAST_DEVIATION = 1e-6
+
+
+def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
+    """Multi-scale gradient magnitude difference: the mean over scales of::
+
+        1 - (2 g ĝ + c) / (g² + ĝ² + c)
+
+    where g and ĝ are the lengths of the Prewitt gradients of the mean over channels, c = 170 / 255²,
+    and each scale has half the resolution of the one before (up to 3).
+
+    Convention: [0, 1), 0 where both have the same contrast, whichever way it points.
+
+    Source: Xue et al. 2014, doi:10.1109/TIP.2013.2293423 (the similarity, without its mean), over
+    scales as in Zavrtanik et al. 2021, doi:10.1016/j.patcog.2020.107706.
+    """
+    restored, image = as_pair(restored, image)
+    pair = torch.cat([restored.mean(1, keepdim=True), image.mean(1, keepdim=True)], dim=1)
+    size, total, scales = image.shape[-2:], torch.zeros_like(pair[:, :1]), 0
+    while scales < SCALES and (not scales or min(pair.shape[-2:]) >= 2 * SMALLEST_SIDE):
+        pair = F.avg_pool2d(pair, 2, ceil_mode=True, count_include_pad=False) if scales else pair
+        a, b = gradient_length(pair).chunk(2, dim=1)
+        difference = (a - b).square() / (a.square() + b.square() + GRADIENT_FLOOR)
+        total = total + resized(difference, (size[0], size[1]))
+        scales += 1
+    return total / scales
+
+
+def structure_difference(restored: Tensor, image: Tensor) -> Tensor:
+    """``(1 - SSIM) / 2`` around every pixel, averaged over channels; images are mirrored outwards.
+
+    Convention: [0, 1]; see :func:`convae.metrics.ssim`.
+    """
+    restored, image = as_pair(restored, image)
+    height, width = image.shape[-2:]
+    reach = [min(5, (side - 1) // 2) for side in (height, width)]
+    frame = (reach[1], reach[1], reach[0], reach[0])
+    luminance, contrast = similarity_factors(_mirrored(restored, frame), _mirrored(image, frame))
+    inside = (1 - luminance * contrast).mean(dim=1, keepdim=True) / 2
+    return resized(inside, (height, width))  # of an even side under 11 one row is missing
+
+
+def colour_difference(restored: Tensor, image: Tensor) -> Tensor:
+    """The root mean square over channels of the difference, after a blur of one pixel.
+
+    Convention: [0, ∞), in the units of the image.
+    """
+    restored, image = as_pair(restored, image)
+    difference = smoothed(restored - image, 1.0)
+    return difference.square().mean(dim=1, keepdim=True).sqrt()
+
+
+MAPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "gradient": gradient_difference,
+    "structure": structure_difference,
+    "colour": colour_difference,
+}
+
+
+def difference_maps(restored: Tensor, image: Tensor, *, sigma: float = 2.0) -> Tensor:
+    """All maps of :data:`MAPS`, smoothed: (B, len(MAPS), H, W).
+
+    Args:
+        sigma: of the Gaussian blur, in pixels; 0 for none.
+    """
+    maps = torch.cat([function(restored, image) for function in MAPS.values()], dim=1)
+    return smoothed(maps, sigma)
+
+
+@dataclass(frozen=True)
+class Standards:
+    """How maps look on normal images: what they are measured against.
+
+    Attributes:
+        mean: (M, H, W) of each map; (M, 1, 1) where images differ in size.
+        deviation: the same shape, above 0.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, maps: Iterable[Tensor]) -> "Standards":
+        """Fit to the maps of held-out normal images, each (M, H, W); at least one.
+
+        Per pixel where all have one size, with the variance at a pixel drawn towards that of the
+        whole map as though 8 more images had it; one value for all pixels where sizes differ.
+        """
+        count, size = 0, None
+        total = squares = torch.zeros(())
+        sizes = set()
+        for one in maps:
+            one = one.double()
+            sizes.add(tuple(one.shape))
+            whole = len(sizes) == 1
+            if not count:
+                total, squares, size = torch.zeros_like(one), torch.zeros_like(one), one.shape
+            if not whole:
+                total, squares = _overall(total), _overall(squares)
+                one, square = _overall(one), _overall(one.square())
+            else:
+                square = one.square()
+            total, squares, count = total + one, squares + square, count + 1
+        if size is None:
+            raise InputError("maps of at least one normal image are needed")
+        return cls._from_sums(total / count, squares / count, count)
+
+    @classmethod
+    def _from_sums(cls, mean: Tensor, square: Tensor, count: int) -> "Standards":
+        variance = (square - mean.square()).clamp_min(0)
+        weight = count / (count + PRIOR_IMAGES)
+        variance = weight * variance + (1 - weight) * _overall(square - _overall(mean).square())
+        deviation = variance.clamp_min(LEAST_DEVIATION**2).sqrt()
+        return cls(mean.float(), deviation.float())
+
+    def apply(self, maps: Tensor) -> Tensor:
+        """(B, M, H, W) maps in standard deviations above their mean on normal images.
+
+        Where the maps have another size than those fitted to, one value stands for all pixels.
+        """
+        mean, deviation = self.mean.to(maps), self.deviation.to(maps)
+        if mean.shape[-2:] not in ((1, 1), tuple(maps.shape[-2:])):
+            mean, deviation = _overall(mean), _overall(deviation)
+        return (maps - mean) / deviation
+
+
+def top_mean(maps: Tensor, fraction: float) -> Tensor:
+    """(B,) the mean of the highest ``fraction`` of each map (B, 1, H, W), at least of one pixel.
+
+    One score for an image: steadier than the highest value, and not diluted by what is normal.
+
+    >>> top_mean(torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]]), 0.5)
+    tensor([2.5000])
+    """
+    if not 0 < fraction <= 1:
+        raise InputError(f"fraction must be above 0 and at most 1; got {fraction!r}")
+    flat = maps.flatten(1)
+    count = max(1, round(fraction * flat.shape[1]))
+    return flat.topk(count, dim=1, sorted=False).values.mean(dim=1)
+
+
+def gradient_length(x: Tensor) -> Tensor:
+    """(B, C, H, W) the length of the Prewitt gradient of each channel; the border is repeated."""
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    rows = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
+    columns = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
+    down = (rows[..., 2:, :] - rows[..., :-2, :]) / 3
+    across = (columns[..., 2:] - columns[..., :-2]) / 3
+    return (down.square() + across.square()).sqrt()
+
+
+def smoothed(x: Tensor, sigma: float) -> Tensor:
+    """(B, C, H, W) blurred by a Gaussian of ``sigma`` pixels; the border is repeated."""
+    if not sigma:
+        return x
+    reach = max(1, math.ceil(3 * sigma))
+    distance = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
+    weights = torch.exp(-distance.square() / (2 * sigma**2))
+    weights = weights / weights.sum()
+    channels = x.shape[1]
+    x = F.pad(x, (reach, reach, reach, reach), mode="replicate")
+    x = F.conv2d(x, weights.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    return F.conv2d(x, weights.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+
+
+def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) to (B, C, *size), bilinear."""
+    if tuple(x.shape[-2:]) == size:
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def _overall(x: Tensor) -> Tensor:
+    """(..., H, W) to (..., 1, 1): the mean over the image."""
+    return x.mean(dim=(-2, -1), keepdim=True)
+
+
+def _mirrored(x: Tensor, frame: tuple[int, int, int, int]) -> Tensor:
+    return F.pad(x, frame, mode="reflect")
