@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from convae.errors import InputError
 
 Fill = Callable[..., torch.Tensor]
 FILLS: list[Fill] = [harmonic_fill, biharmonic_fill]
-EXACT = {"tolerance": 1e-10, "steps": 5000}
+EXACT: dict[str, Any] = {"tolerance": 1e-10, "steps": 5000}
 
 
 def scene(*shape: int, share: float = 0.5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
