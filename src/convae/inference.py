@@ -17,6 +17,7 @@ from torch import Tensor
 from convae.images.image import Pixels
 from convae.images.tensors import UnitRange, plain_strides
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.inside import pooled_layer
 
 BATCH_VALUES = 2**16  # numbers in a batch of small images; large images go one by one
 MAX_BATCH = 64
@@ -43,9 +44,13 @@ class Inference:
         self.network = network.eval()
         self.unit = unit
 
-    def encode(self, images: Iterable[Pixels]) -> Iterator[np.ndarray]:
-        """The code of each (H, W, C) image: (latent_dim,) or (latent_dim, h, w), float32."""
-        for _, codes in self.batches(images, self.network.encode):
+    def encode(self, images: Iterable[Pixels], layer: str | None = None) -> Iterator[np.ndarray]:
+        """The code of each (H, W, C) image: (latent_dim,) or (latent_dim, h, w), float32.
+
+        With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map.
+        """
+        read = self.network.encode if layer is None else pooled_layer(self.network, layer)
+        for _, codes in self.batches(images, read):
             yield from codes.cpu().numpy()
 
     def reconstruct(self, images: Iterable[Pixels]) -> Iterator[tuple[Tensor, Tensor]]:

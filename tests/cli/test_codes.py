@@ -1,14 +1,17 @@
 """``convae encode`` and ``convae decode``: every kind of file, and what is wrong with some."""
 
 import csv
+import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.conftest import Command, fill, waves
+from tests.cli.conftest import FIT, Command, fill, waves
 
 import convae as package
+from convae.cli.code_reading import read_codes
+from convae.estimators.streaming import made_by
 
 KINDS = (".npy", ".npz", ".csv", ".parquet")
 
@@ -72,11 +75,72 @@ def test_names_and_labels(convae: Command, model: Path, tmp_path: Path) -> None:
         assert file["names"].tolist()[:2] == ["cats/0.png", "cats/1.png"]
         assert file["labels"].tolist() == [0, 0, 0, 1, 1]
         assert file["codes"].shape == (5, 3)
-    assert (tmp_path / "codes.csv").read_text().startswith("name,label,code_0,code_1,code_2\n")
-    assert (tmp_path / "codes.names.csv").read_text().splitlines()[4] == "dogs/0.png,1"
+    assert (
+        (tmp_path / "codes.csv")
+        .read_text()
+        .startswith("name,label,sha256,model,code_0,code_1,code_2\n")
+    )
+    assert (tmp_path / "codes.names.csv").read_text().splitlines()[4].startswith("dogs/0.png,1,")
     assert convae("decode", model, tmp_path / "codes.csv", "--out", tmp_path / "back").code == 0
     assert (tmp_path / "back" / "dogs" / "1.png").is_file()
     assert not list(tmp_path.glob(".convae*"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_checksums_are_those_of_the_files(
+    convae: Command, model: Path, pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / f"codes{kind}"
+    assert convae("encode", model, pictures, "--out", out).code == 0
+    with read_codes(out) as rows:
+        read_back = list(rows)
+    for row in read_back:
+        assert row.checksum == hashlib.sha256((pictures / row.name).read_bytes()).hexdigest()
+        assert row.model == made_by(package.load(model))
+
+
+def test_checksums_of_an_array_are_those_of_its_bytes(
+    convae: Command, model: Path, tmp_path: Path
+) -> None:
+    images = waves(3, (12, 10, 1))[..., 0]
+    np.save(tmp_path / "images.npy", images)
+    assert convae("encode", model, tmp_path / "images.npy", "--out", tmp_path / "c.npz").code == 0
+    with np.load(tmp_path / "c.npz", allow_pickle=False) as file:
+        expected = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+        assert file["sha256"].tolist() == expected
+
+
+@pytest.mark.parametrize("layer", ["encoder.0", "encoder.0.0.1", "bottleneck.squeeze"])
+def test_codes_of_a_layer(
+    convae: Command, model: Path, pictures: Path, tmp_path: Path, layer: str
+) -> None:
+    out = tmp_path / "layer.csv"
+    assert convae("encode", model, pictures, "--out", out, "--layer", layer).code == 0
+    np.testing.assert_array_equal(read(out), package.load(model).features(pictures, layer))
+    done = convae("decode", model, out, "--out", tmp_path / "back")
+    assert (done.code, f"holds what layer {layer} gives" in done.err) == (2, True)
+
+
+def test_an_unknown_layer_is_answered_with_those_there_are(
+    convae: Command, model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    done = convae("encode", model, pictures, "--out", tmp_path / "c.csv", "--layer", "encoder.7")
+    assert done.code == 2
+    assert "unknown layer 'encoder.7': did you mean 'encoder.0'?" in done.err
+    assert "bottleneck.squeeze" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_codes_of_another_model_are_refused(
+    convae: Command, model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.convae"
+    assert (
+        convae("fit", "autoencoder", pictures, "--out", other, "--no-report", *FIT, "--seed", 9)
+    ).code == 0
+    assert convae("encode", other, pictures, "--out", tmp_path / "c.csv").code == 0
+    done = convae("decode", model, tmp_path / "c.csv", "--out", tmp_path / "back")
+    assert (done.code, "its codes are of another model" in done.err) == (2, True)
 
 
 def test_strict_stops(convae: Command, model: Path, tmp_path: Path) -> None:

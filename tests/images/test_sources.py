@@ -1,4 +1,5 @@
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -198,3 +199,17 @@ def test_no_hostile_file_does_more_than_raise_an_image_error(shared_data: Path) 
 def test_opening_a_folder_does_not_load_torch() -> None:
     code = "import convae.images.sources, sys; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
+
+
+def test_checksums_are_of_files_and_of_bytes(tmp_path: Path) -> None:
+    array = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+    tifffile.imwrite(tmp_path / "stack.tif", array, photometric="minisblack")
+    gone = save(tmp_path / "z.png")
+    source = open_source(tmp_path)
+    whole = hashlib.sha256((tmp_path / "stack.tif").read_bytes()).hexdigest()
+    assert [source.checksum(i) for i in range(2)] == [whole, whole]
+    assert source.select([1]).checksum(0) == whole
+    assert open_source(array).checksum(1) == hashlib.sha256(array[1].tobytes()).hexdigest()
+    gone.unlink()
+    with pytest.raises(ImageError, match=r"z\.png: cannot be read: No such file"):
+        source.checksum(2)

@@ -6,7 +6,7 @@
 - fit_autoencoder, fitting, training: the members of ``fit``
 - options, settings, settings_autoencoder: the options that verbs share, and the parameters of estimators
 - voice, progress: what is said where
-- data, outputs, code_files, array_files: images in, files out
+- data, outputs, code_files, code_reading, array_files: images in, files out
 """
 
 from convae.cli.running import main, run

@@ -1,12 +1,9 @@
-"""Files of codes: ``.npy``, ``.npz``, ``.csv``, ``.parquet``, written and read a few rows at a time."""
+"""Files of codes: ``.npy``, ``.npz``, ``.csv``, ``.parquet``, written a few rows at a time."""
 
-import contextlib
-import csv
 import itertools
 import tempfile
 import zipfile
-import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +14,9 @@ from convae.atomic import atomic_write
 from convae.cli.array_files import ArrayFile, array_file
 from convae.cli.outputs import table
 from convae.cli.voice import printable
-from convae.errors import InputError, MissingExtraError, unknown_name
+from convae.errors import InputError, MissingExtraError
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
-Rows = Generator[tuple[str, np.ndarray], None, None]
 CHUNK = 1024  # rows of a table that are held at a time
 
 
@@ -32,11 +28,15 @@ class Coded:
         name: of the image; empty if it is not known.
         label: its class number, or None.
         code: (k,) or (k, h, w) float32.
+        checksum: SHA-256 of its file or, in an array, of its bytes; empty if it is not known.
+        model: what made the code (:func:`convae.estimators.streaming.made_by`); empty if it is not known.
     """
 
     name: str
     label: int | None
     code: np.ndarray
+    checksum: str = ""
+    model: str = ""
 
 
 def write_codes(path: Path, rows: Iterable[Coded], first: Coded) -> int:
@@ -79,13 +79,14 @@ def names_file(path: Path) -> Path:
 
 
 def _write_npz(path: Path, rows: Iterable[Coded], first: Coded) -> int:
-    """Codes, names and labels; the codes go through the disk, the names through memory."""
-    names, labels = list[str](), list[int]()
+    """Codes, names, labels and checksums; the codes go through the disk, the others through memory."""
+    names, labels, checksums = list[str](), list[int](), list[str]()
     with atomic_write(path) as file, tempfile.TemporaryFile(dir=path.parent) as scratch:
         codes = ArrayFile(scratch, first.code.shape, np.dtype(np.float32))
         for row in rows:
             codes.append(row.code)
             names.append(printable(row.name))
+            checksums.append(row.checksum)
             if row.label is not None:
                 labels.append(row.label)
         codes.finish()
@@ -95,6 +96,8 @@ def _write_npz(path: Path, rows: Iterable[Coded], first: Coded) -> int:
                 while block := scratch.read(2**20):
                     member.write(block)
             _add_array(archive, "names", np.array(names))
+            _add_array(archive, "sha256", np.array(checksums))
+            _add_array(archive, "model", np.array(first.model))
             if labels:
                 _add_array(archive, "labels", np.array(labels, dtype=np.int64))
         return codes.rows
@@ -106,7 +109,7 @@ def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 
 
 def _write_csv(path: Path, rows: Iterable[Coded], first: Coded) -> int:
-    """One line an image: name, label if there are any, and the numbers, exact for float32."""
+    """One line an image: what it is, and the numbers, exact for float32."""
     count = 0
     with table(path, [*_name_columns(first), *_code_columns(first)]) as lines:
         for row in rows:
@@ -117,10 +120,11 @@ def _write_csv(path: Path, rows: Iterable[Coded], first: Coded) -> int:
 
 def _write_parquet(path: Path, rows: Iterable[Coded], first: Coded) -> int:
     """The same columns, with types."""
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = load_pyarrow()
     columns = _code_columns(first)
     labelled = first.label is not None
     fields = [("name", pyarrow.string())] + [("label", pyarrow.int64())] * labelled
+    fields += [("sha256", pyarrow.string()), ("model", pyarrow.string())]
     schema = pyarrow.schema([*fields, *((name, pyarrow.float32()) for name in columns)])
     count = 0
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
@@ -128,6 +132,7 @@ def _write_parquet(path: Path, rows: Iterable[Coded], first: Coded) -> int:
             codes = np.stack([row.code.reshape(-1) for row in chunk])
             values: list[Any] = [[printable(row.name) for row in chunk]]
             values += [[row.label for row in chunk]] * labelled
+            values += [[row.checksum for row in chunk], [row.model for row in chunk]]
             values += list(codes.T)
             arrays = [
                 pyarrow.array(value, type=field.type)
@@ -147,18 +152,19 @@ _WRITERS: dict[str, Callable[[Path, Iterable[Coded], Coded], int]] = {
 
 
 def _name_columns(first: Coded) -> list[str]:
-    return ["name"] if first.label is None else ["name", "label"]
+    return ["name", *(["label"] if first.label is not None else []), "sha256", "model"]
 
 
 def _name_cells(row: Coded) -> list[Any]:
-    return [row.name] if row.label is None else [row.name, row.label]
+    return [row.name, *([row.label] if row.label is not None else []), row.checksum, row.model]
 
 
 def _code_columns(first: Coded) -> list[str]:
     return [f"code_{i}" for i in range(first.code.size)]
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def load_pyarrow() -> tuple[Any, Any]:
+    """pyarrow and its module for parquet, or the error that says how to get it."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -172,128 +178,3 @@ def batched(items: Iterable[Coded], size: int) -> Iterator[list[Coded]]:
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk
-
-
-@contextlib.contextmanager
-def read_codes(path: Path) -> Iterator[Iterator[tuple[str, np.ndarray]]]:
-    """(name or an empty text, code) of each row of a file of codes, a few rows at a time.
-
-    Raises:
-        InputError: the file is missing, damaged, holds no codes or would have to be unpickled.
-    """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise unknown_name("kind of code file", path.suffix or path.name, SUFFIXES)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    if reader is _read_parquet:
-        _pyarrow()
-    rows = reader(path)
-    try:
-        yield _explained(path, rows)
-    finally:
-        rows.close()
-
-
-def _explained(path: Path, rows: Rows) -> Iterator[tuple[str, np.ndarray]]:
-    try:
-        yield from rows
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in text or "Python objects" in text:
-            text = "it holds pickled objects, which are never loaded"
-        raise InputError(f"{path}: damaged or not a file of codes: {text}") from error
-
-
-def _read_npy(path: Path) -> Rows:
-    codes = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(codes, np.ndarray):
-        raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
-    _check(path, codes)
-    beside = names_file(path)
-    names: Iterable[str] = itertools.repeat("")
-    if beside.is_file():
-        with beside.open(encoding="utf-8", newline="") as file:
-            known = [row.get("name") or "" for row in csv.DictReader(file)]
-        names = known if len(known) == len(codes) else names
-    for name, code in zip(names, codes, strict=False):
-        yield name, np.asarray(code, dtype=np.float32)
-
-
-def _read_npz(path: Path) -> Rows:
-    with path.open("rb") as file:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: not an .npz file (it may be an .npy: rename it)")
-        if "codes" not in archive.files:
-            raise InputError(
-                f"{path}: has no array 'codes'; it has: {', '.join(archive.files) or 'none'}"
-            )
-        codes = archive["codes"]
-        _check(path, codes)
-        names = archive["names"].tolist() if "names" in archive.files else []
-    known = names if len(names) == len(codes) else itertools.repeat("")
-    for name, code in zip(known, codes, strict=False):
-        yield str(name), code.astype(np.float32)
-
-
-def _check(path: Path, codes: np.ndarray) -> None:
-    if codes.ndim not in (2, 4) or codes.dtype.kind not in "fiu":
-        raise InputError(
-            f"{path}: codes must be numbers (n, k) or (n, k, h, w); got {codes.dtype} {codes.shape}"
-        )
-
-
-def _read_csv(path: Path) -> Rows:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
-        head = next(lines, [])
-        chosen = _chosen(path, head)
-        named = head.index("name") if "name" in head else None
-        for line in lines:
-            if len(line) != len(head):
-                raise InputError(
-                    f"{path}: line {lines.line_num} has {len(line)} cells and the first {len(head)}"
-                )
-            try:
-                code = np.array([line[k] for k in chosen], dtype=np.float32)
-            except ValueError as error:
-                raise InputError(f"{path}: line {lines.line_num}: {error}") from error
-            yield "" if named is None else line[named], code
-
-
-def _read_parquet(path: Path) -> Rows:
-    pyarrow, parquet = _pyarrow()
-    try:
-        with parquet.ParquetFile(path) as file:
-            head = file.schema_arrow.names
-            columns = [head[k] for k in _chosen(path, head)]
-            named = "name" in head
-            wanted = [*columns, "name"] if named else columns
-            for batch in file.iter_batches(CHUNK, columns=wanted):
-                codes = np.stack([batch.column(name).to_numpy(False) for name in columns], axis=1)
-                names = batch.column("name").to_pylist() if named else [""] * len(codes)
-                yield from zip(names, codes.astype(np.float32), strict=True)
-    except pyarrow.ArrowException as error:
-        raise InputError(f"{path}: damaged or not a parquet file: {error}") from error
-
-
-def _chosen(path: Path, head: list[str]) -> list[int]:
-    """Which columns are the code, in the order of their numbers."""
-    found = {name: k for k, name in enumerate(head) if name.startswith("code_")}
-    ordered = [f"code_{i}" for i in range(len(found))]
-    if not found or set(ordered) != set(found):
-        raise InputError(
-            f"{path}: must have the columns code_0, code_1, ...; it has {', '.join(head[:8]) or 'none'}"
-        )
-    return [found[name] for name in ordered]
-
-
-_READERS: dict[str, Callable[[Path], Rows]] = {
-    ".npy": _read_npy,
-    ".npz": _read_npz,
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-}

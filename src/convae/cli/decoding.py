@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.cli.code_files import read_codes
+from convae.cli.code_reading import read_codes, refuse_other_model
 from convae.cli.outputs import output_folder
 from convae.cli.progress import counting
 from convae.cli.reconstructing import below, check_format
 from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
-from convae.estimators.streaming import iter_images
+from convae.estimators.streaming import iter_images, made_by
 from convae.images.writing import target_of, write_image
 
 
@@ -25,13 +25,14 @@ def decode(
     check_format(format)
     output_folder(out)
     names = deque[str]()
-    shape, count = model.architecture_.code_shape, 0
+    shape, count, made = model.architecture_.code_shape, 0, made_by(model)
     with read_codes(codes) as rows, counting(voice, "decoding") as progress:
 
         def shaped() -> Iterator[np.ndarray]:
-            for number, (name, code) in enumerate(rows):
-                names.append(name or f"{number:06d}")
-                yield _checked(codes, number, code, shape)
+            for number, row in enumerate(rows):
+                refuse_other_model(codes, row, made)
+                names.append(row.name or f"{number:06d}")
+                yield _checked(codes, number, row.code, shape)
 
         used = set[str]()
         for pixels in iter_images(model, shaped()):

@@ -15,10 +15,13 @@ _HELP = """Images to their codes.
   convae encode my.convae my_images --out codes.csv
   convae encode my.convae my_images --out codes.npy
   convae encode my.convae my_images --out codes.parquet
+  convae encode my.convae my_images --out maps.csv --layer encoder.1
 
-.csv and .parquet have the columns name, label (if the images have any) and code_0, code_1, ...; .npz has the
-arrays codes, names and labels; beside codes.npy comes codes.names.csv. Spatial codes are (n, k, h, w) in
-.npy and .npz, and flattened in the tables. Images that cannot be used are skipped and listed in skipped.csv.
+.csv and .parquet have the columns name, label (if the images have any), sha256 (of the file or, in an array,
+of the image's bytes), model (what made the code) and code_0, code_1, ...; .npz has the arrays codes, names,
+labels, sha256 and model; beside codes.npy comes codes.names.csv with the columns. Spatial codes are
+(n, k, h, w) in .npy and .npz, and flattened in the tables. Images that cannot be used are skipped and listed
+in skipped.csv.
 """
 
 
@@ -32,6 +35,11 @@ arrays codes, names and labels; beside codes.npy comes codes.names.csv. Spatial 
     metavar="CODES",
     help="The file to write: .npy, .npz, .csv or .parquet.",
 )
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="In place of the code what this layer gives, averaged over positions; 'convae info' lists them.",
+)
 @click.option("--strict", is_flag=True, help="Stop at an image that cannot be used.")
 @computing
 @speaking
@@ -39,6 +47,7 @@ def command(
     model: Path,
     data: tuple[str, ...],
     out: Path,
+    layer: str | None,
     strict: bool,
     device: str,
     seed: int,
@@ -54,4 +63,4 @@ def command(
     out = output_file(out, *SUFFIXES)
     loaded = load(model, device=device)
     source = open_for(loaded, Data(given=data, **where))
-    encode(loaded, source, out, voice, strict=strict)
+    encode(loaded, source, out, voice, layer=layer, strict=strict)

@@ -10,15 +10,22 @@ from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
-from convae.estimators.streaming import iter_codes
+from convae.estimators.streaming import iter_codes, made_by
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import refuse_skipped
 
 
 def encode(
-    model: ImageEstimator, source: ImageSource, out: Path, voice: Voice, *, strict: bool = False
+    model: ImageEstimator,
+    source: ImageSource,
+    out: Path,
+    voice: Voice,
+    *,
+    layer: str | None = None,
+    strict: bool = False,
 ) -> None:
     """Everything that ``convae encode`` does."""
+    made = made_by(model, layer)
     skipped = list(source.skipped)
     if strict and skipped:
         refuse_skipped(source, skipped, strict=True, left=len(source))
@@ -34,10 +41,15 @@ def encode(
     with counting(voice, "encoding") as progress:
 
         def coded() -> Iterator[Coded]:
-            for index, code in iter_codes(model, source, on_bad):
+            for index, code in iter_codes(model, source, on_bad, layer):
                 progress(index + 1, len(source))
-                label = None if labels is None else int(labels[index])
-                yield Coded(name=names[index], label=label, code=code)
+                yield Coded(
+                    name=names[index],
+                    label=None if labels is None else int(labels[index]),
+                    code=code,
+                    checksum=source.checksum(index),
+                    model=made,
+                )
 
         rows = coded()
         first = next(rows, None)
@@ -56,6 +68,8 @@ def encode(
             "out": out,
             "images": count,
             "code_shape": first.code.shape,
+            "layer": layer,
+            "model": made,
             "skipped": [[s.name, s.reason] for s in skipped],
             "skipped_file": listed,
         }

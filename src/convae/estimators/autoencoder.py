@@ -198,6 +198,18 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             )
         return np.stack(codes) if codes else np.zeros((0, self._n_features_out), np.float32)
 
+    def features(self, X: Any, layer: str) -> np.ndarray:
+        """(n, c) float32: what one layer makes of each image, averaged over the positions of a map.
+
+        Args:
+            X: as for :meth:`transform`.
+            layer: a name as ``convae info`` lists them, such as ``encoder.1.2``, or ``encoder.1`` for what
+                leaves the second stage. An unknown one is answered with all of them.
+        """
+        check_is_fitted(self, "network_")
+        rows = [row for _, row in iter_codes(self, self.open(X), layer=layer)]
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Codes ``(n, code size)`` to images in the values, shape and depth of those fitted on."""
         check_is_fitted(self, "network_")

@@ -1,5 +1,6 @@
 """A model over a source of any length: one result an image, in order, in constant memory."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def iter_reconstructions(
             stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
             yield from zip(stored, errors, linear, strict=True)
 
-    for (index, image, prepared), (pixels, error, linear) in _paired(model, source, run, on_bad):
+    for (index, image, prepared), (pixels, error, linear) in paired(model, source, run, on_bad):
         yield Reconstructed(
             index=index,
             image=image,
@@ -69,11 +70,32 @@ def iter_reconstructions(
 
 
 def iter_codes(
-    model: ImageEstimator, source: ImageSource, on_bad: OnBad | None = None
+    model: ImageEstimator,
+    source: ImageSource,
+    on_bad: OnBad | None = None,
+    layer: str | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(position in the source, code) of each image; the code is (k,) or (k, h, w) float32."""
-    for (index, _, _), code in _paired(model, source, model.inference_.encode, on_bad):
+    """(position in the source, code) of each image; the code is (k,) or (k, h, w) float32.
+
+    With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map.
+    """
+
+    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        return model.inference_.encode(images, layer)
+
+    for (index, _, _), code in paired(model, source, run, on_bad):
         yield index, code
+
+
+def made_by(model: ImageEstimator, layer: str | None = None) -> str:
+    """What tells codes of this model (and layer) from those of any other.
+
+    The first 16 digits of the SHA-256 of all that a code depends on: weights, scaling and framing.
+    """
+    digest = hashlib.sha256(repr((model.scaling_.to_dict(), model.plan_)).encode())
+    for name, values in sorted(model.network_.state_dict().items()):
+        digest.update(name.encode() + values.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16] + (f":{layer}" if layer else "")
 
 
 def iter_images(model: ImageEstimator, codes: Iterable[np.ndarray]) -> Iterator[Pixels]:
@@ -93,12 +115,12 @@ def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
         pixels = framing.undo(pixels, image.pixels.shape[:2])
     if image.pixels.dtype == np.uint8 and pixels.dtype == np.uint16:
         pixels = np.rint(pixels / 257).astype(np.uint8)  # preparing had multiplied by it
-    if image.pixels.shape[2] == 1 and pixels.shape[2] == 3:
+    if image.pixels.shape[2] == 1 and model.plan_.channels == pixels.shape[2] == 3:
         pixels = to_channels(pixels, 1, image.info.name)
     return pixels
 
 
-def _paired(
+def paired(
     model: ImageEstimator,
     source: ImageSource,
     run: Callable[[Iterable[Pixels]], Iterator[Any]],

@@ -38,6 +38,7 @@ class FileSource(ImageSource):
         pages = page_counts(root, names, self._limits)
         self._names: Sequence[str] = names
         self._starts: np.ndarray | None = None
+        self._summed: tuple[Path | None, str] = None, ""  # the last file and its checksum
         if pages is not None:
             self._starts = np.concatenate([[0], np.cumsum(pages)])
             self._names = PageNames(names, self._starts)
@@ -77,6 +78,19 @@ class FileSource(ImageSource):
         """The shape and depth of image ``index``."""
         path, page = self.locate(index)
         return probe_image(path, name=self._names[index], page=page, limits=self._limits)
+
+    def checksum(self, index: int) -> str:
+        """SHA-256 of the file that holds image ``index``; the pages of one file share it."""
+        path, _ = self.locate(index)
+        summed = self._summed
+        if summed[0] != path:
+            try:
+                with open(path, "rb") as file:
+                    summed = path, hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise ImageError(self._names[index], f"cannot be read: {error.strerror}") from error
+            self._summed = summed
+        return summed[1]
 
     def fingerprint(self) -> str:
         """SHA-256 over relative names, sizes and modification times; contents are not read."""

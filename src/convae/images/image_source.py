@@ -74,6 +74,14 @@ class ImageSource(ABC):
         64 images spread over it, because reading it all may take hours.
         """
 
+    def checksum(self, index: int) -> str:
+        """SHA-256 (hex) of the file that holds image ``index``, as ``sha256sum`` gives it.
+
+        Of an image that is in no file of its own kind (an array, a dataset) over its bytes (H, W, C).
+        """
+        pixels = self.read(index).pixels
+        return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
     def select(self, indices: Sequence[int] | np.ndarray) -> "ImageSource":
         """A view on some of the images, in the order given; the images are not read."""
         return Selection(self, indices)
@@ -114,6 +122,10 @@ class Selection(ImageSource):
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index`` of the selection."""
         return self._source.header(int(self._indices[index]))
+
+    def checksum(self, index: int) -> str:
+        """SHA-256 of the file or the bytes of image ``index`` of the selection."""
+        return self._source.checksum(int(self._indices[index]))
 
     def fingerprint(self) -> str:
         """SHA-256 over the source's fingerprint and the indices."""

@@ -5,4 +5,5 @@
 - encoder, bottleneck, decoder: the three places
 - autoencoder: all of them as one module
 - summary: a network as a table
+- inside: what any layer of it gives
 """

@@ -1,0 +1,176 @@
+"""Files of codes, read a few rows at a time: those of ``convae encode``, and anybody's own."""
+
+import contextlib
+import csv
+import itertools
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convae.cli.code_files import CHUNK, SUFFIXES, Coded, load_pyarrow, names_file
+from convae.errors import InputError, unknown_name
+
+Rows = Generator[Coded, None, None]
+_TEXTS = ("name", "label", "sha256", "model")  # what stands beside the numbers
+
+
+def refuse_other_model(path: Path, row: Coded, made: str) -> None:
+    """Raise if a row says that another model or layer made it than ``made``; most own files say nothing."""
+    if row.model and row.model != made:
+        theirs, ours = (text.partition(":")[2] for text in (row.model, made))
+        if row.model.partition(":")[0] == made.partition(":")[0]:
+            raise InputError(
+                f"{path}: holds what layer {theirs or 'code'} gives, and {ours or 'the code'} is needed: "
+                "encode the images again"
+            )
+        raise InputError(
+            f"{path}: its codes are of another model: use that one, or encode the images again with this"
+        )
+
+
+@contextlib.contextmanager
+def read_codes(path: Path) -> Iterator[Iterator[Coded]]:
+    """The rows of a file of codes, a few at a time; what the file does not say of them is empty.
+
+    Raises:
+        InputError: the file is missing, damaged, holds no codes or would have to be unpickled.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise unknown_name("kind of code file", path.suffix or path.name, SUFFIXES)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    if reader is _read_parquet:
+        load_pyarrow()
+    rows = reader(path)
+    try:
+        yield _explained(path, rows)
+    finally:
+        rows.close()
+
+
+def _explained(path: Path, rows: Rows) -> Iterator[Coded]:
+    try:
+        yield from rows
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "allow_pickle" in text or "Python objects" in text:
+            text = "it holds pickled objects, which are never loaded"
+        raise InputError(f"{path}: damaged or not a file of codes: {text}") from error
+
+
+def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
+    """A row from its numbers and what the file says of them."""
+    label = told.get("label")
+    return Coded(
+        name=str(told.get("name") or ""),
+        label=None if label in (None, "") else int(str(label)),
+        code=np.asarray(code, dtype=np.float32),
+        checksum=str(told.get("sha256") or ""),
+        model=str(told.get("model") or ""),
+    )
+
+
+def _read_npy(path: Path) -> Rows:
+    codes = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(codes, np.ndarray):
+        raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
+    _check(path, codes)
+    beside = names_file(path)
+    told: Iterable[Mapping[str, Any]] = itertools.repeat({})
+    if beside.is_file():
+        with beside.open(encoding="utf-8", newline="") as file:
+            known = list(csv.DictReader(file))
+        told = known if len(known) == len(codes) else told
+    for of_one, code in zip(told, codes, strict=False):
+        yield _coded(code, of_one)
+
+
+def _read_npz(path: Path) -> Rows:
+    with path.open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: not an .npz file (it may be an .npy: rename it)")
+        if "codes" not in archive.files:
+            raise InputError(
+                f"{path}: has no array 'codes'; it has: {', '.join(archive.files) or 'none'}"
+            )
+        codes = archive["codes"]
+        _check(path, codes)
+        arrays = {
+            name: archive[found]
+            for name, found in zip(_TEXTS, ("names", "labels", "sha256", "model"), strict=True)
+            if found in archive.files
+        }
+    model = arrays.pop("model", np.array(""))
+    columns = {n: a.tolist() for n, a in arrays.items() if a.shape == (len(codes),)}
+    for index, code in enumerate(codes):
+        told = {name: values[index] for name, values in columns.items()}
+        yield _coded(code, {**told, "model": model.item() if model.ndim == 0 else ""})
+
+
+def _check(path: Path, codes: np.ndarray) -> None:
+    if codes.ndim not in (2, 4) or codes.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path}: codes must be numbers (n, k) or (n, k, h, w); got {codes.dtype} {codes.shape}"
+        )
+
+
+def _read_csv(path: Path) -> Rows:
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        head = next(lines, [])
+        chosen = _chosen(path, head)
+        places = {name: head.index(name) for name in _TEXTS if name in head}
+        for line in lines:
+            if len(line) != len(head):
+                raise InputError(
+                    f"{path}: line {lines.line_num} has {len(line)} cells and the first {len(head)}"
+                )
+            try:
+                code = np.array([line[k] for k in chosen], dtype=np.float32)
+                yield _coded(code, {name: line[k] for name, k in places.items()})
+            except ValueError as error:
+                raise InputError(f"{path}: line {lines.line_num}: {error}") from error
+
+
+def _read_parquet(path: Path) -> Rows:
+    pyarrow, parquet = load_pyarrow()
+    try:
+        with parquet.ParquetFile(path) as file:
+            head = file.schema_arrow.names
+            columns = [head[k] for k in _chosen(path, head)]
+            told = [name for name in _TEXTS if name in head]
+            for batch in file.iter_batches(CHUNK, columns=[*columns, *told]):
+                codes = np.stack([batch.column(name).to_numpy(False) for name in columns], axis=1)
+                texts = [batch.column(name).to_pylist() for name in told]
+                for index, code in enumerate(codes):
+                    of_one = {n: values[index] for n, values in zip(told, texts, strict=True)}
+                    yield _coded(code, of_one)
+    except pyarrow.ArrowException as error:
+        raise InputError(f"{path}: damaged or not a parquet file: {error}") from error
+
+
+def _chosen(path: Path, head: list[str]) -> list[int]:
+    """Which columns are the code, in the order of their numbers."""
+    found = {name: k for k, name in enumerate(head) if name.startswith("code_")}
+    ordered = [f"code_{i}" for i in range(len(found))]
+    if not found or set(ordered) != set(found):
+        raise InputError(
+            f"{path}: must have the columns code_0, code_1, ...; it has {', '.join(head[:8]) or 'none'}"
+        )
+    return [found[name] for name in ordered]
+
+
+_READERS: dict[str, Callable[[Path], Rows]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}
