@@ -19,6 +19,8 @@ class ImageInfo:
         mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"5 bands"``, ...
         conversions: what reading changed, in the field's words: ``"palette expanded to RGB"``.
         missing: pixels with NaN, infinity or the file's nodata value in at least one channel.
+        nodata: the value that stands for a missing one in pixels that are integers; None: there is none
+            (in float pixels NaN stands for it).
     """
 
     name: str
@@ -27,6 +29,7 @@ class ImageInfo:
     mode: str = "L"
     conversions: tuple[str, ...] = ()
     missing: int = 0
+    nodata: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,15 @@ def _matched(images: ImageSource, targets: ImageSource) -> np.ndarray:
 
 def _by_key(source: ImageSource) -> dict[str, int]:
     """Positions by what two names must share: the path without suffix, or the number in an array."""
-    return {_key(name): i for i, name in enumerate(source.names)}
+    return {name_key(name): i for i, name in enumerate(source.names)}
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """What two names must share to belong together.
+
+    >>> name_key("a/b.png"), name_key("stack.tif[3]"), name_key("array[7]")
+    ('a/b', 'stack[3]', '[7]')
+    """
     stem, bracket, number = name.rpartition("[")
     page = f"[{number}" if bracket and number.endswith("]") else ""
     if page and "." not in stem:  # array[7]: whatever the array is called

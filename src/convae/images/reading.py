@@ -203,6 +203,7 @@ def _finished(decoded: Decoded, shown: str) -> Image:
         mode=decoded.mode,
         conversions=tuple(notes),
         missing=missing,
+        nodata=None if target == "float32" else decoded.nodata,
     )
     return Image(np.ascontiguousarray(pixels), info)
 

@@ -1,0 +1,271 @@
+"""Masks: which pixels of each image are missing; read from files, arrays, alpha channels, NaN and nodata.
+
+White (255, 65535, 1 or True) is missing, black (0) is known.
+"""
+
+import os
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convae.errors import ImageError, InputError
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource
+from convae.images.pairs import name_key
+from convae.images.sources import open_source
+
+ALPHA = "alpha"
+WHITES = {"uint8": (1, 255), "uint16": (1, 255, 65535), "float32": (1, 255, 65535)}
+MIDDLE = (0.25, 0.75)  # of the way to white: neither black nor white
+MOST_BETWEEN = (
+    0.1  # of the pixels may lie there; letters and thin lines saved as JPEG reach a few percent
+)
+COLOURED = 0.25  # of the way to white, by which the channels of a grey picture may differ
+SHOWN = 3
+
+Missing = NDArray[np.bool_]
+
+
+class Masks(ABC):
+    """Which pixels of the images of one source are missing.
+
+    Attributes:
+        inverted: whether black is missing instead.
+    """
+
+    inverted: bool = False
+
+    def __init__(self) -> None:
+        self._softened: Counter[str] = Counter()
+
+    @abstractmethod
+    def of(self, index: int, image: Image) -> tuple[Image, Missing]:
+        """The image without what is no part of it, and (H, W) where its mask says that it is missing.
+
+        Args:
+            index: position of the image in the source.
+            image: as it was read.
+
+        Raises:
+            ImageError: there is no mask for it, or it is none, or of another size.
+        """
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the masks used so far."""
+        return [
+            f"{count} mask{'s' * (count > 1)} with values between black and white (as JPEG makes them): "
+            "those from the middle up count as white"
+            for count in [len(self._softened)]
+            if count
+        ]
+
+    def _binary(self, pixels: Pixels, name: str) -> Missing:
+        white, softened = binary_mask(pixels, name)
+        if softened:
+            self._softened[name] += 1
+        return ~white if self.inverted else white
+
+
+class NoMasks(Masks):
+    """Only what is missing in the images themselves: NaN and nodata."""
+
+    def of(self, index: int, image: Image) -> tuple[Image, Missing]:
+        """The image as it is, nothing missing."""
+        return image, np.zeros(image.pixels.shape[:2], np.bool_)
+
+
+class AlphaMasks(Masks):
+    """What is transparent is missing; the alpha channel goes."""
+
+    def __init__(self, *, invert: bool = False) -> None:
+        super().__init__()
+        self.inverted = not invert  # an alpha of white is opaque, so known
+
+    def of(self, index: int, image: Image) -> tuple[Image, Missing]:
+        """The colours, and where they are transparent."""
+        colours = image.pixels.shape[2] - 1
+        if colours not in (1, 3) or "bands" in image.info.mode:
+            raise ImageError(
+                image.info.name,
+                f"it has no alpha channel to take as its mask: it has {colours + 1} channels",
+            )
+        missing = self._binary(image.pixels[..., colours:], f"{image.info.name} (alpha)")
+        return Image(np.ascontiguousarray(image.pixels[..., :colours]), image.info), missing
+
+
+class OneMask(Masks):
+    """The same mask for all images."""
+
+    def __init__(self, masks: ImageSource, *, invert: bool = False) -> None:
+        super().__init__()
+        self.inverted, self._masks = invert, masks
+
+    def of(self, index: int, image: Image) -> tuple[Image, Missing]:
+        """The image as it is, and the mask."""
+        return image, _of_size(self._missing, self._masks.names[0], image)
+
+    @cached_property
+    def _missing(self) -> Missing:
+        mask = self._masks.read(0)
+        return self._binary(mask.pixels, mask.info.name)
+
+
+class ManyMasks(Masks):
+    """A mask for each image, by its name or number."""
+
+    def __init__(self, masks: ImageSource, images: ImageSource, *, invert: bool = False) -> None:
+        super().__init__()
+        self.inverted, self._masks, self._images = invert, masks, images
+        self._positions = _matched(images, masks)
+
+    def of(self, index: int, image: Image) -> tuple[Image, Missing]:
+        """The image as it is, and its mask."""
+        position = self._positions.get(name_key(self._images.names[index]))
+        if position is None:
+            raise ImageError(
+                image.info.name, f"there is no mask for it in {self._masks.description}"
+            )
+        mask = self._masks.read(position)
+        return image, _of_size(self._binary(mask.pixels, mask.info.name), mask.info.name, image)
+
+
+def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Masks:
+    """The masks of a source of images.
+
+    Args:
+        given: None for what is missing in the images themselves; ``"alpha"`` for what is transparent in
+            them; a mask file or an array ``(h, w)`` for all images; or as many masks, matched by path
+            without suffix (``a/b.png`` to ``a/b.jpg`` or ``a/b_mask.png``), those of arrays by number:
+            anything that :func:`convae.images.sources.open_source` takes.
+        images: what the masks are for; nothing is read yet.
+        invert: whether black is missing and white is known.
+
+    Raises:
+        InputError: if there are no masks, or none of them belongs to an image.
+    """
+    if given is None:
+        if invert:
+            raise InputError("invert is for masks, and there are none")
+        return NoMasks()
+    if isinstance(given, str) and given == ALPHA and not os.path.exists(given):
+        return AlphaMasks(invert=invert)
+    flat = hasattr(given, "ndim") and given.ndim == 2
+    masks = open_source(given[None] if flat else given)
+    single = isinstance(given, str | os.PathLike) and os.path.isfile(given)
+    if len(masks) == 1 and (single or flat):
+        return OneMask(masks, invert=invert)
+    return ManyMasks(masks, images, invert=invert)
+
+
+def binary_mask(pixels: Pixels, name: str) -> tuple[Missing, bool]:
+    """Where a mask is white, and whether values between black and white had to be decided.
+
+    Args:
+        pixels: (H, W, C): grey, or colours that are grey; an opaque alpha channel may follow.
+        name: of the mask, for errors.
+
+    Raises:
+        ImageError: if it holds other values than those of a mask.
+    """
+    grey = _grey(pixels, name)
+    values = _few_values(grey)
+    for white in WHITES[str(grey.dtype)]:
+        if values is not None and set(values) <= {0, white}:
+            return grey == white, False
+    top = np.iinfo(grey.dtype).max if grey.dtype.kind == "u" else 1
+    part = grey.astype(np.float32) / np.float32(top)
+    low, high = MIDDLE
+    between = float(((part > low) & (part < high)).mean())
+    # NaN fails every comparison, so such a mask is refused too.
+    if -low <= part.min() < low and high < part.max() <= 1 + low and between <= MOST_BETWEEN:
+        return part >= 0.5, True
+    raise ImageError(
+        name, f"is no mask: it must be black (known) and white (missing), {_held(grey, values)}"
+    )
+
+
+def missing_values(image: Image) -> NDArray[np.bool_]:
+    """(H, W, C) where the file itself has no value: NaN or nodata."""
+    pixels, nodata = image.pixels, image.info.nodata
+    if pixels.dtype.kind == "f":
+        return np.isnan(pixels)
+    found: NDArray[np.bool_] = (
+        np.zeros(pixels.shape, np.bool_) if nodata is None else pixels == nodata
+    )
+    return found
+
+
+def _grey(pixels: Pixels, name: str) -> Pixels:
+    """(H, W) of a mask that may have been saved as a colour picture."""
+    channels = pixels.shape[2]
+    colours = channels - (channels in (2, 4))
+    top = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    if colours != channels and not (pixels[..., -1] == top).all():
+        raise ImageError(
+            name,
+            "is a mask with transparent parts, which may mean either: save it without an alpha channel",
+        )
+    if colours == 1:
+        return pixels[..., 0]
+    plain = pixels[..., :colours].astype(np.float32)
+    spread = plain.max(axis=2) - plain.min(axis=2)
+    if not (spread <= COLOURED * top).all():
+        raise ImageError(name, "is no mask: it must be black and white, and it has colours")
+    if not spread.any():
+        return pixels[..., 0]
+    mean: Pixels = plain.mean(axis=2)
+    mean = mean if pixels.dtype.kind == "f" else np.rint(mean)
+    return mean.astype(pixels.dtype)
+
+
+def _few_values(grey: Pixels) -> list[float] | None:
+    """The values that there are, if they are no more than a few."""
+    values = np.unique(grey)
+    return values.tolist() if len(values) <= 8 else None
+
+
+def _held(grey: Pixels, values: list[float] | None) -> str:
+    if values is not None:
+        return f"and its values are {', '.join(f'{value:g}' for value in values)}"
+    return f"and it has many values from {float(grey.min()):g} to {float(grey.max()):g}"
+
+
+def _of_size(missing: Missing, name: str, image: Image) -> Missing:
+    have, want = missing.shape, image.pixels.shape[:2]
+    if have != want:
+        raise ImageError(
+            image.info.name,
+            f"it is {want[0]}x{want[1]} and its mask {name} is {have[0]}x{have[1]}: both must have one "
+            "size (height x width)",
+        )
+    return missing
+
+
+def _matched(images: ImageSource, masks: ImageSource) -> Mapping[str, int]:
+    """Positions of the masks by the key of their image."""
+    exact = {name_key(name): i for i, name in enumerate(masks.names)}
+    marked = {
+        re.sub(r"[ ._-]?mask(?=\[|$)", "", key, flags=re.IGNORECASE): i for key, i in exact.items()
+    }
+    positions = {**marked, **exact}
+    if not any(name_key(name) in positions for name in images.names):
+        raise InputError(
+            f"mask {masks.description}: none of its names is that of an image in {images.description}: "
+            f"images are {_some(images)}, masks {_some(masks)}; give both the same names, or one mask file "
+            "for all"
+        )
+    return positions
+
+
+def _some(source: ImageSource) -> str:
+    return ", ".join(source.names[i] for i in range(min(SHOWN, len(source)))) or "none"
+
+
+__all__ = ["ALPHA", "Masks", "binary_mask", "missing_values", "open_masks"]
