@@ -21,7 +21,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("estimators",),
     ("export",),
     ("model_file",),
-    ("inference",),
+    ("inference", "tiles"),
     ("training",),
     ("networks",),
     ("pca",),

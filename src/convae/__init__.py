@@ -16,6 +16,7 @@ from convae.version import __version__
 if TYPE_CHECKING:
     from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
     from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.denoiser import Denoiser
     from convae.estimators.registry import load
     from convae.images.sources import open_source
     from convae.networks.architecture import Architecture
@@ -28,6 +29,7 @@ _HOMES = {
     "Autoencoder": "networks.autoencoder",
     "ConvAutoencoder": "estimators.autoencoder",
     "ConvaeError": "errors",
+    "Denoiser": "estimators.denoiser",
     "ImageError": "errors",
     "InputError": "errors",
     "ModelFileError": "errors",
@@ -43,6 +45,7 @@ __all__ = [
     "Autoencoder",
     "ConvAutoencoder",
     "ConvaeError",
+    "Denoiser",
     "ImageError",
     "InputError",
     "ModelFileError",

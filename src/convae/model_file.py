@@ -207,7 +207,7 @@ def _extras(description: dict[str, Any]) -> Expected:
         raise InputError(f"extras must be a table of at most {MAX_EXTRAS}")
     found: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
     for name, entry in promised.items():
-        kind, shape = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+        kind, shape = entry if isinstance(entry, list) and len(entry) == 2 else (None, [])
         good = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
         if kind not in _KINDS or not good or math.prod(shape) > MAX_PARAMETERS:
             raise InputError(f"extra {name!r:.40} must name a type and a shape; got {entry!r:.60}")

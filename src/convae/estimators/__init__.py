@@ -1,6 +1,7 @@
 """Estimators: what a user holds, by scikit-learn's contract; one job or variant a file, over one base.
 
 - autoencoder: images to codes and back
+- restoring, denoiser: images without their noise, from any way to learn it
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
 - fitting, continuing: from images to a trained model, and one pass more
 - baseline: PCA with as many numbers per image

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from convae.errors import ImageError, InputError, ModelFileError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Run, fingerprint_of, fit_model
-from convae.estimators.parameters import checked, plain
+from convae.estimators.parameters import Parameters, checked, plain
 from convae.estimators.tables import is_table, row_shape, rows_to_images
 from convae.images.array_sources import is_tensor, plain_array
 from convae.images.image import Image, Pixels
@@ -34,7 +34,13 @@ Prepared = tuple[int, Image, Pixels]
 
 
 class ImageEstimator(BaseEstimator):
-    """The base of all estimators; subclasses name their parameters and add their verbs."""
+    """The base of all estimators; subclasses name their parameters and add their verbs.
+
+    Attributes:
+        job: what a model is fitted to do, for people.
+    """
+
+    job = "reconstruct and encode"
 
     # -- data -----------------------------------------------------------------------------------
 
@@ -129,7 +135,11 @@ class ImageEstimator(BaseEstimator):
             resume=resume,
             observers=Observers(list(observers)),
         )
-        return self._adopt(fit_model(type(self).__name__, source, parameters, run))
+        return self._adopt(self._train(source, parameters, run))
+
+    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+        """From images to a trained model; jobs with a task of their own replace it."""
+        return fit_model(type(self).__name__, source, parameters, run)
 
     def _parameters(self) -> dict[str, Any]:
         """The constructor's parameters, checked, with ``random_state`` a number."""

@@ -1,5 +1,6 @@
 """An estimator's parameters as plain values, and what can be said against them before any image is read."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,11 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Loss | torch.device) else value
 
 
-def checked(parameters: Parameters) -> Parameters:
+def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Parameters:
     """The parameters as plain values.
+
+    Args:
+        presets: the architectures that the estimator knows.
 
     Raises:
         InputError: for each that is wrong whatever the images; the architecture is checked later, when
@@ -57,7 +61,7 @@ def checked(parameters: Parameters) -> Parameters:
     if not _is_number(fraction) or not 0 <= fraction < 1:
         faults.append(f"validation_fraction must be a number from 0 to below 1; got {fraction!r}")
     raise_faults("parameters", faults)
-    for kind, known in (("preset", PRESETS), ("scaling", METHODS)):
+    for kind, known in (("preset", presets), ("scaling", METHODS)):
         if p[kind] not in known:
             raise unknown_name(kind, p[kind], known)
     if parse_loss(p["loss"]).needs_unit_range and p["output"] not in (None, "sigmoid"):

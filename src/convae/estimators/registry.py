@@ -4,8 +4,12 @@ from pathlib import Path
 
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator, load_estimator
+from convae.estimators.denoiser import Denoiser
 
-ESTIMATORS: dict[str, type[ImageEstimator]] = {"ConvAutoencoder": ConvAutoencoder}
+ESTIMATORS: dict[str, type[ImageEstimator]] = {
+    "ConvAutoencoder": ConvAutoencoder,
+    "Denoiser": Denoiser,
+}
 
 
 def load(path: str | Path, *, device: str = "auto") -> ImageEstimator:

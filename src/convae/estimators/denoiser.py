@@ -1,0 +1,382 @@
+"""The denoiser: from clean images, from pairs, or from noisy images alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.classical.noise_level import estimate_noise_level
+from convae.corruption.levels import Level
+from convae.corruption.noise import Noise, parse_noise
+from convae.errors import InputError, raise_faults, unknown_name
+from convae.estimators.fitting import Ready, Run
+from convae.estimators.parameters import Parameters
+from convae.estimators.restoring import (
+    Batch,
+    Material,
+    Restored,
+    RestoringEstimator,
+    material_for,
+)
+from convae.estimators.streaming import OnBad
+from convae.images.image_source import ImageSource
+from convae.images.pairs import PairSource
+from convae.images.scaling import DTYPE_RANGES, Scaling
+from convae.images.sources import open_source
+from convae.losses import Loss, parse_loss
+from convae.model_file import StoredModel
+from convae.networks.presets import RESTORING
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.denoising import (
+    FromClean,
+    FromNoisyBlind,
+    FromNoisyGaussian,
+    FromPairs,
+    with_level,
+)
+from convae.training.observers import Observer
+from convae.training.task import Task
+
+LEARN = ("auto", "clean", "noisy", "pairs")
+NOISY = 0.02  # images with more noise than this (5/255) are taken for noisy ones
+LOOKED_AT = 64  # images are looked at to decide that
+USUAL = "gaussian:0..55/255"
+
+
+class Denoiser(RestoringEstimator):
+    """Takes the noise out of images; one model for all levels of noise.
+
+    It learns in one of three ways. From clean images, to which it adds noise of its own, drawn anew for
+    every batch. From pairs: noisy images and what they should look like (clean ones, or a second noisy
+    picture of the same thing). From noisy images alone: if their noise is Gaussian (``noise="gaussian"``)
+    by splitting it in two independent halves, else by hiding pixels and asking what they were, which
+    suits any noise that is independent from pixel to pixel.
+
+    Args:
+        noise: what is added to clean images, or what noisy ones have: ``gaussian``, ``salt-and-pepper``,
+            ``poisson``, ``speckle``, ``uniform``, ``jpeg``, ``blur``, ``stripes``, several joined by
+            ``+``, each with a level after a colon if it is not the usual one: ``"gaussian:5/255+jpeg:30"``.
+            None is ``gaussian`` of every level up to 55/255 for clean images, and unknown for noisy ones.
+        sigma: the level of Gaussian (or uniform, ...) noise as a fraction of what the file type can hold:
+            ``25/255``, or a range ``"0..55/255"``. For noisy images None estimates it in each.
+        mean: added along with the noise (the classic MNIST tutorial has 0.5 with ``sigma`` 0.5).
+        clip: whether noisy images end at black and white, as files of whole numbers do.
+        learn: ``clean``, ``noisy``, ``pairs`` (needs a target), or ``auto``: pairs if there is a target,
+            clean if a noise was named, else noisy if the images look noisy, else clean. What was chosen is
+            said, and in ``learn_``.
+        preset: ``unet`` (residual blocks with skips at half resolution and below: the one to choose), or
+            an autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+            the architecture, see :class:`convae.Architecture`; None keeps the preset's.
+        patch: side in pixels of the squares that large images are trained on; None is 64. Images of
+            any size are restored whole.
+        turn: whether training images are flipped and turned; None does so with patches, not with
+            whole small images (a digit turned over is another digit).
+        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule,
+            warmup, weight_decay, clip_gradient, ema, loss, precision, patience, validation_fraction, device,
+            random_state: as in :class:`convae.ConvAutoencoder`.
+
+    Attributes:
+        learn_: how it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
+        noise_: the noise that was added (None for pairs and blind spots).
+        and those of :class:`convae.ConvAutoencoder`, but PCA.
+
+    >>> import numpy as np
+    >>> y, x = np.mgrid[:16, :16]
+    >>> images = np.stack([127 + 100 * np.sin(x / 3 + i) * np.cos(y / 4) for i in range(24)])
+    >>> model = Denoiser(noise="gaussian", sigma=0.1, epochs=2).fit(images.astype(np.uint8))
+    >>> model.learn_, model.denoise(images[:2].astype(np.uint8)).shape
+    ('clean', (2, 16, 16))
+    """
+
+    job = "denoise"
+    fact_names = ("level",)
+
+    def __init__(
+        self,
+        *,
+        noise: str | Noise | None = None,
+        sigma: Level | None = None,
+        mean: float = 0.0,
+        clip_noise: bool = False,
+        learn: str = "auto",
+        preset: str = "unet",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        patch: int | None = None,
+        turn: bool | None = None,
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss = "mse",
+        precision: str = "auto",
+        patience: int = 15,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.noise = noise
+        self.sigma = sigma
+        self.mean = mean
+        self.clip_noise = clip_noise
+        self.learn = learn
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.norm = norm
+        self.activation = activation
+        self.patch = patch
+        self.turn = turn
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.precision = precision
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        target: Any = None,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Train on images of one size or of many.
+
+        Args:
+            X: noisy or clean images: any source, see :meth:`convae.ConvAutoencoder.fit`.
+            y: ignored.
+            target: what the images should look like, matched by name (files) or number (arrays). They may
+                have other channels than X: with grey images and coloured targets it learns to colour.
+            groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        self._target = None if target is None else open_source(target)
+        try:
+            return self._fit(
+                X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+            )
+        finally:
+            del self._target
+
+    def denoise(
+        self, X: Any, *, sigma: float | None = None, ensemble: bool = False
+    ) -> np.ndarray | list[np.ndarray]:
+        """Images without their noise, in the values, shape and depth of those given.
+
+        Args:
+            X: any source.
+            sigma: the level of the noise, in the units of the parameter ``sigma``; None estimates it in
+                each image. Models without a level map ignore it.
+            ensemble: whether to average over eight flips and turns: a little better, eight times slower.
+
+        Returns:
+            an array as X was one; a list for images of different sizes.
+        """
+        images = [done.pixels for done in self.iter_denoise(X, sigma=sigma, ensemble=ensemble)]
+        if len({image.shape for image in images}) > 1:
+            return images
+        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_[1:], 1))
+        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
+
+    def iter_denoise(
+        self,
+        X: Any,
+        *,
+        sigma: float | None = None,
+        ensemble: bool = False,
+        on_bad: OnBad | None = None,
+    ) -> Iterator[Restored]:
+        """One :class:`~convae.estimators.restoring.Restored` an image, in constant memory; its facts hold
+        the ``level`` of the noise, in the units of the parameter ``sigma``.
+
+        Args:
+            on_bad: is told of images that cannot be used, which are then left out; None raises.
+        """
+        check_is_fitted(self, "network_")
+        if sigma is not None and not 0 <= sigma <= 1:
+            raise InputError(
+                f"sigma must lie between 0 and 1, where 1 leads from black to white; got {sigma!r}"
+            )
+        factor = stretch(self.scaling_)
+        told = self.architecture_.input_channels > self.plan_.channels
+
+        def function(noisy: Tensor) -> Batch:
+            if sigma is None:
+                level = estimate_noise_level(noisy)
+            else:
+                level = noisy.new_full((len(noisy),), sigma * factor)
+            x = with_level(noisy, level.view(-1, 1, 1, 1)) if told else noisy
+            return Batch(self._over(x, ensemble=ensemble), level[:, None] / factor)
+
+        return self._iter_restored(self.open(X), function, on_bad)
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        if p["learn"] not in LEARN:
+            raise unknown_name("learn", p["learn"], LEARN)
+        raise_faults(
+            "parameters",
+            [
+                f"{name} must be {what}; got {p[name]!r}"
+                for name, what, good in (
+                    ("mean", "a number", isinstance(p["mean"], int | float)),
+                    ("clip_noise", "True or False", isinstance(p["clip_noise"], bool)),
+                )
+                if not good
+            ],
+        )
+        self._noise(p)
+        p["noise"] = None if p["noise"] is None else str(self.noise)
+        return p
+
+    def _noise(self, p: Parameters) -> Noise:
+        """The noise for clean images, in the units of the files."""
+        spec = self.noise
+        if spec is None:
+            spec = "gaussian" if p["sigma"] is not None else USUAL
+        return parse_noise(spec, sigma=p["sigma"], mean=p["mean"], clip=p["clip_noise"])
+
+    def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
+        target = self._target
+        if target is None and p["learn"] == "pairs":
+            raise InputError("learn 'pairs' needs target: the images as they should look")
+        if target is not None and p["learn"] not in ("auto", "pairs"):
+            raise InputError(f"learn {p['learn']!r} has no use for a target; leave one of them out")
+        if target is None:
+            return self._fit_restorer(material_for(source, p), p, run)
+        pairs = PairSource(source, target, channels=p["channels"])
+        return self._fit_restorer(material_for(pairs, p, pairs.channels), p, run)
+
+    def _task(
+        self, ready: Ready, material: Material, p: Parameters, run: Run
+    ) -> tuple[Task, dict[str, Any]]:
+        turn = material.patches if p["turn"] is None else bool(p["turn"])
+        loss = parse_loss(p["loss"])
+        if isinstance(material.source, PairSource):
+            run.observers.message("learning from pairs, because there is a target")
+            return FromPairs(loss, material.channels[0], turn=turn), {"learn": "pairs"}
+        levels = noise_levels(ready)
+        way, why = chosen_way(p, float(levels.median()) / stretch(ready.unit.scaling))
+        told = self._extra_inputs(p) > 0
+        factor = stretch(ready.unit.scaling)
+        if way == "clean":
+            noise = self._noise(p)
+            noise = noise if self.noise is None and p["sigma"] is None else noise.rescaled(factor)
+            run.observers.message(f"learning from clean images with made noise ({noise}), {why}")
+            identity = {"learn": way, "noise": noise.to_dict()}
+            return FromClean(loss, noise, turn=turn, level_map=told), identity
+        if way == "noisy gaussian":
+            fixed = fixed_level(p, self._noise(p))
+            level = levels if fixed is None else torch.full_like(levels, fixed * factor)
+            run.observers.message(
+                f"learning from noisy images alone, their Gaussian noise (about "
+                f"{float(level.median()) / factor * 255:.3g}/255) split in two, {why}"
+            )
+            task: Task = FromNoisyGaussian(loss, level, turn=turn, level_map=told)
+            return task, {"learn": way, "level": fixed}
+        run.observers.message(f"learning from noisy images alone, by hidden pixels, {why}")
+        return FromNoisyBlind(loss, turn=turn), {"learn": way}
+
+    def _extra_inputs(self, p: Parameters) -> int:
+        """One for the level of the noise, where it is known in training."""
+        known = getattr(self, "_target", None) is None
+        blind = p["noise"] is None and p["learn"] == "noisy"
+        return 1 if p["preset"] in RESTORING and known and not blind else 0
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        learnt = stored.facts["learnt"]
+        self.learn_ = str(learnt["learn"])
+        self.noise_ = Noise.from_dict(learnt["noise"]) if "noise" in learnt else None
+        return self
+
+
+def chosen_way(p: Parameters, level: float) -> tuple[str, str]:
+    """How to learn from images without targets, and why.
+
+    Args:
+        level: the median noise level of the images, in the units of the files.
+    """
+    gaussian = p["noise"] is not None and p["noise"].split(":")[0] == "gaussian"
+    noisy = "noisy gaussian" if gaussian else "noisy blind"
+    if p["learn"] != "auto":
+        return noisy if p["learn"] == "noisy" else p["learn"], "as asked for"
+    if p["noise"] is not None or p["sigma"] is not None:
+        return "clean", "because the noise to make was named"
+    shown = f"because their own noise is about {255 * level:.2g}/255"
+    return (noisy, shown) if level > NOISY else ("clean", shown)
+
+
+def noise_levels(ready: Ready) -> Tensor:
+    """(n,) the estimated noise of every image of the set (of some, where they are streamed)."""
+    images, count = ready.images, len(ready.images)
+    positions = np.arange(count)
+    if images.storage == "streamed":
+        positions = positions[:: max(1, count // LOOKED_AT)]
+    batches = images.batches([positions[i : i + 1] for i in range(len(positions))])
+    found = [estimate_noise_level(ready.unit(batch)) for batch in batches]
+    levels = torch.cat(found).cpu()
+    return levels if len(levels) == count else levels.median().expand(count).clone()
+
+
+def fixed_level(p: Parameters, noise: Noise) -> float | None:
+    """The one level that noisy images were said to have; None to estimate it in each."""
+    piece = noise.pieces[0]
+    named = p["sigma"] is not None or ":" in p["noise"]
+    return piece.most if named and piece.least == piece.most else None
+
+
+def stretch(scaling: Scaling) -> float:
+    """How much further apart values are for the network than as fractions of the file type's range."""
+    low, high = DTYPE_RANGES[scaling.dtype]
+    spans = [b - a for a, b in zip(scaling.low, scaling.high, strict=True)]
+    return (high - low) / (sum(spans) / len(spans))

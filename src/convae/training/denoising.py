@@ -1,0 +1,149 @@
+"""The ways to learn denoising: from clean images, from pairs, from noisy images alone."""
+
+import torch
+from torch import Tensor
+
+from convae.corruption.noise import Noise
+from convae.losses import Loss
+from convae.networks.autoencoder import Output
+from convae.training.task import Draw, Example
+from convae.training.turning import turned_at_random
+
+BLIND_SHARE = 1 / 16  # of the pixels are hidden in a blind-spot step
+BLIND_REACH = 2  # how far away the values come from that are put in their place
+LEAST_SPLIT, MOST_SPLIT = 0.4, 1.0  # how unevenly the noise of an image is split in two
+
+
+class _Restoration:
+    """What the ways share."""
+
+    def __init__(self, loss: Loss, *, turn: bool) -> None:
+        """Set it up.
+
+        Args:
+            loss: between the restored image and its target.
+            turn: whether images are flipped and turned at random.
+        """
+        self.loss, self.turn = loss, turn
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """(B,) how far the restored images are from their targets."""
+        return self.loss(output.reconstruction.float(), example.target)
+
+    def _turned(self, batch: Tensor, draw: Draw) -> Tensor:
+        return turned_at_random(batch, draw.generator) if self.turn else batch
+
+
+class FromClean(_Restoration):
+    """Clean images: noise is made, drawn anew for every batch."""
+
+    def __init__(self, loss: Loss, noise: Noise, *, turn: bool, level_map: bool) -> None:
+        super().__init__(loss, turn=turn)
+        self.noise, self.level_map = noise, level_map
+
+    def example(self, batch: Tensor, draw: Draw) -> Example:
+        """The noisy image (and its level at every pixel) and the clean one."""
+        clean = self._turned(batch, draw)
+        noisy, level = self.noise.apply(clean, draw.generator)
+        return Example(with_level(noisy, level) if self.level_map else noisy, clean)
+
+
+class FromPairs(_Restoration):
+    """Pairs, as :class:`convae.images.pairs.PairSource` gives them: the target behind the image.
+
+    The target may be clean, a second noisy picture of the same thing, or of other channels.
+    """
+
+    def __init__(self, loss: Loss, channels: int, *, turn: bool) -> None:
+        super().__init__(loss, turn=turn)
+        self.channels = channels
+
+    def example(self, batch: Tensor, draw: Draw) -> Example:
+        """The first channels, and the others."""
+        both = self._turned(batch, draw)
+        return Example(both[:, : self.channels].contiguous(), both[:, self.channels :].contiguous())
+
+
+class FromNoisyGaussian(_Restoration):
+    """Images with Gaussian noise of a known level: the noise is split into two independent halves.
+
+    With y = x + n and fresh noise z of the same level σ, y + αz and y - z/α have independent noise, so that
+    to predict the second from the first is, on average, to predict x from noise of level σ·√(1 + α²).
+    As the network is told the level, it learns for a range of α what to do at all levels from just above
+    σ on, and the little step down to σ itself is left to the level map.
+
+    Source: Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
+    """
+
+    def __init__(self, loss: Loss, level: Tensor, *, turn: bool, level_map: bool) -> None:
+        """Set it up.
+
+        Args:
+            level: (n,) the standard deviation of the noise in each image of the set.
+        """
+        super().__init__(loss, turn=turn)
+        self.level, self.level_map = level, level_map
+
+    def example(self, batch: Tensor, draw: Draw) -> Example:
+        """One half of the noise to be shown, the other in the target."""
+        noisy, chance = self._turned(batch, draw), draw.generator
+        places = torch.from_numpy(draw.positions % len(self.level))
+        level = self.level[places].view(-1, 1, 1, 1).to(noisy.device)
+        part = torch.rand((len(noisy), 1, 1, 1), generator=chance).to(noisy.device)
+        split = LEAST_SPLIT * (MOST_SPLIT / LEAST_SPLIT) ** part
+        fresh = level * torch.randn(noisy.shape, generator=chance).to(noisy.device)
+        shown, target = noisy + split * fresh, noisy - fresh / split
+        told = level * (1 + split.square()).sqrt()
+        # What the target's own noise adds to the loss: less noisy targets count for more.
+        weight = 1 / (1 + split.square().reciprocal())
+        return Example(with_level(shown, told) if self.level_map else shown, target, weight)
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """(B,) the loss, each image by how little noise its target has."""
+        assert example.weight is not None
+        return super().losses(output, example) * example.weight.flatten()
+
+
+class FromNoisyBlind(_Restoration):
+    """Images with noise of any kind that is independent from pixel to pixel: blind spots.
+
+    Some pixels are replaced by others from near by, and the network must tell what they were. It cannot
+    know their noise, so it learns to tell what is under it.
+
+    Source: Krull, Buchholz, Jug, "Noise2Void", CVPR 2019.
+    """
+
+    def example(self, batch: Tensor, draw: Draw) -> Example:
+        """Images with hidden pixels; only those count."""
+        noisy = self._turned(batch, draw)
+        hidden = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=draw.generator)
+        hidden = hidden < BLIND_SHARE
+        hidden[:, :, 0, 0] |= ~hidden.flatten(1).any(1).view(-1, 1)  # at least one
+        rows, columns = _neighbours(noisy, draw.generator)
+        other = noisy[:, :, rows, columns]
+        mask = hidden.to(noisy.device)
+        return Example(torch.where(mask, other, noisy), noisy, mask.float())
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """(B,) mean squared error of the hidden pixels."""
+        assert example.weight is not None
+        error = (output.reconstruction.float() - example.target).square().mean(1, keepdim=True)
+        mask = example.weight
+        return (error * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3))
+
+
+def with_level(noisy: Tensor, level: Tensor) -> Tensor:
+    """Noisy images with the level of their noise, (B, 1, 1, 1), as one more channel."""
+    return torch.cat([noisy, level.expand(-1, 1, *noisy.shape[2:])], dim=1)
+
+
+def _neighbours(batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """For every pixel the row and column of another one near by, both (H, W)."""
+    height, width = batch.shape[2:]
+    side = 2 * BLIND_REACH + 1
+    shift = torch.randint(1, side * side, (height, width), generator=generator)
+    shift = (shift + side * side // 2) % (side * side)  # every place of the window but its middle
+    down, right = shift // side - BLIND_REACH, shift % side - BLIND_REACH
+    rows = (torch.arange(height)[:, None] + down).clamp(0, height - 1)
+    columns = (torch.arange(width)[None, :] + right).clamp(0, width - 1)
+    return rows, columns
