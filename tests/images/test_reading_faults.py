@@ -17,6 +17,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
+from sklearn.neighbors import NearestNeighbors
 
 from convae.errors import ImageError
 from convae.images.image import ReadLimits
@@ -242,6 +243,15 @@ def test_threads_see_no_warnings_and_keep_their_own(shared_data: Path) -> None:
     other.join()
     assert heard
     assert all(heard)
+
+
+def test_scikit_learn_works_in_parallel_after_decoding(tmp_path: Path) -> None:
+    """It copies the filters of warnings into its workers, ours among them."""
+    PillowImage.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "a.png")
+    read_image(tmp_path / "a.png")
+    points = RNG.normal(size=(9, 2))
+    found = NearestNeighbors(n_neighbors=1, metric="cosine").fit(points).kneighbors(points)[1]
+    assert found[:, 0].tolist() == list(range(9))
 
 
 # --- real files -----------------------------------------------------------------------------------

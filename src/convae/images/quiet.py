@@ -20,7 +20,12 @@ def _decoding() -> bool:
 
 
 class _WhileDecoding:
-    """Stands where a warning filter has its module pattern; asks for the thread instead."""
+    """Stands where a warning filter has its module pattern; asks for the thread instead.
+
+    scikit-learn copies filters by their ``pattern`` into its workers; this one matches no module.
+    """
+
+    pattern = r"(?!)"
 
     def match(self, module: str) -> bool:
         return _decoding()
