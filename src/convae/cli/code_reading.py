@@ -5,7 +5,7 @@ import csv
 import itertools
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,11 @@ def refuse_other_model(path: Path, row: Coded, made: str) -> None:
 
 
 @contextlib.contextmanager
-def read_codes(path: Path) -> Iterator[Iterator[Coded]]:
+def read_codes(path: Path, only: Container[int] | None = None) -> Iterator[Iterator[Coded]]:
     """The rows of a file of codes, a few at a time; what the file does not say of them is empty.
+
+    Args:
+        only: the positions of the rows to read; None for all.
 
     Raises:
         InputError: the file is missing, damaged, holds no codes or would have to be unpickled.
@@ -46,11 +49,18 @@ def read_codes(path: Path) -> Iterator[Iterator[Coded]]:
         raise InputError(f"{path}: there is no such file")
     if reader is _read_parquet:
         load_pyarrow()
-    rows = reader(path)
+    rows = reader(path, _Every() if only is None else only)
     try:
         yield _explained(path, rows)
     finally:
         rows.close()
+
+
+class _Every(Container[int]):
+    """All positions."""
+
+    def __contains__(self, position: object) -> bool:
+        return True
 
 
 def _explained(path: Path, rows: Rows) -> Iterator[Coded]:
@@ -77,7 +87,7 @@ def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
     )
 
 
-def _read_npy(path: Path) -> Rows:
+def _read_npy(path: Path, only: Container[int]) -> Rows:
     codes = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(codes, np.ndarray):
         raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
@@ -86,13 +96,19 @@ def _read_npy(path: Path) -> Rows:
     told: Iterable[Mapping[str, Any]] = itertools.repeat({})
     if beside.is_file():
         with beside.open(encoding="utf-8", newline="") as file:
-            known = list(csv.DictReader(file))
-        told = known if len(known) == len(codes) else told
-    for of_one, code in zip(told, codes, strict=False):
-        yield _coded(code, of_one)
+            known = sum(1 for _ in csv.reader(file)) - 1
+        told = _lines(beside) if known == len(codes) else told
+    for index, of_one in zip(range(len(codes)), told, strict=False):
+        if index in only:
+            yield _coded(codes[index], of_one)
 
 
-def _read_npz(path: Path) -> Rows:
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _read_npz(path: Path, only: Container[int]) -> Rows:
     with path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -110,9 +126,11 @@ def _read_npz(path: Path) -> Rows:
         }
     model = arrays.pop("model", np.array(""))
     columns = {n: a.tolist() for n, a in arrays.items() if a.shape == (len(codes),)}
+    made_by = model.item() if model.ndim == 0 else ""
     for index, code in enumerate(codes):
-        told = {name: values[index] for name, values in columns.items()}
-        yield _coded(code, {**told, "model": model.item() if model.ndim == 0 else ""})
+        if index in only:
+            told = {name: values[index] for name, values in columns.items()}
+            yield _coded(code, {**told, "model": made_by})
 
 
 def _check(path: Path, codes: np.ndarray) -> None:
@@ -122,13 +140,15 @@ def _check(path: Path, codes: np.ndarray) -> None:
         )
 
 
-def _read_csv(path: Path) -> Rows:
+def _read_csv(path: Path, only: Container[int]) -> Rows:
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.reader(file)
         head = next(lines, [])
         chosen = _chosen(path, head)
         places = {name: head.index(name) for name in _TEXTS if name in head}
-        for line in lines:
+        for index, line in enumerate(lines):
+            if index not in only:
+                continue
             if len(line) != len(head):
                 raise InputError(
                     f"{path}: line {lines.line_num} has {len(line)} cells and the first {len(head)}"
@@ -140,19 +160,21 @@ def _read_csv(path: Path) -> Rows:
                 raise InputError(f"{path}: line {lines.line_num}: {error}") from error
 
 
-def _read_parquet(path: Path) -> Rows:
+def _read_parquet(path: Path, only: Container[int]) -> Rows:
     pyarrow, parquet = load_pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
             head = file.schema_arrow.names
             columns = [head[k] for k in _chosen(path, head)]
             told = [name for name in _TEXTS if name in head]
+            passed = 0
             for batch in file.iter_batches(CHUNK, columns=[*columns, *told]):
                 codes = np.stack([batch.column(name).to_numpy(False) for name in columns], axis=1)
                 texts = [batch.column(name).to_pylist() for name in told]
-                for index, code in enumerate(codes):
+                for index in (i for i in range(len(codes)) if passed + i in only):
                     of_one = {n: values[index] for n, values in zip(told, texts, strict=True)}
-                    yield _coded(code, of_one)
+                    yield _coded(codes[index], of_one)
+                passed += len(codes)
     except pyarrow.ArrowException as error:
         raise InputError(f"{path}: damaged or not a parquet file: {error}") from error
 
@@ -168,9 +190,40 @@ def _chosen(path: Path, head: list[str]) -> list[int]:
     return [found[name] for name in ordered]
 
 
-_READERS: dict[str, Callable[[Path], Rows]] = {
+_READERS: dict[str, Callable[[Path, Container[int]], Rows]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".csv": _read_csv,
     ".parquet": _read_parquet,
+}
+
+
+def count_codes(path: Path) -> int:
+    """About how many rows a file of codes has; 0 if it cannot be read, which reading it will explain."""
+    try:
+        return _COUNTS[path.suffix.lower()](path)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return 0
+
+
+def _count_npz(path: Path) -> int:
+    with zipfile.ZipFile(path) as archive, archive.open("codes.npy") as member:
+        np.lib.format.read_magic(member)
+        return int(np.lib.format.read_array_header_1_0(member)[0][0])
+
+
+def _count_csv(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1
+
+
+def _count_parquet(path: Path) -> int:
+    return int(load_pyarrow()[1].ParquetFile(path).metadata.num_rows)
+
+
+_COUNTS: dict[str, Callable[[Path], int]] = {
+    ".npy": lambda path: len(np.load(path, mmap_mode="r", allow_pickle=False)),
+    ".npz": _count_npz,
+    ".csv": _count_csv,
+    ".parquet": _count_parquet,
 }

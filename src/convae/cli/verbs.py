@@ -17,6 +17,7 @@ VERBS = {
     "evaluate": ("evaluate", "Measure a model on images it was not trained on, beside PCA."),
     "reconstruct": ("reconstruct", "Images to their codes and back, as files of the same kind."),
     "encode": ("encode", "Images to their codes."),
+    "search": ("search", "The images whose codes are nearest to that of an image."),
     "decode": ("decode", "Codes to images."),
     "info": ("info", "What a model file holds."),
 }

@@ -37,17 +37,29 @@ def galleries(
     return {name: _comparison(places, pairs, evaluation, source) for name, places in wanted.items()}
 
 
-def thumbnails(model: ImageEstimator, source: ImageSource, positions: np.ndarray) -> np.ndarray:
-    """(m, C, h, w) small pictures in about [0, 1] of the images at these positions."""
+def thumbnails(
+    model: ImageEstimator,
+    source: ImageSource,
+    positions: np.ndarray,
+    *,
+    side: int = THUMBNAIL_SIDE,
+    shape: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """(m, C, h, w) small pictures in about [0, 1] of the images at these positions.
+
+    Args:
+        side: the longer side of larger images becomes that.
+        shape: (C, h, w) of the result; None takes that of most images.
+    """
     small = []
     for item in model.prepared(source.select(positions)):
         if isinstance(item, ImageError):
             raise item
         height, width = item[2].shape[:2]
-        scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
+        scale = min(1.0, side / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small.append(_averaged(_unit(model, item[2]), size))
-    shape = Counter(image.shape for image in small).most_common(1)[0][0]
+    shape = shape or Counter(image.shape for image in small).most_common(1)[0][0]
     resized = [
         im if im.shape == shape else _averaged(torch.from_numpy(im), shape[1:]) for im in small
     ]
