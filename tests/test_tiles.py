@@ -1,0 +1,85 @@
+"""Tiles give what the whole image gives, whatever the network and the size."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.presets import make_architecture
+from convae.tiles import over_tiles, reach
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "unet": {"preset": "unet", "widths": (8, 12), "blocks": 1},
+    "unet with more inputs": {"preset": "unet", "widths": (8, 12), "inputs": 2},
+    "large kernels": {"preset": "unet", "widths": (8,), "blocks": 1, "kernel_size": 5},
+    "pooled": {"preset": "pooled", "widths": (8, 12)},
+    "residual": {"preset": "residual", "code": "spatial", "widths": (8, 12), "refine": 1},
+    "transposed": {"preset": "tutorial", "code": "spatial", "widths": (8, 12)},
+    "bilinear": {"preset": "pooled", "widths": (8,), "up": "bilinear"},
+}
+
+
+def made(name: str) -> Autoencoder:
+    torch.manual_seed(0)
+    network = Autoencoder(make_architecture(image_shape=(1, 64, 64), **NETWORKS[name])).eval()
+    for weight in network.parameters():  # nothing may be zero, or what it sees would not show
+        weight.data.add_(0.05 * torch.randn_like(weight))
+    return network
+
+
+def once(network: Autoencoder):
+    def function(x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return network(x).reconstruction
+
+    return function
+
+
+@pytest.mark.parametrize("size", [(150, 210), (97, 131), (64, 200)], ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_tiles_equal_the_whole(name: str, size: tuple[int, int]) -> None:
+    network = made(name)
+    x = torch.rand(1, network.architecture.input_channels, *size)
+    whole, pieces = once(network)(x), over_tiles(network, once(network), x, tile=32)
+    assert pieces.shape == whole.shape
+    assert torch.allclose(pieces, whole, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_nothing_beyond_the_reach_matters(name: str) -> None:
+    """A pixel changed at one end changes nothing farther away than the reach, and something near."""
+    network = made(name)
+    x = torch.rand(1, network.architecture.input_channels, 16, 400)
+    other = x.clone()
+    other[..., 0] = 1 - other[..., 0]
+    with torch.inference_mode():
+        change = (network(x).reconstruction - network(other).reconstruction).abs()[0, 0].amax(dim=0)
+    touched = change.nonzero().max()
+    assert touched <= reach(network)
+    assert touched >= reach(network) / 6
+
+
+def test_small_images_are_computed_at_once() -> None:
+    network = made("unet")
+    calls = []
+
+    def function(x: Tensor) -> Tensor:
+        calls.append(tuple(x.shape))
+        return x
+
+    over_tiles(network, function, torch.rand(2, 1, 90, 60), tile=64)
+    assert calls == [(2, 1, 90, 60)]
+
+
+def test_a_tile_is_never_larger_than_it_must_be() -> None:
+    network = made("unet")
+    sides = []
+
+    def function(x: Tensor) -> Tensor:
+        sides.append(max(x.shape[-2:]))
+        return x
+
+    over_tiles(network, function, torch.rand(1, 1, 700, 500), tile=64)
+    assert max(sides) == 64 + 2 * reach(network)
