@@ -24,6 +24,10 @@ def chance(count: int, step: int = 0):
     return draw(0, 0, step, np.arange(count))
 
 
+def blind(count: int) -> FromNoisyBlind:
+    return FromNoisyBlind(MSE, torch.full((count,), 0.1), turn=False, level_map=False)
+
+
 def told(restored: Tensor) -> Output:
     return Output(restored, restored)
 
@@ -96,7 +100,7 @@ def test_the_level_follows_the_image_through_further_crops() -> None:
 
 def test_blind_spots_hide_some_pixels_and_ask_for_those_alone() -> None:
     noisy = torch.rand(8, 2, 32, 32)
-    task = FromNoisyBlind(MSE, turn=False)
+    task = blind(8)
     example = task.example(noisy, chance(8))
     assert example.weight is not None
     hidden = example.weight.bool().expand_as(noisy)
@@ -111,7 +115,7 @@ def test_blind_spots_hide_some_pixels_and_ask_for_those_alone() -> None:
 
 def test_a_hidden_pixel_has_the_value_of_another_near_by() -> None:
     places = torch.arange(64.0 * 64).view(1, 1, 64, 64)
-    example = FromNoisyBlind(MSE, turn=False).example(places, chance(1))
+    example = blind(8).example(places, chance(1))
     assert example.weight is not None
     hidden = example.weight.bool()[0, 0]
     hidden[:3] = hidden[-3:] = False  # where the window is cut, a pixel may stand for itself
@@ -125,7 +129,7 @@ def test_a_hidden_pixel_has_the_value_of_another_near_by() -> None:
 
 
 def test_even_an_image_of_one_pixel_has_a_hidden_one() -> None:
-    example = FromNoisyBlind(MSE, turn=False).example(torch.rand(3, 1, 1, 1), chance(3))
+    example = blind(8).example(torch.rand(3, 1, 1, 1), chance(3))
     assert isinstance(example, Example)
     assert example.weight is not None
     assert float(example.weight.sum()) == 3

@@ -324,13 +324,11 @@ class Denoiser(RestoringEstimator):
             task: Task = FromNoisyGaussian(loss, level, turn=turn, level_map=told)
             return task, {"learn": way, "level": fixed}
         run.observers.message(f"learning from noisy images alone, by hidden pixels, {why}")
-        return FromNoisyBlind(loss, turn=turn), {"learn": way}
+        return FromNoisyBlind(loss, levels, turn=turn, level_map=told), {"learn": way}
 
     def _extra_inputs(self, p: Parameters) -> int:
         """One for the level of the noise, where it is known in training."""
-        known = getattr(self, "_target", None) is None
-        blind = p["noise"] is None and p["learn"] == "noisy"
-        return 1 if p["preset"] in RESTORING and known and not blind else 0
+        return 1 if p["preset"] in RESTORING and self._target is None else 0
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)

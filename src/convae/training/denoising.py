@@ -64,7 +64,29 @@ class FromPairs(_Restoration):
         return Example(both[:, : self.channels].contiguous(), both[:, self.channels :].contiguous())
 
 
-class FromNoisyGaussian(_Restoration):
+class _FromNoisy(_Restoration):
+    """Noisy images alone, whose levels are known or were estimated."""
+
+    def __init__(self, loss: Loss, level: Tensor, *, turn: bool, level_map: bool) -> None:
+        """Set it up.
+
+        Args:
+            level: (n,) the standard deviation of the noise in each image of the set.
+            level_map: whether the network is told it.
+        """
+        super().__init__(loss, turn=turn)
+        self.level, self.level_map = level, level_map
+
+    def _level(self, noisy: Tensor, draw: Draw) -> Tensor:
+        """(B, 1, 1, 1) those of a batch; a further crop of an image has its level."""
+        places = torch.from_numpy(draw.positions % len(self.level))
+        return self.level[places].view(-1, 1, 1, 1).to(noisy.device)
+
+    def _shown(self, noisy: Tensor, level: Tensor) -> Tensor:
+        return with_level(noisy, level) if self.level_map else noisy
+
+
+class FromNoisyGaussian(_FromNoisy):
     """Images with Gaussian noise of a known level: the noise is split into two independent halves.
 
     With y = x + n and fresh noise z of the same level σ, y + αz and y - z/α have independent noise, so that
@@ -75,20 +97,10 @@ class FromNoisyGaussian(_Restoration):
     Source: Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
     """
 
-    def __init__(self, loss: Loss, level: Tensor, *, turn: bool, level_map: bool) -> None:
-        """Set it up.
-
-        Args:
-            level: (n,) the standard deviation of the noise in each image of the set.
-        """
-        super().__init__(loss, turn=turn)
-        self.level, self.level_map = level, level_map
-
     def example(self, batch: Tensor, draw: Draw) -> Example:
         """One half of the noise to be shown, the other in the target."""
         noisy, chance = self._turned(batch, draw), draw.generator
-        places = torch.from_numpy(draw.positions % len(self.level))
-        level = self.level[places].view(-1, 1, 1, 1).to(noisy.device)
+        level = self._level(noisy, draw)
         part = torch.rand((len(noisy), 1, 1, 1), generator=chance).to(noisy.device)
         split = LEAST_SPLIT * (MOST_SPLIT / LEAST_SPLIT) ** part
         fresh = level * torch.randn(noisy.shape, generator=chance).to(noisy.device)
@@ -96,7 +108,7 @@ class FromNoisyGaussian(_Restoration):
         told = level * (1 + split.square()).sqrt()
         # What the target's own noise adds to the loss: less noisy targets count for more.
         weight = 1 / (1 + split.square().reciprocal())
-        return Example(with_level(shown, told) if self.level_map else shown, target, weight)
+        return Example(self._shown(shown, told), target, weight)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """(B,) the loss, each image by how little noise its target has."""
@@ -104,7 +116,7 @@ class FromNoisyGaussian(_Restoration):
         return super().losses(output, example) * example.weight.flatten()
 
 
-class FromNoisyBlind(_Restoration):
+class FromNoisyBlind(_FromNoisy):
     """Images with noise of any kind that is independent from pixel to pixel: blind spots.
 
     Some pixels are replaced by others from near by, and the network must tell what they were. It cannot
@@ -122,7 +134,8 @@ class FromNoisyBlind(_Restoration):
         rows, columns = _neighbours(noisy, draw.generator)
         other = noisy[:, :, rows, columns]
         mask = hidden.to(noisy.device)
-        return Example(torch.where(mask, other, noisy), noisy, mask.float())
+        shown = self._shown(torch.where(mask, other, noisy), self._level(noisy, draw))
+        return Example(shown, noisy, mask.float())
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """(B,) mean squared error of the hidden pixels."""
