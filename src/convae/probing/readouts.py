@@ -1,0 +1,181 @@
+"""What can be read from codes: classes, numbers, clusters, neighbourhoods; with intervals by resampling.
+
+Every read-out is fitted on some images and gives its answers for others. Intervals and differences come
+from one set of bootstrap resamples of those others, so that two codes are compared on the same images.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from convae.neighbours import nearest
+
+RESAMPLES = 1000
+STRENGTHS = (
+    0.01,
+    0.1,
+    1.0,
+)  # inverse regularisation of the linear classifier, chosen within the fit
+MOST_TO_CHOOSE = 2000  # images that it is chosen on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A measure on the held-out images.
+
+    Attributes:
+        value: on all of them.
+        samples: (B,) the same on each resample; what two scores are compared by.
+    """
+
+    value: float
+    samples: np.ndarray
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where 95 % of the resamples lie."""
+        return between(self.samples)
+
+
+def between(samples: np.ndarray) -> tuple[float, float]:
+    """The 2.5 % and the 97.5 % quantile."""
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resamples(count: int, seed: int) -> np.ndarray:
+    """(B, n) how often each of n images is in each bootstrap resample of n."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float32)
+
+
+def mean_score(values: np.ndarray, weights: np.ndarray) -> Score:
+    """The mean of one value an image, such as 1 for a right answer."""
+    return Score(value=float(values.mean()), samples=weights @ values / len(values))
+
+
+def explained_score(truth: np.ndarray, answers: np.ndarray, weights: np.ndarray) -> Score:
+    """R²: 1 - Σ (answer - truth)² / Σ (truth - mean)²; 0 is no better than the mean, 1 is perfect."""
+    every = np.concatenate([np.ones((1, len(truth))), weights]).astype(np.float64)
+    shifted, total = truth - truth.mean(), every.sum(axis=1)
+    spread = every @ shifted**2 - (every @ shifted) ** 2 / total
+    explained = 1 - every @ (answers - truth) ** 2 / np.maximum(spread, 1e-300)
+    return Score(value=float(explained[0]), samples=explained[1:])
+
+
+def cluster_scores(
+    classes: np.ndarray, clusters: np.ndarray, weights: np.ndarray
+) -> tuple[Score, Score]:
+    """Adjusted Rand index and V-measure of a clustering beside the classes (0, 1, ...)."""
+    shape = (int(classes.max()) + 1, int(clusters.max()) + 1)
+    cells = classes * shape[1] + clusters
+    every = [np.ones(len(classes)), *weights]
+    tables = np.stack([np.bincount(cells, w, shape[0] * shape[1]).reshape(shape) for w in every])
+    rand, v = adjusted_rand(tables), v_measure(tables)
+    return (
+        Score(value=float(rand[0]), samples=rand[1:]),
+        Score(value=float(v[0]), samples=v[1:]),
+    )
+
+
+def adjusted_rand(tables: np.ndarray) -> np.ndarray:
+    """(B,) from contingency tables (B, classes, clusters) (Hubert & Arabie 1985).
+
+    Convention: 1 for the same partition, 0 on average by chance.
+    """
+
+    def pairs(counts: np.ndarray) -> np.ndarray:
+        found: np.ndarray = counts * (counts - 1) / 2
+        return found
+
+    both = pairs(tables).sum(axis=(1, 2))
+    rows, columns = (pairs(tables.sum(axis=axis)).sum(axis=1) for axis in (2, 1))
+    expected = rows * columns / np.maximum(pairs(tables.sum(axis=(1, 2))), 1)
+    return _ratio(both - expected, (rows + columns) / 2 - expected)
+
+
+def v_measure(tables: np.ndarray) -> np.ndarray:
+    """(B,) the harmonic mean of homogeneity and completeness (Rosenberg & Hirschberg 2007); 0 to 1."""
+    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+
+    def entropy(p: np.ndarray) -> np.ndarray:
+        bits: np.ndarray = -(p * np.log(np.where(p > 0, p, 1))).reshape(len(p), -1).sum(axis=1)
+        return bits
+
+    apart = entropy(shares.sum(axis=2)) + entropy(shares.sum(axis=1))
+    return _ratio(2 * (apart - entropy(shares)), apart)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Part of the whole; 1 where there is nothing to tell apart."""
+    empty = np.abs(whole) < 1e-12
+    share: np.ndarray = np.where(empty, 1.0, part / np.where(empty, 1, whole))
+    return share
+
+
+# -- fitted on some images, answering for others ------------------------------------------------------
+
+
+def vote(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, k: int) -> np.ndarray:
+    """The class of most of the k nearest images; of several, that of the nearest among them."""
+    near = classes[nearest(test, fit, min(k, len(fit))).indices]
+    alike = (near[:, :, None] == near[:, None, :]).sum(axis=2)
+    answers: np.ndarray = near[np.arange(len(near)), alike.argmax(axis=1)]
+    return answers
+
+
+def average(fit: np.ndarray, values: np.ndarray, test: np.ndarray, k: int) -> np.ndarray:
+    """The mean value of the k nearest images."""
+    answers: np.ndarray = values[nearest(test, fit, min(k, len(fit))).indices].mean(axis=1)
+    return answers
+
+
+def linear_classes(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+    """Logistic regression on standardised numbers; its strength is chosen on a part of ``fit``."""
+    from sklearn.linear_model import LogisticRegression
+
+    def answers(strength: float, some: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if len(np.unique(classes[some])) < 2:
+            return np.full(len(rows), classes[some][0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it has not converged is no reason to speak
+            found = LogisticRegression(C=strength, max_iter=200).fit(scaled[some], classes[some])
+        given: np.ndarray = found.predict(rows)
+        return given
+
+    scaled, others = standardised(fit, test)
+    order = np.random.default_rng(seed).permutation(len(fit))
+    some, kept = np.array_split(
+        order[:MOST_TO_CHOOSE], [max(1, min(len(fit), MOST_TO_CHOOSE) * 4 // 5)]
+    )
+
+    def right(strength: float) -> int:
+        return int((answers(strength, some, scaled[kept]) == classes[kept]).sum())
+
+    return answers(max(STRENGTHS, key=right), order, others)
+
+
+def ridge_values(fit: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Ridge regression on standardised numbers; its strength is chosen by leaving one of ``fit`` out."""
+    from sklearn.linear_model import RidgeCV
+
+    scaled, others = standardised(fit, test)
+    answers: np.ndarray = RidgeCV(np.logspace(-3, 5, 9)).fit(scaled, values).predict(others)
+    return answers
+
+
+def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The k-means cluster of each image of ``test``, the centres being those of ``fit``."""
+    from sklearn.cluster import KMeans
+
+    centres = KMeans(min(count, len(fit)), n_init=4, random_state=seed).fit(fit.astype(np.float64))
+    found: np.ndarray = centres.predict(test.astype(np.float64))
+    return found
+
+
+def standardised(fit: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both with the mean and the spread of ``fit`` taken out; what hardly varies stays small."""
+    mean, spread = fit.mean(axis=0, dtype=np.float64), fit.std(axis=0, dtype=np.float64)
+    spread = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-12))
+    return (fit - mean) / spread, (test - mean) / spread

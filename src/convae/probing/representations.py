@@ -1,0 +1,140 @@
+"""The same images as several rows of numbers: the model's codes, PCA's, a random encoder's, their pixels."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.errors import ImageError
+from convae.estimators.base import ImageEstimator
+from convae.evaluation import was_trained_on
+from convae.images.image import Pixels
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.preparing import image_hash
+from convae.networks.autoencoder import Autoencoder
+from convae.training.devices import on_device, seeded
+
+MODEL, PCA, RANDOM, PIXELS = "model", "PCA", "random encoder", "raw pixels"
+MOST_NUMBERS = 4096  # of a representation; larger maps and images are averaged down
+
+
+@dataclass(frozen=True, kw_only=True)
+class Representations:
+    """Some images, once as each kind of numbers.
+
+    Attributes:
+        numbers: name: (n, D) float32.
+        told: name: what it is, for people.
+        index: (n,) positions in the source.
+        hashes: (n,) 64-bit hash of each image, the same for exact doubles.
+        trained_on: (n,) whether the model was trained on it.
+        skipped: images that could not be used, with reasons.
+    """
+
+    numbers: dict[str, np.ndarray]
+    told: dict[str, str]
+    index: np.ndarray
+    hashes: np.ndarray
+    trained_on: np.ndarray
+    skipped: list[Skipped]
+
+
+def represent(
+    model: ImageEstimator,
+    source: ImageSource,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Representations:
+    """Read every image once and compute all representations of it.
+
+    Args:
+        seed: of the random encoder's weights.
+        progress: called with (images done, images in all).
+    """
+    ways = _ways(model, seed)
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+    index, hashes, seen, skipped = list[int](), list[int](), list[bool](), list(source.skipped)
+
+    def usable() -> Iterator[Pixels]:
+        for item in model.prepared(source):
+            if isinstance(item, ImageError):
+                skipped.append(Skipped(item.name, item.reason))
+                continue
+            i, image, pixels = item
+            index.append(i)
+            hashes.append(image_hash(pixels))
+            seen.append(was_trained_on(model, image, pixels))
+            yield pixels
+
+    for clean, _ in model.inference_.batches(usable(), lambda x: x[:, :1, :1, :1]):
+        with torch.inference_mode():
+            for name, way in ways.items():
+                rows[name].append(way(clean).flatten(1).cpu().numpy())
+        if progress is not None:
+            progress(len(index), len(source))
+    numbers = {n: np.concatenate(r) if r else np.zeros((0, 0), np.float32) for n, r in rows.items()}
+    return Representations(
+        numbers=numbers,
+        told=_told(model, numbers),
+        index=np.array(index, dtype=np.int64),
+        hashes=np.array(hashes, dtype=np.uint64),
+        trained_on=np.array(seen, dtype=bool),
+        skipped=skipped,
+    )
+
+
+def _ways(model: ImageEstimator, seed: int) -> dict[str, Callable[[Tensor], Tensor]]:
+    """name: from images (B, C, H, W) to their numbers."""
+    a, baseline = model.architecture_, model.baseline_
+    untrained = random_encoder(model, seed)
+    whole = _smaller(a.image_shape)
+
+    def same_size(code: Tensor) -> Tensor:
+        return code if code.ndim == 2 else _averaged(code, _smaller(a.code_shape))
+
+    return {
+        MODEL: lambda x: same_size(model.network_.encode(x)),
+        PCA: lambda x: same_size(baseline.encode(x)),
+        RANDOM: lambda x: same_size(untrained.encode(x)),
+        PIXELS: lambda x: _averaged(x, whole),
+    }
+
+
+def random_encoder(model: ImageEstimator, seed: int) -> Autoencoder:
+    """The same architecture with first weights, without the linear path that starts as PCA."""
+    with seeded(seed):
+        network = Autoencoder(replace(model.architecture_, bypass="none"))
+    return on_device(network, model.inference_.unit.device).eval()
+
+
+def _smaller(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The height and width at which a map (c, h, w) has at most ``MOST_NUMBERS`` values."""
+    channels, height, width = shape
+    shrink = min(1.0, math.sqrt(MOST_NUMBERS / (channels * height * width)))
+    return max(1, int(height * shrink)), max(1, int(width * shrink))
+
+
+def _averaged(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(maps.shape[2:]) == size:
+        return maps
+    return torch.nn.functional.adaptive_avg_pool2d(maps, size)
+
+
+def _told(model: ImageEstimator, numbers: dict[str, np.ndarray]) -> dict[str, str]:
+    a = model.architecture_
+    length = {name: values.shape[1] for name, values in numbers.items()}
+    code = f"{length[MODEL]} numbers"
+    if a.code == "spatial" and length[MODEL] != a.code_size:
+        code += ", averaged over positions"
+    pixels = f"{length[PIXELS]} numbers"
+    if length[PIXELS] != math.prod(a.image_shape):
+        pixels += ", averaged down"
+    return {
+        MODEL: code,
+        PCA: model.baseline_.name,
+        RANDOM: f"{length[RANDOM]} numbers, the same architecture untrained",
+        PIXELS: pixels,
+    }

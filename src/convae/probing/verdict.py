@@ -1,0 +1,90 @@
+"""Is the autoencoder worth it? One plain sentence from a probe, and what weakens it."""
+
+from collections.abc import Sequence
+
+from convae.probing.probe import Measure, Probe
+from convae.probing.readouts import between
+from convae.probing.representations import MODEL, PCA, PIXELS, RANDOM
+
+RIVALS = (PCA, RANDOM)  # as many numbers as the code
+
+
+def verdict(probe: Probe) -> str:
+    """The sentence: by the read-outs that are judged, against the better of PCA and a random encoder.
+
+    A difference counts if the interval of the paired differences leaves out zero.
+    """
+    judged = [measure for measure in probe.measures if measure.judged]
+    won, lost = ([m for m in judged if _sign(m) == sign] for sign in (1, -1))
+    if won and lost:
+        return (
+            f"It depends on what reads the codes: they are better for {_told(won)}, worse for {_told(lost)}"
+            f"{_pixels(judged)}."
+        )
+    if won:
+        return f"Yes, it is worth it here: the codes are better for {_told(won)}{_others(won, judged)}."
+    if lost:
+        return f"No, it is not worth it here: the codes are worse for {_told(lost)}{_others(lost, judged)}."
+    return (
+        f"There is no clear gain here: the differences are within chance for {_told(judged)}"
+        f"{_pixels(judged)}."
+    )
+
+
+def cautions(probe: Probe) -> list[str]:
+    """What weakens the numbers."""
+    said = []
+    if probe.seen:
+        said.append(
+            f"Careful: the model was trained on {probe.seen:,} of these images, and its codes may suit them "
+            "better than new ones; there are too few others."
+        )
+    if probe.left_out:
+        said.append(
+            f"{probe.left_out:,} images were left out because the model was trained on them."
+        )
+    if probe.skipped:
+        said.append(f"{len(probe.skipped):,} images could not be used.")
+    return said
+
+
+def rival_of(measure: Measure) -> str:
+    """The better of the others that have as many numbers."""
+    return max(RIVALS, key=lambda name: measure.scores[name].value)
+
+
+def difference(measure: Measure) -> tuple[float, float, float]:
+    """How far the model is above its rival, and the interval of that."""
+    ours, theirs = measure.scores[MODEL], measure.scores[rival_of(measure)]
+    return ours.value - theirs.value, *between(ours.samples - theirs.samples)
+
+
+def _sign(measure: Measure) -> int:
+    """1 where the codes are better, -1 where they are worse, 0 within chance."""
+    _, low, high = difference(measure)
+    return int(low > 0) - int(high < 0)
+
+
+def _told(measures: Sequence[Measure]) -> str:
+    """``5 nearest neighbours (accuracy 0.951, PCA 0.930)``."""
+    parts = []
+    for measure in measures:
+        reader, _, what = measure.name.partition(", ")
+        rival = rival_of(measure)
+        values = (
+            f"{what} {measure.scores[MODEL].value:.3f}, {rival} {measure.scores[rival].value:.3f}"
+        )
+        parts.append(f"{reader} ({values})")
+    return " and ".join(parts)
+
+
+def _others(counted: Sequence[Measure], judged: Sequence[Measure]) -> str:
+    """The read-outs that show no difference, and the pixels."""
+    rest = [measure for measure in judged if measure not in counted]
+    same = f", and within chance the same for {_told(rest)}" if rest else ""
+    return same + _pixels(judged)
+
+
+def _pixels(judged: Sequence[Measure]) -> str:
+    values = " and ".join(f"{measure.scores[PIXELS].value:.3f}" for measure in judged)
+    return f"; raw pixels reach {values}"
