@@ -77,8 +77,8 @@ def unet(shape: Shape, code: str | None) -> dict[str, Any]:
 
     It starts as the identity on its base and keeps the size of any image.
     """
-    stages = min(3, max(1, math.floor(math.log2(max(2, min(shape[1:]) / 4)))))
-    widths = (64, 96, 128)[:stages]
+    stages = min(3, max(1, math.floor(math.log2(max(2, min(shape[1:]) / 3)))))
+    widths = (32, 64, 96)[:stages]
     return {
         "widths": widths,
         "blocks": 2,
