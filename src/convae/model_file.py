@@ -27,7 +27,7 @@ from convae.version import __version__
 
 FORMAT = 1
 MAX_SEEN, MAX_PARAMETERS, MAX_EXTRAS = 2**28, 2**32, 1000
-_KINDS = {"float32": torch.float32, "int64": torch.int64}
+_KINDS = {"float32": torch.float32, "int64": torch.int64, "uint8": torch.uint8}
 _EXTRA = {dtype: name for name, dtype in _KINDS.items()}
 
 
@@ -42,8 +42,8 @@ class StoredModel:
         scaling, plan: how images become what the network sees.
         pca: fitted on the same training images, with as many numbers per image as the code.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
-        extras: what a job learns beside the network (float32 or int64), by name: scores of normal images,
-            maps to standardise by.
+        extras: what a job learns beside the network (float32, int64 or uint8), by name: scores of normal
+            images, maps to standardise by.
         facts: history, data, settings, metrics, versions: plain values for people and programs.
         held_out: (m,) positions in the source of the images that were held out; known after a fit only,
             not from a file.

@@ -38,9 +38,12 @@ class ImageEstimator(BaseEstimator):
 
     Attributes:
         job: what a model is fitted to do, for people.
+        framed: whether images are brought to the size of those fitted on even where the network would
+            take any.
     """
 
     job = "reconstruct and encode"
+    framed = False
 
     # -- data -----------------------------------------------------------------------------------
 
@@ -89,7 +92,8 @@ class ImageEstimator(BaseEstimator):
         have = image.pixels.shape[2]
         if have != self.plan_.channels and self.channels is None:  # no silent conversion
             raise ImageError(image.info.name, channels_fault(have, self.plan_.channels))
-        pixels = (self.plan_.whole() if a.code == "spatial" else self.plan_).apply(image)
+        whole = a.code == "spatial" and not self.framed
+        pixels = (self.plan_.whole() if whole else self.plan_).apply(image)
         if a.code == "dense" and pixels.shape[:2] != a.image_shape[1:]:
             raise ImageError(
                 image.info.name,

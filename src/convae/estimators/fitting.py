@@ -166,6 +166,7 @@ def make_ready(
     *,
     wanted: Preparation | None = None,
     settle: "Settle | None" = None,
+    split: "Split | None" = None,
     crops: int = 1,
 ) -> Ready:
     """Read the images once, hold some out, fit the scaling on the others, settle the architecture.
@@ -174,6 +175,8 @@ def make_ready(
         wanted: what becomes of the images; None for what the parameters ask.
         settle: from the shape of the images, the parameters and the scaling (None while it is not known)
             to the architecture; None for :func:`settle_architecture`.
+        split: from the group of each image to the positions of training and of validation images; None
+            holds a fraction out.
         crops: of each image in an epoch, where they are cropped at random.
     """
     groups = None if run.groups is None else _one_each(source, run.groups)
@@ -188,7 +191,10 @@ def make_ready(
     for note in images.notes:
         run.observers.message(note)
     together, seed = images.hashes if groups is None else groups[images.index], p["random_state"]
-    training, validation = hold_out(together, p["validation_fraction"], seed)
+    if split is None:
+        training, validation = hold_out(together, p["validation_fraction"], seed)
+    else:
+        training, validation = split(together)
     if not len(validation):
         run.observers.message("no images are held out: validation is on training images")
     size = max(1, EVALUATION_VALUES // math.prod(images.shape))
@@ -208,6 +214,7 @@ def make_ready(
 
 
 Settle = Callable[[tuple[int, int, int], Parameters, Scaling | None], Architecture]
+Split = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def settle_architecture(
