@@ -113,10 +113,12 @@ def write_files(
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
-        if file is not None and source.names[first.index] != file and format is None:
+        inside = source.pages_beside(first.index) if isinstance(source, FileSource) else 1
+        if file is not None and inside > 1 and format is None:
             path = places.free(file, out / _with_tiff_suffix(file))
             _refuse_input(source, first.index, path)
-            write_stack(path, (page.pixels for page in pages), like=first.image.info)
+            like = first.image.info
+            write_stack(path, (page.pixels for page in pages), like=like, at_most=inside)
             tally.files += 1
             continue
         kind = format or (None if file is not None else "PNG")

@@ -69,6 +69,13 @@ class FileSource(ImageSource):
         file = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self.root / self._files[file], index - int(self._starts[file])
 
+    def pages_beside(self, index: int) -> int:
+        """How many images the file of image ``index`` holds."""
+        if self._starts is None:
+            return 1
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return int(self._starts[file + 1] - self._starts[file])
+
     def read(self, index: int) -> Image:
         """Decode image ``index``."""
         path, page = self.locate(index)

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from convae.images.besides import Description, Resolution
+
 Pixels = NDArray[Any]
 
 
@@ -21,6 +23,8 @@ class ImageInfo:
         missing: pixels with NaN, infinity or the file's nodata value in at least one channel.
         nodata: the value that stands for a missing one in pixels that are integers; None: there is none
             (in float pixels NaN stands for it).
+        resolution: pixels per inch or centimetre, if the file says so.
+        description: axes, spacing and units of all images of a TIFF; only its first image has it.
     """
 
     name: str
@@ -30,6 +34,8 @@ class ImageInfo:
     conversions: tuple[str, ...] = ()
     missing: int = 0
     nodata: float | None = None
+    resolution: Resolution | None = None
+    description: Description | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ class Decoded:
     depth: str = ""
     conversions: list[str] = field(default_factory=list)
     nodata: float | None = None
+    resolution: Resolution | None = None
+    description: Description | None = None
 
 
 class DecoderFile(Protocol):

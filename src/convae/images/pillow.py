@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
+from convae.images.besides import Resolution, resolution
 from convae.images.colour import ORIENTED, is_grey, turned, upright
 from convae.images.deep import decode_deep, deep_kind
 from convae.images.image import Decoded, Header, Pixels, depth_read
@@ -114,13 +115,22 @@ class PillowFile:
         pixels = self._pixels(plan, notes)
         orientation, note = self._orientation(decoded=True)
         notes.extend([note] if note else [])
+        pixels = upright(pixels, orientation)
         return Decoded(
-            pixels=upright(pixels, orientation),
+            pixels=pixels,
             format=self.format,
             mode=mode,
             depth=plan.stored,
             conversions=notes,
+            resolution=self._resolution(pixels, sideways=orientation > 4),
         )
+
+    def _resolution(self, pixels: Pixels, *, sideways: bool) -> Resolution | None:
+        dots = self._image.info.get("dpi")
+        if not isinstance(dots, tuple) or len(dots) != 2:
+            return None
+        x, y = reversed(dots) if sideways else dots
+        return resolution(x, y, "inch", pixels.shape[:2])
 
     def _mode(self, plan: _Plan) -> str:
         return f"{self._image.mode};16" if self._deep and plan.channels > 1 else self._image.mode

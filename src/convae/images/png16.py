@@ -14,6 +14,7 @@ from convae.images.image import Pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+_METRES_PER_INCH = 0.0254
 _COLOUR = {channels: colour for colour, channels in _CHANNELS.items()}
 
 
@@ -100,8 +101,13 @@ def _guess(kind: Pixels, left: Pixels, up: Pixels, corner: Pixels) -> Pixels:
     )
 
 
-def write_png16(handle: BinaryIO, pixels: Pixels) -> None:
-    """Encode ``(H, W, C)`` uint16 pixels, C from 1 to 4, as a PNG of full depth."""
+def write_png16(
+    handle: BinaryIO, pixels: Pixels, per_inch: tuple[float, float] | None = None
+) -> None:
+    """Encode ``(H, W, C)`` uint16 pixels, C from 1 to 4, as a PNG of full depth.
+
+    ``per_inch``: pixels to the inch across and down, from 1 to 65,535.
+    """
     height, width, channels = pixels.shape
     raw = np.ascontiguousarray(pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
     above = np.zeros_like(raw)
@@ -111,6 +117,9 @@ def write_png16(handle: BinaryIO, pixels: Pixels) -> None:
     np.subtract(raw, above, out=rows[:, 1:])
     handle.write(SIGNATURE)
     _put(handle, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR[channels], 0, 0, 0))
+    if per_inch is not None:
+        x, y = (round(dots / _METRES_PER_INCH) for dots in per_inch)
+        _put(handle, b"pHYs", struct.pack(">IIB", x, y, 1))
     _put(handle, b"IDAT", zlib.compress(rows.tobytes(), 6))
     _put(handle, b"IEND", b"")
 

@@ -204,6 +204,8 @@ def _finished(decoded: Decoded, shown: str) -> Image:
         conversions=tuple(notes),
         missing=missing,
         nodata=None if target == "float32" else decoded.nodata,
+        resolution=decoded.resolution,
+        description=decoded.description,
     )
     return Image(np.ascontiguousarray(pixels), info)
 

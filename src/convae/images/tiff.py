@@ -21,6 +21,7 @@ from convae.images.colour import (
 from convae.images.image import Decoded, Header, Pixels, ReadLimits, depth_read
 from convae.images.pillow import PillowFile
 from convae.images.tiff_layout import Block, blocks_of, count_directories
+from convae.images.tiff_tags import description_of, resolution_of
 
 _WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _JPEG = (6, 7, 34892, 33007)
@@ -75,6 +76,16 @@ class TiffImages:
     def decode(self, page: int) -> Decoded:
         """Decode one image of the file."""
         header = self.header(page)
+        first = self._find(page)[0].first
+        decoded = self._decoded(page, header)
+        orientation = _tag(first, _ORIENTATION, 1)
+        decoded.resolution = resolution_of(first, header.shape[:2], orientation)
+        # It is true of the pixels as stored, and belongs to the first page as it does in the file.
+        if page == 0 and not decoded.conversions:
+            decoded.description = description_of(self._tif, self._blocks, header)
+        return decoded
+
+    def _decoded(self, page: int, header: Header) -> Decoded:
         block, index = self._find(page)
         try:
             pixels = block.stack(self._tif, index)

@@ -12,6 +12,7 @@ from convae.atomic import atomic_write
 from convae.errors import InputError, unknown_name
 from convae.images.image import ImageInfo, Pixels
 from convae.images.png16 import write_png16
+from convae.images.tiff_writing import flat, write_tiff
 
 # Each kind with its suffixes, the first of them for new files.
 SUFFIXES = {
@@ -42,8 +43,9 @@ _HOLDS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "PFM": (("float32",), (1, 3)),
 }
 _BILEVEL = ("PNG", "BMP", "PBM")
+_MOST_DOTS = 65_535  # JPEG stores 16 bits
 _LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "TGA": 65_535}
-_CLASSIC_TIFF_BYTES = 4 * 10**9
+_DOTS = ("PNG", "JPEG", "BMP")  # kinds that say how many pixels there are to the inch
 
 
 def write_image(
@@ -60,8 +62,10 @@ def write_image(
         path: where; its suffix is corrected where the kind of file differs from it, and missing
             folders are made.
         pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read.
-        like: the info of the image that these pixels belong to: its file kind and depth come back.
-            Values are rounded and clipped to that depth; NaN becomes 0 in an integer one.
+        like: the info of the image that these pixels belong to: its file kind and depth come back,
+            its resolution if the size is the same, and the axes and units that a TIFF describes if it
+            described one such image. Values are rounded and clipped to that depth; NaN becomes 0 in
+            an integer one.
         format: another kind of file, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ...; the default is the
             kind of ``like``, then the suffix of ``path``, then PNG.
         quality: of a JPEG, 1 to 100; everything else is lossless.
@@ -95,36 +99,39 @@ def target_of(
 
 
 def write_stack(
-    path: str | Path, stack: Iterable[Pixels], *, like: ImageInfo | None = None
+    path: str | Path,
+    stack: Iterable[Pixels],
+    *,
+    like: ImageInfo | None = None,
+    at_most: int | None = None,
 ) -> Path:
     """Write a multi-page TIFF page by page, in the memory of one page.
 
     Args:
         path: where; the suffix becomes ``.tif`` if it is not one of TIFF's.
         stack: the pages, each ``(H, W, C)`` or ``(H, W)``; an array or any iterator.
-        like: the info of the stack they belong to, for the depth.
+        like: the info of the first page of the stack they belong to. Its depth comes back, its
+            resolution if the size is the same, and its description of axes, spacing and units
+            if all of its pages are written; a part of them gets none.
+        at_most: how many pages an iterator can give; unknown, the file is a BigTIFF, which
+            ImageJ, for one, does not read.
 
     Returns:
-        the path written.
+        the path written. Channels that were pages of their own are so again, where the description
+        that says so is written.
 
     Raises:
         InputError: there is no page, or it cannot be written.
     """
-    import tifffile
-
-    pages = iter(stack)
+    pages = (_restored(_checked_pixels(page), like) for page in stack)
     first = next(pages, None)
     if first is None:
         raise InputError(f"{path}: there is no page to write")
     target = _with_suffix(Path(path), "TIFF")
     _make_folder(target)
-    # Not every program reads BigTIFF, so it is only written where 4 GB may not be enough.
     count = len(stack) if isinstance(stack, Sized) else None
-    big = count is None or count * (np.asarray(first).size * 8 + 4096) > _CLASSIC_TIFF_BYTES
-    with atomic_write(target) as handle, tifffile.TiffWriter(handle, bigtiff=big) as writer:
-        for page in chain([first], pages):
-            plane = _restored(_checked_pixels(page), like)
-            writer.write(_flat(plane), **_tiff_options(plane, like))
+    with atomic_write(target) as handle:
+        write_tiff(handle, chain([first], pages), like, count=count, at_most=at_most)
     return target
 
 
@@ -238,11 +245,9 @@ def _encode(
     handle: BinaryIO, plane: Pixels, kind: str, quality: int, like: ImageInfo | None
 ) -> None:
     if kind == "TIFF":
-        import tifffile
-
-        tifffile.imwrite(handle, _flat(plane), **_tiff_options(plane, like))
+        write_tiff(handle, [plane], like, count=1)
     elif kind == "PNG" and plane.dtype == np.uint16:
-        write_png16(handle, plane)
+        write_png16(handle, plane, _dots(plane, like))
     elif kind in _NETPBM:
         _NETPBM[kind](handle, plane)
     else:
@@ -251,32 +256,19 @@ def _encode(
             options = {"quality": quality, "subsampling": 0}
         elif kind == "WEBP":
             options = {"lossless": True, "exact": True}
-        PillowImage.fromarray(_flat(plane)).save(handle, format=kind, **options)
+        dots = _dots(plane, like)
+        if dots is not None and kind in _DOTS:
+            options["dpi"] = dots
+        PillowImage.fromarray(flat(plane)).save(handle, format=kind, **options)
 
 
-def _flat(plane: Pixels) -> Pixels:
-    return np.ascontiguousarray(plane[..., 0] if plane.shape[2] == 1 else plane)
-
-
-def _tiff_options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
-    """How tifffile is to store ``(H, W, C)``: colour only where it is colour, else bands."""
-    channels = plane.shape[2]
-    stored = "" if like is None else like.mode
-    bands = "bands" in stored
-    colour = channels in (3, 4) and plane.dtype.kind == "u" and not bands
-    options: dict[str, Any] = {
-        "photometric": "rgb" if colour else "minisblack",
-        "metadata": None,
-        "compression": "zlib" if plane.dtype != np.bool_ else None,
-    }
-    if channels == 1:
-        return options
-    options["planarconfig"] = "contig"
-    alpha = channels in (2, 4) and not bands
-    extra = channels - (3 if colour else 1)
-    if extra:
-        options["extrasamples"] = ["unassalpha" if alpha else "unspecified"] * extra
-    return options
+def _dots(plane: Pixels, like: ImageInfo | None) -> tuple[float, float] | None:
+    """Pixels per inch, if they are known and every kind in _DOTS can say them."""
+    told = None if like is None else like.resolution
+    if told is None or told.size != plane.shape[:2]:
+        return None
+    dots = told.per_inch()
+    return dots if dots is not None and 1 <= min(dots) <= max(dots) <= _MOST_DOTS else None
 
 
 def _write_pbm(handle: BinaryIO, plane: Pixels) -> None:
