@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from convae.cli.models import load_for
 from convae.cli.options import computing, speaking
 from convae.cli.voice import Voice
 
@@ -46,6 +47,6 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.decoding import decode
-    from convae.estimators.registry import load
+    from convae.estimators.autoencoder import ConvAutoencoder
 
-    decode(load(model, device=device), codes, out, voice, format=format)
+    decode(load_for(model, ConvAutoencoder, device=device), codes, out, voice, format=format)

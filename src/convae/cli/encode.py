@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
+from convae.cli.models import load_for
 from convae.cli.options import computing, images, speaking
 from convae.cli.voice import Voice
 
@@ -58,9 +59,9 @@ def command(
     from convae.cli.code_files import SUFFIXES
     from convae.cli.encoding import encode
     from convae.cli.outputs import output_file
-    from convae.estimators.registry import load
+    from convae.estimators.autoencoder import ConvAutoencoder
 
     out = output_file(out, *SUFFIXES)
-    loaded = load(model, device=device)
+    loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     encode(loaded, source, out, voice, layer=layer, strict=strict)

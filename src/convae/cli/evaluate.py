@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
+from convae.cli.models import load_for
 from convae.cli.options import computing, images, speaking
 from convae.cli.voice import Voice
 
@@ -45,10 +46,10 @@ def command(
     from convae.cli.measured import said, told
     from convae.cli.outputs import SKIPPED, output_folder, write_skipped
     from convae.cli.progress import counting
-    from convae.estimators.registry import load
+    from convae.estimators.autoencoder import ConvAutoencoder
     from convae.evaluation import evaluate
 
-    loaded = load(model, device=device)
+    loaded = load_for(model, ConvAutoencoder, device=device)
     if report is not None:
         output_folder(report, what="--report")
     source = open_for(loaded, Data(given=data, **where))

@@ -32,7 +32,9 @@ What is chosen where, later ones winning: defaults, --config, --set, flags.
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """The help is above."""
-    from convae.cli.training import fit_and_report
+    from convae.cli.fitted_autoencoder import measured
+    from convae.cli.training import FitJob, fit_and_report
     from convae.estimators.autoencoder import ConvAutoencoder
 
-    fit_and_report(ConvAutoencoder, fit.parameters(AUTOENCODER, flags), fit, voice)
+    job = FitJob(estimator=ConvAutoencoder, measure=measured)
+    fit_and_report(job, fit.parameters(AUTOENCODER, flags), fit, voice)

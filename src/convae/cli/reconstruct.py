@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
+from convae.cli.models import load_for
 from convae.cli.options import computing, images, speaking
 from convae.cli.voice import Voice
 
@@ -49,8 +50,8 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.reconstructing import reconstruct
-    from convae.estimators.registry import load
+    from convae.estimators.autoencoder import ConvAutoencoder
 
-    loaded = load(model, device=device)
+    loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     reconstruct(loaded, source, out, voice, format=format, strict=strict)

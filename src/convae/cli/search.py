@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
+from convae.cli.models import load_for
 from convae.cli.options import Name, computing, images, speaking
 from convae.cli.voice import Voice
 
@@ -89,11 +90,11 @@ def command(
 
     from convae.cli.outputs import output_file
     from convae.cli.searching import Wanted, search
-    from convae.estimators.registry import load
+    from convae.estimators.autoencoder import ConvAutoencoder
 
     if out is not None:
         out = output_file(out, ".csv")
-    loaded = load(model, device=device)
+    loaded = load_for(model, ConvAutoencoder, device=device)
     given = Data(given=data, **where)
     source = open_for(loaded, given)
     pictured = None if shown is None else open_for(loaded, replace(given, given=(shown,)))

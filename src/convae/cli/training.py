@@ -1,11 +1,11 @@
-"""A fit from the command line: check, train, save, measure on what was held out, report."""
+"""A fit from the command line, of any job: check, train, save, measure on what was held out, report."""
 
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from convae.cli.fitting import MODEL_SUFFIX, Fit, command_line
-from convae.cli.measured import said, told
 from convae.cli.outputs import (
     HISTORY,
     SKIPPED,
@@ -20,23 +20,46 @@ from convae.cli.running import Interrupted
 from convae.cli.settings import Values
 from convae.cli.voice import Voice
 from convae.errors import InputError
-from convae.evaluation import Evaluation, evaluate
+from convae.estimators.base import ImageEstimator
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
-from convae.report.of_model import Occasion, advice, report_of, write_folder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.settings import TrainingSettings
 
-if TYPE_CHECKING:
-    from convae.estimators.autoencoder import ConvAutoencoder
 
-MOST_MEASURED = 5000  # where nothing was held out: so many training images
+class Outcome(Protocol):
+    """How good a model turned out to be: what a job's measurement gives."""
+
+    def lines(self) -> list[str]:
+        """For people, beside the baselines."""
+        ...
+
+    def values(self) -> dict[str, Any]:
+        """The same for programs."""
+        ...
+
+    def write_report(self, folder: Path, title: str) -> Path:
+        """Write the page and its pictures into a folder that exists; gives the path of the page."""
+        ...
 
 
-def fit_and_report(
-    estimator: "type[ConvAutoencoder]", parameters: Values, fit: Fit, voice: Voice
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class FitJob:
+    """What ``convae fit`` does for one estimator.
+
+    Attributes:
+        estimator: its class.
+        measure: measures a fitted model; it is given the source it was fitted on.
+        options: what ``fit`` is given beside the images: a target, for instance.
+    """
+
+    estimator: Callable[..., Any]
+    measure: Callable[[Any, ImageSource], Outcome]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> None:
     """Everything that ``convae fit`` does."""
     check_values(parameters)
     out = output_file(fit.out, MODEL_SUFFIX)
@@ -47,19 +70,19 @@ def fit_and_report(
     source = fit.data.open(shape=parameters.get("image_shape"))
     for note in source.notes:
         voice.note(note)
-    model = estimator(**{k: v for k, v in parameters.items() if k != "image_shape"})
-    train(model, source, fit, checkpoint, voice)
+    model = job.estimator(**{k: v for k, v in parameters.items() if k != "image_shape"})
+    train(model, source, fit, checkpoint, voice, job.options)
     model.save(out)
     checkpoint.remove()
-    measured, evaluation = measure_held_out(model, source)
+    outcome = job.measure(model, source)
     write_history(out.with_name(HISTORY), model.history_)
     skipped = write_skipped(out.with_name(SKIPPED), model.skipped_)
     page = None
     if fit.report:
         folder = output_folder(fit.report_folder, what="the folder of the report")
-        page = report_fit(model, evaluation, measured, folder, title=out.stem)
+        page = outcome.write_report(folder, out.stem)
     files = {"model": out, "history": out.with_name(HISTORY), "skipped": skipped, "report": page}
-    account(model, evaluation, files, voice)
+    account(model, outcome, files, voice)
 
 
 def check_values(parameters: Values) -> None:
@@ -95,11 +118,12 @@ def checkpoint_of(fit: Fit) -> CheckpointFolder:
 
 
 def train(
-    model: "ConvAutoencoder",
+    model: Any,
     source: ImageSource,
     fit: Fit,
     checkpoint: CheckpointFolder,
     voice: Voice,
+    options: dict[str, Any],
 ) -> None:
     """Train, and turn an interruption into the sentence that says how to go on."""
     groups = None if fit.groups is None else read_groups(fit.groups, source)
@@ -107,50 +131,20 @@ def train(
     try:
         with training(voice) as observers:
             model.fit(
-                source, groups=groups, checkpoint=checkpoint, resume=fit.resume, observers=observers
+                source,
+                groups=groups,
+                checkpoint=checkpoint,
+                resume=fit.resume,
+                observers=observers,
+                **options,
             )
     except TrainingInterrupted as stop:
         raise Interrupted(f"{stop}; go on with: {command_line(resume=True)}", stop.signal) from stop
 
 
-def measure_held_out(
-    model: "ConvAutoencoder", source: ImageSource
-) -> tuple[ImageSource, Evaluation]:
-    """The images held out and the model's measure on them; without any, on training images."""
-    held_out = model.held_out_
-    if held_out is None or not len(held_out):
-        some = source.select(range(min(len(source), MOST_MEASURED)))
-        return some, evaluate(model, some, include_seen=True)
-    chosen = source.select(held_out)
-    # What was skipped while listing is told once, with what was skipped while reading.
-    return chosen, replace(evaluate(model, chosen), skipped=[])
-
-
-def report_fit(
-    model: "ConvAutoencoder",
-    evaluation: Evaluation,
-    measured: ImageSource,
-    folder: Path,
-    *,
-    title: str,
-) -> Path:
-    """Write the report of a fit into a folder that exists; gives the path of the page."""
-    facts = model._stored.facts
-    held_out = "held out from training" if not evaluation.seen else "that it was trained on"
-    occasion = Occasion(
-        title=title,
-        subtitle=f"A convolutional autoencoder of {facts['images']}",
-        measured_on=f"{evaluation.images:,} images {held_out}",
-        command=command_line(),
-        after_fit=True,
-        seed=model.settings_.seed,
-    )
-    return write_folder(folder, report_of(model, evaluation, measured, occasion))
-
-
 def account(
-    model: "ConvAutoencoder",
-    evaluation: Evaluation,
+    model: ImageEstimator,
+    outcome: Outcome,
     files: dict[str, Path | None],
     voice: Voice,
 ) -> None:
@@ -163,10 +157,7 @@ def account(
         + f"; {model.n_iter_} epochs in {duration(seconds)}, weights from epoch {model.best_epoch_}."
     )
     voice.say()
-    where = "on images held out" if not evaluation.seen else "on training images"
-    for line in told(evaluation, where):
-        voice.say(line)
-    for line in advice(model):
+    for line in outcome.lines():
         voice.say(line)
     voice.say()
     for name, path in files.items():
@@ -184,7 +175,6 @@ def account(
             "best_epoch": model.best_epoch_,
             "seconds": seconds,
             "skipped": [[s.name, s.reason] for s in model.skipped_],
-            "measured_on_training_images": bool(evaluation.seen),
-            "evaluation": said(evaluation),
+            **outcome.values(),
         }
     )

@@ -38,11 +38,14 @@ class ImageEstimator(BaseEstimator):
 
     Attributes:
         job: what a model is fitted to do, for people.
+        verb, member: the verb of the command line that does it, and the member of ``fit`` that learns it.
         framed: whether images are brought to the size of those fitted on even where the network would
             take any.
     """
 
     job = "reconstruct and encode"
+    verb = "reconstruct"
+    member = "autoencoder"
     framed = False
 
     # -- data -----------------------------------------------------------------------------------

@@ -94,6 +94,8 @@ class Denoiser(RestoringEstimator):
     """
 
     job = "denoise"
+    verb = "denoise"
+    member = "denoiser"
     fact_names = ("level",)
 
     def __init__(

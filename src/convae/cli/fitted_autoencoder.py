@@ -1,0 +1,58 @@
+"""What a fitted autoencoder is measured by: its reconstructions, beside PCA."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from convae.cli.fitting import command_line
+from convae.cli.measured import said, told
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.evaluation import Evaluation, evaluate
+from convae.images.image_source import ImageSource
+from convae.report.of_model import Occasion, advice, report_of, write_folder
+
+MOST_MEASURED = 5000  # where nothing was held out: so many training images
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model and how it did on images."""
+
+    model: ConvAutoencoder
+    images: ImageSource
+    evaluation: Evaluation
+
+    def lines(self) -> list[str]:
+        """The table, who wins, and advice."""
+        where = "on images held out" if not self.evaluation.seen else "on training images"
+        return [*told(self.evaluation, where), *advice(self.model)]
+
+    def values(self) -> dict[str, Any]:
+        """For programs."""
+        seen = bool(self.evaluation.seen)
+        return {"measured_on_training_images": seen, "evaluation": said(self.evaluation)}
+
+    def write_report(self, folder: Path, title: str) -> Path:
+        """The page and the pictures."""
+        facts, evaluation = self.model._stored.facts, self.evaluation
+        held_out = "held out from training" if not evaluation.seen else "that it was trained on"
+        occasion = Occasion(
+            title=title,
+            subtitle=f"A convolutional autoencoder of {facts['images']}",
+            measured_on=f"{evaluation.images:,} images {held_out}",
+            command=command_line(),
+            after_fit=True,
+            seed=self.model.settings_.seed,
+        )
+        return write_folder(folder, report_of(self.model, evaluation, self.images, occasion))
+
+
+def measured(model: ConvAutoencoder, source: ImageSource) -> Fitted:
+    """The model on the images held out; without any, on training images."""
+    held_out = model.held_out_
+    if held_out is None or not len(held_out):
+        some = source.select(range(min(len(source), MOST_MEASURED)))
+        return Fitted(model, some, evaluate(model, some, include_seen=True))
+    chosen = source.select(held_out)
+    # What was skipped while listing is told once, with what was skipped while reading.
+    return Fitted(model, chosen, replace(evaluate(model, chosen), skipped=[]))
