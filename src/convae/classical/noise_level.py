@@ -1,20 +1,115 @@
-"""How noisy an image is, from the image alone."""
+"""How noisy an image is, and whether what was removed from it was noise: measured without a clean image."""
 
+import math
+
+import torch
 from torch import Tensor
 
-MEDIAN_OF_NORMAL = 0.6745  # of the absolute value, for a standard deviation of 1
+# Differences of the fourth order along both axes see least of an image and all of white noise.
+TAPS = (1.0, -4.0, 6.0, -4.0, 1.0)
+SHORTER_TAPS = {1: (1.0,), 2: (1.0, -1.0), 3: (1.0, -2.0, 1.0), 4: (1.0, -3.0, 3.0, -1.0)}
+NORMAL_MEDIAN = 0.6744898  # of the size of a standard normal number
+BLOCK = 16  # pixels a side of what a spectrum is taken of, half of it in small images
+LEAST_BLOCK = 4
+HIGH = 0.3  # cycles a pixel
+ROUNDING = 1e-10  # of the energy, below which nothing but rounding is left of a constant residual
+OVERLAP = 1.11  # blocks that overlap by half count for one in so many: (1 + 2 / 6²)²
+WHITE = 0.9  # below it, more than a tenth of what was removed is not white noise
 
 
 def estimate_noise_level(batch: Tensor) -> Tensor:
-    """(B,) the standard deviation of the noise in (B, C, H, W), in the same units.
+    """The standard deviation of each image's noise, from the image alone.
 
-    From the median absolute value of the finest diagonal details, where images have little of their own:
-    the difference of differences over 2 x 2 pixels, divided by 2.
+    ``median(|k * x|) / 0.6745`` with k the outer product of (1, -4, 6, -4, 1) with itself, of unit norm: a
+    smooth image leaves nothing of itself in it, edges and texture little and in the minority, and white
+    noise keeps its deviation.
 
-    Source: Donoho, Johnstone 1994, doi:10.1093/biomet/81.3.425.
+    Convention: in the units of the image; the root of the mean square over channels; 0 for an image that
+    is constant in more than half of its places. Texture counts as noise: on photographs without any added
+    it finds about 2/255, with 25/255 about 0.5/255 too much. Noise that hangs together over several pixels
+    (stripes, compressed, resized or smoothed images) is underestimated.
+
+    Args:
+        batch: (B, C, H, W) floats, of any size; 32 pixels a side give about 6 % accuracy, 180 give 2 %.
+
+    Returns:
+        (B,) float32.
+
+    Source: the median of the finest coefficients is Donoho and Johnstone 1994, doi:10.1093/biomet/81.3.425; a
+    mask that is blind to an image's structure is Immerkær 1996, doi:10.1006/cviu.1996.0060.
+
+    >>> noise = 0.1 * torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    >>> round(estimate_noise_level(0.5 + noise).item(), 2)
+    0.1
     """
-    if min(batch.shape[2:]) < 2:
-        return batch.new_zeros(len(batch))
-    rows = batch[..., 1:, :] - batch[..., :-1, :]
-    details = (rows[..., 1:] - rows[..., :-1]) / 2
-    return details.abs().flatten(1).float().median(dim=1).values / MEDIAN_OF_NORMAL
+    images, channels = batch.shape[:2]
+    maps = batch.float()
+    for dim in (2, 3):
+        taps = SHORTER_TAPS.get(maps.shape[dim], TAPS)
+        length = maps.shape[dim] - len(taps) + 1
+        # Not a convolution, whose last bits depend on how many images are in the batch.
+        parts = [tap * maps.narrow(dim, i, length) for i, tap in enumerate(taps)]
+        maps = torch.stack(parts).sum(dim=0) / math.hypot(*taps)
+    size = maps.reshape(images, channels, -1).abs().median(dim=2).values
+    return torch.sqrt((size / NORMAL_MEDIAN).square().mean(dim=1))
+
+
+def whiteness(residual: Tensor) -> Tensor:
+    """How much of what was removed from an image can have been white noise.
+
+    ``1 - Σ max(P - p, 0) / Σ P`` with P the power spectrum of the residual (means over blocks under a Hann
+    window) and p its mean at the highest frequencies along both axes. A picture has next to nothing there,
+    so what is found there is noise, white noise has the same power everywhere, and what lies above it is
+    none. Power that is missing at lower frequencies is noise left in the image, which is no fault of the
+    residual, and does not count. What chance alone leaves above p, ``a^a e^-a / Γ(a + 1)`` of the power for
+    the mean of a independent periodograms, is subtracted.
+
+    Convention: [0, 1], 1 for white noise and for nothing; about 0.95 to 1 after a denoiser that fits,
+    0.8 where it smooths half again as much as it should, 0.4 to 0.6 for a blur. ``WHITE`` is in between.
+
+    Args:
+        residual: (B, C, H, W) the noisy minus the denoised images. With sides under 64 the values of single
+            images scatter by more than 0.1: take the mean of several.
+
+    Returns:
+        (B,) float32.
+
+    Source: Welch 1967, doi:10.1109/TAU.1967.1161901, for the spectrum; that "method noise" should look like
+    noise is Buades, Coll, Morel 2005, doi:10.1137/040616024.
+
+    >>> noise = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(0))
+    >>> whiteness(noise).item() > 0.98, whiteness(noise.cumsum(3)).item() < 0.5
+    (True, True)
+    """
+    height, width = residual.shape[-2:]
+    side = min(BLOCK if min(height, width) >= 4 * BLOCK else BLOCK // 2, height, width)
+    if side < LEAST_BLOCK:
+        return residual.new_ones(len(residual), dtype=torch.float32)
+    power, blocks = _spectrum(residual.float(), side)
+    frequency = torch.fft.fftfreq(side, device=power.device).abs()
+    high = (frequency[:, None] > HIGH) & (frequency[None] > HIGH)
+    floor = power[:, high].mean(dim=1).view(-1, 1, 1)
+    power[:, 0, 0] = 0  # the mean says nothing
+    nothing = ROUNDING * side**4 * residual.float().square().mean(dim=(1, 2, 3))
+    total = power.sum(dim=(1, 2)).maximum(nothing + 1e-30)
+    excess = (power - floor).clamp_min(0).sum(dim=(1, 2)) / total
+    a = blocks / OVERLAP
+    chance = math.exp(a * math.log(a) - a - math.lgamma(a + 1))
+    return 1 - ((excess - chance) / (1 - chance)).clamp_min(0)
+
+
+def _spectrum(residual: Tensor, side: int) -> tuple[Tensor, int]:
+    """The mean power (B, side, side) over channels and half overlapping blocks, and how many those are."""
+    windows = residual.unfold(2, side, max(1, side // 2)).unfold(3, side, max(1, side // 2))
+    hann = torch.hann_window(side + 2, periodic=False, device=residual.device)[1:-1]
+    power = residual.new_zeros((len(residual), side, side))
+    for row in range(windows.shape[2]):  # row by row, so that memory does not grow with the height
+        blocks = windows[:, :, row]
+        blocks = (blocks - blocks.mean(dim=(-2, -1), keepdim=True)) * (hann[:, None] * hann)
+        power += torch.fft.fft2(blocks).abs().square().mean(dim=(1, 2))
+    return power / windows.shape[2], windows.shape[2] * windows.shape[3]
+
+
+def is_structured(value: float) -> bool:
+    """Whether a whiteness means that more than noise was removed."""
+    return value < WHITE

@@ -1,0 +1,119 @@
+"""Denoising without training: the median filter and non-local means.
+
+Images are (B, C, H, W) floats; the outermost pixels are repeated beyond the border. Both work in bands of
+rows, so that memory beyond a few copies of the batch does not grow with the size of the images.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convae.errors import InputError
+
+BAND_VALUES = 2**20  # of the batch that are worked on at a time
+PATCH = 5  # pixels a side of what non-local means compares
+REACH = 8  # how far it searches: 17 x 17 places
+STRENGTH = 0.7  # h = STRENGTH * sigma
+
+
+def median(batch: Tensor, size: int = 3) -> Tensor:
+    """The median of the ``size`` x ``size`` pixels around each, channel by channel.
+
+    Args:
+        batch: (B, C, H, W).
+        size: odd, in pixels. 3 for single wrong pixels, 5 or 7 for much noise.
+
+    Raises:
+        InputError: if the size is even or below 1.
+    """
+    if type(size) is not int or size < 1 or size % 2 == 0:
+        raise InputError(
+            f"the size of a median filter must be an odd number of pixels; got {size!r}"
+        )
+    reach = size // 2
+
+    def band(rows: Tensor) -> Tensor:
+        windows = rows.unfold(2, size, 1).unfold(3, size, 1)
+        return windows.reshape(*windows.shape[:4], -1).median(dim=-1).values
+
+    return _by_bands(batch, reach, band, values=size * size)
+
+
+def non_local_means(batch: Tensor, sigma: float | Tensor) -> Tensor:
+    """Each pixel becomes the mean of those in its neighbourhood whose surroundings look alike.
+
+    The weight of a pixel is ``exp(-max(d² - 2σ², 0) / h²)``, where d² is the mean squared difference of the
+    two 5 x 5 patches (over all channels) and 2σ² what noise alone makes of it.
+
+    Args:
+        batch: (B, C, H, W).
+        sigma: the standard deviation of the noise in the same units: one, or one an image (B,).
+
+    Source: Buades, Coll, Morel 2005, doi:10.1109/CVPR.2005.38, with even weights inside a patch, as in
+    Froment 2014, doi:10.5201/ipol.2014.120. The strength h was chosen on training images of natural scenes.
+    """
+    variance = torch.as_tensor(sigma, dtype=batch.dtype, device=batch.device).square()
+    variance = variance.reshape(-1, 1, 1, 1)
+    h2 = (STRENGTH**2 * variance).clamp_min(1e-12)
+    half, span = PATCH // 2, range(-REACH, REACH + 1)
+    # A shift and its opposite compare the same pixels, so half of the shifts do.
+    shifts = [(y, x) for y in range(REACH + 1) for x in span if (y, x) > (0, 0)]
+
+    def band(rows: Tensor) -> Tensor:
+        total, weights = rows.clone(), torch.ones_like(rows[:, :1])
+        for shift in shifts:
+            one, other = _facing(rows, shift)
+            distance = _patch_means((one - other).square_().mean(dim=1, keepdim=True))
+            weight = distance.sub_(2 * variance).clamp_min_(0).div_(-h2).exp_()
+            one, other = _facing(rows, shift, half)
+            here, there = _facing(total, shift, half)
+            here += weight * other
+            there += weight * one
+            here, there = _facing(weights, shift, half)
+            here += weight
+            there += weight
+        edge = REACH + half
+        return (total / weights)[:, :, edge:-edge, edge:-edge]
+
+    return _by_bands(batch, REACH + half, band)
+
+
+def _facing(maps: Tensor, shift: tuple[int, int], margin: int = 0) -> tuple[Tensor, Tensor]:
+    """Two views of (B, C, H, W) maps whose pixels face each other at a shift (down ≥ 0, right)."""
+    (height, width), (down, right) = maps.shape[2:], shift
+    left, right = max(0, -right), max(0, right)
+    one = maps[:, :, down + margin : height - margin, right + margin : width - left - margin]
+    other = maps[:, :, margin : height - down - margin, left + margin : width - right - margin]
+    return one, other
+
+
+def _patch_means(values: Tensor) -> Tensor:
+    """(B, 1, H, W) to the means of PATCH x PATCH pixels, (B, 1, H - PATCH + 1, W - PATCH + 1)."""
+    for dim in (2, 3):
+        length = values.shape[dim] - PATCH + 1
+        total = values.narrow(dim, 0, length).clone()
+        for i in range(1, PATCH):
+            total += values.narrow(dim, i, length)
+        values = total
+    return values / PATCH**2
+
+
+def _by_bands(
+    batch: Tensor, reach: int, function: Callable[[Tensor], Tensor], values: int = 1
+) -> Tensor:
+    """``function`` of bands of rows that ``reach`` pixels are added to on every side.
+
+    Args:
+        function: (B, C, h + 2·reach, W + 2·reach) to (B, C, h, W).
+        values: numbers that it holds for each of the batch.
+    """
+    padded = F.pad(batch, (reach,) * 4, mode="replicate")
+    height = batch.shape[2]
+    step = max(1, BAND_VALUES * height // (batch.numel() * values))
+    bands = [
+        function(padded[:, :, row : min(row + step, height) + 2 * reach])
+        for row in range(0, height, step)
+    ]
+    return torch.cat(bands, dim=2)
