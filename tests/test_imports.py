@@ -16,7 +16,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("__init__", "__main__"),
     ("cli",),
     ("server",),
-    ("report.of_model", "report.chosen_images", "report.map_of_codes", "report.network_facts"),
+    ("report.of_model", "report.of_probe", "report.chosen_images", "report.map_of_codes", "report.network_facts"),
     ("probing",),
     ("evaluation",),
     ("estimators",),

@@ -60,9 +60,11 @@ def measure(found: Probe, name: str) -> Measure:
 
 
 def test_each_representation_is_what_it_says(model: ConvAutoencoder) -> None:
-    rows = represent(model, open_source(TEST), seed=0)
-    np.testing.assert_array_equal(rows.numbers[MODEL], model.transform(TEST))
-    unit = TEST.reshape(len(TEST), -1) / np.float32(255)
+    rows = represent(model, open_source(TEST), most=200)
+    assert sorted(rows.index) == list(range(120))
+    test = TEST[rows.index]
+    np.testing.assert_array_equal(rows.numbers[MODEL], model.transform(test))
+    unit = test.reshape(120, -1) / np.float32(255)
     np.testing.assert_allclose(rows.numbers[PIXELS], unit, rtol=1e-6)
     assert model.held_out_ is not None
     trained = np.delete(TRAIN, model.held_out_, axis=0).reshape(-1, 64) / 255
@@ -75,11 +77,22 @@ def test_each_representation_is_what_it_says(model: ConvAutoencoder) -> None:
     assert rows.numbers[RANDOM].std(axis=0).min() > 0
 
 
+def test_of_many_images_a_random_choice_is_taken(model: ConvAutoencoder) -> None:
+    mixed = open_source(np.concatenate([TRAIN, TEST]))
+    rows = represent(model, mixed, most=30)
+    assert len(set(rows.index.tolist())) == 30
+    assert rows.numbers[MODEL].shape == (30, 3)
+    assert model.held_out_ is not None
+    assert not set(rows.index.tolist()) & (set(range(60)) - set(model.held_out_.tolist()))
+    assert rows.index.tolist() == represent(model, mixed, most=30).index.tolist()
+    assert rows.index.tolist() != represent(model, mixed, most=30, seed=1).index.tolist()
+
+
 def test_large_maps_and_images_are_averaged_down() -> None:
     images = np.random.default_rng(0).integers(0, 256, (24, 90, 80), dtype=np.uint8)
     parameters = {**SMALL, "code": "spatial", "latent_dim": 4, "epochs": 0}
     spatial = ConvAutoencoder(**parameters).fit(images)
-    rows = represent(spatial, open_source(images), seed=0)
+    rows = represent(spatial, open_source(images), most=24, include_seen=True)
     assert all(0 < values.shape[1] <= 4096 for values in rows.numbers.values())
     assert rows.numbers[MODEL].shape == rows.numbers[PCA].shape == rows.numbers[RANDOM].shape
     assert "averaged" in rows.told[MODEL]

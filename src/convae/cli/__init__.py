@@ -1,15 +1,15 @@
 """The command line: one verb a file, loaded when it is used; each parses, calls an estimator, prints.
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
-- check, fit, reconstruct, encode, decode, search, evaluate, probe, info, demo: the verbs
-- checking, reconstructing, encoding, decoding, searching, probing, describing, measured, demonstrating: what
+- check, fit, denoise, reconstruct, encode, decode, search, evaluate, probe, info, demo: the verbs
+- checking, denoising, reconstructing, encoding, decoding, searching, probing, describing, measured, demonstrating: what
   they do and say
 - code_index, found_pictures, labels: parts of searching and probing
 - fit_autoencoder, fitted_autoencoder, fitting, training: the members of ``fit``, and what each is measured by
 - models: the model of a verb
 - options, settings, settings_autoencoder: the options that verbs share, and the parameters of estimators
 - voice, progress: what is said where
-- data, outputs, code_files, code_reading, array_files: images in, files out
+- data, outputs, image_files, code_files, code_reading, array_files: images in, files out
 """
 
 from convae.cli.running import main, run

@@ -15,6 +15,11 @@ VERBS = {
     "check": ("check", "Look at images before training: what they are, and what is wrong."),
     "fit": ("fit", "Train a model on images."),
     "evaluate": ("evaluate", "Measure a model on images it was not trained on, beside PCA."),
+    "probe": (
+        "probe",
+        "What can be read from the codes, beside PCA, a random encoder, the pixels.",
+    ),
+    "denoise": ("denoise", "Images without their noise, as files of the same kind."),
     "reconstruct": ("reconstruct", "Images to their codes and back, as files of the same kind."),
     "encode": ("encode", "Images to their codes."),
     "search": ("search", "The images whose codes are nearest to that of an image."),

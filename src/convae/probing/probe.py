@@ -103,6 +103,7 @@ def probe(
     target: Target,
     *,
     groups: Sequence[str] | None = None,
+    most: int = 10_000,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Probe:
@@ -111,15 +112,17 @@ def probe(
     Args:
         target: of every image of the source.
         groups: (n,) images of one group are on one side of the split.
-        seed: of the split, the random encoder, k-means and the resampling.
+        most: images to use; of more a random choice is taken.
+        seed: of the choice, the split, the random encoder, k-means and the resampling.
 
     Raises:
         InputError: with too few images, or classes of which there is only one.
     """
-    found = represent(model, source, seed, progress)
-    kept = _not_trained_on(found, target)
-    together = found.hashes[kept] if groups is None else np.asarray(groups)[found.index[kept]]
-    fit, test = (kept[part] for part in hold_out(together, TEST_FRACTION, seed))
+    found = represent(model, source, most=most, seed=seed, progress=progress)
+    if not _enough(found, target):
+        found = represent(model, source, most=most, include_seen=True, seed=seed, progress=progress)
+    together = found.hashes if groups is None else np.asarray(groups)[found.index]
+    fit, test = hold_out(together, TEST_FRACTION, seed)
     _refuse_too_few(source, fit, test, found.skipped)
     values = target.values[found.index]
     numbers = {name: (rows[fit], rows[test]) for name, rows in found.numbers.items()}
@@ -134,8 +137,8 @@ def probe(
         told=found.told,
         fitted_on=len(fit),
         tested_on=len(test),
-        left_out=len(found.index) - len(kept),
-        seen=int(found.trained_on[kept].sum()),
+        left_out=found.passed_over,
+        seen=found.seen,
         skipped=found.skipped,
         test=found.index[test],
         codes=found.numbers[MODEL][test],
@@ -206,13 +209,10 @@ def _neighbourhoods(numbers: Pairs, weights: np.ndarray) -> list[Measure]:
     ]
 
 
-def _not_trained_on(found: Representations, target: Target) -> np.ndarray:
-    """Places of the images that the model has not seen; all of them where these are too few."""
-    new = np.flatnonzero(~found.trained_on)
-    enough = len(new) >= FEWEST
-    if enough and target.classes:
-        enough = len(np.unique(target.values[found.index[new]])) > 1
-    return new if enough else np.arange(len(found.index))
+def _enough(found: Representations, target: Target) -> bool:
+    """Whether something can be said of the images that the model has not seen."""
+    values = target.values[found.index]
+    return len(values) >= FEWEST and not (target.classes and len(np.unique(values)) < 2)
 
 
 def _refuse_too_few(

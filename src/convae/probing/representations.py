@@ -30,7 +30,8 @@ class Representations:
         told: name: what it is, for people.
         index: (n,) positions in the source.
         hashes: (n,) 64-bit hash of each image, the same for exact doubles.
-        trained_on: (n,) whether the model was trained on it.
+        seen: how many of them the model was trained on.
+        passed_over: images left out because it was.
         skipped: images that could not be used, with reasons.
     """
 
@@ -38,50 +39,65 @@ class Representations:
     told: dict[str, str]
     index: np.ndarray
     hashes: np.ndarray
-    trained_on: np.ndarray
+    seen: int
+    passed_over: int
     skipped: list[Skipped]
 
 
 def represent(
     model: ImageEstimator,
     source: ImageSource,
-    seed: int,
+    *,
+    most: int,
+    include_seen: bool = False,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Representations:
-    """Read every image once and compute all representations of it.
+    """Read images once and compute all representations of each.
 
     Args:
-        seed: of the random encoder's weights.
-        progress: called with (images done, images in all).
+        most: so many are enough; of more a random choice is taken.
+        include_seen: whether to take images that the model was trained on as well.
+        seed: of the choice and of the random encoder's weights.
+        progress: called with (images done, images wanted).
     """
     ways = _ways(model, seed)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ways}
-    index, hashes, seen, skipped = list[int](), list[int](), list[bool](), list(source.skipped)
+    order = np.random.default_rng(seed).permutation(len(source))
+    index, hashes, skipped = list[int](), list[int](), list(source.skipped)
+    trained_on = 0
 
     def usable() -> Iterator[Pixels]:
-        for item in model.prepared(source):
+        nonlocal trained_on
+        for item in model.prepared(source.select(order)):
             if isinstance(item, ImageError):
                 skipped.append(Skipped(item.name, item.reason))
                 continue
             i, image, pixels = item
-            index.append(i)
+            if was_trained_on(model, image, pixels):
+                trained_on += 1
+                if not include_seen:
+                    continue
+            index.append(int(order[i]))
             hashes.append(image_hash(pixels))
-            seen.append(was_trained_on(model, image, pixels))
             yield pixels
+            if len(index) == most:
+                return
 
     for clean, _ in model.inference_.batches(usable(), lambda x: x[:, :1, :1, :1]):
         with torch.inference_mode():
             for name, way in ways.items():
                 rows[name].append(way(clean).flatten(1).cpu().numpy())
         if progress is not None:
-            progress(len(index), len(source))
+            progress(len(index), min(most, len(source)))
     numbers = {n: np.concatenate(r) if r else np.zeros((0, 0), np.float32) for n, r in rows.items()}
     return Representations(
         numbers=numbers,
         told=_told(model, numbers),
         index=np.array(index, dtype=np.int64),
         hashes=np.array(hashes, dtype=np.uint64),
-        trained_on=np.array(seen, dtype=bool),
+        seen=trained_on if include_seen else 0,
+        passed_over=0 if include_seen else trained_on,
         skipped=skipped,
     )
 

@@ -5,7 +5,8 @@
 - charts, ticks, curves, codes, drawing: the SVG charts
 - contents, text, html, storing: what a report says, and the page that says it
 
-Only these know models: of_model (the whole report), chosen_images, map_of_codes, network_facts (its parts).
+Only these know models: of_model, of_probe (whole reports), chosen_images, map_of_codes, network_facts
+(their parts).
 """
 
 from convae.report.codes import code_map_svg

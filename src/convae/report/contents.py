@@ -20,12 +20,14 @@ class Metric:
         model: the model's value; None if it has none.
         baselines: the same for each thing to compare with: ``{"PCA": 0.0132}``.
         better: ``lower``, ``higher``, or empty where neither is better.
+        intervals: ``model`` or the name of a baseline: where its value may lie.
     """
 
     name: str
     model: float | None
     baselines: Mapping[str, float | None] = field(default_factory=dict)
     better: str = "lower"
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.better not in BETTER:

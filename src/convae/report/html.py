@@ -122,11 +122,22 @@ def _metric_rows(metrics: Sequence[Metric]) -> list[dict[str, object]]:
             {
                 "name": metric.name,
                 "better": metric.better,
-                "cells": [(text, k == winner) for k, text in enumerate(numbers(values))],
+                "cells": [
+                    (text, k == winner, _interval(metric, name))
+                    for k, (text, name) in enumerate(
+                        zip(numbers(values), ["model", *names], strict=True)
+                    )
+                ],
                 "verdict": _verdict(values[0], values[1] if len(values) > 1 else None, metric),
             }
         )
     return rows
+
+
+def _interval(metric: Metric, name: str) -> str:
+    """``0.91 to 0.95`` where an interval is known."""
+    ends = metric.intervals.get(name)
+    return "" if ends is None else " to ".join(numbers(ends))
 
 
 def _winner(values: Sequence[float | None], better: str) -> int | None:
