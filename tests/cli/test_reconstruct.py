@@ -101,6 +101,37 @@ def test_pages_become_pages(convae: Command, tmp_path: Path) -> None:
     assert size_of(out / "stack.tif-000007.png") == (8, 8)
 
 
+def test_a_microscopes_stack_keeps_its_axes_and_pixel_size(convae: Command, tmp_path: Path) -> None:
+    stack = waves(6, (8, 8, 1), "uint16")[..., 0]
+    facts = {"axes": "ZYX", "spacing": 0.5, "unit": "um"}
+    options = {"imagej": True, "resolution": (9.5, 9.5), "metadata": facts}
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    tifffile.imwrite(folder / "stack.tif", stack, **options)
+    tifffile.imwrite(folder / "one.tif", stack[0], **{**options, "metadata": {"unit": "um"}})
+    tifffile.imwrite(folder / "part.tif", stack, compression="zlib", **options)
+    with tifffile.TiffFile(folder / "part.tif") as tif:
+        at = tif.pages[3].dataoffsets[0]
+    with open(folder / "part.tif", "r+b") as file:
+        file.seek(at)
+        file.write(b"\0" * 8)  # the fourth page cannot be inflated
+    model = tmp_path / "m.convae"
+    assert convae("fit", "autoencoder", folder, "--out", model, "--no-report", *FIT).code == 0
+    done = convae("reconstruct", model, folder, "--out", out, "--json")
+    assert (done.json["images"], len(done.json["skipped"])) == (12, 1)
+    for name in ("stack.tif", "one.tif", "part.tif"):
+        with tifffile.TiffFile(folder / name) as before, tifffile.TiffFile(out / name) as after:
+            assert after.pages.first.resolution == before.pages.first.resolution == (9.5, 9.5)
+            assert after.series[0].dtype == np.uint16
+            assert not after.is_bigtiff
+            if name == "part.tif":
+                assert (after.imagej_metadata, len(after.pages)) == (None, 5)
+                continue
+            assert after.imagej_metadata == before.imagej_metadata
+            assert after.series[0].axes == before.series[0].axes
+            assert after.series[0].shape == before.series[0].shape
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "float64"])
 def test_an_array_becomes_an_array(convae: Command, tmp_path: Path, dtype: str) -> None:
     images = waves(12, (8, 7, 1), dtype)[..., 0]
@@ -177,7 +208,7 @@ def test_an_unknown_format_is_answered(convae: Command, model: Path, tmp_path: P
 
 
 def test_names_stay_below_the_folder(tmp_path: Path) -> None:
-    from convae.cli.reconstructing import Places, below
+    from convae.cli.image_files import Places, below
     from convae.images.array_sources import ArraySource
 
     assert below("../../a.png") == "a.png"

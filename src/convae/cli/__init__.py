@@ -2,8 +2,8 @@
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
 - check, fit, denoise, reconstruct, encode, decode, search, evaluate, probe, info, demo: the verbs
-- checking, denoising, reconstructing, encoding, decoding, searching, probing, describing, measured, demonstrating: what
-  they do and say
+- checking, denoising, reconstructing, encoding, decoding, searching, probing, describing, measured,
+  demonstrating: what they do and say
 - code_index, found_pictures, labels: parts of searching and probing
 - fit_autoencoder, fitted_autoencoder, fitting, training: the members of ``fit``, and what each is measured by
 - models: the model of a verb

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from convae.cli.code_reading import read_codes, refuse_other_model
+from convae.cli.image_files import below, check_format
 from convae.cli.outputs import output_folder
 from convae.cli.progress import counting
-from convae.cli.reconstructing import below, check_format
 from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator

@@ -71,6 +71,21 @@ def computing(function: Function) -> Function:
     return device(seed(function))
 
 
+def writing(function: Function) -> Function:
+    """Add ``--out``, ``--format`` and ``--strict`` to a verb that writes images."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option(
+            "--out", type=path, required=True, metavar="DIR", help="The folder to write into."
+        ),
+        click.option("--format", metavar="KIND", help="Another kind of file: png, tiff, jpeg, ..."),
+        click.option("--strict", is_flag=True, help="Stop at an image that cannot be used."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def images(*, split: str = "train") -> Callable[[Function], Function]:
     """Add the argument DATA and the options that say where images are."""
 

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, speaking, writing
 from convae.cli.voice import Voice
 
 _HELP = """Images to their codes and back, as files with the same names, size, channels, depth and kind.
@@ -26,15 +26,7 @@ skipped.csv.
 @click.command("reconstruct", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="The folder to write into.",
-)
-@click.option("--format", metavar="KIND", help="Another kind of file: png, tiff, jpeg, ...")
-@click.option("--strict", is_flag=True, help="Stop at an image that cannot be used.")
+@writing
 @computing
 @speaking
 def command(

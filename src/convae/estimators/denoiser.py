@@ -207,9 +207,7 @@ class Denoiser(RestoringEstimator):
         finally:
             del self._target
 
-    def denoise(
-        self, X: Any, *, sigma: float | None = None, ensemble: bool = False
-    ) -> np.ndarray | list[np.ndarray]:
+    def denoise(self, X: Any, *, sigma: float | None = None, ensemble: bool = False) -> Any:
         """Images without their noise, in the values, shape and depth of those given.
 
         Args:

@@ -1,0 +1,64 @@
+"""Denoised images to files, and what noise was found in each."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from convae.cli import image_files
+from convae.cli.image_files import OnBad, Writing, write_results
+from convae.cli.outputs import table
+from convae.cli.voice import Voice
+from convae.corruption.levels import parse_level
+from convae.errors import InputError
+from convae.estimators.denoiser import Denoiser
+from convae.estimators.restoring import Restored
+from convae.images.image_source import ImageSource
+
+ARRAY, LEVELS = "denoised.npy", "levels.csv"
+
+
+def level_of(text: str | None) -> float | None:
+    """``--sigma`` as a number."""
+    if text is None:
+        return None
+    least, most = parse_level(text, "--sigma")
+    if least != most:
+        raise InputError(f"--sigma takes one level, such as 25/255; got the range {text}")
+    return most
+
+
+def denoise(
+    model: Denoiser,
+    source: ImageSource,
+    how: Writing,
+    voice: Voice,
+    *,
+    sigma: float | None,
+    ensemble: bool,
+) -> None:
+    """Everything that ``convae denoise`` does."""
+    rows: list[tuple[str, float, float]] = []
+
+    def results(on_bad: OnBad) -> Iterator[Restored]:
+        for done in model.iter_denoise(source, sigma=sigma, ensemble=ensemble, on_bad=on_bad):
+            removed = _deviation(done)
+            rows.append((done.image.info.name, done.facts["level"], removed))
+            yield done
+
+    tally = write_results(source, results, how, voice)
+    written = image_files.account(tally, source, how.out, voice)
+    path = how.out / LEVELS
+    with table(path, ("name", "noise_level", "removed")) as lines:
+        for row in rows:
+            lines.row(row)
+    level = float(np.median([row[1] for row in rows]))
+    what = "as it was told" if sigma is not None else "estimated, the median of the images"
+    voice.say(f"noise of {255 * level:.3g}/255 ({what}); of each image in {path}")
+    voice.result({**written, "levels": path, "noise_level": level, "ensemble": ensemble})
+
+
+def _deviation(done: Restored) -> float:
+    """The standard deviation of what was removed, as a fraction of the network's range."""
+    if done.shown.shape != done.restored.shape:
+        return float("nan")
+    return float((done.shown - done.restored).std(correction=0))

@@ -1,0 +1,264 @@
+"""Images that a model made, to files: image files, multi-page TIFFs, or one array, in constant memory."""
+
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+
+from convae.cli.array_files import array_file
+from convae.cli.outputs import SKIPPED, output_folder, write_skipped
+from convae.cli.progress import counting
+from convae.cli.voice import Voice
+from convae.errors import ImageError, InputError, unknown_name
+from convae.images.array_sources import ArraySource
+from convae.images.file_sources import FileSource
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.preparing import refuse_skipped
+from convae.images.writing import SUFFIXES, restore_depth, target_of, write_image, write_stack
+
+_SHORT = {"JPG": "JPEG", "TIF": "TIFF"}
+
+
+class Result(Protocol):
+    """An image and what became of it."""
+
+    @property
+    def index(self) -> int:
+        """Its position in the source."""
+
+    @property
+    def image(self) -> Image:
+        """As it was read."""
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, C) what is to be written."""
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What happened to the images so far."""
+
+    images: int = 0
+    files: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+OnBad = Callable[[ImageError], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How a verb writes images.
+
+    Attributes:
+        out: the folder.
+        doing: what the verb does, for the progress: ``denoising``.
+        array: the name of the file that an array of images becomes.
+        format: another kind of file; None keeps each image's own.
+        strict: whether an image that cannot be used is an error.
+    """
+
+    out: Path
+    doing: str
+    array: str
+    format: str | None = None
+    strict: bool = False
+
+
+def write_results(
+    source: ImageSource, results: Callable[[OnBad], Iterator[Result]], how: Writing, voice: Voice
+) -> Tally:
+    """Make the images of a source, and write each where its original's name says.
+
+    Args:
+        results: gives the images in order, telling its argument of those that cannot be used.
+
+    Raises:
+        InputError: nothing can be used, or ``out`` is where the images are.
+    """
+    check_format(how.format)
+    if how.strict and source.skipped:
+        refuse_skipped(source, source.skipped, strict=True, left=len(source))
+    refuse_own_folder(source, how.out)
+    output_folder(how.out)
+    for note in source.notes:
+        voice.note(note)
+    tally = Tally(skipped=list(source.skipped))
+    as_files = isinstance(source, FileSource) or how.format is not None
+    strict = how.strict or not as_files  # in one array every image keeps its place
+
+    def on_bad(error: ImageError) -> None:
+        if strict:
+            raise error
+        tally.skipped.append(Skipped(error.name, error.reason))
+
+    with counting(voice, how.doing) as progress:
+
+        def counted() -> Iterator[Result]:
+            for done in results(on_bad):
+                tally.images += 1
+                progress(done.index + 1, len(source))
+                yield done
+
+        if as_files:
+            write_files(source, counted(), how.out, tally, how.format)
+        else:
+            write_array(source, counted(), how.out / how.array, tally)
+    if not tally.images:
+        refuse_skipped(source, tally.skipped, strict=False, left=0)
+    return tally
+
+
+def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[str, Any]:
+    """Say what was written; gives the same for programs."""
+    listed = write_skipped(out / SKIPPED, tally.skipped)
+    voice.say(
+        f"{tally.images:,} images from {source.description} to {tally.files:,} "
+        f"file{'s' * (tally.files != 1)} in {out}"
+        + (f"; {len(tally.skipped):,} skipped, see {listed}" if listed else "")
+    )
+    return {
+        "out": out,
+        "images": tally.images,
+        "files": tally.files,
+        "skipped": [[s.name, s.reason] for s in tally.skipped],
+        "skipped_file": listed,
+    }
+
+
+def check_format(format: str | None) -> None:
+    """Refuse an unknown kind of file before any work is done."""
+    kind = "" if format is None else format.upper().lstrip(".")
+    if format is not None and _SHORT.get(kind, kind) not in SUFFIXES:
+        raise unknown_name("--format", format, [kind.lower() for kind in SUFFIXES])
+
+
+def refuse_own_folder(source: ImageSource, out: Path) -> None:
+    """Refuse to write over the images that are read."""
+    if isinstance(source, FileSource) and os.path.realpath(out) == os.path.realpath(source.root):
+        raise InputError(f"--out {out}: is where the images are; choose another folder")
+
+
+def write_files(
+    source: ImageSource,
+    results: Iterator[Result],
+    out: Path,
+    tally: Tally,
+    format: str | None,
+) -> None:
+    """Each image to a file with its name; the pages of one file to one multi-page TIFF."""
+    places = Places(source, out)
+    for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
+        first, pages = _peeked(group)
+        inside = source.pages_beside(first.index) if isinstance(source, FileSource) else 1
+        if file is not None and inside > 1 and format is None:
+            path = places.free(file, out / _with_tiff_suffix(file))
+            _refuse_input(source, first.index, path)
+            like = first.image.info
+            write_stack(path, (page.pixels for page in pages), like=like, at_most=inside)
+            tally.files += 1
+            continue
+        kind = format or (None if file is not None else "PNG")
+        for done in pages:
+            _write_one(source, done, places, out, kind)
+            tally.files += 1
+
+
+def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
+    """The first of some items, and all of them."""
+    first = next(items)
+    return first, itertools.chain((first,), items)
+
+
+def _write_one(
+    source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None
+) -> None:
+    name, info = below(done.image.info.name), done.image.info
+    path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
+    _refuse_input(source, done.index, path)
+    write_image(path, done.pixels, like=info, format=kind)
+
+
+def _with_tiff_suffix(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    return path if path.suffix.lower() in SUFFIXES["TIFF"] else path.with_suffix(".tif")
+
+
+class Places:
+    """Which names are free: two images that differ in their suffix only must not become one file."""
+
+    def __init__(self, source: ImageSource, out: Path) -> None:
+        self._source, self._out = source, out
+        self._names: frozenset[str] | None = None
+        self._given: set[str] = set()
+
+    def free(self, name: str, target: Path) -> Path:
+        """``target``, or a longer name where another image has that one.
+
+        Args:
+            name: of the image, relative.
+            target: where its file would go.
+        """
+        if target == self._out / name:
+            return target
+        if self._names is None:
+            self._names = frozenset(self._source.names)
+        suffix, kept = target.suffix, name
+        while str(target.relative_to(self._out)) in self._names | self._given:
+            kept += suffix
+            target = self._out / kept
+        self._given.add(str(target.relative_to(self._out)))
+        return target
+
+
+def below(name: str) -> str:
+    """A relative path for an image of this name, whatever the name says.
+
+    >>> below("a/b.png"), below("../../etc/passwd"), below("stack.tif[7]")
+    ('a/b.png', 'etc/passwd', 'stack.tif-000007')
+    """
+    page = re.fullmatch(r"(.*)\[(\d+)\]", name, flags=re.DOTALL)
+    if page is not None:
+        name = f"{page[1]}-{int(page[2]):06d}"
+    parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
+    return str(PurePosixPath(*parts)) if parts else "image"
+
+
+def write_array(source: ImageSource, results: Iterator[Result], path: Path, tally: Tally) -> None:
+    """All images to one ``.npy`` file, in the order, shape and depth of the array they came from."""
+    first = next(results, None)
+    if first is None:
+        return
+    flat = isinstance(source, ArraySource) and source.array.ndim == 3
+    depth = first.image.info.depth
+
+    def stored(done: Result) -> np.ndarray:
+        pixels = restore_depth(done.pixels, depth)
+        return pixels[..., 0] if flat and pixels.shape[2] == 1 else pixels
+
+    with array_file(path, stored(first).shape, depth) as rows:
+        for done in itertools.chain([first], results):
+            rows.append(stored(done))
+    tally.files += 1
+
+
+def _file_of(source: ImageSource, index: int) -> str | None:
+    """The name of the file that image ``index`` is in; None in an array."""
+    if not isinstance(source, FileSource):
+        return None
+    path, _ = source.locate(index)
+    return os.path.relpath(path, source.root)
+
+
+def _refuse_input(source: ImageSource, index: int, target: Path) -> None:
+    if isinstance(source, FileSource):
+        path, _ = source.locate(index)
+        if target.exists() and os.path.samefile(path, target):
+            raise InputError(f"{target}: is one of the images that are read; choose another --out")
