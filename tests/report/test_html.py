@@ -194,3 +194,21 @@ def test_real_images(shared_data: Any, tmp_path: Any) -> None:
     part = Comparison(originals=pixels, reconstructions=np.round(pixels * 8) / 8)
     path = write_report(tmp_path / "cifar.html", Report(title="x", examples=part))
     assert 20_000 < path.stat().st_size < 200_000
+
+
+def test_intervals_stand_below_their_values_and_decide_what_is_good() -> None:
+    def row(low: float) -> Metric:
+        return Metric(
+            name="accuracy",
+            model=0.9,
+            baselines={"PCA": 0.8},
+            better="higher",
+            intervals={"model": (low, 0.95), "PCA": (0.75, 0.85)},
+        )
+
+    clear, chance = (render_report(Report(title="t", metrics=[row(low)])) for low in (0.88, 0.84))
+    assert "<small>0.880 to 0.950</small>" in clear
+    assert "<small>0.750 to 0.850</small>" in clear
+    assert '<td class="good">' in clear
+    assert '<td class="good">' not in chance
+    page(Report(title="t", metrics=[row(0.8)]))

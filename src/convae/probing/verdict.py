@@ -70,6 +70,7 @@ def _told(measures: Sequence[Measure]) -> str:
     parts = []
     for measure in measures:
         reader, _, what = measure.name.partition(", ")
+        reader = f"a {reader}" if reader.endswith("classifier") else reader
         rival = rival_of(measure)
         values = (
             f"{what} {measure.scores[MODEL].value:.3f}, {rival} {measure.scores[rival].value:.3f}"

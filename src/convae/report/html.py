@@ -161,11 +161,24 @@ def _verdict(model: float | None, baseline: float | None, metric: Metric) -> tup
         text = percent(abs(change), 2 if abs(change) < 1 else 3)
     if change == 0:
         return "the same", ""
+    chance = _overlap(metric)
     sign = "+" if change > 0 else "−"
     good = (
-        "" if not metric.better else "good" if (change < 0) == (metric.better == "lower") else "bad"
+        ""
+        if chance or not metric.better
+        else "good"
+        if (change < 0) == (metric.better == "lower")
+        else "bad"
     )
     return f"{sign}{text}", good
+
+
+def _overlap(metric: Metric) -> bool:
+    """Whether the intervals of the model and of the first baseline share values."""
+    ends = [metric.intervals.get(name) for name in ("model", next(iter(metric.baselines), ""))]
+    if ends[0] is None or ends[1] is None:
+        return False
+    return max(ends[0][0], ends[1][0]) <= min(ends[0][1], ends[1][1])
 
 
 # ---- images ------------------------------------------------------------------------------------
