@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import convae  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
+from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from record import Section, note  # noqa: E402
 
 TUTORIAL: dict[str, Any] = {
@@ -167,7 +168,20 @@ NATURAL: dict[str, Any] = {"learning_rate": 0.005, "batch_size": 64}
 RESIDUAL_EPOCHS = 7
 COMMANDS = {
     f.__name__: f
-    for f in (optimizers, tutorial, residual16, latent64, cifar, pca, shapes, robustness, memory)
+    for f in (
+        optimizers,
+        tutorial,
+        residual16,
+        latent64,
+        cifar,
+        pca,
+        shapes,
+        robustness,
+        memory,
+        mnist_noise,
+        bsd68,
+        bsd68_noisy_only,
+    )
 }
 
 
