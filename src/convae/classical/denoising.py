@@ -1,7 +1,7 @@
 """Denoising without training: the median filter and non-local means.
 
-Images are (B, C, H, W) floats; the outermost pixels are repeated beyond the border. Both work in bands of
-rows, so that memory beyond a few copies of the batch does not grow with the size of the images.
+Images are (B, C, H, W) floats; windows and patches see the outermost pixels repeated beyond the border. Both
+work in bands of rows, so that memory beyond a few copies of the batch does not grow with the images.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from convae.errors import InputError
 
-BAND_VALUES = 2**20  # of the batch that are worked on at a time
+BAND_VALUES = 2**20  # numbers that are worked on at a time
 PATCH = 5  # pixels a side of what non-local means compares
 REACH = 8  # how far it searches: 17 x 17 places
 STRENGTH = 0.7  # h = STRENGTH * sigma
@@ -38,7 +38,8 @@ def median(batch: Tensor, size: int = 3) -> Tensor:
         windows = rows.unfold(2, size, 1).unfold(3, size, 1)
         return windows.reshape(*windows.shape[:4], -1).median(dim=-1).values
 
-    return _by_bands(batch, reach, band, values=size * size)
+    padded = F.pad(batch, (reach,) * 4, mode="replicate")
+    return _by_bands(padded, reach, band, values=size * size)
 
 
 def non_local_means(batch: Tensor, sigma: float | Tensor) -> Tensor:
@@ -62,22 +63,26 @@ def non_local_means(batch: Tensor, sigma: float | Tensor) -> Tensor:
     shifts = [(y, x) for y in range(REACH + 1) for x in span if (y, x) > (0, 0)]
 
     def band(rows: Tensor) -> Tensor:
-        total, weights = rows.clone(), torch.ones_like(rows[:, :1])
+        image, inside = rows[:, :-1], rows[:, -1:]
+        known = image * inside
+        total, weights = known.clone(), inside.clone()
         for shift in shifts:
-            one, other = _facing(rows, shift)
+            one, other = _facing(image, shift)
             distance = _patch_means((one - other).square_().mean(dim=1, keepdim=True))
             weight = distance.sub_(2 * variance).clamp_min_(0).div_(-h2).exp_()
-            one, other = _facing(rows, shift, half)
-            here, there = _facing(total, shift, half)
-            here += weight * other
-            there += weight * one
-            here, there = _facing(weights, shift, half)
-            here += weight
-            there += weight
+            for sums, values in ((total, known), (weights, inside)):
+                here, there = _facing(sums, shift, half)
+                one, other = _facing(values, shift, half)
+                here += weight * other
+                there += weight * one
         edge = REACH + half
         return (total / weights)[:, :, edge:-edge, edge:-edge]
 
-    return _by_bands(batch, REACH + half, band)
+    # Repeated pixels have the same noise, so they are compared but not averaged.
+    edge = (REACH + half,) * 4
+    inside = F.pad(torch.ones_like(batch[:, :1]), edge)
+    padded = torch.cat([F.pad(batch, edge, mode="replicate"), inside], dim=1)
+    return _by_bands(padded, REACH + half, band)
 
 
 def _facing(maps: Tensor, shift: tuple[int, int], margin: int = 0) -> tuple[Tensor, Tensor]:
@@ -101,17 +106,17 @@ def _patch_means(values: Tensor) -> Tensor:
 
 
 def _by_bands(
-    batch: Tensor, reach: int, function: Callable[[Tensor], Tensor], values: int = 1
+    padded: Tensor, reach: int, function: Callable[[Tensor], Tensor], values: int = 1
 ) -> Tensor:
-    """``function`` of bands of rows that ``reach`` pixels are added to on every side.
+    """``function`` of bands of rows.
 
     Args:
-        function: (B, C, h + 2·reach, W + 2·reach) to (B, C, h, W).
-        values: numbers that it holds for each of the batch.
+        padded: (B, C, H + 2·reach, W + 2·reach).
+        function: (B, C, h + 2·reach, W + 2·reach) to (B, C', h, W).
+        values: numbers that it holds for each pixel.
     """
-    padded = F.pad(batch, (reach,) * 4, mode="replicate")
-    height = batch.shape[2]
-    step = max(1, BAND_VALUES * height // (batch.numel() * values))
+    height = padded.shape[2] - 2 * reach
+    step = max(1, BAND_VALUES * padded.shape[2] // (padded.numel() * values))
     bands = [
         function(padded[:, :, row : min(row + step, height) + 2 * reach])
         for row in range(0, height, step)
