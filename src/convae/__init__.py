@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
     from convae.estimators.autoencoder import ConvAutoencoder
     from convae.estimators.denoiser import Denoiser
+    from convae.estimators.inpainter import Inpainter
     from convae.estimators.registry import load
     from convae.images.sources import open_source
     from convae.networks.architecture import Architecture
@@ -31,6 +32,7 @@ _HOMES = {
     "ConvaeError": "errors",
     "Denoiser": "estimators.denoiser",
     "ImageError": "errors",
+    "Inpainter": "estimators.inpainter",
     "InputError": "errors",
     "ModelFileError": "errors",
     "TrainingError": "errors",
@@ -47,6 +49,7 @@ __all__ = [
     "ConvaeError",
     "Denoiser",
     "ImageError",
+    "Inpainter",
     "InputError",
     "ModelFileError",
     "TrainingError",

@@ -2,6 +2,7 @@
 
 - autoencoder: images to codes and back
 - restoring, denoiser: images without their noise, from any way to learn it
+- inpainter: images with their holes filled
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
 - fitting, continuing: from images to a trained model, and one pass more
 - baseline: PCA with as many numbers per image

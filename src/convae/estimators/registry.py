@@ -5,10 +5,12 @@ from pathlib import Path
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator, load_estimator
 from convae.estimators.denoiser import Denoiser
+from convae.estimators.inpainter import Inpainter
 
 ESTIMATORS: dict[str, type[ImageEstimator]] = {
     "ConvAutoencoder": ConvAutoencoder,
     "Denoiser": Denoiser,
+    "Inpainter": Inpainter,
 }
 
 

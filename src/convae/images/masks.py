@@ -91,7 +91,9 @@ class AlphaMasks(Masks):
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
         """The colours, and where they are transparent."""
         colours = image.pixels.shape[2] - 1
-        if colours not in (1, 3) or "bands" in image.info.mode:
+        # An array does not say what its channels are; a TIFF of bands does.
+        bands = "bands" in image.info.mode and image.info.format != "array"
+        if colours not in (1, 3) or bands:
             raise ImageError(
                 image.info.name,
                 f"it has no alpha channel to take as its mask: it has {colours + 1} channels",

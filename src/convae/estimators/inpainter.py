@@ -1,0 +1,327 @@
+"""The inpainter: fills what is missing in images, and leaves every known pixel as it is."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.corruption.holes import Holes, parse_holes
+from convae.errors import ImageError, InputError, unknown_name
+from convae.estimators.fitting import Ready, Run
+from convae.estimators.parameters import Parameters
+from convae.estimators.restoring import Material, RestoringEstimator, material_for
+from convae.estimators.streaming import OnBad, as_read
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource
+from convae.images.masks import Masks, Missing, missing_values, open_masks
+from convae.images.parallel import in_threads
+from convae.losses import Loss, parse_loss
+from convae.model_file import StoredModel
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.inpainting import FILLS, FromHoles, with_fill
+from convae.training.observers import Observer
+from convae.training.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpainted:
+    """An image with its holes filled.
+
+    Attributes:
+        index: its position in the source.
+        image: as it was read, without the alpha channel that was its mask.
+        missing: (H, W) where a value was missing in at least one channel.
+        pixels: (H, W, C) the filled image in the depth of ``image``; known values are those of ``image``.
+        started: (1, C, H, W) the classical fill, in about [0, 1].
+        filled: (1, C, H, W) what the network made of it, known pixels included.
+    """
+
+    index: int
+    image: Image
+    missing: Missing
+    pixels: Pixels
+    started: Tensor
+    filled: Tensor
+
+
+Masked = tuple[int, Image, NDArray[np.bool_], Pixels]
+
+
+class Inpainter(RestoringEstimator):
+    """Fills holes in images from what surrounds them and from what it has learnt of such images.
+
+    It learns from whole images, in which it makes holes of its own, drawn anew for every batch. The network
+    is shown a classical fill and the mask, and adds what that fill misses, so that it starts as good as the
+    classical one. Known pixels come back bit for bit.
+
+    Args:
+        holes: what is made to go missing: ``pixels`` (scattered ones, 10 to 90 %), ``boxes``, ``strokes``,
+            ``text``, or ``mixed`` of these; a level may follow, as in ``"pixels:0.5"`` or
+            ``"boxes:0.1..0.4"``, see :mod:`convae.corruption.holes`. ``mixed`` is for holes of any shape.
+        fill: what the network starts from: ``biharmonic`` or ``harmonic``.
+        preset: ``unet`` (residual blocks with skips at half resolution and below: the one to choose), or
+            an autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+            the architecture, see :class:`convae.Architecture`; None keeps the preset's.
+        patch: side in pixels of the squares that large images are trained on; None is 64. Images of
+            any size are filled whole. Holes much wider than it are beyond what the network has seen.
+        turn: whether training images are flipped and turned; None does so with patches, not with
+            whole small images (a digit turned over is another digit).
+        loss: as in :class:`convae.ConvAutoencoder`; errors at known pixels count a tenth.
+        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule,
+            warmup, weight_decay, clip, ema, precision, patience, validation_fraction, device, random_state:
+            as in :class:`convae.ConvAutoencoder`.
+
+    Attributes:
+        holes_: the holes that it learnt to fill.
+        and those of :class:`convae.ConvAutoencoder`, but PCA.
+
+    >>> import numpy as np
+    >>> y, x = np.mgrid[:16, :16]
+    >>> images = np.stack([127 + 100 * np.sin(x / 3 + i) * np.cos(y / 4) for i in range(24)])
+    >>> images = images.astype(np.uint8)
+    >>> hole = np.zeros((16, 16), bool)
+    >>> hole[4:9, 6:12] = True
+    >>> filled = Inpainter(epochs=2).fit(images).inpaint(images[:2], hole)
+    >>> filled.shape, bool((filled == images[:2])[:, ~hole].all())
+    ((2, 16, 16), True)
+    """
+
+    job = "fill holes"
+
+    def __init__(
+        self,
+        *,
+        holes: str | Holes = "mixed",
+        fill: str = "biharmonic",
+        preset: str = "unet",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        patch: int | None = None,
+        turn: bool | None = None,
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss = "l1",
+        precision: str = "auto",
+        patience: int = 15,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.holes = holes
+        self.fill = fill
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.norm = norm
+        self.activation = activation
+        self.patch = patch
+        self.turn = turn
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.precision = precision
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Train on whole images of one size or of many.
+
+        Args:
+            X: any source, see :meth:`convae.ConvAutoencoder.fit`.
+            y: ignored.
+            groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        return self._fit(
+            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+        )
+
+    def inpaint(
+        self, X: Any, mask: Any = None, *, invert: bool = False, ensemble: bool = False
+    ) -> np.ndarray | list[np.ndarray]:
+        """Images with their holes filled, in the values, shape and depth of those given.
+
+        Args:
+            X: any source.
+            mask: what is missing, 1 or white: an array ``(h, w)`` or a file for all images, as many as there
+                are images, ``"alpha"`` for what is transparent in them, see
+                :func:`convae.images.masks.open_masks`. NaN and nodata pixels are missing too, and alone so
+                if it is None.
+            invert: whether black is missing instead.
+            ensemble: whether to average over eight flips and turns: a little better, eight times slower.
+
+        Returns:
+            an array as X was one; a list for images of different sizes.
+        """
+        source = self.open(X)
+        masks = open_masks(mask, source, invert=invert)
+        images = [done.pixels for done in self.iter_inpaint(source, masks, ensemble=ensemble)]
+        if len({image.shape for image in images}) > 1:
+            return images
+        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_[1:], 1))
+        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
+
+    def iter_inpaint(
+        self,
+        source: ImageSource,
+        masks: Masks,
+        *,
+        ensemble: bool = False,
+        on_bad: OnBad | None = None,
+    ) -> Iterator[Inpainted]:
+        """One :class:`Inpainted` an image, in constant memory.
+
+        Args:
+            masks: those of the source.
+            on_bad: is told of images that cannot be used, which are then left out; None raises.
+        """
+        check_is_fitted(self, "network_")
+        for item in self._masked(source, masks):
+            try:
+                if isinstance(item, ImageError):
+                    raise item
+                yield self._one(item, ensemble)
+            except ImageError as error:
+                if on_bad is None:
+                    raise
+                on_bad(error)
+
+    def filled(self, x: Tensor, mask: Tensor, *, ensemble: bool = False) -> tuple[Tensor, Tensor]:
+        """The classical fill and what the network makes of it.
+
+        Args:
+            x: (B, C, H, W) in about [0, 1]; what stands in the holes does not matter.
+            mask: (B, 1, H, W), 1 where a pixel is missing.
+            ensemble: as in :meth:`inpaint`.
+
+        Returns:
+            two tensors (B, C, H, W); at known pixels the first is ``x`` and the second near it.
+        """
+        shown = with_fill(x, mask, self.fill)
+        return shown[:, : x.shape[1]], self._over(shown, ensemble=ensemble)
+
+    def _masked(self, source: ImageSource, masks: Masks) -> Iterator[Masked | ImageError]:
+        """(position, image, missing values (H, W, C), pixels as the network wants them) of each image."""
+
+        def one(i: int) -> Masked | ImageError:
+            try:
+                image, missing = masks.of(i, source.read(i))
+                values = missing_values(image) | missing[..., None]
+                if values.all(axis=(0, 1)).any():
+                    raise ImageError(
+                        image.info.name, "every pixel is missing: there is nothing to fill it from"
+                    )
+                return i, image, values, self._framed(image)
+            except ImageError as error:
+                return error
+
+        return in_threads(one, range(len(source)))
+
+    def _one(self, item: Masked, ensemble: bool) -> Inpainted:
+        index, image, values, prepared = item
+        missing: Missing = np.asarray(values.any(axis=2))
+        x = self._unit(np.ascontiguousarray(np.moveaxis(np.stack([prepared]), 3, 1)))
+        mask = torch.from_numpy(missing)[None, None].to(x.device, torch.float32)
+        if missing.any():
+            started, filled = self.filled(x, mask, ensemble=ensemble)
+        else:
+            started = filled = x
+        new = as_read(self, np.moveaxis(self._unit.invert(filled)[0], 0, 2), image)
+        if new.shape != image.pixels.shape:
+            raise ImageError(
+                image.info.name,
+                f"it has {image.pixels.shape[2]} channels and the model fills {new.shape[2]}: known pixels "
+                "could not stay as they are; convert the image first",
+            )
+        pixels = np.where(values, new, image.pixels)
+        return Inpainted(
+            index=index, image=image, missing=missing, pixels=pixels, started=started, filled=filled
+        )
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        p["holes"] = str(parse_holes(self.holes))
+        if p["fill"] not in FILLS:
+            raise unknown_name("fill", p["fill"], FILLS)
+        if parse_loss(p["loss"]).needs_unit_range:
+            raise InputError(
+                "loss 'bce' is for outputs between 0 and 1: take l1, mse or charbonnier"
+            )
+        return p
+
+    def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
+        return self._fit_restorer(material_for(source, p), p, run)
+
+    def _task(
+        self, ready: Ready, material: Material, p: Parameters, run: Run
+    ) -> tuple[Task, dict[str, Any]]:
+        turn = material.patches if p["turn"] is None else bool(p["turn"])
+        holes = parse_holes(p["holes"])
+        task = FromHoles(parse_loss(p["loss"]), holes, p["fill"], turn=turn)
+        return task, {"learn": "holes", "holes": holes.to_dict(), "fill": p["fill"]}
+
+    def _extra_inputs(self, p: Parameters) -> int:
+        """The mask."""
+        return 1
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        self.holes_ = Holes.from_dict(stored.facts["learnt"]["holes"])
+        return self

@@ -1,0 +1,61 @@
+"""Learning to fill holes: what goes in, what counts, and that a draw decides all."""
+
+import numpy as np
+import pytest
+import torch
+
+from convae.classical.filling import biharmonic_fill
+from convae.corruption.holes import Holes
+from convae.losses import parse_loss
+from convae.networks.autoencoder import Output
+from convae.training.inpainting import KNOWN, FromHoles, with_fill
+from convae.training.task import draw
+
+
+def batch(*shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    rough = torch.rand((*shape[:2], 8, 8), generator=generator)
+    return torch.nn.functional.interpolate(rough, size=shape[2:], mode="bicubic").clamp(0, 1)
+
+
+def task(loss: str = "l1", *, turn: bool = False, holes: str = "mixed") -> FromHoles:
+    return FromHoles(parse_loss(loss), Holes(holes), "biharmonic", turn=turn)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_fill_and_the_mask_go_in(channels: int) -> None:
+    clean = batch(4, channels, 32, 24)
+    example = task().example(clean, draw(0, 0, 0, np.arange(4)))
+    assert example.input.shape == (4, channels + 1, 32, 24)
+    fill, mask = example.input[:, :-1], example.input[:, -1:]
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(fill * (1 - mask), clean * (1 - mask))
+    assert torch.equal(example.target, clean)
+    # What was there does not leak: the fill is made of known pixels alone.
+    other = torch.where(mask > 0, 0.123, clean)
+    assert torch.equal(with_fill(other, mask, "biharmonic"), example.input)
+    exact = biharmonic_fill(clean, mask)
+    assert float((fill - exact).abs().mean()) < 0.02
+
+
+def test_the_draw_decides_all() -> None:
+    clean = batch(4, 1, 32, 32)
+    first, again, other = (
+        task(turn=True).example(clean, draw(0, 0, step, np.arange(4))).input for step in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(("loss", "power"), [("l1", 1), ("mse", 2)])
+def test_errors_in_holes_count_and_others_little(loss: str, power: int) -> None:
+    clean = batch(3, 1, 16, 16)
+    example = task(loss).example(clean, draw(0, 0, 0, np.arange(3)))
+    mask = example.input[:, -1:]
+    code = torch.zeros(3, 1)
+    for where, factor in ((mask, 1.0), (1 - mask, KNOWN**power)):
+        wrong = clean + 0.5 * where
+        losses = task(loss).losses(Output(wrong, code), example)
+        expected = factor * 0.5**power * where.mean(dim=(1, 2, 3))
+        assert losses.numpy() == pytest.approx(expected.numpy(), rel=1e-4)
+    assert float(task(loss).losses(Output(clean, code), example).sum()) == 0
