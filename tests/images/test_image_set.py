@@ -315,3 +315,16 @@ def test_a_streamed_file_that_vanishes_is_named(folder: Path) -> None:
     (folder / "20.png").unlink()
     with pytest.raises(InputError, match=r"20\.png"):
         list(images.batches([np.array([0, 1]), np.array([2, 3])]))
+
+
+def test_further_crops_of_an_image_lie_elsewhere() -> None:
+    pixels = np.arange(2 * 40 * 40, dtype=np.uint16).reshape(2, 40, 40)
+    images = prepare(open_source(pixels), Preparation(size=(8, 8), framing="random-crop"))
+    places = np.array([1, 3, 5, 7])  # image 1, four times
+    for moment in (None, (0, 1)):
+        crops = images.batch(places, moment)
+        assert len({int(crop[0, 0, 0]) for crop in crops}) == 4
+        assert (crops >= 1600).all()
+        assert np.array_equal(crops, images.batch(places, moment))
+    assert not np.array_equal(images.batch(places, (0, 1)), images.batch(places, (0, 2)))
+    assert images.name(5) == images.name(1) == "array[1]"
