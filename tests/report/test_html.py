@@ -15,6 +15,7 @@ from convae.report import (
     render_report,
     write_report,
 )
+from convae.report.contents import Panel
 
 HOSTILE = "\"><script>alert(1)</script>\x00\u202e\udcff{{ 7*7 }}</style>&amp;'.png"
 
@@ -212,3 +213,28 @@ def test_intervals_stand_below_their_values_and_decide_what_is_good() -> None:
     assert '<td class="good">' in clear
     assert '<td class="good">' not in chance
     page(Report(title="t", metrics=[row(0.8)]))
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_panels_show_every_row_of_every_image(count: int) -> None:
+    rows = {
+        what: np.full((count, 8, 12, 3), value, np.uint8)
+        for what, value in (("before <", 9), ("after", 200))
+    }
+    names = [f"{i}.png" for i in range(count)]
+    panel = Panel(heading="Filled", rows=rows, names=names, told=["30 dB"] * count, note="By hand.")
+    text = render_report(Report(title="x", panels=[panel]))
+    page(Report(title="x", panels=[panel]))
+    shown = min(count, 24)
+    assert text.count('title="after"') == text.count('title="before &lt;"') == shown
+    assert text.count("<b>30 dB</b>") == shown
+    assert "Each image: before &lt;, after. By hand." in text
+    assert ("24 of 30 shown" in text) == (count == 30)
+
+
+def test_panels_of_rows_that_do_not_fit_are_refused() -> None:
+    rows = {"a": np.zeros((2, 8, 8, 3), np.uint8), "b": np.zeros((3, 8, 8, 3), np.uint8)}
+    with pytest.raises(InputError, match="one shape"):
+        Panel(heading="x", rows=rows)
+    with pytest.raises(InputError, match="told must be 2 or none, got 1"):
+        Panel(heading="x", rows={"a": rows["a"]}, told=["one"])

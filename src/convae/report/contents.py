@@ -73,6 +73,42 @@ class DataFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Several pictures of each of some images, one under the other.
+
+    Attributes:
+        heading: what is shown.
+        rows: what each picture is, and the pictures of all images, uint8 ``(n, H, W, 3)``:
+            ``{"original": ..., "with holes": ..., "filled": ...}``.
+        names: what each image is called; empty for none.
+        told: what is said below each; empty for none.
+        note: a sentence about all.
+    """
+
+    heading: str
+    rows: Mapping[str, np.ndarray]
+    names: Sequence[str] = ()
+    told: Sequence[str] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        shapes = {np.shape(pictures) for pictures in self.rows.values()}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 4:
+            raise InputError(f"the rows of a panel must have one shape (n, H, W, 3), got {shapes}")
+        for what, texts in (("names", self.names), ("told", self.told)):
+            if len(texts) not in (0, len(self)):
+                raise InputError(f"{what} must be {len(self)} or none, got {len(texts)}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.rows.values())))
+
+    def captions(self) -> list[tuple[str, str]]:
+        """Name and what is told of each image."""
+        empty = [""] * len(self)
+        return list(zip(self.names or empty, self.told or empty, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All that a report can say; every part but the title may be left out, and is then not shown.
 
@@ -91,6 +127,7 @@ class Report:
         examples: images in no particular order, beside their reconstructions.
         best: the images with the smallest errors.
         worst: the images with the largest errors.
+        panels: other pictures of images, shown after those.
         errors: the error of every image measured, for the histogram.
         baseline_errors: name, and the baseline's error of the same images.
         error_name: what these errors are.
@@ -117,6 +154,7 @@ class Report:
     examples: Comparison | None = None
     best: Comparison | None = None
     worst: Comparison | None = None
+    panels: Sequence[Panel] = ()
     errors: Sequence[float] | np.ndarray = ()
     baseline_errors: tuple[str, Sequence[float] | np.ndarray] | None = None
     error_name: str = "MSE"

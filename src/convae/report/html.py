@@ -8,14 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from convae.report.charts import FONT, STYLE, THEME
 from convae.report.codes import code_map_svg, selection_note
 from convae.report.colours import colour_map
 from convae.report.comparison import Comparison
-from convae.report.contents import CodeMap, Metric, Report
+from convae.report.contents import CodeMap, Metric, Panel, Report
 from convae.report.curves import effective_dimensions, error_histogram_svg, loss_curve_svg
 from convae.report.curves import spectrum_svg as draw_spectrum
 from convae.report.drawing import architecture_svg, shape_text
@@ -44,15 +44,15 @@ def write_report(path: str | Path, report: Report) -> Path:
 
 def render_report(report: Report) -> str:
     """The text of the HTML file; the same report gives the same text."""
-    template = _environment().from_string(_resource("report.html.jinja"))
     return (
-        template.render(
+        page_template("report.html.jinja").render(
             report=report,
             style=Markup(THEME + STYLE + _resource("report.css")),
             font=Markup(FONT),
             baselines=_baselines(report.metrics),
             metric_rows=_metric_rows(report.metrics),
             galleries=_galleries(report),
+            panels=[_panel(panel) for panel in report.panels if len(panel)],
             curve=_loss_curve(report),
             history=_history(report),
             histogram=_histogram(report),
@@ -65,6 +65,11 @@ def render_report(report: Report) -> str:
         )
         + "\n"
     )
+
+
+def page_template(name: str) -> Template:
+    """A template of this package, in which names of files stay text."""
+    return _environment().from_string(_resource(name))
 
 
 @cache
@@ -229,27 +234,44 @@ def _galleries(report: Report) -> dict[str, object]:
 def _gallery(
     heading: str, part: Comparison, scale: float, span: tuple[float, float], total: int
 ) -> _Gallery:
-    rows = [
-        fit_size(row, enlarge_to=1, limit=224 if len(part) > _FEW else 600)
-        for row in part.rows(scale=scale, value_range=span)
-    ]
-    height, width = rows[0].shape[1:3]
-    size = _shown_size(height, width, len(part))
+    pictures = part.rows(scale=scale, value_range=span)
+    rows = dict(zip(("original", "reconstruction", "error map"), pictures, strict=True))
+    note = f"{len(part)} of {total} shown." if total > len(part) else ""
+    return _cells(heading, note, rows, part.captions())
+
+
+def _panel(panel: Panel) -> _Gallery:
+    count = min(len(panel), MOST_CELLS)
+    rows = {what: pictures[:count] for what, pictures in panel.rows.items()}
+    more = f" {count} of {len(panel)} shown." if count < len(panel) else ""
+    note = f"Each image: {', '.join(rows)}. {panel.note}{more}"
+    return _cells(panel.heading, note, rows, panel.captions()[:count])
+
+
+def _cells(
+    heading: str, note: str, rows: Mapping[str, np.ndarray], captions: list[tuple[str, str]]
+) -> _Gallery:
+    """The pictures of each image, with its name and what is told of it."""
+    count = len(captions)
+    sized = {
+        what: fit_size(pictures, enlarge_to=1, limit=224 if count > _FEW else 600)
+        for what, pictures in rows.items()
+    }
+    height, width = next(iter(sized.values())).shape[1:3]
+    size = _shown_size(height, width, count)
     room = max(size[0], _LEAST_CELL) // 7
-    cells = []
-    for index, (name, error) in enumerate(part.captions()):
+    cells: list[dict[str, object]] = []
+    for index, (name, told) in enumerate(captions):
         pictures = [
-            {"uri": Markup(data_uri(row[index])), "what": what}
-            for row, what in zip(rows, ("original", "reconstruction", "error map"), strict=True)
+            {"uri": Markup(data_uri(row[index])), "what": what} for what, row in sized.items()
         ]
         cells.append(
-            {"name": name, "short": shorten(name, room), "error": error, "pictures": pictures}
+            {"name": name, "short": shorten(name, room), "error": told, "pictures": pictures}
         )
-    note = f"{len(part)} of {total} shown." if total > len(part) else ""
     sharp = size[0] >= width
     cell = [dict(c, width=size[0], height=size[1], sharp=sharp) for c in cells]
-    across = len(part) <= _FEW and max(height, width) >= 160
-    room = 3 * size[0] + 12 if across else max(size[0], _LEAST_CELL)
+    across = count <= _FEW and max(height, width) >= 160
+    room = len(sized) * (size[0] + 6) - 6 if across else max(size[0], _LEAST_CELL)
     return _Gallery(heading, note, room, across, cell)
 
 
