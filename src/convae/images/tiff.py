@@ -25,6 +25,7 @@ from convae.images.tiff_tags import description_of, resolution_of
 
 _WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _JPEG = (6, 7, 34892, 33007)
+_UNDESCRIBED = {"is_imagej": False, "is_ome": False, "is_shaped": False}
 _ORIENTATION, _GDAL_NODATA, _INKSET = 274, 42113, 332
 
 
@@ -47,10 +48,16 @@ class TiffImages:
         if count_directories(handle, limits.max_pages) == 0:
             raise ValueError("it holds no image")
         self._handle = handle
-        handle.seek(0)
         # _multifile: an OME file may name other files; they are not opened behind the user's back.
-        self._tif = tifffile.TiffFile(handle, name="image.tif", _multifile=False)
-        self._blocks = blocks_of(self._tif)
+        options = {"name": "image.tif", "_multifile": False}
+        handle.seek(0)
+        self._tif = tifffile.TiffFile(handle, **options)
+        try:
+            self._blocks = blocks_of(self._tif)
+        except Exception:  # a damaged description: the pages can be read without it
+            handle.seek(0)
+            self._tif = tifffile.TiffFile(handle, **options, **_UNDESCRIBED)
+            self._blocks = blocks_of(self._tif)
         self.pages = sum(block.count for block in self._blocks)
 
     def header(self, page: int) -> Header:

@@ -60,8 +60,9 @@ def _is_big(first: Pixels, most: int | None) -> bool:
     """Whether 4 GB may not be enough; else BigTIFF is avoided, as not every program reads it."""
     if most is None:
         return True
-    page = int(first.nbytes * 1.01) + first.shape[2] * _PAGE_BYTES  # what zlib may add, and tags
-    return most * page > _CLASSIC_BYTES
+    # Pixels that cannot be compressed grow a little; the tags of every channel's page come on top.
+    page = first.nbytes * 1.01 + first.shape[2] * _PAGE_BYTES
+    return bool(most * page > _CLASSIC_BYTES)
 
 
 def _fitting(like: ImageInfo | None, first: Pixels, count: int | None) -> Description | None:
