@@ -292,3 +292,13 @@ def test_additive_noise_has_the_unit_of_the_values() -> None:
     first = noise.pieces[0]
     assert [first.least, first.most, first.mean] == pytest.approx([0, 3, 1.5])
     assert noise.pieces[1] == Piece("speckle", 0.2, 0.2)
+
+
+def test_a_place_in_the_ranges() -> None:
+    noise = parse_noise("gaussian:0.1..0.5+poisson:10..1000+jpeg:20", clip=True)
+    assert noise.ranged
+    middle = noise.fixed(0.5)
+    assert not middle.ranged
+    assert [piece.least for piece in middle.pieces] == pytest.approx([0.3, 100, 20])
+    assert middle.clip
+    assert noise.fixed(1.0).pieces[0].most == pytest.approx(0.5)

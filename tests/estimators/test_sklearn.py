@@ -12,14 +12,17 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.estimators.conftest import PRESETS, blobs
 
-from convae import ConvAutoencoder
+from convae import ConvAutoencoder, Denoiser
 
 # Checks that may fail, each with its reason. There are none.
 EXPECTED_FAILURES: dict[str, str] = {}
 
 
 @parametrize_with_checks(  # type: ignore[untyped-decorator]
-    [ConvAutoencoder(**parameters) for parameters in PRESETS.values()],
+    [
+        *(ConvAutoencoder(**parameters) for parameters in PRESETS.values()),
+        Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1),
+    ],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
 )
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
@@ -32,6 +35,14 @@ def test_a_pipeline_encodes_and_decodes_rows(small) -> None:
     codes = pipeline.transform(rows)
     assert codes.shape == (40, 2)
     assert pipeline.inverse_transform(codes).shape == rows.shape
+
+
+def test_images_are_denoised_before_they_are_encoded(small) -> None:
+    denoiser = Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1, sigma=0.1)
+    images = blobs(20, 8, 8)
+    assert make_pipeline(denoiser, small()).fit_transform(images).shape == (20, 2)
+    rows = images.reshape(20, 64)
+    assert make_pipeline(denoiser, small()).fit_transform(rows).shape == (20, 2)
 
 
 def test_codes_feed_a_classifier(small) -> None:

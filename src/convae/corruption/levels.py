@@ -6,6 +6,7 @@ from convae.errors import InputError
 
 Level = str | float | tuple[float | str, float | str]
 Range = tuple[float, float]
+STEPS = {"uint8": 255, "uint16": 65535}
 
 
 def parse_level(level: Level, what: str = "level") -> Range:
@@ -39,6 +40,20 @@ def parse_level(level: Level, what: str = "level") -> Range:
             f"25/255..50/255; got {level!r:.60}"
         )
     return least, most
+
+
+def level_text(level: float, depth: str = "uint8") -> str:
+    """A level for people, in the steps of the file type.
+
+    Args:
+        level: as a fraction of what the file type can hold.
+        depth: ``uint8``, ``uint16`` or ``float32``.
+
+    >>> level_text(0.05), level_text(0.0005, "uint16"), level_text(0.05, "float32")
+    ('12.8/255', '32.8/65535', '0.05')
+    """
+    steps = STEPS.get(depth)
+    return f"{level:.3g}" if steps is None else f"{level * steps:.3g}/{steps}"
 
 
 def _number(end: object) -> float | None:

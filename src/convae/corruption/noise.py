@@ -44,10 +44,15 @@ class Piece:
 
     def levels(self, images: int, generator: Generator) -> Tensor:
         """A level for each image, (B, 1, 1, 1) float32 on the CPU."""
-        part = torch.rand((images, 1, 1, 1), generator=generator)
-        if not KINDS[self.kind].logarithmic:
+        parts = torch.rand((images, 1, 1, 1), generator=generator, dtype=torch.float64)
+        return parts.apply_(self.between).float()
+
+    def between(self, part: float) -> float:
+        """The level at a place of the range, from 0 to 1."""
+        if not KINDS[self.kind].logarithmic or self.least == self.most:
             return self.least + (self.most - self.least) * part
-        return self.least * (self.most / self.least) ** part
+        level: float = self.least * (self.most / self.least) ** part
+        return level
 
     def apply(self, batch: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """The noisy batch and the deviation of each image, as :meth:`Noise.apply` gives them."""
@@ -104,6 +109,18 @@ class Noise:
         if self.clip:
             noisy = noisy.clamp(0, 1)
         return noisy.to(batch.dtype), variance.sqrt().to(batch.dtype)
+
+    @property
+    def ranged(self) -> bool:
+        """Whether images have noise of different levels."""
+        return any(piece.least < piece.most for piece in self.pieces)
+
+    def fixed(self, part: float) -> "Noise":
+        """The noise at one place of its ranges, from 0 (the least levels) to 1 (the most)."""
+        pieces = [
+            dataclasses.replace(p, least=p.between(part), most=p.between(part)) for p in self.pieces
+        ]
+        return Noise(tuple(pieces), self.clip)
 
     def rescaled(self, factor: float) -> "Noise":
         """The same noise on images whose values are ``factor`` times as far apart.

@@ -18,7 +18,6 @@ from convae.estimators.streaming import (
     iter_images,
     iter_reconstructions,
 )
-from convae.estimators.tables import images_to_rows
 from convae.losses import Loss
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
@@ -259,13 +258,6 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     @property
     def _n_features_out(self) -> int:
         return self.architecture_.code_size
-
-    def _like_fit(self, images: list[np.ndarray]) -> np.ndarray:
-        """(H, W, C) images as X of fit was: rows, (n, H, W) or (n, H, W, C)."""
-        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_), np.float32)
-        if self._fitted_on_rows:
-            return images_to_rows(stacked)
-        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

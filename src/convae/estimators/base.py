@@ -13,7 +13,7 @@ from convae.errors import ImageError, InputError, ModelFileError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Run, fingerprint_of, fit_model
 from convae.estimators.parameters import Parameters, checked, plain
-from convae.estimators.tables import is_table, row_shape, rows_to_images
+from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
 from convae.images.array_sources import is_tensor, plain_array
 from convae.images.image import Image, Pixels
 from convae.images.image_set import ImageSet
@@ -69,7 +69,9 @@ class ImageEstimator(BaseEstimator):
         rows = validate_data(self, X, reset=reset, dtype=kinds)
         fitted = None if reset else getattr(self, "image_shape_", None)
         return open_source(
-            rows_to_images(rows, fitted or row_shape(rows.shape[1], self.image_shape))
+            rows_to_images(
+                rows, fitted or row_shape(rows.shape[1], getattr(self, "image_shape", None))
+            )
         )
 
     def prepared(self, source: ImageSource) -> Iterator[Prepared | ImageError]:
@@ -111,6 +113,13 @@ class ImageEstimator(BaseEstimator):
             if isinstance(item, ImageError):
                 raise item
             yield item[2]
+
+    def _like_fit(self, images: list[np.ndarray]) -> np.ndarray:
+        """(H, W, C) images as X of fit was: rows, (n, H, W) or (n, H, W, C)."""
+        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_), np.float32)
+        if self._fitted_on_rows:
+            return images_to_rows(stacked)
+        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
 
     @property
     def _fitted_on_rows(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -47,7 +48,7 @@ LOOKED_AT = 64  # images are looked at to decide that
 USUAL = "gaussian:0..55/255"
 
 
-class Denoiser(RestoringEstimator):
+class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
     """Takes the noise out of images; one model for all levels of noise.
 
     It learns in one of three ways. From clean images, to which it adds noise of its own, drawn anew for
@@ -222,8 +223,17 @@ class Denoiser(RestoringEstimator):
         images = [done.pixels for done in self.iter_denoise(X, sigma=sigma, ensemble=ensemble)]
         if len({image.shape for image in images}) > 1:
             return images
-        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_[1:], 1))
-        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
+        return self._like_fit(images)
+
+    def transform(self, X: Any) -> Any:
+        """:meth:`denoise` as a step of a pipeline."""
+        return self.denoise(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags
 
     def iter_denoise(
         self,
