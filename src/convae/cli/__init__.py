@@ -1,8 +1,8 @@
 """The command line: one verb a file, loaded when it is used; each parses, calls an estimator, prints.
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
-- check, fit, denoise, reconstruct, encode, decode, search, evaluate, probe, info, demo: the verbs
-- checking, denoising, reconstructing, encoding, decoding, searching, probing, describing, measured,
+- check, fit, denoise, reconstruct, encode, decode, search, map, evaluate, probe, info, demo: the verbs
+- checking, denoising, reconstructing, encoding, decoding, searching, mapping, probing, describing, measured,
   demonstrating: what they do and say
 - code_index, found_pictures, labels: parts of searching and probing
 - fit_autoencoder, fitted_autoencoder, fitting, training: the members of ``fit``, and what each is measured by

@@ -23,6 +23,7 @@ VERBS = {
     "reconstruct": ("reconstruct", "Images to their codes and back, as files of the same kind."),
     "encode": ("encode", "Images to their codes."),
     "search": ("search", "The images whose codes are nearest to that of an image."),
+    "map": ("map", "A picture of a folder, similar images side by side."),
     "decode": ("decode", "Codes to images."),
     "info": ("info", "What a model file holds."),
 }

@@ -3,6 +3,7 @@
 - pictures, colours: any pixels as 8-bit RGB, error maps, PNG files
 - comparison: originals over reconstructions over error maps
 - charts, ticks, curves, codes, drawing: the SVG charts
+- image_map, dot_map: images placed by their codes, as a picture and as a page
 - contents, text, html, storing: what a report says, and the page that says it
 
 Only these know models: of_model, of_probe (whole reports), chosen_images, map_of_codes, network_facts
