@@ -1,5 +1,6 @@
 """Tiles give what the whole image gives, whatever the network and the size."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,10 +30,11 @@ def made(name: str) -> Autoencoder:
     return network
 
 
-def once(network: Autoencoder):
+def once(network: Autoencoder) -> Callable[[Tensor], Tensor]:
     def function(x: Tensor) -> Tensor:
         with torch.inference_mode():
-            return network(x).reconstruction
+            restored: Tensor = network(x).reconstruction
+            return restored
 
     return function
 

@@ -6,30 +6,40 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Command
 
-from convae.cli.settings import collect, read_text
+from convae.cli.settings import Setting, collect, read_text
 from convae.cli.settings_autoencoder import AUTOENCODER
+from convae.cli.settings_denoiser import DENOISER
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.denoiser import LEARN, Denoiser
 from convae.images.framing import MODES
 from convae.images.preparing import STORAGES
 from convae.images.scaling import METHODS
 from convae.networks.architecture import CHOICES
-from convae.networks.presets import PRESETS
+from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import DEVICES
 from convae.training.settings import OPTIMIZERS, PRECISIONS, SCHEDULES
 
-
-def test_the_table_has_every_parameter_with_its_default() -> None:
-    signature = inspect.signature(ConvAutoencoder.__init__).parameters
-    defaults = {name: p.default for name, p in signature.items() if name != "self"}
-    assert {setting.name: setting.default for setting in AUTOENCODER} == defaults
-    assert all(setting.unset for setting in AUTOENCODER if setting.default is None)
+TABLES = [(ConvAutoencoder, AUTOENCODER, PRESETS), (Denoiser, DENOISER, PRESETS | RESTORING)]
 
 
-def test_the_table_has_the_choices_there_are() -> None:
+@pytest.mark.parametrize(("estimator", "table", "presets"), TABLES)
+def test_the_table_has_every_parameter_with_its_default(
+    estimator: type, table: tuple[Setting, ...], presets: dict[str, object]
+) -> None:
+    signature = inspect.signature(estimator).parameters
+    defaults = {name: p.default for name, p in signature.items()}
+    assert {setting.name: setting.default for setting in table} == defaults
+    assert all(setting.unset for setting in table if setting.default is None)
+
+
+@pytest.mark.parametrize(("estimator", "table", "presets"), TABLES)
+def test_the_table_has_the_choices_there_are(
+    estimator: type, table: tuple[Setting, ...], presets: dict[str, object]
+) -> None:
     known = {
         **CHOICES,
-        "preset": tuple(PRESETS),
+        "preset": tuple(presets),
         "framing": MODES,
         "scaling": METHODS,
         "storage": STORAGES,
@@ -37,11 +47,17 @@ def test_the_table_has_the_choices_there_are() -> None:
         "schedule": SCHEDULES,
         "precision": PRECISIONS,
         "device": DEVICES,
+        "learn": LEARN,
     }
-    shown = {setting.name: setting.choices for setting in AUTOENCODER if setting.choices}
-    assert {name: sorted(choices) for name, choices in shown.items()} == {
-        name: sorted(choices) for name, choices in known.items()
-    }
+    shown = {setting.name: setting.choices for setting in table if setting.choices}
+    for name, choices in shown.items():
+        assert sorted(choices) == sorted(known[name])
+    assert all(setting.choices for setting in table if setting.name in known)
+
+
+def test_a_choice_that_is_left_open_can_be_answered_both_ways() -> None:
+    assert collect(DENOISER, pairs=["turn=false"]) == {"turn": False}
+    assert collect(DENOISER, pairs=["turn=auto"]) == {"turn": None}
 
 
 def test_flags_win_over_pairs_and_pairs_over_the_file(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
-"""Denoising without training: the median filter and non-local means.
+"""Denoising without training: the median filter, non-local means, and BM3D where it is installed.
 
 Images are (B, C, H, W) floats; windows and patches see the outermost pixels repeated beyond the border. Both
 work in bands of rows, so that memory beyond a few copies of the batch does not grow with the images.
 """
 
+import importlib.util
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convae.errors import InputError
+from convae.errors import InputError, MissingExtraError
 
 BAND_VALUES = 2**20  # numbers that are worked on at a time
 PATCH = 5  # pixels a side of what non-local means compares
@@ -83,6 +85,35 @@ def non_local_means(batch: Tensor, sigma: float | Tensor) -> Tensor:
     inside = F.pad(torch.ones_like(batch[:, :1]), edge)
     padded = torch.cat([F.pad(batch, edge, mode="replicate"), inside], dim=1)
     return _by_bands(padded, REACH + half, band)
+
+
+def has_bm3d() -> bool:
+    """Whether BM3D is installed."""
+    return importlib.util.find_spec("bm3d") is not None
+
+
+def bm3d(batch: Tensor, sigma: float | Tensor) -> Tensor:
+    """Groups of alike patches, filtered together in three dimensions; channel by channel.
+
+    Args:
+        batch, sigma: as for :func:`non_local_means`.
+
+    Raises:
+        MissingExtraError: if the package bm3d (extra ``bench``) is not installed.
+
+    Source: Dabov, Foi, Katkovnik, Egiazarian 2007, doi:10.1109/TIP.2007.901238, by its authors' package.
+    """
+    if not has_bm3d():
+        raise MissingExtraError("BM3D", "bench")
+    from bm3d import bm3d as run
+
+    levels = torch.as_tensor(sigma, dtype=torch.float64).reshape(-1).expand(len(batch)).tolist()
+    maps = batch.cpu().numpy().astype(np.float64)
+    done = [
+        [run(channel, max(level, 1e-6)) for channel in image]
+        for image, level in zip(maps, levels, strict=True)
+    ]
+    return torch.from_numpy(np.asarray(done)).to(batch)
 
 
 def _facing(maps: Tensor, shift: tuple[int, int], margin: int = 0) -> tuple[Tensor, Tensor]:

@@ -5,9 +5,12 @@
 - checking, denoising, reconstructing, encoding, decoding, searching, mapping, probing, describing, measured,
   demonstrating: what they do and say
 - code_index, found_pictures, labels: parts of searching and probing
-- fit_autoencoder, fitted_autoencoder, fitting, training: the members of ``fit``, and what each is measured by
+- fit_autoencoder, fit_denoiser, fitted_autoencoder, fitted_denoiser: the members of ``fit``, and what each
+  is measured by
+- fitting, training: what they share
 - models: the model of a verb
-- options, settings, settings_autoencoder: the options that verbs share, and the parameters of estimators
+- options, settings, settings_autoencoder, settings_restoring, settings_denoiser: the options that verbs
+  share, and the parameters of estimators
 - voice, progress: what is said where
 - data, outputs, image_files, code_files, code_reading, array_files: images in, files out
 """

@@ -13,7 +13,9 @@ from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.evaluation import evaluate
 from convae.images.sources import open_source
-from convae.report.of_model import Occasion, report_of, write_folder
+from convae.report.folder import write_folder
+from convae.report.occasion import Occasion
+from convae.report.of_model import report_of
 
 LATENT = 16
 _PYTHON = """import convae

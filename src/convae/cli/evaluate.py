@@ -71,7 +71,9 @@ def command(
 def _report(model: Any, measured: Any, source: Any, folder: Path, title: str, seed: int) -> Path:
     """Write the page and the pictures."""
     from convae.cli.fitting import command_line
-    from convae.report.of_model import Occasion, report_of, write_folder
+    from convae.report.folder import write_folder
+    from convae.report.occasion import Occasion
+    from convae.report.of_model import report_of
 
     occasion = Occasion(
         title=f"{title}, measured",

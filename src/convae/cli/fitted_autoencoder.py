@@ -9,7 +9,9 @@ from convae.cli.measured import said, told
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.evaluation import Evaluation, evaluate
 from convae.images.image_source import ImageSource
-from convae.report.of_model import Occasion, advice, report_of, write_folder
+from convae.report.folder import write_folder
+from convae.report.occasion import Occasion
+from convae.report.of_model import advice, report_of
 
 MOST_MEASURED = 5000  # where nothing was held out: so many training images
 

@@ -1,22 +1,30 @@
 """A measurement in words, as a table, and for programs."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from convae.cli.voice import aligned
 from convae.evaluation import Evaluation
-from convae.report.of_model import PCA, caveats, metric_rows, verdict
+from convae.report.contents import Metric
+from convae.report.of_model import caveats, metric_rows, verdict
 from convae.report.text import numbers
+
+
+def table(metrics: Sequence[Metric], where: str) -> list[str]:
+    """The model beside the others, a line a measure; ``where`` stands above the names."""
+    names = list(dict.fromkeys(name for metric in metrics for name in metric.baselines))
+    rows: list[tuple[str, ...]] = [(where, "model", *names)]
+    for metric in metrics:
+        values = [metric.model, *(metric.baselines.get(name) for name in names)]
+        rows.append((metric.name, *(_ascii(text) for text in numbers(values))))
+    return aligned(rows)
 
 
 def told(evaluation: Evaluation, where: str) -> list[str]:
     """The table of the model beside PCA, who wins, and what to be careful about."""
-    rows: list[tuple[str, ...]] = [(where, "model", PCA)]
-    for metric in metric_rows(evaluation):
-        values = [metric.model, metric.baselines[PCA]]
-        rows.append((metric.name, *(_ascii(text) for text in numbers(values))))
+    lines = table(metric_rows(evaluation), where)
     loss = evaluation.loss
-    lines = aligned(rows)
     if loss["floor"]:
         lines += [
             "",

@@ -159,12 +159,13 @@ class GroupedCommand(click.Command):
 
 def _parameter(setting: Setting) -> Callable[[Any], Any]:
     shown = setting.unset if setting.default is None else setting.default
-    told = setting.help + (
-        "" if setting.kind == "flag" else f"  [{_takes(setting)}default: {shown}]"
-    )
+    plain = setting.kind == "flag" and setting.default is False
+    told = setting.help + ("" if plain else f"  [{_takes(setting)}default: {shown}]")
     common: dict[str, Any] = {"cls": GroupedOption, "default": None, "help": told}
     if setting.kind == "flag":
-        option = click.option(setting.option, setting.name, is_flag=True, **common)
+        # Where None means that it is chosen, both answers can be given.
+        both = f"{setting.option}/--no-{setting.option[2:]}" if setting.default is None else ""
+        option = click.option(both or setting.option, setting.name, is_flag=True, **common)
     elif setting.values:
         # `values` whole numbers, each a word of its own
         option = click.option(

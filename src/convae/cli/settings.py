@@ -8,7 +8,7 @@ estimator.
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,12 @@ class Setting:
     def key(self) -> str:
         """What it is called in a TOML file and for ``--set``: ``latent_dim``, ``seed``."""
         return self.option[2:].replace("-", "_")
+
+
+def taken(table: Sequence[Setting], *names: str, **changes: Any) -> tuple[Setting, ...]:
+    """Settings of another estimator's table, by name, each with the same changes."""
+    known = {setting.name: setting for setting in table}
+    return tuple(replace(known[name], **changes) for name in names)
 
 
 class Word(click.ParamType[Any]):

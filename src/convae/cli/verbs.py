@@ -29,6 +29,7 @@ VERBS = {
 }
 ESTIMATORS = {
     "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
+    "denoiser": ("fit_denoiser", "Takes the noise out of images."),
 }
 
 
@@ -86,6 +87,8 @@ _HELP = """Convolutional autoencoders that do real work on your own images.
   convae evaluate my.convae more_images              measure, beside PCA
   convae reconstruct my.convae my_images --out back  images and back
   convae encode my.convae my_images --out codes.csv  images to codes
+  convae fit denoiser my_images --out clean.convae   learn to take noise out
+  convae denoise clean.convae noisy --out denoised   take it out
 
 Images are a folder, a glob, files, .npy, .npz, IDX, a TIFF of pages or bands, or the name of a set (digits,
 mnist, fashion-mnist, cifar10). 'convae VERB --help' tells more about each verb.

@@ -255,17 +255,28 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
                 f"sigma must lie between 0 and 1, where 1 leads from black to white; got {sigma!r}"
             )
         factor = stretch(self.scaling_)
-        told = self.architecture_.input_channels > self.plan_.channels
 
         def function(noisy: Tensor) -> Batch:
             if sigma is None:
                 level = estimate_noise_level(noisy)
             else:
                 level = noisy.new_full((len(noisy),), sigma * factor)
-            x = with_level(noisy, level.view(-1, 1, 1, 1)) if told else noisy
-            return Batch(self._over(x, ensemble=ensemble), level[:, None] / factor)
+            return Batch(self.restored(noisy, level, ensemble=ensemble), level[:, None] / factor)
 
         return self._iter_restored(self.open(X), function, on_bad)
+
+    def restored(
+        self, noisy: Tensor, level: Tensor | None = None, *, ensemble: bool = False
+    ) -> Tensor:
+        """(B, C, H, W) in the network's units without their noise.
+
+        Args:
+            level: (B,) the deviation of the noise in the same units; None estimates it.
+        """
+        if self.architecture_.input_channels > self.plan_.channels:
+            level = estimate_noise_level(noisy) if level is None else level
+            noisy = with_level(noisy, level.view(-1, 1, 1, 1))
+        return self._over(noisy, ensemble=ensemble)
 
     # -- fitting --------------------------------------------------------------------------------
 

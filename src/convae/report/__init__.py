@@ -4,10 +4,10 @@
 - comparison: originals over reconstructions over error maps
 - charts, ticks, curves, codes, drawing: the SVG charts
 - image_map, dot_map: images placed by their codes, as a picture and as a page
-- contents, text, html, storing: what a report says, and the page that says it
+- contents, occasion, text, html, folder, storing: what a report says, the page that says it, and its folder
 
-Only these know models: of_model, of_probe (whole reports), chosen_images, map_of_codes, network_facts
-(their parts).
+Only these know models: of_model, of_denoising, of_probe (whole reports), chosen_images, map_of_codes,
+network_facts (their parts).
 """
 
 from convae.report.codes import code_map_svg

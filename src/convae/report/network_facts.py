@@ -3,7 +3,6 @@
 from typing import Any
 
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import Evaluation
 
 
 def network_layers(model: ImageEstimator) -> list[dict[str, object]]:
@@ -45,14 +44,14 @@ def training_facts(model: ImageEstimator) -> dict[str, object]:
     }
 
 
-def data_facts(model: ImageEstimator, evaluation: Evaluation) -> dict[str, object]:
-    """The images trained and measured on."""
+def data_facts(model: ImageEstimator, measured: int) -> dict[str, object]:
+    """The images trained on, and how many were measured."""
     facts, (channels, height, width) = _facts(model), model.image_shape_
     return {
         "trained on": facts.get("images"),
         "training images": facts.get("training_images"),
         "images held out": facts.get("validation_images"),
-        "images measured here": evaluation.images,
+        "images measured here": measured,
         "size": f"{height} × {width}",
         "channels": channels,
         "depth": model.plan_.depth,

@@ -1,26 +1,18 @@
-"""The report of a model: its pictures and its page, from the model, a measurement and the images.
+"""The report of an autoencoder, from the model, a measurement and the images.
 
 Unlike the rest of ``report`` this knows what a model is, so it is not loaded with ``convae.report``.
 """
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
 
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
 from convae.images.image_source import ImageSource
 from convae.report.chosen_images import galleries
-from convae.report.codes import code_map_svg
-from convae.report.comparison import comparison_picture
-from convae.report.contents import CodeMap, DataFacts, Metric, Report
-from convae.report.curves import error_histogram_svg, loss_curve_svg, spectrum_svg
-from convae.report.drawing import architecture_svg
-from convae.report.html import write_report
+from convae.report.contents import DataFacts, Metric, Report
 from convae.report.map_of_codes import map_of_codes
 from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
-from convae.report.pictures import save_picture, shown_range, to_display
-from convae.report.storing import save_text
+from convae.report.occasion import Occasion
 
 PCA = "PCA"  # the baseline's name where there is no room for all of it
 # name in an Evaluation, name for people, which way is better
@@ -32,28 +24,6 @@ METRICS = (
     ("ssim", "SSIM", "higher"),
     ("ms_ssim", "MS-SSIM", "higher"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Occasion:
-    """What a report cannot know from the model.
-
-    Attributes:
-        title, subtitle: its first lines.
-        measured_on: which images the numbers are of: ``180 images held out from training``.
-        command: what repeats the run.
-        python: the Python lines that do.
-        after_fit: whether the images are those that training held out.
-        seed: of the choice of examples.
-    """
-
-    title: str
-    subtitle: str = ""
-    measured_on: str = ""
-    command: str = ""
-    python: str = ""
-    after_fit: bool = False
-    seed: int = 0
 
 
 def metric_rows(evaluation: Evaluation) -> list[Metric]:
@@ -172,7 +142,7 @@ def report_of(
         layers=network_layers(model),
         network_facts=network_facts(model),
         data=DataFacts(
-            facts=data_facts(model, evaluation),
+            facts=data_facts(model, evaluation.images),
             notes=model.notes_,
             skipped=[(s.name, s.reason) for s in model.skipped_],
         ),
@@ -181,66 +151,3 @@ def report_of(
         command=occasion.command,
         python=occasion.python,
     )
-
-
-def write_folder(folder: Path, report: Report) -> Path:
-    """Write ``report.html`` and every picture of the report into a folder that exists.
-
-    Returns:
-        the path of the page.
-    """
-    pictures = {"reconstructions": report.examples, "best": report.best, "worst": report.worst}
-    for name, comparison in pictures.items():
-        if comparison is not None and len(comparison):
-            save_picture(folder / f"{name}.png", comparison_picture(comparison))
-    for name, svg in _drawings(report).items():
-        save_text(folder / f"{name}.svg", svg)
-    return write_report(folder / "report.html", report)
-
-
-def _drawings(report: Report) -> dict[str, str]:
-    drawings = {}
-    if report.history:
-        drawings["loss"] = loss_curve_svg(
-            report.history,
-            best_epoch=report.best_epoch,
-            baseline=report.baseline,
-            loss_name=report.loss_name,
-            heading="Loss by epoch",
-        )
-    if len(report.errors):
-        drawings["errors"] = error_histogram_svg(
-            report.errors, baseline=report.baseline_errors, heading="Errors of the images"
-        )
-    if report.codes is not None:
-        drawings |= _code_drawings(report.codes)
-    if report.layers:
-        drawings["architecture"] = architecture_svg(report.layers, heading="Architecture")
-    return drawings
-
-
-def _code_drawings(codes: CodeMap) -> dict[str, str]:
-    drawings = {}
-    if codes.points is not None:
-        pictured = codes.thumbnails
-        small = None
-        if pictured is not None and len(pictured):
-            small = to_display(pictured, value_range=shown_range(pictured))
-        for name, pictures, heading in (
-            ("codes", None, "Map of the codes"),
-            ("codes-pictures", small, "Map of the codes, with pictures"),
-        ):
-            if name == "codes" or pictures is not None:
-                drawings[name] = code_map_svg(
-                    codes.points,
-                    labels=codes.labels,
-                    label_names=codes.label_names,
-                    shares=codes.shares,
-                    thumbnails=pictures,
-                    heading=heading,
-                )
-    if len(codes.variances):
-        drawings["spectrum"] = spectrum_svg(
-            codes.variances, pca_variances=codes.pca_variances, heading="Spectrum of the codes"
-        )
-    return drawings

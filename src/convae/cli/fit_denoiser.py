@@ -1,0 +1,52 @@
+"""``convae fit denoiser``: learn to take the noise out of images."""
+
+from typing import Any
+
+import click
+
+from convae.cli.data import Data
+from convae.cli.fitting import Fit, fitting
+from convae.cli.options import GroupedCommand, images, parameters, speaking
+from convae.cli.settings_denoiser import DENOISER
+from convae.cli.voice import Voice
+
+_HELP = """Learn to take the noise out of images.
+
+\b
+  convae fit denoiser clean_images --out my.convae
+  convae fit denoiser clean_images --out my.convae --noise gaussian --sigma 0..55/255
+  convae fit denoiser noisy_images --out my.convae --target clean_images
+  convae fit denoiser noisy_images --out my.convae --learn noisy
+
+It learns from clean images, to which it adds noise; from pairs, matched by name; or from noisy images
+alone. Without being told it looks at the images, and says which of these it uses and why.
+
+Beside the model come history.csv, skipped.csv (if an image could not be read) and a folder MODEL-report with
+report.html and pictures, measured on images that were held out from training. Ctrl-C stops and saves;
+--resume goes on exactly there. 'convae denoise' uses the model.
+
+What is chosen where, later ones winning: defaults, --config, --set, flags.
+"""
+
+
+@click.command("denoiser", cls=GroupedCommand, help=_HELP)
+@images()
+@click.option(
+    "--target",
+    metavar="DATA",
+    help="What the images should look like, matched by name; may have other channels.",
+)
+@parameters(DENOISER)
+@fitting
+@speaking
+def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -> None:
+    """The help is above."""
+    from convae.cli.fitted_denoiser import measuring
+    from convae.cli.training import FitJob, fit_and_report
+    from convae.estimators.denoiser import Denoiser
+
+    wanted = None
+    if target is not None:
+        wanted = Data(given=(target,), data_dir=fit.data.data_dir, split=fit.data.split).open()
+    job = FitJob(estimator=Denoiser, measure=measuring(wanted), options={"target": wanted})
+    fit_and_report(job, fit.parameters(DENOISER, flags), fit, voice)

@@ -1,0 +1,75 @@
+"""What a fitted denoiser is measured by: noise that is made, pairs, or what the noisy images say."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convae.cli.fitting import command_line
+from convae.cli.measured import table
+from convae.denoising_evaluation import DenoisingEvaluation, evaluate_denoiser
+from convae.estimators.denoiser import Denoiser
+from convae.images.image_source import ImageSource
+from convae.report.folder import write_folder
+from convae.report.occasion import Occasion
+from convae.report.of_denoising import caveats, metric_rows, report_of_denoising, verdicts
+from convae.report.of_model import advice
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A denoiser and how it did."""
+
+    model: Denoiser
+    found: DenoisingEvaluation
+
+    def lines(self) -> list[str]:
+        """The table, what it says, and advice."""
+        where = "on images held out" if not self.found.seen else "on training images"
+        told = [*verdicts(self.found), *caveats(self.found), *advice(self.model)]
+        return [*table(metric_rows(self.found), where), "", *told]
+
+    def values(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "learnt_from": self.model.learn_,
+            "measured_on_training_images": self.found.seen,
+            "evaluation": values_of(self.found),
+        }
+
+    def write_report(self, folder: Path, title: str) -> Path:
+        """The page and the pictures."""
+        facts, found = self.model._stored.facts, self.found
+        held_out = "held out from training" if not found.seen else "that it was trained on"
+        occasion = Occasion(
+            title=title,
+            subtitle=f"A denoiser of {facts['images']}",
+            measured_on=f"{found.images:,} images {held_out}",
+            command=command_line(),
+            after_fit=True,
+            seed=self.model.settings_.seed,
+        )
+        return write_folder(folder, report_of_denoising(self.model, found, occasion))
+
+
+def values_of(found: DenoisingEvaluation) -> dict[str, Any]:
+    """A measurement as plain values."""
+    return {
+        "images": found.images,
+        "noise_made": found.made,
+        "noise_level": found.level,
+        "rounds": [{"noise": done.noise, **done.scores} for done in found.rounds],
+        "verdict": " ".join(verdicts(found)),
+    }
+
+
+def measuring(target: ImageSource | None) -> Callable[[Denoiser, ImageSource], Fitted]:
+    """What measures a fitted denoiser on the images that were held out, or else on training images."""
+
+    def measured(model: Denoiser, source: ImageSource) -> Fitted:
+        held_out = model.held_out_
+        some = held_out if held_out is not None and len(held_out) else None
+        found = evaluate_denoiser(model, source, target=target, positions=some, seen=some is None)
+        return Fitted(model, found)
+
+    return measured

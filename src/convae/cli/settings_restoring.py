@@ -1,0 +1,27 @@
+"""What all estimators that restore images have as parameters, beside their own."""
+
+from convae.cli.settings import Setting, taken
+from convae.cli.settings_autoencoder import AUTOENCODER
+
+RESTORING: tuple[Setting, ...] = (
+    *taken(
+        AUTOENCODER, "preset",
+        default="unet", choices=("unet", "residual", "tutorial", "pooled"),
+        help="The network: unet (with skips; the one to choose) or an autoencoder without skips.",
+    ),
+    *taken(AUTOENCODER, "loss", "epochs", "random_state", "device"),
+    Setting(
+        name="patch", kind="int", default=None, group="Images", unset="64",
+        help="Side in pixels of the squares that large images are trained on.",
+    ),
+    Setting(
+        name="turn", kind="flag", default=None, group="Images", unset="with patches",
+        help="Whether training images are flipped and turned.",
+    ),
+    *taken(
+        AUTOENCODER, "channels", "scaling", "storage", "strict", "validation_fraction", "batch_size",
+        "learning_rate", "optimizer", "schedule", "warmup", "weight_decay", "clip", "ema", "patience",
+        "precision", "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode",
+        "norm", "activation",
+    ),
+)  # fmt: skip

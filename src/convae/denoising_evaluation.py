@@ -1,0 +1,330 @@
+"""How well a denoiser does on images it was not trained on, beside the median filter, NLM and BM3D."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae import metrics
+from convae.classical.denoising import bm3d, has_bm3d, median, non_local_means
+from convae.classical.noise_level import estimate_noise_level, whiteness
+from convae.corruption.levels import level_text
+from convae.corruption.noise import Noise
+from convae.errors import ImageError, InputError
+from convae.estimators.denoiser import Denoiser, stretch
+from convae.images.image import Image
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.pairs import PairSource
+from convae.images.preparing import to_depth
+from convae.inference import batch_size
+
+MOST_PIXELS = 2**21  # of all images measured; non-local means need some microseconds for each
+MOST_PIXELS_BM3D = 2**18  # where it is installed: it needs a hundred microseconds
+SIDE = 512  # of larger images the middle is measured
+SHOWN, SHOWN_SIDE = 8, 224  # pictures that are kept, and how much of each
+PLACES = (0.25, 0.5, 1.0)  # of a range of noise
+STRONG = 0.1  # the deviation from which a median of 5 x 5 does better than one of 3 x 3
+GIVEN, MODEL = "noisy", "model"
+MEDIAN, NLM, BM3D = "median", "non-local means", "BM3D"
+PSNR, SSIM, LEFT, WHITE = "PSNR (dB)", "SSIM", "noise left", "whiteness of what was removed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Pictures of one image, each (C, H, W) in about [0, 1]; clean where it is known."""
+
+    name: str
+    noisy: np.ndarray
+    restored: np.ndarray
+    clean: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What was measured with one noise.
+
+    Attributes:
+        noise: what it was, for people; empty for that of the images themselves.
+        scores: measure -> method -> the mean over the images; NaN for what cannot be said.
+    """
+
+    noise: str
+    scores: dict[str, dict[str, float]]
+
+    def best_other(self, measure: str) -> tuple[str, float]:
+        """The best of the classical methods by a measure of which more is better."""
+        values = {n: v for n, v in self.scores[measure].items() if n not in (GIVEN, MODEL)}
+        name = max(values, key=lambda n: -math.inf if math.isnan(values[n]) else values[n])
+        return name, values[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoisingEvaluation:
+    """A denoiser measured on images.
+
+    Attributes:
+        images: how many were measured.
+        seen: whether it was trained on them.
+        made: whether the noise was made (else it is the images' own).
+        rounds: one for each level of noise.
+        shown: pictures of some, at the middle level.
+        level: the deviation of the noise in these, as a fraction of what the file type can hold.
+        depth: of the files.
+        skipped: images that could not be used, with reasons.
+    """
+
+    images: int
+    seen: bool
+    made: bool
+    rounds: list[Round]
+    shown: list[Shown]
+    level: float
+    depth: str
+    skipped: list[Skipped]
+
+    @property
+    def compared(self) -> bool:
+        """Whether it is known what the images should look like."""
+        return PSNR in self.rounds[0].scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """An image to measure on: (1, C, H, W), and what it should look like."""
+
+    name: str
+    given: Tensor
+    target: Tensor | None
+
+
+@dataclass(kw_only=True)
+class _Sums:
+    values: dict[str, dict[str, list[Tensor]]] = field(default_factory=dict)
+
+    def add(self, measure: str, method: str, values: Tensor) -> None:
+        self.values.setdefault(measure, {}).setdefault(method, []).append(values.cpu().double())
+
+    def means(self) -> dict[str, dict[str, float]]:
+        return {
+            measure: {name: float(torch.cat(parts).mean()) for name, parts in methods.items()}
+            for measure, methods in self.values.items()
+        }
+
+
+def evaluate_denoiser(
+    model: Denoiser,
+    X: object,
+    *,
+    target: object = None,
+    positions: Sequence[int] | np.ndarray | None = None,
+    seen: bool = False,
+) -> DenoisingEvaluation:
+    """Measure a denoiser beside methods that need no training.
+
+    With targets, PSNR and SSIM to them. Without, if the model has learnt from clean images, the images are
+    taken for clean, and noise of the kind it was trained on is made with a fixed seed, at three levels of
+    its range. Else nothing is known but what the images themselves say: the noise that is left, and whether
+    what was removed looks like noise.
+
+    Of large images the middle 512 x 512 pixels are measured, and of many images as many as make two million
+    pixels. The level of the noise is estimated in each image, as it is in use. Measured are values between
+    black and white, as files hold them.
+
+    Args:
+        X: any source of images.
+        target: what they should look like, matched by name.
+        positions: which of the images (of the pairs, where there is a target) to measure; None is all.
+        seen: whether the model was trained on them.
+
+    Raises:
+        InputError: if no image can be used.
+    """
+    source = model.open(X)
+    pairs = None
+    if target is not None:
+        pairs = PairSource(source, model.open(target), channels=model.channels)
+    whole: ImageSource = source if pairs is None else pairs
+    places = np.arange(len(whole)) if positions is None else np.asarray(positions)
+    skipped = list(whole.skipped)
+    cases = list(_enough(_cases(model, whole, places, pairs, skipped)))
+    if not cases:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
+        raise InputError(f"{whole.description}: no image in it can be measured: {reasons}")
+    made = pairs is None and model.noise_ is not None
+    noises: list[Noise | None] = [None]
+    if made and model.noise_ is not None:
+        ranged = model.noise_.ranged
+        noises = [model.noise_.fixed(place) for place in (PLACES if ranged else (1.0,))]
+    rounds, shown, level = [], [], 0.0
+    for i, noise in enumerate(noises):
+        done, pictures, found = _round(model, cases, noise)
+        rounds.append(done)
+        if i == len(noises) // 2:
+            shown, level = pictures, found
+    return DenoisingEvaluation(
+        images=len(cases),
+        seen=seen,
+        made=made,
+        rounds=rounds,
+        shown=shown,
+        level=level,
+        depth=model.plan_.depth,
+        skipped=skipped,
+    )
+
+
+def _cases(
+    model: Denoiser,
+    source: ImageSource,
+    positions: np.ndarray,
+    pairs: PairSource | None,
+    skipped: list[Skipped],
+) -> Iterator[_Case]:
+    """The images to measure on, one after the other."""
+    unit = model.inference_.unit
+    chosen = source.select(positions)
+    split = None if pairs is None else pairs.channels[0]
+
+    def tensor(pixels: np.ndarray) -> Tensor:
+        return _middle(model, unit(np.ascontiguousarray(np.moveaxis(pixels, 2, 0))[None]))
+
+    if split is None:
+        for item in model.prepared(chosen):
+            if isinstance(item, ImageError):
+                skipped.append(Skipped(item.name, item.reason))
+                continue
+            yield _Case(name=item[1].info.name, given=tensor(item[2]), target=None)
+        return
+    for i in range(len(chosen)):
+        try:
+            image: Image = chosen.read(i)
+            pixels = to_depth(image, model.plan_.depth)
+        except ImageError as error:
+            skipped.append(Skipped(error.name, error.reason))
+            continue
+        given, wanted = tensor(pixels[..., :split]), tensor(pixels[..., split:])
+        yield _Case(name=image.info.name, given=given, target=wanted)
+
+
+def _middle(model: Denoiser, image: Tensor) -> Tensor:
+    """At most SIDE pixels a side, where the network takes any size."""
+    if model.architecture_.code == "dense":
+        return image
+    return _cut(image, SIDE)
+
+
+def _cut(image: Tensor, side: int) -> Tensor:
+    """The middle of (..., H, W)."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]
+
+
+def _enough(cases: Iterable[_Case]) -> Iterator[_Case]:
+    """As many as can be measured in reasonable time, and at least one."""
+    left = MOST_PIXELS_BM3D if has_bm3d() else MOST_PIXELS
+    for case in cases:
+        yield case
+        left -= case.given.shape[-1] * case.given.shape[-2]
+        if left <= 0:
+            return
+
+
+def _round(
+    model: Denoiser, cases: list[_Case], noise: Noise | None
+) -> tuple[Round, list[Shown], float]:
+    """All methods on all images with one noise."""
+    sums = _Sums()
+    shown: list[Shown] = []
+    levels: list[Tensor] = []
+    generator = torch.Generator().manual_seed(0)
+    factor = stretch(model.scaling_)
+    for batch in _batches(cases):
+        given = torch.cat([case.given for case in batch])
+        target: Tensor | None = None
+        if noise is not None:
+            target = given
+            given, deviation = noise.apply(given, generator)
+            levels.append(deviation.flatten().cpu())
+        elif batch[0].target is not None:
+            target = torch.cat([case.target for case in batch if case.target is not None])
+        results = _results(model, given, target)
+        _measure(sums, results, given, target, model.plan_.depth)
+        if noise is None:
+            levels.append(estimate_noise_level(given).cpu())
+        if len(shown) < SHOWN:
+            shown += _pictures(batch, given, results[MODEL], target)
+    level = float(torch.cat(levels).mean()) / factor
+    named = "" if noise is None else f"noise of {level_text(level, model.plan_.depth)}"
+    return Round(noise=named, scores=sums.means()), shown[:SHOWN], level
+
+
+def _batches(cases: list[_Case]) -> Iterator[list[_Case]]:
+    """Runs of images of one shape."""
+    rest = iter(cases)
+    run: list[_Case] = []
+    for case in rest:
+        shape = case.given.shape
+        if run and (run[0].given.shape != shape or len(run) == batch_size(shape.numel())):
+            yield run
+            run = []
+        run.append(case)
+    if run:
+        yield run
+
+
+def _results(model: Denoiser, given: Tensor, target: Tensor | None) -> dict[str, Tensor]:
+    """What each method makes of a batch; those that keep the channels, where the target has others."""
+    results = {MODEL: model.restored(given)}
+    if target is not None and target.shape != given.shape:
+        if given.shape[1] == 1:
+            results[GIVEN] = given.expand_as(target)
+        return results
+    sigma = estimate_noise_level(given)
+    methods: dict[str, Callable[[], Tensor]] = {
+        MEDIAN: lambda: median(given, 5 if float(sigma.median()) > STRONG else 3),
+        NLM: lambda: non_local_means(given, sigma),
+    }
+    if has_bm3d():
+        methods[BM3D] = lambda: bm3d(given, sigma)
+    results[GIVEN] = given
+    return results | {name: method() for name, method in methods.items()}
+
+
+def _measure(
+    sums: _Sums,
+    results: dict[str, Tensor],
+    given: Tensor,
+    target: Tensor | None,
+    depth: str,
+) -> None:
+    """Add one batch."""
+    whole = depth.startswith("uint")
+    for name in (MODEL, GIVEN, MEDIAN, NLM, BM3D):
+        if name not in results:
+            continue
+        result = results[name].clamp(0, 1) if whole else results[name]
+        if target is not None:
+            sums.add(PSNR, name, metrics.psnr(result, target))
+            sums.add(SSIM, name, metrics.ssim(result, target))
+            continue
+        sums.add(LEFT, name, estimate_noise_level(results[name]))
+        if name != GIVEN:
+            sums.add(WHITE, name, whiteness(given - results[name]))
+
+
+def _pictures(
+    batch: list[_Case], given: Tensor, restored: Tensor, target: Tensor | None
+) -> Iterator[Shown]:
+    def picture(image: Tensor) -> np.ndarray:
+        values: np.ndarray = _cut(image, SHOWN_SIDE).cpu().numpy()
+        return values
+
+    for i, case in enumerate(islice(batch, SHOWN)):
+        clean = None if target is None else picture(target[i])
+        yield Shown(
+            name=case.name, noisy=picture(given[i]), restored=picture(restored[i]), clean=clean
+        )
