@@ -16,10 +16,11 @@ from convae.corruption.levels import level_text
 from convae.corruption.noise import Noise
 from convae.errors import ImageError, InputError
 from convae.estimators.denoiser import Denoiser, stretch
+from convae.evaluation import was_trained_on
 from convae.images.image import Image
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.pairs import PairSource
-from convae.images.preparing import to_depth
+from convae.images.preparing import image_hash, to_depth
 from convae.inference import batch_size
 
 MOST_PIXELS = 2**21  # of all images measured; non-local means need some microseconds for each
@@ -99,6 +100,7 @@ class _Case:
     name: str
     given: Tensor
     target: Tensor | None
+    seen: bool
 
 
 @dataclass(kw_only=True)
@@ -121,7 +123,7 @@ def evaluate_denoiser(
     *,
     target: object = None,
     positions: Sequence[int] | np.ndarray | None = None,
-    seen: bool = False,
+    include_seen: bool = False,
 ) -> DenoisingEvaluation:
     """Measure a denoiser beside methods that need no training.
 
@@ -138,7 +140,8 @@ def evaluate_denoiser(
         X: any source of images.
         target: what they should look like, matched by name.
         positions: which of the images (of the pairs, where there is a target) to measure; None is all.
-        seen: whether the model was trained on them.
+        include_seen: whether to measure images that the model was trained on as well. By default they
+            are left out, unless there are no others: then they are measured, and ``seen`` says so.
 
     Raises:
         InputError: if no image can be used.
@@ -149,8 +152,13 @@ def evaluate_denoiser(
         pairs = PairSource(source, model.open(target), channels=model.channels)
     whole: ImageSource = source if pairs is None else pairs
     places = np.arange(len(whole)) if positions is None else np.asarray(positions)
-    skipped = list(whole.skipped)
-    cases = list(_enough(_cases(model, whole, places, pairs, skipped)))
+    skipped: list[Skipped] = []
+    cases: list[_Case] = []
+    for every in (include_seen, True):
+        skipped = list(whole.skipped)
+        cases = list(_enough(_cases(model, whole.select(places), pairs, skipped, every)))
+        if cases:
+            break
     if not cases:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
         raise InputError(f"{whole.description}: no image in it can be measured: {reasons}")
@@ -167,7 +175,7 @@ def evaluate_denoiser(
             shown, level = pictures, found
     return DenoisingEvaluation(
         images=len(cases),
-        seen=seen,
+        seen=any(case.seen for case in cases),
         made=made,
         rounds=rounds,
         shown=shown,
@@ -179,25 +187,26 @@ def evaluate_denoiser(
 
 def _cases(
     model: Denoiser,
-    source: ImageSource,
-    positions: np.ndarray,
+    chosen: ImageSource,
     pairs: PairSource | None,
     skipped: list[Skipped],
+    include_seen: bool,
 ) -> Iterator[_Case]:
     """The images to measure on, one after the other."""
     unit = model.inference_.unit
-    chosen = source.select(positions)
     split = None if pairs is None else pairs.channels[0]
 
     def tensor(pixels: np.ndarray) -> Tensor:
-        return _middle(model, unit(np.ascontiguousarray(np.moveaxis(pixels, 2, 0))[None]))
+        return _middle(model, unit(np.moveaxis(pixels, 2, 0)[None].copy()))
 
     if split is None:
         for item in model.prepared(chosen):
             if isinstance(item, ImageError):
                 skipped.append(Skipped(item.name, item.reason))
                 continue
-            yield _Case(name=item[1].info.name, given=tensor(item[2]), target=None)
+            seen = was_trained_on(model, *item[1:])
+            if include_seen or not seen:
+                yield _Case(name=item[1].info.name, given=tensor(item[2]), target=None, seen=seen)
         return
     for i in range(len(chosen)):
         try:
@@ -206,8 +215,10 @@ def _cases(
         except ImageError as error:
             skipped.append(Skipped(error.name, error.reason))
             continue
-        given, wanted = tensor(pixels[..., :split]), tensor(pixels[..., split:])
-        yield _Case(name=image.info.name, given=given, target=wanted)
+        seen = bool(np.isin(np.uint64(image_hash(pixels)), model.seen_))
+        if include_seen or not seen:
+            given, wanted = tensor(pixels[..., :split]), tensor(pixels[..., split:])
+            yield _Case(name=image.info.name, given=given, target=wanted, seen=seen)
 
 
 def _middle(model: Denoiser, image: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
 - check, fit, denoise, reconstruct, encode, decode, search, map, evaluate, probe, info, demo: the verbs
-- checking, denoising, reconstructing, encoding, decoding, searching, mapping, probing, describing, measured,
-  demonstrating: what they do and say
+- checking, evaluating, denoising, reconstructing, encoding, decoding, searching, mapping, probing,
+  describing, measured, demonstrating: what they do and say
 - code_index, found_pictures, labels: parts of searching and probing
 - fit_autoencoder, fit_denoiser, fitted_autoencoder, fitted_denoiser: the members of ``fit``, and what each
   is measured by

@@ -1,4 +1,4 @@
-"""``convae evaluate``: a model measured on images, beside PCA."""
+"""``convae evaluate``: a model measured on images, beside what needs no training."""
 
 from pathlib import Path
 from typing import Any
@@ -6,19 +6,21 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
-from convae.cli.models import load_for
 from convae.cli.options import computing, images, speaking
 from convae.cli.voice import Voice
 
-_HELP = """Measure a model on images, beside PCA with as many numbers per image.
+_HELP = """Measure a model on images that it was not trained on, beside a baseline.
 
 \b
   convae evaluate my.convae more_images
   convae evaluate my.convae more_images --json
   convae evaluate my.convae more_images --report evaluation/
+  convae evaluate my_denoiser.convae noisy_images --target clean_images
 
-Images that the model was trained on are left out, unless there are no others or --all is given. PCA was
-fitted on the same training images and is stored in the model.
+An autoencoder stands beside PCA with as many numbers per image, fitted on the same training images; a
+denoiser beside the median filter and non-local means, on images to which noise is added, or on noisy images
+with --target. Images that the model was trained on are left out, unless there are no others or --all is
+given.
 """
 
 
@@ -26,6 +28,11 @@ fitted on the same training images and is stored in the model.
 @click.argument("model", type=click.Path(path_type=Path))
 @images(split="test")
 @click.option("--all", "every", is_flag=True, help="Also measure images that it was trained on.")
+@click.option(
+    "--target",
+    metavar="DATA",
+    help="For a denoiser: what the images should look like, matched by name.",
+)
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="DIR",
     help="Write report.html and pictures into this folder.",
@@ -36,6 +43,7 @@ def command(
     model: Path,
     data: tuple[str, ...],
     every: bool,
+    target: str | None,
     report: Path | None,
     device: str,
     seed: int,
@@ -43,43 +51,11 @@ def command(
     **where: Any,
 ) -> None:
     """The help is above."""
-    from convae.cli.measured import said, told
-    from convae.cli.outputs import SKIPPED, output_folder, write_skipped
-    from convae.cli.progress import counting
-    from convae.estimators.autoencoder import ConvAutoencoder
-    from convae.evaluation import evaluate
+    from convae.cli.evaluating import Evaluating, evaluate_model
+    from convae.estimators.registry import load
 
-    loaded = load_for(model, ConvAutoencoder, device=device)
-    if report is not None:
-        output_folder(report, what="--report")
+    loaded = load(model, device=device)
     source = open_for(loaded, Data(given=data, **where))
-    with counting(voice, "measuring") as progress:
-        measured = evaluate(loaded, source, include_seen=every, progress=progress)
-    page = None
-    if report is not None:
-        write_skipped(report / SKIPPED, measured.skipped)
-        page = _report(loaded, measured, source, report, model.stem, seed)
-    for line in told(measured, f"on {measured.images:,} images"):
-        voice.answer(line)
-    if page is not None:
-        voice.say(f"report: {page}")
-    voice.result(
-        {"model_file": model, "data": source.description, **said(measured), "report": page}
-    )
-
-
-def _report(model: Any, measured: Any, source: Any, folder: Path, title: str, seed: int) -> Path:
-    """Write the page and the pictures."""
-    from convae.cli.fitting import command_line
-    from convae.report.folder import write_folder
-    from convae.report.occasion import Occasion
-    from convae.report.of_model import report_of
-
-    occasion = Occasion(
-        title=f"{title}, measured",
-        subtitle=f"On {source.description}",
-        measured_on=f"{measured.images:,} images",
-        command=command_line(),
-        seed=seed,
-    )
-    return write_folder(folder, report_of(model, measured, source, occasion))
+    wanted = None if target is None else Data(given=(target,), **where).open()
+    what = Evaluating(path=model, every=every, target=wanted, report=report, seed=seed)
+    evaluate_model(loaded, source, what, voice)

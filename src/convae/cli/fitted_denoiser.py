@@ -69,7 +69,7 @@ def measuring(target: ImageSource | None) -> Callable[[Denoiser, ImageSource], F
     def measured(model: Denoiser, source: ImageSource) -> Fitted:
         held_out = model.held_out_
         some = held_out if held_out is not None and len(held_out) else None
-        found = evaluate_denoiser(model, source, target=target, positions=some, seen=some is None)
+        found = evaluate_denoiser(model, source, target=target, positions=some)
         return Fitted(model, found)
 
     return measured

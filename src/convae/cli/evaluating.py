@@ -1,0 +1,115 @@
+"""Models measured on images: what is said of them, and their report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convae.cli.fitted_denoiser import values_of
+from convae.cli.fitting import command_line
+from convae.cli.measured import said, table, told
+from convae.cli.outputs import SKIPPED, output_folder, write_skipped
+from convae.cli.progress import Counter, counting
+from convae.cli.voice import Voice
+from convae.denoising_evaluation import evaluate_denoiser
+from convae.errors import InputError
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.base import ImageEstimator
+from convae.estimators.denoiser import Denoiser
+from convae.evaluation import evaluate
+from convae.images.image_source import ImageSource, Skipped
+from convae.report import of_denoising
+from convae.report.contents import Report
+from convae.report.folder import write_folder
+from convae.report.occasion import Occasion
+from convae.report.of_model import report_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluating:
+    """How a model is measured.
+
+    Attributes:
+        path: its file.
+        every: whether images that it was trained on are measured as well.
+        target: what the images should look like.
+        report: the folder of the report; None for none.
+        seed: of the choice of examples.
+    """
+
+    path: Path
+    every: bool = False
+    target: ImageSource | None = None
+    report: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What came out, for people, for programs and for the report."""
+
+    images: int
+    skipped: Sequence[Skipped]
+    lines: list[str]
+    values: dict[str, Any]
+    report: Callable[[Occasion], Report]
+
+
+def evaluate_model(
+    model: ImageEstimator, source: ImageSource, how: Evaluating, voice: Voice
+) -> None:
+    """Everything that ``convae evaluate`` does."""
+    if how.target is not None and not isinstance(model, Denoiser):
+        raise InputError(
+            f"{how.path}: this model was fitted to {model.job}; --target is for denoisers"
+        )
+    if how.report is not None:
+        output_folder(how.report, what="--report")
+    with counting(voice, "measuring") as progress:
+        measured = _measured(model, source, how, progress)
+    page = None
+    if how.report is not None:
+        write_skipped(how.report / SKIPPED, measured.skipped)
+        occasion = Occasion(
+            title=f"{how.path.stem}, measured",
+            subtitle=f"On {source.description}",
+            measured_on=f"{measured.images:,} images",
+            command=command_line(),
+            seed=how.seed,
+        )
+        page = write_folder(how.report, measured.report(occasion))
+    for line in measured.lines:
+        voice.answer(line)
+    if page is not None:
+        voice.say(f"report: {page}")
+    voice.result(
+        {"model_file": how.path, "data": source.description, **measured.values, "report": page}
+    )
+
+
+def _measured(
+    model: ImageEstimator, source: ImageSource, how: Evaluating, progress: Counter
+) -> Measured:
+    """By the measures of the model's job."""
+    if isinstance(model, ConvAutoencoder):
+        found = evaluate(model, source, include_seen=how.every, progress=progress)
+        return Measured(
+            images=found.images,
+            skipped=found.skipped,
+            lines=told(found, f"on {found.images:,} images"),
+            values=said(found),
+            report=lambda occasion: report_of(model, found, source, occasion),
+        )
+    if isinstance(model, Denoiser):
+        noise = evaluate_denoiser(model, source, target=how.target, include_seen=how.every)
+        rows = table(of_denoising.metric_rows(noise), f"on {noise.images:,} images")
+        return Measured(
+            images=noise.images,
+            skipped=noise.skipped,
+            lines=[*rows, "", *of_denoising.verdicts(noise), *of_denoising.caveats(noise)],
+            values=values_of(noise),
+            report=lambda occasion: of_denoising.report_of_denoising(model, noise, occasion),
+        )
+    raise InputError(
+        f"{how.path}: this model was fitted to {model.job}; use it with 'convae {model.verb}'"
+    )
