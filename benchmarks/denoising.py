@@ -75,14 +75,16 @@ class Lines:
         note(f"  epoch {row['epoch']}: {row['validation_loss']:.6f}, {row['seconds']:.0f} s")
 
 
-def fitted(name: str, X: Any, **parameters: Any) -> tuple[convae.Denoiser, float, float]:
+def fitted(
+    name: str, X: Any, *, target: Any = None, **parameters: Any
+) -> tuple[convae.Denoiser, float, float]:
     """A model with the wall and CPU seconds that it took; one that lies ready is not trained again."""
     folder = Path(__file__).with_name(".work")
     folder.mkdir(exist_ok=True)
     path, times = folder / f"{name}.convae", folder / f"{name}.txt"
     if not path.exists():
         wall, cpu = time.perf_counter(), time.process_time()
-        model = convae.Denoiser(**parameters).fit(X, observers=[Lines()])
+        model = convae.Denoiser(**parameters).fit(X, target=target, observers=[Lines()])
         took = (time.perf_counter() - wall, time.process_time() - cpu)
         model.save(path)
         times.write_text(" ".join(map(str, took)))
@@ -92,7 +94,7 @@ def fitted(name: str, X: Any, **parameters: Any) -> tuple[convae.Denoiser, float
     return loaded, wall, cpu
 
 
-def restored(model: convae.Denoiser, images: list[np.ndarray], **options: Any) -> list[np.ndarray]:
+def restored(model: convae.Denoiser, images: list[Any], **options: Any) -> list[np.ndarray]:
     return [done.pixels[..., 0] for done in model.iter_denoise(images, **options)]
 
 

@@ -18,6 +18,7 @@ import convae  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
+from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 
 TUTORIAL: dict[str, Any] = {
@@ -181,6 +182,8 @@ COMMANDS = {
         mnist_noise,
         bsd68,
         bsd68_noisy_only,
+        documents,
+        microscopy,
     )
 }
 
