@@ -15,6 +15,7 @@ from convae.version import __version__
 
 if TYPE_CHECKING:
     from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
+    from convae.estimators.anomaly import AnomalyDetector
     from convae.estimators.autoencoder import ConvAutoencoder
     from convae.estimators.denoiser import Denoiser
     from convae.estimators.inpainter import Inpainter
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from convae.training.settings import TrainingSettings
 
 _HOMES = {
+    "AnomalyDetector": "estimators.anomaly",
     "Architecture": "networks.architecture",
     "Autoencoder": "networks.autoencoder",
     "ConvAutoencoder": "estimators.autoencoder",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnomalyDetector",
     "Architecture",
     "Autoencoder",
     "ConvAutoencoder",

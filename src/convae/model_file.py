@@ -89,7 +89,9 @@ def save_model(path: str | Path, model: StoredModel) -> None:
         "plan": plan,
         "pca": {"components": len(model.pca.components), "exact": model.pca.exact},
         "seen": len(model.seen),
-        "extras": {name: [_EXTRA[t.dtype], list(t.shape)] for name, t in model.extras.items()},
+        "extras": {
+            name: [_EXTRA[t.dtype], list(t.shape)] for name, t in sorted(model.extras.items())
+        },
         "facts": model.facts,
     }
     tensors = {f"network.{n}": t for n, t in model.network.state_dict().items()}

@@ -3,6 +3,9 @@
 - autoencoder: images to codes and back
 - restoring, denoiser: images without their noise, from any way to learn it
 - inpainter: images with their holes filled
+- anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
+- detector_fit, normals: from normal images to a detector, its threshold by images that nothing else saw
+- mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is chosen
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
 - fitting, continuing: from images to a trained model, and one pass more
 - baseline: PCA with as many numbers per image

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator, load_estimator
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.inpainter import Inpainter
 
 ESTIMATORS: dict[str, type[ImageEstimator]] = {
+    "AnomalyDetector": AnomalyDetector,
     "ConvAutoencoder": ConvAutoencoder,
     "Denoiser": Denoiser,
     "Inpainter": Inpainter,

@@ -135,7 +135,8 @@ class Trainer:
             loss = self.task.losses(output, example)
             bad += positions[(~torch.isfinite(loss)).cpu().numpy()].tolist()
             losses += float(loss.sum())
-            errors += float(metrics.mse(output.reconstruction, example.target).sum())
+            image = output.reconstruction[:, : example.target.shape[1]]
+            errors += float(metrics.mse(image, example.target).sum())
         return losses / len(job.validation), errors / len(job.validation), bad
 
 

@@ -40,11 +40,14 @@ class Example(NamedTuple):
         input: (B, inputs, H, W) what it is shown.
         target: (B, C, H, W) what it should say.
         weight: (B, 1 or C, H, W) how much each place counts; None for everywhere the same.
+        further: (B, k, H, W) what the channels behind those of the target are about; None where there
+            are none.
     """
 
     input: Tensor
     target: Tensor
     weight: Tensor | None = None
+    further: Tensor | None = None
 
 
 class Task(Protocol):

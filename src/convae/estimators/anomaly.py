@@ -1,0 +1,385 @@
+"""``AnomalyDetector``: finds what is not like the normal images it was fitted on, and where."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import OutlierMixin
+
+from convae.conformal import Calibration, check_rate
+from convae.errors import InputError, unknown_name
+from convae.estimators.base import ImageEstimator
+from convae.estimators.detection import Judged, MakeMethod, one_by_one
+from convae.estimators.detector_fit import calibration_extras, calibrations_of, fit_detector
+from convae.estimators.fitting import Run
+from convae.estimators.mending_defects import MendDefects
+from convae.estimators.parameters import Parameters, checked
+from convae.estimators.regions import Region, find_regions
+from convae.estimators.streaming import OnBad, paired
+from convae.images.framing import resize
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource
+from convae.images.preparing import image_hash
+from convae.losses import Loss
+from convae.model_file import StoredModel
+from convae.networks.presets import PRESETS, RESTORING
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.observers import Observer
+
+METHODS: dict[str, MakeMethod] = {"defects": MendDefects}
+# What the user does not choose here, as the shared code wants to read it.
+_FIXED: dict[str, Any] = {
+    "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
+    "validation_fraction": 0.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """What a detector says of an image.
+
+    Attributes:
+        index: its position in the source.
+        image: as it was read.
+        score: higher for more anomalous.
+        p_value: how probable so high a score is for a normal image.
+        anomalous: whether that is at most the promised false-alarm rate.
+        map: (H, W) float32, the size of ``image``: where, in standard deviations above normal images.
+        regions: the parts that stand out, the highest first.
+        nearest: the number of the normal image that is most like it, among those the model keeps.
+    """
+
+    index: int
+    image: Image
+    score: float
+    p_value: float
+    anomalous: bool
+    map: np.ndarray
+    regions: list[Region]
+    nearest: int
+
+
+class AnomalyDetector(OutlierMixin, ImageEstimator):
+    """Finds anomalies in images, by normal images alone, with a false-alarm rate that holds.
+
+    The normal images are split in three, each group on one side: the network is trained on the first
+    part, weights and scores are chosen by the second, and the threshold comes from the third, which
+    nothing else has seen. If a new normal image comes from where those came from, the chance that it is
+    called anomalous is at most ``false_alarm_rate_``.
+
+    Args:
+        method: ``defects``: defects are made in normal images, of pieces of normal images, and the network
+            learns to take them out and to say where they were; where it does so in a new image, that is
+            anomalous.
+        false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
+            normals (groups), 0.05 takes 19; None is 0.01, or the lowest rate that so few can promise.
+        score_by: what makes the score: ``gradient``, ``structure`` and ``colour`` (how much the network
+            changes an image), ``found`` (where it says that a defect is) and ``code`` (the distance of the
+            code to the nearest of normal images), joined by ``+``; ``auto`` chooses by synthetic defects in
+            normal images.
+        tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
+            the time.
+        flips: whether mirrored images are as good as they are: in training, and averaged over when used.
+        size: (height, width) that all images are brought to. None keeps images of one size up to 256
+            pixels a side, and brings others to one frame of their median proportions within that.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+            the architecture, see :class:`convae.Architecture`; None takes the method's.
+        loss: between a restored image and the normal one.
+        image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,
+            schedule, warmup, weight_decay, clip, ema, precision, patience, device, random_state: as in
+            :class:`convae.ConvAutoencoder`.
+
+    Attributes:
+        false_alarm_rate_: the rate that is promised.
+        offset_: minus the threshold: ``decision_function = score_samples - offset_``.
+        calibration_: the :class:`convae.conformal.Calibration` by the held-out normals.
+        level_: the value of an anomaly map above which a region stands out; at most a fraction
+            ``false_alarm_rate_`` of normal images reach it anywhere.
+        chosen_: how scores are made, and what they reached on synthetic defects.
+        kept_: (n, H, W, C) uint8, some of the normal images, small, to show the nearest of.
+        and those of :class:`convae.ConvAutoencoder`, but PCA.
+
+    >>> import numpy as np
+    >>> normal = np.random.default_rng(0).integers(90, 110, (40, 16, 16), dtype=np.uint8)
+    >>> model = AnomalyDetector(false_alarm_rate=0.1, epochs=1).fit(normal)
+    >>> odd = normal[:1].copy()
+    >>> odd[0, 4:10, 4:10] = 250
+    >>> model.predict(odd), model.anomaly_map(odd).shape
+    (array([-1]), (1, 16, 16))
+    """
+
+    job = "detect anomalies"
+    verb = "detect"
+    member = "anomaly"
+    framed = True
+
+    def __init__(
+        self,
+        *,
+        method: str = "defects",
+        false_alarm_rate: float | None = None,
+        score_by: str = "auto",
+        tune: bool = False,
+        flips: bool = False,
+        size: tuple[int, int] | None = None,
+        preset: str = "unet",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss = "mse+0.1*ssim",
+        precision: str = "auto",
+        patience: int = 15,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.method = method
+        self.false_alarm_rate = false_alarm_rate
+        self.score_by = score_by
+        self.tune = tune
+        self.flips = flips
+        self.size = size
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.norm = norm
+        self.activation = activation
+        self.image_shape = image_shape
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.precision = precision
+        self.patience = patience
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Learn what is normal.
+
+        Args:
+            X: normal images alone: any source, see :meth:`convae.ConvAutoencoder.fit`.
+            y: ignored.
+            groups: (n,) images of one group (several shots of one part) stay on one side of every split,
+                and count as one normal image for the promise.
+            checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        return self._fit(
+            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+        )
+
+    # -- using ----------------------------------------------------------------------------------
+
+    def iter_detect(self, X: Any, *, on_bad: OnBad | None = None) -> Iterator[Detection]:
+        """One :class:`Detection` an image, in constant memory.
+
+        Args:
+            on_bad: is told of images that cannot be used, which are then left out; None raises.
+        """
+        for index, image, _, judged in self._iter_judged(self.open(X), on_bad):
+            scores = resize(judged.map[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
+            score = float(judged.score)
+            anomalous = score > -self.offset_
+            yield Detection(
+                index=index,
+                image=image,
+                score=score,
+                p_value=float(self.calibration_.p_values(score)),
+                anomalous=anomalous,
+                map=scores,
+                regions=find_regions(scores, self._level_of(scores, anomalous), self.peaks_),
+                nearest=int(judged.nearest),
+            )
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(n,) float64, higher for more normal: minus the anomaly score."""
+        found = [-float(judged.score) for *_, judged in self._iter_judged(self.open(X))]
+        return np.array(found, dtype=np.float64)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """(n,) :meth:`score_samples` minus :attr:`offset_`: below 0 for an anomaly."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(n,) 1 for a normal image and -1 for an anomaly, at the promised false-alarm rate."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def p_values(self, X: Any) -> np.ndarray:
+        """(n,) how probable a score at least as high is for a normal image; see :mod:`convae.conformal`."""
+        return self.calibration_.p_values(-self.score_samples(X))
+
+    def anomaly_map(self, X: Any) -> np.ndarray | list[np.ndarray]:
+        """(n, H, W) float32, where each image is anomalous, in standard deviations above normal images.
+
+        One scale for the whole model: 0 is usual, :attr:`level_` stands out. Images of different sizes
+        give a list.
+        """
+        maps = [found.map for found in self.iter_detect(X)]
+        if len({found.shape for found in maps}) > 1:
+            return maps
+        return np.stack(maps) if maps else np.zeros((0, *self.image_shape_[1:]), np.float32)
+
+    def regions(self, X: Any) -> list[list[Region]]:
+        """The parts of each image that stand out, the highest first; often none in a normal image."""
+        return [found.regions for found in self.iter_detect(X)]
+
+    def calibrate(
+        self,
+        X: Any,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        false_alarm_rate: float | None = None,
+    ) -> Self:
+        """Set the threshold anew by other normal images, without training.
+
+        Args:
+            X: normal images; those that the model was trained on are left out.
+            groups: (n,) each group counts as one normal image.
+            false_alarm_rate: what is to be promised; None for the rate of before, or the lowest that these
+                images can promise.
+
+        Raises:
+            InputError: there are none left, or too few for the rate.
+        """
+        source = self.open(X)
+        together = None if groups is None else np.asarray(groups)
+        if together is not None and together.shape != (len(source),):
+            raise InputError(
+                f"groups must name the group of each of {len(source)} images; got {together.shape}"
+            )
+        used, scores, peaks = [], [], []
+        for index, _, pixels, judged in self._iter_judged(source):
+            if not self._was_trained_on(pixels):
+                used.append(index)
+                scores.append(float(judged.score))
+                peaks.append(float(judged.map.max()))
+        if not used:
+            raise InputError(
+                f"{source.description}: there is no normal image in it that the model was not trained on"
+            )
+        together = None if together is None else together[used]
+        self._set_calibration(
+            Calibration.of(scores, together), Calibration.of(peaks, together), false_alarm_rate
+        )
+        return self
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        given = {**self.get_params(deep=False), "random_state": self._seed()}
+        p = checked({**_FIXED, **given}, presets=PRESETS | RESTORING)
+        for name in ("tune", "flips"):
+            if not isinstance(p[name], bool):
+                raise InputError(f"{name} must be True or False; got {p[name]!r}")
+        if not isinstance(p["score_by"], str):
+            raise InputError(f"score_by must be a name; got {p['score_by']!r}")
+        if p["method"] not in METHODS:
+            raise unknown_name("method", p["method"], METHODS)
+        if p["false_alarm_rate"] is not None:
+            check_rate(p["false_alarm_rate"])
+        METHODS[p["method"]](p)
+        return {name: p[name] for name in given}
+
+    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+        p = {**_FIXED, **parameters}
+        stored = fit_detector(type(self).__name__, source, p, run, METHODS[p["method"]](p))
+        return replace(stored, parameters=parameters)
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        channels = stored.plan.channels
+        self.image_shape_ = (channels, *self.architecture_.image_shape[1:])
+        facts, extras = stored.facts["detector"], stored.extras
+        method = METHODS[self.method](stored.parameters)
+        self._scorer = method.load_scorer(self.network_, extras, facts)
+        self.chosen_ = dict(facts)
+        self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
+        self.calibration_, self.peaks_ = calibrations_of(extras)
+        self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
+        self.offset_ = -self.calibration_.threshold(self.false_alarm_rate_)
+        self.level_ = self.peaks_.threshold(self.false_alarm_rate_)
+        return self
+
+    def _iter_judged(
+        self, source: ImageSource, on_bad: OnBad | None = None
+    ) -> Iterator[tuple[int, Image, Pixels, Judged]]:
+        """(position, image, pixels as prepared, judgement) of each image."""
+
+        def run(images: Iterable[Pixels]) -> Iterator[Judged]:
+            for _, judged in self.inference_.batches(images, self._scorer):
+                yield from one_by_one(judged)
+
+        for (index, image, pixels), judged in paired(self, source, run, on_bad):
+            yield index, image, pixels, judged
+
+    def _level_of(self, scores: np.ndarray, anomalous: bool) -> float:
+        """The level of regions; an image that is anomalous as a whole shows at least its highest part."""
+        if not anomalous:
+            return self.level_
+        return min(self.level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
+
+    def _was_trained_on(self, pixels: Pixels) -> bool:
+        value = np.uint64(image_hash(pixels))
+        at = int(np.searchsorted(self.seen_, value))
+        return at < len(self.seen_) and bool(self.seen_[at] == value)
+
+    def _set_calibration(
+        self, calibration: Calibration, peaks: Calibration, rate: float | None
+    ) -> None:
+        """Take over a calibration, at this rate, or at that of before or the lowest it can promise."""
+        if rate is None:
+            rate = max(self.false_alarm_rate_, calibration.lowest_rate)
+        calibration.threshold(rate)  # refuses a rate that cannot be promised
+        facts = {**self._stored.facts, "false_alarm_rate": rate}
+        facts["calibration_images"] = len(calibration.scores)
+        extras = self._stored.extras | calibration_extras(calibration, peaks)
+        self._adopt(replace(self._stored, extras=extras, facts=facts))

@@ -1,0 +1,178 @@
+"""How anomalous images are by a network that mends defects: what it changes, and what it says was one."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convae.errors import raise_faults, unknown_name
+from convae.estimators.detection import Extras, Judged
+from convae.networks.autoencoder import Autoencoder
+from convae.similarity_maps import MAPS, Standards, difference_maps, smoothed, top_mean
+from convae.training.turning import turned, turned_back
+
+FOUND = "found"
+NAMES = (*MAPS, FOUND)
+CODE = "code"
+BLUR = 2.0  # pixels: of all maps
+PLACES = 4  # a code is averaged over so many places a side at most
+MIRRORS = 4
+LEAST_SPREAD = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a score is made.
+
+    Attributes:
+        parts: which of :data:`NAMES` make the map, and ``code`` if the distance of the code to the nearest
+            normal ones is added to the score.
+        fraction: the highest part of the map, whose mean is the score.
+    """
+
+    parts: tuple[str, ...]
+    fraction: float
+
+    @classmethod
+    def parse(cls, text: str, fraction: float) -> "Recipe":
+        """The recipe written as ``gradient+found+code``.
+
+        Raises:
+            InputError: a name is not known, comes twice, or there is no map.
+        """
+        parts = tuple(part.strip() for part in text.split("+"))
+        for part in parts:
+            if part not in (*NAMES, CODE):
+                raise unknown_name("score", part, (*NAMES, CODE))
+        faults = []
+        if len(set(parts)) < len(parts):
+            faults.append(f"each part counts once; got {text!r}")
+        if parts == (CODE,):
+            faults.append("a map is needed beside the code, to say where an image is anomalous")
+        raise_faults("score", faults)
+        return cls(parts=parts, fraction=fraction)
+
+    @property
+    def maps(self) -> list[int]:
+        """The maps it is made of, by their place in :data:`NAMES`."""
+        return [NAMES.index(part) for part in self.parts if part != CODE]
+
+    def __str__(self) -> str:
+        return "+".join(self.parts)
+
+
+class Look(NamedTuple):
+    """What a network shows of a batch.
+
+    Attributes:
+        maps: (B, len(NAMES), H, W), higher where a defect is more likely.
+        codes: (B, K) the code, averaged over a few places.
+    """
+
+    maps: Tensor
+    codes: Tensor
+
+
+def look_at(network: Autoencoder, batch: Tensor, *, flips: bool) -> Look:
+    """Look at images (B, C, H, W) in about [0, 1], or at all four mirrored views of them."""
+    views = range(MIRRORS if flips else 1)
+    looks = [_look_once(network, turned(batch, view).contiguous()) for view in views]
+    maps = torch.stack([turned_back(x.maps, view) for view, x in zip(views, looks, strict=True)])
+    return Look(maps.mean(dim=0), looks[0].codes)
+
+
+def _look_once(network: Autoencoder, batch: Tensor) -> Look:
+    channels = batch.shape[1]
+    output = network(batch)
+    mended, found = output.reconstruction[:, :channels], output.reconstruction[:, channels:]
+    maps = [difference_maps(mended, batch, sigma=BLUR), smoothed(found, BLUR)]
+    height, width = (min(PLACES, side) for side in output.code.shape[-2:])
+    codes = F.adaptive_avg_pool2d(output.code, (height, width)).flatten(1)
+    return Look(torch.cat(maps, dim=1), codes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usual:
+    """How normal images look to the network.
+
+    Attributes:
+        standards: of all maps, by images that were not trained on.
+        spread: (K,) of the codes of kept images; codes are divided by it.
+        codes: (n, K) of the kept images, so divided.
+        distance: (2,) what is subtracted from the distance to the nearest of them, and what it is then
+            multiplied by, to be added to a score.
+    """
+
+    standards: Standards
+    spread: Tensor
+    codes: Tensor
+    distance: Tensor
+
+    def to_extras(self) -> Extras:
+        """For a model file."""
+        return {
+            "usual.mean": self.standards.mean,
+            "usual.deviation": self.standards.deviation,
+            "usual.spread": self.spread,
+            "usual.codes": self.codes,
+            "usual.distance": self.distance,
+        }
+
+    @classmethod
+    def from_extras(cls, extras: Extras) -> "Usual":
+        """What :meth:`to_extras` gave."""
+        standards = Standards(extras["usual.mean"], extras["usual.deviation"])
+        names = ("spread", "codes", "distance")
+        return cls(standards=standards, **{name: extras[f"usual.{name}"] for name in names})
+
+
+class DefectScorer:
+    """Judges images by the maps and the code of a network that mends defects."""
+
+    def __init__(
+        self,
+        network: Autoencoder,
+        usual: Usual,
+        recipe: Recipe,
+        *,
+        flips: bool,
+        facts: dict[str, Any],
+    ) -> None:
+        """Set it up.
+
+        Args:
+            flips: whether to average over mirrored views.
+            facts: of how the recipe was chosen.
+        """
+        self.network, self.usual, self.recipe, self.flips = network, usual, recipe, flips
+        self.fraction = recipe.fraction
+        self.facts = {**facts, "score": str(recipe), "fraction": recipe.fraction}
+        self.extras = usual.to_extras()
+
+    def __call__(self, batch: Tensor) -> Judged:
+        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        look = look_at(self.network, batch, flips=self.flips)
+        one = joined(self.usual.standards.apply(look.maps), self.recipe)
+        score = top_mean(one, self.fraction)
+        distances, nearest = nearest_codes(look.codes, self.usual)
+        if CODE in self.recipe.parts:
+            mean, factor = self.usual.distance.to(score)
+            score = score + factor * (distances - mean)
+        return Judged(score, one, nearest)
+
+
+def joined(standardised: Tensor, recipe: Recipe) -> Tensor:
+    """(B, len(NAMES), H, W) to the one map (B, 1, H, W) of a recipe: the mean of its maps."""
+    return standardised[:, recipe.maps].mean(dim=1, keepdim=True)
+
+
+def nearest_codes(codes: Tensor, usual: Usual) -> tuple[Tensor, Tensor]:
+    """Distance of each of ``codes`` (B, K) to the nearest kept one, (B,), and which that is, (B,).
+
+    Each row is computed by itself, so that an image's distance does not depend on its neighbours.
+    """
+    bank, spread = usual.codes.to(codes), usual.spread.to(codes)
+    found = [(bank - code / spread).square().mean(dim=1).min(dim=0) for code in codes]
+    return torch.stack([x.values for x in found]).sqrt(), torch.stack([x.indices for x in found])

@@ -1,0 +1,120 @@
+"""What an anomaly detector asks of a method: how normal images are learnt, and how far an image is from them.
+
+A method is made from the estimator's parameters; :data:`convae.estimators.anomaly.METHODS` names them. It
+says what the network is and learns (:class:`Method`), and makes of the trained network a
+:class:`Scorer`, which judges images.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from convae.estimators.fitting import Ready
+from convae.estimators.parameters import Parameters
+from convae.images.scaling import Scaling
+from convae.inference import Inference
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.training.task import Task
+
+Extras = dict[str, Tensor]
+
+
+class Judged(NamedTuple):
+    """What a scorer says of a batch.
+
+    Attributes:
+        score: (B,) higher for more anomalous.
+        map: (B, 1, H, W) where, in standard deviations above normal images.
+        nearest: (B,) which of the normal images that the model keeps is most like it.
+    """
+
+    score: Tensor
+    map: Tensor
+    nearest: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normals:
+    """Normal images that a scorer is fitted by.
+
+    Attributes:
+        ready: the image set with its scaling.
+        kept: positions of training images that the model keeps, to find the nearest among.
+        choosing: positions of images that were not trained on.
+        seed: of all chance.
+    """
+
+    ready: Ready
+    kept: np.ndarray
+    choosing: np.ndarray
+    seed: int
+
+    def batches(self, positions: np.ndarray, size: int) -> Iterator[Tensor]:
+        """The images (B, C, H, W) in about [0, 1], in the order of the positions, ``size`` at a time."""
+        parts = (positions[i : i + size] for i in range(0, len(positions), size))
+        yield from map(self.ready.unit, self.ready.images.batches(parts))
+
+    def judged(
+        self, network: Autoencoder, positions: np.ndarray, scorer: "Scorer"
+    ) -> Iterator[Judged]:
+        """What a scorer says of each image, computed as it will be when the model is used."""
+        stored = (self.ready.images.batch(positions[i : i + 1])[0] for i in range(len(positions)))
+        pixels = (np.moveaxis(image, 0, 2) for image in stored)
+        for _, judged in Inference(network, self.ready.unit).batches(pixels, scorer):
+            yield from one_by_one(judged)
+
+
+class Scorer(Protocol):
+    """How anomalous images are, for a trained network.
+
+    Attributes:
+        extras: all that was learnt beside the network, for the model file.
+        facts: plain values that tell what was chosen and how well it did.
+        fraction: the part of a map that decides the score.
+    """
+
+    extras: Extras
+    facts: dict[str, Any]
+    fraction: float
+
+    def __call__(self, batch: Tensor) -> Judged:
+        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        ...
+
+
+class Method(Protocol):
+    """How normal images are learnt."""
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """Changes of the architecture to choose among when tuning; the first is what there is without."""
+        ...
+
+    def architecture(
+        self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
+    ) -> Architecture:
+        """The network for images of a shape; ``scaling`` is None while it is not known."""
+        ...
+
+    def task(self) -> tuple[Task, dict[str, Any]]:
+        """What the network learns, and plain values that describe it."""
+        ...
+
+    def fit_scorer(self, network: Autoencoder, normals: Normals) -> Scorer:
+        """Learn how normal images score. The facts hold ``auroc``, on synthetic anomalies, to tune by."""
+        ...
+
+    def load_scorer(self, network: Autoencoder, extras: Extras, facts: dict[str, Any]) -> Scorer:
+        """The scorer that a model file holds."""
+        ...
+
+
+MakeMethod = Callable[[Parameters], Method]
+
+
+def one_by_one(judged: Judged) -> Iterator[Judged]:
+    """What was said of each image of a batch, on the CPU."""
+    yield from map(Judged._make, zip(*(part.cpu() for part in judged), strict=True))

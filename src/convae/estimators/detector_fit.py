@@ -1,0 +1,190 @@
+"""From normal images to a detector: split, trained, its score chosen, its threshold set."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae.conformal import Calibration
+from convae.estimators.detection import Extras, Method, Normals, Scorer
+from convae.estimators.fitting import (
+    Ready,
+    Run,
+    make_ready,
+    make_settings,
+    start_network,
+    train_model,
+)
+from convae.estimators.normals import ThreeParts, split_normals
+from convae.estimators.parameters import Parameters
+from convae.estimators.restoring import no_components
+from convae.images.image_source import ImageSource
+from convae.images.preparing import Preparation, survey
+from convae.images.scaling import Scaling
+from convae.model_file import StoredModel
+from convae.networks.architecture import Architecture
+from convae.similarity_maps import resized
+from convae.training.observers import Observers
+from convae.training.order import generator
+
+LARGEST_SIDE = 256  # pixels of a frame, where none was asked for
+KEPT = 256  # normal images that a model keeps, to show the nearest
+SMALL = 96  # pixels of their longer side
+TUNING = 0.3  # part of the epochs that each candidate is trained for
+Changes = dict[str, Any]
+
+
+@dataclass
+class _Fit:
+    """A fit on its way."""
+
+    kind: str
+    p: Parameters
+    run: Run
+    method: Method
+    ready: Ready
+    parts: ThreeParts
+
+    @property
+    def normals(self) -> Normals:
+        kept = self.parts.training
+        if len(kept) > KEPT:
+            kept = np.sort(generator(self.ready.seed, 0, 2).choice(kept, KEPT, replace=False))
+        return Normals(
+            ready=self.ready, kept=kept, choosing=self.parts.choosing, seed=self.ready.seed
+        )
+
+
+def fit_detector(
+    kind: str, source: ImageSource, p: Parameters, run: Run, method: Method
+) -> StoredModel:
+    """Split normal images in three, train, choose the score, set the threshold.
+
+    Args:
+        kind: the estimator's class name.
+        p: its parameters, with those that it does not let the user choose.
+    """
+    parts: list[ThreeParts] = []
+
+    def split(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parts.append(split_normals(groups, p["false_alarm_rate"], p["random_state"]))
+        return parts[0].training, parts[0].choosing
+
+    def settle(shape: tuple[int, int, int], _: Parameters, scaling: Scaling | None) -> Architecture:
+        return method.architecture(shape, scaling, {})
+
+    wanted = Preparation(
+        size=_frame(source, p), channels=p["channels"], strict=p["strict"], storage=p["storage"]
+    )
+    ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
+    fit = _Fit(kind, p, run, method, ready, parts[0])
+    changes, tuned = _tuned(fit) if p["tune"] else ({}, [])
+    stored, scorer = _trained(fit, changes, p, run)
+    run.observers.message(_told(scorer.facts))
+    calibration, peaks = _calibrations(fit, stored, scorer)
+    facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
+    facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(parts[0].calibrating)}
+    extras = {
+        **scorer.extras,
+        "kept": _thumbnails(fit.normals),
+        **calibration_extras(calibration, peaks),
+    }
+    seen = np.sort(ready.images.hashes[np.concatenate([parts[0].training, parts[0].choosing])])
+    held_out = ready.images.index[parts[0].calibrating]
+    return replace(stored, extras=extras, facts=facts, seen=seen, held_out=held_out)
+
+
+def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
+    """The (height, width) that all images are brought to."""
+    if p["size"] is not None:
+        height, width = p["size"]
+        return height, width
+    shapes = survey(source, strict=p["strict"]).shapes[:, :2]
+    height, width = (float(side) for side in np.median(shapes, axis=0))
+    factor = min(1.0, LARGEST_SIDE / max(height, width))
+    return max(1, round(factor * height)), max(1, round(factor * width))
+
+
+def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[StoredModel, Scorer]:
+    """A network with these changes, and its scorer."""
+    images, scaling = fit.ready.images, fit.ready.unit.scaling
+    architecture = fit.method.architecture(images.shape, scaling, changes)
+    ready = replace(fit.ready, architecture=architecture)
+    task, identity = fit.method.task()
+    pca = no_components(architecture)
+    network = start_network(ready, pca)
+    stored = train_model(fit.kind, p, ready, network, pca, run, task=task, identity=identity)
+    return stored, fit.method.fit_scorer(stored.network, fit.normals)
+
+
+def _tuned(fit: _Fit) -> tuple[Changes, list[list[Any]]]:
+    """The change that tells synthetic defects best after a short training, and what each reached."""
+    epochs = make_settings(fit.p, fit.ready).epochs
+    short = {**fit.p, "epochs": math.ceil(TUNING * epochs)}
+    quiet = Run(groups=fit.run.groups, observers=Observers([]))
+    candidates, reached = fit.method.candidates(), []
+    for changes in candidates:
+        reached.append(float(_trained(fit, changes, short, quiet)[1].facts["auroc"]))
+        fit.run.observers.message(
+            f"tuning: {_named(changes)}: AUROC {reached[-1]:.3f} on synthetic defects"
+        )
+    table = [list(row) for row in zip(candidates, reached, strict=True)]
+    return candidates[int(np.argmax(reached))], table
+
+
+def _named(changes: Changes) -> str:
+    return ", ".join(f"{name} {value}" for name, value in changes.items()) or "as it is"
+
+
+def _told(facts: dict[str, Any]) -> str:
+    """What was chosen, for people."""
+    kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in facts["auroc_by_kind"].items())
+    return (
+        f"score {facts['score']}, of the highest {facts['fraction']:.1%} of the map: AUROC "
+        f"{facts['auroc']:.3f} on synthetic defects in normal images ({kinds})"
+    )
+
+
+def _calibrations(
+    fit: _Fit, stored: StoredModel, scorer: Scorer
+) -> tuple[Calibration, Calibration]:
+    """By the scores, and by the highest value of the map, of images that nothing else has seen."""
+    calibrating = fit.parts.calibrating
+    judged = list(fit.normals.judged(stored.network, calibrating, scorer))
+    groups = fit.parts.groups[calibrating]
+    return (
+        Calibration.of([float(one.score) for one in judged], groups),
+        Calibration.of([float(one.map.max()) for one in judged], groups),
+    )
+
+
+def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:
+    """For a model file."""
+    named = {"calibration": calibration, "peaks": peaks}
+    return {
+        f"{name}.{part}": torch.from_numpy(getattr(one, part)).float()
+        for name, one in named.items()
+        for part in ("scores", "weights")
+    }
+
+
+def calibrations_of(extras: Extras) -> tuple[Calibration, Calibration]:
+    """What :func:`calibration_extras` wrote."""
+
+    def one(name: str) -> Calibration:
+        scores, weights = (extras[f"{name}.{part}"].double() for part in ("scores", "weights"))
+        # 1 / size of the group: exactly so again, as rates are compared to the last digit
+        return Calibration(scores.numpy(), (1 / (1 / weights).round()).numpy())
+
+    return one("calibration"), one("peaks")
+
+
+def _thumbnails(normals: Normals) -> torch.Tensor:
+    """(n, C, h, w) uint8: the normal images that are kept, small."""
+    _, height, width = normals.ready.images.shape
+    factor = min(1.0, SMALL / max(height, width))
+    size = max(1, round(factor * height)), max(1, round(factor * width))
+    small = [resized(batch, size) for batch in normals.batches(normals.kept, 1)]
+    return (torch.cat(small).clamp(0, 1) * 255).round().to(torch.uint8).cpu()

@@ -1,0 +1,80 @@
+"""Normal images in three parts, each group in one of them: to train on, to choose by, to calibrate with."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from convae.conformal import check_rate, witnesses_needed
+from convae.errors import InputError
+from convae.training.order import generator
+
+USUAL_RATE = 0.01
+LEAST_GROUPS = 8
+CHOOSE = 0.15  # part of the groups to choose and standardise by
+CALIBRATE, MOST_CALIBRATE = 0.2, 0.4  # part to calibrate with: usual, and where the rate takes more
+
+
+class ThreeParts(NamedTuple):
+    """Positions of images, sorted; no group lies in two parts.
+
+    Attributes:
+        training: what the network learns from.
+        choosing: by which weights and scores are chosen and maps are standardised.
+        calibrating: by which the threshold is set; nothing else ever sees them.
+        groups: (n,) the group of each image, of all.
+        rate: the false-alarm rate that they can promise.
+    """
+
+    training: np.ndarray
+    choosing: np.ndarray
+    calibrating: np.ndarray
+    groups: np.ndarray
+    rate: float
+
+
+def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreeParts:
+    """Split normal images by group.
+
+    Args:
+        groups: (n,) the group of each image.
+        rate: the false-alarm rate to promise; None for 0.01, or the lowest that so few can promise.
+        seed: which groups go where.
+
+    Raises:
+        InputError: there are too few groups, or too few for that rate.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    count = len(names)
+    if count < LEAST_GROUPS:
+        raise InputError(
+            f"at least {LEAST_GROUPS} different normal images (or groups of them) are needed, to train "
+            f"on, to choose by and to calibrate with; got {count} of {len(groups)} "
+            f"sample{'' if len(groups) == 1 else 's'}"
+        )
+    witnesses, rate = _witnesses(count, rate)
+    choosers = max(2, math.ceil(CHOOSE * count))
+    order = generator(seed, 0, 1).permutation(count)
+    part = np.zeros(count, int)
+    part[order[:witnesses]] = 2
+    part[order[witnesses : witnesses + choosers]] = 1
+    training, choosing, calibrating = (np.flatnonzero(part[group] == i) for i in range(3))
+    return ThreeParts(training, choosing, calibrating, group, rate)
+
+
+def _witnesses(count: int, rate: float | None) -> tuple[int, float]:
+    """How many of so many groups calibrate, and the rate they promise."""
+    usual, most = math.ceil(CALIBRATE * count), math.floor(MOST_CALIBRATE * count)
+    if rate is not None:
+        check_rate(rate)
+    needed = witnesses_needed(USUAL_RATE if rate is None else rate)
+    if needed <= most:
+        return max(usual, needed), USUAL_RATE if rate is None else rate
+    if rate is None:
+        return most, 1 / (most + 1)
+    raise InputError(
+        f"a false-alarm rate of {rate:g} takes {needed} normal images held out to calibrate with, and of "
+        f"{count} (each group counted once) {most} can be: the lowest rate they can promise is "
+        f"1/{most + 1} = {1 / (most + 1):.3g}; ask for that, or for none, or fit on at least "
+        f"{math.ceil(needed / MOST_CALIBRATE)}"
+    )

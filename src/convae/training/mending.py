@@ -1,0 +1,66 @@
+"""To mend what was damaged on purpose, and to say where it was: normal images with synthetic defects."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convae.corruption.defects import Defects
+from convae.losses import Loss
+from convae.networks.autoencoder import Output
+from convae.training.task import Draw, Example
+from convae.training.turning import turned
+
+MIRRORS = 4  # as it is, left to right, top to bottom, both
+FINDING = 0.1  # of the cross-entropy counts beside the loss of the mended image
+
+
+class Mending:
+    """Normal images are shown with defects and should come out without, with one channel more: their place.
+
+    So a network learns to change what does not belong there and to leave the rest. What it changes in a
+    new image, and where it says that something was to be changed, is where that is anomalous.
+
+    loss = loss(mended, normal) + 0.1 · cross-entropy(last channel as a logit, mask of the defects)
+    """
+
+    def __init__(
+        self, loss: Loss, defects: Defects, *, flips: bool, crop: int | None = None
+    ) -> None:
+        """Set it up.
+
+        Args:
+            loss: between the mended image and the normal one.
+            defects: which are put in.
+            flips: whether images are mirrored at random first.
+            crop: pixels a side of the parts that are trained on, cut out behind the damage; None for
+                whole images.
+        """
+        self.loss, self.defects, self.flips, self.crop = loss, defects, flips, crop
+
+    def example(self, batch: Tensor, draw: Draw) -> Example:
+        """The damaged images, the normal ones, and the mask."""
+        if self.flips:
+            views = torch.randint(MIRRORS, (len(batch),), generator=draw.generator).tolist()
+            batch = torch.stack([turned(x, view) for x, view in zip(batch, views, strict=True)])
+        damaged, mask = self.defects.apply(batch, draw.generator)
+        if self.crop is None:
+            return Example(damaged, batch, further=mask)
+        part = _part(batch.shape[-2:], self.crop, draw.generator)
+        damaged, batch, mask = (
+            x[..., part[0], part[1]].contiguous() for x in (damaged, batch, mask)
+        )
+        return Example(damaged, batch, further=mask)
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """(B,) how far the mended images are from the normal ones, and the places from the mask."""
+        assert example.further is not None
+        said, channels = output.reconstruction.float(), example.target.shape[1]
+        mended, place = said[:, :channels], said[:, channels:]
+        found = F.binary_cross_entropy_with_logits(place, example.further, reduction="none")
+        return self.loss(mended, example.target) + FINDING * found.mean(dim=(1, 2, 3))
+
+
+def _part(size: torch.Size, crop: int, generator: torch.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a random part of at most ``crop`` pixels a side."""
+    starts = [int(torch.randint(max(0, side - crop) + 1, (), generator=generator)) for side in size]
+    return slice(starts[0], starts[0] + crop), slice(starts[1], starts[1] + crop)

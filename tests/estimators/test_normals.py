@@ -1,0 +1,59 @@
+"""Three parts of normal images: sizes, groups, and which rates they can promise."""
+
+import numpy as np
+import pytest
+
+from convae.errors import InputError
+from convae.estimators.normals import split_normals
+
+
+def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
+    groups = np.repeat([f"part {i}" for i in range(150)], 3)
+    parts = split_normals(groups, 0.05, seed=1)
+    three = (parts.training, parts.choosing, parts.calibrating)
+    assert np.array_equal(np.sort(np.concatenate(three)), np.arange(450))
+    assert not set(groups[three[0]]) & set(groups[three[1]])
+    assert not set(groups[three[2]]) & (set(groups[three[0]]) | set(groups[three[1]]))
+    assert len(parts.calibrating) == 3 * 30  # a fifth, where that is enough for the rate
+    assert parts.rate == 0.05
+
+
+@pytest.mark.parametrize(
+    ("count", "rate", "calibrating", "promised"),
+    [
+        (1000, None, 200, 0.01),
+        (300, None, 99, 0.01),  # more than a fifth, as the rate takes them
+        (100, None, 40, 1 / 41),  # never more than two fifths
+        (8, None, 3, 1 / 4),
+        (100, 0.5, 20, 0.5),
+    ],
+)
+def test_as_many_calibrate_as_the_rate_takes(
+    count: int, rate: float | None, calibrating: int, promised: float
+) -> None:
+    parts = split_normals(np.arange(count), rate, seed=0)
+    assert len(parts.calibrating) == calibrating
+    assert parts.rate == promised
+    assert len(parts.choosing) >= 2
+    assert len(parts.training) >= count * 0.25
+
+
+def test_too_few_for_the_rate_says_what_can_be_promised() -> None:
+    with pytest.raises(
+        InputError, match=r"takes 99 .* of 100 .* 40 can be: .* 1/41 = 0\.0244.* 248"
+    ):
+        split_normals(np.arange(100), 0.01, seed=0)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_too_few_images(count: int) -> None:
+    with pytest.raises(InputError, match=f"at least 8 different normal images.* got {count} of"):
+        split_normals(np.arange(count), None, seed=0)
+    with pytest.raises(InputError, match="got 1 of 50 samples"):
+        split_normals(np.zeros(50), None, seed=0)
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (split_normals(np.arange(60), None, seed).training for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
