@@ -22,6 +22,8 @@ def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
     ("count", "rate", "calibrating", "promised"),
     [
         (1000, None, 200, 0.01),
+        (9000, None, 500, 0.01),  # more would only take images from the training
+        (9000, 0.001, 999, 0.001),
         (300, None, 99, 0.01),  # more than a fifth, as the rate takes them
         (100, None, 40, 1 / 41),  # never more than two fifths
         (8, None, 3, 1 / 4),

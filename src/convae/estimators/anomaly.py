@@ -17,6 +17,7 @@ from convae.estimators.fitting import Run
 from convae.estimators.mending_defects import MendDefects
 from convae.estimators.parameters import Parameters, checked
 from convae.estimators.regions import Region, find_regions
+from convae.estimators.restoring_attributes import RestoreAttributes
 from convae.estimators.streaming import OnBad, paired
 from convae.images.framing import resize
 from convae.images.image import Image, Pixels
@@ -28,7 +29,7 @@ from convae.networks.presets import PRESETS, RESTORING
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 
-METHODS: dict[str, MakeMethod] = {"defects": MendDefects}
+METHODS: dict[str, MakeMethod] = {"defects": MendDefects, "attributes": RestoreAttributes}
 # What the user does not choose here, as the shared code wants to read it.
 _FIXED: dict[str, Any] = {
     "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
@@ -72,13 +73,16 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     Args:
         method: ``defects``: defects are made in normal images, of pieces of normal images, and the network
             learns to take them out and to say where they were; where it does so in a new image, that is
-            anomalous.
+            anomalous. ``attributes``: for small images of single objects (digits, clothes), where an anomaly
+            is another kind of object: images are turned, greyed and partly erased, and the network learns
+            to restore them.
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
             normals (groups), 0.05 takes 19; None is 0.01, or the lowest rate that so few can promise.
         score_by: what makes the score: ``gradient``, ``structure`` and ``colour`` (how much the network
             changes an image), ``found`` (where it says that a defect is) and ``code`` (the distance of the
             code to the nearest of normal images), joined by ``+``; ``auto`` chooses by synthetic defects in
-            normal images.
+            normal images. With method ``attributes``: ``restored``, ``pose``, ``code``, ``near``, ``alike``
+            (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all.
         tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
             the time.
         flips: whether mirrored images are as good as they are: in training, and averaged over when used.

@@ -151,6 +151,15 @@ class DefectScorer:
         self.facts = {**facts, "score": str(recipe), "fraction": recipe.fraction}
         self.extras = usual.to_extras()
 
+    @property
+    def told(self) -> str:
+        """What was chosen, in a sentence for people."""
+        kinds = ", ".join(f"{kind} {v:.3f}" for kind, v in self.facts["auroc_by_kind"].items())
+        return (
+            f"score {self.recipe}, of the highest {self.fraction:.1%} of the map: AUROC "
+            f"{self.facts['auroc']:.3f} on synthetic defects in normal images ({kinds})"
+        )
+
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
         look = look_at(self.network, batch, flips=self.flips)

@@ -81,13 +81,28 @@ class Scorer(Protocol):
     facts: dict[str, Any]
     fraction: float
 
+    @property
+    def told(self) -> str:
+        """What was chosen, in a sentence for people."""
+        ...
+
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
         ...
 
 
 class Method(Protocol):
-    """How normal images are learnt."""
+    """How normal images are learnt.
+
+    Attributes:
+        kept: how many normal images a model keeps at most, to find the nearest among.
+    """
+
+    kept: int
+
+    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+        """Parameters of the training for so many images of a shape (C, H, W), where none are given."""
+        ...
 
     def candidates(self) -> list[dict[str, Any]]:
         """Changes of the architecture to choose among when tuning; the first is what there is without."""

@@ -30,7 +30,6 @@ from convae.training.observers import Observers
 from convae.training.order import generator
 
 LARGEST_SIDE = 256  # pixels of a frame, where none was asked for
-KEPT = 256  # normal images that a model keeps, to show the nearest
 SMALL = 96  # pixels of their longer side
 TUNING = 0.3  # part of the epochs that each candidate is trained for
 Changes = dict[str, Any]
@@ -49,9 +48,9 @@ class _Fit:
 
     @property
     def normals(self) -> Normals:
-        kept = self.parts.training
-        if len(kept) > KEPT:
-            kept = np.sort(generator(self.ready.seed, 0, 2).choice(kept, KEPT, replace=False))
+        kept, most = self.parts.training, self.method.kept
+        if len(kept) > most:
+            kept = np.sort(generator(self.ready.seed, 0, 2).choice(kept, most, replace=False))
         return Normals(
             ready=self.ready, kept=kept, choosing=self.parts.choosing, seed=self.ready.seed
         )
@@ -79,10 +78,12 @@ def fit_detector(
         size=_frame(source, p), channels=p["channels"], strict=p["strict"], storage=p["storage"]
     )
     ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
+    usual = method.usual(len(ready.training), ready.images.shape)
+    p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
     fit = _Fit(kind, p, run, method, ready, parts[0])
     changes, tuned = _tuned(fit) if p["tune"] else ({}, [])
     stored, scorer = _trained(fit, changes, p, run)
-    run.observers.message(_told(scorer.facts))
+    run.observers.message(scorer.told)
     calibration, peaks = _calibrations(fit, stored, scorer)
     facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
     facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(parts[0].calibrating)}
@@ -136,15 +137,6 @@ def _tuned(fit: _Fit) -> tuple[Changes, list[list[Any]]]:
 
 def _named(changes: Changes) -> str:
     return ", ".join(f"{name} {value}" for name, value in changes.items()) or "as it is"
-
-
-def _told(facts: dict[str, Any]) -> str:
-    """What was chosen, for people."""
-    kinds = ", ".join(f"{kind} {value:.3f}" for kind, value in facts["auroc_by_kind"].items())
-    return (
-        f"score {facts['score']}, of the highest {facts['fraction']:.1%} of the map: AUROC "
-        f"{facts['auroc']:.3f} on synthetic defects in normal images ({kinds})"
-    )
 
 
 def _calibrations(

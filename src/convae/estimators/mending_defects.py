@@ -28,6 +28,8 @@ _CHANGES = (
 class MendDefects:
     """Learn to take synthetic defects out of normal images, and where they were."""
 
+    kept = 256  # enough to show the nearest
+
     def __init__(self, p: Parameters) -> None:
         """Take the estimator's parameters; refuse those that do not go with this method."""
         self.p, self.flips = p, bool(p["flips"])
@@ -41,6 +43,10 @@ class MendDefects:
         self.recipe = (
             None if p["score_by"] == "auto" else Recipe.parse(p["score_by"], USUAL_FRACTION)
         )
+
+    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+        """Those of all estimators."""
+        return {}
 
     def candidates(self) -> list[dict[str, Any]]:
         """With skips, and without them through codes of two sizes."""

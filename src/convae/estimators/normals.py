@@ -13,6 +13,7 @@ USUAL_RATE = 0.01
 LEAST_GROUPS = 8
 CHOOSE = 0.15  # part of the groups to choose and standardise by
 CALIBRATE, MOST_CALIBRATE = 0.2, 0.4  # part to calibrate with: usual, and where the rate takes more
+ENOUGH = 500  # groups to choose by, and to calibrate with if the rate takes no more
 
 
 class ThreeParts(NamedTuple):
@@ -53,7 +54,7 @@ def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreePar
             f"sample{'' if len(groups) == 1 else 's'}"
         )
     witnesses, rate = _witnesses(count, rate)
-    choosers = max(2, math.ceil(CHOOSE * count))
+    choosers = min(ENOUGH, max(2, math.ceil(CHOOSE * count)))
     order = generator(seed, 0, 1).permutation(count)
     part = np.zeros(count, int)
     part[order[:witnesses]] = 2
@@ -64,7 +65,7 @@ def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreePar
 
 def _witnesses(count: int, rate: float | None) -> tuple[int, float]:
     """How many of so many groups calibrate, and the rate they promise."""
-    usual, most = math.ceil(CALIBRATE * count), math.floor(MOST_CALIBRATE * count)
+    usual, most = min(ENOUGH, math.ceil(CALIBRATE * count)), math.floor(MOST_CALIBRATE * count)
     if rate is not None:
         check_rate(rate)
     needed = witnesses_needed(USUAL_RATE if rate is None else rate)

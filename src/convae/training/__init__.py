@@ -3,7 +3,8 @@
 - settings: how a network is trained
 - order, schedule: pure functions of seed, epoch and step
 - optimizers: Muon, AdamW, Adam
-- task: what is to be learnt from an image; denoising, inpainting, mending: the ways to learn those jobs
+- task: what is to be learnt from an image; denoising, inpainting, mending, restoring_attributes: the ways to
+  learn those jobs
 - turning: flips and quarter turns
 - loop: the steps, validation, roll-back, early stopping
 - state, checkpoint: the whole state, in memory and on disk

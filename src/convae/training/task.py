@@ -40,8 +40,8 @@ class Example(NamedTuple):
         input: (B, inputs, H, W) what it is shown.
         target: (B, C, H, W) what it should say.
         weight: (B, 1 or C, H, W) how much each place counts; None for everywhere the same.
-        further: (B, k, H, W) what the channels behind those of the target are about; None where there
-            are none.
+        further: what else the output should agree with: (B, k, H, W) what the channels behind those of the
+            target are about, or (B,) int64 what the code should tell; None where there is nothing.
     """
 
     input: Tensor
