@@ -25,6 +25,10 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim.",
     ),
     Setting(
+        name="neighbourhood", kind="float", default=0.0, group=_WHAT,
+        help="1: codes keep similar images together, as UMAP does; for maps of 2 numbers.",
+    ),
+    Setting(
         name="epochs", kind="int", default=None, group=_WHAT, unset="about 3,000 steps",
         help="Passes over the images.",
     ),

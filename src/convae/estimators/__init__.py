@@ -5,8 +5,10 @@
 - inpainter: images with their holes filled
 - anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
 - detector_fit, normals: from normal images to a detector, its threshold by images that nothing else saw
+- crossfit: detectors of a set by its other parts, to rank it by itself
 - mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is chosen
 - restoring_attributes, attribute_scorer: the method of removed attributes, and its score
+- neighbourhood: where codes should lie so that they keep neighbours together
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
 - fitting, continuing: from images to a trained model, and one pass more
 - baseline: PCA with as many numbers per image

@@ -12,15 +12,23 @@ from convae import metrics
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.continuing import continue_fit
+from convae.estimators.fitting import Learning, Ready, Run, fit_model
+from convae.estimators.neighbourhood import neighbour_task
+from convae.estimators.parameters import Parameters
 from convae.estimators.streaming import (
     Reconstructed,
     iter_codes,
     iter_images,
     iter_reconstructions,
 )
+from convae.images.image_source import ImageSource
 from convae.losses import Loss
+from convae.model_file import StoredModel
+from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
+
+MOST_NEIGHBOURHOOD = 100
 
 
 class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
@@ -50,6 +58,10 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             :class:`convae.TrainingSettings`.
         loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
             ``"0.8*mse+0.2*ssim"``.
+        neighbourhood: how much codes are to keep neighbours together, beside the reconstruction: 0 not
+            at all, 1 as usual, more or less. Meant for codes of 2 to about 16 numbers, as a map: similar
+            images form clusters, at about the same error of reconstruction. See
+            :class:`convae.training.neighbourhood.KeepNeighbours`.
         validation_fraction: part of the images held out to choose the best weights, at most 5,000
             images; exact duplicates stay on one side.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -107,6 +119,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         clip: float = 1.0,
         ema: float = 0.99,
         loss: str | Loss = "mse",
+        neighbourhood: float = 0.0,
         precision: str = "auto",
         patience: int = 15,
         validation_fraction: float = 0.1,
@@ -145,6 +158,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.clip = clip
         self.ema = ema
         self.loss = loss
+        self.neighbourhood = neighbourhood
         self.precision = precision
         self.patience = patience
         self.validation_fraction = validation_fraction
@@ -183,9 +197,31 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """One more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
 
-        Scaling, PCA and architecture stay as the first call made them.
+        Scaling, PCA and architecture stay as the first call made them. It learns reconstruction alone.
         """
         return continue_fit(self, X)
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        weight = p["neighbourhood"]
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not 0 <= weight <= MOST_NEIGHBOURHOOD:
+            raise InputError(
+                f"neighbourhood must be a number from 0 (off) to {MOST_NEIGHBOURHOOD}, usually 1; got "
+                f"{weight!r}"
+            )
+        return p
+
+    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+        weight = float(parameters["neighbourhood"])
+
+        def task_for(ready: Ready, network: Autoencoder) -> Learning:
+            run.observers.message("laying out the training images by their neighbours")
+            task = neighbour_task(ready, network, parameters["loss"], weight)
+            return task, {"neighbourhood": weight}
+
+        kind = type(self).__name__
+        return fit_model(kind, source, parameters, run, task_for if weight else None)
 
     def transform(self, X: Any) -> np.ndarray:
         """(n, code size) float32 codes; those of a spatial code are flattened."""

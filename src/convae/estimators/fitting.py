@@ -82,17 +82,26 @@ class Run:
     observers: Observers
 
 
-def fit_model(kind: str, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+def fit_model(
+    kind: str,
+    source: ImageSource,
+    parameters: Parameters,
+    run: Run,
+    task_for: "Callable[[Ready, Autoencoder], Learning] | None" = None,
+) -> StoredModel:
     """Read, split, scale, fit PCA, train.
 
     Args:
         kind: the estimator's class name.
         parameters: its constructor's, as :func:`convae.estimators.parameters.checked` gives them.
+        task_for: what is to be learnt from the images by the network at its start; None for their
+            reconstruction.
     """
     ready = make_ready(source, parameters, run)
     pca = fit_baseline(ready)
     network = start_network(ready, pca)
-    stored = train_model(kind, parameters, ready, network, pca, run)
+    task, identity = task_for(ready, network) if task_for else (None, None)
+    stored = train_model(kind, parameters, ready, network, pca, run, task=task, identity=identity)
     baseline = baseline_error(ready, pca, ready.measured)
     return replace(stored, facts={**stored.facts, "validation_baseline_mse": baseline})
 
@@ -213,6 +222,7 @@ def make_ready(
     )
 
 
+Learning = tuple[Task, dict[str, object]]  # a task and what identifies it
 Settle = Callable[[tuple[int, int, int], Parameters, Scaling | None], Architecture]
 Split = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -232,7 +242,12 @@ def settle_architecture(
             output = "sigmoid"  # a cross-entropy needs probabilities
         elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
-    return make_architecture(p["preset"], shape, **{**changes, "output": output})
+    architecture = make_architecture(p["preset"], shape, **{**changes, "output": output})
+    if p.get("neighbourhood") and architecture.code != "dense":
+        raise InputError(
+            "neighbourhood needs one code for each image: it works with code 'dense', not 'spatial'"
+        )
+    return architecture
 
 
 def fit_baseline(ready: Ready) -> PrincipalComponents:

@@ -1,0 +1,127 @@
+"""Points laid out in few dimensions so that neighbours stay neighbours, by UMAP's objective.
+
+Source: McInnes, Healy, Melville, "UMAP: Uniform Manifold Approximation and Projection", 2018; the graph is
+its section 3.1, the forces are those of its section 3.2 (algorithm 5).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.errors import InputError
+from convae.neighbours import Neighbours, nearest
+
+# φ(d) = 1 / (1 + A·d^(2B)), how near two points are as a fraction: about 1 up to d = 0.1, then falling like
+# exp(-(d - 0.1)).
+A, B = 1.577, 0.895
+NEIGHBOURS = 15
+SPREAD = 2.5  # standard deviation along each dimension at the start
+ROUNDS, REPULSIONS = 200, 5
+STEEPEST = 4.0  # the longest step along a dimension
+
+
+class Graph(NamedTuple):
+    """Which points are neighbours, and how surely. Each pair is there both ways.
+
+    Attributes:
+        heads, tails: (e,) int64 positions.
+        weights: (e,) above 0, at most 1.
+    """
+
+    heads: np.ndarray
+    tails: np.ndarray
+    weights: np.ndarray
+
+
+def neighbour_graph(found: Neighbours) -> Graph:
+    """The graph of n points from the k nearest of each.
+
+    j is a neighbour of i with w(i, j) = exp(-max(0, d(i, j) - d(i, nearest)) / s_i), s_i being such that
+    these sum up to log2(k + 1); either way round, with w + w' - w·w'.
+    """
+    count, k = found.indices.shape
+    beyond = found.distances - found.distances[:, :1]
+    weights = np.exp(-beyond / _widths(beyond)[:, None]).ravel()
+    one, other = np.repeat(np.arange(count), k), found.indices.ravel()
+    pairs = np.minimum(one, other) * count + np.maximum(one, other)
+    order = np.argsort(pairs, kind="stable")
+    pairs, starts = np.unique(pairs[order], return_index=True)
+    joined = 1 - np.multiply.reduceat(1 - weights[order], starts)
+    kept = joined > 0  # points far beyond the others have none left
+    low, high, joined = pairs[kept] // count, pairs[kept] % count, joined[kept]
+    return Graph(
+        np.concatenate([low, high]), np.concatenate([high, low]), np.concatenate([joined, joined])
+    )
+
+
+def lay_out(points: np.ndarray, dimensions: int, *, seed: int = 0) -> np.ndarray:
+    """Places in few dimensions for points, the same for the same seed.
+
+    Args:
+        points: (n, D) numbers, such as principal components, the first columns of which are the start;
+            n at least 3.
+        dimensions: 1 or more.
+        seed: of everything that is drawn.
+
+    Returns:
+        (n, dimensions) float32, around zero, where neighbours are about 1 apart and less.
+    """
+    if len(points) < 3:
+        raise InputError(f"a layout needs at least 3 points; got {len(points)}")
+    k = min(NEIGHBOURS, len(points) - 1)
+    graph = neighbour_graph(nearest(points, points, k, among_themselves=True))
+    chance = torch.Generator().manual_seed(seed)
+    places = _start(points, dimensions, chance)
+    heads, tails = torch.from_numpy(graph.heads), torch.from_numpy(graph.tails)
+    likely = torch.from_numpy(graph.weights / graph.weights.max())
+    for done in range(ROUNDS):
+        drawn = (torch.rand(len(likely), generator=chance) < likely).nonzero()[:, 0]
+        drawn = drawn[torch.randperm(len(drawn), generator=chance)]
+        for some in torch.split(drawn, len(points)):
+            _move(places, heads[some], tails[some], 1 - done / ROUNDS, chance)
+    laid: np.ndarray = (places - places.mean(dim=0)).numpy()
+    return laid
+
+
+def _widths(beyond: np.ndarray) -> np.ndarray:
+    """(n,) the s of each point, by bisection; points all of whose neighbours are equally far have any."""
+    wanted = np.log2(beyond.shape[1] + 1)
+    low, high = np.zeros(len(beyond)), np.full(len(beyond), np.inf)
+    widths: np.ndarray = np.maximum(beyond.mean(axis=1), 1e-12)
+    least = 1e-3 * widths
+    for _ in range(48):
+        large = np.exp(-beyond / widths[:, None]).sum(axis=1) > wanted
+        high, low = np.where(large, widths, high), np.where(large, low, widths)
+        widths = np.where(np.isinf(high), 2 * widths, (low + high) / 2)
+        widths = np.maximum(widths, least)
+    return widths
+
+
+def _start(points: np.ndarray, dimensions: int, chance: torch.Generator) -> Tensor:
+    """(n, dimensions): the first columns at one scale, and a little noise so that doubles can part."""
+    first = torch.from_numpy(np.asarray(points[:, :dimensions], dtype=np.float32))
+    first = first - first.mean(dim=0)
+    first = SPREAD * first / first.std(dim=0).clamp_min(1e-12)
+    places = 0.01 * torch.randn(len(points), dimensions, generator=chance)
+    places[:, : first.shape[1]] += first
+    return places
+
+
+def _move(
+    places: Tensor, heads: Tensor, tails: Tensor, rate: float, chance: torch.Generator
+) -> None:
+    """Neighbours towards each other, and the first of each pair away from some others."""
+    apart = places[heads] - places[tails]
+    squares = apart.square().sum(dim=1, keepdim=True)
+    pull = -2 * A * B * squares.clamp_min(1e-6).pow(B - 1) / (1 + A * squares.pow(B))
+    step = (pull * apart).clamp_(-STEEPEST, STEEPEST) * rate
+    places.index_add_(0, heads, step)
+    places.index_add_(0, tails, step, alpha=-1)
+    others = torch.randint(len(places), (len(heads), REPULSIONS), generator=chance)
+    apart = places[heads, None] - places[others]
+    squares = apart.square().sum(dim=2, keepdim=True)
+    push = 2 * B / ((0.001 + squares) * (1 + A * squares.pow(B)))
+    step = (push * apart).clamp_(-STEEPEST, STEEPEST).sum(dim=1)
+    places.index_add_(0, heads, step, alpha=rate)
