@@ -7,9 +7,12 @@ import pytest
 from tests.cli.conftest import Command
 
 from convae.cli.settings import Setting, collect, read_text
+from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_denoiser import DENOISER
 from convae.errors import InputError
+from convae.estimators.anomaly import METHODS as WAYS
+from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.denoiser import LEARN, Denoiser
 from convae.images.framing import MODES
@@ -20,7 +23,11 @@ from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import DEVICES
 from convae.training.settings import OPTIMIZERS, PRECISIONS, SCHEDULES
 
-TABLES = [(ConvAutoencoder, AUTOENCODER, PRESETS), (Denoiser, DENOISER, PRESETS | RESTORING)]
+TABLES = [
+    (ConvAutoencoder, AUTOENCODER, PRESETS),
+    (Denoiser, DENOISER, PRESETS | RESTORING),
+    (AnomalyDetector, ANOMALY, PRESETS | RESTORING),
+]
 
 
 @pytest.mark.parametrize(("estimator", "table", "presets"), TABLES)
@@ -48,6 +55,7 @@ def test_the_table_has_the_choices_there_are(
         "precision": PRECISIONS,
         "device": DEVICES,
         "learn": LEARN,
+        "method": tuple(WAYS),
     }
     shown = {setting.name: setting.choices for setting in table if setting.choices}
     for name, choices in shown.items():

@@ -25,8 +25,9 @@ def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
         (9000, None, 500, 0.01),  # more would only take images from the training
         (9000, 0.001, 999, 0.001),
         (300, None, 99, 0.01),  # more than a fifth, as the rate takes them
-        (100, None, 40, 1 / 41),  # never more than two fifths
-        (8, None, 3, 1 / 4),
+        (100, None, 20, 1 / 21),
+        (100, 0.025, 39, 0.025),  # never more than two fifths
+        (8, None, 2, 1 / 3),
         (100, 0.5, 20, 0.5),
     ],
 )

@@ -86,20 +86,20 @@ def writing(function: Function) -> Function:
     return function
 
 
-def images(*, split: str = "train") -> Callable[[Function], Function]:
+def images(*, split: str = "train", required: bool = True) -> Callable[[Function], Function]:
     """Add the argument DATA and the options that say where images are."""
 
     def decorate(function: Function) -> Function:
-        for decorator in reversed(_image_options(split)):
+        for decorator in reversed(_image_options(split, required=required)):
             function = decorator(function)
         return function
 
     return decorate
 
 
-def _image_options(split: str) -> list[Callable[[Any], Any]]:
+def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
     return [
-        click.argument("data", nargs=-1, required=True, metavar="DATA..."),
+        click.argument("data", nargs=-1, required=required, metavar="DATA..."),
         click.option(
             "--data-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
             help="Where the sets mnist, fashion-mnist and cifar10 are looked for first.  "

@@ -20,6 +20,8 @@ VERBS = {
         "What can be read from the codes, beside PCA, a random encoder, the pixels.",
     ),
     "denoise": ("denoise", "Images without their noise, as files of the same kind."),
+    "detect": ("detect", "What is anomalous in images, where, and how surely."),
+    "calibrate": ("calibrate", "Another threshold for a detector, without training."),
     "reconstruct": ("reconstruct", "Images to their codes and back, as files of the same kind."),
     "encode": ("encode", "Images to their codes."),
     "search": ("search", "The images whose codes are nearest to that of an image."),
@@ -30,6 +32,7 @@ VERBS = {
 ESTIMATORS = {
     "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
     "denoiser": ("fit_denoiser", "Takes the noise out of images."),
+    "anomaly": ("fit_anomaly", "Finds what is not like normal images, and where."),
 }
 
 
@@ -89,6 +92,8 @@ _HELP = """Convolutional autoencoders that do real work on your own images.
   convae encode my.convae my_images --out codes.csv  images to codes
   convae fit denoiser my_images --out clean.convae   learn to take noise out
   convae denoise clean.convae noisy --out denoised   take it out
+  convae fit anomaly good_images --out ok.convae     learn what is normal
+  convae detect ok.convae new_images --out found     find what is not
 
 Images are a folder, a glob, files, .npy, .npz, IDX, a TIFF of pages or bands, or the name of a set (digits,
 mnist, fashion-mnist, cifar10). 'convae VERB --help' tells more about each verb.

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from convae.conformal import Calibration, check_rate
 from convae.errors import InputError, unknown_name
@@ -77,7 +79,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             is another kind of object: images are turned, greyed and partly erased, and the network learns
             to restore them.
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
-            normals (groups), 0.05 takes 19; None is 0.01, or the lowest rate that so few can promise.
+            normals (groups), 0.05 takes 19; None is 0.01, or with fewer than about 250 images the lowest that
+            a fifth of them can promise.
         score_by: what makes the score: ``gradient``, ``structure`` and ``colour`` (how much the network
             changes an image), ``found`` (where it says that a defect is) and ``code`` (the distance of the
             code to the nearest of normal images), joined by ``+``; ``auto`` chooses by synthetic defects in
@@ -243,6 +246,11 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 regions=find_regions(scores, self._level_of(scores, anomalous), self.peaks_),
                 nearest=int(judged.nearest),
             )
+
+    def judge(self, batch: Tensor) -> Judged:
+        """Scores and maps of images (B, C, H, W) in about [0, 1], of the size that the model takes."""
+        check_is_fitted(self, "network_")
+        return self._scorer(batch)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """(n,) float64, higher for more normal: minus the anomaly score."""

@@ -39,7 +39,8 @@ def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreePar
 
     Args:
         groups: (n,) the group of each image.
-        rate: the false-alarm rate to promise; None for 0.01, or the lowest that so few can promise.
+        rate: the false-alarm rate to promise; None for 0.01, or if that takes too many for the lowest that
+            a fifth of them can promise.
         seed: which groups go where.
 
     Raises:
@@ -72,7 +73,7 @@ def _witnesses(count: int, rate: float | None) -> tuple[int, float]:
     if needed <= most:
         return max(usual, needed), USUAL_RATE if rate is None else rate
     if rate is None:
-        return most, 1 / (most + 1)
+        return usual, 1 / (usual + 1)
     raise InputError(
         f"a false-alarm rate of {rate:g} takes {needed} normal images held out to calibrate with, and of "
         f"{count} (each group counted once) {most} can be: the lowest rate they can promise is "

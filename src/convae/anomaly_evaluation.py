@@ -1,0 +1,158 @@
+"""How well a detector tells normal images from the same with synthetic defects, beside detectors by pixels.
+
+The images are those that set its threshold: it was neither trained nor chosen by them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.errors import ImageError
+from convae.estimators.anomaly import AnomalyDetector
+from convae.estimators.choosing import KINDS, TOGETHER
+from convae.estimators.detection import Judged
+from convae.images.image_source import ImageSource
+from convae.inference import batch_size
+from convae.ranking import PixelRanking, auroc
+from convae.similarity_maps import resized
+
+MOST = 64  # images that are measured with each kind of defect
+SHOWN_OF_EACH = 2  # pictures of each kind that are kept
+SEED = 1000  # defects other than those that the score was chosen by
+MODEL, MEAN, NEAREST = "model", "mean image", "nearest normal image"
+OVERALL = "where: AUPRO"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image, what was made of it, and where the model finds it anomalous.
+
+    Attributes:
+        name: of the image, and of the defect.
+        normal, damaged: (C, H, W) in about [0, 1].
+        map: (H, W).
+    """
+
+    name: str
+    normal: np.ndarray
+    damaged: np.ndarray
+    map: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionEvaluation:
+    """A detector measured by synthetic defects.
+
+    Attributes:
+        images: how many normal images were measured, and damaged in every way.
+        scores: measure -> detector -> value: the AUROC for each kind of defect, and where they were found.
+        shown: pictures of some.
+    """
+
+    images: int
+    scores: dict[str, dict[str, float]]
+    shown: list[Shown] = field(default_factory=list)
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Detector -> the mean AUROC over the kinds of defects."""
+        kinds = [values for name, values in self.scores.items() if name != OVERALL]
+        return {
+            name: float(np.mean([row[name] for row in kinds])) for name in (MODEL, MEAN, NEAREST)
+        }
+
+
+def evaluate_detector(
+    model: AnomalyDetector, source: ImageSource, positions: np.ndarray, *, seed: int = 0
+) -> DetectionEvaluation:
+    """Measure a detector.
+
+    Args:
+        positions: of normal images in the source that it has not seen.
+        seed: of the defects.
+    """
+    names, images = _read(model, source.select(positions[:MOST]))
+    detectors = _Detectors(model)
+    normal = detectors.judge(images)
+    scores: dict[str, dict[str, float]] = {}
+    shown: list[Shown] = []
+    places = {name: PixelRanking() for name in normal}
+    for i, (kind, defects) in enumerate(KINDS.items()):
+        chance = torch.Generator().manual_seed(seed + SEED + i)
+        parts = [defects.apply(part, chance) for part in _parts(images, TOGETHER)]
+        damaged, mask = (torch.cat(side) for side in zip(*parts, strict=True))
+        seen = torch.nonzero(mask.flatten(1).any(dim=1))[:, 0]  # a few lie outside of the image
+        if not len(seen):
+            continue
+        found = detectors.judge(damaged[seen])
+        labels = np.repeat([False, True], [len(images), len(seen)])
+        scores[f"{kind}: AUROC"] = {
+            name: auroc(np.concatenate([normal[name].scores, found[name].scores]), labels)
+            for name in normal
+        }
+        for name, ranking in places.items():
+            for one, truth in zip(found[name].maps, mask[seen, 0], strict=True):
+                ranking.update(one.numpy(), truth.cpu().numpy())
+        for place, k in enumerate(seen[:SHOWN_OF_EACH].tolist()):
+            pictures = (images[k], damaged[k], found[MODEL].maps[place])
+            shown.append(Shown(f"{names[k]}, {kind}", *(one.cpu().numpy() for one in pictures)))
+    if scores:
+        scores[OVERALL] = {name: ranking.aupro() for name, ranking in places.items()}
+    return DetectionEvaluation(images=len(images), scores=scores, shown=shown)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a detector says of some images: scores (n,) and maps (n, H, W)."""
+
+    scores: np.ndarray
+    maps: Tensor
+
+
+class _Detectors:
+    """The model, and two that compare pixels with the normal images that it keeps."""
+
+    def __init__(self, model: AnomalyDetector) -> None:
+        self.model = model
+        self.kept = torch.from_numpy(np.moveaxis(model.kept_, 3, 1).copy()).float() / 255
+        self.mean = self.kept.mean(dim=0, keepdim=True)
+
+    def judge(self, images: Tensor) -> dict[str, _Found]:
+        """What each of the three says of images (n, C, H, W)."""
+        size = batch_size(images[0].numel())
+        with torch.inference_mode():
+            judged = [self.model.judge(part) for part in _parts(images, size)]
+        one = Judged(*(torch.cat(parts).cpu() for parts in zip(*judged, strict=True)))
+        small = resized(images, (self.kept.shape[-2], self.kept.shape[-1])).cpu()
+        nearest = torch.stack(
+            [self.kept[(self.kept - x).square().mean(dim=(1, 2, 3)).argmin()] for x in small]
+        )
+        return {
+            MODEL: _Found(one.score.double().numpy(), one.map[:, 0]),
+            MEAN: _by_pixels(small, self.mean, images),
+            NEAREST: _by_pixels(small, nearest, images),
+        }
+
+
+def _by_pixels(small: Tensor, normal: Tensor, images: Tensor) -> _Found:
+    """The squared difference from what is normal, in each pixel and as the mean of all."""
+    difference = (small - normal).square().mean(dim=1, keepdim=True)
+    maps = resized(difference, (images.shape[-2], images.shape[-1]))[:, 0]
+    return _Found(difference.mean(dim=(1, 2, 3)).double().numpy(), maps)
+
+
+def _read(model: AnomalyDetector, source: ImageSource) -> tuple[list[str], Tensor]:
+    """Names and images (n, C, H, W) in about [0, 1], without those that cannot be read."""
+    names, images = [], []
+    for item in model.prepared(source):
+        if not isinstance(item, ImageError):
+            names.append(item[1].info.name)
+            images.append(model.inference_.unit(np.moveaxis(item[2], 2, 0)[None].copy()))
+    return names, torch.cat(images)
+
+
+def _parts(images: Tensor, size: int) -> Iterator[Tensor]:
+    return (images[i : i + size] for i in range(0, len(images), size))

@@ -1,0 +1,43 @@
+"""``convae fit anomaly``: learn what is normal, to find what is not."""
+
+from typing import Any
+
+import click
+
+from convae.cli.fitting import Fit, fitting
+from convae.cli.options import GroupedCommand, images, parameters, speaking
+from convae.cli.settings_anomaly import ANOMALY
+from convae.cli.voice import Voice
+
+_HELP = """Learn from normal images alone, to find what is not like them.
+
+\b
+  convae fit anomaly good_images --out my.convae
+  convae fit anomaly good_images --out my.convae --false-alarm-rate 0.05
+  convae fit anomaly good_images --out my.convae --groups parts.csv --flips --tune
+
+The images are split in three: to train on, to choose the score by, and to set the threshold with, so that of
+new normal images at most the fraction --false-alarm-rate is called anomalous. 0.01 takes 99 images that
+nothing else has seen; --groups keeps several shots of one part together and counts them once.
+
+Beside the model come history.csv, skipped.csv (if an image could not be read) and a folder MODEL-report with
+report.html and pictures, measured by synthetic defects in the images that set the threshold. 'convae detect'
+uses the model, 'convae calibrate' changes its threshold. Ctrl-C stops and saves; --resume goes on.
+
+What is chosen where, later ones winning: defaults, --config, --set, flags.
+"""
+
+
+@click.command("anomaly", cls=GroupedCommand, help=_HELP)
+@images()
+@parameters(ANOMALY)
+@fitting
+@speaking
+def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
+    """The help is above."""
+    from convae.cli.fitted_anomaly import measured
+    from convae.cli.training import FitJob, fit_and_report
+    from convae.estimators.anomaly import AnomalyDetector
+
+    job = FitJob(estimator=AnomalyDetector, measure=measured)
+    fit_and_report(job, fit.parameters(ANOMALY, flags), fit, voice)

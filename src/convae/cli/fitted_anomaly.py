@@ -1,0 +1,65 @@
+"""What a fitted detector is measured by: synthetic defects, and what its threshold promises."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convae.anomaly_evaluation import DetectionEvaluation, evaluate_detector
+from convae.cli.fitting import command_line
+from convae.cli.measured import table
+from convae.estimators.anomaly import AnomalyDetector
+from convae.images.image_source import ImageSource
+from convae.report.folder import write_folder
+from convae.report.occasion import Occasion
+from convae.report.of_anomaly import metric_rows, promise, report_of_detector, verdict
+from convae.report.of_model import advice
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A detector and how it did."""
+
+    model: AnomalyDetector
+    found: DetectionEvaluation
+
+    def lines(self) -> list[str]:
+        """The table, what it says, the promise, and advice."""
+        rows = table(metric_rows(self.found), "synthetic defects, on images held out")
+        return [*rows, "", verdict(self.found), promise(self.model), *advice(self.model)]
+
+    def values(self) -> dict[str, Any]:
+        """For programs."""
+        return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
+                "score_by": self.model.chosen_.get("score"), "verdict": verdict(self.found)}  # fmt: skip
+
+    def write_report(self, folder: Path, title: str) -> Path:
+        """The page and the pictures."""
+        occasion = Occasion(
+            title=title,
+            subtitle=f"An anomaly detector of {self.model._stored.facts['images']}",
+            measured_on=f"{self.found.images:,} normal images that set the threshold and nothing else, "
+            "and the same with one synthetic defect each",
+            command=command_line(),
+            after_fit=True,
+            seed=self.model.settings_.seed,
+        )
+        return write_folder(folder, report_of_detector(self.model, self.found, occasion))
+
+
+def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
+    """What the threshold is and promises."""
+    return {
+        "false_alarm_rate": model.false_alarm_rate_,
+        "threshold": -model.offset_,
+        "region_level": model.level_,
+        "calibration_images": len(model.calibration_.scores),
+        "witnesses": model.calibration_.witnesses,
+        "lowest_rate": model.calibration_.lowest_rate,
+    }
+
+
+def measured(model: AnomalyDetector, source: ImageSource) -> Fitted:
+    """The model on the normal images that set its threshold."""
+    assert model.held_out_ is not None
+    found = evaluate_detector(model, source, model.held_out_, seed=model.settings_.seed)
+    return Fitted(model, found)

@@ -1,0 +1,114 @@
+"""The files of what a detector found: scores, regions, heatmaps on one scale, pictures."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convae.atomic import atomic_write
+from convae.cli.image_files import Places, below
+from convae.cli.outputs import table
+from convae.cli.voice import plain, printable
+from convae.estimators.anomaly import AnomalyDetector, Detection
+from convae.images.image_source import ImageSource
+from convae.images.writing import write_image
+from convae.report.of_detections import Pictures
+from convae.report.pictures import save_picture
+
+SCORES, REGIONS = "scores.csv", "regions.json"
+HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"
+TOP = 8.0  # times the level of regions: the highest value that a heatmap file can hold
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is said of one image: a line of ``scores.csv``."""
+
+    name: str
+    score: float
+    p_value: float | None
+    anomalous: bool | None
+    regions: int
+
+
+@dataclass
+class FoundFiles:
+    """A folder that fills with what is found.
+
+    Attributes:
+        source: the images, whose names the files take.
+        rows: of all images so far.
+        listed: of each, what goes into ``regions.json``.
+    """
+
+    source: ImageSource
+    out: Path
+    rows: list[Row] = field(default_factory=list)
+    listed: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._places = Places(self.source, self.out / OVERLAYS)
+
+    def add(self, model: AnomalyDetector, found: Detection, row: Row, *, shown: bool) -> Pictures:
+        """Write the heatmap and the pictures of one image.
+
+        Args:
+            shown: whether it gets a picture beside the nearest normal image, too.
+        """
+        name = below(found.image.info.name)
+        folder = self.out / OVERLAYS
+        overlay = self._places.free(name, (folder / name).with_suffix(".png"))
+        stem = overlay.relative_to(folder)
+        pictures = Pictures.of(model, found)
+        for path in (overlay, self.out / DETECTIONS / stem):
+            if shown or path == overlay:
+                path.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(overlay, pictures.overlay)
+        write_image((self.out / HEATMAPS / stem).with_suffix(".tif"), stored(found.map, model))
+        if shown:
+            save_picture(self.out / DETECTIONS / stem, pictures.row())
+        self.rows.append(row)
+        height, width = found.map.shape
+        self.listed.append(
+            {
+                **{n: getattr(row, n) for n in ("name", "score", "p_value", "anomalous")},
+                "size": [width, height],
+                "regions": [region.to_dict() for region in found.regions],
+            }
+        )
+        return pictures
+
+    def close(self, facts: dict[str, Any], *, by_score: bool = False) -> None:
+        """Write ``scores.csv`` and ``regions.json``.
+
+        Args:
+            facts: what goes before the images there.
+            by_score: whether the highest scores come first.
+        """
+        order = list(range(len(self.rows)))
+        if by_score:
+            order.sort(key=lambda i: -self.rows[i].score)
+        names = ("name", "score", "p_value", "anomalous", "regions")
+        with table(self.out / SCORES, names) as lines:
+            for i in order:
+                row = self.rows[i]
+                said = None if row.anomalous is None else int(row.anomalous)
+                lines.row([row.name, row.score, row.p_value, said, row.regions])
+        images = [{**self.listed[i], "name": printable(self.rows[i].name)} for i in order]
+        with atomic_write(self.out / REGIONS) as file:
+            text = json.dumps(plain({**facts, "images": images}), indent=1, allow_nan=False)
+            file.write(text.encode() + b"\n")
+
+
+def stored(scores: np.ndarray, model: AnomalyDetector) -> np.ndarray:
+    """A map (H, W) as the 16-bit file holds it: 0 for usual and less, 65535 for :data:`TOP` levels."""
+    top = max(TOP * model.level_, 1e-9)
+    values: np.ndarray = np.round(np.clip(scores / top, 0, 1) * 65535).astype(np.uint16)
+    return values
+
+
+def scale_of(model: AnomalyDetector) -> dict[str, float]:
+    """What the values of heatmap files mean, in standard deviations above normal images."""
+    return {"0": 0.0, "65535": max(TOP * model.level_, 1e-9), "region_level": model.level_}

@@ -1,0 +1,86 @@
+"""A set of images ranked by itself: each by a detector that was fitted on the others."""
+
+from dataclasses import replace
+from typing import Any
+
+from convae.cli.detecting import Detecting, start, tell
+from convae.cli.fitting import command_line
+from convae.cli.found_files import REGIONS, SCORES, FoundFiles, Row, scale_of
+from convae.cli.outputs import SKIPPED, write_skipped
+from convae.cli.progress import training
+from convae.cli.training import check_values
+from convae.cli.voice import Voice
+from convae.estimators.anomaly import AnomalyDetector
+from convae.estimators.crossfit import cross_fitted
+from convae.images.image_source import ImageSource
+from convae.images.preparing import refuse_skipped
+from convae.report.contents import DataFacts
+from convae.report.folder import write_folder
+from convae.report.of_detections import Highest, report_of_detections
+from convae.report.text import number
+
+CAVEAT = (
+    "Nothing is promised, as nobody has said which of them are normal: a score is how many usual spreads an "
+    "image lies above the others."
+)
+
+
+def rank_itself(
+    source: ImageSource, parameters: dict[str, Any], how: Detecting, voice: Voice
+) -> None:
+    """Everything that ``convae detect --self`` does.
+
+    Args:
+        parameters: of the detectors.
+    """
+    check_values(parameters)
+    leaving = start(source, how, voice)
+    model = AnomalyDetector(**{k: v for k, v in parameters.items() if k != "image_shape"})
+    files = FoundFiles(source, how.out)
+    highest: Highest | None = None
+    scales = []
+    with training(voice) as observers:
+        for fold in cross_fitted(model, source, observers=observers):
+            highest = highest or Highest.for_model(fold.model)
+            scales.append(scale_of(fold.model))
+            some = source.select(fold.positions)
+            for found in fold.model.iter_detect(some, on_bad=leaving):
+                score = (found.score - fold.usual) / fold.spread
+                row = Row(found.image.info.name, score, None, None, len(found.regions))
+                pictures = files.add(fold.model, found, row, shown=found.anomalous)
+                ranked = replace(found, score=score, index=int(fold.positions[found.index]))
+                highest.add(ranked, pictures, f"score {number(score)}")
+    if not files.rows or highest is None:
+        refuse_skipped(source, leaving.skipped, strict=False, left=0)
+        return
+    files.close({"heatmap_scales": scales}, by_score=True)
+    summary = [
+        f"{len(files.rows):,} images, each scored by a detector of the others. {CAVEAT}",
+    ]
+    page = write_folder(
+        how.out,
+        report_of_detections(
+            fold.model,
+            highest,
+            summary=summary,
+            title=how.out.resolve().name,
+            subtitle=f"{source.description}, ranked by itself",
+            command=command_line(),
+            data=DataFacts(skipped=[(s.name, s.reason) for s in leaving.skipped]),
+        ),
+    )
+    listed = write_skipped(how.out / SKIPPED, leaving.skipped)
+    voice.say(summary[0])
+    tell(files.rows, voice)
+    voice.say(f"all of them in {how.out / SCORES}, pictures in {page}")
+    voice.result(
+        {
+            "out": how.out,
+            "images": len(files.rows),
+            "scores": how.out / SCORES,
+            "regions": how.out / REGIONS,
+            "report": page,
+            "skipped": [[s.name, s.reason] for s in leaving.skipped],
+            "skipped_file": listed,
+        }
+    )

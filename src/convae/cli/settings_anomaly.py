@@ -1,0 +1,49 @@
+"""The parameters of ``AnomalyDetector`` as the command line knows them."""
+
+from convae.cli.settings import Setting, taken
+from convae.cli.settings_autoencoder import AUTOENCODER
+
+_WHAT = "What is anomalous"
+
+ANOMALY: tuple[Setting, ...] = (
+    Setting(
+        name="false_alarm_rate", kind="float", default=None, group=_WHAT, metavar="RATE",
+        unset="0.01, or the lowest that a fifth of fewer images can promise",
+        help="The fraction of normal images that may be called anomalous.",
+    ),
+    Setting(
+        name="method", kind="text", default="defects", group=_WHAT, choices=("defects", "attributes"),
+        help="How normal images are learnt: by mending synthetic defects, or (small images of one class of "
+        "objects) by restoring turns, colour and erased parts.",
+    ),
+    Setting(
+        name="score_by", kind="text", default="auto", group=_WHAT, metavar="NAME+NAME",
+        help="What makes the score: gradient, structure, colour, found, code, joined by +; auto chooses by "
+        "synthetic defects in normal images.",
+    ),
+    Setting(
+        name="tune", kind="flag", default=False, group=_WHAT,
+        help="Choose the bottleneck, too, by synthetic defects: about twice the time.",
+    ),
+    Setting(
+        name="flips", kind="flag", default=False, group=_WHAT,
+        help="Mirrored images are as good: used in training, and averaged over when used.",
+    ),
+    *taken(
+        AUTOENCODER, "preset",
+        default="unet", choices=("unet", "residual", "tutorial", "pooled"),
+        help="The network: unet (with skips; the one to choose) or an autoencoder without skips.",
+    ),
+    *taken(AUTOENCODER, "loss", default="mse+0.1*ssim"),
+    *taken(AUTOENCODER, "epochs", "random_state", "device"),
+    *taken(
+        AUTOENCODER, "size", unset="the usual size, 256 at most",
+        help="Bring all images to this height and width.",
+    ),
+    *taken(
+        AUTOENCODER, "channels", "scaling", "storage", "strict", "image_shape", "batch_size",
+        "learning_rate", "optimizer", "schedule", "warmup", "weight_decay", "clip", "ema", "patience",
+        "precision", "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode",
+        "norm", "activation",
+    ),
+)  # fmt: skip

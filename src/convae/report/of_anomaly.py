@@ -1,0 +1,126 @@
+"""The report of a detector: what it finds among synthetic defects, and what its threshold promises."""
+
+import numpy as np
+
+from convae.anomaly_evaluation import MEAN, MODEL, NEAREST, DetectionEvaluation
+from convae.estimators.anomaly import AnomalyDetector
+from convae.report.contents import DataFacts, Metric, Panel, Report
+from convae.report.heatmaps import BRIGHT, heat
+from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.report.occasion import Occasion
+from convae.report.pictures import band_note, shown_range, to_display
+
+CLEAR = 0.02  # of AUROC: less is no clear difference
+
+
+def report_of_detector(
+    model: AnomalyDetector, found: DetectionEvaluation, occasion: Occasion
+) -> Report:
+    """Everything there is to say about a detector after its fit."""
+    chosen_facts = {
+        "method": model.method,
+        "score": model.chosen_.get("score"),
+        "flips": "averaged over mirrored views" if model.flips else None,
+        "threshold": -model.offset_,
+        "level of regions": model.level_,
+        "images that set them": len(model.calibration_.scores),
+    }
+    return Report(
+        title=occasion.title,
+        subtitle=occasion.subtitle,
+        summary=[verdict(found), promise(model)],
+        metrics=metric_rows(found),
+        metrics_note=f"{occasion.measured_on}. AUROC is the chance that an image with a defect scores "
+        "higher than one without; AUPRO says how well the places agree.",
+        history=model.history_,
+        best_epoch=model.best_epoch_,
+        loss_name=f"{model.settings_.loss} + 0.1 cross-entropy of the place",
+        training_facts={
+            **{name: value for name, value in chosen_facts.items() if value is not None},
+            **training_facts(model),
+        },
+        panels=[_panel(model, found)] if found.shown else [],
+        layers=network_layers(model),
+        network_facts=network_facts(model),
+        data=DataFacts(
+            facts=data_facts(model, found.images),
+            notes=model.notes_,
+            skipped=[(s.name, s.reason) for s in model.skipped_],
+        ),
+        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
+        versions=model._stored.facts.get("versions", {}),
+        command=occasion.command,
+        python=occasion.python,
+    )
+
+
+def metric_rows(found: DetectionEvaluation) -> list[Metric]:
+    """The table: the model beside detectors by pixels."""
+    return [
+        Metric(
+            name=name,
+            model=values[MODEL],
+            baselines={other: values[other] for other in (MEAN, NEAREST)},
+            better="higher",
+        )
+        for name, values in found.scores.items()
+    ]
+
+
+def verdict(found: DetectionEvaluation) -> str:
+    """Whether the model finds defects better than pixels do."""
+    if not found.scores:
+        return "The images are too small for synthetic defects, so nothing was measured."
+    means = found.mean
+    other = max((MEAN, NEAREST), key=lambda name: means[name])
+    gap = means[MODEL] - means[other]
+    first = f"Synthetic defects: AUROC {means[MODEL]:.3f}, over all kinds"
+    beside = f"{means[other]:.3f} of the distance to the {other}"
+    if gap > CLEAR:
+        return f"{first}, beside {beside}."
+    if gap > -CLEAR:
+        return (
+            f"{first}, no clear gain over the {beside}: train longer (--epochs), or on more images."
+        )
+    return f"{first}, below the {beside}, which needs no training: train longer (--epochs)."
+
+
+def promise(model: AnomalyDetector) -> str:
+    """What the threshold promises, and what it could."""
+    rate, calibration = model.false_alarm_rate_, model.calibration_
+    count = calibration.witnesses
+    return (
+        f"Of new normal images at most {percent(rate)} are called anomalous. With {count} held-out normals "
+        f"the lowest rate that can be promised is 1/{count + 1} = {percent(calibration.lowest_rate)}; "
+        "'convae calibrate' sets another, without training."
+    )
+
+
+def scale_note(model: AnomalyDetector) -> str:
+    """What the colours of heatmaps mean."""
+    return (
+        f"All heatmaps have one scale: bright is {BRIGHT:g} times the level that "
+        f"{percent(model.false_alarm_rate_)} of normal images reach anywhere."
+    )
+
+
+def _panel(model: AnomalyDetector, found: DetectionEvaluation) -> Panel:
+    """Normal, with a defect, and where the model finds it."""
+    normal = np.stack([shown.normal for shown in found.shown])
+    damaged = np.stack([shown.damaged for shown in found.shown])
+    seen = shown_range(normal)
+    rows: dict[str, np.ndarray] = {
+        "normal": to_display(normal, value_range=seen),
+        "with a defect": to_display(damaged, value_range=seen),
+        "found": heat(np.stack([shown.map for shown in found.shown]), model.level_),
+    }
+    note = (
+        "Each image as it is, with a synthetic defect, and where the model finds it anomalous. "
+        f"{scale_note(model)} {band_note(normal.shape[1])}"
+    )
+    return Panel(heading="", rows=rows, names=[s.name for s in found.shown], note=note.strip())
+
+
+def percent(rate: float) -> str:
+    """A rate for people."""
+    return f"{100 * rate:.3g} %"

@@ -1,0 +1,232 @@
+"""``convae fit anomaly``, ``detect`` and ``calibrate``: files, promises, and what is refused."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.cli.conftest import FIT, Command, fill, waves
+
+from convae.cli import run
+from convae.images.reading import read_image
+from convae.images.sources import open_source
+
+ANOMALY = ["--epochs", "6", "--batch-size", "8", *FIT[2:]]
+
+
+def marked(images: np.ndarray) -> np.ndarray:
+    """The same with a black bar each."""
+    odd = images.copy()
+    odd[:, 5:9, 3:12] = 0
+    return odd
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 40 grey 20x16 images."""
+    return fill(tmp_path_factory.mktemp("anomaly") / "good", waves(40, (20, 16, 1)) // 2 + 100)
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six more of them, a folder in it with four that are marked, and a file that is no image."""
+    folder = tmp_path_factory.mktemp("anomaly") / "mixed"
+    more = waves(10, (20, 16, 1), seed=9) // 2 + 100
+    fill(folder, more[:6])
+    fill(folder / "bad", marked(more[6:]))
+    (folder / "broken.png").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("detector") / "ok.convae"
+    rate = ["--false-alarm-rate", "0.1"]
+    assert run(["fit", "anomaly", str(good), "--out", str(path), *rate, *ANOMALY]) == 0
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_fit_tells_what_is_found_and_promised(
+    convae: Command, good: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "ok.convae"
+    loud = [word for word in ANOMALY if word != "--quiet"]
+    done = convae("fit", "anomaly", good, "--out", out, *loud)
+    assert done.code == 0, done.err
+    assert "synthetic defects, on images held out" in done.out
+    assert "nearest normal image" in done.out
+    assert "the lowest rate that can be promised is 1/9 = 11.1 %" in done.out
+    page = (tmp_path / "ok-report" / "report.html").read_text()
+    assert "with a defect" in page
+    assert (tmp_path / "ok-report" / "pictures.png").is_file()
+    assert (tmp_path / "history.csv").is_file()
+
+
+def test_detect_writes_scores_regions_and_pictures(
+    convae: Command, detector: Path, mixed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "found"
+    done = convae("detect", detector, mixed, "--out", out, "--json")
+    assert done.code == 0, done.err
+    assert done.json["images"] == 10
+    assert done.json["false_alarm_rate"] == 0.1
+    assert [name for name, _ in done.json["skipped"]] == ["broken.png"]
+    rows = {row["name"]: row for row in rows_of(out / "scores.csv")}
+    assert len(rows) == 10
+    bad = [name for name in rows if name.startswith("bad/")]
+    assert all(rows[name]["anomalous"] == "1" for name in bad)
+    assert min(float(rows[name]["score"]) for name in bad) > done.json["threshold"]
+    found = json.loads((out / "regions.json").read_text())
+    top = found["heatmap_scale"]["65535"]
+    listed = {image["name"]: image for image in found["images"]}
+    assert set(listed) == set(rows)
+    for name, image in listed.items():
+        stem = Path(name).with_suffix("")
+        heatmap = read_image(out / "heatmaps" / stem.with_suffix(".tif")).pixels
+        assert heatmap.dtype == np.uint16
+        assert heatmap.shape == (20, 16, 1)
+        assert (out / "overlays" / stem.with_suffix(".png")).is_file()
+        assert (out / "detections" / stem.with_suffix(".png")).is_file() == image["anomalous"]
+        assert image["size"] == [16, 20]
+        if image["regions"] and image["regions"][0]["score"] < top:
+            assert heatmap.max() / 65535 * top == pytest.approx(
+                image["regions"][0]["score"], abs=top / 65535
+            )
+    left, top_row, width, height = listed[bad[0]]["regions"][0]["box"]
+    assert left < 12
+    assert left + width > 3
+    assert top_row < 9
+    assert top_row + height > 5
+    page = (out / "report.html").read_text()
+    assert "nearest normal image" in page
+    assert "bad/" in page
+    assert done.json["anomalous"] == sum(row["anomalous"] == "1" for row in rows.values())
+
+
+def test_detect_tells_the_highest(
+    convae: Command, detector: Path, mixed: Path, tmp_path: Path
+) -> None:
+    done = convae("detect", detector, mixed, "--out", tmp_path / "found")
+    assert (
+        "of 10 images are anomalous; of as many normal images at most 1 would be called so"
+        in done.out
+    )
+    assert "bad/" in done.out
+    assert "1 skipped, see" in done.out
+    strict = convae("detect", detector, mixed, "--out", tmp_path / "strict", "--strict")
+    assert strict.code == 2
+    assert "broken.png" in strict.err
+
+
+def test_names_that_differ_in_their_suffix_only(
+    convae: Command, detector: Path, tmp_path: Path
+) -> None:
+    images = waves(2, (20, 16, 1))
+    fill(tmp_path / "in", images[:1], ".png")
+    fill(tmp_path / "in", images[1:], ".tif")
+    assert convae("detect", detector, tmp_path / "in", "--out", tmp_path / "found").code == 0
+    names = sorted(path.name for path in (tmp_path / "found" / "overlays").iterdir())
+    assert names == ["0.png", "0.tif.png"]
+    assert len(list((tmp_path / "found" / "heatmaps").iterdir())) == 2
+
+
+def test_arrays_are_detected_in(convae: Command, detector: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", waves(3, (20, 16, 1))[..., 0])
+    done = convae("detect", detector, tmp_path / "a.npy", "--out", tmp_path / "found", "--json")
+    assert done.json["images"] == 3
+    assert len(rows_of(tmp_path / "found" / "scores.csv")) == 3
+
+
+def test_calibrate_changes_the_threshold_in_place_or_elsewhere(
+    convae: Command, detector: Path, good: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "ok.convae"
+    model.write_bytes(detector.read_bytes())
+    more = fill(tmp_path / "more", waves(30, (20, 16, 1), seed=5) // 2 + 100)
+    other = tmp_path / "other.convae"
+    rate = ("--false-alarm-rate", "0.05", "--json")
+    done = convae("calibrate", model, more, "--out", other, *rate)
+    assert done.code == 0, done.err
+    assert (done.json["false_alarm_rate"], done.json["witnesses"]) == (0.05, 30)
+    assert done.json["left_out"] == 0
+    assert model.read_bytes() == detector.read_bytes()
+    assert convae("calibrate", model, more, *rate).json["model"] == str(model)
+    assert model.read_bytes() == other.read_bytes()
+    again = convae("calibrate", model, good, "--json")
+    assert again.json["left_out"] == 40 - again.json["witnesses"]
+    told = convae("calibrate", model, more).out
+    assert "the lowest rate that can be promised is 1/31 = 3.23 %" in told
+
+
+def test_calibrate_counts_groups_once(convae: Command, detector: Path, tmp_path: Path) -> None:
+    more = fill(tmp_path / "more", waves(30, (20, 16, 1), seed=5) // 2 + 100)
+    with (tmp_path / "groups.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("name", "group"), *((f"{i}.png", i // 3) for i in range(30))])
+    out = ("--out", tmp_path / "other.convae", "--groups", tmp_path / "groups.csv")
+    assert convae("calibrate", detector, more, *out, "--json").json["witnesses"] == 10
+
+
+def test_a_folder_is_ranked_by_itself(convae: Command, tmp_path: Path) -> None:
+    images = waves(40, (20, 16, 1)) // 8 + 100
+    images[[4, 17]] = marked(images[[4, 17]])
+    folder = fill(tmp_path / "in", images)
+    out = tmp_path / "ranked"
+    settings = ["epochs=6", "batch_size=8", "latent_dim=3", "widths=4", "blocks=1"]
+    pairs = [word for pair in settings for word in ("--set", pair)]
+    done = convae("detect", "--self", folder, "--out", out, *pairs)
+    assert done.code == 0, done.err
+    assert "Nothing is promised" in done.out
+    rows = rows_of(out / "scores.csv")
+    assert len(rows) == 40
+    assert {rows[0]["name"], rows[1]["name"]} == {"4.png", "17.png"}
+    assert [float(row["score"]) for row in rows] == sorted(
+        (float(row["score"]) for row in rows), reverse=True
+    )
+    assert {row["p_value"] for row in rows} == {""}
+    assert (out / "report.html").is_file()
+    assert len(open_source(out / "heatmaps")) == 40
+
+
+def test_wrong_input_is_one_sentence(
+    convae: Command, detector: Path, model: Path, good: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    one = fill(tmp_path / "one", waves(1, (20, 16, 1)))
+    coloured = fill(tmp_path / "coloured", waves(3, (20, 16, 3)))
+    out, file = ("--out", tmp_path / "out"), ("--out", tmp_path / "new.convae")
+    cases: list[tuple[tuple[Any, ...], str]] = [
+        (("detect", model, good, *out), "this model was fitted to reconstruct and encode"),
+        (("detect", detector, empty, *out), "no image found"),
+        (("detect", detector, coloured, *out), "3 channels (RGB) for a model of 1 channel (grey)"),
+        (("detect", detector, *out), "DATA is missing"),
+        (("detect", detector, good, "--set", "epochs=1", *out), "--set goes with --self"),
+        (("detect", "--self", one, *out), "at least 12 images are needed"),
+        (("detect", "--self", good, "--set", "epoch=1", *out), "did you mean 'epochs'"),
+        (("detect", detector, good, "--out", good), "is where the images are"),
+        (("calibrate", model, good), "or fit one to detect anomalies with 'convae fit anomaly'"),
+        (
+            ("calibrate", detector, one, "--false-alarm-rate", "0.1"),
+            "cannot be promised by 1 held-out",
+        ),
+        (
+            ("calibrate", detector, good, "--false-alarm-rate", "2"),
+            "above 0 and at most 1; got 2.0",
+        ),
+        (("fit", "anomaly", one, *file), "at least 8 different normal images"),
+        (("fit", "anomaly", good, *file, "--false-alarm-rate", "0.01"), "takes 99 normal images"),
+        (("fit", "anomaly", good, *file, "--score-by", "colours"), "did you mean 'colour'"),
+        (("denoise", detector, good, *out), "this model was fitted to detect anomalies"),
+    ]
+    for arguments, words in cases:
+        done = convae(*arguments)
+        assert done.code == 2, arguments
+        assert words in done.err
+        assert done.err.rstrip().splitlines()[-1].startswith("convae: ")
