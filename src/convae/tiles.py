@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from convae.networks.autoencoder import Autoencoder
-from convae.networks.layers import DepthToSpace, SpaceToDepth
+from convae.networks.layers import AROUND, DepthToSpace, SpaceToDepth
 
 TILE = 1024  # pixels a side that are kept of a tile, before rounding to the network's multiple
 
@@ -22,7 +22,7 @@ def reach(network: Autoencoder) -> int:
     Convolutions add half their kernel at their own resolution, one after the other; what goes round
     through a skip sees no further.
     """
-    total, step = 0.0, 1.0
+    total, step = float(AROUND if network.architecture.contrast else 0), 1.0
     parts = [network.encoder, network.bottleneck, network.decoder, network.refinement]
     for module in (m for part in parts if part is not None for m in part.modules()):
         if isinstance(module, SpaceToDepth):

@@ -37,6 +37,35 @@ def test_without_a_base_channels_may_be_anything() -> None:
     assert network(torch.rand(1, 5, 20, 24)).reconstruction.shape == (1, 2, 20, 24)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_contrast_is_seen_and_added_in_its_own_unit(channels: int) -> None:
+    torch.manual_seed(0)
+    a = make_architecture(
+        "unet", (channels, 16, 16), inputs=channels + 1, widths=(16,), blocks=1, contrast=0.05
+    )
+    network = Autoencoder(a).eval()
+    # Room for what is added: with values near black and white the result would be limited.
+    x = 0.3 + 0.4 * torch.rand(2, channels + 1, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(network(x).reconstruction, x[:, :channels])
+        last = [m for m in network.decoder.modules() if isinstance(m, torch.nn.Conv2d)][-1]
+        assert last.bias is not None
+        last.bias.fill_(1.0)
+        assert torch.allclose(network(x).reconstruction, x[:, :channels] + 0.05)
+        # A brighter image has the same contrast; a flat one has none.
+        first = network.encoder[0]
+        seen: list[torch.Tensor] = []
+        first.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        for given in (x, x + 0.1, torch.full_like(x, 0.4)):
+            network(given)
+    assert seen[0].shape[1] == 2 * channels + 1
+    contrasts = [part[:, -channels:] for part in seen]
+    assert torch.allclose(contrasts[0], contrasts[1], atol=1e-4)
+    assert float(contrasts[2].abs().max()) < 1e-4
+    middle = x[0, 0, 8, 8] - x[0, 0, 5:12, 5:12].mean()
+    assert float(contrasts[0][0, 0, 8, 8]) == pytest.approx(float(middle) / 0.05, abs=1e-4)
+
+
 def test_it_learns_what_its_inputs_tell() -> None:
     """The second channel says what to add: nothing but it can tell."""
     torch.manual_seed(0)
@@ -104,6 +133,8 @@ def test_other_channels_than_promised_are_refused() -> None:
         ({"bypass": "pca"}, "bypass 'pca' leads from an image to the same image"),
         ({"skips": 1}, "skips must be true or false; got 1"),
         ({"inputs": -1}, "inputs must be a whole number from 0"),
+        ({"contrast": 0.1, "base": 0}, "contrast is that of a base"),
+        ({"contrast": 2}, "contrast must be a number from 0 to 1; got 2"),
     ],
 )
 def test_what_cannot_work_is_refused(changes: dict[str, Any], told: str) -> None:

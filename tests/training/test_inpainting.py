@@ -8,7 +8,7 @@ from convae.classical.filling import biharmonic_fill
 from convae.corruption.holes import Holes
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.inpainting import KNOWN, FromHoles, with_fill
+from convae.training.inpainting import STEP, FromHoles, with_fill
 from convae.training.task import draw
 
 
@@ -48,14 +48,24 @@ def test_the_draw_decides_all() -> None:
 
 
 @pytest.mark.parametrize(("loss", "power"), [("l1", 1), ("mse", 2)])
-def test_errors_in_holes_count_and_others_little(loss: str, power: int) -> None:
+def test_the_loss_is_what_is_left_of_that_of_the_fill(loss: str, power: int) -> None:
     clean = batch(3, 1, 16, 16)
     example = task(loss).example(clean, draw(0, 0, 0, np.arange(3)))
-    mask = example.input[:, -1:]
-    code = torch.zeros(3, 1)
-    for where, factor in ((mask, 1.0), (1 - mask, KNOWN**power)):
-        wrong = clean + 0.5 * where
-        losses = task(loss).losses(Output(wrong, code), example)
-        expected = factor * 0.5**power * where.mean(dim=(1, 2, 3))
-        assert losses.numpy() == pytest.approx(expected.numpy(), rel=1e-4)
-    assert float(task(loss).losses(Output(clean, code), example).sum()) == 0
+    fill, mask = example.input[:, :1], example.input[:, -1:]
+    mean = ((fill - clean).abs() ** power).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3))
+    start = mean + STEP**power
+
+    def losses(image: torch.Tensor) -> torch.Tensor:
+        return task(loss).losses(Output(image, torch.zeros(3, 1)), example)
+
+    assert losses(fill).numpy() == pytest.approx((mean / start).numpy(), rel=1e-3)
+    assert bool((losses(fill) < 1).all())
+    assert losses(clean + 0.5).numpy() == pytest.approx((0.5**power / start).numpy(), rel=1e-3)
+    assert torch.equal(losses(clean + 0.5 * (1 - mask)), torch.zeros(3))  # known pixels
+
+
+def test_a_perfect_fill_is_no_division_by_zero() -> None:
+    flat = torch.full((2, 1, 16, 16), 0.4)
+    example = task().example(flat, draw(0, 0, 0, np.arange(2)))
+    losses = task().losses(Output(flat, torch.zeros(2, 1)), example)
+    assert bool((losses < 1e-3).all())

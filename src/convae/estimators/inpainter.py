@@ -1,7 +1,7 @@
 """The inpainter: fills what is missing in images, and leaves every known pixel as it is."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,10 +23,13 @@ from convae.images.masks import Masks, Missing, missing_values, open_masks
 from convae.images.parallel import in_threads
 from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
+from convae.networks.architecture import Architecture
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.inpainting import FILLS, FromHoles, with_fill
 from convae.training.observers import Observer
 from convae.training.task import Task
+
+CONTRAST = 0.05  # about the error of a fill: 26 dB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ class Inpainter(RestoringEstimator):
             any size are filled whole. Holes much wider than it are beyond what the network has seen.
         turn: whether training images are flipped and turned; None does so with patches, not with
             whole small images (a digit turned over is another digit).
-        loss: as in :class:`convae.ConvAutoencoder`; errors at known pixels count a tenth.
+        loss: as in :class:`convae.ConvAutoencoder`, of the pixels in holes, as a part of the loss that the
+            classical fill has there.
         channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule,
             warmup, weight_decay, clip, ema, precision, patience, validation_fraction, device, random_state:
             as in :class:`convae.ConvAutoencoder`.
@@ -125,7 +129,7 @@ class Inpainter(RestoringEstimator):
         weight_decay: float = 0.0,
         clip: float = 1.0,
         ema: float = 0.99,
-        loss: str | Loss = "l1",
+        loss: str | Loss = "mse",
         precision: str = "auto",
         patience: int = 15,
         validation_fraction: float = 0.1,
@@ -316,6 +320,11 @@ class Inpainter(RestoringEstimator):
         holes = parse_holes(p["holes"])
         task = FromHoles(parse_loss(p["loss"]), holes, p["fill"], turn=turn)
         return task, {"learn": "holes", "holes": holes.to_dict(), "fill": p["fill"]}
+
+    def _architecture(self, *how: Any) -> Architecture:
+        """What a fill misses is small beside what it gets right: the network sees and adds contrasts."""
+        a = super()._architecture(*how)
+        return replace(a, contrast=CONTRAST) if a.base else a
 
     def _extra_inputs(self, p: Parameters) -> int:
         """The mask."""

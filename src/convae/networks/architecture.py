@@ -60,6 +60,10 @@ class Architecture:
             first guess goes in beside the image, others where the image is to be recoloured.
         base: the network computes what to add to the first ``base`` channels that go in; 0 to compute the
             whole image. 1 (the same grey for all channels) or as many as the image has.
+        contrast: the unit of what is added to the base, and of how much each pixel of the base differs from
+            the mean around it, which the network then sees as well. About the error that the base has; for
+            bases that are nearly right, whose errors are small beside the brightness of the image. 0 for 1,
+            and for the base as it is alone.
     """
 
     image_shape: tuple[int, int, int]
@@ -80,6 +84,7 @@ class Architecture:
     skips: bool = False
     inputs: int = 0
     base: int = 0
+    contrast: float = 0.0
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -92,6 +97,11 @@ class Architecture:
     def input_channels(self) -> int:
         """Channels that go in."""
         return self.inputs or self.image_shape[0]
+
+    @property
+    def seen_channels(self) -> int:
+        """Channels that the encoder sees: those that go in, and the contrast of the base."""
+        return self.input_channels + (self.base if self.contrast else 0)
 
     @property
     def strides(self) -> tuple[tuple[int, int], ...]:
@@ -188,6 +198,8 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("refine", a.refine, 0, MAX_BLOCKS)
     check("inputs", a.inputs, 0, MAX_CHANNELS)
     check("base", a.base, 0, MAX_CHANNELS)
+    if type(a.contrast) not in (int, float) or not 0 <= a.contrast <= 1:
+        faults.append(f"contrast must be a number from 0 to 1; got {a.contrast!r}")
     if type(a.skips) is not bool:
         faults.append(f"skips must be true or false; got {a.skips!r}")
     check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
@@ -242,6 +254,8 @@ def _input_faults(a: Architecture) -> list[str]:
         )
     if a.base and a.output == "sigmoid":
         faults.append("output 'sigmoid' would bend the base: use output 'clamp' or 'linear'")
+    if a.contrast and not a.base:
+        faults.append("contrast is that of a base: without one leave it 0")
     if a.skips and a.code == "dense":
         faults.append("skips are for spatial codes; with code 'dense' leave them out")
     return faults

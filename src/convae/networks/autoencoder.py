@@ -17,7 +17,7 @@ from convae.networks.bottleneck import (
 )
 from convae.networks.decoder import Decoder, Refinement
 from convae.networks.encoder import Encoder
-from convae.networks.layers import initialize, pad_to_multiple
+from convae.networks.layers import initialize, mean_around, pad_to_multiple
 
 
 class Output(NamedTuple):
@@ -104,7 +104,13 @@ class Autoencoder(nn.Module):
 
     def _centred(self, x: Tensor) -> Tensor:
         """What the encoder sees. Networks that add to a base see values around zero."""
-        return x - 0.5 if self.architecture.base else x
+        a = self.architecture
+        if not a.base:
+            return x
+        if not a.contrast:
+            return x - 0.5
+        base = x[:, : a.base]
+        return torch.cat([x - 0.5, (base - mean_around(base)) / a.contrast], dim=1)
 
     def _image(
         self,
@@ -125,7 +131,7 @@ class Autoencoder(nn.Module):
         if self.bypass is not None:
             image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
         if base is not None and a.base:
-            image = image + base
+            image = base + (image * a.contrast if a.contrast else image)
         if self.refinement is not None:
             image = image + self.refinement(image)
         if a.output == "sigmoid":

@@ -13,7 +13,7 @@ class Encoder(nn.Sequential):
     """
 
     def __init__(self, a: Architecture) -> None:
-        inputs = (a.input_channels, *a.widths[:-1])
+        inputs = (a.seen_channels, *a.widths[:-1])
         super().__init__(
             *(
                 nn.Sequential(

@@ -11,6 +11,7 @@ from convae.networks.architecture import Architecture
 
 Step = tuple[int, int]  # (vertical, horizontal) factor of a stage: 2, or 1 for a side of one pixel
 MAX_HALF_LENGTH = 2**17
+AROUND = 3  # pixels that the mean around a pixel reaches
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -206,6 +207,12 @@ def pad_to_multiple(x: Tensor, factor: Step) -> Tensor:
     if missing == (0, 0):
         return x
     return F.pad(x, (0, missing[1], 0, missing[0]), mode="replicate")
+
+
+def mean_around(x: Tensor) -> Tensor:
+    """(B, C, H, W) to the same shape: the mean of the square around each pixel, borders repeated."""
+    around = F.pad(x, (AROUND,) * 4, mode="replicate")
+    return F.avg_pool2d(around, 2 * AROUND + 1, stride=1)
 
 
 def resize_area(x: Tensor, size: tuple[int, int]) -> Tensor:
