@@ -15,6 +15,7 @@ os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import convae  # noqa: E402
+from anomalies import false_alarms, magnetic_tile  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
@@ -188,6 +189,8 @@ COMMANDS = {
         microscopy,
         embedding,
         one_class,
+        magnetic_tile,
+        false_alarms,
     )
 }
 
