@@ -95,8 +95,8 @@ def test_part_of_the_score() -> None:
 def test_fewer_passes_over_more_images() -> None:
     method = RestoreAttributes(AnomalyDetector(method="attributes")._parameters())
     passes = [method.usual(count, (1, 28, 28)) for count in (50, 1000, 5000, 60_000)]
-    assert [one["epochs"] for one in passes] == [60, 20, 4, 3]
-    assert [one["batch_size"] for one in passes] == [8, 32, 128, 128]
+    assert [one["epochs"] for one in passes] == [40, 5, 4, 3]
+    assert [one["batch_size"] for one in passes] == [16, 32, 128, 128]
     widths = [method.architecture((1, side, side), None, {}).widths for side in (4, 8, 28, 64)]
     assert widths == [(16,), (16,), (16, 32, 64), (16, 32, 64, 64)]
 

@@ -34,9 +34,9 @@ from convae.training.restoring_attributes import RestoringAttributes
 from convae.training.settings import default_batch_size
 from convae.training.task import Task
 
-SEEN = 20_000  # images in training, in all
-FEWEST, MOST = 3, 60  # epochs, where none are asked for
-LARGEST_BATCH = 128
+STEPS = 160  # of training, about, where epochs are not asked for
+FEWEST, MOST = 3, 40  # epochs then
+BATCH = (16, 128)  # images in a step, at least and at most
 SIDE = 4  # positions of the smallest map
 PRIOR_IMAGES = 8  # so many images without a trend stand beside those that a line is fitted to
 LEAST_CODE = 2 * POSES  # numbers: those that tell the pose, and as many again
@@ -67,9 +67,10 @@ class RestoreAttributes:
         raise_faults("method 'attributes'", faults)
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Few passes: normal images are restored soon, and after long training others are, too."""
-        epochs = min(MOST, max(FEWEST, round(SEEN / count)))
-        batch = min(LARGEST_BATCH, default_batch_size(count, math.prod(shape)))
+        """Few steps are enough, on some hundred images as on thousands."""
+        usual = min(BATCH[1], max(BATCH[0], default_batch_size(count, math.prod(shape))))
+        batch = self.p["batch_size"] or usual
+        epochs = min(MOST, max(FEWEST, round(STEPS / math.ceil(count / batch))))
         return {"epochs": epochs, "batch_size": batch}
 
     def candidates(self) -> list[dict[str, Any]]:
