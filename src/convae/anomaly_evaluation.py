@@ -31,12 +31,14 @@ class Shown:
     """An image, what was made of it, and where the model finds it anomalous.
 
     Attributes:
-        name: of the image, and of the defect.
+        name: of the image.
+        kind: of the defect.
         normal, damaged: (C, H, W) in about [0, 1].
         map: (H, W).
     """
 
     name: str
+    kind: str
     normal: np.ndarray
     damaged: np.ndarray
     map: np.ndarray
@@ -98,7 +100,7 @@ def evaluate_detector(
                 ranking.update(one.numpy(), truth.cpu().numpy())
         for place, k in enumerate(seen[:SHOWN_OF_EACH].tolist()):
             pictures = (images[k], damaged[k], found[MODEL].maps[place])
-            shown.append(Shown(f"{names[k]}, {kind}", *(one.cpu().numpy() for one in pictures)))
+            shown.append(Shown(names[k], kind, *(one.cpu().numpy() for one in pictures)))
     if scores:
         scores[OVERALL] = {name: ranking.aupro() for name, ranking in places.items()}
     return DetectionEvaluation(images=len(images), scores=scores, shown=shown)

@@ -39,7 +39,8 @@ def told(description: dict[str, Any]) -> dict[str, object]:
     known, plan = description["facts"], description["plan"]
     settings = known.get("settings", {})
     history = known.get("history", [])
-    channels, height, width = description["architecture"]["image_shape"]
+    _, height, width = description["architecture"]["image_shape"]
+    channels = plan["channels"]
     rows: dict[str, object] = {
         "preset": description["parameters"].get("preset"),
         "images": f"{height}x{width}, {channels} channel{'s' * (channels != 1)}, {plan['depth']}",
@@ -55,14 +56,22 @@ def told(description: dict[str, Any]) -> dict[str, object]:
         f"batches of {settings.get('batch_size')}",
         "seed": settings.get("seed"),
         "error on held-out images": _error(known),
+        "false-alarm rate": _promised(known),
         "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
     }
     return {name: value for name, value in rows.items() if value is not None}
 
 
+def _promised(known: dict[str, Any]) -> str | None:
+    """What the threshold of a detector promises."""
+    if "false_alarm_rate" not in known:
+        return None
+    return f"at most {known['false_alarm_rate']:.3g}, by {known.get('calibration_images')} images"
+
+
 def _error(known: dict[str, Any]) -> str | None:
-    """The mean squared error beside PCA's; None after a model was trained further."""
-    if known.get("validation_mse") is None:
+    """The mean squared error beside PCA's; None where there is none, or after further training."""
+    if known.get("validation_mse") is None or "validation_baseline_mse" not in known:
         return None
     beside = number(known.get("validation_baseline_mse"))
     return f"mean squared error {number(known['validation_mse'])}; PCA {beside}"

@@ -114,11 +114,14 @@ def _panel(model: AnomalyDetector, found: DetectionEvaluation) -> Panel:
         "with a defect": to_display(damaged, value_range=seen),
         "found": heat(np.stack([shown.map for shown in found.shown]), model.level_),
     }
-    note = (
-        "Each image as it is, with a synthetic defect, and where the model finds it anomalous. "
-        f"{scale_note(model)} {band_note(normal.shape[1])}"
+    note = f"{scale_note(model)} {band_note(normal.shape[1])}"
+    return Panel(
+        heading="",
+        rows=rows,
+        names=[shown.name for shown in found.shown],
+        told=[shown.kind for shown in found.shown],
+        note=note.strip(),
     )
-    return Panel(heading="", rows=rows, names=[s.name for s in found.shown], note=note.strip())
 
 
 def percent(rate: float) -> str:

@@ -102,12 +102,11 @@ def report_of_detections(
     data: DataFacts,
 ) -> Report:
     """The page."""
-    note = f"Each image, the heatmap over it, and the normal image that is most like it. {scale_note(model)}"
     return Report(
         title=title,
         subtitle=subtitle,
         summary=summary,
-        panels=[highest.panel(note)],
+        panels=[highest.panel(scale_note(model))],
         data=data,
         versions=model._stored.facts.get("versions", {}),
         command=command,
