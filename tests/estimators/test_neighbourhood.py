@@ -93,8 +93,24 @@ def test_a_run_is_resumed_as_it_was(small: Small, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [-1, 101, "1", True, None, float("nan")])
 def test_wrong_values(value: Any, small: Small) -> None:
-    with pytest.raises(InputError, match=r"neighbourhood must be a number from 0 \(off\) to 100"):
+    with pytest.raises(
+        InputError, match=r"neighbourhood must be a number from 0 \(off\) to 100; got"
+    ):
         small(neighbourhood=value).fit("nowhere")
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.3, "1", True])
+def test_wrong_shifts(value: Any, small: Small) -> None:
+    with pytest.raises(InputError, match=r"shift must be a number from 0 \(off\) to 0\.25; got"):
+        small(shift=value).fit("nowhere")
+
+
+def test_shifts_change_what_is_learnt(small: Small) -> None:
+    images = kinds(5)[0]
+    plain, none, moved = (small(shift=shift).fit(images) for shift in (None, 0, 0.125))
+    assert weights(plain) == weights(none) != weights(moved)
+    near, unmoved = (small(shift=shift, neighbourhood=1).fit(images) for shift in (0.125, 0))
+    assert weights(near) != weights(unmoved)
 
 
 def test_what_it_cannot_be_used_with(small: Small) -> None:

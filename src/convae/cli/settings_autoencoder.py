@@ -29,6 +29,12 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="1: codes keep similar images together, as UMAP does; for maps of 2 numbers.",
     ),
     Setting(
+        name="shift", kind="float", default=None, group=_WHAT, metavar="PART",
+        unset="1/24 with neighbourhood, else 0",
+        help="Move images on the way in by up to this part of a side, so that codes depend less on where "
+        "things are.",
+    ),
+    Setting(
         name="epochs", kind="int", default=None, group=_WHAT, unset="about 3,000 steps",
         help="Passes over the images.",
     ),

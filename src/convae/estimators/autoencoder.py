@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from convae import metrics
-from convae.errors import InputError
+from convae.errors import InputError, raise_faults
 from convae.estimators.base import ImageEstimator
 from convae.estimators.continuing import continue_fit
 from convae.estimators.fitting import Learning, Ready, Run, fit_model
@@ -22,13 +22,17 @@ from convae.estimators.streaming import (
     iter_reconstructions,
 )
 from convae.images.image_source import ImageSource
-from convae.losses import Loss
+from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
+from convae.training.shifting import Shifted
+from convae.training.task import Reconstruction, Task
 
-MOST_NEIGHBOURHOOD = 100
+SHIFT = (
+    1 / 24
+)  # of a side: with neighbourhood, codes hold for new images only if small moves change little
 
 
 class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
@@ -62,6 +66,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             at all, 1 as usual, more or less. Meant for codes of 2 to about 16 numbers, as a map: similar
             images form clusters, at about the same error of reconstruction. See
             :class:`convae.training.neighbourhood.KeepNeighbours`.
+        shift: how far images are moved at random on the way in while training, as a fraction of a side
+            (0 to 0.25), while what should come out stays: codes then depend less on where exactly things
+            are. None takes 1/24 with ``neighbourhood``, otherwise 0.
         validation_fraction: part of the images held out to choose the best weights, at most 5,000
             images; exact duplicates stay on one side.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -120,6 +127,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         ema: float = 0.99,
         loss: str | Loss = "mse",
         neighbourhood: float = 0.0,
+        shift: float | None = None,
         precision: str = "auto",
         patience: int = 15,
         validation_fraction: float = 0.1,
@@ -159,6 +167,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.ema = ema
         self.loss = loss
         self.neighbourhood = neighbourhood
+        self.shift = shift
         self.precision = precision
         self.patience = patience
         self.validation_fraction = validation_fraction
@@ -203,25 +212,32 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
 
     def _parameters(self) -> Parameters:
         p = super()._parameters()
-        weight = p["neighbourhood"]
-        number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if not number or not 0 <= weight <= MOST_NEIGHBOURHOOD:
-            raise InputError(
-                f"neighbourhood must be a number from 0 (off) to {MOST_NEIGHBOURHOOD}, usually 1; got "
-                f"{weight!r}"
-            )
+        given = {"neighbourhood": p["neighbourhood"], "shift": _shift(p)}
+        ranges = {"neighbourhood": 100, "shift": 0.25}
+        faults = [
+            f"{name} must be a number from 0 (off) to {most}; got {given[name]!r}"
+            for name, most in ranges.items()
+            if isinstance(given[name], bool)
+            or not isinstance(given[name], int | float)
+            or not 0 <= given[name] <= most
+        ]
+        raise_faults("parameters", faults)
         return p
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        weight = float(parameters["neighbourhood"])
+        kind, p, shift = type(self).__name__, parameters, _shift(parameters)
+        if not p["neighbourhood"] and not shift:
+            return fit_model(kind, source, p, run)
 
         def task_for(ready: Ready, network: Autoencoder) -> Learning:
-            run.observers.message("laying out the training images by their neighbours")
-            task = neighbour_task(ready, network, parameters["loss"], weight)
-            return task, {"neighbourhood": weight}
+            task: Task = Reconstruction(parse_loss(p["loss"]))
+            if p["neighbourhood"]:
+                run.observers.message("laying out the training images by their neighbours")
+                task = neighbour_task(ready, network, p["loss"], p["neighbourhood"])
+            identity = {"neighbourhood": float(p["neighbourhood"]), "shift": float(shift)}
+            return Shifted(task, shift) if shift else task, dict(identity)
 
-        kind = type(self).__name__
-        return fit_model(kind, source, parameters, run, task_for if weight else None)
+        return fit_model(kind, source, p, run, task_for)
 
     def transform(self, X: Any) -> np.ndarray:
         """(n, code size) float32 codes; those of a spatial code are flattened."""
@@ -300,3 +316,10 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
+
+
+def _shift(p: Parameters) -> Any:
+    """What ``shift`` stands for."""
+    if p["shift"] is not None:
+        return p["shift"]
+    return SHIFT if p["neighbourhood"] else 0.0

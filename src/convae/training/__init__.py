@@ -5,7 +5,7 @@
 - optimizers: Muon, AdamW, Adam
 - task: what is to be learnt from an image; denoising, inpainting, mending, restoring_attributes: the ways to
   learn those jobs
-- neighbourhood: codes near given places, beside the reconstruction
+- neighbourhood: codes near given places, beside the reconstruction; shifting: images moved on the way in
 - turning: flips and quarter turns
 - loop: the steps, validation, roll-back, early stopping
 - state, checkpoint: the whole state, in memory and on disk
