@@ -230,3 +230,19 @@ def test_wrong_input_is_one_sentence(
         assert done.code == 2, arguments
         assert words in done.err
         assert done.err.rstrip().splitlines()[-1].startswith("convae: ")
+
+
+def test_the_method_for_other_kinds_of_objects(
+    convae: Command, good: Path, mixed: Path, tmp_path: Path
+) -> None:
+    out, size = tmp_path / "kind.convae", ["--epochs", "1", "--widths", "8", "--latent-dim", "8"]
+    done = convae("fit", "anomaly", good, "--out", out, "--method", "attributes", *size)
+    assert done.code == 0, done.err
+    assert "restored+pose+code+near+alike" in done.out + done.err
+    assert "not what this method is for" in done.out
+    found = convae("detect", out, mixed, "--out", tmp_path / "found")
+    assert found.code == 0, found.err
+    assert len(rows_of(tmp_path / "found" / "scores.csv")) == 10
+    refused = convae("fit", "anomaly", good, "--out", out, "--method", "attributes", "--tune")
+    assert refused.code == 2
+    assert "tune goes with method 'defects'" in refused.err

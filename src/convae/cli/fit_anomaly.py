@@ -15,6 +15,7 @@ _HELP = """Learn from normal images alone, to find what is not like them.
   convae fit anomaly good_images --out my.convae
   convae fit anomaly good_images --out my.convae --false-alarm-rate 0.05
   convae fit anomaly good_images --out my.convae --groups parts.csv --flips --tune
+  convae fit anomaly one_digit --out my.convae --method attributes
 
 The images are split in three: to train on, to choose the score by, and to set the threshold with, so that of
 new normal images at most the fraction --false-alarm-rate is called anomalous. 0.01 takes 99 images that

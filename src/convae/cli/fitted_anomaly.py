@@ -25,12 +25,14 @@ class Fitted:
     def lines(self) -> list[str]:
         """The table, what it says, the promise, and advice."""
         rows = table(metric_rows(self.found), "synthetic defects, on images held out")
-        return [*rows, "", verdict(self.found), promise(self.model), *advice(self.model)]
+        said = verdict(self.found, self.model.method)
+        return [*rows, "", said, promise(self.model), *advice(self.model)]
 
     def values(self) -> dict[str, Any]:
         """For programs."""
         return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
-                "score_by": self.model.chosen_.get("score"), "verdict": verdict(self.found)}  # fmt: skip
+                "score_by": self.model.chosen_.get("score"),
+                "verdict": verdict(self.found, self.model.method)}  # fmt: skip
 
     def write_report(self, folder: Path, title: str) -> Path:
         """The page and the pictures."""

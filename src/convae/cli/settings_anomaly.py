@@ -19,7 +19,8 @@ ANOMALY: tuple[Setting, ...] = (
     Setting(
         name="score_by", kind="text", default="auto", group=_WHAT, metavar="NAME+NAME",
         help="What makes the score: gradient, structure, colour, found, code, joined by +; auto chooses by "
-        "synthetic defects in normal images.",
+        "synthetic defects in normal images. With --method attributes: restored, pose, code, near, alike; "
+        "auto takes all.",
     ),
     Setting(
         name="tune", kind="flag", default=False, group=_WHAT,

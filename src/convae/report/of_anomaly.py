@@ -11,6 +11,10 @@ from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, shown_range, to_display
 
 CLEAR = 0.02  # of AUROC: less is no clear difference
+BESIDE_LOSS = {
+    "defects": "0.1 cross-entropy of the place",
+    "attributes": "0.05 cross-entropy of the pose",
+}
 
 
 def report_of_detector(
@@ -28,13 +32,13 @@ def report_of_detector(
     return Report(
         title=occasion.title,
         subtitle=occasion.subtitle,
-        summary=[verdict(found), promise(model)],
+        summary=[verdict(found, model.method), promise(model)],
         metrics=metric_rows(found),
         metrics_note=f"{occasion.measured_on}. AUROC is the chance that an image with a defect scores "
         "higher than one without; AUPRO says how well the places agree.",
         history=model.history_,
         best_epoch=model.best_epoch_,
-        loss_name=f"{model.settings_.loss} + 0.1 cross-entropy of the place",
+        loss_name=f"{model.settings_.loss} + {BESIDE_LOSS[model.method]}",
         training_facts={
             **{name: value for name, value in chosen_facts.items() if value is not None},
             **training_facts(model),
@@ -67,8 +71,8 @@ def metric_rows(found: DetectionEvaluation) -> list[Metric]:
     ]
 
 
-def verdict(found: DetectionEvaluation) -> str:
-    """Whether the model finds defects better than pixels do."""
+def verdict(found: DetectionEvaluation, method: str) -> str:
+    """Whether a model of that method finds defects better than pixels do."""
     if not found.scores:
         return "The images are too small for synthetic defects, so nothing was measured."
     means = found.mean
@@ -76,6 +80,11 @@ def verdict(found: DetectionEvaluation) -> str:
     gap = means[MODEL] - means[other]
     first = f"Synthetic defects: AUROC {means[MODEL]:.3f}, over all kinds"
     beside = f"{means[other]:.3f} of the distance to the {other}"
+    if method == "attributes":
+        return (
+            f"{first}, beside {beside}. Defects are not what this method is for: it tells other kinds of "
+            "objects, and normal images alone cannot say how well."
+        )
     if gap > CLEAR:
         return f"{first}, beside {beside}."
     if gap > -CLEAR:
