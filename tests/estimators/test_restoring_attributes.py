@@ -114,3 +114,10 @@ def test_fewer_passes_over_more_images() -> None:
 def test_what_does_not_go_with_it_is_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         AnomalyDetector(method="attributes", **parameters).fit(objects(30, "L"))
+
+
+def test_large_normal_images_are_kept_in_smaller_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convae.estimators.detector_fit.KEPT_BYTES", 5 * 16 * 16)
+    model = AnomalyDetector(**TINY, epochs=1).fit(objects(30, "L"))
+    assert model.kept_.shape == (5, 16, 16, 1)
+    assert {one.nearest for one in model.iter_detect(objects(9, "L", 6))} <= set(range(5))

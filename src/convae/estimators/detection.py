@@ -95,7 +95,7 @@ class Method(Protocol):
     """How normal images are learnt.
 
     Attributes:
-        kept: how many normal images a model keeps at most, to find the nearest among.
+        kept: how many normal images a model keeps, to find the nearest among; of large ones fewer.
     """
 
     kept: int

@@ -30,7 +30,8 @@ from convae.training.observers import Observers
 from convae.training.order import generator
 
 LARGEST_SIDE = 256  # pixels of a frame, where none was asked for
-SMALL = 96  # pixels of their longer side
+SMALL = 96  # pixels of the longer side of normal images that a model keeps
+KEPT_BYTES = 2**25  # of them all
 TUNING = 0.3  # part of the epochs that each candidate is trained for
 Changes = dict[str, Any]
 
@@ -48,7 +49,9 @@ class _Fit:
 
     @property
     def normals(self) -> Normals:
-        kept, most = self.parts.training, self.method.kept
+        kept, shape = self.parts.training, self.ready.images.shape
+        each = shape[0] * math.prod(_thumbnail(shape))
+        most = min(self.method.kept, max(1, KEPT_BYTES // each))
         if len(kept) > most:
             kept = np.sort(generator(self.ready.seed, 0, 2).choice(kept, most, replace=False))
         return Normals(
@@ -175,8 +178,13 @@ def calibrations_of(extras: Extras) -> tuple[Calibration, Calibration]:
 
 def _thumbnails(normals: Normals) -> torch.Tensor:
     """(n, C, h, w) uint8: the normal images that are kept, small."""
-    _, height, width = normals.ready.images.shape
-    factor = min(1.0, SMALL / max(height, width))
-    size = max(1, round(factor * height)), max(1, round(factor * width))
+    size = _thumbnail(normals.ready.images.shape)
     small = [resized(batch, size) for batch in normals.batches(normals.kept, 1)]
     return (torch.cat(small).clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+
+
+def _thumbnail(shape: tuple[int, int, int]) -> tuple[int, int]:
+    """(height, width) of a kept image, from its shape (C, H, W)."""
+    _, height, width = shape
+    factor = min(1.0, SMALL / max(height, width))
+    return max(1, round(factor * height)), max(1, round(factor * width))
