@@ -120,7 +120,12 @@ def test_what_cannot_be_mapped(
 def test_a_model_of_another_job(convae: Command, pictures: Path, tmp_path: Path) -> None:
     path = tmp_path / "d.convae"
     package.Denoiser(epochs=1, widths=(4, 4), noise="gaussian", sigma=0.1).fit(pictures).save(path)
-    done = convae("map", path, pictures, "--out", tmp_path / "map.png")
-    assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "this model was fitted to" in done.err
-    assert "use it with 'convae denoise'" in done.err
+    for verb, *more in (
+        ("map", "--out", tmp_path / "map.png"),
+        ("encode", "--out", tmp_path / "codes.npy"),
+        ("search", "--in", tmp_path / "codes.npy"),
+        ("probe",),
+    ):
+        done = convae(verb, path, pictures, *more)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "this model was fitted to denoise; use it with 'convae denoise'" in done.err
