@@ -19,11 +19,11 @@ MAP: dict[str, Any] = {
     "latent_dim": 2,
     "widths": (16, 32),
     "blocks": 1,
-    "epochs": 10,
+    "epochs": 8,
     "batch_size": 128,
 }
 NEIGHBOURHOOD = 1.0
-LONG: dict[str, Any] = {"latent_dim": 64, "epochs": 4, "batch_size": 128}
+LONG: dict[str, Any] = {"latent_dim": 64, "epochs": 3, "batch_size": 128}
 GOALS = {
     ("mnist", 2): ("above 0.793, aim 0.954", "aim 0.967"),
     ("fashion-mnist", 2): ("above 0.734, aim 0.756", "aim 0.980"),
