@@ -70,6 +70,7 @@ def test_images_trained_on_are_left_out_unless_there_are_no_others(
     assert evaluate_denoiser(model, clean).images == 48 - len(model.seen_)
     assert evaluate_denoiser(model, clean, include_seen=True).images == 48
 
+    assert model.held_out_ is not None
     trained = np.setdiff1d(np.arange(40), model.held_out_)
     seen = evaluate_denoiser(model, clean[trained])
     assert seen.seen

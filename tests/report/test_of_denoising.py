@@ -1,5 +1,7 @@
 """What a report says of a denoiser: the verdict, the warnings, the pictures."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ NAMES = ("model", "noisy", "median", "non-local means")
 
 
 def found(
-    rounds: list[dict[str, tuple[float, ...]]], *, seen: bool = False, noise: str = ""
+    rounds: Sequence[Mapping[str, tuple[float, ...]]], *, seen: bool = False, noise: str = ""
 ) -> DenoisingEvaluation:
     scores = [
         {measure: dict(zip(NAMES, values, strict=False)) for measure, values in one.items()}
