@@ -19,8 +19,8 @@ MAP: dict[str, Any] = {
     "latent_dim": 2,
     "widths": (16, 32),
     "blocks": 1,
-    "epochs": 8,
-    "batch_size": 128,
+    "epochs": 7,
+    "batch_size": 64,
 }
 NEIGHBOURHOOD = 1.0
 LONG: dict[str, Any] = {"latent_dim": 64, "epochs": 3, "batch_size": 128}
