@@ -20,6 +20,7 @@ from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from embedding import embedding  # noqa: E402
+from inpainting import inpainting  # noqa: E402
 from one_class import one_class  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
@@ -187,6 +188,7 @@ COMMANDS = {
         bsd68_noisy_only,
         documents,
         microscopy,
+        inpainting,
         embedding,
         one_class,
         magnetic_tile,

@@ -6,12 +6,13 @@ grow with the image.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from convae.networks.autoencoder import Autoencoder
-from convae.networks.layers import AROUND, DepthToSpace, SpaceToDepth
+from convae.networks.layers import AROUND, DepthToSpace, SpaceToDepth, Step
 
 TILE = 1024  # pixels a side that are kept of a tile, before rounding to the network's multiple
 
@@ -30,13 +31,13 @@ def reach(network: Autoencoder) -> int:
         elif isinstance(module, DepthToSpace):
             step /= max(module.step)
         elif isinstance(module, nn.Upsample):
-            total, step = total + step, step / 2
+            total, step = total + step, step / max(cast(Step, module.scale_factor))
         elif isinstance(module, nn.ConvTranspose2d):
             total, step = total + step * module.kernel_size[0], step / max(module.stride)
         elif isinstance(module, nn.Conv2d):
             total, step = total + step * (module.kernel_size[0] // 2), step * max(module.stride)
         elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-            total, step = total + step, step * 2
+            total, step = total + step, step * max(cast(Step, module.kernel_size))
     factor = max(network.architecture.factor)
     return factor * (int(total) // factor + 2)
 

@@ -10,14 +10,16 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
 from convae.networks.summary import summarize
+from convae.tiles import reach
 
 SHAPES = [(1, 64, 64), (3, 37, 50), (1, 8, 8), (2, 5, 90), (1, 1, 1), (4, 1, 16)]
 
 
-@pytest.mark.parametrize("extra", [0, 1, 3])
+@pytest.mark.parametrize("preset", ["unet", "fine"])
+@pytest.mark.parametrize("extra", [0, 3])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_it_starts_as_its_base(shape: tuple[int, int, int], extra: int) -> None:
-    a = make_architecture("unet", shape, inputs=shape[0] + extra)
+def test_it_starts_as_its_base(shape: tuple[int, int, int], extra: int, preset: str) -> None:
+    a = make_architecture(preset, shape, inputs=shape[0] + extra)
     x = torch.rand(2, shape[0] + extra, *shape[1:])
     with torch.no_grad():
         output = Autoencoder(a).eval()(x)
@@ -93,6 +95,39 @@ def test_every_weight_gets_a_gradient_once_it_has_left_its_start() -> None:
         assert weight.grad.abs().sum() > 0, name
 
 
+def test_fine_stages_keep_the_resolution() -> None:
+    a = make_architecture("fine", (1, 32, 48))
+    assert a.strides == ((1, 1), (1, 1), (1, 1), (2, 2), (2, 2), (2, 2))
+    assert (a.factor, a.map_shape) == ((8, 8), (64, 4, 6))
+    network = Autoencoder(a)
+    sizes = [tuple(m.shape[1:]) for m in network.encoder.maps(torch.rand(1, 1, 32, 48))]
+    assert sizes[2:5] == [(24, 32, 48), (48, 16, 24), (64, 8, 12)]
+
+
+@pytest.mark.parametrize("up", ["subpixel", "nearest", "bilinear", "transposed"])
+@pytest.mark.parametrize("down", ["unshuffle", "stride", "max", "average"])
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_skips_and_fine_stages_go_with_every_way_down_and_up(
+    down: str, up: str, blocks: int
+) -> None:
+    torch.manual_seed(0)
+    a = make_architecture(
+        "fine", (1, 40, 40), widths=(4, 5, 6), fine=1, blocks=blocks, down=down, up=up, contrast=0.1
+    )
+    network = Autoencoder(a).eval()
+    x = torch.rand(1, 1, 24, 36)
+    for weight in network.parameters():
+        weight.data.add_(0.05 * torch.randn_like(weight))
+    # What a pixel changes lies within the reach that tiles go by.
+    other = torch.rand(1, 1, 160, 160)
+    changed = other.clone()
+    changed[..., 80, 80] += 0.5
+    with torch.no_grad():
+        assert network(x).reconstruction.shape == x.shape
+        places = (network(other).reconstruction != network(changed).reconstruction).nonzero()
+    assert int((places[:, 2:] - 80).abs().max()) <= reach(network)
+
+
 def test_skips_carry_detail_by_the_code() -> None:
     """Noise of one pixel is lost in a small code; with skips it reaches the output."""
     changes: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 1, "base": 0}
@@ -134,6 +169,7 @@ def test_other_channels_than_promised_are_refused() -> None:
         ({"skips": 1}, "skips must be true or false; got 1"),
         ({"inputs": -1}, "inputs must be a whole number from 0"),
         ({"contrast": 0.1, "base": 0}, "contrast is that of a base"),
+        ({"fine": 4}, "fine must be a whole number from 0 to 2; got 4"),
         ({"contrast": 2}, "contrast must be a number from 0 to 1; got 2"),
     ],
 )

@@ -3,4 +3,5 @@
 - denoising: median filter, non-local means
 - noise_level: how noisy an image is, and whether what was removed from it was noise
 - filling: holes filled from what surrounds them
+- opencv: the fills of OpenCV, where it is installed
 """

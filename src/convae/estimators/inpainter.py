@@ -68,8 +68,9 @@ class Inpainter(RestoringEstimator):
             ``text``, or ``mixed`` of these; a level may follow, as in ``"pixels:0.5"`` or
             ``"boxes:0.1..0.4"``, see :mod:`convae.corruption.holes`. ``mixed`` is for holes of any shape.
         fill: what the network starts from: ``biharmonic`` or ``harmonic``.
-        preset: ``unet`` (residual blocks with skips at half resolution and below: the one to choose), or
-            an autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
+        preset: ``fine`` (convolutions at the full resolution and below, with skips: the one to choose),
+            ``unet`` (from half the resolution down: scattered pixels take it many times as long), or an
+            autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
         latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
         patch: side in pixels of the squares that large images are trained on; None is 64. Images of
@@ -104,7 +105,7 @@ class Inpainter(RestoringEstimator):
         *,
         holes: str | Holes = "mixed",
         fill: str = "biharmonic",
-        preset: str = "unet",
+        preset: str = "fine",
         latent_dim: int | None = None,
         widths: Sequence[int] | None = None,
         blocks: int | None = None,

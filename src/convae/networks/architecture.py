@@ -31,7 +31,8 @@ class Architecture:
     Attributes:
         image_shape: (channels, height, width) of the images, each side from 1 up. A ``spatial`` code
             takes other heights and widths later, a ``dense`` one only these.
-        widths: channels of each stage from the image inwards; each stage halves height and width.
+        widths: channels of each stage from the image inwards; each but the ``fine`` ones halves height and
+            width.
         blocks: residual blocks per stage; 0 makes plain convolutions.
         kernel_size: odd, in pixels.
         down: how a stage halves: ``stride`` (strided convolution), ``max`` or ``average`` (pooling after
@@ -64,6 +65,8 @@ class Architecture:
             the mean around it, which the network then sees as well. About the error that the base has; for
             bases that are nearly right, whose errors are small beside the brightness of the image. 0 for 1,
             and for the base as it is alone.
+        fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
+            differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
     """
 
     image_shape: tuple[int, int, int]
@@ -85,6 +88,7 @@ class Architecture:
     inputs: int = 0
     base: int = 0
     contrast: float = 0.0
+    fine: int = 0
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -107,8 +111,8 @@ class Architecture:
     def strides(self) -> tuple[tuple[int, int], ...]:
         """(vertical, horizontal) reduction of each stage; a side of one pixel is not halved further."""
         _, height, width = self.image_shape
-        steps = []
-        for _ in self.widths:
+        steps = [(1, 1)] * self.fine
+        for _ in self.widths[self.fine :]:
             step = (2 if height > 1 else 1, 2 if width > 1 else 1)
             height, width = math.ceil(height / step[0]), math.ceil(width / step[1])
             steps.append(step)
@@ -198,6 +202,7 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("refine", a.refine, 0, MAX_BLOCKS)
     check("inputs", a.inputs, 0, MAX_CHANNELS)
     check("base", a.base, 0, MAX_CHANNELS)
+    check("fine", a.fine, 0, len(a.widths) if isinstance(a.widths, tuple) else MAX_STAGES)
     if type(a.contrast) not in (int, float) or not 0 <= a.contrast <= 1:
         faults.append(f"contrast must be a number from 0 to 1; got {a.contrast!r}")
     if type(a.skips) is not bool:

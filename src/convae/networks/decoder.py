@@ -54,7 +54,9 @@ class Decoder(nn.Sequential):
 
     def __init__(self, a: Architecture) -> None:
         shuffled_out = a.up == "subpixel" and a.blocks > 0
-        outputs = [a.image_shape[0], *a.widths[:-1]] if shuffled_out else list(a.widths)
+        first = a.image_shape[0] if shuffled_out else a.widths[0]
+        # A skip is added to a map of its own channels.
+        outputs = [first, *a.widths[:-1]] if shuffled_out or a.skips else list(a.widths)
         stages: list[nn.Module] = []
         channels = a.widths[-1]
         for level in reversed(range(len(a.widths))):

@@ -168,13 +168,14 @@ def initialize(network: nn.Module, a: Architecture) -> None:
     """Draw first weights; layers that start at zero stay there.
 
     Plain networks start as the textbook ones do, with Glorot's uniform weights (a sigmoid output
-    saturates and dies from less), networks of residual blocks with He's normal ones; biases at zero.
+    saturates and dies from less), networks of residual blocks, or that add to a base, with He's normal
+    ones, which keep the size of values through any number of layers; biases at zero.
     """
     for layer in network.modules():
         if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             continue
         if bool(layer.weight.any()):
-            if a.blocks:
+            if a.blocks or a.base:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             else:
                 nn.init.xavier_uniform_(layer.weight)

@@ -94,13 +94,35 @@ def unet(shape: Shape, code: str | None) -> dict[str, Any]:
     }
 
 
+def fine(shape: Shape, code: str | None) -> dict[str, Any]:
+    """For what changes from pixel to pixel, as scattered holes do: plain stages, the first at full size.
+
+    The others halve it, with skips, to see what surrounds wide holes. It starts as its base as well.
+    """
+    halvings = min(3, max(1, math.floor(math.log2(max(2, min(shape[1:]) / 3)))))
+    return {
+        "widths": (24, 24, 24, 48, 64, 64)[: 3 + halvings],
+        "fine": 3,
+        "blocks": 0,
+        "down": "unshuffle",
+        "up": "subpixel",
+        "code": "spatial",
+        "latent_dim": 64,
+        "activation": "relu",
+        "output": "clamp",
+        "bypass": "none",
+        "skips": True,
+        "base": shape[0],
+    }
+
+
 PRESETS: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {
     "tutorial": tutorial,
     "pooled": pooled,
     "residual": residual,
 }
 # With skips an image passes by the code: for restoring images, not for codes of them.
-RESTORING: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {"unet": unet}
+RESTORING: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {"unet": unet, "fine": fine}
 
 
 def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Architecture:
@@ -126,6 +148,9 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
         )
     chosen = {name: value for name, value in changes.items() if value is not None}
     values = {**known[preset](image_shape, chosen.get("code")), **chosen}
+    widths = values["widths"]
+    if "fine" in values and "fine" not in chosen and isinstance(widths, tuple | list):
+        values["fine"] = min(values["fine"], max(0, len(widths) - 1))
     # A sigmoid rules out this part of a preset, unless it was asked for by name.
     if values["output"] == "sigmoid" and "bypass" not in chosen:
         values["bypass"] = "none"
