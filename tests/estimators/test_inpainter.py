@@ -179,6 +179,25 @@ def test_saved_and_loaded_it_gives_the_same(model: Inpainter, tmp_path: Path) ->
     assert np.array_equal(filled_by(loaded, images, hole()), filled_by(model, images, hole()))
 
 
+def test_damage_is_found_and_filled() -> None:
+    images = blobs(24, 48, 48)
+    model = Inpainter(**TINY).fit(images[4:])
+    images = images[:4]
+    damaged = images.copy()
+    damaged[1:, 20:25, 16:26] ^= 128  # as far from what it was as it can be
+    masks = model.find_damage(damaged)
+    assert masks[0].mean() < 0.02  # a sound image
+    for mask in masks[1:]:
+        assert mask[20:25, 16:26].mean() > 0.6
+        assert mask.mean() < 0.2
+    source = convae.open_source(damaged)
+    done = list(model.iter_inpaint(source, open_masks(None, source), find_damage=True))
+    spoilt = np.s_[20:25, 16:26]
+    for before, after in zip(images[1:].astype(float), done[1:], strict=True):
+        assert np.abs(after.pixels[..., 0][spoilt] - before[spoilt]).mean() < 0.5 * 128
+        assert np.array_equal(after.pixels[~after.missing], after.image.pixels[~after.missing])
+
+
 def test_the_same_seed_gives_the_same_model() -> None:
     images = blobs(8, 24, 24)
     first, again = (Inpainter(**TINY).fit(images) for _ in range(2))

@@ -1,10 +1,10 @@
 """The command line: one verb a file, loaded when it is used; each parses, calls an estimator, prints.
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
-- check, fit, denoise, detect, calibrate, reconstruct, encode, decode, search, map, evaluate, probe, info,
-  demo: the verbs
-- checking, evaluating, denoising, detecting, calibrating, reconstructing, encoding, decoding, searching,
-  mapping, probing, describing, measured, demonstrating: what they do and say
+- check, fit, denoise, inpaint, detect, calibrate, reconstruct, encode, decode, search, map, evaluate, probe,
+  info, demo: the verbs
+- checking, evaluating, denoising, inpainting, detecting, calibrating, reconstructing, encoding, decoding,
+  searching, mapping, probing, describing, measured, demonstrating: what they do and say
 - found_files, ranking_itself: parts of detecting; code_index, found_pictures, labels: of searching and
   probing
 - fit_autoencoder, fit_denoiser, fit_anomaly, fitted_autoencoder, fitted_denoiser, fitted_anomaly: the

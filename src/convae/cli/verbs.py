@@ -20,6 +20,7 @@ VERBS = {
         "What can be read from the codes, beside PCA, a random encoder, the pixels.",
     ),
     "denoise": ("denoise", "Images without their noise, as files of the same kind."),
+    "inpaint": ("inpaint", "Images with their holes filled, as files of the same kind."),
     "detect": ("detect", "What is anomalous in images, where, and how surely."),
     "calibrate": ("calibrate", "Another threshold for a detector, without training."),
     "reconstruct": ("reconstruct", "Images to their codes and back, as files of the same kind."),

@@ -2,7 +2,7 @@
 
 - autoencoder: images to codes and back
 - restoring, denoiser: images without their noise, from any way to learn it
-- inpainter: images with their holes filled
+- inpainter: images with their holes filled; damage: what is damaged though no mask says so
 - anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
 - detector_fit, normals: from normal images to a detector, its threshold by images that nothing else saw
 - crossfit: detectors of a set by its other parts, to rank it by itself

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from convae.corruption.holes import Holes, parse_holes
 from convae.errors import ImageError, InputError, unknown_name
+from convae.estimators.damage import find_damage, usual_surprise
 from convae.estimators.fitting import Ready, Run
 from convae.estimators.parameters import Parameters
 from convae.estimators.restoring import Material, RestoringEstimator, material_for
@@ -29,6 +30,7 @@ from convae.training.inpainting import FILLS, FromHoles, with_fill
 from convae.training.observers import Observer
 from convae.training.task import Task
 
+LOOKED_AT, SIDE = 8, 96  # sound images, and how much of each, tell what is no damage
 CONTRAST = 0.05  # about the error of a fill: 26 dB
 
 
@@ -39,7 +41,8 @@ class Inpainted:
     Attributes:
         index: its position in the source.
         image: as it was read, without the alpha channel that was its mask.
-        missing: (H, W) where a value was missing in at least one channel.
+        missing: (H, W) where a value was missing in at least one channel, damage included.
+        damaged: (H, W) where damage was found that no mask told of.
         pixels: (H, W, C) the filled image in the depth of ``image``; known values are those of ``image``.
         started: (1, C, H, W) the classical fill, in about [0, 1].
         filled: (1, C, H, W) what the network made of it, known pixels included.
@@ -48,6 +51,7 @@ class Inpainted:
     index: int
     image: Image
     missing: Missing
+    damaged: Missing
     pixels: Pixels
     started: Tensor
     filled: Tensor
@@ -85,6 +89,8 @@ class Inpainter(RestoringEstimator):
 
     Attributes:
         holes_: the holes that it learnt to fill.
+        damage_level_: from which error on a part of an image is damaged, see :meth:`find_damage`, in about
+            [0, 1].
         and those of :class:`convae.ConvAutoencoder`, but PCA.
 
     >>> import numpy as np
@@ -99,6 +105,8 @@ class Inpainter(RestoringEstimator):
     """
 
     job = "fill holes"
+    verb = "inpaint"
+    member = "inpainter"
 
     def __init__(
         self,
@@ -221,11 +229,26 @@ class Inpainter(RestoringEstimator):
         stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_[1:], 1))
         return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
 
+    def find_damage(self, X: Any) -> list[Missing]:
+        """Where images are damaged, (H, W) for each: a mask to look at, and to :meth:`inpaint` with.
+
+        Damage is what is far from everything that its surroundings let expect, more than 99.9 % of the
+        pixels in the images that were held out: spots, scratches, writing that is much brighter or darker.
+        What is only unusual may be found as well, so look at the mask.
+
+        Args:
+            X: any source.
+        """
+        source = self.open(X)
+        found = self.iter_inpaint(source, open_masks(None, source), find_damage=True)
+        return [done.damaged for done in found]
+
     def iter_inpaint(
         self,
         source: ImageSource,
         masks: Masks,
         *,
+        find_damage: bool = False,
         ensemble: bool = False,
         on_bad: OnBad | None = None,
     ) -> Iterator[Inpainted]:
@@ -233,6 +256,7 @@ class Inpainter(RestoringEstimator):
 
         Args:
             masks: those of the source.
+            find_damage: whether to look for damage that they do not tell of, and fill it as well.
             on_bad: is told of images that cannot be used, which are then left out; None raises.
         """
         check_is_fitted(self, "network_")
@@ -240,7 +264,7 @@ class Inpainter(RestoringEstimator):
             try:
                 if isinstance(item, ImageError):
                     raise item
-                yield self._one(item, ensemble)
+                yield self._one(item, ensemble=ensemble, looking=find_damage)
             except ImageError as error:
                 if on_bad is None:
                     raise
@@ -277,11 +301,16 @@ class Inpainter(RestoringEstimator):
 
         return in_threads(one, range(len(source)))
 
-    def _one(self, item: Masked, ensemble: bool) -> Inpainted:
+    def _one(self, item: Masked, *, ensemble: bool, looking: bool) -> Inpainted:
         index, image, values, prepared = item
         missing: Missing = np.asarray(values.any(axis=2))
         x = self._unit(np.ascontiguousarray(np.moveaxis(np.stack([prepared]), 3, 1)))
         mask = torch.from_numpy(missing)[None, None].to(x.device, torch.float32)
+        damaged = np.zeros_like(missing)
+        if looking:
+            damage = find_damage(self._best, x, mask, self.damage_level_)
+            mask, damaged = torch.maximum(mask, damage), damage[0, 0].cpu().numpy() > 0
+            values, missing = values | damaged[..., None], missing | damaged
         if missing.any():
             started, filled = self.filled(x, mask, ensemble=ensemble)
         else:
@@ -295,8 +324,17 @@ class Inpainter(RestoringEstimator):
             )
         pixels = np.where(values, new, image.pixels)
         return Inpainted(
-            index=index, image=image, missing=missing, pixels=pixels, started=started, filled=filled
+            index=index,
+            image=image,
+            missing=missing,
+            damaged=damaged,
+            pixels=pixels,
+            started=started,
+            filled=filled,
         )
+
+    def _best(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.filled(x, mask)[1]
 
     # -- fitting --------------------------------------------------------------------------------
 
@@ -312,7 +350,22 @@ class Inpainter(RestoringEstimator):
         return p
 
     def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
-        return self._fit_restorer(material_for(source, p), p, run)
+        stored = self._fit_restorer(material_for(source, p), p, run)
+        self._adopt(stored)
+        learnt = {**stored.facts["learnt"], "damage": self._usual_surprise(source)}
+        return replace(stored, facts={**stored.facts, "learnt": learnt})
+
+    def _usual_surprise(self, source: ImageSource) -> float:
+        """What sound images have in errors: the held-out ones are such, or else some of the others."""
+        held_out = self.held_out_
+        places = np.arange(len(source)) if held_out is None or not len(held_out) else held_out
+        images = []
+        for item in self.prepared(source.select(places[:LOOKED_AT])):
+            if not isinstance(item, ImageError):
+                top, left = (max(0, (side - SIDE) // 2) for side in item[2].shape[:2])
+                part = np.moveaxis(item[2][top : top + SIDE, left : left + SIDE], 2, 0)
+                images.append(self._unit(np.ascontiguousarray(part[None])))
+        return usual_surprise(self._best, images) if images else 1.0
 
     def _task(
         self, ready: Ready, material: Material, p: Parameters, run: Run
@@ -333,5 +386,6 @@ class Inpainter(RestoringEstimator):
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
+        self.damage_level_ = float(stored.facts["learnt"].get("damage", 1.0))
         self.holes_ = Holes.from_dict(stored.facts["learnt"]["holes"])
         return self

@@ -1,0 +1,166 @@
+"""``convae inpaint``: known pixels bit for bit in files, masks of every kind, and refusals."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+from tests.cli.conftest import Command, fill, waves
+
+import convae as package
+from convae.images.reading import read_image
+from convae.images.writing import write_image
+
+TINY: dict[str, Any] = {"epochs": 1, "widths": (4, 8), "blocks": 0, "latent_dim": 4}
+SIZE = (24, 20)
+
+
+@pytest.fixture(scope="session")
+def inpainter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An inpainter of grey images."""
+    path = tmp_path_factory.mktemp("model") / "holes.convae"
+    package.Inpainter(**TINY).fit(waves(24, (16, 16, 1))).save(path)
+    return path
+
+
+def hole() -> np.ndarray:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[6:12, 5:14] = 255
+    return mask
+
+
+@pytest.mark.parametrize(("dtype", "suffix"), [("uint8", ".png"), ("uint16", ".tif")])
+def test_known_pixels_come_back_in_files(
+    convae: Command, inpainter: Path, tmp_path: Path, dtype: str, suffix: str
+) -> None:
+    images = waves(3, (*SIZE, 1), dtype)
+    if dtype == "uint16":
+        inpainter = tmp_path / "deep.convae"
+        package.Inpainter(**TINY).fit(images).save(inpainter)
+    given = fill(tmp_path / "in", images, suffix)
+    write_image(tmp_path / "mask.png", hole())
+    done = convae(
+        "inpaint", inpainter, given, "--mask", tmp_path / "mask.png", "--out", tmp_path / "o"
+    )
+    assert done.code == 0
+    assert "11.25% of the pixels were missing" in done.out
+    for i, image in enumerate(images):
+        back = read_image(tmp_path / "o" / f"{i}{suffix}").pixels
+        assert back.dtype == image.dtype
+        assert np.array_equal(back[hole() == 0], image[hole() == 0])
+        shown = read_image(tmp_path / "o" / "masks" / f"{i}{suffix}.png").pixels
+        assert np.array_equal(shown[..., 0], hole())
+    with (tmp_path / "o" / "holes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["missing"]) for row in rows] == [pytest.approx(0.1125)] * 3
+
+
+def test_a_mask_for_each_image_and_inverted(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    images = waves(2, (*SIZE, 1))
+    given = fill(tmp_path / "in", images)
+    (tmp_path / "masks").mkdir()
+    for i in range(2):
+        write_image(tmp_path / "masks" / f"{i}_mask.png", 255 - hole())
+    out = tmp_path / "o"
+    done = convae(
+        "inpaint",
+        inpainter,
+        given,
+        "--mask",
+        tmp_path / "masks",
+        "--invert",
+        "--out",
+        out,
+        "--json",
+    )
+    assert done.json["missing"] == pytest.approx(0.1125)
+    back = read_image(out / "1.png").pixels
+    assert np.array_equal(back[hole() == 0], images[1][hole() == 0])
+
+
+def test_jpegs_keep_known_pixels_as_png_and_jpeg_masks_are_thresholded(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    image = waves(1, (*SIZE, 1))[0]
+    (tmp_path / "in").mkdir()
+    PillowImage.fromarray(image[..., 0]).save(tmp_path / "in" / "a.jpg", quality=90)
+    PillowImage.fromarray(hole()).save(tmp_path / "mask.jpg", quality=60)
+    done = convae(
+        "inpaint",
+        inpainter,
+        tmp_path / "in",
+        "--mask",
+        tmp_path / "mask.jpg",
+        "--out",
+        tmp_path / "o",
+    )
+    assert done.code == 0
+    assert "1 mask with values between black and white" in done.err
+    assert "1 JPEG image written as PNG" in done.err
+    before = read_image(tmp_path / "in" / "a.jpg").pixels
+    after = read_image(tmp_path / "o" / "a.jpg.png").pixels
+    known = read_image(tmp_path / "o" / "masks" / "a.jpg.png").pixels == 0
+    assert np.array_equal(after[known], before[known])
+
+
+def test_transparent_parts_are_filled(convae: Command, inpainter: Path, tmp_path: Path) -> None:
+    image = waves(1, (*SIZE, 1))[0]
+    (tmp_path / "in").mkdir()
+    both = np.concatenate([image, 255 - hole()[..., None]], axis=2)
+    PillowImage.fromarray(both, "LA").save(tmp_path / "in" / "a.png")
+    done = convae(
+        "inpaint", inpainter, tmp_path / "in", "--mask", "alpha", "--out", tmp_path / "o", "--json"
+    )
+    assert done.json["missing"] == pytest.approx(0.1125)
+    back = read_image(tmp_path / "o" / "a.png").pixels
+    assert np.array_equal(back[hole() == 0], image[hole() == 0])
+
+
+def test_damage_is_looked_for(convae: Command, inpainter: Path, tmp_path: Path) -> None:
+    given = fill(tmp_path / "in", waves(2, (*SIZE, 1)))
+    done = convae("inpaint", inpainter, given, "--find-damage", "--out", tmp_path / "o", "--json")
+    assert done.code == 0
+    assert 0 <= done.json["damaged"] <= done.json["missing"] < 0.5
+    assert (tmp_path / "o" / "masks" / "0.png.png").exists()
+
+
+def test_without_a_mask_nothing_is_filled_and_that_is_said(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    given = fill(tmp_path / "in", waves(1, (*SIZE, 1)))
+    done = convae("inpaint", inpainter, given, "--out", tmp_path / "o")
+    assert done.code == 0
+    assert "no pixel was missing, so nothing was filled; give a --mask" in done.err
+
+
+def test_what_cannot_be_is_one_sentence(
+    convae: Command, inpainter: Path, pictures: Path, tmp_path: Path
+) -> None:
+    given = fill(tmp_path / "in", waves(2, (*SIZE, 1)))
+    (tmp_path / "empty").mkdir()
+    write_image(tmp_path / "small.png", hole()[:8])
+    write_image(tmp_path / "others" / "x.png", hole())
+    plain = tmp_path / "plain.convae"
+    package.ConvAutoencoder(epochs=1, latent_dim=2).fit(waves(12, (8, 8, 1))).save(plain)
+    out = ("--out", tmp_path / "o")
+    for arguments, told in (
+        ((inpainter, given, "--mask", tmp_path / "small.png"), "its mask small.png is 8x20"),
+        (
+            (inpainter, given, "--mask", tmp_path / "others"),
+            "none of its names is that of an image",
+        ),
+        ((inpainter, given, "--mask", tmp_path / "nowhere"), "nowhere"),
+        ((inpainter, given, "--mask", tmp_path / "empty"), "no image found"),
+        ((inpainter, tmp_path / "empty"), "no image found"),
+        ((inpainter, given, "--invert"), "--invert is for masks: give a --mask"),
+        ((inpainter, given, "--mask", "alpha"), "no alpha channel"),
+        ((plain, given), "this model was fitted to reconstruct and encode; use it with 'convae"),
+    ):
+        done = convae("inpaint", *arguments, *out)
+        assert done.code == 2, arguments
+        assert told in done.err
+        assert "Traceback" not in done.err
