@@ -15,7 +15,7 @@ from convae.classical.denoising import median, non_local_means
 from convae.corruption.noise import parse_noise
 from convae.errors import MissingExtraError
 from convae.images.reading import read_image
-from record import Section, note
+from record import Section, decibels, note
 
 # The recipe for natural grey images; its parts were chosen on training images that were held out.
 NATURAL: dict[str, Any] = {"widths": (32, 64, 96), "ema": 0.995, "validation_fraction": 0.05}
@@ -117,14 +117,14 @@ def bsd68() -> None:
         sigma, noisy = level / 255, with_noise(clean, level / 255, seed=level)
         for method, run in methods(model, sigma).items():
             done = run(noisy)
-            section.row(level, method, psnr(done, clean), ssim(done, clean), "-")
+            section.row(level, method, decibels(psnr(done, clean)), ssim(done, clean), "-")
         some, few = clean[:SOME], noisy[:SOME]
         beside = {"BM3D": bm3d_of(few, sigma), "convae": restored(model, few, sigma=sigma)}
         for method, done in beside.items():
-            row = (f"{method}, first {SOME} images", psnr(done, some), ssim(done, some), "-")
-            section.row(level, *row)
+            name = f"{method}, first {SOME} images"
+            section.row(level, name, decibels(psnr(done, some)), ssim(done, some), "-")
         for method in ("BM3D", "DnCNN"):
-            section.row(level, f"{method}, published", "-", "-", PUBLISHED[level][method])
+            section.row(level, method, "-", "-", decibels(PUBLISHED[level][method]))
     section.remarks.append(
         f"Trained in {cpu / 60:.1f} CPU minutes ({wall / 60:.1f} by the clock): {NATURAL}, "
         f"{NATURAL_EPOCHS} epochs."
@@ -177,7 +177,7 @@ def bsd68_noisy_only() -> None:
     for method, run in methods(model, sigma).items():
         done = run(given)
         goal = "above 27.71, aim 29.27" if method == "convae" else "-"
-        section.row(method, psnr(done, clean), ssim(done, clean), goal)
+        section.row(method, decibels(psnr(done, clean)), ssim(done, clean), goal)
     section.remarks.append(
         f"Trained in {cpu / 60:.1f} CPU minutes ({wall / 60:.1f} by the clock). The noise is said to be "
         "Gaussian; its level is estimated in each training image."

@@ -15,7 +15,7 @@ from convae.classical.denoising import median, non_local_means
 from convae.classical.noise_level import estimate_noise_level, whiteness
 from convae.images.reading import read_image
 from denoising import data, fitted, psnr, restored, ssim
-from record import Section
+from record import Section, decibels
 
 DOCUMENTS: dict[str, Any] = {"epochs": 24, "ema": 0.995}
 FRAMES: dict[str, Any] = {"epochs": 12, "ema": 0.995}
@@ -44,7 +44,7 @@ def documents() -> None:
         ],
     }.items():
         value = psnr(done, wanted)
-        section.row(name, value, ssim(done, wanted), value - floor)
+        section.row(name, decibels(value), ssim(done, wanted), decibels(value - floor))
     section.remarks.append(
         f"Trained in {cpu / 60:.1f} CPU minutes ({wall / 60:.1f} by the clock): {DOCUMENTS}."
     )
@@ -71,7 +71,7 @@ def microscopy() -> None:
     done = classical(given) | {"convae": [x / np.float32(255) for x in restored(model, frames)]}
     for name, images in done.items():
         value = float(np.mean([scale_free(a, b) for a, b in zip(images, means, strict=True)]))
-        section.row("10 frames, 8 bits", name, value, *judged(given, images))
+        section.row("10 frames, 8 bits", name, decibels(value), *judged(given, images))
     section.remarks.append(
         f"Frames: learnt {model.learn_}, {cpu / 60:.1f} CPU minutes ({wall / 60:.1f} by the clock), "
         f"{FRAMES}. The means of 400 frames are looked at for the PSNR only, after a gain and an offset are "

@@ -81,6 +81,11 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def decibels(value: float) -> str:
+    """Two digits behind the point: differences between methods are of that size."""
+    return f"{value:.2f}"
+
+
 def note(text: str) -> None:
     """Progress, on standard error."""
     print(text, file=sys.stderr, flush=True)
