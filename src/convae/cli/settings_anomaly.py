@@ -32,7 +32,7 @@ ANOMALY: tuple[Setting, ...] = (
     ),
     *taken(
         AUTOENCODER, "preset",
-        default="unet", choices=("unet", "residual", "tutorial", "pooled"),
+        default="unet", choices=("unet", "fine", "residual", "tutorial", "pooled"),
         help="The network: unet (with skips; the one to choose) or an autoencoder without skips.",
     ),
     *taken(AUTOENCODER, "loss", default="mse+0.1*ssim"),

@@ -6,8 +6,8 @@ from convae.cli.settings_autoencoder import AUTOENCODER
 RESTORING: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "preset",
-        default="unet", choices=("unet", "residual", "tutorial", "pooled"),
-        help="The network: unet (with skips; the one to choose) or an autoencoder without skips.",
+        default="unet", choices=("unet", "fine", "residual", "tutorial", "pooled"),
+        help="The network: unet or fine (with skips; unet is the one to choose), or an autoencoder without skips.",
     ),
     *taken(AUTOENCODER, "loss", "epochs", "random_state", "device"),
     Setting(
