@@ -7,7 +7,8 @@ RESTORING: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "preset",
         default="unet", choices=("unet", "fine", "residual", "tutorial", "pooled"),
-        help="The network: unet or fine (with skips; unet is the one to choose), or an autoencoder without skips.",
+        help="The network: unet or fine (with skips; unet is the one to choose), or an autoencoder "
+        "without skips.",
     ),
     *taken(AUTOENCODER, "loss", "epochs", "random_state", "device"),
     Setting(
