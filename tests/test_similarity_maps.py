@@ -134,6 +134,23 @@ def test_few_images_lean_on_the_whole_map() -> None:
     torch.testing.assert_close(standards.deviation, expected.sqrt().float())
 
 
+def test_neighbours_can_share_what_they_say() -> None:
+    """Six images of noise whose level falls from left to right: shared, it is estimated better."""
+    generator = torch.Generator().manual_seed(0)
+    level = torch.linspace(3, 1, 64).expand(64, 64)
+    maps = level * (1 + 0.5 * torch.randn((6, 1, 64, 64), generator=generator))
+
+    def wrong(standards: Standards) -> float:
+        return float(
+            (standards.mean[0] - level).abs().mean()
+            + (standards.deviation[0] - level / 2).abs().mean()
+        )
+
+    assert wrong(Standards.of(maps, sigma=4)) < 0.5 * wrong(Standards.of(maps))
+    mean = gaussian_filter(maps.double().mean(0)[0].numpy(), 4.0, mode="nearest", radius=12)
+    np.testing.assert_allclose(Standards.of(maps, sigma=4).mean[0], mean, atol=1e-5)
+
+
 def test_images_of_different_sizes_have_one_standard_for_all_pixels() -> None:
     generator = torch.Generator().manual_seed(0)
     maps = [torch.rand((1, 8, 8 + i % 3), generator=generator) + 2 for i in range(300)]

@@ -24,6 +24,7 @@ SMALLEST_SIDE = 8  # of a map that is still halved
 # How far one normal image may stand from the others decides what counts as far. A deviation estimated
 # from n images at one pixel is drawn towards that of the whole map, which counts as so many images.
 PRIOR_IMAGES = 8
+SMOOTHED_PRIOR = 2  # the same where neighbouring pixels share what they say
 LEAST_DEVIATION = 1e-6
 
 
@@ -106,11 +107,15 @@ class Standards:
     deviation: Tensor
 
     @classmethod
-    def of(cls, maps: Iterable[Tensor]) -> "Standards":
+    def of(cls, maps: Iterable[Tensor], *, sigma: float = 0.0) -> "Standards":
         """Fit to the maps of held-out normal images, each (M, H, W); at least one.
 
         Per pixel where all have one size, with the variance at a pixel drawn towards that of the
         whole map as though 8 more images had it; one value for all pixels where sizes differ.
+
+        Args:
+            sigma: pixels over which neighbours share their mean and variance (as though 2 more images
+                had that of the whole map): with few images a pixel alone says little.
         """
         count, size = 0, None
         total = squares = torch.zeros(())
@@ -129,12 +134,13 @@ class Standards:
             total, squares, count = total + one, squares + square, count + 1
         if size is None:
             raise InputError("maps of at least one normal image are needed")
-        return cls._from_sums(total / count, squares / count, count)
+        mean, square = (smoothed(part[None], sigma)[0] for part in (total / count, squares / count))
+        prior = SMOOTHED_PRIOR if sigma else PRIOR_IMAGES
+        return cls._from_sums(mean, square, count / (count + prior))
 
     @classmethod
-    def _from_sums(cls, mean: Tensor, square: Tensor, count: int) -> "Standards":
+    def _from_sums(cls, mean: Tensor, square: Tensor, weight: float) -> "Standards":
         variance = (square - mean.square()).clamp_min(0)
-        weight = count / (count + PRIOR_IMAGES)
         variance = weight * variance + (1 - weight) * _overall(square - _overall(mean).square())
         deviation = variance.clamp_min(LEAST_DEVIATION**2).sqrt()
         return cls(mean.float(), deviation.float())

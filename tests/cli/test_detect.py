@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.cli.conftest import FIT, Command, fill, waves
+from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
 from convae.images.reading import read_image
 from convae.images.sources import open_source
 
-ANOMALY = ["--epochs", "6", "--batch-size", "8", *FIT[2:]]
+SMALL = ["--latent-dim", "8", "--widths", "8", "--blocks", "1", "--batch-size", "8"]
+ANOMALY = ["--epochs", "12", *SMALL, "--quiet"]
 
 
 def marked(images: np.ndarray) -> np.ndarray:
@@ -178,14 +179,14 @@ def test_a_folder_is_ranked_by_itself(convae: Command, tmp_path: Path) -> None:
     images[[4, 17]] = marked(images[[4, 17]])
     folder = fill(tmp_path / "in", images)
     out = tmp_path / "ranked"
-    settings = ["epochs=6", "batch_size=8", "latent_dim=3", "widths=4", "blocks=1"]
+    settings = ["epochs=16", "batch_size=8", "latent_dim=8", "widths=8", "blocks=1"]
     pairs = [word for pair in settings for word in ("--set", pair)]
     done = convae("detect", "--self", folder, "--out", out, *pairs)
     assert done.code == 0, done.err
     assert "Nothing is promised" in done.out
     rows = rows_of(out / "scores.csv")
     assert len(rows) == 40
-    assert {rows[0]["name"], rows[1]["name"]} == {"4.png", "17.png"}
+    assert {row["name"] for row in rows[:4]} >= {"4.png", "17.png"}
     assert [float(row["score"]) for row in rows] == sorted(
         (float(row["score"]) for row in rows), reverse=True
     )

@@ -26,7 +26,7 @@ def test_the_odd_ones_come_first() -> None:
     images = textured(60)
     images[[7, 30]] = spotted(images[[7, 30]])
     scores = np.zeros(60)
-    model = AnomalyDetector(**{**TINY, "epochs": 6, "batch_size": 8})
+    model = AnomalyDetector(**{**TINY, "epochs": 16, "batch_size": 8})
     for fold in cross_fitted(model, open_source(images)):
         found = -fold.model.score_samples(images[fold.positions])
         scores[fold.positions] = (found - fold.usual) / fold.spread

@@ -1,7 +1,8 @@
 """How the score of a detector of defects is fitted, and chosen by synthetic defects in normal images."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,11 @@ from convae.ranking import auroc
 from convae.similarity_maps import Standards, top_mean
 
 FRACTIONS = (0.001, 0.004, 0.016, 0.064)
-SCORES = ("gradient+structure+colour+found", "gradient+structure+colour", "found")
+SMOOTHINGS = (1 / 16, 0.0)
+SCORES = (
+    "gradient", "gradient+structure", "gradient+structure+colour", "gradient+structure+colour+found",
+    "gradient+found", "found",
+)  # fmt: skip
 # Each kind counts as much: what comes is not known.
 KINDS = {
     "spot": Defects(share=1.0, most=1, shapes=("spot",), fillings=("tone",)),
@@ -34,7 +39,8 @@ KINDS = {
     "field": Defects(share=1.0, most=1, shapes=("field",)),
     "line": Defects(share=1.0, most=1, shapes=("line",), fillings=("tone",)),
 }
-TRIED = 128  # images at most to choose by, for each kind
+TRIED = 128  # images at most to choose by
+DAMAGED = 24  # times at least that each kind of defect is made in them
 TOGETHER = 16  # images that lend each other pieces
 
 
@@ -46,59 +52,99 @@ class Fitted(NamedTuple):
     facts: dict[str, Any]
 
 
-def fit_usual(network: Autoencoder, normals: Normals, *, flips: bool) -> Usual:
-    """How normal images look: codes of those that are kept, maps of those that were not trained on."""
-    kept = torch.cat([look.codes for look in _looks(network, normals, normals.kept, flips)])
-    spread = kept.std(dim=0, correction=0).clamp_min(LEAST_SPREAD)
-    looks = _looks(network, normals, normals.choosing, flips)
-    standards = Standards.of(maps for look in looks for maps in look.maps.cpu())
-    return Usual(
-        standards=standards,
-        spread=spread.cpu(),
-        codes=(kept / spread).cpu(),
-        distance=torch.tensor([0.0, 1.0]),
-    )
-
-
-def choose(
-    network: Autoencoder, normals: Normals, usual: Usual, recipes: Sequence[Recipe], *, flips: bool
+def fit_score(
+    network: Autoencoder, normals: Normals, recipes: Sequence[Recipe], *, flips: bool
 ) -> Fitted:
-    """Find the recipe that tells normal images best from the same with synthetic defects.
+    """Find the recipe that tells normal images best from the same with synthetic defects, and fit it.
+
+    Half of the images that were not trained on say what is usual, the other half is judged by it, and
+    the other way round: an image that helped to say what is usual would look too usual.
 
     Args:
         recipes: to choose among; of equally good ones the first is taken.
 
     Returns:
         with ``auroc`` among the facts: of the one that was taken, the mean over the kinds of defect;
-        ``auroc_by_kind``; and ``tried``: [recipe, fraction, auroc] of all.
+        ``auroc_by_kind``; and ``tried``: [recipe, fraction, smoothing, auroc] of all.
     """
-    positions = normals.choosing[:TRIED]
-
-    def rated(batches: Iterable[Tensor]) -> np.ndarray:
-        looks = (look for batch in batches for look in _in_parts(network, batch, flips))
-        rows = [_rate(look, usual, recipes) for look in looks]
-        return torch.cat(rows).numpy() if rows else np.zeros((0, len(recipes) + 1))
-
-    normal = rated(normals.batches(positions, TOGETHER))
+    codes = torch.cat([look.codes for look in _looks(network, normals, normals.kept, flips)])
+    spread = codes.std(dim=0, correction=0).clamp_min(LEAST_SPREAD)
+    judge = _Judge(network, normals, recipes, spread.cpu(), (codes / spread).cpu(), flips)
+    normal, damaged = judge.halves()
     terms = [_distance_term(normal, i) for i in range(len(recipes))]
-    kinds: dict[str, list[float]] = {}
-    for i, (kind, defects) in enumerate(KINDS.items()):
-        chance = torch.Generator().manual_seed(normals.seed + i)
-        damaged = rated(_damaged(normals, positions, defects, chance))
-        if len(damaged):
-            kinds[kind] = [
-                _auroc(_scores(normal, recipes, k, terms), _scores(damaged, recipes, k, terms))
-                for k in range(len(recipes))
-            ]
+    kinds = {
+        kind: [
+            _auroc(_scores(normal, recipes, k, terms), _scores(rated, recipes, k, terms))
+            for k in range(len(recipes))
+        ]
+        for kind, rated in damaged.items()
+        if len(rated)
+    }
     means = np.mean(list(kinds.values()), axis=0) if kinds else np.full(len(recipes), 0.5)
     best = int(np.argmax(means))
     facts = {
         "auroc": float(means[best]),
         "auroc_by_kind": {kind: row[best] for kind, row in kinds.items()},
-        "tried": [[str(r), r.fraction, float(v)] for r, v in zip(recipes, means, strict=True)],
+        "tried": [
+            [str(r), r.fraction, r.smoothing, float(v)] for r, v in zip(recipes, means, strict=True)
+        ],
     }
+    standards = judge.standards(normals.choosing, recipes[best].smoothing)
     distance = torch.tensor(terms[best], dtype=torch.float32)
-    return Fitted(replace(usual, distance=distance), recipes[best], facts)
+    usual = Usual(standards=standards, spread=judge.spread, codes=judge.codes, distance=distance)
+    return Fitted(usual, recipes[best], facts)
+
+
+@dataclass
+class _Judge:
+    """Judges images by all recipes at once."""
+
+    network: Autoencoder
+    normals: Normals
+    recipes: Sequence[Recipe]
+    spread: Tensor
+    codes: Tensor
+    flips: bool
+
+    def standards(self, positions: np.ndarray, smoothing: float) -> Standards:
+        """What is usual by these images."""
+        looks = _looks(self.network, self.normals, positions, self.flips)
+        sigma = smoothing * min(self.normals.ready.images.shape[1:])
+        return Standards.of((maps for look in looks for maps in look.maps.cpu()), sigma=sigma)
+
+    def halves(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(images, recipes + 1) of normal images, and of the same with each kind of defect."""
+        some = self.normals.choosing[:TRIED]
+        chances = {
+            kind: torch.Generator().manual_seed(self.normals.seed + i)
+            for i, kind in enumerate(KINDS)
+        }
+        often = math.ceil(DAMAGED / len(some))
+        normal: list[np.ndarray] = []
+        damaged: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
+        for judged, others in ((some[::2], some[1::2]), (some[1::2], some[::2])):
+            smoothings = sorted({recipe.smoothing for recipe in self.recipes})
+            usual = {smoothing: self.standards(others, smoothing) for smoothing in smoothings}
+            normal.append(self._rated(self.normals.batches(judged, TOGETHER), usual))
+            for kind, defects in KINDS.items():
+                images = _damaged(self.normals, np.tile(judged, often), defects, chances[kind])
+                damaged[kind].append(self._rated(images, usual))
+        return np.concatenate(normal), {k: np.concatenate(rows) for k, rows in damaged.items()}
+
+    def _rated(self, batches: Iterable[Tensor], usual: dict[float, Standards]) -> np.ndarray:
+        """(images, recipes + 1) the pooled map of every recipe, and the distance of the code."""
+        rows = [
+            self._rate(look, usual)
+            for batch in batches
+            for look in _in_parts(self.network, batch, self.flips)
+        ]
+        return torch.cat(rows).numpy() if rows else np.zeros((0, len(self.recipes) + 1))
+
+    def _rate(self, look: Look, usual: dict[float, Standards]) -> Tensor:
+        maps = {smoothing: one.apply(look.maps) for smoothing, one in usual.items()}
+        pooled = [top_mean(joined(maps[r.smoothing], r), r.fraction) for r in self.recipes]
+        distances, _ = nearest_codes(look.codes, self.spread, self.codes)
+        return torch.stack([*pooled, distances], dim=1).cpu()
 
 
 def _looks(
@@ -126,13 +172,6 @@ def _damaged(
         seen = mask.flatten(1).any(dim=1)
         if bool(seen.any()):
             yield damaged[seen]
-
-
-def _rate(look: Look, usual: Usual, recipes: Sequence[Recipe]) -> Tensor:
-    """(B, recipes + 1) the pooled map of every recipe, and the distance of the code."""
-    maps = usual.standards.apply(look.maps)
-    pooled = [top_mean(joined(maps, recipe), recipe.fraction) for recipe in recipes]
-    return torch.stack([*pooled, nearest_codes(look.codes, usual)[0]], dim=1).cpu()
 
 
 def _distance_term(normal: np.ndarray, recipe: int) -> tuple[float, float]:

@@ -30,10 +30,13 @@ class Recipe:
         parts: which of :data:`NAMES` make the map, and ``code`` if the distance of the code to the nearest
             normal ones is added to the score.
         fraction: the highest part of the map, whose mean is the score.
+        smoothing: over which part of the shorter side pixels share what is usual there; 0 for each by
+            itself.
     """
 
     parts: tuple[str, ...]
     fraction: float
+    smoothing: float = 0.0
 
     @classmethod
     def parse(cls, text: str, fraction: float) -> "Recipe":
@@ -165,7 +168,7 @@ class DefectScorer:
         look = look_at(self.network, batch, flips=self.flips)
         one = joined(self.usual.standards.apply(look.maps), self.recipe)
         score = top_mean(one, self.fraction)
-        distances, nearest = nearest_codes(look.codes, self.usual)
+        distances, nearest = nearest_codes(look.codes, self.usual.spread, self.usual.codes)
         if CODE in self.recipe.parts:
             mean, factor = self.usual.distance.to(score)
             score = score + factor * (distances - mean)
@@ -177,11 +180,15 @@ def joined(standardised: Tensor, recipe: Recipe) -> Tensor:
     return standardised[:, recipe.maps].mean(dim=1, keepdim=True)
 
 
-def nearest_codes(codes: Tensor, usual: Usual) -> tuple[Tensor, Tensor]:
-    """Distance of each of ``codes`` (B, K) to the nearest kept one, (B,), and which that is, (B,).
+def nearest_codes(codes: Tensor, spread: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance of each of ``codes`` (B, K) to the nearest of a bank, (B,), and which that is, (B,).
 
     Each row is computed by itself, so that an image's distance does not depend on its neighbours.
+
+    Args:
+        spread: (K,) codes are divided by it.
+        bank: (n, K) codes so divided.
     """
-    bank, spread = usual.codes.to(codes), usual.spread.to(codes)
+    bank, spread = bank.to(codes), spread.to(codes)
     found = [(bank - code / spread).square().mean(dim=1).min(dim=0) for code in codes]
     return torch.stack([x.values for x in found]).sqrt(), torch.stack([x.indices for x in found])

@@ -4,7 +4,7 @@ from typing import Any
 
 from convae.corruption.defects import Defects
 from convae.errors import InputError
-from convae.estimators.choosing import FRACTIONS, SCORES, choose, fit_usual
+from convae.estimators.choosing import FRACTIONS, SCORES, SMOOTHINGS, fit_score
 from convae.estimators.defect_scorer import DefectScorer, Recipe, Usual
 from convae.estimators.detection import Extras, Normals
 from convae.estimators.parameters import Parameters
@@ -77,12 +77,14 @@ class MendDefects:
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> DefectScorer:
         """Standardise by normal images, and choose the score by synthetic defects in them."""
-        if self.recipe is None:
-            recipes = [Recipe.parse(text, part) for text in SCORES for part in FRACTIONS]
-        else:
-            recipes = [Recipe(parts=self.recipe.parts, fraction=part) for part in FRACTIONS]
-        usual = fit_usual(network, normals, flips=self.flips)
-        fitted = choose(network, normals, usual, recipes, flips=self.flips)
+        texts = SCORES if self.recipe is None else (str(self.recipe),)
+        recipes = [
+            Recipe(parts=Recipe.parse(text, part).parts, fraction=part, smoothing=smoothing)
+            for smoothing in SMOOTHINGS
+            for text in texts
+            for part in FRACTIONS
+        ]
+        fitted = fit_score(network, normals, recipes, flips=self.flips)
         return DefectScorer(
             network, fitted.usual, fitted.recipe, flips=self.flips, facts=fitted.facts
         )
