@@ -164,3 +164,47 @@ def test_what_cannot_be_is_one_sentence(
         assert done.code == 2, arguments
         assert told in done.err
         assert "Traceback" not in done.err
+
+
+def test_fit_measures_beside_the_classical_fills(
+    convae: Command, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "holes.convae"
+    flags = ("--epochs", "1", "--widths", "4,4", "--latent-dim", "4")
+    done = convae("fit", "inpainter", pictures, "--out", out, *flags)
+    assert done.code == 0
+    for words in ("on images held out", "biharmonic", "scattered pixels", "seam error"):
+        assert words in done.out
+    folder = out.with_name("holes-report")
+    assert {path.name for path in folder.iterdir()} == {
+        "report.html", "pictures.png", "loss.svg", "architecture.svg"
+    }  # fmt: skip
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for words in ("held out from training", "PSNR in the holes", "with holes", "harmonic"):
+        assert words in page
+    assert isinstance(package.load(out), package.Inpainter)
+    given = convae("inpaint", out, pictures, "--out", tmp_path / "o", "--json")
+    assert given.json["missing"] == 0
+
+
+def test_fit_on_one_kind_of_hole(convae: Command, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.convae"
+    flags = ("--epochs", "1", "--widths", "4", "--latent-dim", "4", "--no-report", "--json")
+    done = convae("fit", "inpainter", pictures, "--out", out, "--holes", "pixels:0.5", *flags)
+    (found,) = done.json["evaluation"]["rounds"]
+    assert (found["holes"], done.json["holes"]) == ("pixels", "pixels:0.5")
+    assert found["missing"] == pytest.approx(0.5, abs=0.1)
+    wrong = convae("fit", "inpainter", pictures, "--out", out, "--holes", "pixel", *flags)
+    assert wrong.code == 2
+    assert "did you mean 'pixels'" in wrong.err
+
+
+def test_no_image_to_fit_is_refused_and_one_is_enough(convae: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    flags = ("--out", tmp_path / "m.convae", "--epochs", "1", "--widths", "4", "--latent-dim", "4")
+    none = convae("fit", "inpainter", tmp_path / "empty", *flags)
+    assert none.code == 2
+    assert "no image found" in none.err
+    one = convae("fit", "inpainter", fill(tmp_path / "in", waves(1, (*SIZE, 1))), *flags)
+    assert one.code == 0
+    assert "on training images" in one.out

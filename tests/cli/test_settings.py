@@ -10,22 +10,26 @@ from convae.cli.settings import Setting, collect, read_text
 from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_denoiser import DENOISER
+from convae.cli.settings_inpainter import INPAINTER
 from convae.errors import InputError
 from convae.estimators.anomaly import METHODS as WAYS
 from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.denoiser import LEARN, Denoiser
+from convae.estimators.inpainter import Inpainter
 from convae.images.framing import MODES
 from convae.images.preparing import STORAGES
 from convae.images.scaling import METHODS
 from convae.networks.architecture import CHOICES
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import DEVICES
+from convae.training.inpainting import FILLS
 from convae.training.settings import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 TABLES = [
     (ConvAutoencoder, AUTOENCODER, PRESETS),
     (Denoiser, DENOISER, PRESETS | RESTORING),
+    (Inpainter, INPAINTER, PRESETS | RESTORING),
     (AnomalyDetector, ANOMALY, PRESETS | RESTORING),
 ]
 
@@ -56,6 +60,7 @@ def test_the_table_has_the_choices_there_are(
         "device": DEVICES,
         "learn": LEARN,
         "method": tuple(WAYS),
+        "fill": tuple(FILLS),
     }
     shown = {setting.name: setting.choices for setting in table if setting.choices}
     for name, choices in shown.items():

@@ -7,12 +7,12 @@
   searching, mapping, probing, describing, measured, demonstrating: what they do and say
 - found_files, ranking_itself: parts of detecting; code_index, found_pictures, labels: of searching and
   probing
-- fit_autoencoder, fit_denoiser, fit_anomaly, fitted_autoencoder, fitted_denoiser, fitted_anomaly: the
-  members of ``fit``, and what each is measured by
+- fit_autoencoder, fit_denoiser, fit_inpainter, fit_anomaly, fitted_autoencoder, fitted_denoiser,
+  fitted_inpainter, fitted_anomaly: the members of ``fit``, and what each is measured by
 - fitting, training: what they share
 - models: the model of a verb
-- options, settings, settings_autoencoder, settings_restoring, settings_denoiser, settings_anomaly: the
-  options that verbs share, and the parameters of estimators
+- options, settings, settings_autoencoder, settings_restoring, settings_denoiser, settings_inpainter,
+  settings_anomaly: the options that verbs share, and the parameters of estimators
 - voice, progress: what is said where
 - data, outputs, image_files, code_files, code_reading, array_files: images in, files out
 """

@@ -33,6 +33,7 @@ VERBS = {
 ESTIMATORS = {
     "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
     "denoiser": ("fit_denoiser", "Takes the noise out of images."),
+    "inpainter": ("fit_inpainter", "Fills holes in images."),
     "anomaly": ("fit_anomaly", "Finds what is not like normal images, and where."),
 }
 

@@ -364,7 +364,7 @@ class Inpainter(RestoringEstimator):
             if not isinstance(item, ImageError):
                 top, left = (max(0, (side - SIDE) // 2) for side in item[2].shape[:2])
                 part = np.moveaxis(item[2][top : top + SIDE, left : left + SIDE], 2, 0)
-                images.append(self._unit(np.ascontiguousarray(part[None])))
+                images.append(self._unit(part[None].copy()))
         return usual_surprise(self._best, images) if images else 1.0
 
     def _task(

@@ -12,7 +12,7 @@ from convae.training.turning import turned_at_random
 
 FILLS = {"harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
 # A start need not be exact: scattered holes are done by then, and wide ones are the network's work.
-TOLERANCE, STEPS = 1e-2, 16
+TOLERANCE, STEPS = 1e-3, 16
 STEP = 0.014  # an error that can hardly be seen, 3.5 of 255: fills as good as that count less
 
 

@@ -1,0 +1,209 @@
+"""How well an inpainter fills holes in images it was not trained on, beside fills that need no training."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.classical.filling import biharmonic_fill, harmonic_fill
+from convae.classical.opencv import has_opencv, navier_stokes, telea
+from convae.corruption.holes import KINDS, MIXED, Holes
+from convae.errors import ImageError, InputError
+from convae.estimators.inpainter import Inpainter
+from convae.evaluation import was_trained_on
+from convae.hole_metrics import hole_psnr, hole_ssim, seam_error
+from convae.images.image_source import Skipped
+
+MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
+SIDE = 256  # of larger images the middle is measured
+SHOWN, SHOWN_SIDE = 8, 192  # pictures that are kept, and how much of each
+MODEL, BIHARMONIC, HARMONIC, TELEA, FLUID = (
+    "model", "biharmonic", "harmonic", "Telea", "Navier-Stokes"
+)  # fmt: skip
+PSNR, SSIM, SEAM = "PSNR in the holes (dB)", "SSIM in the holes", "seam error"
+MEASURES = {PSNR: hole_psnr, SSIM: hole_ssim, SEAM: seam_error}
+Fill = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Pictures of one image, each (C, H, W) in about [0, 1], and where it had holes, (H, W)."""
+
+    name: str
+    original: np.ndarray
+    mask: np.ndarray
+    filled: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What was measured with one kind of hole.
+
+    Attributes:
+        holes: its name.
+        missing: part of the pixels that was missing.
+        scores: measure -> method -> the mean over the images.
+    """
+
+    holes: str
+    missing: float
+    scores: dict[str, dict[str, float]]
+
+    def best_other(self, measure: str) -> tuple[str, float]:
+        """The best of the classical methods by a measure of which more is better."""
+        values = {name: v for name, v in self.scores[measure].items() if name != MODEL}
+        name = max(values, key=values.__getitem__)
+        return name, values[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InpaintingEvaluation:
+    """An inpainter measured on images in which holes were made.
+
+    Attributes:
+        images: how many were measured.
+        seen: whether it was trained on them.
+        rounds: one for each kind of hole.
+        shown: pictures of some, with the holes that the model was trained on.
+        skipped: images that could not be used, with reasons.
+    """
+
+    images: int
+    seen: bool
+    rounds: list[Round]
+    shown: list[Shown]
+    skipped: list[Skipped]
+
+
+@dataclass(kw_only=True)
+class _Chosen:
+    """The images to measure on, each (1, C, H, W), with their names."""
+
+    images: list[Tensor] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    seen: bool = False
+
+
+def evaluate_inpainter(
+    model: Inpainter,
+    X: object,
+    *,
+    positions: Sequence[int] | np.ndarray | None = None,
+    include_seen: bool = False,
+) -> InpaintingEvaluation:
+    """Measure an inpainter beside methods that need no training, by holes made with a fixed seed.
+
+    Holes are of the kinds that the model was trained on, one kind after the other. Of large images the
+    middle 256 x 256 pixels are measured, and of many images as many as make half a million pixels. Values
+    are limited to those between black and white.
+
+    Args:
+        X: any source of whole images.
+        positions: which of them to measure; None is all.
+        include_seen: whether to measure images that the model was trained on as well. By default they
+            are left out, unless there are no others: then they are measured, and ``seen`` says so.
+
+    Raises:
+        InputError: if no image can be used.
+    """
+    source = model.open(X)
+    places = np.arange(len(source)) if positions is None else np.asarray(positions)
+    chosen = _Chosen()
+    for every in (include_seen, True):
+        chosen = _choose(model, source.select(places), every)
+        if chosen.images:
+            break
+    if not chosen.images:
+        told = "; ".join(f"{s.name}: {s.reason}" for s in chosen.skipped[:3]) or "it is empty"
+        raise InputError(f"{source.description}: no image in it can be measured: {told}")
+    kinds = list(KINDS) if model.holes_.kind == MIXED else [model.holes_.kind]
+    rounds = [_round(model, chosen.images, _of(model, kind)) for kind in kinds]
+    return InpaintingEvaluation(
+        images=len(chosen.images),
+        seen=chosen.seen,
+        rounds=rounds,
+        shown=list(_pictures(model, chosen)),
+        skipped=chosen.skipped,
+    )
+
+
+def _of(model: Inpainter, kind: str) -> Holes:
+    return Holes(kind) if model.holes_.kind == MIXED else model.holes_
+
+
+def _choose(model: Inpainter, source: object, include_seen: bool) -> _Chosen:
+    """As many images as can be measured in reasonable time, and at least one."""
+    chosen, left = _Chosen(), MOST_PIXELS
+    opened = model.open(source)
+    chosen.skipped += opened.skipped
+    for item in model.prepared(opened):
+        if isinstance(item, ImageError):
+            chosen.skipped.append(Skipped(item.name, item.reason))
+            continue
+        seen = was_trained_on(model, *item[1:])
+        if seen and not include_seen:
+            continue
+        image = model.inference_.unit(np.moveaxis(item[2], 2, 0)[None].copy())
+        chosen.images.append(_cut(image, SIDE) if model.architecture_.code == "spatial" else image)
+        chosen.names.append(item[1].info.name)
+        chosen.seen |= seen
+        left -= chosen.images[-1][0, 0].numel()
+        if left <= 0:
+            break
+    return chosen
+
+
+def _cut(image: Tensor, side: int) -> Tensor:
+    """The middle of (..., H, W)."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]
+
+
+def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
+    """All methods on all images with one kind of hole."""
+    values: dict[str, dict[str, list[float]]] = {name: {} for name in MEASURES}
+    shares = []
+    for image, mask in _with_holes(images, holes):
+        shares.append(float(mask.mean()))
+        for method, fill in _methods(model).items():
+            filled = torch.where(mask > 0, fill(image, mask), image).clamp(0, 1)
+            for name, measure in MEASURES.items():
+                score = float(measure(filled, image.clamp(0, 1), mask))
+                values[name].setdefault(method, []).append(score)
+    means = {
+        name: {method: float(np.nanmean(scores)) for method, scores in methods.items()}
+        for name, methods in values.items()
+    }
+    return Round(holes=holes.kind, missing=float(np.mean(shares)), scores=means)
+
+
+def _with_holes(images: list[Tensor], holes: Holes) -> Iterator[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    for image in images:
+        size = (image.shape[2], image.shape[3])
+        yield image, holes.draw(1, size, generator).to(image.device)
+
+
+def _methods(model: Inpainter) -> dict[str, Fill]:
+    found: dict[str, Fill] = {
+        MODEL: lambda image, mask: model.filled(image, mask)[1],
+        BIHARMONIC: biharmonic_fill,
+        HARMONIC: harmonic_fill,
+    }
+    return found | ({TELEA: telea, FLUID: navier_stokes} if has_opencv() else {})
+
+
+def _pictures(model: Inpainter, chosen: _Chosen) -> Iterator[Shown]:
+    small = model.architecture_.code == "spatial"
+    images = [_cut(image, SHOWN_SIDE) if small else image for image in chosen.images[:SHOWN]]
+    for name, (image, mask) in zip(chosen.names, _with_holes(images, model.holes_), strict=False):
+        filled = torch.where(mask > 0, model.filled(image, mask)[1], image)
+        yield Shown(
+            name=name,
+            original=image[0].cpu().numpy(),
+            mask=mask[0, 0].cpu().numpy() > 0,
+            filled=filled[0].cpu().numpy(),
+        )

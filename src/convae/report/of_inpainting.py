@@ -1,0 +1,120 @@
+"""The report of an inpainter: how well it fills holes, beside fills that need no training, and pictures."""
+
+import numpy as np
+
+from convae.estimators.inpainter import Inpainter
+from convae.inpainting_evaluation import MODEL, PSNR, SEAM, SSIM, InpaintingEvaluation, Round
+from convae.report.contents import DataFacts, Metric, Panel, Report
+from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.report.occasion import Occasion
+from convae.report.pictures import band_note, to_display
+
+ALIKE = 0.05  # dB that mean nothing
+NAMED = {"pixels": "scattered pixels"}  # kinds of holes whose name alone does not say what they are
+
+
+def report_of_inpainting(
+    model: Inpainter, found: InpaintingEvaluation, occasion: Occasion
+) -> Report:
+    """Everything there is to say about an inpainter measured on images."""
+    return Report(
+        title=occasion.title,
+        subtitle=occasion.subtitle,
+        summary=[*verdicts(found), *caveats(found)],
+        metrics=metric_rows(found),
+        metrics_note=f"{occasion.measured_on}; holes were made with a fixed seed, the missing pixels alone "
+        "are measured",
+        history=model.history_ if occasion.after_fit else (),
+        best_epoch=model.best_epoch_,
+        loss_name=f"{model.settings_.loss}, as a part of that of the {model.fill} fill",
+        training_facts={"holes": str(model.holes_), **training_facts(model)},
+        panels=[panel(found)] if found.shown else [],
+        layers=network_layers(model),
+        network_facts=network_facts(model),
+        data=DataFacts(
+            facts=data_facts(model, found.images),
+            notes=model.notes_,
+            skipped=[(s.name, s.reason) for s in (*model.skipped_, *found.skipped)],
+        ),
+        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
+        versions=model._stored.facts.get("versions", {}),
+        command=occasion.command,
+        python=occasion.python,
+    )
+
+
+def metric_rows(found: InpaintingEvaluation) -> list[Metric]:
+    """The table: the model beside the classical fills."""
+    better = {PSNR: "higher", SSIM: "higher", SEAM: "lower"}
+    rows = []
+    for done in found.rounds:
+        for measure, values in done.scores.items():
+            beside: dict[str, float | None] = {n: v for n, v in values.items() if n != MODEL}
+            name = f"{measure}, {_named(done)}"
+            rows.append(
+                Metric(name=name, model=values[MODEL], baselines=beside, better=better[measure])
+            )
+    return rows
+
+
+def verdicts(found: InpaintingEvaluation) -> list[str]:
+    """What the model does, a sentence a kind of hole."""
+    return [_verdict(done) for done in found.rounds]
+
+
+def _verdict(done: Round) -> str:
+    ours, (name, other) = done.scores[PSNR][MODEL], done.best_other(PSNR)
+    gap = ours - other
+    first = f"Holes of the kind {_named(done)} ({done.missing:.0%} missing): {ours:.2f} dB".replace(
+        "%", " %"
+    )
+    if gap > ALIKE:
+        return f"{first}, {gap:.2f} dB above the best classical fill here ({name})."
+    if gap >= -ALIKE:
+        return f"{first}, no better than the {name} fill, which needs no training: train longer (--epochs)."
+    return (
+        f"{first}, {-gap:.2f} dB below the {name} fill, which needs no training: train longer (--epochs), or "
+        f"on such holes alone (--holes {done.holes})."
+    )
+
+
+def caveats(found: InpaintingEvaluation) -> list[str]:
+    """What weakens the numbers."""
+    if not found.seen:
+        return []
+    return [
+        "Careful: the images measured were trained on, so this is not how good the model is on new ones."
+    ]
+
+
+def panel(found: InpaintingEvaluation) -> Panel:
+    """Original, with holes, filled."""
+    channels = found.shown[0].original.shape[0]
+    alike = [shown for shown in found.shown if shown.original.shape[0] == channels]
+    side = [min(shown.original.shape[axis] for shown in alike) for axis in (1, 2)]
+    rows = {
+        "original": [_part(shown.original, side) for shown in alike],
+        "with holes": [
+            _part(np.where(shown.mask, np.nan, shown.original), side) for shown in alike
+        ],
+        "filled": [_part(shown.filled, side) for shown in alike],
+    }
+    note = "Each image as it was, with holes (chequered), and with these filled. " + band_note(
+        channels
+    )
+    return Panel(
+        heading="",
+        rows={name: to_display(np.stack(images)) for name, images in rows.items()},
+        names=[shown.name for shown in alike],
+        note=note.strip(),
+    )
+
+
+def _named(done: Round) -> str:
+    return NAMED.get(done.holes, done.holes)
+
+
+def _part(image: np.ndarray, side: list[int]) -> np.ndarray:
+    """The middle of (C, H, W)."""
+    top, left = ((n - s) // 2 for n, s in zip(image.shape[1:], side, strict=True))
+    return image[:, top : top + side[0], left : left + side[1]]
