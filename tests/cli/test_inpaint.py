@@ -185,6 +185,10 @@ def test_fit_measures_beside_the_classical_fills(
     assert isinstance(package.load(out), package.Inpainter)
     given = convae("inpaint", out, pictures, "--out", tmp_path / "o", "--json")
     assert given.json["missing"] == 0
+    told = convae("evaluate", out, pictures, "--report", tmp_path / "report")
+    assert told.code == 0
+    assert "scattered pixels" in told.out
+    assert (tmp_path / "report" / "pictures.png").exists()
 
 
 def test_fit_on_one_kind_of_hole(convae: Command, pictures: Path, tmp_path: Path) -> None:

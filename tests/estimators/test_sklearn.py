@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.estimators.conftest import PRESETS, blobs
 
-from convae import AnomalyDetector, ConvAutoencoder, Denoiser
+from convae import AnomalyDetector, ConvAutoencoder, Denoiser, Inpainter
 
 # Checks that may fail, each with its reason. There are none.
 EXPECTED_FAILURES: dict[str, str] = {}
@@ -22,6 +22,7 @@ EXPECTED_FAILURES: dict[str, str] = {}
     [
         *(ConvAutoencoder(**parameters) for parameters in PRESETS.values()),
         Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1),
+        Inpainter(widths=(8,), latent_dim=4, epochs=1),
         AnomalyDetector(widths=(8,), blocks=1, latent_dim=4, epochs=1, false_alarm_rate=0.25),
     ],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from convae.cli import fitted_inpainter
 from convae.cli.fitted_denoiser import values_of
 from convae.cli.fitting import command_line
 from convae.cli.measured import said, table, told
@@ -16,9 +17,11 @@ from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator
 from convae.estimators.denoiser import Denoiser
+from convae.estimators.inpainter import Inpainter
 from convae.evaluation import evaluate
 from convae.images.image_source import ImageSource, Skipped
-from convae.report import of_denoising
+from convae.inpainting_evaluation import evaluate_inpainter
+from convae.report import of_denoising, of_inpainting
 from convae.report.contents import Report
 from convae.report.folder import write_folder
 from convae.report.occasion import Occasion
@@ -109,6 +112,16 @@ def _measured(
             lines=[*rows, "", *of_denoising.verdicts(noise), *of_denoising.caveats(noise)],
             values=values_of(noise),
             report=lambda occasion: of_denoising.report_of_denoising(model, noise, occasion),
+        )
+    if isinstance(model, Inpainter):
+        filled = evaluate_inpainter(model, source, include_seen=how.every)
+        rows = table(of_inpainting.metric_rows(filled), f"on {filled.images:,} images")
+        return Measured(
+            images=filled.images,
+            skipped=filled.skipped,
+            lines=[*rows, "", *of_inpainting.verdicts(filled), *of_inpainting.caveats(filled)],
+            values=fitted_inpainter.values_of(filled),
+            report=lambda occasion: of_inpainting.report_of_inpainting(model, filled, occasion),
         )
     raise InputError(
         f"{how.path}: this model was fitted to {model.job}; use it with 'convae {model.verb}'"

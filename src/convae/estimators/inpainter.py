@@ -226,8 +226,7 @@ class Inpainter(RestoringEstimator):
         images = [done.pixels for done in self.iter_inpaint(source, masks, ensemble=ensemble)]
         if len({image.shape for image in images}) > 1:
             return images
-        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_[1:], 1))
-        return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
+        return self._like_fit(images)
 
     def find_damage(self, X: Any) -> list[Missing]:
         """Where images are damaged, (H, W) for each: a mask to look at, and to :meth:`inpaint` with.
@@ -370,6 +369,10 @@ class Inpainter(RestoringEstimator):
     def _task(
         self, ready: Ready, material: Material, p: Parameters, run: Run
     ) -> tuple[Task, dict[str, Any]]:
+        if ready.images.shape[1] * ready.images.shape[2] < 2:
+            raise InputError(
+                "images of a single pixel (1 feature(s) where they are rows) leave nothing to fill it from"
+            )
         turn = material.patches if p["turn"] is None else bool(p["turn"])
         holes = parse_holes(p["holes"])
         task = FromHoles(parse_loss(p["loss"]), holes, p["fill"], turn=turn)
