@@ -30,11 +30,11 @@ TILES: dict[str, Any] = {
     "widths": (16, 32, 64),
     "blocks": 1,
     "batch_size": 8,
-    "epochs": 150,
+    "epochs": 120,
     "patience": 0,
     "false_alarm_rate": 0.1,
 }
-PLAIN: dict[str, Any] = {"preset": "tutorial", "latent_dim": 64, "loss": "mse", "epochs": 60}
+PLAIN: dict[str, Any] = {"preset": "tutorial", "latent_dim": 64, "optimizer": "adam", "epochs": 30}
 COMPONENTS = 32
 BLUR, TOP = 2.0, 0.01  # of the maps of the baselines, and what part of them is pooled
 SPLITS, RATES = 200, (0.01, 0.05, 0.1)
