@@ -231,9 +231,9 @@ class Inpainter(RestoringEstimator):
     def find_damage(self, X: Any) -> list[Missing]:
         """Where images are damaged, (H, W) for each: a mask to look at, and to :meth:`inpaint` with.
 
-        Damage is what is far from everything that its surroundings let expect, more than 99.9 % of the
-        pixels in the images that were held out: spots, scratches, writing that is much brighter or darker.
-        What is only unusual may be found as well, so look at the mask.
+        Damage is what is much further from what its surroundings let expect than 99.9 % of the pixels in
+        the images that were held out: stains and spots in images that are smooth or alike. Photographs full
+        of edges hide small damage. Look at the mask.
 
         Args:
             X: any source.
