@@ -94,6 +94,8 @@ _HELP = """Convolutional autoencoders that do real work on your own images.
   convae encode my.convae my_images --out codes.csv  images to codes
   convae fit denoiser my_images --out clean.convae   learn to take noise out
   convae denoise clean.convae noisy --out denoised   take it out
+  convae fit inpainter my_images --out fill.convae   learn to fill holes
+  convae inpaint fill.convae damaged --mask masks --out filled
   convae fit anomaly good_images --out ok.convae     learn what is normal
   convae detect ok.convae new_images --out found     find what is not
 
