@@ -151,8 +151,10 @@ def described(file: tifffile.TiffFile) -> tuple[Any, ...]:
     """What a program that measures in these files needs."""
     series = file.series[0]
     tags = file.pages.first.tags
-    units = [tags[n].value for n in ("XResolution", "YResolution", "ResolutionUnit") if n in tags]
-    return series.shape, str(series.dtype), series.axes, tuple(map(str, units))
+    found = [tags[n].value for n in ("XResolution", "YResolution", "ResolutionUnit") if n in tags]
+    unknown = all(value in ((1, 1), 1) for value in found)  # as files are written that do not say
+    units = () if unknown else tuple(map(str, found))
+    return series.shape, str(series.dtype), series.axes, units
 
 
 def described_text(path: Path) -> str:
