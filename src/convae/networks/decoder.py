@@ -68,7 +68,7 @@ class Decoder(nn.Sequential):
         if not shuffled_out:
             stages.append(convolution(a, channels, a.image_shape[0]))
         super().__init__(*stages)
-        if a.bypass != "none" or a.base or a.skips:  # sums of skips would make a harsh first image
+        if a.bypass != "none" or a.base:
             zero_(next(m for m in reversed(list(self.modules())) if isinstance(m, nn.Conv2d)))
 
     def forward(self, x: Tensor, skips: Sequence[Tensor] = ()) -> Tensor:
