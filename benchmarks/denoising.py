@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,8 @@ import torch
 
 import convae
 from convae import metrics
-from convae.classical.denoising import median, non_local_means
+from convae.classical.denoising import bm3d, median, non_local_means
 from convae.corruption.noise import parse_noise
-from convae.errors import MissingExtraError
 from convae.images.reading import read_image
 from record import Section, decibels, note
 
@@ -119,7 +119,10 @@ def bsd68() -> None:
             done = run(noisy)
             section.row(level, method, decibels(psnr(done, clean)), ssim(done, clean), "-")
         some, few = clean[:SOME], noisy[:SOME]
-        beside = {"BM3D": bm3d_of(few, sigma), "convae": restored(model, few, sigma=sigma)}
+        beside = {
+            "BM3D": each(few, partial(bm3d, sigma=sigma)),
+            "convae": restored(model, few, sigma=sigma),
+        }
         for method, done in beside.items():
             name = f"{method}, first {SOME} images"
             section.row(level, name, decibels(psnr(done, some)), ssim(done, some), "-")
@@ -132,22 +135,23 @@ def bsd68() -> None:
     section.write()
 
 
+def each(
+    images: list[np.ndarray], function: Callable[[torch.Tensor], torch.Tensor]
+) -> list[np.ndarray]:
+    """A function of (1, 1, H, W) for each image (H, W)."""
+    return [function(torch.from_numpy(x)[None, None])[0, 0].numpy() for x in images]
+
+
 Method = Callable[[list[np.ndarray]], list[np.ndarray]]
 
 
 def methods(model: convae.Denoiser, sigma: float) -> dict[str, Method]:
     """The model and what it stands beside, each from noisy images to restored ones."""
 
-    def classical(function: Callable[[torch.Tensor], torch.Tensor]) -> Method:
-        def run(images: list[np.ndarray]) -> list[np.ndarray]:
-            return [function(torch.from_numpy(x)[None, None])[0, 0].numpy() for x in images]
-
-        return run
-
     return {
         "noisy": lambda images: images,
-        "median 5x5": classical(lambda x: median(x, 5)),
-        "non-local means": classical(lambda x: non_local_means(x, sigma)),
+        "median 5x5": lambda images: each(images, lambda x: median(x, 5)),
+        "non-local means": lambda images: each(images, lambda x: non_local_means(x, sigma)),
         "convae": lambda images: restored(model, images, sigma=sigma),
         "convae, level estimated": lambda images: restored(model, images),
         "convae, eight views": lambda images: restored(model, images, sigma=sigma, ensemble=True),
@@ -237,13 +241,3 @@ TUTORIAL: dict[str, Any] = {
     "validation_fraction": 0.0,
 }
 DEFAULT_EPOCHS = 3
-
-
-def bm3d_of(images: list[np.ndarray], sigma: float) -> list[np.ndarray]:
-    try:
-        from bm3d import bm3d
-    except ImportError as error:
-        raise MissingExtraError("BM3D beside the model", "bench") from error
-    return [
-        np.asarray(bm3d(image.astype(np.float64), sigma)).astype(np.float32) for image in images
-    ]

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from convae.classical.denoising import median, non_local_means
 from convae.classical.noise_level import estimate_noise_level, whiteness
 from convae.images.reading import read_image
-from denoising import data, fitted, psnr, restored, ssim
+from denoising import data, each, fitted, psnr, restored, ssim
 from record import Section, decibels
 
 DOCUMENTS: dict[str, Any] = {"epochs": 24, "ema": 0.995}
@@ -94,14 +93,11 @@ def unit(path: Path) -> np.ndarray:
 def classical(images: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
     """What needs no training; the level of the noise is estimated in each image."""
 
-    def each(function: Callable[[torch.Tensor], torch.Tensor]) -> list[np.ndarray]:
-        return [function(torch.from_numpy(x)[None, None])[0, 0].numpy() for x in images]
-
     return {
         "noisy": images,
-        "median 3x3": each(lambda x: median(x, 3)),
-        "median 5x5": each(lambda x: median(x, 5)),
-        "non-local means": each(lambda x: non_local_means(x, estimate_noise_level(x))),
+        "median 3x3": each(images, lambda x: median(x, 3)),
+        "median 5x5": each(images, lambda x: median(x, 5)),
+        "non-local means": each(images, lambda x: non_local_means(x, estimate_noise_level(x))),
     }
 
 

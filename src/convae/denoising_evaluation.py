@@ -14,9 +14,9 @@ from convae.classical.denoising import bm3d, has_bm3d, median, non_local_means
 from convae.classical.noise_level import estimate_noise_level, whiteness
 from convae.corruption.levels import level_text
 from convae.corruption.noise import Noise
-from convae.errors import ImageError, InputError
+from convae.errors import ImageError
 from convae.estimators.denoiser import Denoiser, stretch
-from convae.evaluation import was_trained_on
+from convae.evaluation import middle, nothing_measured, samples
 from convae.images.image import Image
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.pairs import PairSource
@@ -160,8 +160,7 @@ def evaluate_denoiser(
         if cases:
             break
     if not cases:
-        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
-        raise InputError(f"{whole.description}: no image in it can be measured: {reasons}")
+        raise nothing_measured(whole, skipped)
     made = pairs is None and model.noise_ is not None
     noises: list[Noise | None] = [None]
     if made and model.noise_ is not None:
@@ -193,21 +192,16 @@ def _cases(
     include_seen: bool,
 ) -> Iterator[_Case]:
     """The images to measure on, one after the other."""
-    unit = model.inference_.unit
-    split = None if pairs is None else pairs.channels[0]
+    if pairs is None:
+        for one in samples(model, chosen, skipped, include_seen=include_seen, side=SIDE):
+            yield _Case(name=one.name, given=one.image, target=None, seen=one.seen)
+        return
+    unit, split = model.inference_.unit, pairs.channels[0]
 
     def tensor(pixels: np.ndarray) -> Tensor:
-        return _middle(model, unit(np.moveaxis(pixels, 2, 0)[None].copy()))
+        image = unit(np.moveaxis(pixels, 2, 0)[None].copy())
+        return image if model.architecture_.code == "dense" else middle(image, SIDE, SIDE)
 
-    if split is None:
-        for item in model.prepared(chosen):
-            if isinstance(item, ImageError):
-                skipped.append(Skipped(item.name, item.reason))
-                continue
-            seen = was_trained_on(model, *item[1:])
-            if include_seen or not seen:
-                yield _Case(name=item[1].info.name, given=tensor(item[2]), target=None, seen=seen)
-        return
     for i in range(len(chosen)):
         try:
             image: Image = chosen.read(i)
@@ -219,19 +213,6 @@ def _cases(
         if include_seen or not seen:
             given, wanted = tensor(pixels[..., :split]), tensor(pixels[..., split:])
             yield _Case(name=image.info.name, given=given, target=wanted, seen=seen)
-
-
-def _middle(model: Denoiser, image: Tensor) -> Tensor:
-    """At most SIDE pixels a side, where the network takes any size."""
-    if model.architecture_.code == "dense":
-        return image
-    return _cut(image, SIDE)
-
-
-def _cut(image: Tensor, side: int) -> Tensor:
-    """The middle of (..., H, W)."""
-    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
-    return image[..., top : top + side, left : left + side]
 
 
 def _enough(cases: Iterable[_Case]) -> Iterator[_Case]:
@@ -331,7 +312,7 @@ def _pictures(
     batch: list[_Case], given: Tensor, restored: Tensor, target: Tensor | None
 ) -> Iterator[Shown]:
     def picture(image: Tensor) -> np.ndarray:
-        values: np.ndarray = _cut(image, SHOWN_SIDE).cpu().numpy()
+        values: np.ndarray = middle(image, SHOWN_SIDE, SHOWN_SIDE).cpu().numpy()
         return values
 
     for i, case in enumerate(islice(batch, SHOWN)):

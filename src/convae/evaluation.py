@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
@@ -15,6 +16,7 @@ from convae.images.preparing import image_hash
 from convae.losses import parse_loss
 from convae.metrics import MetricTotals
 
+Part = TypeVar("Part", Tensor, np.ndarray)
 MAX_CODES = 10_000  # codes kept for maps and spectra, spread evenly over the images
 MAX_CODE_VALUES = 2**25  # numbers in all of them; codes of large images can be large themselves
 
@@ -116,8 +118,7 @@ def evaluate(
         sums = _measure(model, source, True, progress)
     count = len(sums.index)
     if not count:
-        reasons = "; ".join(f"{s.name}: {s.reason}" for s in sums.skipped[:3]) or "it is empty"
-        raise InputError(f"{source.description}: no image in it can be measured: {reasons}")
+        raise nothing_measured(source, sums.skipped)
     loss, labels, index = parse_loss(model.settings_.loss), source.labels, np.array(sums.index)
     return Evaluation(
         images=count,
@@ -204,6 +205,63 @@ def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
     value = np.uint64(image_hash(pixels))
     at = int(np.searchsorted(model.seen_, value))
     return at < len(model.seen_) and bool(model.seen_[at] == value)
+
+
+def middle(image: Part, height: int, width: int) -> Part:
+    """At most so many pixels in the middle of (..., H, W)."""
+    top, left = (
+        max(0, (length - most) // 2)
+        for length, most in zip(image.shape[-2:], (height, width), strict=True)
+    )
+    return image[..., top : top + height, left : left + width]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """An image to measure a restoration on.
+
+    Attributes:
+        name: of its file.
+        image: (1, C, H, W) in about [0, 1], on the model's device.
+        seen: whether the model was trained on it.
+    """
+
+    name: str
+    image: Tensor
+    seen: bool
+
+
+def samples(
+    model: ImageEstimator,
+    source: ImageSource,
+    skipped: list[Skipped],
+    *,
+    include_seen: bool,
+    side: int,
+) -> Iterator[Sample]:
+    """The images of a source as a model takes them, of large ones the middle.
+
+    Args:
+        skipped: is told of images that cannot be used.
+        include_seen: whether images that the model was trained on are among them.
+        side: pixels a side at most, where the network takes any size.
+    """
+    for item in model.prepared(source):
+        if isinstance(item, ImageError):
+            skipped.append(Skipped(item.name, item.reason))
+            continue
+        seen = was_trained_on(model, *item[1:])
+        if include_seen or not seen:
+            image = model.inference_.unit(np.moveaxis(item[2], 2, 0)[None].copy())
+            if model.architecture_.code == "spatial":
+                image = middle(image, side, side)
+            yield Sample(name=item[1].info.name, image=image, seen=seen)
+
+
+def nothing_measured(source: ImageSource, skipped: list[Skipped]) -> InputError:
+    """The error where no image of a source could be used."""
+    reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
+    return InputError(f"{source.description}: no image in it can be measured: {reasons}")
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

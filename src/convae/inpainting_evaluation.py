@@ -10,11 +10,10 @@ from torch import Tensor
 from convae.classical.filling import biharmonic_fill, harmonic_fill
 from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
-from convae.errors import ImageError, InputError
 from convae.estimators.inpainter import Inpainter
-from convae.evaluation import was_trained_on
+from convae.evaluation import Sample, middle, nothing_measured, samples
 from convae.hole_metrics import hole_psnr, hole_ssim, seam_error
-from convae.images.image_source import Skipped
+from convae.images.image_source import ImageSource, Skipped
 
 MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
 SIDE = 256  # of larger images the middle is measured
@@ -79,12 +78,10 @@ class InpaintingEvaluation:
 
 @dataclass(kw_only=True)
 class _Chosen:
-    """The images to measure on, each (1, C, H, W), with their names."""
+    """The images to measure on."""
 
-    images: list[Tensor] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    seen: bool = False
 
 
 def evaluate_inpainter(
@@ -114,16 +111,16 @@ def evaluate_inpainter(
     chosen = _Chosen()
     for every in (include_seen, True):
         chosen = _choose(model, source.select(places), every)
-        if chosen.images:
+        if chosen.samples:
             break
-    if not chosen.images:
-        told = "; ".join(f"{s.name}: {s.reason}" for s in chosen.skipped[:3]) or "it is empty"
-        raise InputError(f"{source.description}: no image in it can be measured: {told}")
+    if not chosen.samples:
+        raise nothing_measured(source, chosen.skipped)
+    images = [sample.image for sample in chosen.samples]
     kinds = list(KINDS) if model.holes_.kind == MIXED else [model.holes_.kind]
-    rounds = [_round(model, chosen.images, _of(model, kind)) for kind in kinds]
+    rounds = [_round(model, images, _of(model, kind)) for kind in kinds]
     return InpaintingEvaluation(
-        images=len(chosen.images),
-        seen=chosen.seen,
+        images=len(images),
+        seen=any(sample.seen for sample in chosen.samples),
         rounds=rounds,
         shown=list(_pictures(model, chosen)),
         skipped=chosen.skipped,
@@ -134,32 +131,16 @@ def _of(model: Inpainter, kind: str) -> Holes:
     return Holes(kind) if model.holes_.kind == MIXED else model.holes_
 
 
-def _choose(model: Inpainter, source: object, include_seen: bool) -> _Chosen:
+def _choose(model: Inpainter, source: ImageSource, include_seen: bool) -> _Chosen:
     """As many images as can be measured in reasonable time, and at least one."""
-    chosen, left = _Chosen(), MOST_PIXELS
-    opened = model.open(source)
-    chosen.skipped += opened.skipped
-    for item in model.prepared(opened):
-        if isinstance(item, ImageError):
-            chosen.skipped.append(Skipped(item.name, item.reason))
-            continue
-        seen = was_trained_on(model, *item[1:])
-        if seen and not include_seen:
-            continue
-        image = model.inference_.unit(np.moveaxis(item[2], 2, 0)[None].copy())
-        chosen.images.append(_cut(image, SIDE) if model.architecture_.code == "spatial" else image)
-        chosen.names.append(item[1].info.name)
-        chosen.seen |= seen
-        left -= chosen.images[-1][0, 0].numel()
+    chosen, left = _Chosen(skipped=list(source.skipped)), MOST_PIXELS
+    every = samples(model, source, chosen.skipped, include_seen=include_seen, side=SIDE)
+    for sample in every:
+        chosen.samples.append(sample)
+        left -= sample.image[0, 0].numel()
         if left <= 0:
             break
     return chosen
-
-
-def _cut(image: Tensor, side: int) -> Tensor:
-    """The middle of (..., H, W)."""
-    top, left = (max(0, (length - side) // 2) for length in image.shape[-2:])
-    return image[..., top : top + side, left : left + side]
 
 
 def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
@@ -197,12 +178,14 @@ def _methods(model: Inpainter) -> dict[str, Fill]:
 
 
 def _pictures(model: Inpainter, chosen: _Chosen) -> Iterator[Shown]:
+    some, size = chosen.samples[:SHOWN], (SHOWN_SIDE, SHOWN_SIDE)
     small = model.architecture_.code == "spatial"
-    images = [_cut(image, SHOWN_SIDE) if small else image for image in chosen.images[:SHOWN]]
-    for name, (image, mask) in zip(chosen.names, _with_holes(images, model.holes_), strict=False):
+    images = [middle(one.image, *size) if small else one.image for one in some]
+    shown = zip(some, _with_holes(images, model.holes_), strict=True)
+    for sample, (image, mask) in shown:
         filled = torch.where(mask > 0, model.filled(image, mask)[1], image)
         yield Shown(
-            name=name,
+            name=sample.name,
             original=image[0].cpu().numpy(),
             mask=mask[0, 0].cpu().numpy() > 0,
             filled=filled[0].cpu().numpy(),

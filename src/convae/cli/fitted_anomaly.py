@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from convae.anomaly_evaluation import DetectionEvaluation, evaluate_detector
-from convae.cli.fitting import command_line
-from convae.cli.measured import table
+from convae.cli.measured import fit_occasion, table
 from convae.estimators.anomaly import AnomalyDetector
 from convae.images.image_source import ImageSource
 from convae.report.folder import write_folder
-from convae.report.occasion import Occasion
 from convae.report.of_anomaly import metric_rows, promise, report_of_detector, verdict
 from convae.report.of_model import advice
 
@@ -36,14 +34,12 @@ class Fitted:
 
     def write_report(self, folder: Path, title: str) -> Path:
         """The page and the pictures."""
-        occasion = Occasion(
-            title=title,
-            subtitle=f"An anomaly detector of {self.model._stored.facts['images']}",
+        occasion = fit_occasion(
+            self.model,
+            title,
+            what="An anomaly detector",
             measured_on=f"{self.found.images:,} normal images that set the threshold and nothing else, "
             "and the same with one synthetic defect each",
-            command=command_line(),
-            after_fit=True,
-            seed=self.model.settings_.seed,
         )
         return write_folder(folder, report_of_detector(self.model, self.found, occasion))
 

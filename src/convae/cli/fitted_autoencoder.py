@@ -4,13 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from convae.cli.fitting import command_line
-from convae.cli.measured import said, told
+from convae.cli.measured import fit_occasion, images_measured, said, told
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.evaluation import Evaluation, evaluate
 from convae.images.image_source import ImageSource
 from convae.report.folder import write_folder
-from convae.report.occasion import Occasion
 from convae.report.of_model import advice, report_of
 
 MOST_MEASURED = 5000  # where nothing was held out: so many training images
@@ -36,15 +34,12 @@ class Fitted:
 
     def write_report(self, folder: Path, title: str) -> Path:
         """The page and the pictures."""
-        facts, evaluation = self.model._stored.facts, self.evaluation
-        held_out = "held out from training" if not evaluation.seen else "that it was trained on"
-        occasion = Occasion(
-            title=title,
-            subtitle=f"A convolutional autoencoder of {facts['images']}",
-            measured_on=f"{evaluation.images:,} images {held_out}",
-            command=command_line(),
-            after_fit=True,
-            seed=self.model.settings_.seed,
+        evaluation = self.evaluation
+        occasion = fit_occasion(
+            self.model,
+            title,
+            what="A convolutional autoencoder",
+            measured_on=images_measured(evaluation.images, evaluation.seen),
         )
         return write_folder(folder, report_of(self.model, evaluation, self.images, occasion))
 

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convae.cli.fitting import command_line
-from convae.cli.measured import table
+from convae.cli.measured import fit_occasion, images_measured, table
 from convae.estimators.inpainter import Inpainter
 from convae.images.image_source import ImageSource
 from convae.inpainting_evaluation import InpaintingEvaluation, evaluate_inpainter
 from convae.report.folder import write_folder
-from convae.report.occasion import Occasion
 from convae.report.of_inpainting import caveats, metric_rows, report_of_inpainting, verdicts
 from convae.report.of_model import advice
 
@@ -38,15 +36,12 @@ class Fitted:
 
     def write_report(self, folder: Path, title: str) -> Path:
         """The page and the pictures."""
-        facts, found = self.model._stored.facts, self.found
-        held_out = "held out from training" if not found.seen else "that it was trained on"
-        occasion = Occasion(
-            title=title,
-            subtitle=f"An inpainter of {facts['images']}",
-            measured_on=f"{found.images:,} images {held_out}",
-            command=command_line(),
-            after_fit=True,
-            seed=self.model.settings_.seed,
+        found = self.found
+        occasion = fit_occasion(
+            self.model,
+            title,
+            what="An inpainter",
+            measured_on=images_measured(found.images, found.seen),
         )
         return write_folder(folder, report_of_inpainting(self.model, found, occasion))
 

@@ -4,9 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from convae.cli.fitting import command_line
 from convae.cli.voice import aligned
+from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
 from convae.report.contents import Metric
+from convae.report.occasion import Occasion
 from convae.report.of_model import caveats, metric_rows, verdict
 from convae.report.text import numbers
 
@@ -40,6 +43,23 @@ def said(evaluation: Evaluation) -> dict[str, Any]:
     if math.isfinite(evaluation.gain) and abs(evaluation.gain) >= 0.005:
         winner = "model" if evaluation.gain > 0 else "baseline"
     return {**evaluation.to_dict(), "winner": winner, "verdict": verdict(evaluation)}
+
+
+def fit_occasion(model: ImageEstimator, title: str, *, what: str, measured_on: str) -> Occasion:
+    """What stands around the report of a fit; ``what`` was fitted, such as ``A denoiser``."""
+    return Occasion(
+        title=title,
+        subtitle=f"{what} of {model._stored.facts['images']}",
+        measured_on=measured_on,
+        command=command_line(),
+        after_fit=True,
+        seed=model.settings_.seed,
+    )
+
+
+def images_measured(count: int, seen: int | bool) -> str:
+    """Which images the numbers after a fit are of."""
+    return f"{count:,} images " + ("that it was trained on" if seen else "held out from training")
 
 
 def _ascii(text: str) -> str:

@@ -1,8 +1,42 @@
-"""A network and its training as names and values for people."""
+"""A network and its training as names and values for people, and what every report of a model says."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from convae.estimators.base import ImageEstimator
+from convae.images.image_source import Skipped
+from convae.report.contents import DataFacts, Report
+from convae.report.occasion import Occasion
+
+
+def report_on(
+    model: ImageEstimator, occasion: Occasion, measured: int, skipped: Sequence[Skipped] = ()
+) -> Report:
+    """A report without results: the training, the network, the images, the settings.
+
+    Args:
+        measured: how many images the results to come are of.
+        skipped: images that could not be measured.
+    """
+    return Report(
+        title=occasion.title,
+        subtitle=occasion.subtitle,
+        history=model.history_,
+        best_epoch=model.best_epoch_,
+        loss_name=model.settings_.loss,
+        training_facts=training_facts(model),
+        layers=network_layers(model),
+        network_facts=network_facts(model),
+        data=DataFacts(
+            facts=data_facts(model, measured),
+            notes=model.notes_,
+            skipped=[(s.name, s.reason) for s in (*model.skipped_, *skipped)],
+        ),
+        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
+        versions=model._stored.facts.get("versions", {}),
+        command=occasion.command,
+        python=occasion.python,
+    )
 
 
 def network_layers(model: ImageEstimator) -> list[dict[str, object]]:

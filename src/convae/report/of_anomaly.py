@@ -1,12 +1,14 @@
 """The report of a detector: what it finds among synthetic defects, and what its threshold promises."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from convae.anomaly_evaluation import MEAN, MODEL, NEAREST, DetectionEvaluation
 from convae.estimators.anomaly import AnomalyDetector
-from convae.report.contents import DataFacts, Metric, Panel, Report
+from convae.report.contents import Metric, Panel, Report
 from convae.report.heatmaps import BRIGHT, heat
-from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, shown_range, to_display
 
@@ -29,32 +31,18 @@ def report_of_detector(
         "level of regions": model.level_,
         "images that set them": len(model.calibration_.scores),
     }
-    return Report(
-        title=occasion.title,
-        subtitle=occasion.subtitle,
+    return replace(
+        report_on(model, occasion, found.images),
         summary=[verdict(found, model.method), promise(model)],
         metrics=metric_rows(found),
         metrics_note=f"{occasion.measured_on}. AUROC is the chance that an image with a defect scores "
         "higher than one without; AUPRO says how well the places agree.",
-        history=model.history_,
-        best_epoch=model.best_epoch_,
         loss_name=f"{model.settings_.loss} + {BESIDE_LOSS[model.method]}",
         training_facts={
             **{name: value for name, value in chosen_facts.items() if value is not None},
             **training_facts(model),
         },
         panels=[_panel(model, found)] if found.shown else [],
-        layers=network_layers(model),
-        network_facts=network_facts(model),
-        data=DataFacts(
-            facts=data_facts(model, found.images),
-            notes=model.notes_,
-            skipped=[(s.name, s.reason) for s in model.skipped_],
-        ),
-        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
-        versions=model._stored.facts.get("versions", {}),
-        command=occasion.command,
-        python=occasion.python,
     )
 
 

@@ -1,6 +1,7 @@
 """The report of a denoiser: what it does to noise, beside methods that need no training, and pictures."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,12 +19,12 @@ from convae.denoising_evaluation import (
     Shown,
 )
 from convae.estimators.denoiser import Denoiser
-from convae.report.contents import DataFacts, Metric, Panel, Report
-from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.evaluation import middle
+from convae.report.contents import Metric, Panel, Report
+from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, to_display
 
-LIKENED = 1.0  # dB that the eye hardly sees
 WAYS = {
     "clean": "clean images, to which noise was added",
     "noisy gaussian": "noisy images alone, by splitting their Gaussian noise in two",
@@ -34,28 +35,13 @@ WAYS = {
 
 def report_of_denoising(model: Denoiser, found: DenoisingEvaluation, occasion: Occasion) -> Report:
     """Everything there is to say about a denoiser measured on images."""
-    return Report(
-        title=occasion.title,
-        subtitle=occasion.subtitle,
+    return replace(
+        report_on(model, occasion, found.images, found.skipped),
         summary=[*verdicts(found), *caveats(found)],
         metrics=metric_rows(found),
         metrics_note=f"{occasion.measured_on}; the level of the noise was estimated in each image",
-        history=model.history_ if occasion.after_fit else (),
-        best_epoch=model.best_epoch_,
-        loss_name=model.settings_.loss,
         training_facts={"learnt from": WAYS[model.learn_], **training_facts(model)},
         panels=[panel(found)] if found.shown else [],
-        layers=network_layers(model),
-        network_facts=network_facts(model),
-        data=DataFacts(
-            facts=data_facts(model, found.images),
-            notes=model.notes_,
-            skipped=[(s.name, s.reason) for s in (*model.skipped_, *found.skipped)],
-        ),
-        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
-        versions=model._stored.facts.get("versions", {}),
-        command=occasion.command,
-        python=occasion.python,
     )
 
 
@@ -134,9 +120,9 @@ def panel(found: DenoisingEvaluation) -> Panel:
     alike = [s for s in found.shown if s.noisy.shape[0] == found.shown[0].noisy.shape[0]]
     rows = {}
     if all(shown.clean is not None for shown in alike):
-        rows["clean"] = _display([_part(s.clean, side) for s in alike if s.clean is not None])
-    rows["noisy"] = _display([_part(s.noisy, side) for s in alike])
-    rows["denoised"] = _display([_part(s.restored, side) for s in alike])
+        rows["clean"] = _display([middle(s.clean, *side) for s in alike if s.clean is not None])
+    rows["noisy"] = _display([middle(s.noisy, *side) for s in alike])
+    rows["denoised"] = _display([middle(s.restored, *side) for s in alike])
     removed = [
         _removed(shown, side) for shown in alike if shown.noisy.shape == shown.restored.shape
     ]
@@ -151,14 +137,8 @@ def panel(found: DenoisingEvaluation) -> Panel:
 
 
 def _removed(shown: Shown, side: list[int]) -> np.ndarray:
-    difference: np.ndarray = _part(shown.noisy, side) - _part(shown.restored, side)
+    difference: np.ndarray = middle(shown.noisy, *side) - middle(shown.restored, *side)
     return difference
-
-
-def _part(image: np.ndarray, side: list[int]) -> np.ndarray:
-    """The middle of (C, H, W)."""
-    top, left = ((n - s) // 2 for n, s in zip(image.shape[1:], side, strict=True))
-    return image[:, top : top + side[0], left : left + side[1]]
 
 
 def _display(images: list[np.ndarray]) -> np.ndarray:

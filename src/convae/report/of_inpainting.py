@@ -1,11 +1,14 @@
 """The report of an inpainter: how well it fills holes, beside fills that need no training, and pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from convae.estimators.inpainter import Inpainter
+from convae.evaluation import middle
 from convae.inpainting_evaluation import MODEL, PSNR, SEAM, SSIM, InpaintingEvaluation, Round
-from convae.report.contents import DataFacts, Metric, Panel, Report
-from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.report.contents import Metric, Panel, Report
+from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, to_display
 
@@ -17,29 +20,15 @@ def report_of_inpainting(
     model: Inpainter, found: InpaintingEvaluation, occasion: Occasion
 ) -> Report:
     """Everything there is to say about an inpainter measured on images."""
-    return Report(
-        title=occasion.title,
-        subtitle=occasion.subtitle,
+    return replace(
+        report_on(model, occasion, found.images, found.skipped),
         summary=[*verdicts(found), *caveats(found)],
         metrics=metric_rows(found),
         metrics_note=f"{occasion.measured_on}; holes were made with a fixed seed, the missing pixels alone "
         "are measured",
-        history=model.history_ if occasion.after_fit else (),
-        best_epoch=model.best_epoch_,
         loss_name=f"{model.settings_.loss}, as a part of that of the {model.fill} fill",
         training_facts={"holes": str(model.holes_), **training_facts(model)},
         panels=[panel(found)] if found.shown else [],
-        layers=network_layers(model),
-        network_facts=network_facts(model),
-        data=DataFacts(
-            facts=data_facts(model, found.images),
-            notes=model.notes_,
-            skipped=[(s.name, s.reason) for s in (*model.skipped_, *found.skipped)],
-        ),
-        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
-        versions=model._stored.facts.get("versions", {}),
-        command=occasion.command,
-        python=occasion.python,
     )
 
 
@@ -93,11 +82,11 @@ def panel(found: InpaintingEvaluation) -> Panel:
     alike = [shown for shown in found.shown if shown.original.shape[0] == channels]
     side = [min(shown.original.shape[axis] for shown in alike) for axis in (1, 2)]
     rows = {
-        "original": [_part(shown.original, side) for shown in alike],
+        "original": [middle(shown.original, *side) for shown in alike],
         "with holes": [
-            _part(np.where(shown.mask, np.nan, shown.original), side) for shown in alike
+            middle(np.where(shown.mask, np.nan, shown.original), *side) for shown in alike
         ],
-        "filled": [_part(shown.filled, side) for shown in alike],
+        "filled": [middle(shown.filled, *side) for shown in alike],
     }
     note = "Each image as it was, with holes (chequered), and with these filled. " + band_note(
         channels
@@ -112,9 +101,3 @@ def panel(found: InpaintingEvaluation) -> Panel:
 
 def _named(done: Round) -> str:
     return NAMED.get(done.holes, done.holes)
-
-
-def _part(image: np.ndarray, side: list[int]) -> np.ndarray:
-    """The middle of (C, H, W)."""
-    top, left = ((n - s) // 2 for n, s in zip(image.shape[1:], side, strict=True))
-    return image[:, top : top + side[0], left : left + side[1]]

@@ -4,14 +4,15 @@ Unlike the rest of ``report`` this knows what a model is, so it is not loaded wi
 """
 
 import math
+from dataclasses import replace
 
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
 from convae.images.image_source import ImageSource
 from convae.report.chosen_images import galleries
-from convae.report.contents import DataFacts, Metric, Report
+from convae.report.contents import Metric, Report
 from convae.report.map_of_codes import map_of_codes
-from convae.report.network_facts import data_facts, network_facts, network_layers, training_facts
+from convae.report.network_facts import report_on
 from convae.report.occasion import Occasion
 
 PCA = "PCA"  # the baseline's name where there is no room for all of it
@@ -118,9 +119,8 @@ def report_of(
     chosen = galleries(model, evaluation, source, occasion.seed)
     beside = (PCA, evaluation.baseline["mse"])
     same_scale = occasion.after_fit and model.settings_.loss == "mse"
-    return Report(
-        title=occasion.title,
-        subtitle=occasion.subtitle,
+    return replace(
+        report_on(model, occasion, evaluation.images),
         summary=[
             verdict(evaluation),
             *(advice(model) if occasion.after_fit else ()),
@@ -128,26 +128,11 @@ def report_of(
         ],
         metrics=metric_rows(evaluation),
         metrics_note=f"{occasion.measured_on}; the baseline is {evaluation.baseline_name}",
-        history=model.history_,
-        best_epoch=model.best_epoch_,
-        loss_name=model.settings_.loss,
         baseline=beside if same_scale else None,
-        training_facts=training_facts(model),
         examples=chosen["examples"],
         best=chosen["best"],
         worst=chosen["worst"],
         errors=evaluation.errors,
         baseline_errors=(PCA, evaluation.baseline_errors),
         codes=map_of_codes(model, evaluation, source, occasion.seed),
-        layers=network_layers(model),
-        network_facts=network_facts(model),
-        data=DataFacts(
-            facts=data_facts(model, evaluation.images),
-            notes=model.notes_,
-            skipped=[(s.name, s.reason) for s in model.skipped_],
-        ),
-        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
-        versions=model._stored.facts.get("versions", {}),
-        command=occasion.command,
-        python=occasion.python,
     )
