@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import convae
-from convae.classical.filling import biharmonic_fill, harmonic_fill
+from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.classical.opencv import navier_stokes, telea
 from convae.hole_metrics import hole_psnr, hole_ssim, seam_error
 from denoising import Lines, data, grey
@@ -96,6 +96,7 @@ def methods(model: convae.Inpainter, *, several_views: bool) -> dict[str, Fill]:
         "Navier-Stokes": navier_stokes,
         "harmonic": harmonic_fill,
         "biharmonic": biharmonic_fill,
+        "tension": tension_fill,
         "convae": ours(ensemble=False),
     }
     if several_views:

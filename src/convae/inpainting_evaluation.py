@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.classical.filling import biharmonic_fill, harmonic_fill
+from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
 from convae.estimators.inpainter import Inpainter
@@ -18,8 +18,8 @@ from convae.images.image_source import ImageSource, Skipped
 MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
 SIDE = 256  # of larger images the middle is measured
 SHOWN, SHOWN_SIDE = 8, 192  # pictures that are kept, and how much of each
-MODEL, BIHARMONIC, HARMONIC, TELEA, FLUID = (
-    "model", "biharmonic", "harmonic", "Telea", "Navier-Stokes"
+MODEL, TENSION, BIHARMONIC, HARMONIC, TELEA, FLUID = (
+    "model", "tension", "biharmonic", "harmonic", "Telea", "Navier-Stokes"
 )  # fmt: skip
 PSNR, SSIM, SEAM = "PSNR in the holes (dB)", "SSIM in the holes", "seam error"
 MEASURES = {PSNR: hole_psnr, SSIM: hole_ssim, SEAM: seam_error}
@@ -171,6 +171,7 @@ def _with_holes(images: list[Tensor], holes: Holes) -> Iterator[tuple[Tensor, Te
 def _methods(model: Inpainter) -> dict[str, Fill]:
     found: dict[str, Fill] = {
         MODEL: lambda image, mask: model.filled(image, mask)[1],
+        TENSION: tension_fill,
         BIHARMONIC: biharmonic_fill,
         HARMONIC: harmonic_fill,
     }

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from skimage.restoration import inpaint_biharmonic
 
-from convae.classical.filling import biharmonic_fill, harmonic_fill
+from convae.classical.filling import TENSION, biharmonic_fill, harmonic_fill, tension_fill
 from convae.errors import InputError
 
 Fill = Callable[..., torch.Tensor]
-FILLS: list[Fill] = [harmonic_fill, biharmonic_fill]
+FILLS: list[Fill] = [harmonic_fill, biharmonic_fill, tension_fill]
 EXACT: dict[str, Any] = {"tolerance": 1e-10, "steps": 5000}
 
 
@@ -65,6 +65,28 @@ def test_the_harmonic_fill_solves_the_laplace_equation() -> None:
     expected = np.linalg.solve(matrix, right)
     filled = harmonic_fill(batch, mask, **EXACT)[0, 0].numpy()
     assert filled[holes] == pytest.approx(expected, abs=1e-8)
+
+
+def test_the_fill_in_tension_solves_its_equation() -> None:
+    """Against a dense system whose matrix is built from the definition of the Laplacian of a graph."""
+    batch, mask = scene(1, 1, 11, 13)
+    mask[..., 2:8, 3:9] = 1
+    holes, shape = mask[0, 0].numpy().ravel() > 0, (11, 13)
+    laplacian = np.zeros((11 * 13, 11 * 13))
+    for y, x in np.ndindex(*shape):
+        for there in ((y + 1, x), (y, x + 1)):
+            if there[0] < shape[0] and there[1] < shape[1]:
+                i, j = np.ravel_multi_index((y, x), shape), np.ravel_multi_index(there, shape)
+                laplacian[i, i] += 1
+                laplacian[j, j] += 1
+                laplacian[i, j] = laplacian[j, i] = -1
+    equation = laplacian @ laplacian + TENSION**2 * laplacian
+    image = batch[0, 0].numpy().ravel()
+    right = -equation[np.ix_(holes, ~holes)] @ image[~holes]
+    expected = np.linalg.solve(equation[np.ix_(holes, holes)], right)
+    filled = tension_fill(batch, mask, **EXACT)[0, 0].numpy().ravel()
+    limited = expected.clip(image[~holes].min(), image[~holes].max())
+    assert filled[holes] == pytest.approx(limited, abs=1e-8)
 
 
 @pytest.mark.parametrize("fill", FILLS)

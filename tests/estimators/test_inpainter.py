@@ -12,7 +12,7 @@ from tests.estimators.conftest import blobs, folder_of
 
 import convae
 from convae import ImageError, Inpainter, InputError
-from convae.classical.filling import biharmonic_fill, harmonic_fill
+from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.images.masks import open_masks
 from convae.tiles import over_tiles
 from convae.training.inpainting import with_fill
@@ -59,7 +59,7 @@ def test_it_starts_as_the_classical_fill() -> None:
     start = Inpainter(**{**TINY, "epochs": 0}).fit(images)
     x = torch.tensor(images[:, None] / 255).float()
     holes = torch.tensor(mask)[None, None].expand(4, 1, 32, 32)
-    classical = with_fill(x, holes, "biharmonic")[:, 0].numpy() * 255
+    classical = with_fill(x, holes, start.fill)[:, 0].numpy() * 255
     assert np.abs(filled_by(start, images, mask).astype(float) - classical).max() <= 0.501
 
 
@@ -68,7 +68,7 @@ def test_it_beats_the_classical_fills_where_there_is_something_to_learn(model: I
     x = torch.tensor(test[:, None] / 255).float()
     holes = torch.tensor(mask)[None, None].expand(12, 1, 32, 32)
     ours = np.mean((filled_by(model, test, mask).astype(float) - test)[:, mask] ** 2)
-    for fill in (harmonic_fill, biharmonic_fill):
+    for fill in (harmonic_fill, biharmonic_fill, tension_fill):
         theirs = np.mean((fill(x, holes)[:, 0].numpy() * 255 - test)[:, mask] ** 2)
         assert ours < 0.5 * theirs
     steadier = np.mean(

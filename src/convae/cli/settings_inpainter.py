@@ -13,9 +13,10 @@ INPAINTER: tuple[Setting, ...] = (
         "boxes:0.1..0.4.",
     ),
     Setting(
-        name="fill", kind="text", default="biharmonic", group=_HOLES,
-        choices=("biharmonic", "harmonic"),
-        help="The classical fill that the network starts from.",
+        name="fill", kind="text", default="tension", group=_HOLES,
+        choices=("tension", "biharmonic", "harmonic"),
+        help="The classical fill that the network starts from: tension (for holes of any shape), biharmonic "
+        "or harmonic.",
     ),
     *taken(
         RESTORING, "preset",

@@ -71,7 +71,8 @@ class Inpainter(RestoringEstimator):
         holes: what is made to go missing: ``pixels`` (scattered ones, 10 to 90 %), ``boxes``, ``strokes``,
             ``text``, or ``mixed`` of these; a level may follow, as in ``"pixels:0.5"`` or
             ``"boxes:0.1..0.4"``, see :mod:`convae.corruption.holes`. ``mixed`` is for holes of any shape.
-        fill: what the network starts from: ``biharmonic`` or ``harmonic``.
+        fill: what the network starts from: ``tension`` (a spline in tension, the best for holes of any
+            shape), ``biharmonic`` or ``harmonic``.
         preset: ``fine`` (convolutions at the full resolution and below, with skips: the one to choose),
             ``unet`` (from half the resolution down: scattered pixels take it many times as long), or an
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
@@ -112,7 +113,7 @@ class Inpainter(RestoringEstimator):
         self,
         *,
         holes: str | Holes = "mixed",
-        fill: str = "biharmonic",
+        fill: str = "tension",
         preset: str = "fine",
         latent_dim: int | None = None,
         widths: Sequence[int] | None = None,

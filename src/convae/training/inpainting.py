@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from convae.classical.filling import biharmonic_fill, harmonic_fill
+from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.corruption.holes import Holes
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.task import Draw, Example
 from convae.training.turning import turned_at_random
 
-FILLS = {"harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
+FILLS = {"tension": tension_fill, "harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
 # A start need not be exact: scattered holes are done by then, and wide ones are the network's work.
 TOLERANCE, STEPS = 1e-3, 16
 STEP = 0.014  # an error that can hardly be seen, 3.5 of 255: fills as good as that count less
