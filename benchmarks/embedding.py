@@ -27,7 +27,7 @@ LONG: dict[str, Any] = {
     "preset": "tutorial",
     "latent_dim": 64,
     "loss": "bce",
-    "epochs": 8,
+    "epochs": 5,
     "batch_size": 128,
 }
 GOALS = {
@@ -84,8 +84,6 @@ def embedding() -> None:
         near, cpu = fitted(f"map_{name}", name, neighbourhood=NEIGHBOURHOOD, **MAP)
         add(section, images, of_pca(near.pca_, images))
         add(section, images, of_model(f"neighbourhood={NEIGHBOURHOOD:g}", near, images, cpu))
-        plain, cpu = fitted(f"map_plain_{name}", name, **MAP)
-        add(section, images, of_model("plain", plain, images, cpu))
     for name in SETS:
         images = opened(name)
         model, cpu = fitted(f"codes_{name}", name, **LONG)

@@ -1,5 +1,6 @@
 """What estimators that restore images share: patches to train on, whole images of any size to use them on."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -32,12 +33,14 @@ from convae.networks.bottleneck import block_values
 from convae.networks.presets import PRESETS, RESTORING, make_architecture
 from convae.pca import PrincipalComponents
 from convae.tiles import over_tiles
+from convae.training.settings import default_batch_size
 from convae.training.task import Task
 from convae.training.turning import mean_of_views
 
 PATCH = 64  # pixels a side: several times what a restoration looks at, and many fit into a batch
 WHOLE = 1.5  # images of one size up to so many patches a side are trained on as they are
-BATCH = 16  # more steps do more for a restoration than larger batches
+# Patches in a step, and small whole images at most: more steps do more for a restoration than larger ones.
+BATCH, MOST_WHOLE = 16, 64
 MOST_CROPS = 64  # of one image in an epoch
 # What restoring estimators do not let the user choose, as the shared code wants to read it.
 _FIXED: dict[str, Any] = {
@@ -120,8 +123,6 @@ class RestoringEstimator(ImageEstimator):
     def _fit_restorer(self, material: Material, p: Parameters, run: Run) -> StoredModel:
         """Prepare, build, train."""
         full = {**_FIXED, **p}
-        if material.patches and p["batch_size"] is None:
-            full["batch_size"] = BATCH
 
         def settle(
             shape: tuple[int, int, int], _: Parameters, scaling: Scaling | None
@@ -133,6 +134,9 @@ class RestoringEstimator(ImageEstimator):
         )
         if material.channels[0] + material.channels[1] == ready.images.shape[0]:
             ready = one_scaling(ready)
+        if p["batch_size"] is None:
+            usual = default_batch_size(len(ready.training), math.prod(ready.images.shape))
+            full["batch_size"] = BATCH if material.patches else min(MOST_WHOLE, usual)
         task, identity = self._task(ready, material, p, run)
         pca = no_components(ready.architecture)
         stored = train_model(
