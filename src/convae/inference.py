@@ -84,7 +84,7 @@ class Inference:
             result = function(plain_strides(torch.cat([batch, filling])))
         if isinstance(result, Tensor):
             return result[: len(batch)]
-        return type(result)(*(part[: len(batch)] for part in result))
+        return type(result)(*(part if part is None else part[: len(batch)] for part in result))
 
 
 def batches_of_one_shape(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:

@@ -36,7 +36,7 @@ ANOMALY: tuple[Setting, ...] = (
         help="The network: unet (with skips; the one to choose) or an autoencoder without skips.",
     ),
     *taken(AUTOENCODER, "loss", default="mse+0.1*ssim"),
-    *taken(AUTOENCODER, "epochs", "random_state", "device"),
+    *taken(AUTOENCODER, "bottleneck", "epochs", "random_state", "device"),
     *taken(
         AUTOENCODER, "size", unset="the usual size, 256 at most",
         help="Bring all images to this height and width.",

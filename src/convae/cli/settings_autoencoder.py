@@ -21,6 +21,10 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="Numbers in the code (at each position, for a spatial code).",
     ),
     Setting(
+        name="bottleneck", kind="text", default="plain", group=_WHAT, metavar="KIND[:LEVEL]",
+        help="plain, gaussian (variational), l1, kl or top-k (sparse); a level may follow: top-k:0.1.",
+    ),
+    Setting(
         name="loss", kind="text", default="mse", group=_WHAT, metavar="NAME",
         help="mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim.",
     ),

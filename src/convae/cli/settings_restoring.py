@@ -10,7 +10,7 @@ RESTORING: tuple[Setting, ...] = (
         help="The network: unet or fine (with skips; unet is the one to choose), or an autoencoder "
         "without skips.",
     ),
-    *taken(AUTOENCODER, "loss", "epochs", "random_state", "device"),
+    *taken(AUTOENCODER, "loss", "bottleneck", "epochs", "random_state", "device"),
     Setting(
         name="patch", kind="int", default=None, group="Images", unset="64",
         help="Side in pixels of the squares that large images are trained on.",

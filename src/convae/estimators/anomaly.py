@@ -10,6 +10,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from convae.bottlenecks import Bottleneck
 from convae.conformal import Calibration, check_rate
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
@@ -93,6 +94,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             pixels a side, and brings others to one frame of their median proportions within that.
         latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
             the architecture, see :class:`convae.Architecture`; None takes the method's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.bottlenecks.Bottleneck`.
         loss: between a restored image and the normal one.
         image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,
             schedule, warmup, weight_decay, clip, ema, precision, patience, device, random_state: as in
@@ -141,6 +145,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         padding_mode: str | None = None,
         norm: str | None = None,
         activation: str | None = None,
+        bottleneck: str | Bottleneck = "plain",
         image_shape: tuple[int, ...] | None = None,
         channels: int | None = None,
         scaling: str = "auto",
@@ -177,6 +182,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.padding_mode = padding_mode
         self.norm = norm
         self.activation = activation
+        self.bottleneck = bottleneck
         self.image_shape = image_shape
         self.channels = channels
         self.scaling = scaling

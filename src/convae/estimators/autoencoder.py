@@ -9,6 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from convae import metrics
+from convae.bottlenecks import Bottleneck
 from convae.errors import InputError, raise_faults
 from convae.estimators.base import ImageEstimator
 from convae.estimators.continuing import continue_fit
@@ -46,6 +47,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output,
             bypass, refine: single parts of the architecture, see :class:`convae.Architecture`; None keeps the
             preset's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.bottlenecks.Bottleneck`.
         image_shape: (height, width) or (channels, height, width) of rows of flattened pixels; None takes
             a square where there is one.
         size, framing: bring all images to (height, width) by ``resize``, ``crop``, ``pad`` or
@@ -106,6 +110,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         hidden: int | None = None,
         norm: str | None = None,
         activation: str | None = None,
+        bottleneck: str | Bottleneck = "plain",
         output: str | None = None,
         bypass: str | None = None,
         refine: int | None = None,
@@ -146,6 +151,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.hidden = hidden
         self.norm = norm
         self.activation = activation
+        self.bottleneck = bottleneck
         self.output = output
         self.bypass = bypass
         self.refine = refine

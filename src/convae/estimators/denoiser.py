@@ -10,6 +10,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from convae.bottlenecks import Bottleneck
 from convae.classical.noise_level import estimate_noise_level
 from convae.corruption.levels import Level
 from convae.corruption.noise import Noise, parse_noise
@@ -73,6 +74,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             an autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
         latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.bottlenecks.Bottleneck`.
         patch: side in pixels of the squares that large images are trained on; None is 64. Images of
             any size are restored whole.
         turn: whether training images are flipped and turned; None does so with patches, not with
@@ -117,6 +121,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         padding_mode: str | None = None,
         norm: str | None = None,
         activation: str | None = None,
+        bottleneck: str | Bottleneck = "plain",
         patch: int | None = None,
         turn: bool | None = None,
         channels: int | None = None,
@@ -154,6 +159,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         self.padding_mode = padding_mode
         self.norm = norm
         self.activation = activation
+        self.bottleneck = bottleneck
         self.patch = patch
         self.turn = turn
         self.channels = channels

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from convae import metrics
+from convae.bottlenecks import parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.parameters import Parameters, preparation
@@ -26,6 +27,7 @@ from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
 from convae.pca import PrincipalComponents, fit_pca
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.constraining import constrained
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded
 from convae.training.loop import EVALUATION_VALUES, Job, train
 from convae.training.observers import Observers
@@ -36,7 +38,7 @@ from convae.training.settings import (
     default_batch_size,
     default_epochs,
 )
-from convae.training.task import Task
+from convae.training.task import Reconstruction, Task
 
 ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
@@ -126,7 +128,15 @@ def train_model(
     """
     settings = make_settings(parameters, ready)
     fingerprint = fingerprint_of(ready.images)
+    bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
     known = {"architecture": ready.architecture.to_dict(), "images": fingerprint}
+    known["bottleneck"] = bottleneck.to_dict()
+    task = constrained(
+        task or Reconstruction(loss),
+        bottleneck,
+        ready.architecture,
+        bernoulli=str(loss) == "bce",
+    )
     job = Job(
         images=ready.images,
         training=ready.places(ready.training),
@@ -235,7 +245,7 @@ def settle_architecture(
     Args:
         scaling: None while it is not known yet: all else is checked.
     """
-    changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS}
+    changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS} | bottleneck_changes(p)
     output = changes["output"] or make_architecture(p["preset"], shape).output
     if changes["output"] is None:
         if parse_loss(p["loss"]).needs_unit_range:
@@ -248,6 +258,15 @@ def settle_architecture(
             "neighbourhood needs one code for each image: it works with code 'dense', not 'spatial'"
         )
     return architecture
+
+
+def bottleneck_changes(p: Parameters) -> dict[str, Any]:
+    """What the bottleneck asks of the architecture: a linear path would lead around it."""
+    bottleneck = parse_bottleneck(p["bottleneck"])
+    changes = bottleneck.architecture
+    if bottleneck.kind != "plain" and p.get("bypass") is None:
+        changes["bypass"] = "none"
+    return changes
 
 
 def fit_baseline(ready: Ready) -> PrincipalComponents:

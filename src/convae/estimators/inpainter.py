@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from convae.bottlenecks import Bottleneck
 from convae.corruption.holes import Holes, parse_holes
 from convae.errors import ImageError, InputError, unknown_name
 from convae.estimators.damage import find_damage, usual_surprise
@@ -78,6 +79,9 @@ class Inpainter(RestoringEstimator):
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
         latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.bottlenecks.Bottleneck`.
         patch: side in pixels of the squares that large images are trained on; None is 64. Images of
             any size are filled whole. Holes much wider than it are beyond what the network has seen.
         turn: whether training images are flipped and turned; None does so with patches, not with
@@ -124,6 +128,7 @@ class Inpainter(RestoringEstimator):
         padding_mode: str | None = None,
         norm: str | None = None,
         activation: str | None = None,
+        bottleneck: str | Bottleneck = "plain",
         patch: int | None = None,
         turn: bool | None = None,
         channels: int | None = None,
@@ -158,6 +163,7 @@ class Inpainter(RestoringEstimator):
         self.padding_mode = padding_mode
         self.norm = norm
         self.activation = activation
+        self.bottleneck = bottleneck
         self.patch = patch
         self.turn = turn
         self.channels = channels

@@ -7,6 +7,7 @@ from convae.errors import InputError
 from convae.estimators.choosing import FRACTIONS, SCORES, SMOOTHINGS, fit_score
 from convae.estimators.defect_scorer import DefectScorer, Recipe, Usual
 from convae.estimators.detection import Extras, Normals
+from convae.estimators.fitting import bottleneck_changes
 from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
 from convae.losses import parse_loss
@@ -58,7 +59,7 @@ class MendDefects:
         """One channel more comes out than goes in; nothing passes by unseen."""
         channels, height, width = shape
         self.crop = CROP if max(height, width) > WHOLE * CROP else None
-        given = {name: self.p[name] for name in _CHANGES}
+        given = {name: self.p[name] for name in _CHANGES} | bottleneck_changes(self.p)
         fixed = {
             "inputs": channels,
             "base": 0,
@@ -67,7 +68,9 @@ class MendDefects:
             "code": "spatial",
         }
         return make_architecture(
-            self.p["preset"], (channels + 1, height, width), **{**given, **fixed, **changes}
+            self.p["preset"],
+            (channels + 1, height, width),
+            **{**given, **fixed, **changes},
         )
 
     def task(self) -> tuple[Task, dict[str, Any]]:

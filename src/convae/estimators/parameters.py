@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from convae.bottlenecks import Bottleneck, parse_bottleneck
 from convae.errors import raise_faults, unknown_name
 from convae.images.preparing import Preparation
 from convae.images.scaling import METHODS
@@ -35,7 +36,7 @@ def plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(plain(item) for item in value)
-    return str(value) if isinstance(value, Loss | torch.device) else value
+    return str(value) if isinstance(value, Loss | Bottleneck | torch.device) else value
 
 
 def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Parameters:
@@ -67,6 +68,7 @@ def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Pa
     if parse_loss(p["loss"]).needs_unit_range and p["output"] not in (None, "sigmoid"):
         faults.append(f"loss {p['loss']!r} needs output 'sigmoid'; got {p['output']!r}")
     raise_faults("parameters", faults)
+    parse_bottleneck(p["bottleneck"])
     preparation(p)
     choose_device(p["device"])
     given = ("epochs", "batch_size", "learning_rate")

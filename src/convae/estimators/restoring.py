@@ -14,6 +14,7 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.fitting import (
     Ready,
     Run,
+    bottleneck_changes,
     make_ready,
     start_network,
     train_model,
@@ -185,6 +186,7 @@ class RestoringEstimator(ImageEstimator):
             changes["base"] = back if there == back else 1 if there == 1 else 0
         elif there != back or self._extra_inputs(p):
             changes["bypass"] = "none"
+        changes |= bottleneck_changes(p)
         if parse_loss(p["loss"]).needs_unit_range:
             changes["output"], changes["base"] = "sigmoid", 0
         elif scaling is not None and not whole_range(scaling):

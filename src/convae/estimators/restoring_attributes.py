@@ -22,6 +22,7 @@ from convae.estimators.attribute_scorer import (
     small,
 )
 from convae.estimators.detection import Extras, Normals
+from convae.estimators.fitting import bottleneck_changes
 from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
 from convae.inference import batch_size
@@ -90,7 +91,9 @@ class RestoreAttributes:
         chosen |= {"latent_dim": 64, "code": "dense", "hidden": 0, "bypass": "none", "refine": 0}
         given = {name: self.p[name] for name in _CHANGES if self.p[name] is not None}
         return make_architecture(
-            preset, shape, **{**chosen, **given, "output": "linear", **changes}
+            preset,
+            shape,
+            **{**chosen, **given, **bottleneck_changes(self.p), "output": "linear", **changes},
         )
 
     def task(self) -> tuple[Task, dict[str, Any]]:

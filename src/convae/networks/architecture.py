@@ -17,6 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "activation": ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh"),
     "output": ("sigmoid", "linear", "clamp"),
     "bypass": ("none", "pca"),
+    "bottleneck": ("plain", "gaussian", "l1", "kl", "top-k"),
 }
 
 # Beyond these a description is a mistake or an attack (a model file may come from anywhere), not a network.
@@ -65,6 +66,11 @@ class Architecture:
             the mean around it, which the network then sees as well. About the error that the base has; for
             bases that are nearly right, whose errors are small beside the brightness of the image. 0 for 1,
             and for the base as it is alone.
+        bottleneck: what a number of the code is. ``plain``: any number. ``gaussian``: the mean of a normal
+            distribution whose variance the encoder gives as well. ``l1``: 0 or more. ``kl``: a rate between
+            0 and 1. ``top-k``: 0 or more, and at each position of the code all but the largest are 0.
+        active: how many numbers of a ``top-k`` code (at each position) are not 0, as a part of them; at
+            least one.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
     """
@@ -89,6 +95,8 @@ class Architecture:
     base: int = 0
     contrast: float = 0.0
     fine: int = 0
+    bottleneck: str = "plain"
+    active: float = 1.0
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -138,9 +146,18 @@ class Architecture:
     @property
     def code_shape(self) -> tuple[int, ...]:
         """``(latent_dim,)`` for a dense code, ``(latent_dim, height, width)`` for a spatial one."""
+        return self.code_shape_of(self.image_shape[1:])
+
+    def code_shape_of(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """The same for images of this (height, width)."""
         if self.code == "dense":
             return (self.latent_dim,)
-        return (self.latent_dim, *self.map_shape[1:])
+        return (self.latent_dim, *(-(-n // f) for n, f in zip(size, self.factor, strict=True)))
+
+    @property
+    def winners(self) -> int:
+        """Numbers of a code (at each position) that may differ from 0 in a ``top-k`` bottleneck."""
+        return max(1, round(self.active * self.latent_dim))
 
     @property
     def code_size(self) -> int:
@@ -205,6 +222,8 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("fine", a.fine, 0, len(a.widths) if isinstance(a.widths, tuple) else MAX_STAGES)
     if type(a.contrast) not in (int, float) or not 0 <= a.contrast <= 1:
         faults.append(f"contrast must be a number from 0 to 1; got {a.contrast!r}")
+    if type(a.active) not in (int, float) or not 0 < a.active <= 1:
+        faults.append(f"active must be a number above 0, up to 1; got {a.active!r}")
     if type(a.skips) is not bool:
         faults.append(f"skips must be true or false; got {a.skips!r}")
     check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
@@ -227,6 +246,10 @@ def _combination_faults(a: Architecture) -> list[str]:
     if a.bypass != "none" and a.output == "sigmoid":
         faults.append(
             "output 'sigmoid' would bend the linear bypass: use output 'clamp', or bypass 'none'"
+        )
+    if a.bypass != "none" and a.bottleneck != "plain":
+        faults.append(
+            f"bypass 'pca' leads around a bottleneck of kind {a.bottleneck!r}: use bypass 'none'"
         )
     if a.up == "transposed" and a.padding_mode != "zeros":
         faults.append(

@@ -12,6 +12,7 @@ from convae.networks.architecture import Architecture
 from convae.networks.bottleneck import (
     DenseBottleneck,
     DenseBypass,
+    Posterior,
     SpatialBottleneck,
     SpatialBypass,
 )
@@ -25,11 +26,13 @@ class Output(NamedTuple):
 
     Attributes:
         reconstruction: (B, C, H, W), the shape of the images.
-        code: (B, latent_dim) or (B, latent_dim, h, w).
+        code: (B, latent_dim) or (B, latent_dim, h, w); of a Gaussian bottleneck the means.
+        log_variance: of each number of the code, in a Gaussian bottleneck; None elsewhere.
     """
 
     reconstruction: Tensor
     code: Tensor
+    log_variance: Tensor | None = None
 
 
 class Autoencoder(nn.Module):
@@ -63,14 +66,18 @@ class Autoencoder(nn.Module):
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to codes."""
+        """(B, C, H, W) to codes; of a Gaussian bottleneck to their means."""
+        return self.posterior(x).code
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """(B, C, H, W) to all that the encoder says of their codes."""
         self._check(x)
         padded = pad_to_multiple(x, self.architecture.factor)
         if self.bypass is None:
             return self.bottleneck.encode(self.encoder(self._centred(padded)))
         linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
-        curved = self.bottleneck.encode(self.encoder(padded - 0.5))
-        return linear + self.scale * curved.to(linear.dtype)
+        curved = self.bottleneck.encode(self.encoder(padded - 0.5)).code
+        return Posterior(linear + self.scale * curved.to(linear.dtype), None)
 
     def decode(self, code: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Codes to (B, C, *size).
@@ -91,16 +98,23 @@ class Autoencoder(nn.Module):
             )
         return self._image(code, size or self._default_size(code))
 
-    def forward(self, x: Tensor) -> Output:
-        """(B, inputs, H, W) to reconstructions (B, C, H, W) and codes."""
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
+        """(B, inputs, H, W) to reconstructions (B, C, H, W) and codes.
+
+        Args:
+            noise: standard normal numbers as many as in the codes, (B, ...): a Gaussian bottleneck decodes
+                codes drawn by them. None decodes the means.
+        """
         a, size = self.architecture, (x.shape[-2], x.shape[-1])
-        if not a.skips:
-            code = self.encode(x)
-            return Output(self._image(code, size, x[:, : a.base]), code)
-        self._check(x)
-        *maps, last = self.encoder.maps(self._centred(pad_to_multiple(x, a.factor)))
-        code = self.bottleneck.encode(last)
-        return Output(self._image(code, size, x[:, : a.base], maps), code)
+        maps: Sequence[Tensor] = ()
+        if a.skips:
+            self._check(x)
+            *maps, last = self.encoder.maps(self._centred(pad_to_multiple(x, a.factor)))
+            said = self.bottleneck.encode(last)
+        else:
+            said = self.posterior(x)
+        image = self._image(drawn(said, noise), size, x[:, : a.base], maps)
+        return Output(image, said.code, said.log_variance)
 
     def _centred(self, x: Tensor) -> Tensor:
         """What the encoder sees. Networks that add to a base see values around zero."""
@@ -164,3 +178,10 @@ class Autoencoder(nn.Module):
                 f"padding_mode {a.padding_mode!r} needs images larger than "
                 f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {got[1]}x{got[2]}"
             )
+
+
+def drawn(said: Posterior, noise: Tensor | None) -> Tensor:
+    """Codes from their distribution, by standard normal numbers; the means where there is neither."""
+    if said.log_variance is None or noise is None:
+        return said.code
+    return said.code + (0.5 * said.log_variance).exp() * noise.view_as(said.code)

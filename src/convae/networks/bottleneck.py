@@ -1,7 +1,7 @@
 """Between encoder and decoder: what the code is, and the linear path beside the convolutional one."""
 
 import math
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,32 @@ from convae.networks.layers import (
 
 # Weights of one direction of a dense bypass; larger images pass it at a reduced size.
 MAX_BYPASS_WEIGHTS = 4 * 2**20
+LOG_VARIANCES = (-16.0, 8.0)  # the least and the most that an encoder can say
+
+
+class Posterior(NamedTuple):
+    """What an encoder says of a code.
+
+    Attributes:
+        code: the code, or the mean of its distribution.
+        log_variance: of each number of it, in a Gaussian bottleneck; None elsewhere.
+    """
+
+    code: Tensor
+    log_variance: Tensor | None
+
+
+def constrained(a: Architecture, raw: Tensor) -> Tensor:
+    """A code as its kind of bottleneck lets it through, numbers along the second axis."""
+    if a.bottleneck in ("plain", "gaussian"):
+        return raw
+    if a.bottleneck == "kl":
+        return raw.sigmoid()
+    code = raw.relu()
+    if a.bottleneck == "l1":
+        return code
+    least = code.topk(a.winners, dim=1).values[:, -1:]
+    return torch.where(code >= least, code, 0)
 
 
 class DenseBottleneck(nn.Module):
@@ -40,12 +66,19 @@ class DenseBottleneck(nn.Module):
         self.activation = nn.Identity() if a.blocks else activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
+        self.architecture = a
+        self.spread_of: nn.Linear | None = None
+        if a.bottleneck == "gaussian":
+            self.spread_of = nn.Linear(inner, a.latent_dim)
+            zero_(self.spread_of)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> Posterior:
         """(B, c, h, w) to (B, latent_dim)."""
         with half_unless_long(self.length, x):
             vectors = x.flatten(1).float() if self.length > MAX_HALF_LENGTH else x.flatten(1)
-            return cast(Tensor, self.squeeze(self.gather(vectors)))
+            gathered = self.gather(vectors)
+            code = constrained(self.architecture, self.squeeze(gathered))
+            return Posterior(code, _log_variance(self.spread_of, gathered))
 
     def decode(self, code: Tensor) -> Tensor:
         """(B, latent_dim) to (B, c, h, w)."""
@@ -64,14 +97,25 @@ class SpatialBottleneck(nn.Module):
         self.activation = nn.Identity() if a.blocks else activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
+        self.architecture = a
+        self.spread_of: nn.Conv2d | None = None
+        if a.bottleneck == "gaussian":
+            self.spread_of = convolution(a, a.widths[-1], a.latent_dim)
+            zero_(self.spread_of)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> Posterior:
         """(B, c, h, w) to (B, latent_dim, h, w)."""
-        return cast(Tensor, self.squeeze(x))
+        code = constrained(self.architecture, self.squeeze(x))
+        return Posterior(code, _log_variance(self.spread_of, x))
 
     def decode(self, code: Tensor) -> Tensor:
         """(B, latent_dim, h, w) to (B, c, h, w)."""
         return cast(Tensor, self.activation(self.expand(code)))
+
+
+def _log_variance(layer: nn.Module | None, x: Tensor) -> Tensor | None:
+    """Within limits at which a variance and its inverse are numbers."""
+    return None if layer is None else cast(Tensor, layer(x)).clamp(*LOG_VARIANCES)
 
 
 class DenseBypass(nn.Module):

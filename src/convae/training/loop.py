@@ -86,7 +86,7 @@ class Trainer:
         self.network.train()
         example = self.task.example(batch, chance)
         with autocast(self.device, self.settings.precision):
-            output = self.network(example.input)
+            output = self.network(example.input, example.noise)
         losses = self.task.losses(output, example)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
@@ -131,7 +131,7 @@ class Trainer:
         for step, (positions, batch) in enumerate(zip(order, batches, strict=True)):
             chance = draw(seed, VALIDATION, step, positions)
             example = self.task.example(job.unit(batch), chance)
-            output = self.averaged(example.input)
+            output = self.averaged(example.input, example.noise)
             loss = self.task.losses(output, example)
             bad += positions[(~torch.isfinite(loss)).cpu().numpy()].tolist()
             losses += float(loss.sum())

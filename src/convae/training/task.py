@@ -42,12 +42,14 @@ class Example(NamedTuple):
         weight: (B, 1 or C, H, W) how much each place counts; None for everywhere the same.
         further: what else the output should agree with: (B, k, H, W) what the channels behind those of the
             target are about, or (B,) int64 what the code should tell; None where there is nothing.
+        noise: (B, ...) standard normal numbers that the network draws codes by; None for their means.
     """
 
     input: Tensor
     target: Tensor
     weight: Tensor | None = None
     further: Tensor | None = None
+    noise: Tensor | None = None
 
 
 class Task(Protocol):

@@ -1,0 +1,158 @@
+"""What keeps a code from holding everything, written as text: the choice between encoder and decoder.
+
+>>> parse_bottleneck("gaussian"), str(parse_bottleneck("top-k:0.05"))
+(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1), 'top-k:0.05')
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from convae.errors import InputError, raise_faults, unknown_name
+
+
+class Kind(NamedTuple):
+    """What the level of a kind of bottleneck is.
+
+    Attributes:
+        usual: the level where none is named.
+        most: the largest; the least is above 0.
+        meaning: what it says.
+    """
+
+    usual: float
+    most: float
+    meaning: str
+
+
+KINDS: dict[str, Kind | None] = {
+    "plain": None,
+    "gaussian": Kind(1.0, 1e4, "beta, how much a nat of the code counts beside one of the image"),
+    "l1": Kind(0.1, 1e4, "how much the mean size of the code counts, as a part of the loss"),
+    "kl": Kind(0.05, 0.5, "the part of the images that a number of the code should be on for"),
+    "top-k": Kind(0.1, 1.0, "the part of the numbers of a code that may differ from 0"),
+}
+
+
+OPTIONS = ("free_bits", "warmup")  # of a Gaussian bottleneck, written name=number
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """How a code is constrained.
+
+    Attributes:
+        kind: ``plain`` (not at all), ``gaussian`` (variational: a distribution near the standard normal one),
+            ``l1`` (small numbers of at least 0), ``kl`` (rates near a target), ``top-k`` (only the largest
+            numbers).
+        level: see :data:`KINDS`; None takes the usual one.
+        free_bits: nats that each number of a Gaussian code holds at no cost (a mean over the batch), so that
+            training does not begin by forgetting it.
+        warmup: the part of the training over which the cost of a Gaussian code rises from 0.
+    """
+
+    kind: str = "plain"
+    level: float | None = None
+    free_bits: float = 0.0
+    warmup: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise unknown_name("bottleneck", self.kind, KINDS)
+        raise_faults(f"bottleneck {self.kind}", list(self._faults()))
+
+    def _faults(self) -> list[str]:
+        kind, faults = KINDS[self.kind], []
+        if kind is None and self.level is not None:
+            faults.append("it has no level")
+        if kind is not None and self.level is not None and not _within(self.level, kind.most):
+            faults.append(
+                f"its level must be a number above 0, up to {kind.most:g} ({kind.meaning}); got "
+                f"{self.level!r:.40}"
+            )
+        for name, most in (("free_bits", 100.0), ("warmup", 1.0)):
+            value = getattr(self, name)
+            if value != 0 and not _within(value, most):
+                faults.append(f"{name} must be a number from 0 to {most:g}; got {value!r:.40}")
+        return faults
+
+    @property
+    def strength(self) -> float:
+        """The level, or the usual one; 0 for a plain bottleneck."""
+        kind = KINDS[self.kind]
+        if self.level is not None:
+            return self.level
+        return 0.0 if kind is None else kind.usual
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What a network needs to know of it: fields of :class:`convae.Architecture`."""
+        if self.kind == "top-k":
+            return {"bottleneck": self.kind, "active": self.strength}
+        return {"bottleneck": self.kind}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """The one that :meth:`to_dict` described; anything else is refused with an InputError."""
+        if not isinstance(values, Mapping):
+            raise InputError(f"bottleneck: must be a table of settings; got {values!r:.40}")
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise unknown_name("bottleneck setting", name, known)
+        return cls(**values)
+
+    def __str__(self) -> str:
+        """The text that :func:`parse_bottleneck` reads back to an equal one."""
+        named = [
+            f"{field.name}={getattr(self, field.name):g}"
+            for field in dataclasses.fields(self)
+            if field.name in OPTIONS and getattr(self, field.name) != field.default
+        ]
+        parts = [*([] if self.level is None else [f"{self.level:g}"]), *named]
+        return self.kind + (":" + ",".join(parts) if parts else "")
+
+
+def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
+    """The bottleneck that a text names: a kind, with or without a level.
+
+    Args:
+        spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``l1:0.2``,
+            ``kl:0.05``, ``top-k:0.1``. A :class:`Bottleneck` is handed back as it is.
+
+    Raises:
+        InputError: for an unknown kind or a level that it cannot have.
+    """
+    if isinstance(spec, Bottleneck):
+        return spec
+    if not isinstance(spec, str):
+        raise InputError(
+            f"bottleneck must be text such as 'gaussian' or 'top-k:0.1'; got {spec!r:.60}"
+        )
+    kind, colon, rest = (part.strip() for part in spec.partition(":"))
+    if not colon or kind not in KINDS:
+        return Bottleneck(kind)
+    values: dict[str, float] = {}
+    for part in rest.split(","):
+        name, equals, number = (text.strip() for text in part.rpartition("="))
+        name = name if equals else "level"
+        if name not in ("level", *OPTIONS):
+            raise unknown_name(f"bottleneck {spec!r:.60}: setting", name, OPTIONS)
+        try:
+            values[name] = float(number)
+        except ValueError:
+            raise InputError(
+                f"bottleneck {spec!r:.60}: {name} must be a number; got {number!r:.40}"
+            ) from None
+    return Bottleneck(kind, **values)
+
+
+def _within(value: object, most: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and 0 < value <= most  # type: ignore[arg-type,operator]
