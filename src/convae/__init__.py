@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convae.estimators.denoiser import Denoiser
     from convae.estimators.inpainter import Inpainter
     from convae.estimators.registry import load
+    from convae.estimators.variational import VariationalAutoencoder
     from convae.images.sources import open_source
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
@@ -39,6 +40,7 @@ _HOMES = {
     "ModelFileError": "errors",
     "TrainingError": "errors",
     "TrainingSettings": "training.settings",
+    "VariationalAutoencoder": "estimators.variational",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources",
@@ -57,6 +59,7 @@ __all__ = [
     "ModelFileError",
     "TrainingError",
     "TrainingSettings",
+    "VariationalAutoencoder",
     "__version__",
     "load",
     "make_architecture",

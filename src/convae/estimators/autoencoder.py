@@ -233,7 +233,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         kind, p, shift = type(self).__name__, parameters, _shift(parameters)
         if not p["neighbourhood"] and not shift:
-            return fit_model(kind, source, p, run)
+            return fit_model(kind, source, p, run, finish=self._finished)
 
         def task_for(ready: Ready, network: Autoencoder) -> Learning:
             task: Task = Reconstruction(parse_loss(p["loss"]))
@@ -243,7 +243,11 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             identity = {"neighbourhood": float(p["neighbourhood"]), "shift": float(shift)}
             return Shifted(task, shift) if shift else task, dict(identity)
 
-        return fit_model(kind, source, p, run, task_for)
+        return fit_model(kind, source, p, run, task_for, self._finished)
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        """What a variant learns from the images once the network is trained."""
+        return stored
 
     def transform(self, X: Any) -> np.ndarray:
         """(n, code size) float32 codes; those of a spatial code are flattened."""

@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
+from convae.bottlenecks import parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.fitting import Run, fit_model
 from convae.estimators.parameters import Parameters, preparation
 from convae.images.image_set import ImageSet, prepare
 from convae.images.image_source import ImageSource
+from convae.losses import parse_loss
+from convae.training.constraining import constrained
 from convae.training.devices import deterministic
 from convae.training.loop import Trainer
 from convae.training.observers import Observers
 from convae.training.order import epoch_batches
-from convae.training.task import draw
+from convae.training.task import Reconstruction, draw
 
 if TYPE_CHECKING:
     from convae.estimators.base import ImageEstimator
@@ -35,7 +38,10 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     trainer = getattr(estimator, "_trainer", None)
     if trainer is None or trainer.averaged is not estimator.network_:
         estimator.network_.requires_grad_(True)
-        trainer = Trainer(estimator.network_, estimator.settings_)
+        judged, a = parse_loss(estimator.settings_.loss), estimator.architecture_
+        bottleneck = parse_bottleneck(parameters["bottleneck"])
+        task = constrained(Reconstruction(judged), bottleneck, a, judged)
+        trainer = Trainer(estimator.network_, estimator.settings_, task)
     settings, epoch = estimator.settings_, estimator.n_iter_
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)
     losses: list[float] = []

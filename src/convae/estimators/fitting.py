@@ -90,6 +90,7 @@ def fit_model(
     parameters: Parameters,
     run: Run,
     task_for: "Callable[[Ready, Autoencoder], Learning] | None" = None,
+    finish: "Callable[[Ready, StoredModel], StoredModel] | None" = None,
 ) -> StoredModel:
     """Read, split, scale, fit PCA, train.
 
@@ -98,6 +99,7 @@ def fit_model(
         parameters: its constructor's, as :func:`convae.estimators.parameters.checked` gives them.
         task_for: what is to be learnt from the images by the network at its start; None for their
             reconstruction.
+        finish: what else is learnt from the images once the network is trained.
     """
     ready = make_ready(source, parameters, run)
     pca = fit_baseline(ready)
@@ -105,7 +107,8 @@ def fit_model(
     task, identity = task_for(ready, network) if task_for else (None, None)
     stored = train_model(kind, parameters, ready, network, pca, run, task=task, identity=identity)
     baseline = baseline_error(ready, pca, ready.measured)
-    return replace(stored, facts={**stored.facts, "validation_baseline_mse": baseline})
+    stored = replace(stored, facts={**stored.facts, "validation_baseline_mse": baseline})
+    return finish(ready, stored) if finish else stored
 
 
 def train_model(
@@ -131,12 +134,7 @@ def train_model(
     bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
     known = {"architecture": ready.architecture.to_dict(), "images": fingerprint}
     known["bottleneck"] = bottleneck.to_dict()
-    task = constrained(
-        task or Reconstruction(loss),
-        bottleneck,
-        ready.architecture,
-        bernoulli=str(loss) == "bce",
-    )
+    task = constrained(task or Reconstruction(loss), bottleneck, ready.architecture, loss)
     job = Job(
         images=ready.images,
         training=ready.places(ready.training),

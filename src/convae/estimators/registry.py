@@ -7,12 +7,14 @@ from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator, load_estimator
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.inpainter import Inpainter
+from convae.estimators.variational import VariationalAutoencoder
 
 ESTIMATORS: dict[str, type[ImageEstimator]] = {
     "AnomalyDetector": AnomalyDetector,
     "ConvAutoencoder": ConvAutoencoder,
     "Denoiser": Denoiser,
     "Inpainter": Inpainter,
+    "VariationalAutoencoder": VariationalAutoencoder,
 }
 
 

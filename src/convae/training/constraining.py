@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from convae.bottlenecks import Bottleneck
+from convae.losses import Loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
 from convae.training.task import Draw, Example, Task
@@ -13,15 +14,15 @@ from convae.training.task import Draw, Example, Task
 SMALLEST = 1e-12  # keeps logarithms and quotients finite
 
 
-def constrained(task: Task, bottleneck: Bottleneck, a: Architecture, *, bernoulli: bool) -> Task:
+def constrained(task: Task, bottleneck: Bottleneck, a: Architecture, loss: Loss) -> Task:
     """A task whose codes are held to a bottleneck.
 
     Args:
         task: what is to be learnt.
-        bernoulli: whether its loss is a cross-entropy, the negative log likelihood of each value.
+        loss: its loss; a cross-entropy is the negative log likelihood of each value itself.
     """
     if bottleneck.kind == "gaussian":
-        return Variational(task, bottleneck, a, bernoulli=bernoulli)
+        return Variational(task, bottleneck, a, bernoulli=str(loss) == "bce")
     if bottleneck.kind in ("l1", "kl"):
         return Sparse(task, bottleneck)
     return task

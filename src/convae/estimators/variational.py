@@ -1,0 +1,273 @@
+"""``VariationalAutoencoder``: codes near a standard normal distribution, and new images from it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.bottlenecks import parse_bottleneck
+from convae.errors import InputError, unknown_name
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.bounds import SMALLEST, bound, log_weights
+from convae.estimators.densities import COMPONENTS, MOST_CODES, Mixture
+from convae.estimators.fitting import Ready
+from convae.estimators.inheriting import with_defaults
+from convae.estimators.parameters import Parameters
+from convae.losses import Loss, parse_loss
+from convae.model_file import StoredModel
+from convae.networks.autoencoder import Autoencoder, drawn
+from convae.training.constraining import kl_from_standard
+from convae.training.loop import EVALUATION_VALUES
+from convae.training.order import epoch_batches
+
+FROM = ("prior", "gaussian", "mixture")
+PATHS = ("linear", "spherical")
+ACTIVE = (
+    0.01  # variance of a mean over the images, from which a number of the code is used (Burda 2016)
+)
+
+
+class Collapse(NamedTuple):
+    """What each number of the code holds, on images that the weights were chosen by.
+
+    Attributes:
+        kl: (k,) nats that it costs, a mean over the images.
+        variance: (k,) of its mean over the images.
+    """
+
+    kl: np.ndarray
+    variance: np.ndarray
+
+    @property
+    def active(self) -> int:
+        """How many numbers are used."""
+        return int((self.variance > ACTIVE).sum())
+
+    def told(self) -> str:
+        """One line, and what to do where the code is ignored."""
+        line = f"The code holds {self.kl.sum():.1f} nats an image in {self.active} of {len(self.kl)} numbers."
+        if self.active == 0:
+            line += (
+                " It is ignored: every image is decoded alike. Let each number hold something for free "
+                "(bottleneck 'gaussian:1,free_bits=0.1'), or let the code cost less (gaussian:0.1)."
+            )
+        return line
+
+
+@with_defaults(bottleneck="gaussian")
+class VariationalAutoencoder(ConvAutoencoder):
+    """An autoencoder whose codes follow a known distribution, so that new images can be drawn.
+
+    The encoder gives a normal distribution for each number of the code, and the decoder is trained on codes
+    drawn from it; what they cost, the divergence from the standard normal distribution, is weighed against
+    the likelihood of the image. The likelihood follows from the loss: ``mse`` is a Gaussian whose variance
+    fits best at every step (nothing to tune), ``l1`` a Laplace distribution likewise, ``bce`` a Bernoulli
+    distribution for images of black and white.
+
+    Args:
+        bottleneck: ``gaussian``, with β after a colon if it is not 1, and
+            ``free_bits`` and ``warmup``: ``"gaussian:0.5,free_bits=0.1"``; see
+            :class:`convae.bottlenecks.Bottleneck`.
+        all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
+
+    Attributes:
+        collapse_: what each number of the code holds: :class:`Collapse`.
+        scale_: the mean loss per value, which gives the likelihood its width.
+        densities_: what was fitted to the codes of training images: ``gaussian`` and ``mixture``.
+        and those of :class:`convae.ConvAutoencoder`.
+
+    >>> import numpy as np
+    >>> y, x = np.mgrid[:16, :16]
+    >>> images = np.stack([127 + 100 * np.sin(x / 3 + i) * np.cos(y / 4) for i in range(40)])
+    >>> model = VariationalAutoencoder(latent_dim=4, epochs=2).fit(images.astype(np.uint8))
+    >>> model.sample(3).shape, model.log_likelihood(images[:2].astype(np.uint8), samples=8).shape
+    ((3, 16, 16), (2,))
+    """
+
+    job = "reconstruct, encode and draw new images"
+    verb = "sample"
+    member = "variational"
+
+    def sample(
+        self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
+    ) -> np.ndarray:
+        """New images, in the values, shape and depth of those fitted on.
+
+        Args:
+            n: how many.
+            from_: what codes are drawn from: ``prior`` (standard normal), ``gaussian`` or ``mixture``
+                (fitted to the codes of training images, and mostly better).
+            random_state: seed; None is 0.
+        """
+        return self.inverse_transform(self.sample_codes(n, from_=from_, random_state=random_state))
+
+    def sample_codes(
+        self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
+    ) -> np.ndarray:
+        """(n, code size) float32, as :meth:`sample` draws them."""
+        check_is_fitted(self, "network_")
+        if type(n) is not int or n < 1:
+            raise InputError(f"n must be a whole number of at least 1; got {n!r}")
+        if from_ not in FROM:
+            raise unknown_name("from_", from_, FROM)
+        rng = np.random.default_rng(0 if random_state is None else random_state)
+        if from_ == "prior":
+            codes: np.ndarray = rng.standard_normal((n, self._n_features_out), np.float32)
+            return codes
+        return self.densities_[from_].draw(n, rng)
+
+    def interpolate(
+        self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
+    ) -> np.ndarray:
+        """Images on the way from one image to another, both ends included.
+
+        Args:
+            first, last: sources of one image each.
+            steps: images in all, at least 2.
+            path: ``linear``, or ``spherical`` (codes on the way are as long as those at the ends).
+        """
+        if type(steps) is not int or steps < 2:
+            raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
+        if path not in PATHS:
+            raise unknown_name("path", path, PATHS)
+        ends = [self.transform(one) for one in (first, last)]
+        for name, codes in zip(("first", "last"), ends, strict=True):
+            if len(codes) != 1:
+                raise InputError(f"{name} must be one image; got {len(codes)}")
+        return self.inverse_transform(between(ends[0][0], ends[1][0], steps, path))
+
+    def log_likelihood(
+        self, X: Any, *, samples: int = 100, random_state: int | None = None
+    ) -> np.ndarray:
+        """(n,) nats: the importance-weighted bound on log p of each image; higher is more likely.
+
+        For ``mse`` and ``l1`` it is the logarithm of a density of values in [0, 1], above 0 where images
+        are told well; for ``bce`` that of a probability of black and white pixels.
+
+        Args:
+            X: any source.
+            samples: codes drawn for each image (K): 1 gives an estimate of the evidence lower bound, more
+                a tighter bound. Bounds of different K do not compare.
+            random_state: seed; None is 0.
+
+        Raises:
+            InputError: for a model trained on a loss that is no likelihood.
+        """
+        return self.bounds(X, samples=samples, random_state=random_state)[0]
+
+    def bounds(
+        self, X: Any, *, samples: int = 100, random_state: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both bounds of each image, (n,) each: the importance-weighted one and the ELBO."""
+        check_is_fitted(self, "network_")
+        if type(samples) is not int or samples < 1:
+            raise InputError(f"samples must be a whole number of at least 1; got {samples!r}")
+        loss = str(parse_loss(self.settings_.loss))
+        generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
+
+        def of(batch: Tensor) -> Both:
+            drawn = log_weights(
+                self.network_, batch, samples, loss=loss, scale=self.scale_, generator=generator
+            )
+            return Both(*bound(drawn))
+
+        found = [both for _, both in self.inference_.batches(self._pixels(X), of)]
+        tight, elbo = (torch.cat([part[i] for part in found]).cpu().numpy() for i in (0, 1))
+        return tight, elbo
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        if parse_bottleneck(p["bottleneck"]).kind != "gaussian":
+            raise InputError(
+                f"a variational autoencoder has a bottleneck 'gaussian'; got {p['bottleneck']!r}: for "
+                "another use ConvAutoencoder"
+            )
+        return p
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        """What codes are like: of images that the weights were chosen by, and of training images."""
+        network = stored.network.eval()
+        extras = _judged(ready, network, parse_loss(str(stored.parameters["loss"])))
+        codes = _drawn_codes(ready, network)
+        for name, components in (("gaussian", 1), ("mixture", COMPONENTS)):
+            extras |= Mixture.fit(codes, components, ready.seed).extras(name)
+        return replace(stored, extras={**stored.extras, **extras})
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        extras = stored.extras
+        self.collapse_ = Collapse(extras["code.kl"].numpy(), extras["code.variance"].numpy())
+        self.scale_ = float(extras["code.scale"])
+        self.densities_ = {
+            name: Mixture.from_extras(extras, name) for name in ("gaussian", "mixture")
+        }
+        return self
+
+
+def _batches(ready: Ready, positions: np.ndarray) -> Iterator[Tensor]:
+    """(B, C, H, W) in the network's units, as many at a time as fit into memory."""
+    size = max(1, EVALUATION_VALUES // math.prod(ready.images.shape))
+    parts = [positions[i : i + size] for i in range(0, len(positions), size)]
+    for batch in ready.images.batches(parts):
+        yield ready.unit(batch)
+
+
+def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]:
+    """The cost and the use of each number of the code, and the mean loss of images from drawn codes."""
+    generator = torch.Generator().manual_seed(ready.seed)
+    costs, means, losses = [], [], []
+    with torch.inference_mode():
+        for batch in _batches(ready, ready.measured):
+            noise = torch.randn(len(batch), network.architecture.code_size, generator=generator)
+            output = network(batch, noise.to(batch.device))
+            assert output.log_variance is not None
+            costs.append(kl_from_standard(output.code, output.log_variance).flatten(1).cpu())
+            means.append(output.code.float().flatten(1).cpu())
+            losses.append(loss(output.reconstruction.float(), batch).cpu())
+    return {
+        "code.kl": torch.cat(costs).mean(dim=0),
+        "code.variance": torch.cat(means).var(dim=0, correction=0),
+        "code.scale": torch.cat(losses).mean().clamp_min(SMALLEST),
+    }
+
+
+def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
+    """(n, k) codes of training images, drawn as the decoder knows them."""
+    generator = torch.Generator().manual_seed(ready.seed)
+    (some,) = epoch_batches(ready.training, len(ready.training), ready.seed, 0)
+    codes = []
+    with torch.inference_mode():
+        for batch in _batches(ready, some[:MOST_CODES]):
+            said = network.posterior(batch)
+            noise = torch.randn(said.code.shape, generator=generator).to(batch.device)
+            codes.append(drawn(said, noise).float().flatten(1).cpu().numpy())
+    return np.concatenate(codes)
+
+
+class Both(NamedTuple):
+    """(B,) the importance-weighted bound and the ELBO."""
+
+    tight: Tensor
+    elbo: Tensor
+
+
+def between(first: np.ndarray, last: np.ndarray, steps: int, path: str) -> np.ndarray:
+    """(steps, k) codes on the way from one (k,) to another."""
+    parts = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    lengths = np.linalg.norm(first), np.linalg.norm(last)
+    cosine = float(first @ last) / max(float(lengths[0] * lengths[1]), 1e-12)
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    if path == "linear" or np.sin(angle) < 1e-6:
+        straight: np.ndarray = (1 - parts) * first + parts * last
+        return straight
+    curved: np.ndarray = (
+        np.sin((1 - parts) * angle) * first + np.sin(parts * angle) * last
+    ) / np.sin(angle)
+    return curved.astype(np.float32)
