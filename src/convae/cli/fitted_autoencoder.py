@@ -25,7 +25,9 @@ class Fitted:
     def lines(self) -> list[str]:
         """The table, who wins, and advice."""
         where = "on images held out" if not self.evaluation.seen else "on training images"
-        return [*told(self.evaluation, where), *advice(self.model)]
+        collapse = getattr(self.model, "collapse_", None)  # of variational ones
+        lines = [*told(self.evaluation, where), *advice(self.model)]
+        return lines if collapse is None else [*lines, collapse.told()]
 
     def values(self) -> dict[str, Any]:
         """For programs."""

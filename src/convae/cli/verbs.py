@@ -28,10 +28,13 @@ VERBS = {
     "search": ("search", "The images whose codes are nearest to that of an image."),
     "map": ("map", "A picture of a folder, similar images side by side."),
     "decode": ("decode", "Codes to images."),
+    "sample": ("sample", "New images, from a variational autoencoder."),
+    "interpolate": ("interpolate", "Images on the way from one image to another."),
     "info": ("info", "What a model file holds."),
 }
 ESTIMATORS = {
     "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
+    "variational": ("fit_variational", "An autoencoder that new images can be drawn from."),
     "denoiser": ("fit_denoiser", "Takes the noise out of images."),
     "inpainter": ("fit_inpainter", "Fills holes in images."),
     "anomaly": ("fit_anomaly", "Finds what is not like normal images, and where."),

@@ -131,6 +131,12 @@ class VariationalAutoencoder(ConvAutoencoder):
             steps: images in all, at least 2.
             path: ``linear``, or ``spherical`` (codes on the way are as long as those at the ends).
         """
+        return self.inverse_transform(self.codes_between(first, last, steps=steps, path=path))
+
+    def codes_between(
+        self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
+    ) -> np.ndarray:
+        """(steps, code size) the codes of :meth:`interpolate`."""
         if type(steps) is not int or steps < 2:
             raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
         if path not in PATHS:
@@ -139,7 +145,7 @@ class VariationalAutoencoder(ConvAutoencoder):
         for name, codes in zip(("first", "last"), ends, strict=True):
             if len(codes) != 1:
                 raise InputError(f"{name} must be one image; got {len(codes)}")
-        return self.inverse_transform(between(ends[0][0], ends[1][0], steps, path))
+        return between(ends[0][0], ends[1][0], steps, path)
 
     def log_likelihood(
         self, X: Any, *, samples: int = 100, random_state: int | None = None

@@ -1,0 +1,92 @@
+"""New images from codes that nobody encoded: drawn, or on the way between two images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convae.cli.image_files import check_format
+from convae.cli.outputs import output_file, output_folder
+from convae.cli.progress import counting
+from convae.cli.voice import Voice
+from convae.errors import InputError
+from convae.estimators.streaming import iter_images
+from convae.estimators.variational import VariationalAutoencoder
+from convae.images.writing import target_of, write_image
+from convae.report.comparison import grid
+from convae.report.pictures import fit_size, save_picture, to_display
+
+MOST_IN_A_PICTURE, COLUMNS = 400, 8
+PART = 256  # codes drawn and decoded at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to draw.
+
+    Attributes:
+        count: images.
+        from_: what codes are drawn from.
+        seed: of the draw.
+        format: of the files; None for the usual one.
+    """
+
+    count: int
+    from_: str
+    seed: int
+    format: str | None
+
+
+def sample(model: VariationalAutoencoder, out: Path, wanted: Wanted, voice: Voice) -> None:
+    """Everything that ``convae sample`` does."""
+    codes = model.sample_codes(wanted.count, from_=wanted.from_, random_state=wanted.seed)
+    _write(model, codes, out, voice, format=wanted.format)
+
+
+def interpolate(
+    model: VariationalAutoencoder,
+    ends: tuple[Path, Path],
+    out: Path,
+    voice: Voice,
+    *,
+    steps: int,
+    path: str,
+    format: str | None,
+) -> None:
+    """Everything that ``convae interpolate`` does."""
+    first, last = ends
+    for end in ends:
+        if end.is_dir():
+            raise InputError(f"{end}: is a folder; give the file of one image")
+    codes = model.codes_between(str(first), str(last), steps=steps, path=path)
+    _write(model, codes, out, voice, format=format)
+
+
+def _write(
+    model: VariationalAutoencoder, codes: np.ndarray, out: Path, voice: Voice, *, format: str | None
+) -> None:
+    """The image of each code (n, k): one picture, or a file each."""
+    check_format(format)
+    picture = out.suffix.lower() == ".png" and not out.is_dir()
+    if picture and len(codes) > MOST_IN_A_PICTURE:
+        raise InputError(
+            f"{len(codes):,} images are too many for one picture (at most {MOST_IN_A_PICTURE}): give a "
+            "folder as --out"
+        )
+    out = output_file(out, ".png") if picture else output_folder(out)
+    shaped = codes.reshape(-1, *model.architecture_.code_shape)
+    if picture:
+        units = [
+            model.inference_.unit(np.moveaxis(x, 2, 0)[None].copy())[0]
+            for x in iter_images(model, shaped)
+        ]
+        shown = to_display(np.stack([x.cpu().numpy() for x in units]))
+        save_picture(out, grid([fit_size(shown)], columns=min(COLUMNS, len(shown))))
+    else:
+        with counting(voice, "decoding") as progress:
+            for number, pixels in enumerate(iter_images(model, shaped)):
+                target = target_of(out / f"{number:06d}", pixels, format=format)
+                write_image(target, pixels, format=format)
+                progress(number + 1, len(codes))
+    voice.say(f"{len(codes):,} image{'s' * (len(codes) != 1)} in {out}")
+    voice.result({"out": out, "images": len(codes)})

@@ -1,0 +1,144 @@
+"""The variational autoencoder: it draws, tells likelihoods, and says when its code is ignored."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from tests.estimators.conftest import blobs
+
+import convae
+from convae import ConvAutoencoder, VariationalAutoencoder
+from convae.errors import InputError
+from convae.estimators.variational import FROM, Collapse, between
+
+SMALL: dict[str, Any] = {
+    "widths": (8, 8), "blocks": 1, "latent_dim": 4, "epochs": 40, "patience": 0, "random_state": 0,
+}  # fmt: skip
+IMAGES = blobs(200, 12, 12)
+
+
+@pytest.fixture(scope="module")
+def model() -> VariationalAutoencoder:
+    return VariationalAutoencoder(**SMALL).fit(IMAGES[:160])
+
+
+def distance(images: np.ndarray, others: np.ndarray) -> float:
+    """How far the mean and the deviation of images are from those of others, in grey values."""
+    parts = [np.abs(f(images, axis=0) - f(others, axis=0)).mean() for f in (np.mean, np.std)]
+    return float(sum(parts))
+
+
+def test_what_is_drawn_looks_like_what_was_learnt(model: VariationalAutoencoder) -> None:
+    others = np.random.default_rng(0).integers(0, 256, (200, 12, 12))
+    for from_ in FROM:
+        drawn = model.sample(200, from_=from_, random_state=1)
+        assert drawn.shape == (200, 12, 12)
+        assert drawn.dtype == np.uint8
+        if from_ != "prior":  # which holds after longer training
+            assert distance(drawn, IMAGES) < 0.5 * distance(others, IMAGES)
+        assert np.array_equal(drawn, model.sample(200, from_=from_, random_state=1))
+        assert not np.array_equal(drawn, model.sample(200, from_=from_, random_state=2))
+
+
+def test_fitted_densities_are_those_of_the_codes(model: VariationalAutoencoder) -> None:
+    codes = model.transform(IMAGES[:160])
+    for from_ in ("gaussian", "mixture"):
+        drawn = model.sample_codes(4000, from_=from_)
+        assert drawn.mean(axis=0) == pytest.approx(codes.mean(axis=0), abs=0.3)
+        assert (drawn.std(axis=0) > 0.8 * codes.std(axis=0)).all()
+
+
+def test_likely_images_are_those_that_were_learnt(model: VariationalAutoencoder) -> None:
+    known, new = IMAGES[160:], np.random.default_rng(0).integers(0, 256, (40, 12, 12), np.uint8)
+    likely = model.log_likelihood(known, samples=20)
+    assert likely.shape == (40,)
+    assert likely.min() > model.log_likelihood(new, samples=20).max()
+    tight, elbo = model.bounds(known, samples=50)
+    assert (elbo <= tight).all()
+    assert tight.mean() >= model.log_likelihood(known, samples=1).mean()
+
+
+def test_the_width_of_the_likelihood_is_the_error_of_drawn_codes(
+    model: VariationalAutoencoder,
+) -> None:
+    assert model.scale_ >= 0.9 * model.validation_mse_
+    assert model.collapse_.kl.shape == (4,)
+    assert 1 <= model.collapse_.active <= 4
+
+
+def test_a_code_that_is_ignored_is_called_so() -> None:
+    ignored = VariationalAutoencoder(**{**SMALL, "epochs": 5}, bottleneck="gaussian:10000,warmup=0")
+    told = ignored.fit(IMAGES[:60]).collapse_.told()
+    assert "in 0 of 4 numbers" in told
+    assert "free_bits=0.1" in told
+    assert "ignored" not in Collapse(np.array([1.0]), np.array([0.5])).told()
+
+
+def test_a_way_between_two_images(model: VariationalAutoencoder) -> None:
+    for path in ("linear", "spherical"):
+        way = model.interpolate(IMAGES[:1], IMAGES[1:2], steps=5, path=path)
+        ends = model.reconstruct(IMAGES[:2])
+        assert way.shape == (5, 12, 12)
+        assert np.abs(way[[0, -1]].astype(int) - ends).max() <= 1
+
+
+def test_spherical_ways_keep_their_length() -> None:
+    first, last = np.array([3.0, 0, 0], np.float32), np.array([0, 3.0, 0], np.float32)
+    assert np.linalg.norm(between(first, last, 9, "spherical"), axis=1) == pytest.approx([3] * 9)
+    assert np.linalg.norm(between(first, last, 3, "linear")[1]) == pytest.approx(3 / np.sqrt(2))
+    assert between(first, first, 4, "spherical") == pytest.approx(np.tile(first, (4, 1)))
+
+
+@pytest.mark.parametrize("loss", ["bce", "l1", "mse"])
+def test_a_file_gives_it_back(loss: str, tmp_path: Path) -> None:
+    few = VariationalAutoencoder(**{**SMALL, "epochs": 1}, loss=loss).fit(IMAGES[:40])
+    few.save(tmp_path / "v.convae")
+    again = convae.load(tmp_path / "v.convae")
+    assert isinstance(again, VariationalAutoencoder)
+    for from_ in FROM:
+        assert np.array_equal(few.sample(4, from_=from_), again.sample(4, from_=from_))
+    ours, theirs = (m.log_likelihood(IMAGES[:5], samples=3) for m in (few, again))
+    assert np.array_equal(ours, theirs)
+
+
+def test_its_parameters_are_those_of_the_plain_one() -> None:
+    plain, ours = ConvAutoencoder().get_params(), VariationalAutoencoder().get_params()
+    assert {n: v for n, v in ours.items() if n != "bottleneck"} == {
+        n: v for n, v in plain.items() if n != "bottleneck"
+    }
+    assert ours["bottleneck"] == "gaussian"
+    copy = clone(VariationalAutoencoder(latent_dim=3, bottleneck="gaussian:2"))
+    assert (copy.latent_dim, copy.bottleneck) == (3, "gaussian:2")
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda m: m.sample(0), "n must be a whole number of at least 1; got 0"),
+        (lambda m: m.sample(2, from_="mixtre"), "did you mean 'mixture'?"),
+        (lambda m: m.interpolate(IMAGES[:2], IMAGES[:1]), "first must be one image; got 2"),
+        (lambda m: m.interpolate(IMAGES[:1], IMAGES[:1], steps=1), "steps must be a whole number"),
+        (lambda m: m.interpolate(IMAGES[:1], IMAGES[:1], path="straight"), "unknown path"),
+        (lambda m: m.log_likelihood(IMAGES[:1], samples=0), "samples must be a whole number"),
+    ],
+)
+def test_wrong_questions_are_answered(
+    model: VariationalAutoencoder, call: Any, sentence: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        call(model)
+    assert sentence in str(caught.value)
+
+
+def test_another_bottleneck_is_refused() -> None:
+    with pytest.raises(InputError, match="has a bottleneck 'gaussian'; got 'top-k'"):
+        VariationalAutoencoder(bottleneck="top-k").fit(IMAGES)
+
+
+def test_a_loss_without_likelihood_still_draws() -> None:
+    few = VariationalAutoencoder(**{**SMALL, "epochs": 1}, loss="ssim").fit(IMAGES[:40])
+    assert few.sample(2).shape == (2, 12, 12)
+    with pytest.raises(InputError, match="says nothing about likelihood"):
+        few.log_likelihood(IMAGES[:2])
