@@ -36,7 +36,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("networks",),
     ("pca", "layout"),
-    ("losses",),
+    ("losses", "bottlenecks"),
     (
         "metrics",
         "ranking",

@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_and_a_file_gives_it_back(
     assert weights(first) == weights(again)
     first.save(tmp_path / "m.convae")
     loaded = convae.load(tmp_path / "m.convae")
-    assert weights(loaded) == weights(first)  # type: ignore[arg-type]
+    assert weights(loaded) == weights(first)
     assert loaded.get_params()["bottleneck"] == bottleneck
     assert loaded.architecture_ == first.architecture_
 

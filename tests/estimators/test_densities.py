@@ -10,7 +10,8 @@ def two_clouds(count: int = 2000) -> np.ndarray:
     rng = np.random.default_rng(0)
     far = np.where(rng.random(count) < 0.25, 6.0, 0.0)[:, None]
     codes = rng.standard_normal((count, 2)) @ np.array([[1.0, 0.8], [0.0, 0.6]]) + far
-    return codes.astype(np.float32)
+    found: np.ndarray = codes.astype(np.float32)
+    return found
 
 
 @pytest.mark.parametrize(("components", "sparse"), [(1, 0.2), (2, 0.03)])

@@ -12,7 +12,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.estimators.conftest import PRESETS, blobs
 
-from convae import AnomalyDetector, ConvAutoencoder, Denoiser, Inpainter
+from convae import (
+    AnomalyDetector,
+    ConvAutoencoder,
+    Denoiser,
+    Inpainter,
+    VariationalAutoencoder,
+)
 
 # Checks that may fail, each with its reason. There are none.
 EXPECTED_FAILURES: dict[str, str] = {}
@@ -21,6 +27,7 @@ EXPECTED_FAILURES: dict[str, str] = {}
 @parametrize_with_checks(  # type: ignore[untyped-decorator]
     [
         *(ConvAutoencoder(**parameters) for parameters in PRESETS.values()),
+        VariationalAutoencoder(widths=(4,), blocks=1, latent_dim=2, epochs=1, batch_size=16),
         Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1),
         Inpainter(widths=(8,), latent_dim=4, epochs=1),
         AnomalyDetector(widths=(8,), blocks=1, latent_dim=4, epochs=1, false_alarm_rate=0.25),

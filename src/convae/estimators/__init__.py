@@ -1,6 +1,7 @@
 """Estimators: what a user holds, by scikit-learn's contract; one job or variant a file, over one base.
 
 - autoencoder: images to codes and back
+- variational: new images as well; bounds, densities: how likely images are, and what codes are drawn from
 - restoring, denoiser: images without their noise, from any way to learn it
 - inpainter: images with their holes filled; damage: what is damaged though no mask says so
 - anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
@@ -10,6 +11,7 @@
 - restoring_attributes, attribute_scorer: the method of removed attributes, and its score
 - neighbourhood: where codes should lie so that they keep neighbours together
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
+- inheriting: an estimator that differs from another in its defaults
 - fitting, continuing: from images to a trained model, and one pass more
 - baseline: PCA with as many numbers per image
 - streaming: a model over a source of any length

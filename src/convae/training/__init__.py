@@ -6,6 +6,7 @@
 - task: what is to be learnt from an image; denoising, inpainting, mending, restoring_attributes: the ways to
   learn those jobs
 - neighbourhood: codes near given places, beside the reconstruction; shifting: images moved on the way in
+- constraining: what a bottleneck adds to any of them
 - turning: flips and quarter turns
 - loop: the steps, validation, roll-back, early stopping
 - state, checkpoint: the whole state, in memory and on disk
