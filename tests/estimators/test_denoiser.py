@@ -189,6 +189,13 @@ def test_the_same_seed_gives_the_same_model(clean: np.ndarray) -> None:
     assert not np.array_equal(a, c)
 
 
+@pytest.mark.parametrize("preset", ["residual", "tutorial", "pooled"])
+def test_networks_without_skips_learn(clean: np.ndarray, preset: str) -> None:
+    small = {"preset": preset, "widths": (8,), "latent_dim": 8, "sigma": 0.1, "patience": 0}
+    model = Denoiser(**small, epochs=40).fit(clean)
+    assert model.history_[-1]["validation_loss"] < 0.5 * model.history_[0]["validation_loss"]
+
+
 def test_it_resumes_exactly(clean: np.ndarray, tmp_path: Path) -> None:
     from convae.training.checkpoint import CheckpointFolder
     from convae.training.interrupt import TrainingInterrupted

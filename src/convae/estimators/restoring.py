@@ -184,7 +184,7 @@ class RestoringEstimator(ImageEstimator):
         )
         if p["preset"] in RESTORING:
             changes["base"] = back if there == back else 1 if there == 1 else 0
-        elif there != back or self._extra_inputs(p):
+        else:  # PCA of images is no start for restoring them, and none is fitted
             changes["bypass"] = "none"
         changes |= bottleneck_changes(p)
         if parse_loss(p["loss"]).needs_unit_range:
