@@ -27,7 +27,7 @@ LONG: dict[str, Any] = {
     "preset": "tutorial",
     "latent_dim": 64,
     "loss": "bce",
-    "epochs": 5,
+    "epochs": 3,
     "batch_size": 128,
 }
 GOALS = {

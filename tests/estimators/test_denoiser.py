@@ -191,8 +191,9 @@ def test_the_same_seed_gives_the_same_model(clean: np.ndarray) -> None:
 
 @pytest.mark.parametrize("preset", ["residual", "tutorial", "pooled"])
 def test_networks_without_skips_learn(clean: np.ndarray, preset: str) -> None:
-    small = {"preset": preset, "widths": (8,), "latent_dim": 8, "sigma": 0.1, "patience": 0}
-    model = Denoiser(**small, epochs=40).fit(clean)
+    model = Denoiser(
+        preset=preset, widths=(8,), latent_dim=8, sigma=0.1, epochs=40, patience=0
+    ).fit(clean)
     assert model.history_[-1]["validation_loss"] < 0.5 * model.history_[0]["validation_loss"]
 
 
