@@ -245,10 +245,6 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
 
         return fit_model(kind, source, p, run, task_for, self._finished)
 
-    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
-        """What a variant learns from the images once the network is trained."""
-        return stored
-
     def transform(self, X: Any) -> np.ndarray:
         """(n, code size) float32 codes; those of a spatial code are flattened."""
         check_is_fitted(self, "network_")

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from convae.errors import ImageError, InputError, ModelFileError
 from convae.estimators.baseline import PCABaseline
-from convae.estimators.fitting import Run, fingerprint_of, fit_model
+from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
 from convae.estimators.parameters import Parameters, checked, plain
 from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
 from convae.images.array_sources import is_tensor, plain_array
@@ -155,7 +155,11 @@ class ImageEstimator(BaseEstimator):
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         """From images to a trained model; jobs with a task of their own replace it."""
-        return fit_model(type(self).__name__, source, parameters, run)
+        return fit_model(type(self).__name__, source, parameters, run, finish=self._finished)
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        """What a variant learns from the images once the network is trained."""
+        return stored
 
     def _parameters(self) -> dict[str, Any]:
         """The constructor's parameters, checked, with ``random_state`` a number."""

@@ -33,7 +33,8 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     if fresh:
         run = Run(observers=Observers([]))
         start = {**parameters, "epochs": 0}
-        estimator._adopt(fit_model(type(estimator).__name__, source, start, run))
+        kind, finish = type(estimator).__name__, estimator._finished
+        estimator._adopt(fit_model(kind, source, start, run, finish=finish))
     images = _prepared(estimator, source, parameters)
     trainer = getattr(estimator, "_trainer", None)
     if trainer is None or trainer.averaged is not estimator.network_:
