@@ -20,6 +20,7 @@ from convae.networks.layers import (
 
 # Weights of one direction of a dense bypass; larger images pass it at a reduced size.
 MAX_BYPASS_WEIGHTS = 4 * 2**20
+LEAK = 0.1  # of the gradient reaches numbers of a sparse code that are off
 LOG_VARIANCES = (-16.0, 8.0)  # the least and the most that an encoder can say
 
 
@@ -42,10 +43,11 @@ def constrained(a: Architecture, raw: Tensor) -> Tensor:
     if a.bottleneck == "kl":
         return raw.sigmoid()
     code = raw.relu()
-    if a.bottleneck == "l1":
-        return code
-    least = code.topk(a.winners, dim=1).values[:, -1:]
-    return torch.where(code >= least, code, 0)
+    if a.bottleneck == "top-k":
+        least = code.topk(a.winners, dim=1).values[:, -1:]
+        code = torch.where(code >= least, code, 0)
+    # Adds nothing, but a little of the gradient passes: a number that is off everywhere can come back.
+    return code + torch.where(code > 0, 0, LEAK * (raw - raw.detach()))
 
 
 class DenseBottleneck(nn.Module):
