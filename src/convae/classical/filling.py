@@ -18,8 +18,8 @@ TOLERANCE = 1e-4
 STEPS = 500
 SMALLEST = 4  # pixels a side where halving ends
 TINY = 1e-30  # keeps what is divided by it finite
-# Of a plate 1, 1.2 pixels is how far slopes reach: in photographs better for boxes, strokes, text and
-# scattered holes than 0.3 or 2, and than either fill that it stands between.
+# Slopes reach 1 / 0.8 pixels. In photographs better for boxes, strokes, text and 80 % scattered holes than
+# 0.3 or 2, and than either fill that it stands between; at 50 % scattered, 0.02 dB below the biharmonic one.
 TENSION = 0.8
 
 
