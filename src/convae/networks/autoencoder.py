@@ -77,7 +77,7 @@ class Autoencoder(nn.Module):
             return self.bottleneck.encode(self.encoder(self._centred(padded)))
         linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
         curved = self.bottleneck.encode(self.encoder(padded - 0.5)).code
-        return Posterior(linear + self.scale * curved.to(linear.dtype), None)
+        return Posterior(linear + self.scale * curved.to(linear.dtype))
 
     def decode(self, code: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Codes to (B, C, *size).

@@ -20,7 +20,8 @@ from convae.networks.layers import (
 
 # Weights of one direction of a dense bypass; larger images pass it at a reduced size.
 MAX_BYPASS_WEIGHTS = 4 * 2**20
-LEAK = 0.1  # of the gradient reaches numbers of a sparse code that are off
+MEMORY = 20.0  # steps that the running mean and deviation of a sparse code go back
+SMALLEST = 1e-4  # deviation of a number that is the same for all images
 LOG_VARIANCES = (-16.0, 8.0)  # the least and the most that an encoder can say
 
 
@@ -33,21 +34,53 @@ class Posterior(NamedTuple):
     """
 
     code: Tensor
-    log_variance: Tensor | None
+    log_variance: Tensor | None = None
 
 
-def constrained(a: Architecture, raw: Tensor) -> Tensor:
+class Rectifier(nn.Module):
+    """Raw numbers to those of a sparse code, 0 or more, without numbers that are off for good.
+
+    A number that no image switches on has no gradient and is lost. So each is measured by its own running
+    mean and deviation: one that sinks takes its mean with it, and some image is always above.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    seen: Tensor
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.winners = a.winners if a.bottleneck == "top-k" else 0
+        shape = (a.latent_dim, *(1,) * (len(a.code_shape) - 1))
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("deviation", torch.ones(shape))
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """(B, latent_dim, ...) to codes of the same shape."""
+        if self.training:
+            self._follow(raw.detach().float())
+        code = ((raw - self.mean) / self.deviation).relu()
+        if self.winners:
+            least = code.topk(self.winners, dim=1).values[:, -1:]
+            code = torch.where(code >= least, code, 0)
+        return code
+
+    @torch.no_grad()
+    def _follow(self, raw: Tensor) -> None:
+        self.seen += 1
+        weight = 1 / self.seen.clamp(max=MEMORY)
+        own = raw.transpose(0, 1).flatten(1)
+        self.mean.lerp_(own.mean(dim=1).view_as(self.mean), weight)
+        spread = (own - self.mean.flatten()[:, None]).square().mean(dim=1).sqrt()
+        self.deviation.lerp_(spread.view_as(self.mean), weight).clamp_(min=SMALLEST)
+
+
+def let_through(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
     """A code as its kind of bottleneck lets it through, numbers along the second axis."""
-    if a.bottleneck in ("plain", "gaussian"):
-        return raw
-    if a.bottleneck == "kl":
-        return raw.sigmoid()
-    code = raw.relu()
-    if a.bottleneck == "top-k":
-        least = code.topk(a.winners, dim=1).values[:, -1:]
-        code = torch.where(code >= least, code, 0)
-    # Adds nothing, but a little of the gradient passes: a number that is off everywhere can come back.
-    return code + torch.where(code > 0, 0, LEAK * (raw - raw.detach()))
+    if rectifier is not None:
+        return cast(Tensor, rectifier(raw))
+    return raw.sigmoid() if kind == "kl" else raw
 
 
 class DenseBottleneck(nn.Module):
@@ -68,7 +101,7 @@ class DenseBottleneck(nn.Module):
         self.activation = nn.Identity() if a.blocks else activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
-        self.architecture = a
+        self.kind, self.rectifier = a.bottleneck, _rectifier(a)
         self.spread_of: nn.Linear | None = None
         if a.bottleneck == "gaussian":
             self.spread_of = nn.Linear(inner, a.latent_dim)
@@ -79,7 +112,7 @@ class DenseBottleneck(nn.Module):
         with half_unless_long(self.length, x):
             vectors = x.flatten(1).float() if self.length > MAX_HALF_LENGTH else x.flatten(1)
             gathered = self.gather(vectors)
-            code = constrained(self.architecture, self.squeeze(gathered))
+            code = let_through(self.kind, self.rectifier, self.squeeze(gathered))
             return Posterior(code, _log_variance(self.spread_of, gathered))
 
     def decode(self, code: Tensor) -> Tensor:
@@ -99,7 +132,7 @@ class SpatialBottleneck(nn.Module):
         self.activation = nn.Identity() if a.blocks else activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
-        self.architecture = a
+        self.kind, self.rectifier = a.bottleneck, _rectifier(a)
         self.spread_of: nn.Conv2d | None = None
         if a.bottleneck == "gaussian":
             self.spread_of = convolution(a, a.widths[-1], a.latent_dim)
@@ -107,12 +140,16 @@ class SpatialBottleneck(nn.Module):
 
     def encode(self, x: Tensor) -> Posterior:
         """(B, c, h, w) to (B, latent_dim, h, w)."""
-        code = constrained(self.architecture, self.squeeze(x))
+        code = let_through(self.kind, self.rectifier, self.squeeze(x))
         return Posterior(code, _log_variance(self.spread_of, x))
 
     def decode(self, code: Tensor) -> Tensor:
         """(B, latent_dim, h, w) to (B, c, h, w)."""
         return cast(Tensor, self.activation(self.expand(code)))
+
+
+def _rectifier(a: Architecture) -> Rectifier | None:
+    return Rectifier(a) if a.bottleneck in ("l1", "top-k") else None
 
 
 def _log_variance(layer: nn.Module | None, x: Tensor) -> Tensor | None:

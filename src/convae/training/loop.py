@@ -113,8 +113,9 @@ class Trainer:
             torch._foreach_lerp_(
                 list(self.averaged.parameters()), list(self.network.parameters()), weight
             )
+            # running means belong to the weights that they were taken with
             for mean, new in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
-                mean.copy_(new)
+                mean.lerp_(new, weight) if mean.is_floating_point() else mean.copy_(new)
 
     @torch.no_grad()
     def validate(self, job: Job) -> tuple[float, float, list[int]]:
