@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convae.estimators.denoiser import Denoiser
     from convae.estimators.inpainter import Inpainter
     from convae.estimators.registry import load
+    from convae.estimators.sparse import SparseAutoencoder
     from convae.estimators.variational import VariationalAutoencoder
     from convae.images.sources import open_source
     from convae.networks.architecture import Architecture
@@ -38,6 +39,7 @@ _HOMES = {
     "Inpainter": "estimators.inpainter",
     "InputError": "errors",
     "ModelFileError": "errors",
+    "SparseAutoencoder": "estimators.sparse",
     "TrainingError": "errors",
     "TrainingSettings": "training.settings",
     "VariationalAutoencoder": "estimators.variational",
@@ -57,6 +59,7 @@ __all__ = [
     "Inpainter",
     "InputError",
     "ModelFileError",
+    "SparseAutoencoder",
     "TrainingError",
     "TrainingSettings",
     "VariationalAutoencoder",

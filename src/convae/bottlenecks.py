@@ -33,9 +33,9 @@ KINDS: dict[str, Kind | None] = {
     "l1": Kind(0.1, 1e4, "how much the mean size of the code counts, as a part of the loss"),
     "kl": Kind(0.05, 0.5, "the part of the images that a number of the code should be on for"),
     "top-k": Kind(0.1, 1.0, "the part of the numbers of a code that may differ from 0"),
+    "winners": Kind(0.05, 1.0, "the part of the images that a number of the code may be on for"),
 }
-
-
+SPARSE = ("l1", "kl", "top-k", "winners")
 OPTIONS = ("free_bits", "warmup")  # of a Gaussian bottleneck, written name=number
 
 
@@ -46,7 +46,8 @@ class Bottleneck:
     Attributes:
         kind: ``plain`` (not at all), ``gaussian`` (variational: a distribution near the standard normal one),
             ``l1`` (small numbers of at least 0), ``kl`` (rates near a target), ``top-k`` (only the largest
-            numbers).
+            numbers of each code), ``winners`` (of each number only the images that switch it on most, and of
+            a spatial code only the strongest position in each image).
         level: see :data:`KINDS`; None takes the usual one.
         free_bits: nats that each number of a Gaussian code holds at no cost (a mean over the batch), so that
             training does not begin by forgetting it.
@@ -89,7 +90,7 @@ class Bottleneck:
     @property
     def architecture(self) -> dict[str, Any]:
         """What a network needs to know of it: fields of :class:`convae.Architecture`."""
-        if self.kind == "top-k":
+        if self.kind in ("top-k", "winners"):
             return {"bottleneck": self.kind, "active": self.strength}
         return {"bottleneck": self.kind}
 
@@ -124,7 +125,7 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
 
     Args:
         spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``l1:0.2``,
-            ``kl:0.05``, ``top-k:0.1``. A :class:`Bottleneck` is handed back as it is.
+            ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``. A :class:`Bottleneck` is handed back as it is.
 
     Raises:
         InputError: for an unknown kind or a level that it cannot have.

@@ -11,6 +11,7 @@ from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_denoiser import DENOISER
 from convae.cli.settings_inpainter import INPAINTER
+from convae.cli.settings_sparse import SPARSE
 from convae.cli.settings_variational import VARIATIONAL
 from convae.errors import InputError
 from convae.estimators.anomaly import METHODS as WAYS
@@ -18,6 +19,7 @@ from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.denoiser import LEARN, Denoiser
 from convae.estimators.inpainter import Inpainter
+from convae.estimators.sparse import SparseAutoencoder
 from convae.estimators.variational import VariationalAutoencoder
 from convae.images.framing import MODES
 from convae.images.preparing import STORAGES
@@ -31,6 +33,7 @@ from convae.training.settings import OPTIMIZERS, PRECISIONS, SCHEDULES
 TABLES = [
     (ConvAutoencoder, AUTOENCODER, PRESETS),
     (VariationalAutoencoder, VARIATIONAL, PRESETS),
+    (SparseAutoencoder, SPARSE, PRESETS),
     (Denoiser, DENOISER, PRESETS | RESTORING),
     (Inpainter, INPAINTER, PRESETS | RESTORING),
     (AnomalyDetector, ANOMALY, PRESETS | RESTORING),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import convae
 from convae import AnomalyDetector, ConvAutoencoder, Denoiser, Inpainter
-from convae.bottlenecks import KINDS
+from convae.bottlenecks import KINDS, SPARSE
 from convae.errors import InputError
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.loop import Trainer
@@ -126,7 +126,8 @@ def test_it_resumes_exactly(job: str, bottleneck: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("job", ["nothing, dense", "nothing, spatial"])
 def test_one_batch_is_learnt_by_heart_and_its_codes_come_out(job: str, bottleneck: str) -> None:
     few = IMAGES[:8]
-    more = {"validation_fraction": 0.0, "widths": (16, 16), "latent_dim": 8, "batch_size": 8}
+    more = {"validation_fraction": 0.0, "widths": (16, 16), "batch_size": 8}
+    more["latent_dim"] = 64 if bottleneck in SPARSE else 8  # few of them are on
     before = make(job, bottleneck, **{**more, "epochs": 0}).fit(few)
     after = make(job, bottleneck, **{**more, "epochs": 150, "patience": 0}).fit(few)
     assert after.score(few) > 0.3 * before.score(few)  # both are minus an error
@@ -146,12 +147,14 @@ def test_codes_are_what_their_bottleneck_lets_through(job: str) -> None:
             output = network(given)
         code = output.code
         assert (output.log_variance is not None) == (bottleneck == "gaussian")
-        if bottleneck in ("l1", "top-k"):
+        if bottleneck in ("l1", "top-k", "winners"):
             assert float(code.min()) >= 0
         if bottleneck == "kl":
             assert 0 < float(code.min()) < float(code.max()) < 1
         if bottleneck == "top-k":
             assert int((code > 0).sum(dim=1).max()) <= a.winners
+        if bottleneck == "winners" and code.ndim > 2:
+            assert int((code > 0).flatten(2).sum(dim=2).max()) <= 1
 
 
 def test_noise_moves_codes_by_their_deviation() -> None:

@@ -25,9 +25,12 @@ class Fitted:
     def lines(self) -> list[str]:
         """The table, who wins, and advice."""
         where = "on images held out" if not self.evaluation.seen else "on training images"
-        collapse = getattr(self.model, "collapse_", None)  # of variational ones
-        lines = [*told(self.evaluation, where), *advice(self.model)]
-        return lines if collapse is None else [*lines, collapse.told()]
+        codes = [  # what variational and sparse ones tell of their codes
+            getattr(self.model, name).told()
+            for name in ("collapse_", "sparsity_")
+            if hasattr(self.model, name)
+        ]
+        return [*told(self.evaluation, where), *advice(self.model), *codes]
 
     def values(self) -> dict[str, Any]:
         """For programs."""

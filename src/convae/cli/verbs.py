@@ -29,12 +29,14 @@ VERBS = {
     "map": ("map", "A picture of a folder, similar images side by side."),
     "decode": ("decode", "Codes to images."),
     "sample": ("sample", "New images, from a variational autoencoder."),
+    "units": ("units", "A page on what each number of a sparse code stands for."),
     "interpolate": ("interpolate", "Images on the way from one image to another."),
     "info": ("info", "What a model file holds."),
 }
 ESTIMATORS = {
     "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
     "variational": ("fit_variational", "An autoencoder that new images can be drawn from."),
+    "sparse": ("fit_sparse", "An autoencoder of whose many numbers few are on."),
     "denoiser": ("fit_denoiser", "Takes the noise out of images."),
     "inpainter": ("fit_inpainter", "Fills holes in images."),
     "anomaly": ("fit_anomaly", "Finds what is not like normal images, and where."),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from convae import metrics
 from convae.bottlenecks import parse_bottleneck
@@ -67,6 +68,13 @@ class Ready:
     def places(self, positions: np.ndarray) -> np.ndarray:
         """The images at these positions, as often as they are cropped in an epoch."""
         return np.concatenate([positions + i * len(self.images) for i in range(self.crops)])
+
+    def batches(self, positions: np.ndarray) -> Iterator[Tensor]:
+        """(B, C, H, W) in the network's units, as many images at a time as fit into memory."""
+        size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
+        parts = [positions[i : i + size] for i in range(0, len(positions), size)]
+        for batch in self.images.batches(parts):
+            yield self.unit(batch)
 
     def chunks(self) -> Iterator[Pixels]:
         """The training images in a seeded random order, as much at a time as fits into memory."""

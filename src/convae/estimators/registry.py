@@ -7,6 +7,7 @@ from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator, load_estimator
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.inpainter import Inpainter
+from convae.estimators.sparse import SparseAutoencoder
 from convae.estimators.variational import VariationalAutoencoder
 
 ESTIMATORS: dict[str, type[ImageEstimator]] = {
@@ -14,6 +15,7 @@ ESTIMATORS: dict[str, type[ImageEstimator]] = {
     "ConvAutoencoder": ConvAutoencoder,
     "Denoiser": Denoiser,
     "Inpainter": Inpainter,
+    "SparseAutoencoder": SparseAutoencoder,
     "VariationalAutoencoder": VariationalAutoencoder,
 }
 

@@ -1,7 +1,5 @@
 """``VariationalAutoencoder``: codes near a standard normal distribution, and new images from it."""
 
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -22,7 +20,6 @@ from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder, drawn
 from convae.training.constraining import kl_from_standard
-from convae.training.loop import EVALUATION_VALUES
 from convae.training.order import epoch_batches
 
 FROM = ("prior", "gaussian", "mixture")
@@ -217,20 +214,12 @@ class VariationalAutoencoder(ConvAutoencoder):
         return self
 
 
-def _batches(ready: Ready, positions: np.ndarray) -> Iterator[Tensor]:
-    """(B, C, H, W) in the network's units, as many at a time as fit into memory."""
-    size = max(1, EVALUATION_VALUES // math.prod(ready.images.shape))
-    parts = [positions[i : i + size] for i in range(0, len(positions), size)]
-    for batch in ready.images.batches(parts):
-        yield ready.unit(batch)
-
-
 def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]:
     """The cost and the use of each number of the code, and the mean loss of images from drawn codes."""
     generator = torch.Generator().manual_seed(ready.seed)
     costs, means, losses = [], [], []
     with torch.inference_mode():
-        for batch in _batches(ready, ready.measured):
+        for batch in ready.batches(ready.measured):
             noise = torch.randn(len(batch), network.architecture.code_size, generator=generator)
             output = network(batch, noise.to(batch.device))
             assert output.log_variance is not None
@@ -250,7 +239,7 @@ def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
     (some,) = epoch_batches(ready.training, len(ready.training), ready.seed, 0)
     codes = []
     with torch.inference_mode():
-        for batch in _batches(ready, some[:MOST_CODES]):
+        for batch in ready.batches(some[:MOST_CODES]):
             said = network.posterior(batch)
             noise = torch.randn(said.code.shape, generator=generator).to(batch.device)
             codes.append(drawn(said, noise).float().flatten(1).cpu().numpy())

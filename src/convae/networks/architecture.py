@@ -17,7 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "activation": ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh"),
     "output": ("sigmoid", "linear", "clamp"),
     "bypass": ("none", "pca"),
-    "bottleneck": ("plain", "gaussian", "l1", "kl", "top-k"),
+    "bottleneck": ("plain", "gaussian", "l1", "kl", "top-k", "winners"),
 }
 
 # Beyond these a description is a mistake or an attack (a model file may come from anywhere), not a network.
@@ -69,8 +69,10 @@ class Architecture:
         bottleneck: what a number of the code is. ``plain``: any number. ``gaussian``: the mean of a normal
             distribution whose variance the encoder gives as well. ``l1``: 0 or more. ``kl``: a rate between
             0 and 1. ``top-k``: 0 or more, and at each position of the code all but the largest are 0.
-        active: how many numbers of a ``top-k`` code (at each position) are not 0, as a part of them; at
-            least one.
+            ``winners``: 0 or more, and for all images but those that switch it on most 0; of a spatial code
+            only the strongest position of an image is left.
+        active: how many numbers of a ``top-k`` code (at each position) are not 0, as a part of them, at
+            least one; for how many images, as a part of them, a number of a ``winners`` code is not 0.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
     """

@@ -20,8 +20,8 @@ from convae.networks.layers import (
 
 # Weights of one direction of a dense bypass; larger images pass it at a reduced size.
 MAX_BYPASS_WEIGHTS = 4 * 2**20
-MEMORY = 20.0  # steps that the running mean and deviation of a sparse code go back
-SMALLEST = 1e-4  # deviation of a number that is the same for all images
+LEAK = 0.1  # of the gradient reaches numbers of a sparse code that are off
+MEMORY = 20.0  # steps that the threshold of a winner goes back
 LOG_VARIANCES = (-16.0, 8.0)  # the least and the most that an encoder can say
 
 
@@ -38,42 +38,52 @@ class Posterior(NamedTuple):
 
 
 class Rectifier(nn.Module):
-    """Raw numbers to those of a sparse code, 0 or more, without numbers that are off for good.
+    """Raw numbers to those of a sparse code, 0 or more.
 
-    A number that no image switches on has no gradient and is lost. So each is measured by its own running
-    mean and deviation: one that sinks takes its mean with it, and some image is always above.
+    A number that no image switches on would have no gradient and stay off. So while training a part of the
+    gradient passes those that are off (what goes on to the decoder knows nothing of it), which brings back
+    those that are needed.
+
+    ``top-k`` and ``winners`` let numbers compete: those of a code at each position, or those of a number over
+    its positions and over the images. What an image must reach among the images of the batch is followed
+    while training, and holds for every image on its own afterwards.
+
+    Source: Makhzani and Frey, "k-sparse autoencoders", 2014; "Winner-take-all autoencoders", 2015.
     """
 
-    mean: Tensor
-    deviation: Tensor
+    least: Tensor
     seen: Tensor
 
     def __init__(self, a: Architecture) -> None:
         super().__init__()
-        self.winners = a.winners if a.bottleneck == "top-k" else 0
+        self.kind, self.winners, self.active = a.bottleneck, a.winners, a.active
         shape = (a.latent_dim, *(1,) * (len(a.code_shape) - 1))
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("deviation", torch.ones(shape))
+        self.register_buffer("least", torch.zeros(shape))
         self.register_buffer("seen", torch.zeros(()))
 
     def forward(self, raw: Tensor) -> Tensor:
         """(B, latent_dim, ...) to codes of the same shape."""
-        if self.training:
-            self._follow(raw.detach().float())
-        code = ((raw - self.mean) / self.deviation).relu()
-        if self.winners:
+        code = raw.relu()
+        if self.kind == "top-k":
             least = code.topk(self.winners, dim=1).values[:, -1:]
             code = torch.where(code >= least, code, 0)
-        return code
+        elif self.kind == "winners":
+            code = self._winners(code)
+        if not self.training:
+            return code
+        return code + torch.where(code > 0, 0, LEAK * (raw - raw.detach()))
 
-    @torch.no_grad()
-    def _follow(self, raw: Tensor) -> None:
-        self.seen += 1
-        weight = 1 / self.seen.clamp(max=MEMORY)
-        own = raw.transpose(0, 1).flatten(1)
-        self.mean.lerp_(own.mean(dim=1).view_as(self.mean), weight)
-        spread = (own - self.mean.flatten()[:, None]).square().mean(dim=1).sqrt()
-        self.deviation.lerp_(spread.view_as(self.mean), weight).clamp_(min=SMALLEST)
+    def _winners(self, code: Tensor) -> Tensor:
+        strongest = code.amax(dim=(2, 3), keepdim=True) if code.ndim > 2 else code
+        if code.ndim > 2:
+            code = torch.where(code >= strongest, code, 0)
+        least = self.least
+        if self.training:
+            kept = max(1, round(self.active * len(code)))
+            least = strongest.detach().float().topk(kept, dim=0).values[-1]
+            self.seen += 1
+            self.least.lerp_(least, 1 / self.seen.clamp(max=MEMORY))
+        return torch.where(strongest >= least, code, 0)
 
 
 def let_through(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
@@ -149,7 +159,7 @@ class SpatialBottleneck(nn.Module):
 
 
 def _rectifier(a: Architecture) -> Rectifier | None:
-    return Rectifier(a) if a.bottleneck in ("l1", "top-k") else None
+    return Rectifier(a) if a.bottleneck in ("l1", "top-k", "winners") else None
 
 
 def _log_variance(layer: nn.Module | None, x: Tensor) -> Tensor | None:

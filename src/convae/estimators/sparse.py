@@ -1,0 +1,132 @@
+"""``SparseAutoencoder``: codes of many numbers, of which few are on."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.bottlenecks import SPARSE, parse_bottleneck
+from convae.errors import InputError
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.fitting import Ready
+from convae.estimators.inheriting import with_defaults
+from convae.estimators.parameters import Parameters
+from convae.model_file import StoredModel
+from convae.networks.bottleneck import Rectifier
+from convae.sparsity import Sparsity, sparsity
+
+LIT = 0.5  # a rate between 0 and 1, of a bottleneck kl, is on above that
+MOST_MEASURED = 2000  # images that the sparsity is measured on
+
+
+@with_defaults(bottleneck="top-k", latent_dim=256)
+class SparseAutoencoder(ConvAutoencoder):
+    """An autoencoder with codes of many numbers, few of which are on for an image.
+
+    Each number then stands for one thing that images have or have not, and can be looked at by itself:
+    ``convae units``. Numbers that no image switches on come back if they are needed: see
+    :class:`convae.networks.bottleneck.Rectifier`.
+
+    Args:
+        bottleneck: ``top-k`` (the largest numbers of each code stay, exactly so many), ``winners`` (for
+            each number the images that switch it on most, and with code ``spatial`` its strongest position
+            alone), ``l1`` (small on average) or ``kl`` (a rate near a target); with a level after a colon:
+            ``"top-k:0.05"``; see :class:`convae.bottlenecks.Bottleneck`.
+        latent_dim: numbers in the code, 256; as many as you like, since few of them are on.
+        all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
+
+    Attributes:
+        sparsity_: how often each number is on: :class:`convae.sparsity.Sparsity`.
+        and those of :class:`convae.ConvAutoencoder`.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    >>> model = SparseAutoencoder(latent_dim=32, epochs=1).fit(images)
+    >>> codes = model.transform(images)
+    >>> int((codes > 0).sum(axis=1).max())
+    3
+    """
+
+    job = "reconstruct and encode sparsely"
+    verb = "units"
+    member = "sparse"
+
+    def activity(self, X: Any, *, cells: int | None = None) -> np.ndarray:
+        """How much each number answers to each image before numbers compete: features for a classifier.
+
+        Args:
+            X: any source.
+            cells: of a spatial code the maximum in each of cells x cells parts of the image; None takes every
+                position.
+
+        Returns:
+            (n, latent_dim) float32, or (n, latent_dim * positions) for a spatial code; 0 or more.
+
+        Raises:
+            InputError: for a bottleneck ``kl``, in which numbers do not compete.
+        """
+        check_is_fitted(self, "network_")
+        rectifier = self.network_.bottleneck.rectifier
+        if rectifier is None:
+            raise InputError(
+                "the numbers of a bottleneck 'kl' do not compete; use transform instead"
+            )
+        if cells is not None and (type(cells) is not int or cells < 1):
+            raise InputError(f"cells must be a whole number of at least 1; got {cells!r}")
+
+        def of(batch: Tensor) -> Tensor:
+            found = _before_competing(self, rectifier, batch)
+            if found.ndim > 2 and cells is not None:
+                found = F.adaptive_max_pool2d(found, cells)
+            return found.flatten(1)
+
+        parts = [rows.float().cpu() for _, rows in self.inference_.batches(self._pixels(X), of)]
+        return torch.cat(parts).numpy()
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        if parse_bottleneck(p["bottleneck"]).kind not in SPARSE:
+            raise InputError(
+                f"a sparse autoencoder has a bottleneck of {', '.join(SPARSE)}; got {p['bottleneck']!r}: "
+                "for another use ConvAutoencoder"
+            )
+        return p
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        """How sparse the codes are, of images that the weights were chosen by."""
+        network = stored.network.eval()
+        with torch.inference_mode():
+            codes = [
+                network.encode(batch).float().cpu().numpy()
+                for batch in ready.batches(ready.measured[:MOST_MEASURED])
+            ]
+        kind = network.architecture.bottleneck
+        found = sparsity(np.concatenate(codes), on=LIT if kind == "kl" else 0.0)
+        extras = {
+            "code.rate": torch.from_numpy(found.rate).float(),
+            "code.sparsity": torch.tensor([found.active, found.hoyer]),
+        }
+        return replace(stored, extras={**stored.extras, **extras})
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        active, hoyer = stored.extras["code.sparsity"].tolist()
+        self.sparsity_ = Sparsity(stored.extras["code.rate"].numpy(), active, hoyer)
+        return self
+
+
+def _before_competing(model: SparseAutoencoder, rectifier: Rectifier, batch: Tensor) -> Tensor:
+    """(B, k, ...) what goes into the competition."""
+    kept: list[Tensor] = []
+    hook = rectifier.register_forward_hook(lambda layer, given, result: kept.append(given[0]))
+    try:
+        model.network_.encode(batch)
+    finally:
+        hook.remove()
+    return kept[0].relu()
