@@ -88,8 +88,8 @@ def embedding() -> None:
         add(section, images, of_pca(model.pca_, images))
         add(section, images, of_model("plain", model, images, cpu))
     section.remarks.append(
-        f"Two numbers: {MAP}, {MAPS}; 64 numbers: {LONG}; all else as by default. The preset residual has codes "
-        "that begin as PCA's and stay near them, good for reconstruction and no better for neighbours."
+        f"Two numbers: {MAP}, {MAPS}; 64 numbers: {LONG}; all else as by default. The preset residual has "
+        "codes that begin as PCA's and stay near them, good for reconstruction and no better for neighbours."
     )
     section.write()
 
