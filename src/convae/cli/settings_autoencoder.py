@@ -39,6 +39,11 @@ AUTOENCODER: tuple[Setting, ...] = (
         "things are.",
     ),
     Setting(
+        name="noise", kind="text", default=None, group=_WHAT, metavar="KIND[:LEVEL]", unset="none",
+        help="Corrupt images on the way in, never what should come out: gaussian:0.3, salt-and-pepper:0.2, "
+        "gaussian:0..0.5+blur. Codes then depend less on details.",
+    ),
+    Setting(
         name="epochs", kind="int", default=None, group=_WHAT, unset="about 3,000 steps",
         help="Passes over the images.",
     ),

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from convae import metrics
 from convae.bottlenecks import Bottleneck
+from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults
 from convae.estimators.base import ImageEstimator
 from convae.estimators.continuing import continue_fit
@@ -27,6 +28,7 @@ from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.corrupting import Corrupted
 from convae.training.observers import Observer
 from convae.training.shifting import Shifted
 from convae.training.task import Reconstruction, Task
@@ -73,6 +75,11 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         shift: how far images are moved at random on the way in while training, as a fraction of a side
             (0 to 0.25), while what should come out stays: codes then depend less on where exactly things
             are. None takes 1/24 with ``neighbourhood``, otherwise 0.
+        noise: what images are corrupted with on the way in while training, drawn anew for every batch, while
+            what should come out is clean (the denoising variant: codes that depend less on details):
+            ``gaussian:0.3``, ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, see
+            :func:`convae.corruption.noise.parse_noise`; levels are in the network's units, 1 from black to
+            white. None for none. To take noise out of images use :class:`convae.Denoiser`.
         validation_fraction: part of the images held out to choose the best weights, at most 5,000
             images; exact duplicates stay on one side.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -133,6 +140,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         loss: str | Loss = "mse",
         neighbourhood: float = 0.0,
         shift: float | None = None,
+        noise: str | Noise | None = None,
         precision: str = "auto",
         patience: int = 15,
         validation_fraction: float = 0.1,
@@ -174,6 +182,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.loss = loss
         self.neighbourhood = neighbourhood
         self.shift = shift
+        self.noise = noise
         self.precision = precision
         self.patience = patience
         self.validation_fraction = validation_fraction
@@ -228,11 +237,14 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             or not 0 <= given[name] <= most
         ]
         raise_faults("parameters", faults)
+        if p["noise"] is not None:
+            parse_noise(p["noise"])
         return p
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         kind, p, shift = type(self).__name__, parameters, _shift(parameters)
-        if not p["neighbourhood"] and not shift:
+        noise = None if p["noise"] is None else parse_noise(p["noise"])
+        if not p["neighbourhood"] and not shift and noise is None:
             return fit_model(kind, source, p, run, finish=self._finished)
 
         def task_for(ready: Ready, network: Autoencoder) -> Learning:
@@ -240,8 +252,13 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             if p["neighbourhood"]:
                 run.observers.message("laying out the training images by their neighbours")
                 task = neighbour_task(ready, network, p["loss"], p["neighbourhood"])
-            identity = {"neighbourhood": float(p["neighbourhood"]), "shift": float(shift)}
-            return Shifted(task, shift) if shift else task, dict(identity)
+            task = Shifted(task, shift) if shift else task
+            identity = {
+                "neighbourhood": float(p["neighbourhood"]),
+                "shift": float(shift),
+                "noise": None if noise is None else str(noise),
+            }
+            return Corrupted(task, noise) if noise else task, dict(identity)
 
         return fit_model(kind, source, p, run, task_for, self._finished)
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from convae.bottlenecks import Bottleneck, parse_bottleneck
+from convae.corruption.noise import Noise
 from convae.errors import raise_faults, unknown_name
 from convae.images.preparing import Preparation
 from convae.images.scaling import METHODS
@@ -36,7 +37,7 @@ def plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(plain(item) for item in value)
-    return str(value) if isinstance(value, Loss | Bottleneck | torch.device) else value
+    return str(value) if isinstance(value, Loss | Bottleneck | Noise | torch.device) else value
 
 
 def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Parameters:

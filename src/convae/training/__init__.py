@@ -5,7 +5,8 @@
 - optimizers: Muon, AdamW, Adam
 - task: what is to be learnt from an image; denoising, inpainting, mending, restoring_attributes: the ways to
   learn those jobs
-- neighbourhood: codes near given places, beside the reconstruction; shifting: images moved on the way in
+- neighbourhood: codes near given places, beside the reconstruction
+- shifting, corrupting: images moved, and noise put on them, on the way in
 - constraining: what a bottleneck adds to any of them
 - turning: flips and quarter turns
 - loop: the steps, validation, roll-back, early stopping
