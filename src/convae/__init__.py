@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convae.estimators.inpainter import Inpainter
     from convae.estimators.registry import load
     from convae.estimators.sparse import SparseAutoencoder
+    from convae.estimators.stacked import StackedAutoencoder
     from convae.estimators.variational import VariationalAutoencoder
     from convae.images.sources import open_source
     from convae.networks.architecture import Architecture
@@ -40,6 +41,7 @@ _HOMES = {
     "InputError": "errors",
     "ModelFileError": "errors",
     "SparseAutoencoder": "estimators.sparse",
+    "StackedAutoencoder": "estimators.stacked",
     "TrainingError": "errors",
     "TrainingSettings": "training.settings",
     "VariationalAutoencoder": "estimators.variational",
@@ -60,6 +62,7 @@ __all__ = [
     "InputError",
     "ModelFileError",
     "SparseAutoencoder",
+    "StackedAutoencoder",
     "TrainingError",
     "TrainingSettings",
     "VariationalAutoencoder",

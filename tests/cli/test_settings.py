@@ -12,6 +12,7 @@ from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_denoiser import DENOISER
 from convae.cli.settings_inpainter import INPAINTER
 from convae.cli.settings_sparse import SPARSE
+from convae.cli.settings_stacked import STACKED
 from convae.cli.settings_variational import VARIATIONAL
 from convae.errors import InputError
 from convae.estimators.anomaly import METHODS as WAYS
@@ -20,6 +21,7 @@ from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.denoiser import LEARN, Denoiser
 from convae.estimators.inpainter import Inpainter
 from convae.estimators.sparse import SparseAutoencoder
+from convae.estimators.stacked import StackedAutoencoder
 from convae.estimators.variational import VariationalAutoencoder
 from convae.images.framing import MODES
 from convae.images.preparing import STORAGES
@@ -34,6 +36,7 @@ TABLES = [
     (ConvAutoencoder, AUTOENCODER, PRESETS),
     (VariationalAutoencoder, VARIATIONAL, PRESETS),
     (SparseAutoencoder, SPARSE, PRESETS),
+    (StackedAutoencoder, STACKED, PRESETS),
     (Denoiser, DENOISER, PRESETS | RESTORING),
     (Inpainter, INPAINTER, PRESETS | RESTORING),
     (AnomalyDetector, ANOMALY, PRESETS | RESTORING),

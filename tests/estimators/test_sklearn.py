@@ -18,6 +18,7 @@ from convae import (
     Denoiser,
     Inpainter,
     SparseAutoencoder,
+    StackedAutoencoder,
     VariationalAutoencoder,
 )
 
@@ -30,6 +31,7 @@ EXPECTED_FAILURES: dict[str, str] = {}
         *(ConvAutoencoder(**parameters) for parameters in PRESETS.values()),
         VariationalAutoencoder(widths=(4,), blocks=1, latent_dim=2, epochs=1, batch_size=16),
         SparseAutoencoder(widths=(4,), blocks=1, latent_dim=8, epochs=1, batch_size=16),
+        StackedAutoencoder(widths=(4,), blocks=1, latent_dim=2, epochs=1, batch_size=16),
         Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1),
         Inpainter(widths=(8,), latent_dim=4, epochs=1),
         AnomalyDetector(widths=(8,), blocks=1, latent_dim=4, epochs=1, false_alarm_rate=0.25),

@@ -30,6 +30,7 @@ VERBS = {
     "decode": ("decode", "Codes to images."),
     "sample": ("sample", "New images, from a variational autoencoder."),
     "units": ("units", "A page on what each number of a sparse code stands for."),
+    "levels": ("levels", "What each level of a stacked autoencoder keeps of images."),
     "interpolate": ("interpolate", "Images on the way from one image to another."),
     "info": ("info", "What a model file holds."),
 }
@@ -37,6 +38,7 @@ ESTIMATORS = {
     "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
     "variational": ("fit_variational", "An autoencoder that new images can be drawn from."),
     "sparse": ("fit_sparse", "An autoencoder of whose many numbers few are on."),
+    "stacked": ("fit_stacked", "An autoencoder trained level by level, then as a whole."),
     "denoiser": ("fit_denoiser", "Takes the noise out of images."),
     "inpainter": ("fit_inpainter", "Fills holes in images."),
     "anomaly": ("fit_anomaly", "Finds what is not like normal images, and where."),

@@ -244,10 +244,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         kind, p, shift = type(self).__name__, parameters, _shift(parameters)
         noise = None if p["noise"] is None else parse_noise(p["noise"])
-        if not p["neighbourhood"] and not shift and noise is None:
-            return fit_model(kind, source, p, run, finish=self._finished)
 
         def task_for(ready: Ready, network: Autoencoder) -> Learning:
+            self._begin(ready, network, p, run)
             task: Task = Reconstruction(parse_loss(p["loss"]))
             if p["neighbourhood"]:
                 run.observers.message("laying out the training images by their neighbours")
@@ -261,6 +260,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             return Corrupted(task, noise) if noise else task, dict(identity)
 
         return fit_model(kind, source, p, run, task_for, self._finished)
+
+    def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
+        """What a variant does with the network before it is trained as a whole."""
 
     def transform(self, X: Any) -> np.ndarray:
         """(n, code size) float32 codes; those of a spatial code are flattened."""

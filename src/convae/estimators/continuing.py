@@ -1,6 +1,6 @@
 """``partial_fit``: one more pass with the step that ``fit`` uses."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from convae.estimators.parameters import Parameters, preparation
 from convae.images.image_set import ImageSet, prepare
 from convae.images.image_source import ImageSource
 from convae.losses import parse_loss
+from convae.networks.autoencoder import Autoencoder
 from convae.training.constraining import constrained
 from convae.training.devices import deterministic
 from convae.training.loop import Trainer
@@ -54,7 +55,7 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
                 losses += loss.tolist()
     estimator._trainer = trainer
     estimator._continued(
-        trainer.averaged.eval().requires_grad_(True),
+        cast(Autoencoder, trainer.averaged).eval().requires_grad_(True),
         _row(epoch + 1, losses, settings.learning_rate),
         images,
     )

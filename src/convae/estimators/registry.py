@@ -8,6 +8,7 @@ from convae.estimators.base import ImageEstimator, load_estimator
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.inpainter import Inpainter
 from convae.estimators.sparse import SparseAutoencoder
+from convae.estimators.stacked import StackedAutoencoder
 from convae.estimators.variational import VariationalAutoencoder
 
 ESTIMATORS: dict[str, type[ImageEstimator]] = {
@@ -16,6 +17,7 @@ ESTIMATORS: dict[str, type[ImageEstimator]] = {
     "Denoiser": Denoiser,
     "Inpainter": Inpainter,
     "SparseAutoencoder": SparseAutoencoder,
+    "StackedAutoencoder": StackedAutoencoder,
     "VariationalAutoencoder": VariationalAutoencoder,
 }
 

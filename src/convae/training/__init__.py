@@ -8,6 +8,7 @@
 - neighbourhood: codes near given places, beside the reconstruction
 - shifting, corrupting: images moved, and noise put on them, on the way in
 - constraining: what a bottleneck adds to any of them
+- stacking: one level of a network at a time
 - turning: flips and quarter turns
 - loop: the steps, validation, roll-back, early stopping
 - state, checkpoint: the whole state, in memory and on disk

@@ -20,6 +20,7 @@ from convae.safe_tensors import read_tensors, write_tensors
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+PART = "part-"
 
 
 class CheckpointFolder:
@@ -35,8 +36,19 @@ class CheckpointFolder:
         self.every = every
 
     def exists(self) -> bool:
-        """Whether there is a checkpoint to resume from."""
+        """Whether there is anything to resume from, here or in a part."""
+        return self.has_state() or any(part.has_state() for part in self._parts())
+
+    def has_state(self) -> bool:
+        """Whether there is a state here."""
         return (self.path / MANIFEST).is_file()
+
+    def part(self, name: str) -> "CheckpointFolder":
+        """The folder within for one of several runs that make up this one."""
+        return CheckpointFolder(self.path / f"{PART}{name}", every=self.every)
+
+    def _parts(self) -> list["CheckpointFolder"]:
+        return [CheckpointFolder(path) for path in sorted(self.path.glob(f"{PART}*"))]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -93,7 +105,9 @@ class CheckpointFolder:
         return tensors, description["facts"]
 
     def remove(self) -> None:
-        """Remove the checkpoint and its folder, as far as they are ours."""
+        """Remove the checkpoint, its parts and its folder, as far as they are ours."""
+        for part in self._parts():
+            part.remove()
         for path in (
             self.path / MANIFEST,
             *self.path.glob("state-*.safetensors"),

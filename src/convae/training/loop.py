@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convae import metrics
 from convae.errors import InputError, TrainingError
 from convae.images.image_set import ImageSet
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
-from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import autocast, deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
@@ -60,7 +59,7 @@ class Trainer:
     """A network being trained: its optimizers, averaged weights, best weights and progress."""
 
     def __init__(
-        self, network: Autoencoder, settings: TrainingSettings, task: Task | None = None
+        self, network: nn.Module, settings: TrainingSettings, task: Task | None = None
     ) -> None:
         self.network = network
         self.settings = settings
@@ -142,11 +141,12 @@ class Trainer:
 
 
 def train(
-    network: Autoencoder,
+    network: nn.Module,
     job: Job,
     *,
     checkpoint: CheckpointFolder | None = None,
     resume: bool = False,
+    keep: bool = False,
     observers: Observers | None = None,
 ) -> list[Row]:
     """Train a network and leave it with the weights that validated best.
@@ -155,6 +155,7 @@ def train(
         network: on its device; changed in place.
         checkpoint: where to save the whole state now and then.
         resume: go on from that checkpoint instead of starting.
+        keep: save the state at the end as well, so that a later resume finds the run done.
 
     Returns:
         The history: one row for the start (epoch 0) and one per epoch.
@@ -175,6 +176,8 @@ def train(
         run.start(resume=resume)
         while not run.finished():
             run.epoch()
+        if keep and checkpoint is not None:
+            run.save()
     network.load_state_dict(trainer.best)
     return trainer.progress.history
 
@@ -354,20 +357,25 @@ class _Run:
             f"{where}; went back to the start of the epoch and halved the learning rate"
         )
 
+    def save(self) -> None:
+        """The whole state, into the checkpoint."""
+        assert self.checkpoint is not None
+        tensors, facts = with_start(pack(self.trainer), self.good)
+        facts["identity"] = self.identity()
+        self.checkpoint.save(tensors, facts, self.progress.steps_done)
+        self.saved_at = time.monotonic()
+
     def _after_step(self) -> None:
         """Save if it is time or the user wants to stop; stop if so."""
         stop = self.interrupt.requested
         if self.checkpoint is not None:
             late = time.monotonic() - self.saved_at >= self.checkpoint.every
             if stop or late:
-                tensors, facts = with_start(pack(self.trainer), self.good)
-                facts["identity"] = self.identity()
-                self.checkpoint.save(tensors, facts, self.progress.steps_done)
-                self.saved_at = time.monotonic()
+                self.save()
         if stop:
             at = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
             raise TrainingInterrupted(at, self.interrupt.signal, saved=self.checkpoint is not None)
 
 
-def _weights(network: Autoencoder) -> dict[str, Tensor]:
+def _weights(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}

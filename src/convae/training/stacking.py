@@ -1,0 +1,119 @@
+"""One level of a network at a time: a stage of the encoder and the stage of the decoder that undoes it."""
+
+import torch
+from torch import Tensor, nn
+
+from convae.corruption.noise import Noise
+from convae.errors import InputError
+from convae.losses import Loss
+from convae.networks.activations import sigmoid
+from convae.networks.autoencoder import Autoencoder, Output
+from convae.networks.layers import pad_to_multiple
+from convae.training.task import Draw, Example
+
+SMALLEST = 1e-12
+
+
+def level_count(network: Autoencoder) -> int:
+    """The stages, and the code on top of them.
+
+    Raises:
+        InputError: for networks whose decoder does not undo the encoder stage by stage.
+    """
+    a = network.architecture
+    if a.bypass != "none" or a.refine or a.skips or a.base or not (a.blocks and a.up == "subpixel"):
+        raise InputError(
+            "a stacked autoencoder is trained level by level, for which each stage of the decoder has to "
+            "undo one of the encoder: it needs bypass 'none', refine 0, blocks of at least 1 and up "
+            "'subpixel' (those of the preset residual)"
+        )
+    return len(a.widths) + 1
+
+
+class Level(nn.Module):
+    """What one level adds: codes of the level below to its own and back. The parts are the network's own."""
+
+    def __init__(self, network: Autoencoder, number: int) -> None:
+        """Set it up.
+
+        Args:
+            number: from 1, whose codes below are the image, to :func:`level_count`, the code on top.
+        """
+        super().__init__()
+        stages = len(network.architecture.widths)
+        self.top = number > stages
+        self.bounded = number == 1 and network.architecture.output == "sigmoid"
+        if self.top:
+            self.bottleneck = network.bottleneck
+        else:
+            self.there, self.back = network.encoder[number - 1], network.decoder[stages - number]
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
+        """Codes of the level below (B, c, h, w) to what this level says they are, and its own codes."""
+        if self.top:
+            said = self.bottleneck.encode(x)
+            return Output(self.bottleneck.decode(said.code), said.code)
+        code = self.there(x)
+        told = self.back(code)
+        return Output(sigmoid(told) if self.bounded else told, code)
+
+
+def codes_of_level(network: Autoencoder, images: Tensor, number: int) -> Tensor:
+    """(B, c, h, w) the codes of a level below the top; level 0 is the image, padded for the network."""
+    x = pad_to_multiple(images, network.architecture.factor)
+    for stage in list(network.encoder)[:number]:
+        x = stage(x)
+    return x
+
+
+def images_of_level(
+    network: Autoencoder, codes: Tensor, number: int, size: tuple[int, int]
+) -> Tensor:
+    """(B, C, *size) from the codes of a level below the top, by the stages of the decoder beneath it."""
+    a, x = network.architecture, codes
+    for stage in list(network.decoder)[len(a.widths) - number :]:
+        x = stage(x)
+    x = x[..., : size[0], : size[1]]
+    if a.output == "sigmoid":
+        return sigmoid(x)
+    return x.clamp(0, 1) if a.output == "clamp" else x
+
+
+class FromBelow:
+    """To say the codes of the level below, which stay as they are.
+
+    The first level is judged by the loss of the images, the others by their squared error as a part of the
+    variance of the codes below, so that levels compare. With noise each level is shown the codes of the noisy
+    image and should say those of the clean one.
+
+    Source: Bengio et al., "Greedy layer-wise training of deep networks", 2007; Vincent et al. 2010.
+    """
+
+    def __init__(self, network: Autoencoder, number: int, loss: Loss, noise: Noise | None) -> None:
+        """Set it up.
+
+        Args:
+            network: the levels below are its own, at the time.
+            number: of the level that learns.
+            loss: of images.
+            noise: on the way in; None for none.
+        """
+        self.network, self.number, self.loss, self.noise = network, number, loss, noise
+
+    def example(self, batch: Tensor, draw: Draw) -> Example:
+        """Codes of the level below, both ways."""
+        self.network.eval()
+        with torch.no_grad():
+            target = codes_of_level(self.network, batch, self.number - 1)
+            if self.noise is None:
+                return Example(target, target)
+            noisy, _ = self.noise.apply(batch, draw.generator)
+            return Example(codes_of_level(self.network, noisy, self.number - 1), target)
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """(B,) the loss of the image, or the part of the variance that is not told."""
+        told, target = output.reconstruction.float(), example.target.float()
+        if self.number == 1:
+            return self.loss(told, target)
+        spread = target.var(dim=(0, 2, 3), correction=0).mean().clamp_min(SMALLEST)
+        return (told - target).square().flatten(1).mean(dim=1) / spread
