@@ -24,6 +24,13 @@ from inpainting import inpainting  # noqa: E402
 from one_class import one_class  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
+from variants import (  # noqa: E402
+    robust_codes,
+    samples,
+    sparse_codes,
+    stacked_ablation,
+    static_mnist,
+)
 
 TUTORIAL: dict[str, Any] = {
     "preset": "tutorial",
@@ -190,6 +197,11 @@ COMMANDS = {
         microscopy,
         inpainting,
         embedding,
+        static_mnist,
+        samples,
+        sparse_codes,
+        robust_codes,
+        stacked_ablation,
         one_class,
         magnetic_tile,
         false_alarms,

@@ -1,0 +1,387 @@
+"""Figures of the variants: bounds and samples of variational codes, what is read from sparse ones."""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import convae
+from convae.corruption.noise import parse_noise
+from convae.pca import fit_pca
+from convae.probing.readouts import linear_classes, mean_score, resamples, vote
+from record import Section, note
+
+# Chosen on the last 5,000 training images.
+STATIC: dict[str, Any] = {
+    "loss": "bce",
+    "latent_dim": 40,
+    "widths": (32, 64),
+    "blocks": 1,
+    "hidden": 256,
+    "epochs": 9,
+    "batch_size": 128,
+    "validation_fraction": 0.02,
+}
+WINNERS: dict[str, Any] = {
+    "code": "spatial",
+    "bottleneck": "winners:0.1",
+    "latent_dim": 128,
+    "widths": (64,),
+    "blocks": 0,
+    "kernel_size": 5,
+    "down": "stride",
+    "up": "transposed",
+    "batch_size": 64,
+    "epochs": 1,
+}
+ROBUST_IMAGES, ROBUST_FIT = 10_000, 5_000
+ROBUST: dict[str, Any] = {
+    "widths": (16, 32),
+    "blocks": 1,
+    "bypass": "none",
+    "batch_size": 64,
+    "epochs": 6,
+}
+VARIANTS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "plain": (convae.ConvAutoencoder, {"latent_dim": 64}),
+    "denoising": (convae.ConvAutoencoder, {"latent_dim": 64, "noise": "gaussian:0..0.6"}),
+    "sparse": (convae.SparseAutoencoder, {"latent_dim": 256, "bottleneck": "top-k:0.1"}),
+    "variational": (convae.VariationalAutoencoder, {"latent_dim": 64}),
+}
+CORRUPTIONS = ("clean", "gaussian:0.3", "gaussian:0.6", "salt-and-pepper:0.2", "blur:2")
+STACKED: dict[str, Any] = {"widths": (16, 32), "blocks": 1, "latent_dim": 64, "batch_size": 64}
+WAYS: dict[str, dict[str, Any]] = {
+    "levels alone": {"level_epochs": 4, "epochs": 0},
+    "levels, then together": {"level_epochs": 2, "epochs": 2},
+    "together from scratch": {"level_epochs": 0, "epochs": 4},
+}
+CELLS, STRENGTHS, PENALTY = 7, (1e-4, 1e-3, 1e-2), 5000
+SAMPLES, K = 10_000, 1000
+BOUNDED = 1000  # test images that the bound of K samples is computed for
+
+
+class Lines:
+    """A line per epoch on standard error."""
+
+    def message(self, text: str) -> None:
+        note(f"  {text}")
+
+    def step(self, moment: object) -> None:
+        pass
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        note(f"  epoch {row['epoch']}: {row['validation_loss']:.5f}, {row['seconds']:.0f} s")
+
+
+def mnist(split: Literal["train", "test"]) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 28, 28) uint8 and their labels."""
+    source = convae.open_source("mnist", split=split)
+    images = np.stack([source.read(i).pixels[..., 0] for i in range(len(source))])
+    assert source.labels is not None
+    return images, np.asarray(source.labels)
+
+
+def statically_binarised(split: Literal["train", "test"]) -> np.ndarray:
+    """Each pixel white with its grey value as probability: one draw, seed 0 for training, 1 for test."""
+    images, _ = mnist(split)
+    chance = np.random.default_rng(("train", "test").index(split))
+    return np.where(chance.random(images.shape) < images / 255, 255, 0).astype(np.uint8)
+
+
+def kept(name: str, make: Any, images: np.ndarray, **parameters: Any) -> tuple[Any, float]:
+    """A fitted model and its CPU seconds; one that lies ready is not trained again."""
+    folder = Path(__file__).with_name(".work")
+    folder.mkdir(exist_ok=True)
+    path, times = folder / f"{name}.convae", folder / f"{name}.txt"
+    if not path.exists():
+        note(f"{name}: {parameters}")
+        cpu = time.process_time()
+        model = make(**parameters).fit(images, observers=[Lines()])
+        times.write_text(str(time.process_time() - cpu))
+        model.save(path)
+    return convae.load(path), float(times.read_text())
+
+
+def static_mnist() -> None:
+    """The bound of a variational autoencoder on statically binarised MNIST."""
+    model, cpu = kept(
+        "static_mnist", convae.VariationalAutoencoder, statically_binarised("train"), **STATIC
+    )
+    test = statically_binarised("test")
+    section = Section(
+        "static_mnist",
+        "Statically binarised MNIST: nats of the code and of the pixels for a test image",
+        ("test images", "samples (K)", "minus ELBO", "minus bound", "goal", "CPU s of training"),
+    )
+    _, elbo = model.bounds(test, samples=1)
+    section.row(len(test), 1, nats(elbo), nats(elbo), "-", cpu)
+    tight, elbo = model.bounds(test[:BOUNDED], samples=K)
+    section.row(BOUNDED, K, nats(elbo), nats(tight), "at most 89.8", cpu)
+    spread = tight.std() / np.sqrt(len(tight))
+    section.remarks.append(
+        f"{STATIC}; all else as by default. Pixels are drawn once, with seed 0 for training and 1 for test "
+        f"images. The standard error of the last bound is {spread:.2f}. {model.collapse_.told()}"
+    )
+    section.write()
+
+
+def nats(values: np.ndarray) -> str:
+    """Minus the mean, two digits behind the point."""
+    return f"{-values.mean():.2f}"
+
+
+class Classifier(nn.Sequential):
+    """A small convolutional classifier of digits; its 64 features are what images are compared by."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Sequential(
+                nn.Conv2d(1, 32, 5, stride=2, padding=2), nn.ReLU(),
+                nn.Conv2d(32, 64, 5, stride=2, padding=2), nn.ReLU(),
+                nn.Flatten(), nn.Linear(64 * 49, 64), nn.ReLU(),
+            ),
+            nn.Linear(64, 10),
+        )  # fmt: skip
+
+
+def samples() -> None:
+    """How far samples are from images, by features of a classifier trained here."""
+    images, test = statically_binarised("train"), statically_binarised("test")
+    labels, test_labels = mnist("train")[1], mnist("test")[1]
+    classifier = taught(images, labels)
+    right = (answers(classifier, test).argmax(1) == test_labels).mean()
+    model, _ = kept("static_mnist", convae.VariationalAutoencoder, images, **STATIC)
+    section = Section(
+        "samples",
+        "Samples of the variational autoencoder of binarised MNIST: Fréchet distance to the test images",
+        ("what", "distance", "goal"),
+    )
+    section.row("training images", frechet(classifier, images[:SAMPLES], test), "-")
+    chance = np.random.default_rng(0)
+    for from_ in ("prior", "gaussian", "mixture"):
+        means = model.sample(SAMPLES, from_=from_) / 255
+        drawn = np.where(chance.random(means.shape) < means, 255, 0).astype(np.uint8)
+        goal = "below the prior's" if from_ == "mixture" else "-"
+        section.row(f"drawn from the {from_}", frechet(classifier, drawn, test), goal)
+    section.remarks.append(
+        f"{SAMPLES:,} images each, pixels drawn from what the decoder says. The features are the 64 before "
+        f"the last layer of a classifier with two convolutions, trained for three epochs on the binarised "
+        f"training images ({right:.2%} of the test images right); the distance is that of normal "
+        "distributions with their means and covariances, as in the Fréchet inception distance, and compares "
+        "only within this table."
+    )
+    section.write()
+
+
+def taught(images: np.ndarray, labels: np.ndarray, epochs: int = 3) -> Classifier:
+    """A classifier of these images."""
+    torch.manual_seed(0)
+    classifier = Classifier()
+    optimizer = torch.optim.Adam(classifier.parameters(), 1e-3)
+    chance = np.random.default_rng(0)
+    for _ in range(epochs):
+        for rows in np.array_split(chance.permutation(len(images)), len(images) // 128):
+            x = torch.from_numpy(images[rows]).float()[:, None] / 255
+            loss = F.cross_entropy(classifier(x), torch.from_numpy(labels[rows]).long())
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+    return classifier
+
+
+@torch.no_grad()
+def answers(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    """What a network makes of images, (n, k)."""
+    parts = [
+        network(torch.from_numpy(x).float()[:, None] / 255) for x in np.array_split(images, 20)
+    ]
+    found: np.ndarray = torch.cat(parts).numpy()
+    return found
+
+
+def frechet(classifier: Classifier, images: np.ndarray, others: np.ndarray) -> float:
+    """|μ - ν|² + tr(A + B - 2 (A B)^½) of the features of two sets."""
+    from scipy.linalg import sqrtm
+
+    one, two = (answers(classifier[0], x).astype(np.float64) for x in (images, others))
+    a, b = np.cov(one, rowvar=False), np.cov(two, rowvar=False)
+    root = np.real(sqrtm(a @ b))
+    apart = np.square(one.mean(axis=0) - two.mean(axis=0)).sum()
+    return float(apart + np.trace(a + b - 2 * root))
+
+
+def sparse_codes() -> None:
+    """What a linear classifier reads from winner-take-all codes of MNIST."""
+    (images, labels), (test, test_labels) = mnist("train"), mnist("test")
+    model, cpu = kept("winners", convae.SparseAutoencoder, images, **WINNERS)
+    plain, plain_cpu = kept(
+        "winners_plain",
+        convae.ConvAutoencoder,
+        images,
+        **{**WINNERS, "bottleneck": "plain", "latent_dim": 16},
+    )
+    flat = [x.reshape(len(x), -1).astype(np.float32) / 255 for x in (images, test)]
+    pca = fit_pca([torch.from_numpy(flat[0])], 256)
+    ways = {
+        "winner-take-all": ([model.activity(x, cells=CELLS) for x in (images, test)], cpu),
+        "plain autoencoder": ([plain.transform(x) for x in (images, test)], plain_cpu),
+        "PCA": ([pca.encode(torch.from_numpy(x)).numpy() for x in flat], 0.0),
+        "pixels": (flat, 0.0),
+    }
+    section = Section(
+        "sparse_codes",
+        "MNIST: errors of a linear classifier on test images, by the labels it has",
+        (
+            "codes",
+            "numbers",
+            "all labels",
+            "goal",
+            "100 a class",
+            "10 a class",
+            "CPU s of training",
+        ),
+    )
+    for name, ((fit, held), seconds) in ways.items():
+        errors = [
+            linear_error(fit[rows], labels[rows], held, test_labels)
+            for rows in (np.arange(len(labels)), some(labels, 100), some(labels, 10))
+        ]
+        goal = "at most 1.0 %, aim 0.48 %" if name == "winner-take-all" else "-"
+        shown = [f"{error:.2%}".replace("%", " %") for error in errors]
+        section.row(name, fit.shape[1], shown[0], goal, *shown[1:], seconds or "-")
+    section.remarks.append(
+        f"{WINNERS}; features are what each map answers before maps compete, its maximum in {CELLS}x{CELLS} "
+        "parts of the image. The classifier is multinomial logistic regression on standardised features; its "
+        f"penalty ({', '.join(f'{s:g}' for s in STRENGTHS)}) is chosen on a fifth of the images that it is "
+        f"given, at most {PENALTY:,}. {model.sparsity_.told()}"
+    )
+    section.write()
+
+
+def robust_codes() -> None:
+    """What is read from plain, denoising, sparse and variational codes of clean and of corrupted images."""
+    (images, labels), (test, test_labels) = mnist("train"), mnist("test")
+    images, labels = images[:ROBUST_IMAGES], labels[:ROBUST_IMAGES]
+    models = {
+        name: kept(f"robust_{name}", make, images, **ROBUST, **more)
+        for name, (make, more) in VARIANTS.items()
+    }
+    section = Section(
+        "robust_codes",
+        "MNIST: test images told right by their codes, read-outs fitted on clean training images, with 95 % "
+        "intervals",
+        ("test images", "read-out", *VARIANTS, "pixels"),
+    )
+    weights = resamples(len(test), 0)
+    fit = {name: model.transform(images) for name, (model, _) in models.items()}
+    fit["pixels"] = images.reshape(len(images), -1).astype(np.float32) / 255
+    for corruption in CORRUPTIONS:
+        shown = corrupted(test, corruption)
+        codes = {name: model.transform(shown) for name, (model, _) in models.items()}
+        codes["pixels"] = shown.reshape(len(shown), -1).astype(np.float32) / 255
+        for read in ("linear", "5-NN"):
+            cells = []
+            for name, rows in codes.items():
+                if read == "linear":
+                    told = linear_classes(fit[name][:ROBUST_FIT], labels[:ROBUST_FIT], rows, 0)
+                else:
+                    told = vote(fit[name], labels, rows, 5)
+                score = mean_score((told == test_labels).astype(float), weights)
+                low, high = score.interval
+                cells.append(f"{score.value:.3f} ({low:.3f} to {high:.3f})")
+            section.row(corruption, read, *cells)
+    cpu = ", ".join(f"{name} {seconds:.0f}" for name, (_, seconds) in models.items())
+    section.remarks.append(
+        f"{ROBUST_IMAGES:,} training images, {ROBUST}; "
+        + "; ".join(f"{name}: {more or 'nothing else'}" for name, (_, more) in VARIANTS.items())
+        + f". Linear read-outs are fitted on {ROBUST_FIT:,}. CPU seconds of training: {cpu}."
+    )
+    section.write()
+
+
+def corrupted(images: np.ndarray, corruption: str) -> np.ndarray:
+    """Images with a noise of :mod:`convae.corruption`, or as they are for ``clean``; one draw."""
+    if corruption == "clean":
+        return images
+    noise = parse_noise(corruption, clip=True)
+    generator = torch.Generator().manual_seed(0)
+    given, _ = noise.apply(torch.from_numpy(images).float()[:, None] / 255, generator)
+    return (given[:, 0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+
+
+def stacked_ablation() -> None:
+    """Does stacking help? Levels alone, levels and then together, together from scratch, at equal cost."""
+    section = Section(
+        "stacked_ablation",
+        "Does stacking help? Test MSE after about the same CPU time, three seeds",
+        ("images", "training", "mean", "each seed", "CPU s, a mean"),
+    )
+    for name, count in (("mnist", 10_000), ("cifar10", 4_000)):
+        parts = [convae.open_source(name, split=split) for split in ("train", "test")]
+        train = parts[0].select(range(min(count, len(parts[0]))))
+        errors: dict[str, list[float]] = {way: [] for way in WAYS}
+        seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+        for seed in range(3):
+            for way, epochs in WAYS.items():
+                cpu = time.process_time()
+                model = convae.StackedAutoencoder(**STACKED, **epochs, random_state=seed)
+                model.fit(train)
+                seconds[way].append(time.process_time() - cpu)
+                errors[way].append(-model.score(parts[1]))
+                note(
+                    f"  {name}, {way}, seed {seed}: {errors[way][-1]:.5f}, {seconds[way][-1]:.0f} s"
+                )
+        for way in WAYS:
+            each = ", ".join(f"{error:.5f}" for error in errors[way])
+            section.row(name, way, float(np.mean(errors[way])), each, float(np.mean(seconds[way])))
+    section.remarks.append(
+        f"{STACKED}; epochs: {WAYS}, chosen so that each takes about the same time. 10,000 training images "
+        "of MNIST, 4,000 of CIFAR-10 (a lossless subset)."
+    )
+    section.write()
+
+
+def some(labels: np.ndarray, count: int) -> np.ndarray:
+    """The first so many images of each class."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == c)[:count] for c in range(10)]))
+
+
+def linear_error(
+    fit: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
+) -> float:
+    """The part of the test images that logistic regression gets wrong."""
+    mean, spread = fit.mean(axis=0), fit.std(axis=0)
+    spread = np.maximum(spread, 0.05 * spread.max())
+    x, y = (torch.from_numpy((part - mean) / spread) for part in (fit, test))
+    classes = torch.from_numpy(labels).long()
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(fit)))
+    held = order[: min(PENALTY, len(fit) // 5)]
+    rest = order[len(held) :][:20_000]
+
+    def right(strength: float) -> int:
+        told = regression(x[rest], classes[rest], strength)(x[held])
+        return int((told.argmax(1) == classes[held]).sum())
+
+    best = max(STRENGTHS, key=right)
+    told = regression(x, classes, best)(y).argmax(1).numpy()
+    return float((told != test_labels).mean())
+
+
+def regression(x: torch.Tensor, classes: torch.Tensor, strength: float) -> Any:
+    """Multinomial logistic regression with a squared penalty, by L-BFGS; gives the function to answers."""
+    weights, bias = torch.zeros(x.shape[1], 10), torch.zeros(10)
+    parameters = [weights.requires_grad_(), bias.requires_grad_()]
+    optimizer = torch.optim.LBFGS(parameters, max_iter=80, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(x @ weights + bias, classes) + strength * weights.square().sum()
+        torch.autograd.backward(loss)
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return lambda rows: (rows @ weights + bias).detach()
