@@ -112,3 +112,23 @@ def test_another_bottleneck_is_refused(convae: Command, pictures: Path, tmp_path
     words = ("fit", "variational", pictures, "--out", tmp_path / "v.convae", "--bottleneck")
     assert "has a bottleneck 'gaussian'; got 'top-k'" in convae(*words, "top-k").err
     assert "did you mean 'free_bits'?" in convae(*words, "gaussian:1,freebits=1").err
+
+
+def test_numbers_of_the_code_along_their_ways(
+    convae: Command, variational: Path, pictures: Path, tmp_path: Path
+) -> None:
+    image, out = sorted(pictures.rglob("*.png"))[0], tmp_path / "traverse.png"
+    done = convae("traverse", variational, image, "--out", out, "--numbers", "1,0", "--json")
+    assert (done.code, done.json["numbers"]) == (0, [1, 0])
+    with PillowImage.open(out) as picture:
+        assert picture.mode == "RGB"
+    assert convae("traverse", variational, image, "--out", tmp_path / "t.png").code == 0
+    for arguments, sentence in (
+        ([image, "--out", out, "--numbers", "a"], "whole numbers such as 0,3,7"),
+        ([image, "--out", out, "--numbers", "99"], "numbers must be one or more of"),
+        ([pictures, "--out", out], "give the file of one image"),
+        ([image, "--out", tmp_path / "t.txt"], ".png"),
+    ):
+        done = convae("traverse", variational, *arguments)
+        assert done.code != 0
+        assert sentence in done.err

@@ -142,3 +142,59 @@ def test_a_loss_without_likelihood_still_draws() -> None:
     assert few.sample(2).shape == (2, 12, 12)
     with pytest.raises(InputError, match="says nothing about likelihood"):
         few.log_likelihood(IMAGES[:2])
+
+
+def test_along_a_number_of_the_code_the_others_stay(model: VariationalAutoencoder) -> None:
+    codes = model.codes_along(IMAGES[:1], numbers=[2, 0], steps=5, span=3)
+    assert codes.shape == (2, 5, 4)
+    assert codes[0, :, 2].tolist() == [-3, -1.5, 0, 1.5, 3]
+    own = model.transform(IMAGES[:1])[0]
+    assert np.array_equal(np.delete(codes[1], 0, axis=1), np.tile(own[1:], (5, 1)))
+    images = model.traverse(IMAGES[:1], numbers=[2, 0], steps=5, span=3)
+    assert images.shape == (2, 5, 12, 12)
+    assert np.array_equal(images[1, 4], model.inverse_transform(codes[1, 4:])[0])
+    most = int(model.collapse_.kl.argmax())
+    assert np.ptp(model.codes_along(IMAGES[:1])[0, :, most]) == 4
+
+
+def test_codes_are_added_and_taken_away(model: VariationalAutoencoder) -> None:
+    codes = model.transform(IMAGES[:6])
+    expected = model.inverse_transform((codes[0] + codes[1:3].mean(0) - codes[3:6].mean(0))[None])[
+        0
+    ]
+    made = model.combine([IMAGES[:1], IMAGES[1:3]], [IMAGES[3:6]])
+    assert np.abs(made.astype(int) - expected).max() <= 1
+    assert np.array_equal(model.combine([IMAGES[:1]]), model.reconstruct(IMAGES[:1])[0])
+
+
+def test_uncertainty_is_the_spread_of_reconstructions(model: VariationalAutoencoder) -> None:
+    found = model.uncertainty(IMAGES[:3], samples=64)
+    assert found.shape == (3, 1, 12, 12)
+    assert found.min() >= 0
+    assert found.max() > 0
+    again = model.uncertainty(IMAGES[:3], samples=64, random_state=1)
+    # a deviation from 64 draws is known to about 9 %; of all pixels together much better
+    assert again.mean() == pytest.approx(found.mean(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda m: m.traverse(IMAGES[:2]), "X must be one image; got 2"),
+        (lambda m: m.traverse(IMAGES[:1], numbers=[4]), "numbers must be one or more of 0 to 3"),
+        (lambda m: m.traverse(IMAGES[:1], numbers=[]), "numbers must be one or more of 0 to 3"),
+        (lambda m: m.traverse(IMAGES[:1], steps=1), "steps must be"),
+        (lambda m: m.traverse(IMAGES[:1], span=-1), "span must be a number above 0"),
+        (lambda m: m.combine([]), "plus needs one source"),
+        (
+            lambda m: m.uncertainty(IMAGES, samples=1),
+            "samples must be a whole number of at least 2",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_along_is_said(
+    model: VariationalAutoencoder, call: Any, sentence: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        call(model)
+    assert sentence in str(caught.value)

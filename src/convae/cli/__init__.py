@@ -1,8 +1,8 @@
 """The command line: one verb a file, loaded when it is used; each parses, calls an estimator, prints.
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
-- check, fit, denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, interpolate, units,
-  levels, search, map, evaluate, probe, info, demo: the verbs
+- check, fit, denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, interpolate, traverse,
+  units, levels, search, map, evaluate, probe, info, demo: the verbs
 - checking, evaluating, denoising, inpainting, detecting, calibrating, reconstructing, encoding, decoding,
   sampling, units_told, levels_told, searching, mapping, probing, describing, measured, demonstrating: what
   they do and say

@@ -62,6 +62,41 @@ def interpolate(
     _write(model, codes, out, voice, format=format)
 
 
+def traverse(
+    model: VariationalAutoencoder,
+    image: Path,
+    out: Path,
+    voice: Voice,
+    *,
+    numbers: list[int] | None,
+    steps: int,
+    span: float,
+) -> None:
+    """Everything that ``convae traverse`` does."""
+    if image.is_dir():
+        raise InputError(f"{image}: is a folder; give the file of one image")
+    out = output_file(out, ".png")
+    codes = model.codes_along(str(image), numbers=numbers, steps=steps, span=span)
+    shaped = codes.reshape(-1, *model.architecture_.code_shape)
+    shown = _shown(model, shaped)
+    rows = fit_size(shown).reshape(*codes.shape[:2], *fit_size(shown).shape[1:])
+    held = model.collapse_.kl
+    which = numbers if numbers is not None else [int(np.argmax(np.ptp(c, axis=0))) for c in codes]
+    labels = [f"number {number}, {held[number]:.2f} nats" for number in which]
+    save_picture(out, grid(list(rows), row_labels=labels, columns=steps))
+    voice.say(f"{len(which):,} numbers of the code in {out}")
+    voice.result({"out": out, "numbers": which, "nats": [float(held[n]) for n in which]})
+
+
+def _shown(model: VariationalAutoencoder, codes: np.ndarray) -> np.ndarray:
+    """uint8 (n, H, W, 3) the images of codes, to look at."""
+    units = [
+        model.inference_.unit(np.moveaxis(x, 2, 0)[None].copy())[0]
+        for x in iter_images(model, codes)
+    ]
+    return to_display(np.stack([x.cpu().numpy() for x in units]))
+
+
 def _write(
     model: VariationalAutoencoder, codes: np.ndarray, out: Path, voice: Voice, *, format: str | None
 ) -> None:
@@ -76,11 +111,7 @@ def _write(
     out = output_file(out, ".png") if picture else output_folder(out)
     shaped = codes.reshape(-1, *model.architecture_.code_shape)
     if picture:
-        units = [
-            model.inference_.unit(np.moveaxis(x, 2, 0)[None].copy())[0]
-            for x in iter_images(model, shaped)
-        ]
-        shown = to_display(np.stack([x.cpu().numpy() for x in units]))
+        shown = _shown(model, shaped)
         save_picture(out, grid([fit_size(shown)], columns=min(COLUMNS, len(shown))))
     else:
         with counting(voice, "decoding") as progress:

@@ -30,6 +30,7 @@ VERBS = {
     "decode": ("decode", "Codes to images."),
     "sample": ("sample", "New images, from a variational autoencoder."),
     "units": ("units", "A page on what each number of a sparse code stands for."),
+    "traverse": ("traverse", "What single numbers of a variational code do to an image."),
     "levels": ("levels", "What each level of a stacked autoencoder keeps of images."),
     "interpolate": ("interpolate", "Images on the way from one image to another."),
     "info": ("info", "What a model file holds."),

@@ -1,5 +1,7 @@
 """``VariationalAutoencoder``: codes near a standard normal distribution, and new images from it."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +26,7 @@ from convae.training.order import epoch_batches
 
 FROM = ("prior", "gaussian", "mixture")
 PATHS = ("linear", "spherical")
+SHOWN = 8  # numbers of a code, of which each is changed on its own
 ACTIVE = (
     0.01  # variance of a mean over the images, from which a number of the code is used (Burda 2016)
 )
@@ -138,11 +141,116 @@ class VariationalAutoencoder(ConvAutoencoder):
             raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
         if path not in PATHS:
             raise unknown_name("path", path, PATHS)
-        ends = [self.transform(one) for one in (first, last)]
-        for name, codes in zip(("first", "last"), ends, strict=True):
-            if len(codes) != 1:
-                raise InputError(f"{name} must be one image; got {len(codes)}")
-        return between(ends[0][0], ends[1][0], steps, path)
+        return between(self._code_of("first", first), self._code_of("last", last), steps, path)
+
+    def traverse(
+        self,
+        X: Any,
+        *,
+        numbers: Sequence[int] | None = None,
+        steps: int = 7,
+        span: float = 2.0,
+    ) -> np.ndarray:
+        """What single numbers of the code do to an image: each goes its way, the others stay.
+
+        Args:
+            X: a source of one image.
+            numbers: which, counted from 0; None takes the eight that hold most, by :attr:`collapse_`.
+            steps: images for each number, at least 2.
+            span: each goes from -span to span, in standard deviations of the prior.
+
+        Returns:
+            (len(numbers), steps, H, W) or (..., H, W, C), in the values and depth of the images fitted on.
+        """
+        codes = self.codes_along(X, numbers=numbers, steps=steps, span=span)
+        images = self.inverse_transform(codes.reshape(-1, codes.shape[-1]))
+        return images.reshape(*codes.shape[:2], *images.shape[1:])
+
+    def codes_along(
+        self,
+        X: Any,
+        *,
+        numbers: Sequence[int] | None = None,
+        steps: int = 7,
+        span: float = 2.0,
+    ) -> np.ndarray:
+        """(len(numbers), steps, code size) the codes of :meth:`traverse`."""
+        if type(steps) is not int or steps < 2:
+            raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
+        if not isinstance(span, int | float) or not 0 < span < math.inf:
+            raise InputError(f"span must be a number above 0; got {span!r}")
+        code = self._code_of("X", X)
+        if numbers is None:
+            numbers = np.argsort(-self.collapse_.kl, kind="stable")[:SHOWN].tolist()
+        wrong = [n for n in numbers if type(n) is not int or not 0 <= n < len(code)]
+        if wrong or not len(numbers):
+            raise InputError(
+                f"numbers must be one or more of 0 to {len(code) - 1}; got {list(numbers)!r:.60}"
+            )
+        found = np.tile(code, (len(numbers), steps, 1))
+        for row, number in enumerate(numbers):
+            found[row, :, number] = np.linspace(-span, span, steps)
+        return found
+
+    def combine(self, plus: Sequence[Any], minus: Sequence[Any] = ()) -> np.ndarray:
+        """The image of a sum of codes: those of ``plus`` less those of ``minus``.
+
+        Of a source of several images the mean of their codes counts, which is mostly the clearer direction:
+        ``combine([face, with_glasses], [without_glasses])``.
+
+        Args:
+            plus, minus: sources, each of one image or several.
+        """
+        if not len(plus):
+            raise InputError("plus needs one source of images at least")
+        codes = [
+            np.stack([self.transform(x).mean(axis=0) for x in part])
+            for part in (plus, minus)
+            if part
+        ]
+        total = codes[0].sum(axis=0) - (codes[1].sum(axis=0) if len(codes) > 1 else 0)
+        image: np.ndarray = self.inverse_transform(total[None])[0]
+        return image
+
+    def uncertainty(
+        self, X: Any, *, samples: int = 16, random_state: int | None = None
+    ) -> np.ndarray:
+        """How far reconstructions from several codes of one image lie apart, at every value of it.
+
+        Args:
+            X: any source of images of one size.
+            samples: codes drawn for each image, at least 2.
+            random_state: seed; None is 0.
+
+        Returns:
+            (n, C, H, W) float32, standard deviations in the network's units (1 from black to white).
+        """
+        check_is_fitted(self, "network_")
+        if type(samples) is not int or samples < 2:
+            raise InputError(f"samples must be a whole number of at least 2; got {samples!r}")
+        generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
+
+        def of(batch: Tensor) -> Tensor:
+            shape = (len(batch), self._n_features_out)
+            images = [
+                self.network_(
+                    batch, torch.randn(shape, generator=generator).to(batch.device)
+                ).reconstruction
+                for _ in range(samples)
+            ]
+            return torch.stack(images).float().std(dim=0, correction=0)
+
+        parts = [far.cpu() for _, far in self.inference_.batches(self._pixels(X), of)]
+        found: np.ndarray = torch.cat(parts).numpy()
+        return found
+
+    def _code_of(self, name: str, X: Any) -> np.ndarray:
+        """(code size,) of the one image of a source."""
+        codes = self.transform(X)
+        if len(codes) != 1:
+            raise InputError(f"{name} must be one image; got {len(codes)}")
+        code: np.ndarray = codes[0]
+        return code
 
     def log_likelihood(
         self, X: Any, *, samples: int = 100, random_state: int | None = None
