@@ -24,7 +24,9 @@ def test_a_fit_tells_what_the_code_holds(convae: Command, pictures: Path, tmp_pa
     assert done.code == 0
     assert "The code holds" in done.out
     assert (tmp_path / "v-report" / "report.html").is_file()
-    assert "VariationalAutoencoder" in convae("info", tmp_path / "v.convae").out
+    told = convae("info", tmp_path / "v.convae").out
+    assert "VariationalAutoencoder" in told
+    assert "The code holds" in told
 
 
 @pytest.mark.parametrize("from_", ["prior", "gaussian", "mixture"])

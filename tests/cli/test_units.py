@@ -44,7 +44,9 @@ def test_a_fit_tells_how_sparse_the_codes_are(
     done = convae("fit", "sparse", pictures, "--out", tmp_path / "s.convae", *few, *SPARSE)
     assert done.code == 0
     assert "Hoyer's sparsity" in done.out
-    assert "SparseAutoencoder" in convae("info", tmp_path / "s.convae").out
+    told = convae("info", tmp_path / "s.convae").out
+    assert "SparseAutoencoder" in told
+    assert "Hoyer's sparsity" in told
 
 
 def test_a_page_of_units(convae: Command, sparse: Path, pictures: Path, tmp_path: Path) -> None:

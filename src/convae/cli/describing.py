@@ -56,6 +56,7 @@ def told(description: dict[str, Any]) -> dict[str, object]:
         f"batches of {settings.get('batch_size')}",
         "seed": settings.get("seed"),
         "error on held-out images": _error(known),
+        "code": known.get("code"),
         "false-alarm rate": _promised(known),
         "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
     }

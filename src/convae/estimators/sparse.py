@@ -112,7 +112,8 @@ class SparseAutoencoder(ConvAutoencoder):
             "code.rate": torch.from_numpy(found.rate).float(),
             "code.sparsity": torch.tensor([found.active, found.hoyer]),
         }
-        return replace(stored, extras={**stored.extras, **extras})
+        facts = {**stored.facts, "code": found.told()}
+        return replace(stored, facts=facts, extras={**stored.extras, **extras})
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)

@@ -1,7 +1,7 @@
 """``VariationalAutoencoder``: codes near a standard normal distribution, and new images from it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -309,17 +309,22 @@ class VariationalAutoencoder(ConvAutoencoder):
         codes = _drawn_codes(ready, network)
         for name, components in (("gaussian", 1), ("mixture", COMPONENTS)):
             extras |= Mixture.fit(codes, components, ready.seed).extras(name)
-        return replace(stored, extras={**stored.extras, **extras})
+        facts = {**stored.facts, "code": _collapse(extras).told()}
+        return replace(stored, facts=facts, extras={**stored.extras, **extras})
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
         extras = stored.extras
-        self.collapse_ = Collapse(extras["code.kl"].numpy(), extras["code.variance"].numpy())
+        self.collapse_ = _collapse(extras)
         self.scale_ = float(extras["code.scale"])
         self.densities_ = {
             name: Mixture.from_extras(extras, name) for name in ("gaussian", "mixture")
         }
         return self
+
+
+def _collapse(extras: Mapping[str, Tensor]) -> Collapse:
+    return Collapse(extras["code.kl"].numpy(), extras["code.variance"].numpy())
 
 
 def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]:
