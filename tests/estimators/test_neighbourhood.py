@@ -9,7 +9,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from tests.estimators.conftest import PRESETS, blobs, held_out, weights
 
-from convae import ConvAutoencoder, InputError, load
+from convae import ConvAutoencoder, Denoiser, InputError, ModelFileError, load
 from convae.estimators import neighbourhood
 from convae.estimators.fitting import Ready, Run, make_ready
 from convae.images.sources import open_source
@@ -66,7 +66,40 @@ def test_large_images_are_compared_small(monkeypatch: pytest.MonkeyPatch) -> Non
     images = blobs(12, 9, 16, 3)
     vectors = list(neighbourhood._vectors(ready(images), [np.arange(4)]))
     assert vectors[0].shape == (4, 3 * 5 * 5)
-    assert len(neighbourhood._principal_components(ready(images), 50)) == 12
+    points = neighbourhood._principal_components(neighbourhood._vectors, ready(images), 50)
+    assert len(points) == 12
+
+
+def test_neighbours_can_be_those_by_the_codes_of_another_model(
+    small: Small, tmp_path: Path
+) -> None:
+    images = kinds()[0]
+    other = small(latent_dim=6).fit(images)
+    other.save(tmp_path / "other.convae")
+    prepared = ready(images)
+    vectors = neighbourhood._codes_by(str(tmp_path / "other.convae"), prepared)
+    codes = np.concatenate(list(vectors(prepared, [np.arange(10), np.arange(10, len(images))])))
+    np.testing.assert_allclose(codes, other.transform(images), atol=1e-5)
+    by_codes = small(neighbourhood=1, neighbours=tmp_path / "other.convae").fit(images)
+    assert weights(by_codes) != weights(small(neighbourhood=1).fit(images))
+    again = small(neighbourhood=1, neighbours=str(tmp_path / "other.convae")).fit(images)
+    assert weights(by_codes) == weights(again)
+
+
+def test_neighbours_by_what_does_not_fit(small: Small, tmp_path: Path) -> None:
+    images, path = kinds()[0], tmp_path / "other.convae"
+    with pytest.raises(InputError, match="neighbours is for neighbourhood above 0"):
+        small(neighbours=path).fit(images)
+    with pytest.raises(ModelFileError, match="other"):
+        small(neighbourhood=1, neighbours=path).fit(images)
+    small().fit(blobs(20, 12, 12)).save(path)
+    with pytest.raises(
+        InputError, match=r"takes images of \(1, 12, 12\), uint8; these are \(1, 8, 8\)"
+    ):
+        small(neighbourhood=1, neighbours=path).fit(images)
+    Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=0).fit(images).save(path)
+    with pytest.raises(InputError, match="give the file of an autoencoder"):
+        small(neighbourhood=1, neighbours=path).fit(images)
 
 
 def test_the_same_call_gives_the_same_model_and_a_file_keeps_it(

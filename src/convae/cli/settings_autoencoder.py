@@ -33,6 +33,10 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="1: codes keep similar images together, as UMAP does; for maps of 2 numbers.",
     ),
     Setting(
+        name="neighbours", kind="text", default=None, group=_WHAT, metavar="MODEL", unset="the images",
+        help="With --neighbourhood: the model by whose codes images are neighbours.",
+    ),
+    Setting(
         name="shift", kind="float", default=None, group=_WHAT, metavar="PART",
         unset="1/24 with neighbourhood, else 0",
         help="Move images on the way in by up to this part of a side, so that codes depend less on where "

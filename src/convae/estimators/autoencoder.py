@@ -72,6 +72,8 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             at all, 1 as usual, more or less. Meant for codes of 2 to about 16 numbers, as a map: similar
             images form clusters, at about the same error of reconstruction. See
             :class:`convae.training.neighbourhood.KeepNeighbours`.
+        neighbours: with ``neighbourhood``, the file of an autoencoder whose codes say which images are
+            neighbours; None goes by the pixels. Longer codes often know better what is alike.
         shift: how far images are moved at random on the way in while training, as a fraction of a side
             (0 to 0.25), while what should come out stays: codes then depend less on where exactly things
             are. None takes 1/24 with ``neighbourhood``, otherwise 0.
@@ -139,6 +141,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         ema: float = 0.99,
         loss: str | Loss = "mse",
         neighbourhood: float = 0.0,
+        neighbours: str | Path | None = None,
         shift: float | None = None,
         noise: str | Noise | None = None,
         precision: str = "auto",
@@ -181,6 +184,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.ema = ema
         self.loss = loss
         self.neighbourhood = neighbourhood
+        self.neighbours = neighbours
         self.shift = shift
         self.noise = noise
         self.precision = precision
@@ -237,6 +241,8 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             or not 0 <= given[name] <= most
         ]
         raise_faults("parameters", faults)
+        if p["neighbours"] is not None and not p["neighbourhood"]:
+            raise InputError("neighbours is for neighbourhood above 0; leave it out, or set that")
         if p["noise"] is not None:
             parse_noise(p["noise"])
         return p
@@ -250,10 +256,12 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             task: Task = Reconstruction(parse_loss(p["loss"]))
             if p["neighbourhood"]:
                 run.observers.message("laying out the training images by their neighbours")
-                task = neighbour_task(ready, network, p["loss"], p["neighbourhood"])
+                by = p["neighbours"]
+                task = neighbour_task(ready, network, p["loss"], p["neighbourhood"], by)
             task = Shifted(task, shift) if shift else task
             identity = {
                 "neighbourhood": float(p["neighbourhood"]),
+                "neighbours": p["neighbours"],
                 "shift": float(shift),
                 "noise": None if noise is None else str(noise),
             }

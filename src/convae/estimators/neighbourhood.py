@@ -1,6 +1,6 @@
 """Where the code of each image should lie so that codes keep neighbours together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -36,11 +36,16 @@ class Places(NamedTuple):
     unit: float
 
 
-def neighbour_task(ready: Ready, network: Autoencoder, loss: str, weight: float) -> KeepNeighbours:
+def neighbour_task(
+    ready: Ready, network: Autoencoder, loss: str, weight: float, by: str | None = None
+) -> KeepNeighbours:
     """The task of reconstruction with codes that keep neighbours together.
 
+    Args:
+        by: file of a model whose codes say which images are neighbours; None for the images themselves.
+
     Raises:
-        InputError: for fewer than three training images.
+        InputError: for fewer than three training images, and a model that does not take these images.
     """
     if len(ready.training) < 3:
         raise InputError(
@@ -48,19 +53,22 @@ def neighbour_task(ready: Ready, network: Autoencoder, loss: str, weight: float)
             "it out"
         )
     spread = float(network.scale.float().mean())
-    found = places_for(ready, ready.architecture.latent_dim, spread)
+    found = places_for(ready, ready.architecture.latent_dim, spread, by)
     return KeepNeighbours(parse_loss(loss), found.places, unit=found.unit, weight=weight)
 
 
-def places_for(ready: Ready, dimensions: int, spread: float) -> Places:
+def places_for(ready: Ready, dimensions: int, spread: float, by: str | None = None) -> Places:
     """A layout of the training images; all others lie where the nearest of them lies.
 
     Args:
         dimensions: numbers in the code.
         spread: of the codes, which the layout is brought to.
+        by: file of a model by whose codes images are neighbours.
     """
     count = len(ready.images)
-    points = _principal_components(ready, max(COMPONENTS, dimensions))
+    points = _principal_components(
+        _vectors if by is None else _codes_by(by, ready), ready, dimensions
+    )
     chance = np.random.default_rng(ready.seed)
     placed = np.sort(chance.permutation(ready.training)[:MOST_LAID_OUT])
     layout = lay_out(points[placed], dimensions, seed=ready.seed)
@@ -74,15 +82,44 @@ def places_for(ready: Ready, dimensions: int, spread: float) -> Places:
     return Places(torch.from_numpy(places), unit)
 
 
-def _principal_components(ready: Ready, most: int) -> np.ndarray:
-    """(n, at most ``most``) float32 of all images of the set; found on the training images."""
+Vectors = Callable[[Ready, list[np.ndarray]], Iterator[Tensor]]
+
+
+def _principal_components(vectors: Vectors, ready: Ready, dimensions: int) -> np.ndarray:
+    """(n, at most ``COMPONENTS``) float32 of all images of the set; found on the training images."""
     training = epoch_batches(ready.training, BATCH, ready.seed, 0)
-    pca = fit_pca(_vectors(ready, training), min(most, len(ready.training)))
+    most = max(COMPONENTS, dimensions)
+    pca = fit_pca(vectors(ready, training), min(most, len(ready.training)))
     count = len(ready.images)
     order = [np.arange(i, min(i + BATCH, count)) for i in range(0, count, BATCH)]
-    codes = [pca.encode(vectors) for vectors in _vectors(ready, order)]
+    codes = [pca.encode(rows) for rows in vectors(ready, order)]
     points: np.ndarray = torch.cat(codes).float().numpy()
     return points
+
+
+def _codes_by(path: str, ready: Ready) -> Vectors:
+    """(B, D) the codes of another model, by batches of the images of this set."""
+    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.registry import load
+
+    model = load(path, device=ready.unit.device.type)
+    if not isinstance(model, ConvAutoencoder):
+        raise InputError(
+            f"neighbours {path}: was fitted to {model.job}; give the file of an autoencoder"
+        )
+    theirs, ours = model.architecture_.image_shape, ready.images.shape
+    if theirs != ours or model.plan_.depth != ready.images.depth:
+        raise InputError(
+            f"neighbours {path}: takes images of {theirs}, {model.plan_.depth}; these are {ours}, "
+            f"{ready.images.depth}"
+        )
+
+    @torch.inference_mode()
+    def codes(ready: Ready, order: list[np.ndarray]) -> Iterator[Tensor]:
+        for batch in ready.images.batches(order):
+            yield model.network_.encode(model._unit(batch)).flatten(1).float().cpu()
+
+    return codes
 
 
 def _vectors(ready: Ready, order: list[np.ndarray]) -> Iterator[Tensor]:

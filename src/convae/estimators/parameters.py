@@ -1,6 +1,7 @@
 """An estimator's parameters as plain values, and what can be said against them before any image is read."""
 
 from collections.abc import Collection
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, list | tuple | np.ndarray):
         return tuple(plain(item) for item in value)
-    return str(value) if isinstance(value, Loss | Bottleneck | Noise | torch.device) else value
+    texts = Loss | Bottleneck | Noise | torch.device | PurePath
+    return str(value) if isinstance(value, texts) else value
 
 
 def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Parameters:
