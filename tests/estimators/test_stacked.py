@@ -11,6 +11,7 @@ from tests.estimators.conftest import blobs, weights
 
 import convae
 from convae import ConvAutoencoder, StackedAutoencoder
+from convae.corruption.noise import parse_noise
 from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.training.interrupt import TrainingInterrupted
@@ -88,6 +89,9 @@ def test_while_a_level_learns_the_others_stay() -> None:
     task = FromBelow(network, 2, parse_loss("mse"), None)
     trainer = Trainer(Level(network, 2), settings, task)
     trainer.step(torch.rand(4, 1, 18, 14), 0.01, draw(0, 0, 0, np.arange(4)))
+    assert trainer.network.training
+    assert all(module.training for module in trainer.network.modules())
+    assert not network.encoder[0].training  # what is below stays as in use
     changed = {name for name, v in network.state_dict().items() if not torch.equal(v, before[name])}
     assert changed
     assert {name.split(".")[0] + "." + name.split(".")[1] for name in changed} == {
@@ -97,8 +101,6 @@ def test_while_a_level_learns_the_others_stay() -> None:
 
 
 def test_noise_is_on_what_is_shown_at_every_level(greedy: StackedAutoencoder) -> None:
-    from convae.corruption.noise import parse_noise
-
     network, x = greedy.network_, torch.rand(4, 1, 18, 14)
     for number in (1, 2, 3):
         noisy = FromBelow(network, number, parse_loss("mse"), parse_noise("gaussian:0.3"))

@@ -90,7 +90,10 @@ class StackedAutoencoder(ConvAutoencoder):
         return found
 
     def reconstruct(self, X: Any, level: int | None = None) -> np.ndarray:
-        """Images from their codes of a level, in the values, shape and depth of those given."""
+        """Images from their codes of a level, in values and depth like those given.
+
+        From a level below the code they have the size that the network works at.
+        """
         level = self._level(level)
         if level == self.levels_:
             return super().reconstruct(X)

@@ -203,12 +203,8 @@ class VariationalAutoencoder(ConvAutoencoder):
         """
         if not len(plus):
             raise InputError("plus needs one source of images at least")
-        codes = [
-            np.stack([self.transform(x).mean(axis=0) for x in part])
-            for part in (plus, minus)
-            if part
-        ]
-        total = codes[0].sum(axis=0) - (codes[1].sum(axis=0) if len(codes) > 1 else 0)
+        total = sum(self.transform(x).mean(axis=0) for x in plus)
+        total = total - sum(self.transform(x).mean(axis=0) for x in minus)
         image: np.ndarray = self.inverse_transform(total[None])[0]
         return image
 

@@ -114,7 +114,10 @@ class Trainer:
             )
             # running means belong to the weights that they were taken with
             for mean, new in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
-                mean.lerp_(new, weight) if mean.is_floating_point() else mean.copy_(new)
+                if mean.is_floating_point():
+                    mean.lerp_(new, weight)
+                else:
+                    mean.copy_(new)
 
     @torch.no_grad()
     def validate(self, job: Job) -> tuple[float, float, list[int]]:

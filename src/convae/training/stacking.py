@@ -93,16 +93,15 @@ class FromBelow:
         """Set it up.
 
         Args:
-            network: the levels below are its own, at the time.
+            network: the levels below are its own, at the time; they stay as in use, not as in training.
             number: of the level that learns.
             loss: of images.
             noise: on the way in; None for none.
         """
-        self.network, self.number, self.loss, self.noise = network, number, loss, noise
+        self.network, self.number, self.loss, self.noise = network.eval(), number, loss, noise
 
     def example(self, batch: Tensor, draw: Draw) -> Example:
         """Codes of the level below, both ways."""
-        self.network.eval()
         with torch.no_grad():
             target = codes_of_level(self.network, batch, self.number - 1)
             if self.noise is None:
