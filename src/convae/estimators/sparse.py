@@ -16,7 +16,7 @@ from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
 from convae.estimators.parameters import Parameters
 from convae.model_file import StoredModel
-from convae.networks.bottleneck import Rectifier
+from convae.networks.inside import layer
 from convae.sparsity import Sparsity, sparsity
 
 LIT = 0.5  # a rate between 0 and 1, of a bottleneck kl, is on above that
@@ -70,16 +70,17 @@ class SparseAutoencoder(ConvAutoencoder):
             InputError: for a bottleneck ``kl``, in which numbers do not compete.
         """
         check_is_fitted(self, "network_")
-        rectifier = self.network_.bottleneck.rectifier
-        if rectifier is None:
+        if self.network_.bottleneck.rectifier is None:
             raise InputError(
                 "the numbers of a bottleneck 'kl' do not compete; use transform instead"
             )
         if cells is not None and (type(cells) is not int or cells < 1):
             raise InputError(f"cells must be a whole number of at least 1; got {cells!r}")
 
+        competitors = layer(self.network_, "bottleneck.squeeze")
+
         def of(batch: Tensor) -> Tensor:
-            found = _before_competing(self, rectifier, batch)
+            found = competitors(batch).relu()
             if found.ndim > 2 and cells is not None:
                 found = F.adaptive_max_pool2d(found, cells)
             return found.flatten(1)
@@ -120,14 +121,3 @@ class SparseAutoencoder(ConvAutoencoder):
         active, hoyer = stored.extras["code.sparsity"].tolist()
         self.sparsity_ = Sparsity(stored.extras["code.rate"].numpy(), active, hoyer)
         return self
-
-
-def _before_competing(model: SparseAutoencoder, rectifier: Rectifier, batch: Tensor) -> Tensor:
-    """(B, k, ...) what goes into the competition."""
-    kept: list[Tensor] = []
-    hook = rectifier.register_forward_hook(lambda layer, given, result: kept.append(given[0]))
-    try:
-        model.network_.encode(batch)
-    finally:
-        hook.remove()
-    return kept[0].relu()

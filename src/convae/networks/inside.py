@@ -34,13 +34,24 @@ def pooled_layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
     names = layer_names(network)
     if name not in names:
         raise unknown_name("layer", name, names)
+    whole = layer(network, name)
+
+    def read(images: Tensor) -> Tensor:
+        result = whole(images)
+        return result.flatten(2).mean(dim=2) if result.ndim > 2 else result
+
+    return read
+
+
+def layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
+    """The same without the average: (B, c) or (B, c, h, w), of any module of the network."""
     module = network.get_submodule(name)
     run = network.encode if name.startswith(BEFORE_THE_CODE) else network
 
     def read(images: Tensor) -> Tensor:
         kept: list[Tensor] = []
 
-        def keep(layer: nn.Module, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        def keep(module: nn.Module, inputs: tuple[Tensor, ...], result: Tensor) -> None:
             kept.append(result)
 
         hook = module.register_forward_hook(keep)
@@ -48,6 +59,6 @@ def pooled_layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
             run(images)
         finally:
             hook.remove()
-        return kept[0].flatten(2).mean(dim=2) if kept[0].ndim > 2 else kept[0]
+        return kept[0]
 
     return read
