@@ -1,7 +1,7 @@
 """What keeps a code from holding everything, written as text: the choice between encoder and decoder.
 
 >>> parse_bottleneck("gaussian"), str(parse_bottleneck("top-k:0.05"))
-(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1), 'top-k:0.05')
+(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1, levels=1), 'top-k:0.05')
 """
 
 import dataclasses
@@ -36,7 +36,8 @@ KINDS: dict[str, Kind | None] = {
     "winners": Kind(0.05, 1.0, "the part of the images that a number of the code may be on for"),
 }
 SPARSE = ("l1", "kl", "top-k", "winners")
-OPTIONS = ("free_bits", "warmup")  # of a Gaussian bottleneck, written name=number
+MOST_LEVELS = 12
+OPTIONS = ("free_bits", "warmup", "levels")  # of a Gaussian bottleneck, written name=number
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,15 @@ class Bottleneck:
         free_bits: nats that each number of a Gaussian code holds at no cost (a mean over the batch), so that
             training does not begin by forgetting it.
         warmup: the part of the training over which the cost of a Gaussian code rises from 0.
+        levels: of a Gaussian code: 1 for the code alone; 2 or 3 add finer numbers at the next larger maps of
+            the decoder, whose distribution is given by the levels above (hierarchical, a ladder).
     """
 
     kind: str = "plain"
     level: float | None = None
     free_bits: float = 0.0
     warmup: float = 0.1
+    levels: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
@@ -77,6 +81,12 @@ class Bottleneck:
             value = getattr(self, name)
             if value != 0 and not _within(value, most):
                 faults.append(f"{name} must be a number from 0 to {most:g}; got {value!r:.40}")
+        if type(self.levels) is not int or not 1 <= self.levels <= MOST_LEVELS:
+            faults.append(
+                f"levels must be a whole number from 1 to {MOST_LEVELS}; got {self.levels!r:.40}"
+            )
+        elif self.levels > 1 and self.kind != "gaussian":
+            faults.append("levels are those of a Gaussian code: use 'gaussian', or leave them out")
         return faults
 
     @property
@@ -92,6 +102,8 @@ class Bottleneck:
         """What a network needs to know of it: fields of :class:`convae.Architecture`."""
         if self.kind in ("top-k", "winners"):
             return {"bottleneck": self.kind, "active": self.strength}
+        if self.levels > 1:
+            return {"bottleneck": self.kind, "levels": self.levels}
         return {"bottleneck": self.kind}
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,8 +136,9 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
     """The bottleneck that a text names: a kind, with or without a level.
 
     Args:
-        spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``l1:0.2``,
-            ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``. A :class:`Bottleneck` is handed back as it is.
+        spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``,
+            ``gaussian:levels=3``, ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``.
+            A :class:`Bottleneck` is handed back as it is.
 
     Raises:
         InputError: for an unknown kind or a level that it cannot have.
@@ -139,17 +152,18 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
     kind, colon, rest = (part.strip() for part in spec.partition(":"))
     if not colon or kind not in KINDS:
         return Bottleneck(kind)
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     for part in rest.split(","):
         name, equals, number = (text.strip() for text in part.rpartition("="))
         name = name if equals else "level"
         if name not in ("level", *OPTIONS):
             raise unknown_name(f"bottleneck {spec!r:.60}: setting", name, OPTIONS)
         try:
-            values[name] = float(number)
+            values[name] = int(number) if name == "levels" else float(number)
         except ValueError:
             raise InputError(
-                f"bottleneck {spec!r:.60}: {name} must be a number; got {number!r:.40}"
+                f"bottleneck {spec!r:.60}: {name} must be a {'whole ' * (name == 'levels')}number; got "
+                f"{number!r:.40}"
             ) from None
     return Bottleneck(kind, **values)
 

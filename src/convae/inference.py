@@ -7,6 +7,7 @@ others.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -69,13 +70,24 @@ class Inference:
             clean = self.unit(np.ascontiguousarray(np.moveaxis(np.stack(batch), 3, 1)))
             yield clean, self._full(clean, function, batch_size(clean[0].numel()))
 
-    def decode(self, codes: Iterable[np.ndarray]) -> Iterator[Tensor]:
-        """The (C, H, W) image of each code."""
-        iterator = iter(codes)
-        size = batch_size(math.prod(self.network.architecture.image_shape))
+    def decode(self, codes: Iterable[np.ndarray], seed: int | None = None) -> Iterator[Tensor]:
+        """The (C, H, W) image of each code.
+
+        Args:
+            seed: of the finer levels of a variational code, drawn as is likely under the code; None takes
+                what is most likely.
+        """
+        iterator, a = iter(codes), self.network.architecture
+        size = batch_size(math.prod(a.image_shape))
+        chance = None if seed is None else torch.Generator().manual_seed(seed)
         while batch := list(islice(iterator, size)):
             stacked = torch.from_numpy(np.stack(batch)).float().to(self.unit.device)
-            yield from self._full(stacked, self.network.decode, size)
+            if chance is None or self.network.ladder is None:
+                yield from self._full(stacked, self.network.decode, size)
+                continue
+            shape = (size, sum(a.finer_sizes_of(self.network.size_of(stacked))))
+            noise = torch.randn(shape, generator=chance).to(stacked.device)
+            yield from self._full(stacked, partial(self.network.decode, noise=noise), size)
 
     def _full(self, batch: Tensor, function: Callable[[Tensor], Any], size: int) -> Any:
         """``function`` of a batch filled up to its fixed size, without the filling."""

@@ -1,7 +1,7 @@
 """Bounds on likelihoods: exact where the posterior is, and rising with the number of samples."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
@@ -10,14 +10,11 @@ from torch.distributions import Bernoulli, Laplace, MultivariateNormal, Normal
 
 from convae.errors import InputError
 from convae.estimators.bounds import bound, log_density, log_weights
+from convae.networks.autoencoder import Output, Seen, drawn
+from convae.networks.bottleneck import Posterior
 
 SCALE = 0.05  # the variance of the values of an image
 K, D = 3, 8
-
-
-class Said(NamedTuple):
-    code: Tensor
-    log_variance: Tensor
 
 
 class Linear:
@@ -30,14 +27,21 @@ class Linear:
         self.b = torch.rand(D, generator=generator)
         self.off = off
 
-    def posterior(self, images: Tensor) -> Said:
+    @property
+    def architecture(self) -> "Linear":
+        return self
+
+    def drawn_numbers(self, size: tuple[int, int]) -> int:
+        return K
+
+    def look(self, images: Tensor) -> Seen:
         precision = 1 + self.w.square().sum(dim=0) / SCALE
         mean = (images.flatten(1) - self.b) @ self.w / SCALE / precision
-        return Said(mean + self.off, -precision.log().expand_as(mean))
+        return Seen(Posterior(mean + self.off, -precision.log().expand_as(mean)))
 
-    def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
-        images: Tensor = (code @ self.w.T + self.b).view(-1, 1, *size)
-        return images
+    def tell(self, images: Tensor, seen: Seen, noise: Tensor) -> Output:
+        code = drawn(seen.said, noise)
+        return Output((code @ self.w.T + self.b).view_as(images), code)
 
     def exact(self, images: Tensor) -> Tensor:
         covariance = self.w @ self.w.T + SCALE * torch.eye(D)

@@ -105,10 +105,9 @@ def test_a_file_gives_it_back(loss: str, tmp_path: Path) -> None:
 
 def test_its_parameters_are_those_of_the_plain_one() -> None:
     plain, ours = ConvAutoencoder().get_params(), VariationalAutoencoder().get_params()
-    assert {n: v for n, v in ours.items() if n != "bottleneck"} == {
-        n: v for n, v in plain.items() if n != "bottleneck"
-    }
-    assert ours["bottleneck"] == "gaussian"
+    own = {n: ours.pop(n) for n in ("bottleneck", "levels", "binarise")}
+    assert ours == {n: v for n, v in plain.items() if n != "bottleneck"}
+    assert own == {"bottleneck": "gaussian", "levels": None, "binarise": False}
     copy = clone(VariationalAutoencoder(latent_dim=3, bottleneck="gaussian:2"))
     assert (copy.latent_dim, copy.bottleneck) == (3, "gaussian:2")
 
@@ -198,3 +197,65 @@ def test_what_cannot_be_drawn_along_is_said(
     with pytest.raises(InputError) as caught:
         call(model)
     assert sentence in str(caught.value)
+
+
+SHORT: dict[str, Any] = {**SMALL, "epochs": 8}
+
+
+def test_finer_levels_hold_what_the_code_does_not(tmp_path: Path) -> None:
+    model = VariationalAutoencoder(**{**SMALL, "epochs": 25}, levels=2).fit(IMAGES[:160])
+    assert model.architecture_.levels == 2
+    assert model.collapse_.finer.shape == (1,)
+    assert "Finer levels hold" in model.collapse_.told()
+    assert model.transform(IMAGES[:3]).shape == (3, 4)
+    tight, elbo = model.bounds(IMAGES[160:], samples=20)
+    assert (elbo <= tight).all()
+    noise = np.random.default_rng(0).integers(0, 256, (10, 12, 12), np.uint8)
+    assert tight.min() > model.log_likelihood(noise, samples=20).max()
+    drawn = model.sample(5, random_state=1)
+    assert np.array_equal(drawn, model.sample(5, random_state=1))
+    # what is drawn is not only the code: the likeliest image of the same codes is another
+    assert not np.array_equal(drawn, model.inverse_transform(model.sample_codes(5, random_state=1)))
+    model.save(tmp_path / "m.convae")
+    again = convae.load(tmp_path / "m.convae")
+    assert isinstance(again, VariationalAutoencoder)
+    assert np.array_equal(drawn, again.sample(5, random_state=1))
+    assert again.collapse_.told() == model.collapse_.told()
+
+
+def test_8_bit_values_have_chances() -> None:
+    model = VariationalAutoencoder(**{**SMALL, "epochs": 20}, loss="logistic").fit(IMAGES[:160])
+    likely = model.log_likelihood(IMAGES[160:], samples=20)
+    assert likely.max() < 0
+    uniform = -IMAGES[0].size * np.log(256)
+    assert likely.mean() > 0.8 * uniform  # a fifth fewer bits than values of any image take
+    with pytest.raises(InputError, match="likelihood of the 256 values of 8-bit images"):
+        VariationalAutoencoder(**SMALL, loss="logistic").fit(IMAGES.astype(np.uint16) * 257)
+
+
+def test_grey_values_as_chances_of_white() -> None:
+    model = VariationalAutoencoder(**SHORT, loss="bce", binarise=True).fit(IMAGES[:160])
+    assert np.array_equal(
+        model.transform(IMAGES[:5]),
+        VariationalAutoencoder(**SHORT, loss="bce", binarise=True)
+        .fit(IMAGES[:160])
+        .transform(IMAGES[:5]),
+    )
+    with pytest.raises(InputError, match="which is for loss 'bce'; got 'mse'"):
+        VariationalAutoencoder(**SHORT, binarise=True).fit(IMAGES)
+
+
+def test_levels_are_said_once() -> None:
+    with pytest.raises(InputError, match="say different things"):
+        VariationalAutoencoder(**SHORT, bottleneck="gaussian:levels=2", levels=3).fit(IMAGES)
+    with pytest.raises(InputError, match="levels must be at most 2"):
+        VariationalAutoencoder(**SHORT, levels=3).fit(IMAGES)
+    with pytest.raises(InputError, match="levels are those of a Gaussian code"):
+        ConvAutoencoder(**SHORT, bottleneck="l1:0.1,levels=2").fit(IMAGES)
+
+
+def test_every_epoch_tells_what_the_code_holds() -> None:
+    row = VariationalAutoencoder(**SHORT).fit(IMAGES[:60]).history_[-1]
+    assert row["code_nats"] > 0
+    assert 0 <= row["active_numbers"] <= row["code_numbers"] == 4
+    assert "code_nats" not in ConvAutoencoder(**SHORT).fit(IMAGES[:60]).history_[-1]

@@ -114,7 +114,7 @@ def test_codes_are_drawn_by_the_draw_alone(code: str) -> None:
     assert first is not None
     assert again is not None
     assert torch.equal(first, again)
-    assert tuple(first.shape) == (6, *a.code_shape)
+    assert tuple(first.shape) == (6, a.code_size)
 
 
 def example_of(task: Task) -> Example:

@@ -96,11 +96,19 @@ def epoch_line(row: Row, of: str, left: float | None) -> str:
         f"epoch {row['epoch']}{of}",
         f"loss {number(row['train_loss'])}",
         f"validation {number(row['validation_loss'])}",
+        *code_told(row),
         f"{row['images_per_second']:,.0f} images/s",
     ]
     if left is not None and math.isfinite(left):
         parts.append(f"{duration(left)} left")
     return "  ".join(parts)
+
+
+def code_told(row: Row) -> list[str]:
+    """What a variational code holds, where the row has it."""
+    if "code_nats" not in row:
+        return []
+    return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]
 
 
 class LivingTraining(Quiet):
@@ -110,6 +118,7 @@ class LivingTraining(Quiet):
         self._progress, self._pace = progress, Pace()
         self._task = progress.add_task("training", total=1.0, told="")
         self._validation: float | None = None
+        self._code: list[str] = []
 
     def message(self, text: str) -> None:
         """Print it above the line."""
@@ -124,6 +133,7 @@ class LivingTraining(Quiet):
             f"epoch {moment.epoch}/{moment.epochs}",
             f"loss {number(moment.loss)}",
             f"validation {number(self._validation)}",
+            *self._code,
             f"{rate:,.0f} images/s",
             "" if left is None else f"{duration(left)} left",
         ]
@@ -131,7 +141,7 @@ class LivingTraining(Quiet):
 
     def epoch(self, row: Row) -> None:
         """Remember how the validation went."""
-        self._validation = row["validation_loss"]
+        self._validation, self._code = row["validation_loss"], code_told(row)
 
 
 def _fraction(moment: Moment) -> float:

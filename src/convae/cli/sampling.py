@@ -40,7 +40,7 @@ class Wanted:
 def sample(model: VariationalAutoencoder, out: Path, wanted: Wanted, voice: Voice) -> None:
     """Everything that ``convae sample`` does."""
     codes = model.sample_codes(wanted.count, from_=wanted.from_, random_state=wanted.seed)
-    _write(model, codes, out, voice, format=wanted.format)
+    _write(model, codes, out, voice, format=wanted.format, seed=wanted.seed)
 
 
 def interpolate(
@@ -88,19 +88,25 @@ def traverse(
     voice.result({"out": out, "numbers": which, "nats": [float(held[n]) for n in which]})
 
 
-def _shown(model: VariationalAutoencoder, codes: np.ndarray) -> np.ndarray:
+def _shown(model: VariationalAutoencoder, codes: np.ndarray, seed: int | None = None) -> np.ndarray:
     """uint8 (n, H, W, 3) the images of codes, to look at."""
     units = [
         model.inference_.unit(np.moveaxis(x, 2, 0)[None].copy())[0]
-        for x in iter_images(model, codes)
+        for x in iter_images(model, codes, seed)
     ]
     return to_display(np.stack([x.cpu().numpy() for x in units]))
 
 
 def _write(
-    model: VariationalAutoencoder, codes: np.ndarray, out: Path, voice: Voice, *, format: str | None
+    model: VariationalAutoencoder,
+    codes: np.ndarray,
+    out: Path,
+    voice: Voice,
+    *,
+    format: str | None,
+    seed: int | None = None,
 ) -> None:
-    """The image of each code (n, k): one picture, or a file each."""
+    """The image of each code (n, k): one picture, or a file each; a seed is that of finer levels."""
     check_format(format)
     picture = out.suffix.lower() == ".png" and not out.is_dir()
     if picture and len(codes) > MOST_IN_A_PICTURE:
@@ -111,11 +117,11 @@ def _write(
     out = output_file(out, ".png") if picture else output_folder(out)
     shaped = codes.reshape(-1, *model.architecture_.code_shape)
     if picture:
-        shown = _shown(model, shaped)
+        shown = _shown(model, shaped, seed)
         save_picture(out, grid([fit_size(shown)], columns=min(COLUMNS, len(shown))))
     else:
         with counting(voice, "decoding") as progress:
-            for number, pixels in enumerate(iter_images(model, shaped)):
+            for number, pixels in enumerate(iter_images(model, shaped, seed)):
                 target = target_of(out / f"{number:06d}", pixels, format=format)
                 write_image(target, pixels, format=format)
                 progress(number + 1, len(codes))

@@ -12,15 +12,17 @@ ANOMALY: tuple[Setting, ...] = (
         help="The fraction of normal images that may be called anomalous.",
     ),
     Setting(
-        name="method", kind="text", default="defects", group=_WHAT, choices=("defects", "attributes"),
+        name="method", kind="text", default="defects", group=_WHAT,
+        choices=("defects", "attributes", "likelihood"),
         help="How normal images are learnt: by mending synthetic defects, or (small images of one class of "
-        "objects) by restoring turns, colour and erased parts.",
+        "objects) by restoring turns, colour and erased parts, or by a variational autoencoder, whose score "
+        "is the likelihood bound.",
     ),
     Setting(
         name="score_by", kind="text", default="auto", group=_WHAT, metavar="NAME+NAME",
         help="What makes the score: gradient, structure, colour, found, code, joined by +; auto chooses by "
         "synthetic defects in normal images. With --method attributes: restored, pose, code, near, alike; "
-        "auto takes all.",
+        "auto takes all. With --method likelihood: bound, elbo.",
     ),
     Setting(
         name="tune", kind="flag", default=False, group=_WHAT,
@@ -35,8 +37,9 @@ ANOMALY: tuple[Setting, ...] = (
         default="unet", choices=("unet", "fine", "residual", "tutorial", "pooled"),
         help="The network: unet (with skips; the one to choose) or an autoencoder without skips.",
     ),
-    *taken(AUTOENCODER, "loss", default="mse+0.1*ssim"),
-    *taken(AUTOENCODER, "bottleneck", "epochs", "random_state", "device"),
+    *taken(AUTOENCODER, "loss", default=None, unset="mse+0.1*ssim; mse for likelihood"),
+    *taken(AUTOENCODER, "bottleneck", default=None, unset="plain; gaussian for likelihood"),
+    *taken(AUTOENCODER, "epochs", "random_state", "device"),
     *taken(
         AUTOENCODER, "size", unset="the usual size, 256 at most",
         help="Bring all images to this height and width.",

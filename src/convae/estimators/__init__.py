@@ -11,6 +11,7 @@
 - crossfit: detectors of a set by its other parts, to rank it by itself
 - mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is chosen
 - restoring_attributes, attribute_scorer: the method of removed attributes, and its score
+- likelihood: the method of the likelihood bound
 - neighbourhood: where codes should lie so that they keep neighbours together
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
 - inheriting: an estimator that differs from another in its defaults

@@ -17,6 +17,7 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.detection import Judged, MakeMethod, one_by_one
 from convae.estimators.detector_fit import calibration_extras, calibrations_of, fit_detector
 from convae.estimators.fitting import Run
+from convae.estimators.likelihood import Likelihood
 from convae.estimators.mending_defects import MendDefects
 from convae.estimators.parameters import Parameters, checked
 from convae.estimators.regions import Region, find_regions
@@ -32,7 +33,17 @@ from convae.networks.presets import PRESETS, RESTORING
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 
-METHODS: dict[str, MakeMethod] = {"defects": MendDefects, "attributes": RestoreAttributes}
+METHODS: dict[str, MakeMethod] = {
+    "defects": MendDefects,
+    "attributes": RestoreAttributes,
+    "likelihood": Likelihood,
+}
+# What a method takes where nothing is given.
+_USUAL: dict[str, dict[str, Any]] = {
+    "defects": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
+    "attributes": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
+    "likelihood": {"loss": "mse", "bottleneck": "gaussian"},
+}
 # What the user does not choose here, as the shared code wants to read it.
 _FIXED: dict[str, Any] = {
     "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
@@ -78,7 +89,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             learns to take them out and to say where they were; where it does so in a new image, that is
             anomalous. ``attributes``: for small images of single objects (digits, clothes), where an anomaly
             is another kind of object: images are turned, greyed and partly erased, and the network learns
-            to restore them.
+            to restore them. ``likelihood``: a variational autoencoder learns the normal images, and the score
+            is minus the bound on the log likelihood of an image; statistics first, rarely the best detector.
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
             normals (groups), 0.05 takes 19; None is 0.01, or with fewer than about 250 images the lowest that
             a fifth of them can promise.
@@ -86,7 +98,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             changes an image), ``found`` (where it says that a defect is) and ``code`` (the distance of the
             code to the nearest of normal images), joined by ``+``; ``auto`` chooses by synthetic defects in
             normal images. With method ``attributes``: ``restored``, ``pose``, ``code``, ``near``, ``alike``
-            (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all.
+            (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all. With method ``likelihood``:
+            ``bound`` (of 16 samples; ``auto``) or ``elbo``.
         tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
             the time.
         flips: whether mirrored images are as good as they are: in training, and averaged over when used.
@@ -96,8 +109,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             the architecture, see :class:`convae.Architecture`; None takes the method's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.bottlenecks.Bottleneck`.
-        loss: between a restored image and the normal one.
+            :class:`convae.bottlenecks.Bottleneck`. None takes the method's: ``gaussian`` for ``likelihood``,
+            otherwise ``plain``.
+        loss: between a restored image and the normal one; None takes ``mse+0.1*ssim``, for ``likelihood``
+            ``mse``.
         image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,
             schedule, warmup, weight_decay, clip, ema, precision, patience, device, random_state: as in
             :class:`convae.ConvAutoencoder`.
@@ -145,7 +160,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         padding_mode: str | None = None,
         norm: str | None = None,
         activation: str | None = None,
-        bottleneck: str | Bottleneck = "plain",
+        bottleneck: str | Bottleneck | None = None,
         image_shape: tuple[int, ...] | None = None,
         channels: int | None = None,
         scaling: str = "auto",
@@ -160,7 +175,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         weight_decay: float = 0.0,
         clip: float = 1.0,
         ema: float = 0.99,
-        loss: str | Loss = "mse+0.1*ssim",
+        loss: str | Loss | None = None,
         precision: str = "auto",
         patience: int = 15,
         device: str = "auto",
@@ -334,14 +349,15 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
 
     def _parameters(self) -> Parameters:
         given = {**self.get_params(deep=False), "random_state": self._seed()}
-        p = checked({**_FIXED, **given}, presets=PRESETS | RESTORING)
+        if given["method"] not in METHODS:
+            raise unknown_name("method", given["method"], METHODS)
+        usual = {n: v for n, v in _USUAL[given["method"]].items() if given[n] is None}
+        p = checked({**_FIXED, **given, **usual}, presets=PRESETS | RESTORING)
         for name in ("tune", "flips"):
             if not isinstance(p[name], bool):
                 raise InputError(f"{name} must be True or False; got {p[name]!r}")
         if not isinstance(p["score_by"], str):
             raise InputError(f"score_by must be a name; got {p['score_by']!r}")
-        if p["method"] not in METHODS:
-            raise unknown_name("method", p["method"], METHODS)
         if p["false_alarm_rate"] is not None:
             check_rate(p["false_alarm_rate"])
         METHODS[p["method"]](p)

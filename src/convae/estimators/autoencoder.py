@@ -265,9 +265,13 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
                 "shift": float(shift),
                 "noise": None if noise is None else str(noise),
             }
-            return Corrupted(task, noise) if noise else task, dict(identity)
+            return self._task(Corrupted(task, noise) if noise else task, p), dict(identity)
 
         return fit_model(kind, source, p, run, task_for, self._finished)
+
+    def _task(self, task: Task, p: Parameters) -> Task:
+        """What a variant makes of what is to be learnt."""
+        return task
 
     def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
         """What a variant does with the network before it is trained as a whole."""

@@ -7,12 +7,17 @@ import torch
 from torch import Tensor
 
 from convae.errors import InputError
-from convae.losses import BCE_CLAMP
-from convae.networks.autoencoder import Autoencoder
+from convae.losses import BCE_CLAMP, logistic_cost
+from convae.networks.autoencoder import Autoencoder, drawn
 
 AT_ONCE = 2**22  # values of images decoded together
 SMALLEST = 1e-12
-LIKELIHOODS = {"bce": "Bernoulli", "mse": "Gaussian", "l1": "Laplace"}
+LIKELIHOODS = {
+    "bce": "Bernoulli",
+    "mse": "Gaussian",
+    "l1": "Laplace",
+    "logistic": "discretised logistic",
+}
 
 
 def log_density(loss: str, images: Tensor, means: Tensor, scale: float) -> Tensor:
@@ -21,7 +26,8 @@ def log_density(loss: str, images: Tensor, means: Tensor, scale: float) -> Tenso
     Args:
         loss: a key of ``LIKELIHOODS``.
         images, means: (..., C, H, W) in about [0, 1].
-        scale: the mean loss per value, which gives the distribution its width; not used for ``bce``.
+        scale: what gives the distribution its width: the mean loss per value for ``mse`` and ``l1``, the
+            scale of the distribution for ``logistic``; not used for ``bce``.
 
     Raises:
         InputError: for a loss that no distribution belongs to.
@@ -34,6 +40,8 @@ def log_density(loss: str, images: Tensor, means: Tensor, scale: float) -> Tenso
     if loss == "bce":
         p = means.clamp(BCE_CLAMP, 1 - BCE_CLAMP)
         each = images * p.log() + (1 - images) * torch.log1p(-p)
+    elif loss == "logistic":
+        each = -logistic_cost(means, images, scale)
     elif loss == "mse":
         each = -0.5 * ((images - means).square() / scale + math.log(2 * math.pi * scale))
     else:
@@ -55,21 +63,26 @@ def log_weights(
     Their mean is the evidence lower bound; the logarithm of the mean of their exponentials is the
     importance-weighted bound.
     """
-    said = network.posterior(images)
-    assert said.log_variance is not None
-    mean, log_variance = said.code.float(), said.log_variance.float()
-    deviation = (0.5 * log_variance).exp()
-    size = (images.shape[-2], images.shape[-1])
+    seen = network.look(images)
+    log_variance = seen.said.log_variance
+    assert log_variance is not None
+    numbers = network.architecture.drawn_numbers((images.shape[-2], images.shape[-1]))
+    own = log_variance[0].numel()
     part = max(1, AT_ONCE // images.numel())
     for done in range(0, samples, part):
         count = min(part, samples - done)
-        noise = torch.randn((count, *mean.shape), generator=generator).to(mean.device)
-        code = mean + deviation * noise
-        decoded = network.decode(code.flatten(0, 1), size).view(count, *images.shape)
+        noise = torch.randn((count, len(images), numbers), generator=generator).to(images.device)
+        flat, shown = noise.flatten(0, 1), images.repeat(count, 1, 1, 1)
+        every = seen.repeated(count)
+        told = network.tell(shown, every, flat)
         # the 2π of both densities of the code cancels
-        prior = -0.5 * code.square().flatten(2).sum(2)
-        own = -0.5 * (noise.square() + log_variance).flatten(2).sum(2)
-        yield log_density(loss, images, decoded.float(), scale) + prior - own
+        code = drawn(every.said, flat[:, :own]).float().flatten(1)
+        spread = flat[:, :own].square() + log_variance.float().flatten(1).repeat(count, 1)
+        ratio = 0.5 * (spread - code.square()).sum(dim=1)
+        if told.finer_log_ratio is not None:
+            ratio = ratio + told.finer_log_ratio
+        found = log_density(loss, shown, told.reconstruction.float(), scale) + ratio
+        yield found.view(count, len(images))
 
 
 def bound(weights: Iterator[Tensor]) -> tuple[Tensor, Tensor]:

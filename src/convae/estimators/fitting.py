@@ -227,6 +227,11 @@ def make_ready(
     unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"
     squeeze = p["scaling"] == "auto" and unit_loss and images.depth != "uint8"
     scaling = Scaling.fit(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    if parse_loss(p["loss"]).of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
+        raise InputError(
+            f"loss {p['loss']!r} is the likelihood of the 256 values of 8-bit images, scaled by 'dtype'; got "
+            f"{images.depth} images from {scaling.low} to {scaling.high}: take 'mse' or 'l1'"
+        )
     return Ready(
         images=images,
         training=training,
@@ -256,6 +261,8 @@ def settle_architecture(
     if changes["output"] is None:
         if parse_loss(p["loss"]).needs_unit_range:
             output = "sigmoid"  # a cross-entropy needs probabilities
+        elif parse_loss(p["loss"]).of_8_bits:
+            output = "linear"  # beyond the ends lies what makes black or white certain
         elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
     architecture = make_architecture(p["preset"], shape, **{**changes, "output": output})

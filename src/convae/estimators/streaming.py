@@ -98,9 +98,14 @@ def made_by(model: ImageEstimator, layer: str | None = None) -> str:
     return digest.hexdigest()[:16] + (f":{layer}" if layer else "")
 
 
-def iter_images(model: ImageEstimator, codes: Iterable[np.ndarray]) -> Iterator[Pixels]:
-    """The (H, W, C) image of each code, in the values and depth that the model was fitted on."""
-    for image in model.inference_.decode(codes):
+def iter_images(
+    model: ImageEstimator, codes: Iterable[np.ndarray], seed: int | None = None
+) -> Iterator[Pixels]:
+    """The (H, W, C) image of each code, in the values and depth that the model was fitted on.
+
+    With a ``seed`` the finer levels of a variational code are drawn; None takes what is most likely.
+    """
+    for image in model.inference_.decode(codes, seed):
         yield np.moveaxis(model._unit.invert(image[None])[0], 0, 2)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -18,18 +18,18 @@ from convae.estimators.densities import COMPONENTS, MOST_CODES, Mixture
 from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
 from convae.estimators.parameters import Parameters
-from convae.losses import Loss, parse_loss
+from convae.estimators.streaming import iter_images
+from convae.losses import Loss, logistic_scale, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder, drawn
-from convae.training.constraining import kl_from_standard
+from convae.training.binarising import Binarised
+from convae.training.constraining import ACTIVE, CodeUse
 from convae.training.order import epoch_batches
+from convae.training.task import Task
 
 FROM = ("prior", "gaussian", "mixture")
 PATHS = ("linear", "spherical")
 SHOWN = 8  # numbers of a code, of which each is changed on its own
-ACTIVE = (
-    0.01  # variance of a mean over the images, from which a number of the code is used (Burda 2016)
-)
 
 
 class Collapse(NamedTuple):
@@ -38,10 +38,12 @@ class Collapse(NamedTuple):
     Attributes:
         kl: (k,) nats that it costs, a mean over the images.
         variance: (k,) of its mean over the images.
+        finer: nats that each finer level costs, the coarsest first; empty for a code of one level.
     """
 
     kl: np.ndarray
     variance: np.ndarray
+    finer: np.ndarray = np.zeros(0)
 
     @property
     def active(self) -> int:
@@ -51,6 +53,8 @@ class Collapse(NamedTuple):
     def told(self) -> str:
         """One line, and what to do where the code is ignored."""
         line = f"The code holds {self.kl.sum():.1f} nats an image in {self.active} of {len(self.kl)} numbers."
+        if len(self.finer):
+            line += f" Finer levels hold {', '.join(f'{nats:.1f}' for nats in self.finer)} nats."
         if self.active == 0:
             line += (
                 " It is ignored: every image is decoded alike. Let each number hold something for free "
@@ -59,25 +63,32 @@ class Collapse(NamedTuple):
         return line
 
 
-@with_defaults(bottleneck="gaussian")
+@with_defaults(bottleneck="gaussian", levels=None, binarise=False)
 class VariationalAutoencoder(ConvAutoencoder):
     """An autoencoder whose codes follow a known distribution, so that new images can be drawn.
 
     The encoder gives a normal distribution for each number of the code, and the decoder is trained on codes
     drawn from it; what they cost, the divergence from the standard normal distribution, is weighed against
     the likelihood of the image. The likelihood follows from the loss: ``mse`` is a Gaussian whose variance
-    fits best at every step (nothing to tune), ``l1`` a Laplace distribution likewise, ``bce`` a Bernoulli
-    distribution for images of black and white.
+    fits best at every step (nothing to tune), ``l1`` a Laplace distribution likewise, ``logistic`` the
+    discretised logistic distribution over the 256 values of 8-bit images, in colour or grey, and ``bce`` a
+    Bernoulli distribution for images of black and white.
 
     Args:
         bottleneck: ``gaussian``, with β after a colon if it is not 1, and
             ``free_bits`` and ``warmup``: ``"gaussian:0.5,free_bits=0.1"``; see
             :class:`convae.bottlenecks.Bottleneck`.
+        levels: 1, or 2 or 3 for a hierarchical code (a ladder): the code is the top level, and each more adds
+            numbers at the next larger map, whose distribution is given by the levels above. At most as many
+            as ``widths`` names stages; images become sharper, training and sampling take longer. None takes
+            what ``bottleneck`` says, which is 1 if it says nothing.
+        binarise: whether grey values are chances of white, drawn anew for every batch (dynamic binarisation);
+            for ``loss="bce"``.
         all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
 
     Attributes:
         collapse_: what each number of the code holds: :class:`Collapse`.
-        scale_: the mean loss per value, which gives the likelihood its width.
+        scale_: what gives the likelihood its width: the mean loss per value, for ``logistic`` its scale.
         densities_: what was fitted to the codes of training images: ``gaussian`` and ``mixture``.
         and those of :class:`convae.ConvAutoencoder`.
 
@@ -88,6 +99,14 @@ class VariationalAutoencoder(ConvAutoencoder):
     >>> model.sample(3).shape, model.log_likelihood(images[:2].astype(np.uint8), samples=8).shape
     ((3, 16, 16), (2,))
     """
+
+    levels: int | None
+    binarise: bool
+    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can be told
+
+        def __init__(
+            self, *, levels: int | None = None, binarise: bool = False, **parameters: Any
+        ) -> None: ...
 
     job = "reconstruct, encode and draw new images"
     verb = "sample"
@@ -101,10 +120,14 @@ class VariationalAutoencoder(ConvAutoencoder):
         Args:
             n: how many.
             from_: what codes are drawn from: ``prior`` (standard normal), ``gaussian`` or ``mixture``
-                (fitted to the codes of training images, and mostly better).
+                (fitted to the codes of training images, and mostly better). Finer levels are drawn as is
+                likely under the code.
             random_state: seed; None is 0.
         """
-        return self.inverse_transform(self.sample_codes(n, from_=from_, random_state=random_state))
+        codes = self.sample_codes(n, from_=from_, random_state=random_state)
+        shaped = codes.reshape(-1, *self.architecture_.code_shape)
+        seed = 0 if random_state is None else random_state
+        return self._like_fit(list(iter_images(self, shaped, seed)))
 
     def sample_codes(
         self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
@@ -227,7 +250,8 @@ class VariationalAutoencoder(ConvAutoencoder):
         generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
 
         def of(batch: Tensor) -> Tensor:
-            shape = (len(batch), self._n_features_out)
+            size = (batch.shape[-2], batch.shape[-1])
+            shape = (len(batch), self.architecture_.drawn_numbers(size))
             images = [
                 self.network_(
                     batch, torch.randn(shape, generator=generator).to(batch.device)
@@ -254,7 +278,8 @@ class VariationalAutoencoder(ConvAutoencoder):
         """(n,) nats: the importance-weighted bound on log p of each image; higher is more likely.
 
         For ``mse`` and ``l1`` it is the logarithm of a density of values in [0, 1], above 0 where images
-        are told well; for ``bce`` that of a probability of black and white pixels.
+        are told well; for ``bce`` that of a probability of black and white pixels, for ``logistic`` of 8-bit
+        values: minus it, over log 2 and the values of an image, is the number of bits per value.
 
         Args:
             X: any source.
@@ -291,12 +316,29 @@ class VariationalAutoencoder(ConvAutoencoder):
 
     def _parameters(self) -> Parameters:
         p = super()._parameters()
-        if parse_bottleneck(p["bottleneck"]).kind != "gaussian":
+        bottleneck = parse_bottleneck(p["bottleneck"])
+        if bottleneck.kind != "gaussian":
             raise InputError(
                 f"a variational autoencoder has a bottleneck 'gaussian'; got {p['bottleneck']!r}: for "
                 "another use ConvAutoencoder"
             )
+        if p["levels"] is not None:
+            if bottleneck.levels not in (1, p["levels"]):
+                raise InputError(
+                    f"levels {p['levels']!r} and bottleneck {p['bottleneck']!r} say different things; leave "
+                    "one of them out"
+                )
+            p = {**p, "bottleneck": str(replace(bottleneck, levels=p["levels"]))}
+        if type(p["binarise"]) is not bool:
+            raise InputError(f"binarise must be true or false; got {p['binarise']!r}")
+        if p["binarise"] and p["loss"] != "bce":
+            raise InputError(
+                f"binarise draws pixels of black and white, which is for loss 'bce'; got {p['loss']!r}"
+            )
         return p
+
+    def _task(self, task: Task, p: Parameters) -> Task:
+        return Binarised(task) if p["binarise"] else task
 
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
         """What codes are like: of images that the weights were chosen by, and of training images."""
@@ -320,25 +362,30 @@ class VariationalAutoencoder(ConvAutoencoder):
 
 
 def _collapse(extras: Mapping[str, Tensor]) -> Collapse:
-    return Collapse(extras["code.kl"].numpy(), extras["code.variance"].numpy())
+    finer = extras.get("code.finer", torch.zeros(0))
+    return Collapse(extras["code.kl"].numpy(), extras["code.variance"].numpy(), finer.numpy())
 
 
 def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]:
     """The cost and the use of each number of the code, and the mean loss of images from drawn codes."""
     generator = torch.Generator().manual_seed(ready.seed)
-    costs, means, losses = [], [], []
+    a, use, widths = network.architecture, CodeUse(), []
+    numbers = a.drawn_numbers(a.image_shape[1:])
     with torch.inference_mode():
         for batch in ready.batches(ready.measured):
-            noise = torch.randn(len(batch), network.architecture.code_size, generator=generator)
+            noise = torch.randn(len(batch), numbers, generator=generator)
             output = network(batch, noise.to(batch.device))
-            assert output.log_variance is not None
-            costs.append(kl_from_standard(output.code, output.log_variance).flatten(1).cpu())
-            means.append(output.code.float().flatten(1).cpu())
-            losses.append(loss(output.reconstruction.float(), batch).cpu())
+            use.add(output)
+            image = output.reconstruction.float()
+            width = logistic_scale(image, batch) if loss.of_8_bits else loss(image, batch).mean()
+            widths.append((len(batch), width.cpu()))
+    levels = torch.split(use.finer, a.finer_sizes_of(a.image_shape[1:])) if a.levels > 1 else ()
+    mean = sum(count * width for count, width in widths) / use.images
     return {
-        "code.kl": torch.cat(costs).mean(dim=0),
-        "code.variance": torch.cat(means).var(dim=0, correction=0),
-        "code.scale": torch.cat(losses).mean().clamp_min(SMALLEST),
+        "code.kl": use.kl,
+        "code.finer": torch.tensor([float(level.sum()) for level in levels]),
+        "code.variance": use.variance,
+        "code.scale": torch.as_tensor(mean).clamp_min(SMALLEST),
     }
 
 

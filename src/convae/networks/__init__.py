@@ -3,6 +3,7 @@
 - architecture, presets: the description, and the named ones
 - activations, layers: the parts
 - encoder, bottleneck, decoder: the three places
+- ladder: finer levels of a variational code
 - autoencoder: all of them as one module
 - summary: a network as a table
 - inside: what any layer of it gives

@@ -23,6 +23,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 # Beyond these a description is a mistake or an attack (a model file may come from anywhere), not a network.
 MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
 MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
+MAX_FINER = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,9 @@ class Architecture:
             only the strongest position of an image is left.
         active: how many numbers of a ``top-k`` code (at each position) are not 0, as a part of them, at
             least one; for how many images, as a part of them, a number of a ``winners`` code is not 0.
+        levels: of a Gaussian code: 1 for the code alone; each more adds numbers at the next larger map, whose
+            distribution is given by the levels above (a ladder). The code itself is the top level.
+        finer_dim: numbers at each position of each finer level.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
     """
@@ -99,6 +103,8 @@ class Architecture:
     fine: int = 0
     bottleneck: str = "plain"
     active: float = 1.0
+    levels: int = 1
+    finer_dim: int = 8
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -166,6 +172,25 @@ class Architecture:
         """Numbers in the code of one image."""
         return math.prod(self.code_shape)
 
+    @property
+    def finer_widths(self) -> tuple[int, ...]:
+        """Channels of the maps that the finer levels are at, the coarsest first."""
+        return tuple(reversed(self.widths[:-1]))[: self.levels - 1]
+
+    def finer_sizes_of(self, size: tuple[int, int]) -> list[int]:
+        """How many numbers each finer level has for images of this (height, width), the coarsest first."""
+        fy, fx = self.factor
+        height, width = -(-size[0] // fy), -(-size[1] // fx)
+        found = []
+        for step in list(reversed(self.strides))[: self.levels - 1]:
+            height, width = height * step[0], width * step[1]
+            found.append(self.finer_dim * height * width)
+        return found
+
+    def drawn_numbers(self, size: tuple[int, int]) -> int:
+        """Numbers drawn to decode an image of this (height, width): the code and all finer levels."""
+        return math.prod(self.code_shape_of(size)) + sum(self.finer_sizes_of(size))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return dataclasses.asdict(self)
@@ -221,6 +246,8 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("refine", a.refine, 0, MAX_BLOCKS)
     check("inputs", a.inputs, 0, MAX_CHANNELS)
     check("base", a.base, 0, MAX_CHANNELS)
+    check("levels", a.levels, 1, MAX_STAGES)
+    check("finer_dim", a.finer_dim, 1, MAX_FINER)
     check("fine", a.fine, 0, len(a.widths) if isinstance(a.widths, tuple) else MAX_STAGES)
     if type(a.contrast) not in (int, float) or not 0 <= a.contrast <= 1:
         faults.append(f"contrast must be a number from 0 to 1; got {a.contrast!r}")
@@ -253,6 +280,8 @@ def _combination_faults(a: Architecture) -> list[str]:
         faults.append(
             f"bypass 'pca' leads around a bottleneck of kind {a.bottleneck!r}: use bypass 'none'"
         )
+    if a.levels > 1:
+        faults += _level_faults(a)
     if a.up == "transposed" and a.padding_mode != "zeros":
         faults.append(
             f"transposed convolutions can only pad with zeros: padding_mode {a.padding_mode!r} needs "
@@ -264,6 +293,27 @@ def _combination_faults(a: Architecture) -> list[str]:
         faults.append(
             f"a dense code of {a.latent_dim} behind maps of {a.map_shape} needs more than "
             f"{MAX_DENSE_WEIGHTS:,} weights: use more widths, a smaller latent_dim, or code 'spatial'"
+        )
+    return faults
+
+
+def _level_faults(a: Architecture) -> list[str]:
+    """What a code of several levels needs."""
+    faults = []
+    if a.bottleneck != "gaussian":
+        faults.append(
+            f"levels {a.levels} is for a bottleneck 'gaussian', where a finer level has a distribution given "
+            f"the ones above; with {a.bottleneck!r} leave it 1"
+        )
+    if a.levels > len(a.widths):
+        faults.append(
+            f"levels must be at most {len(a.widths)}, one for each of the stages that widths name; got "
+            f"{a.levels}"
+        )
+    if a.skips or a.base:
+        faults.append(
+            "levels above 1 are of a code that holds the image: with skips or a base, which lead the image "
+            "around it, leave it 1"
         )
     return faults
 

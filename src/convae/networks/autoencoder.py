@@ -1,6 +1,6 @@
 """The network: image -> encoder -> bottleneck -> decoder -> reconstruction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from convae.networks.bottleneck import (
 )
 from convae.networks.decoder import Decoder, Refinement
 from convae.networks.encoder import Encoder
+from convae.networks.ladder import Descent, Ladder
 from convae.networks.layers import initialize, mean_around, pad_to_multiple
 
 
@@ -28,11 +29,37 @@ class Output(NamedTuple):
         reconstruction: (B, C, H, W), the shape of the images.
         code: (B, latent_dim) or (B, latent_dim, h, w); of a Gaussian bottleneck the means.
         log_variance: of each number of the code, in a Gaussian bottleneck; None elsewhere.
+        finer_kl: (B, n) nats that each number of the finer levels costs; None where there are none.
+        finer_log_ratio: (B,) log p - log q of what was drawn at the finer levels; None where nothing was.
     """
 
     reconstruction: Tensor
     code: Tensor
     log_variance: Tensor | None = None
+    finer_kl: Tensor | None = None
+    finer_log_ratio: Tensor | None = None
+
+
+class Seen(NamedTuple):
+    """What the encoder makes of images.
+
+    Attributes:
+        said: all that it says of their codes.
+        maps: those of all stages but the last, the largest first, where the decoder takes them.
+    """
+
+    said: Posterior
+    maps: tuple[Tensor, ...] = ()
+
+    def repeated(self, count: int) -> "Seen":
+        """The same ``count`` times, one copy of the batch behind the other."""
+
+        def of(x: Tensor) -> Tensor:
+            return x.repeat(count, *(1,) * (x.ndim - 1))
+
+        code, log_variance = self.said
+        said = Posterior(of(code), None if log_variance is None else of(log_variance))
+        return Seen(said, tuple(of(x) for x in self.maps))
 
 
 class Autoencoder(nn.Module):
@@ -55,6 +82,7 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(a)
         self.bottleneck = DenseBottleneck(a) if a.code == "dense" else SpatialBottleneck(a)
         self.decoder = Decoder(a)
+        self.ladder = Ladder(a) if a.levels > 1 else None
         self.refinement = Refinement(a) if a.refine else None
         self.bypass: DenseBypass | SpatialBypass | None = None
         if a.bypass == "pca":
@@ -71,19 +99,31 @@ class Autoencoder(nn.Module):
 
     def posterior(self, x: Tensor) -> Posterior:
         """(B, C, H, W) to all that the encoder says of their codes."""
-        self._check(x)
-        padded = pad_to_multiple(x, self.architecture.factor)
-        if self.bypass is None:
-            return self.bottleneck.encode(self.encoder(self._centred(padded)))
-        linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
-        curved = self.bottleneck.encode(self.encoder(padded - 0.5)).code
-        return Posterior(linear + self.scale * curved.to(linear.dtype))
+        return self.look(x).said
 
-    def decode(self, code: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def look(self, x: Tensor) -> Seen:
+        """(B, C, H, W) to all that the decoder may know of them."""
+        self._check(x)
+        a = self.architecture
+        padded = pad_to_multiple(x, a.factor)
+        if self.bypass is not None:
+            linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
+            curved = self.bottleneck.encode(self.encoder(padded - 0.5)).code
+            return Seen(Posterior(linear + self.scale * curved.to(linear.dtype)))
+        *maps, last = self.encoder.maps(self._centred(padded))
+        said = self.bottleneck.encode(last)
+        return Seen(said, tuple(maps) if a.skips or self.ladder is not None else ())
+
+    def decode(
+        self, code: Tensor, size: tuple[int, int] | None = None, noise: Tensor | None = None
+    ) -> Tensor:
         """Codes to (B, C, *size).
 
-        ``size`` defaults to the height and width of ``architecture.image_shape`` for a dense code, and
-        to everything the map covers for a spatial one of another size.
+        Args:
+            size: by default the height and width of ``architecture.image_shape`` for a dense code, and
+                everything the map covers for a spatial one of another size.
+            noise: (B, n) standard normal numbers that the finer levels, if there are any, are drawn by from
+                what is likely under the code; None takes what is most likely.
         """
         a = self.architecture
         if a.skips or a.base:
@@ -96,25 +136,33 @@ class Autoencoder(nn.Module):
             raise InputError(
                 f"codes must be (B, {a.latent_dim}{places}) for this network; got {tuple(code.shape)}"
             )
-        return self._image(code, size or self._default_size(code))
+        joins = [] if self.ladder is None else Descent(self.ladder, None, noise).joins
+        return self._image(code, size or self.size_of(code), joins=joins)
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
         """(B, inputs, H, W) to reconstructions (B, C, H, W) and codes.
 
         Args:
-            noise: standard normal numbers as many as in the codes, (B, ...): a Gaussian bottleneck decodes
-                codes drawn by them. None decodes the means.
+            noise: (B, n) standard normal numbers, ``architecture.drawn_numbers`` of them: a Gaussian
+                bottleneck decodes codes drawn by them, and finer levels drawn by the rest. None decodes the
+                means.
         """
-        a, size = self.architecture, (x.shape[-2], x.shape[-1])
-        maps: Sequence[Tensor] = ()
-        if a.skips:
-            self._check(x)
-            *maps, last = self.encoder.maps(self._centred(pad_to_multiple(x, a.factor)))
-            said = self.bottleneck.encode(last)
-        else:
-            said = self.posterior(x)
-        image = self._image(drawn(said, noise), size, x[:, : a.base], maps)
-        return Output(image, said.code, said.log_variance)
+        return self.tell(x, self.look(x), noise)
+
+    def tell(self, x: Tensor, seen: Seen, noise: Tensor | None = None) -> Output:
+        """The second half of :meth:`forward`: (B, inputs, H, W) as the encoder saw them."""
+        a, said = self.architecture, seen.said
+        count = said.code[0].numel()
+        code = drawn(said, None if noise is None else noise.flatten(1)[:, :count])
+        descent, joins = None, [_adding(one) for one in reversed(seen.maps)]
+        if self.ladder is not None:
+            rest = None if noise is None else noise.flatten(1)[:, count:]
+            descent = Descent(self.ladder, seen.maps, rest)
+            joins = descent.joins
+        image = self._image(code, (x.shape[-2], x.shape[-1]), x[:, : a.base], joins)
+        if descent is None:
+            return Output(image, said.code, said.log_variance)
+        return Output(image, said.code, said.log_variance, descent.kl, descent.log_ratio)
 
     def _centred(self, x: Tensor) -> Tensor:
         """What the encoder sees. Networks that add to a base see values around zero."""
@@ -131,16 +179,16 @@ class Autoencoder(nn.Module):
         code: Tensor,
         size: tuple[int, int],
         base: Tensor | None = None,
-        skips: Sequence[Tensor] = (),
+        joins: Sequence[Callable[[Tensor], Tensor]] = (),
     ) -> Tensor:
         """(B, C, *size) from codes, and from what goes around them.
 
         Args:
             base: (B, base, *size) what the result is added to.
-            skips: the encoder's maps of all stages but the last.
+            joins: what is done to the decoder's map after each of its first stages.
         """
         a, (height, width) = self.architecture, size
-        image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale), skips)
+        image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale), joins)
         image = image[..., :height, :width]
         if self.bypass is not None:
             image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
@@ -154,7 +202,8 @@ class Autoencoder(nn.Module):
             return image.clamp(0, 1)
         return image
 
-    def _default_size(self, code: Tensor) -> tuple[int, int]:
+    def size_of(self, code: Tensor) -> tuple[int, int]:
+        """(height, width) of the images that codes are decoded to where no size is asked for."""
         a = self.architecture
         if tuple(code.shape[1:]) == a.code_shape:
             return a.image_shape[1:]
@@ -178,6 +227,10 @@ class Autoencoder(nn.Module):
                 f"padding_mode {a.padding_mode!r} needs images larger than "
                 f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {got[1]}x{got[2]}"
             )
+
+
+def _adding(skip: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda x: x + skip
 
 
 def drawn(said: Posterior, noise: Tensor | None) -> Tensor:

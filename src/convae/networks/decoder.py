@@ -1,6 +1,6 @@
 """From the smallest map back to an image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -55,8 +55,9 @@ class Decoder(nn.Sequential):
     def __init__(self, a: Architecture) -> None:
         shuffled_out = a.up == "subpixel" and a.blocks > 0
         first = a.image_shape[0] if shuffled_out else a.widths[0]
-        # A skip is added to a map of its own channels.
-        outputs = [first, *a.widths[:-1]] if shuffled_out or a.skips else list(a.widths)
+        # A skip is added to a map of its own channels, and a finer level sees two maps of the same channels.
+        same = shuffled_out or a.skips or a.levels > 1
+        outputs = [first, *a.widths[:-1]] if same else list(a.widths)
         stages: list[nn.Module] = []
         channels = a.widths[-1]
         for level in reversed(range(len(a.widths))):
@@ -71,17 +72,15 @@ class Decoder(nn.Sequential):
         if a.bypass != "none" or a.base:
             zero_(next(m for m in reversed(list(self.modules())) if isinstance(m, nn.Conv2d)))
 
-    def forward(self, x: Tensor, skips: Sequence[Tensor] = ()) -> Tensor:
+    def forward(self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()) -> Tensor:
         """The image before the output function.
 
         Args:
             x: the smallest map.
-            skips: the encoder's maps of the other stages, the largest first; each is added to the map of
-                its size. Empty for none.
+            joins: what is done to the map after each of the first stages, in their order.
         """
-        left = list(skips)
-        for stage in self:
+        for number, stage in enumerate(self):
             x = stage(x)
-            if left:
-                x = x + left.pop()
+            if number < len(joins):
+                x = joins[number](x)
         return x

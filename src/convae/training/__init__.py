@@ -7,6 +7,7 @@
   learn those jobs
 - neighbourhood: codes near given places, beside the reconstruction
 - shifting, corrupting: images moved, and noise put on them, on the way in
+- binarising: pixels of black and white drawn from grey ones
 - constraining: what a bottleneck adds to any of them
 - stacking: one level of a network at a time
 - turning: flips and quarter turns

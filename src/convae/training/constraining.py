@@ -1,17 +1,20 @@
 """What a bottleneck adds to any task: the cost of the code beside the loss of the image."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from convae.bottlenecks import Bottleneck
-from convae.losses import Loss
+from convae.losses import NEGATIVE_LOG_LIKELIHOODS, Loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
 from convae.training.task import Draw, Example, Task
 
 SMALLEST = 1e-12  # keeps logarithms and quotients finite
+# variance of a mean over the images, from which a number of the code is used (Burda et al. 2016)
+ACTIVE = 0.01
 
 
 def constrained(task: Task, bottleneck: Bottleneck, a: Architecture, loss: Loss) -> Task:
@@ -22,7 +25,7 @@ def constrained(task: Task, bottleneck: Bottleneck, a: Architecture, loss: Loss)
         loss: its loss; a cross-entropy is the negative log likelihood of each value itself.
     """
     if bottleneck.kind == "gaussian":
-        return Variational(task, bottleneck, a, bernoulli=str(loss) == "bce")
+        return Variational(task, bottleneck, a, likelihood=str(loss) in NEGATIVE_LOG_LIKELIHOODS)
     if bottleneck.kind in ("l1", "kl"):
         return Sparse(task, bottleneck)
     return task
@@ -32,7 +35,8 @@ class Variational:
     """Another task, with codes drawn from what the encoder says, which is kept near the standard normal.
 
     What becomes small is minus the evidence lower bound, in nats per value of the image:
-    NLL + β · KL / D, D being the values of an image. With a cross-entropy NLL is the task's loss; any other
+    NLL + β · KL / D, D being the values of an image. With a cross-entropy or the discretised logistic loss
+    NLL is the task's loss; any other
     loss L is that of a distribution whose width fits best, NLL = ½ · (1 + log 2πL), L being a mean over the
     batch: for the squared error that is the Gaussian with the optimal variance, and there is no weight to
     tune between image and code.
@@ -42,7 +46,7 @@ class Variational:
     """
 
     def __init__(
-        self, task: Task, bottleneck: Bottleneck, a: Architecture, *, bernoulli: bool
+        self, task: Task, bottleneck: Bottleneck, a: Architecture, *, likelihood: bool
     ) -> None:
         """Set it up.
 
@@ -50,26 +54,26 @@ class Variational:
             task: what is to be learnt.
             bottleneck: its level is β.
             a: of the network.
-            bernoulli: whether the task's loss is a negative log likelihood itself.
+            likelihood: whether the task's loss is a negative log likelihood itself.
         """
-        self.task, self.bottleneck, self.a, self.bernoulli = task, bottleneck, a, bernoulli
+        self.task, self.bottleneck, self.a, self.likelihood = task, bottleneck, a, likelihood
         self._beta = bottleneck.strength
 
     def example(self, batch: Tensor, draw: Draw) -> Example:
         """That of the task, and what its codes are drawn by."""
         example, b = self.task.example(batch, draw), self.bottleneck
         self._beta = b.strength * (min(1.0, draw.progress / b.warmup) if b.warmup else 1.0)
-        shape = self.a.code_shape_of((example.input.shape[2], example.input.shape[3]))
-        noise = torch.randn((len(batch), *shape), generator=draw.generator)
+        count = self.a.drawn_numbers((example.input.shape[2], example.input.shape[3]))
+        noise = torch.randn((len(batch), count), generator=draw.generator)
         return example._replace(noise=noise.to(batch.device))
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """(B,) nats per value of the image."""
         assert output.log_variance is not None
         loss = self.task.losses(output, example)
-        if not self.bernoulli:
+        if not self.likelihood:
             loss = _calibrated(loss)
-        each = kl_from_standard(output.code, output.log_variance).flatten(1)
+        each = kl_of_numbers(output)
         free = self.bottleneck.free_bits
         if free:  # numbers that hold less than that on average are pushed no further
             mean = each.detach().mean(dim=0)
@@ -103,6 +107,59 @@ class Sparse:
         flat = code.flatten(1)
         ratio = flat.abs().mean(dim=1) / (flat.square().mean(dim=1) + SMALLEST).sqrt()
         return loss + mean * self.bottleneck.strength * ratio
+
+
+class CodeUse:
+    """What each number of a Gaussian code costs and whether it is used, over batches of images."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._kl = self._finer = self._sum = self._squares = torch.zeros(())
+
+    def add(self, output: Output) -> None:
+        """One more batch; what has no distribution is passed over."""
+        if output.log_variance is None:
+            return
+        means = output.code.detach().flatten(1).double().cpu()
+        kl = kl_of_numbers(output).detach().double().cpu()
+        self.images += len(means)
+        self._kl = self._kl + kl[:, : means.shape[1]].sum(dim=0)
+        self._finer = self._finer + kl[:, means.shape[1] :].sum(dim=0)
+        self._sum = self._sum + means.sum(dim=0)
+        self._squares = self._squares + means.square().sum(dim=0)
+
+    @property
+    def kl(self) -> Tensor:
+        """(k,) nats that each number of the code costs, a mean over the images."""
+        return (self._kl / self.images).float()
+
+    @property
+    def finer(self) -> Tensor:
+        """(n,) the same of the finer levels, the coarsest first."""
+        return (self._finer / self.images).float()
+
+    @property
+    def variance(self) -> Tensor:
+        """(k,) of the mean of each number over the images."""
+        mean = self._sum / self.images
+        return (self._squares / self.images - mean.square()).clamp_min(0).float()
+
+    def row(self) -> dict[str, Any]:
+        """For the history; nothing where there was no distribution."""
+        if not self.images:
+            return {}
+        return {
+            "code_nats": float(self.kl.sum() + self.finer.sum()),
+            "active_numbers": int((self.variance > ACTIVE).sum()),
+            "code_numbers": len(self.kl),
+        }
+
+
+def kl_of_numbers(output: Output) -> Tensor:
+    """(B, n) nats that each number of a Gaussian code costs, those of finer levels behind the code's."""
+    assert output.log_variance is not None
+    each = kl_from_standard(output.code, output.log_variance).flatten(1)
+    return each if output.finer_kl is None else torch.cat([each, output.finer_kl], dim=1)
 
 
 def kl_from_standard(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from convae.images.image_set import ImageSet
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.constraining import CodeUse
 from convae.training.devices import autocast, deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
 from convae.training.observers import Moment, Observers, Row
@@ -53,6 +55,21 @@ class Job:
     settings: TrainingSettings
     task: Task | None = None
     identity: dict[str, object] = field(default_factory=dict)
+
+
+class Validation(NamedTuple):
+    """How weights do on validation images.
+
+    Attributes:
+        loss, error: mean loss and mean squared error.
+        bad: positions of the images whose loss is not finite.
+        code: what a Gaussian code holds, for the history.
+    """
+
+    loss: float
+    error: float
+    bad: list[int]
+    code: dict[str, Any]
 
 
 class Trainer:
@@ -120,14 +137,12 @@ class Trainer:
                     mean.copy_(new)
 
     @torch.no_grad()
-    def validate(self, job: Job) -> tuple[float, float, list[int]]:
-        """Loss and mean squared error of the averaged weights on the validation images.
-
-        The third is the positions of those whose loss is not finite. Draws are the same each time.
-        """
+    def validate(self, job: Job) -> Validation:
+        """The averaged weights on the validation images. Draws are the same each time."""
         self.averaged.eval()
         losses = errors = 0.0
         bad: list[int] = []
+        use = CodeUse()
         size = max(1, EVALUATION_VALUES // math.prod(job.images.shape))
         order = [job.validation[i : i + size] for i in range(0, len(job.validation), size)]
         seed, batches = self.settings.seed, job.images.batches(order)
@@ -140,7 +155,9 @@ class Trainer:
             losses += float(loss.sum())
             image = output.reconstruction[:, : example.target.shape[1]]
             errors += float(metrics.mse(image, example.target).sum())
-        return losses / len(job.validation), errors / len(job.validation), bad
+            use.add(output)
+        count = len(job.validation)
+        return Validation(losses / count, errors / count, bad, use.row())
 
 
 def train(
@@ -309,7 +326,7 @@ class _Run:
         Returns:
             False if the loss was not finite and the epoch was taken back.
         """
-        loss, error, bad = self.trainer.validate(self.job)
+        loss, error, bad, code = self.trainer.validate(self.job)
         p = self.progress
         if bad and p.epoch == 0:
             raise TrainingError(
@@ -330,6 +347,7 @@ class _Run:
             "learning_rate": self._rate(self._steps()) if p.epoch else 0.0,
             "seconds": seconds,
             "images_per_second": images / seconds if seconds else 0.0,
+            **code,
         }
         p.history.append(row)
         self.watch.epoch(row)

@@ -21,6 +21,11 @@ def level_count(network: Autoencoder) -> int:
         InputError: for networks whose decoder does not undo the encoder stage by stage.
     """
     a = network.architecture
+    if a.levels > 1:
+        raise InputError(
+            f"levels {a.levels} of a Gaussian code lie beside the stages that a stacked autoencoder trains "
+            "one by one: use VariationalAutoencoder, or levels 1"
+        )
     if a.bypass != "none" or a.refine or a.skips or a.base or not (a.blocks and a.up == "subpixel"):
         raise InputError(
             "a stacked autoencoder is trained level by level, for which each stage of the decoder has to "
