@@ -222,7 +222,7 @@ def sparse_codes() -> None:
         "winners_plain",
         convae.ConvAutoencoder,
         images,
-        **{**WINNERS, "bottleneck": "plain", "latent_dim": 16},
+        **{**WINNERS, "bottleneck": "plain", "latent_dim": 16, "bypass": "none"},
     )
     flat = [x.reshape(len(x), -1).astype(np.float32) / 255 for x in (images, test)]
     pca = fit_pca([torch.from_numpy(flat[0])], 256)

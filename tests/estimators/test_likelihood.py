@@ -29,7 +29,7 @@ def test_noise_is_less_likely_than_normal_images(model: AnomalyDetector) -> None
     assert model.score_samples(noise).max() < np.median(model.score_samples(IMAGES[160:]))
     assert (model.predict(noise) == -1).all()
     assert model.chosen_["samples"] == SAMPLES
-    assert model.anomaly_map(noise).shape == (20, 12, 12)
+    assert np.shape(model.anomaly_map(noise)) == (20, 12, 12)
 
 
 def test_an_image_scores_the_same_alone_and_from_a_file(

@@ -68,7 +68,7 @@ class LikelihoodScorer:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
         scale = float(self.extras["likelihood.scale"])
         rows = []
-        for image in batch.split(1):
+        for image in torch.split(batch, 1):
             chance = torch.Generator().manual_seed(0)
             weights = log_weights(
                 self.network, image, SAMPLES, loss=self.loss, scale=scale, generator=chance
