@@ -32,6 +32,7 @@ from variants import (  # noqa: E402
     stacked_ablation,
     static_mnist,
     static_mnist_long,
+    static_mnist_short,
 )
 
 TUTORIAL: dict[str, Any] = {
@@ -201,6 +202,7 @@ COMMANDS = {
         inpainting,
         embedding,
         static_mnist,
+        static_mnist_short,
         dynamic_mnist,
         static_mnist_long,
         samples,
