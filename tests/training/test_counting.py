@@ -1,4 +1,4 @@
-"""What an epoch costs: as many multiplications as the layers say, and nothing moves while they are counted."""
+"""What an epoch costs: as many multiplications as the layers say, and counting moves nothing."""
 
 import pytest
 from tests.training.small_run import digest, make_job, make_network

@@ -168,7 +168,7 @@ class StackedAutoencoder(ConvAutoencoder):
 
     def _parameters(self) -> Parameters:
         p = super()._parameters()
-        _epochs_of(p["level_epochs"], 1, 1)
+        epochs_of_levels(p["level_epochs"], 1, 1)
         return p
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
@@ -181,7 +181,7 @@ class StackedAutoencoder(ConvAutoencoder):
         """Train the levels one by one."""
         settings = make_settings(p, ready)
         count = level_count(network)
-        epochs = _epochs_of(p["level_epochs"], count, settings.epochs)
+        epochs = epochs_of_levels(p["level_epochs"], count, settings.epochs)
         self._histories: list[list[dict[str, Any]]] = []
         for number in range(1, count + 1):
             run.observers.message(f"training level {number} of {count} on the codes below it")
@@ -223,8 +223,12 @@ def _level_job(ready: Ready, network: Autoencoder, number: int, p: Parameters, e
     )
 
 
-def _epochs_of(given: Any, levels: int, joint: int) -> list[int]:
-    """Epochs of each level."""
+def epochs_of_levels(given: Any, levels: int, joint: int) -> list[int]:
+    """Epochs of each level: those given, one number for all or one for each, or half of the joint ones.
+
+    Raises:
+        InputError: where they are none.
+    """
     if given is None:
         return [max(1, joint // (SHARE * levels))] * levels
     several = given if isinstance(given, tuple) else (given,)

@@ -29,4 +29,5 @@ def epoch_cost(network: nn.Module, job: Job) -> int:
     with FlopCounterMode(display=False) as validation:
         trainer.validate(job)
     # the counter takes a multiplication and an addition for two
-    return (len(order) * step.get_total_flops() + validation.get_total_flops()) // 2
+    flops = len(order) * step.get_total_flops() + validation.get_total_flops()
+    return int(flops) // 2
