@@ -72,8 +72,8 @@ def test_each_error_is_that_of_the_fit_on_the_test_images() -> None:
     model = StackedAutoencoder(epochs=2, **SMALL)
     found = ablate(model, IMAGES, test=OTHERS, seeds=1)
     for trial in found.trials.values():
-        schedule = {"level_epochs": trial.schedule.level_epochs, "epochs": trial.schedule.epochs}
-        fitted = StackedAutoencoder(random_state=0, **schedule, **SMALL).fit(IMAGES)
+        levels, epochs = trial.schedule.level_epochs, trial.schedule.epochs
+        fitted = StackedAutoencoder(level_epochs=levels, epochs=epochs, **SMALL).fit(IMAGES)
         assert trial.errors[0] == -fitted.score(OTHERS)
     assert found.baseline[0] == pytest.approx(evaluate(fitted, OTHERS).baseline["mse"], rel=1e-4)
 

@@ -1,9 +1,14 @@
 """What an experiment found, in plain sentences; a difference counts if its interval leaves out zero."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from convae.experiments.ablation import Ablation
+from convae.experiments.reading import CLEAN, Reading, Robustness
 from convae.experiments.schedules import ALONE, BOTH, SCRATCH
+from convae.probing.readouts import Score, between
+from convae.probing.representations import PCA, PIXELS
 
 APART = 0.1  # costs that differ by more do not agree
 
@@ -78,6 +83,136 @@ def _aside(difference: Difference) -> str:
 def _interval(difference: Difference) -> str:
     _, low, high = difference
     return f" ({100 * low:+.1f} % to {100 * high:+.1f} %)" if np.isfinite(low) else ""
+
+
+# -- robustness -----------------------------------------------------------------------------------------
+
+
+def robustness_verdict(found: Robustness) -> list[str]:
+    """Sentences: which codes are read better than the first when images are corrupted, and when clean.
+
+    A code is better by a read-out if the interval of its paired differences, of the means over all
+    corruptions, is above zero.
+    """
+    first, *others = found.codes
+    better = [name for name in others if _sign(_signs(found, _corrupted, name)) == 1]
+    count = len(found.readings[0].scores) - 1
+    lead = (
+        f"More robust than {first} codes here: {_and(better)}."
+        if better
+        else f"No codes are more robust than {first} ones here."
+    )
+    over = f"Over {count} corruptions" if count > 1 else "On corrupted images"
+    return [
+        lead,
+        f"{over}{_compared(found, _corrupted)}.",
+        f"On clean images{_compared(found, _clean)}.",
+    ]
+
+
+Taking = Callable[[Reading, str], Score]  # the score of a code among those of a read-out
+
+
+def _corrupted(reading: Reading, code: str) -> Score:
+    return reading.corrupted(code)
+
+
+def _clean(reading: Reading, code: str) -> Score:
+    return reading.scores[CLEAN][code]
+
+
+def _under(corruption: str) -> Taking:
+    return lambda reading, code: reading.scores[corruption][code]
+
+
+def robustness_difference(reading: Reading, take: Taking, code: str, against: str) -> Difference:
+    """How far one code is above another by a read-out, and the interval of that."""
+    ours, theirs = take(reading, code), take(reading, against)
+    return ours.value - theirs.value, *between(ours.samples - theirs.samples)
+
+
+def _signs(found: Robustness, take: Taking, code: str, against: str = "") -> dict[str, int]:
+    """Read-out: 1 where a code is better than another (the first), -1 where worse, 0 within chance."""
+    signs = {}
+    for reading in found.readings:
+        _, low, high = robustness_difference(reading, take, code, against or found.codes[0])
+        signs[_reader(reading)] = int(low > 0) - int(high < 0)
+    return signs
+
+
+def _sign(signs: dict[str, int]) -> int:
+    """1 for better by a read-out and worse by none, -1 the other way, else 0."""
+    return int(max(signs.values()) > 0) + int(min(signs.values()) < 0) * -1
+
+
+def _compared(found: Robustness, take: Taking) -> str:
+    """The first code by each read-out, then the others beside it, PCA and the pixels."""
+    first, *others = found.codes
+    what = found.readings[0].name.partition(", ")[2]
+    reached = _and(
+        [f"{take(reading, first).value:.3f} by {_reader(reading)}" for reading in found.readings]
+    )
+    parts = [f" {first} codes reach an {what} of {reached}"]
+    for name in others:
+        told = f"{name} codes {_beside(_signs(found, take, name))} ({_values(found, take, name)})"
+        parts.append(told + (_exceptions(found, name) if take is _corrupted else ""))
+    for name in (PCA, PIXELS):
+        above = [_signs(found, take, name, code) for code in found.codes]
+        best = [reader for reader in above[0] if all(signs[reader] > 0 for signs in above)]
+        told = f"{name} {_values(found, take, name)}"
+        parts.append(told + (f", above every code by {_and(best)}" if best else ""))
+    return "; ".join(parts)
+
+
+def _beside(signs: dict[str, int]) -> str:
+    """``are better by a linear classifier``; all that differ are named unless all differ alike."""
+    if len(set(signs.values())) == 1:
+        return {1: "are better", -1: "are worse", 0: "are no different within chance"}[_sign(signs)]
+    said = [
+        f"{word} by {_and([reader for reader, sign in signs.items() if sign == wanted])}"
+        for word, wanted in (("better", 1), ("worse", -1))
+        if wanted in signs.values()
+    ]
+    return f"are {_and(said)}"
+
+
+def _exceptions(found: Robustness, name: str) -> str:
+    """The corruptions under which a code does the other way than over all of them."""
+    over = _sign(_signs(found, _corrupted, name))
+    said = []
+    for word, wanted in (("better", 1), ("worse", -1)):
+        under = [
+            corruption
+            for corruption in found.readings[0].scores
+            if corruption != CLEAN and _sign(_signs(found, _under(corruption), name)) == wanted
+        ]
+        if under and over != wanted:
+            said.append(f", {word} under {_and(under)}")
+    return "".join(said)
+
+
+def _reader(reading: Reading) -> str:
+    name = reading.name.partition(", ")[0]
+    return f"a {name}" if name.endswith("classifier") else name
+
+
+def _values(found: Robustness, take: Taking, name: str) -> str:
+    return " and ".join(f"{take(reading, name).value:.3f}" for reading in found.readings)
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def robustness_cautions(found: Robustness) -> list[str]:
+    """What weakens the numbers."""
+    said = [
+        "Intervals are over test images; each model was trained once, and another seed moves the figures too."
+    ]
+    return said + left_out(found.left_out, len(found.skipped))
+
+
+# -- both -----------------------------------------------------------------------------------------------
 
 
 def left_out(doubles: int, skipped: int) -> list[str]:
