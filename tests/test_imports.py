@@ -28,6 +28,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
         "report.network_facts",
         "report.of_units",
     ),
+    ("experiments",),
     ("probing",),
     ("evaluation", "denoising_evaluation", "inpainting_evaluation", "anomaly_evaluation"),
     ("estimators",),

@@ -10,6 +10,7 @@ from convae.cli.settings import Setting, collect, read_text
 from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_denoiser import DENOISER
+from convae.cli.settings_experiments import ABLATION, ROBUSTNESS
 from convae.cli.settings_inpainter import INPAINTER
 from convae.cli.settings_sparse import SPARSE
 from convae.cli.settings_stacked import STACKED
@@ -23,6 +24,9 @@ from convae.estimators.inpainter import Inpainter
 from convae.estimators.sparse import SparseAutoencoder
 from convae.estimators.stacked import StackedAutoencoder
 from convae.estimators.variational import VariationalAutoencoder
+from convae.experiments.parts import MOST
+from convae.experiments.reading import CORRUPTIONS
+from convae.experiments.robustness import code_variants
 from convae.images.framing import MODES
 from convae.images.preparing import STORAGES
 from convae.images.scaling import METHODS
@@ -167,3 +171,27 @@ def test_a_number_may_be_whole_where_a_float_is_meant() -> None:
 def test_all_parameters_are_in_the_help(convae: Command) -> None:
     told = convae("fit", "autoencoder", "--help").out
     assert all(setting.option in told for setting in AUTOENCODER)
+
+
+def test_experiments_take_the_settings_of_what_they_fit(convae: Command) -> None:
+    left = {"neighbourhood", "neighbours"}
+    assert {s.name for s in ABLATION} == {s.name for s in STACKED} - left
+    changed = {s.name for s in ABLATION if s.default != _known(STACKED)[s.name].default}
+    assert changed == {"patience"}
+    own = {n: p.default for n, p in inspect.signature(code_variants).parameters.items()}
+    del own["parameters"]
+    known = {s.name: s.default for s in ROBUSTNESS}
+    assert own == {name: known.pop(name) for name in own}
+    taken = {s.name: s.default for s in AUTOENCODER}
+    assert {**known, "noise": None, "bottleneck": "plain", "bypass": None} == {
+        name: default for name, default in taken.items() if name not in left
+    }
+    for verb, table in (("ablate", ABLATION), ("robustness", ROBUSTNESS)):
+        told = convae(verb, "--help").out
+        assert all(setting.option in told for setting in table)
+        assert f"default: {MOST}" in told
+    assert all(corruption in "".join(told.split()) for corruption in CORRUPTIONS)
+
+
+def _known(table: tuple[Setting, ...]) -> dict[str, Setting]:
+    return {setting.name: setting for setting in table}

@@ -27,6 +27,8 @@ print("code", code, heavy, file=sys.stderr)
         (["fit", "autoencoder", "x", "--out", "y.convae", "--epoch", "3"], 2),
         (["fit", "autoencoder", "x", "--out", "y.convae", "--preset", "resdual"], 2),
         (["evaluate", "--help"], 0),
+        (["ablate", "--help"], 0),
+        (["robustness", "--help"], 0),
         (["reconstruct"], 2),
         (["demo", "--help"], 0),
     ],

@@ -168,3 +168,16 @@ def test_a_level_that_is_not_there(greedy: StackedAutoencoder) -> None:
     for level in wrong:
         with pytest.raises(InputError, match="level must be a whole number from 1 to 3"):
             greedy.transform(IMAGES, level=level)
+
+
+def test_what_epochs_cost_is_known_before_anything_is_trained() -> None:
+    model = StackedAutoencoder(epochs=1, **SMALL)
+    levels, joint = model.epoch_costs(IMAGES)
+    assert len(levels) == 3
+    assert joint > max(levels) > 0
+    assert model.epoch_costs(IMAGES.reshape(64, -1)[:, :144]) != (levels, joint)  # rows of 12x12
+    assert not hasattr(model, "network_")
+    fewer, _ = model.epoch_costs(IMAGES, groups=np.repeat([0, 1], 32))
+    assert fewer[0] < levels[0]  # half of the images are held out
+    with pytest.raises(InputError, match="bypass 'none'"):
+        StackedAutoencoder(bypass="pca", **SMALL).epoch_costs(IMAGES)

@@ -2,20 +2,20 @@
 
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
 - check, fit, denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, interpolate, traverse,
-  units, levels, search, map, evaluate, probe, info, demo: the verbs
+  units, levels, search, map, evaluate, probe, ablate, robustness, info, demo: the verbs
 - checking, evaluating, denoising, inpainting, detecting, calibrating, reconstructing, encoding, decoding,
-  sampling, units_told, levels_told, searching, mapping, probing, describing, measured, demonstrating: what
-  they do and say
+  sampling, units_told, levels_told, searching, mapping, probing, ablating, robustness_told, describing,
+  measured, demonstrating: what they do and say
 - found_files, ranking_itself: parts of detecting; code_index, found_pictures, labels: of searching and
   probing
 - fit_autoencoder, fit_variational, fit_sparse, fit_stacked, fit_denoiser, fit_inpainter, fit_anomaly,
   fitted_autoencoder, fitted_denoiser, fitted_inpainter, fitted_anomaly: the members of ``fit``, and what
   each is measured by
-- fitting, training: what they share
+- fitting, training: what they share; experiments: what ablate and robustness do
 - models: the model of a verb
 - options, settings, settings_autoencoder, settings_variational, settings_sparse, settings_stacked,
-  settings_restoring, settings_denoiser, settings_inpainter, settings_anomaly: the options that verbs share,
-  and the parameters of estimators
+  settings_restoring, settings_denoiser, settings_inpainter, settings_anomaly, settings_experiments: the
+  options that verbs share, and the parameters of estimators
 - voice, progress: what is said where
 - data, outputs, image_files, code_files, code_reading, array_files: images in, files out
 """

@@ -52,13 +52,15 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._start: tuple[float, float] | None = None
+        self._last = 0.0
 
     def left(self, done: float) -> float | None:
         """Seconds left, when the fraction ``done`` of the run is done; None if not known yet."""
         now = self._clock()
-        if self._start is None:
-            self._start = (now, done)
+        if self._start is None or done < self._last:  # of several runs, the next one begins
+            self._start, self._last = (now, done), done
             return None
+        self._last = done
         began, first = self._start
         if done <= first:
             return None
@@ -111,6 +113,17 @@ def code_told(row: Row) -> list[str]:
     return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]
 
 
+class Messages(Quiet):
+    """What is said, without the epochs: for experiments of many fits, in logs."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def message(self, text: str) -> None:
+        """Pass it on."""
+        self._write(text)
+
+
 class LivingTraining(Quiet):
     """One line that is rewritten as training goes on."""
 
@@ -149,12 +162,12 @@ def _fraction(moment: Moment) -> float:
 
 
 @contextlib.contextmanager
-def training(voice: "Voice") -> Iterator[list[Quiet]]:
-    """The observers of a training run."""
+def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
+    """The observers of a training run; of many ``runs`` epochs are not told one by one."""
     if voice.quiet:
         yield []
     elif not is_terminal():
-        yield [PlainTraining(voice.note)]
+        yield [Messages(voice.note) if runs else PlainTraining(voice.note)]
     else:
         with _line() as progress:
             yield [LivingTraining(progress)]

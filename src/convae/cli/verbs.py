@@ -32,6 +32,11 @@ VERBS = {
     "units": ("units", "A page on what each number of a sparse code stands for."),
     "traverse": ("traverse", "What single numbers of a variational code do to an image."),
     "levels": ("levels", "What each level of a stacked autoencoder keeps of images."),
+    "ablate": ("ablate", "Does stacking help? Three ways to train, at equal cost."),
+    "robustness": (
+        "robustness",
+        "Plain, denoising, sparse and variational codes, read from corrupted images.",
+    ),
     "interpolate": ("interpolate", "Images on the way from one image to another."),
     "info": ("info", "What a model file holds."),
 }

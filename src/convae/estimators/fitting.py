@@ -137,34 +137,20 @@ def train_model(
         identity: plain values that decide what is learnt, beside the architecture, the settings and the
             images: a checkpoint must agree with them to be resumed.
     """
-    settings = make_settings(parameters, ready)
-    fingerprint = fingerprint_of(ready.images)
-    bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
-    known = {"architecture": ready.architecture.to_dict(), "images": fingerprint}
-    known["bottleneck"] = bottleneck.to_dict()
-    task = constrained(task or Reconstruction(loss), bottleneck, ready.architecture, loss)
-    job = Job(
-        images=ready.images,
-        training=ready.places(ready.training),
-        validation=ready.places(ready.measured),
-        unit=ready.unit,
-        settings=settings,
-        task=task,
-        identity={**known, **(identity or {})},
-    )
+    job = make_job(parameters, ready, task, identity)
     history = train(
         network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
     )
     best = min(history, key=lambda row: _finite(row["validation_loss"]))
     facts = {
         "images": ready.images.source.description,
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprint_of(ready.images),
         "training_images": len(ready.training),
         "validation_images": len(ready.validation),
         "storage": ready.images.storage,
         "notes": ready.images.notes,
         "skipped": [[s.name, s.reason] for s in ready.images.skipped],
-        "settings": settings.to_dict(),
+        "settings": job.settings.to_dict(),
         "history": history,
         "best_epoch": best["epoch"],
         "validation_loss": best["validation_loss"],
@@ -181,6 +167,31 @@ def train_model(
         seen=np.sort(ready.images.hashes[ready.training]),
         facts=facts,
         held_out=ready.images.index[ready.validation],
+    )
+
+
+def make_job(
+    parameters: Parameters,
+    ready: Ready,
+    task: Task | None = None,
+    identity: dict[str, object] | None = None,
+) -> Job:
+    """What a network as a whole is trained by; arguments as for :func:`train_model`."""
+    settings = make_settings(parameters, ready)
+    bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
+    known = {
+        "architecture": ready.architecture.to_dict(),
+        "images": fingerprint_of(ready.images),
+        "bottleneck": bottleneck.to_dict(),
+    }
+    return Job(
+        images=ready.images,
+        training=ready.places(ready.training),
+        validation=ready.places(ready.measured),
+        unit=ready.unit,
+        settings=settings,
+        task=constrained(task or Reconstruction(loss), bottleneck, ready.architecture, loss),
+        identity={**known, **(identity or {})},
     )
 
 

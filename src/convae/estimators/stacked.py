@@ -6,20 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from convae.corruption.noise import parse_noise
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
-from convae.estimators.fitting import Ready, Run, fingerprint_of, make_settings
+from convae.estimators.fitting import (
+    Ready,
+    Run,
+    fingerprint_of,
+    make_job,
+    make_ready,
+    make_settings,
+)
 from convae.estimators.inheriting import with_defaults
 from convae.estimators.parameters import Parameters
 from convae.images.image_source import ImageSource
 from convae.losses import parse_loss
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
+from convae.training.counting import epoch_cost
+from convae.training.devices import on_device, seeded
 from convae.training.loop import Job, train
+from convae.training.observers import Observers
 from convae.training.stacking import (
     FromBelow,
     Level,
@@ -135,11 +146,29 @@ class StackedAutoencoder(ConvAutoencoder):
             )
         return level
 
+    def epoch_costs(
+        self, X: Any, *, groups: Sequence[Any] | np.ndarray | None = None
+    ) -> tuple[list[int], int]:
+        """What an epoch of training on images costs: of each level by itself, and of all together.
+
+        Multiplications, as :func:`convae.training.counting.epoch_cost` counts them; nothing is trained.
+        """
+        p = self._parameters()
+        run = Run(groups=groups, observers=Observers([]))
+        ready = make_ready(clone(self).open(X, reset=True), p, run)
+        with seeded(ready.seed):
+            network = on_device(Autoencoder(ready.architecture), ready.unit.device)
+        levels = [
+            epoch_cost(Level(network, number), _level_job(ready, network, number, p, 1))
+            for number in range(1, level_count(network) + 1)
+        ]
+        return levels, epoch_cost(network, make_job(p, ready))
+
     # -- fitting --------------------------------------------------------------------------------
 
     def _parameters(self) -> Parameters:
         p = super()._parameters()
-        _epochs_of(p["level_epochs"], 1, 1)
+        epochs_of_levels(p["level_epochs"], 1, 1)
         return p
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
@@ -152,28 +181,14 @@ class StackedAutoencoder(ConvAutoencoder):
         """Train the levels one by one."""
         settings = make_settings(p, ready)
         count = level_count(network)
-        epochs = _epochs_of(p["level_epochs"], count, settings.epochs)
-        noise = None if p["noise"] is None else parse_noise(p["noise"])
+        epochs = epochs_of_levels(p["level_epochs"], count, settings.epochs)
         self._histories: list[list[dict[str, Any]]] = []
         for number in range(1, count + 1):
             run.observers.message(f"training level {number} of {count} on the codes below it")
-            level = Level(network, number)
-            job = Job(
-                images=ready.images,
-                training=ready.places(ready.training),
-                validation=ready.places(ready.measured),
-                unit=ready.unit,
-                settings=replace(settings, epochs=epochs[number - 1]),
-                task=FromBelow(network, number, parse_loss(settings.loss), noise),
-                identity={
-                    "architecture": ready.architecture.to_dict(),
-                    "images": fingerprint_of(ready.images),
-                    "level": number,
-                    "noise": None if noise is None else str(noise),
-                },
-            )
+            job = _level_job(ready, network, number, p, epochs[number - 1])
             own = None if run.checkpoint is None else run.checkpoint.part(f"level-{number}")
             resume = self._resumes and own is not None and own.has_state()
+            level = Level(network, number)
             self._histories.append(
                 train(level, job, checkpoint=own, resume=resume, keep=True, observers=run.observers)
             )
@@ -188,8 +203,32 @@ class StackedAutoencoder(ConvAutoencoder):
         return self
 
 
-def _epochs_of(given: Any, levels: int, joint: int) -> list[int]:
-    """Epochs of each level."""
+def _level_job(ready: Ready, network: Autoencoder, number: int, p: Parameters, epochs: int) -> Job:
+    """What one level is trained by."""
+    settings = replace(make_settings(p, ready), epochs=epochs)
+    noise = None if p["noise"] is None else parse_noise(p["noise"])
+    return Job(
+        images=ready.images,
+        training=ready.places(ready.training),
+        validation=ready.places(ready.measured),
+        unit=ready.unit,
+        settings=settings,
+        task=FromBelow(network, number, parse_loss(settings.loss), noise),
+        identity={
+            "architecture": ready.architecture.to_dict(),
+            "images": fingerprint_of(ready.images),
+            "level": number,
+            "noise": None if noise is None else str(noise),
+        },
+    )
+
+
+def epochs_of_levels(given: Any, levels: int, joint: int) -> list[int]:
+    """Epochs of each level: those given, one number for all or one for each, or half of the joint ones.
+
+    Raises:
+        InputError: where they are none.
+    """
     if given is None:
         return [max(1, joint // (SHARE * levels))] * levels
     several = given if isinstance(given, tuple) else (given,)

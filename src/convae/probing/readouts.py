@@ -5,6 +5,7 @@ from one set of bootstrap resamples of those others, so that two codes are compa
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ STRENGTHS = (
     1.0,
 )  # inverse regularisation of the linear classifier, chosen within the fit
 MOST_TO_CHOOSE = 2000  # images that it is chosen on
+Answers = Callable[[np.ndarray], np.ndarray]  # from rows of numbers to what is read from each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,37 +138,47 @@ def average(fit: np.ndarray, values: np.ndarray, test: np.ndarray, k: int) -> np
 
 
 def linear_classes(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+    """The answers of :func:`linear_reader` for some images."""
+    return linear_reader(fit, classes, seed)(test)
+
+
+def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
     """Logistic regression on standardised numbers; its strength is chosen on a part of ``fit``."""
     from sklearn.linear_model import LogisticRegression
 
-    def answers(strength: float, some: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        if len(np.unique(classes[some])) < 2:
-            return np.full(len(rows), classes[some][0])
+    def fitted(strength: float, some: np.ndarray) -> Answers:
+        known = classes[some]
+        if len(np.unique(known)) < 2:
+            return lambda rows: np.full(len(rows), known[0])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged is no reason to speak
-            found = LogisticRegression(C=strength, max_iter=200).fit(scaled[some], classes[some])
-        given: np.ndarray = found.predict(rows)
-        return given
+            found = LogisticRegression(C=strength, max_iter=200).fit(scaled[some], known)
+        return lambda rows: np.asarray(found.predict(rows))
 
-    scaled, others = standardised(fit, test)
+    scaled, _ = standardised(fit, fit)
     order = np.random.default_rng(seed).permutation(len(fit))
     some, kept = np.array_split(
         order[:MOST_TO_CHOOSE], [max(1, min(len(fit), MOST_TO_CHOOSE) * 4 // 5)]
     )
 
     def right(strength: float) -> int:
-        return int((answers(strength, some, scaled[kept]) == classes[kept]).sum())
+        return int((fitted(strength, some)(scaled[kept]) == classes[kept]).sum())
 
-    return answers(max(STRENGTHS, key=right), order, others)
+    answers = fitted(max(STRENGTHS, key=right), order)
+    return lambda rows: answers(standardised(fit, rows)[1])
 
 
 def ridge_values(fit: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """The answers of :func:`ridge_reader` for some images."""
+    return ridge_reader(fit, values)(test)
+
+
+def ridge_reader(fit: np.ndarray, values: np.ndarray) -> Answers:
     """Ridge regression on standardised numbers; its strength is chosen by leaving one of ``fit`` out."""
     from sklearn.linear_model import RidgeCV
 
-    scaled, others = standardised(fit, test)
-    answers: np.ndarray = RidgeCV(np.logspace(-3, 5, 9)).fit(scaled, values).predict(others)
-    return answers
+    found = RidgeCV(np.logspace(-3, 5, 9)).fit(standardised(fit, fit)[0], values)
+    return lambda rows: np.asarray(found.predict(standardised(fit, rows)[1]))
 
 
 def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from convae.training.devices import on_device, seeded
 
 MODEL, PCA, RANDOM, PIXELS = "model", "PCA", "random encoder", "raw pixels"
 MOST_NUMBERS = 4096  # of a representation; larger maps and images are averaged down
+Reader = Callable[[Tensor], Tensor]  # from images (B, C, H, W) to numbers (B, ...)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,21 +103,34 @@ def represent(
     )
 
 
-def _ways(model: ImageEstimator, seed: int) -> dict[str, Callable[[Tensor], Tensor]]:
-    """name: from images (B, C, H, W) to their numbers."""
-    a, baseline = model.architecture_, model.baseline_
+def _ways(model: ImageEstimator, seed: int) -> dict[str, Reader]:
+    """name: from images to their numbers."""
     untrained = random_encoder(model, seed)
-    whole = _smaller(a.image_shape)
-
-    def same_size(code: Tensor) -> Tensor:
-        return code if code.ndim == 2 else _averaged(code, _smaller(a.code_shape))
-
+    size = _smaller(model.architecture_.code_shape)
     return {
-        MODEL: lambda x: same_size(model.network_.encode(x)),
-        PCA: lambda x: same_size(baseline.encode(x)),
-        RANDOM: lambda x: same_size(untrained.encode(x)),
-        PIXELS: lambda x: _averaged(x, whole),
+        MODEL: code_reader(model),
+        PCA: baseline_reader(model),
+        RANDOM: lambda x: _same_size(untrained.encode(x), size),
+        PIXELS: pixel_reader(model),
     }
+
+
+def code_reader(model: ImageEstimator) -> Reader:
+    """The codes of a model; large maps averaged down."""
+    size = _smaller(model.architecture_.code_shape)
+    return lambda x: _same_size(model.network_.encode(x), size)
+
+
+def baseline_reader(model: ImageEstimator) -> Reader:
+    """PCA with as many numbers as the codes of a model."""
+    baseline, size = model.baseline_, _smaller(model.architecture_.code_shape)
+    return lambda x: _same_size(baseline.encode(x), size)
+
+
+def pixel_reader(model: ImageEstimator) -> Reader:
+    """The pixels of images as a model sees them; those of large images averaged down."""
+    size = _smaller(model.architecture_.image_shape)
+    return lambda x: _averaged(x, size)
 
 
 def random_encoder(model: ImageEstimator, seed: int) -> Autoencoder:
@@ -128,9 +142,13 @@ def random_encoder(model: ImageEstimator, seed: int) -> Autoencoder:
 
 def _smaller(shape: tuple[int, ...]) -> tuple[int, int]:
     """The height and width at which a map (c, h, w) has at most ``MOST_NUMBERS`` values."""
-    channels, height, width = shape
+    channels, height, width = (*shape, 1, 1)[:3]  # a dense code has neither
     shrink = min(1.0, math.sqrt(MOST_NUMBERS / (channels * height * width)))
     return max(1, int(height * shrink)), max(1, int(width * shrink))
+
+
+def _same_size(code: Tensor, size: tuple[int, int]) -> Tensor:
+    return code if code.ndim == 2 else _averaged(code, size)
 
 
 def _averaged(maps: Tensor, size: tuple[int, int]) -> Tensor:

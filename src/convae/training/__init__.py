@@ -12,6 +12,7 @@
 - stacking: one level of a network at a time
 - turning: flips and quarter turns
 - loop: the steps, validation, roll-back, early stopping
+- counting: what an epoch costs
 - state, checkpoint: the whole state, in memory and on disk
 - devices, interrupt, observers: where it runs, who stops it, who watches
 """

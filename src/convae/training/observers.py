@@ -1,7 +1,7 @@
 """Who watches a training run: progress, history files, trackers. None of them can change it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,3 +82,17 @@ class Observers(Quiet):
         """Tell all."""
         for observer in self._observers:
             observer.epoch(row)
+
+
+class Once(Observers):
+    """Several observers as one, for many fits of the same images: what each says is passed on once."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        super().__init__(list(observers))
+        self._said: set[str] = set()
+
+    def message(self, text: str) -> None:
+        """Tell all, the first time."""
+        if text not in self._said:
+            self._said.add(text)
+            super().message(text)

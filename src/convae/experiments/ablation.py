@@ -1,0 +1,227 @@
+"""Does stacking help? The same network trained in three ways at the same cost, on images of its own kind."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from convae import metrics
+from convae.errors import InputError
+from convae.estimators.parameters import Parameters, preparation
+from convae.estimators.stacked import StackedAutoencoder, epochs_of_levels
+from convae.experiments.parts import MOST, Parts, take_apart
+from convae.experiments.schedules import SCRATCH, Schedule, equal_schedules
+from convae.images.image_source import Skipped
+from convae.training.observers import Observer, Once
+
+SEEDS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One way of training, once for each seed.
+
+    Attributes:
+        schedule: its epochs.
+        errors: (s,) mean squared error of the test images, per value, in the network's units.
+        costs: (s,) multiplications of the epochs that were done, as a part of the budget.
+        seconds: (s,) of processor time, with reading and validation.
+    """
+
+    schedule: Schedule
+    errors: np.ndarray
+    costs: np.ndarray
+    seconds: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """What :func:`ablate` finds.
+
+    Attributes:
+        trials: way of training: how it went; the last is together from scratch.
+        baseline: (s,) mean squared error of PCA with as many numbers.
+        baseline_name: what the baseline is.
+        seeds: (s,) of weights, order and validation images.
+        level_costs, joint_cost: multiplications of an epoch of each level, and of all together.
+        trained_on, tested_on: numbers of images, validation images among the first.
+        left_out: test images that were training images as well.
+        skipped: images that could not be used, with reasons.
+    """
+
+    trials: dict[str, Trial]
+    baseline: np.ndarray
+    baseline_name: str
+    seeds: tuple[int, ...]
+    level_costs: list[int]
+    joint_cost: int
+    trained_on: int
+    tested_on: int
+    left_out: int
+    skipped: list[Skipped]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "measure": "mean squared error of test images",
+            "seeds": list(self.seeds),
+            "trained_on": self.trained_on,
+            "tested_on": self.tested_on,
+            "left_out_because_trained_on": self.left_out,
+            "skipped": [[s.name, s.reason] for s in self.skipped],
+            "multiplications_of_an_epoch": {
+                "levels": self.level_costs,
+                "together": self.joint_cost,
+            },
+            "ways": {
+                name: {
+                    "level_epochs": list(trial.schedule.level_epochs),
+                    "epochs": trial.schedule.epochs,
+                    "mean": float(trial.errors.mean()),
+                    "each_seed": trial.errors.tolist(),
+                    "cost": trial.costs.tolist(),
+                    "cpu_seconds": trial.seconds.tolist(),
+                }
+                for name, trial in self.trials.items()
+            },
+            "baseline": {
+                "name": self.baseline_name,
+                "mean": float(self.baseline.mean()),
+                "each_seed": self.baseline.tolist(),
+            },
+        }
+
+
+def ablate(
+    model: StackedAutoencoder,
+    X: Any,
+    *,
+    test: Any = None,
+    seeds: int = SEEDS,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    most: int = MOST,
+    observers: Iterable[Observer] = (),
+) -> Ablation:
+    """Train a stacked autoencoder by levels alone, by levels and then together, and together from scratch.
+
+    Every way has the same budget, counted in multiplications (:meth:`StackedAutoencoder.epoch_costs`): that
+    of the joint training of ``model``, ``epochs`` of it. Epochs being whole, costs agree as far as they can,
+    and the cost reached is told. What is compared are errors of test images, on which nothing is chosen.
+
+    Args:
+        model: with the parameters to train with; it is not fitted itself. ``epochs`` None takes about 1,000
+            steps; ``level_epochs`` are those of the second way, None half of the budget; ``random_state`` is
+            the first seed.
+        X: images to train on, any source.
+        test: images to measure on, any source; None holds a fifth of X out.
+        seeds: how often each way is trained, with weights, order and validation images of its own.
+        groups: (n,) of the images of X; those of one group are on one side.
+        most: images to use of each source; of more a random choice is taken.
+        observers: are told of messages, steps and epochs.
+
+    Raises:
+        InputError: with too few images, or a network that cannot be stacked.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    >>> found = ablate(StackedAutoencoder(widths=(4,), latent_dim=4, epochs=2), images, seeds=2)
+    >>> list(found.trials), found.tested_on, found.baseline_name
+    (['levels alone', 'levels, then together', 'together from scratch'], 12, 'PCA, 4 components')
+    """
+    if type(seeds) is not int or seeds < 1:
+        raise InputError(f"seeds must be a whole number of at least 1; got {seeds!r}")
+    p, watch = model._parameters(), Once(observers)
+    source = clone(model).open(X, reset=True)
+    other = None if test is None else clone(model).open(test, reset=True)
+    first = p["random_state"]
+    parts = take_apart(source, other, preparation(p), groups=groups, most=most, seed=first)
+    plan = _plan(model, parts, p)
+    ways = "; ".join(f"{name}: {schedule}" for name, schedule in plan.schedules.items())
+    watch.message(f"{seeds} x {len(plan.schedules)} fits, in epochs: {ways}")
+    runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in plan.schedules}
+    baseline: list[float] = []
+    for seed in range(first, first + seeds):
+        for name, schedule in plan.schedules.items():
+            fitted, run = _run(model, parts, plan, schedule, seed, watch)
+            runs[name].append(run)
+            watch.message(
+                f"seed {seed}, {name} ({schedule}): test error {run[0]:.5f}, {run[2]:.0f} s of processor time"
+            )
+        baseline.append(_baseline_error(fitted, parts))
+    return Ablation(
+        trials={
+            name: Trial(schedule=plan.schedules[name], errors=e, costs=c, seconds=s)
+            for name, (e, c, s) in ((name, np.array(each).T) for name, each in runs.items())
+        },
+        baseline=np.array(baseline),
+        baseline_name=fitted.baseline_.name,
+        seeds=tuple(range(first, first + seeds)),
+        level_costs=plan.levels,
+        joint_cost=plan.joint,
+        trained_on=len(parts.training),
+        tested_on=len(parts.test),
+        left_out=parts.left_out,
+        skipped=parts.skipped,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What epochs cost, and the epochs of each way."""
+
+    levels: list[int]
+    joint: int
+    schedules: dict[str, Schedule]
+
+    def share(self, schedule: Schedule) -> float:
+        """The cost of some epochs, as a part of those together from scratch."""
+        return schedule.cost(self.levels, self.joint) / (
+            self.schedules[SCRATCH].epochs * self.joint
+        )
+
+
+def _plan(model: StackedAutoencoder, parts: Parts, p: Parameters) -> _Plan:
+    levels, joint = model.epoch_costs(parts.training, groups=parts.groups)
+    epochs, given = p["epochs"], p["level_epochs"]
+    if epochs is None:
+        epochs = parts.epochs(p["batch_size"], p["validation_fraction"])
+    given = None if given is None else epochs_of_levels(given, len(levels), epochs)
+    return _Plan(levels, joint, equal_schedules(levels, joint, epochs, given))
+
+
+def _run(
+    model: StackedAutoencoder,
+    parts: Parts,
+    plan: _Plan,
+    schedule: Schedule,
+    seed: int,
+    watch: Observer,
+) -> tuple[StackedAutoencoder, tuple[float, float, float]]:
+    """A fitted model, its error on the test images, its cost and its seconds."""
+    fresh = clone(model).set_params(
+        level_epochs=schedule.level_epochs, epochs=schedule.epochs, random_state=seed
+    )
+    began = time.process_time()
+    fresh.fit(parts.training, groups=parts.groups, observers=[watch])
+    seconds = time.process_time() - began
+    return fresh, (-fresh.score(parts.test), plan.share(_done(fresh)), seconds)
+
+
+def _done(model: StackedAutoencoder) -> Schedule:
+    """The epochs that a fit did: fewer than planned where it stopped early."""
+    levels = tuple(len(history) - 1 for history in model.level_histories_)
+    return Schedule(level_epochs=levels, epochs=model.n_iter_)
+
+
+def _baseline_error(model: StackedAutoencoder, parts: Parts) -> float:
+    """The mean squared error of PCA on the test images."""
+    errors = [
+        metrics.mse(told, clean).cpu().numpy()
+        for clean, told in model.inference_.batches(
+            model._pixels(parts.test), model.baseline_.reconstruct
+        )
+    ]
+    return float(np.concatenate(errors).mean())

@@ -1,0 +1,132 @@
+"""Training and test images with nothing in common, for experiments that fit models of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convae.errors import InputError
+from convae.images.image_set import ImageSet, prepare
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.preparing import Preparation
+from convae.training.order import hold_out
+from convae.training.settings import default_batch_size, default_epochs
+
+TEST_FRACTION = 0.2
+FEWEST = 20  # images of which anything can be said
+MOST = 10_000
+SHORTER = 3  # an experiment fits many models, each for so much less than a fit by itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Images to fit on and images to measure on.
+
+    Attributes:
+        training, test: no image is in both.
+        places, test_places: their positions in the sources that they were taken from.
+        groups: of each training image; None where there are none.
+        values: numbers (C·H·W) in an image as a network sees it.
+        left_out: test images that are not used because they are training images as well.
+        skipped: images that cannot be used, with reasons.
+    """
+
+    training: ImageSource
+    test: ImageSource
+    places: np.ndarray
+    test_places: np.ndarray
+    groups: np.ndarray | None
+    values: int
+    left_out: int
+    skipped: list[Skipped]
+
+    def epochs(self, batch_size: int | None, validation_fraction: float) -> int:
+        """Passes over the training images that an experiment takes if nothing else is asked for."""
+        count = max(1, round(len(self.training) * (1 - validation_fraction)))
+        batch = batch_size or default_batch_size(count, self.values)
+        return max(5, default_epochs(count, batch) // SHORTER)
+
+
+def take_apart(
+    source: ImageSource,
+    test: ImageSource | None,
+    wanted: Preparation,
+    *,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    most: int = MOST,
+    seed: int = 0,
+) -> Parts:
+    """Images to fit on and images to measure on, no image in both, not even as an exact double.
+
+    Args:
+        source: all images, or with ``test`` those to fit on.
+        test: images to measure on; None holds a fifth of the source out.
+        wanted: what becomes of the images.
+        groups: (n,) of the images of the source; those of one group are on one side.
+        most: images to use of each source; of more a random choice is taken.
+        seed: of the choices.
+
+    Raises:
+        InputError: with too few images, or test images of another kind.
+    """
+    wanted = replace(wanted, storage="streamed")  # read once, for what they hold
+    named = None if groups is None else np.asarray(groups)
+    if named is not None and named.shape != (len(source),):
+        raise InputError(
+            f"groups must name the group of each of {len(source)} images; got shape {named.shape}"
+        )
+    images, places = _some(source, wanted, None, most, seed)
+    kept, left_out, skipped = np.arange(len(places)), 0, list(images.skipped)
+    if test is None:
+        together = images.hashes if named is None else named[places]
+        kept, out = hold_out(together, TEST_FRACTION, seed)
+        test, test_places = source, places[out]
+    else:
+        others, test_places = _some(test, wanted, images, most, seed)
+        new = ~np.isin(others.hashes, images.hashes)
+        left_out, test_places = int((~new).sum()), test_places[new]
+        skipped += others.skipped
+    places = places[kept]
+    _refuse_too_few(source, test, len(places), len(test_places), left_out)
+    return Parts(
+        training=source.select(places),
+        test=test.select(test_places),
+        places=places,
+        test_places=test_places,
+        groups=None if named is None else named[places],
+        values=int(np.prod(images.shape)),
+        left_out=left_out,
+        skipped=skipped,
+    )
+
+
+def _some(
+    source: ImageSource, wanted: Preparation, like: ImageSet | None, most: int, seed: int
+) -> tuple[ImageSet, np.ndarray]:
+    """At most so many images of a source that can be read, and their positions in it."""
+    chosen = np.arange(len(source))
+    if len(chosen) > most:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:most])
+    some = source if len(chosen) == len(source) else source.select(chosen)
+    images = prepare(some, wanted, like=None if like is None else like.plan)
+    if like is not None and images.shape != like.shape:
+        shapes = ["x".join(map(str, shape[1:])) for shape in (images.shape, like.shape)]
+        raise InputError(
+            f"{source.description}: its images are {shapes[0]} and those to train on {shapes[1]}: bring "
+            "both to one size with size (height, width)"
+        )
+    return images, chosen[images.index]
+
+
+def _refuse_too_few(
+    source: ImageSource, test: ImageSource, training: int, tested: int, left_out: int
+) -> None:
+    if training + tested >= FEWEST and training and tested:
+        return
+    why = f" ({left_out} test images are training images as well)" if left_out else ""
+    raise InputError(
+        f"{source.description}: {training} images to train on and {tested} to measure on"
+        f"{f' ({test.description})' if test is not source else ''} are too few{why}: {FEWEST} are the "
+        "least in all, of two groups at least"
+    )

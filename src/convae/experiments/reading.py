@@ -1,0 +1,258 @@
+"""What is read from the codes of clean and of corrupted images, by models that are fitted already."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae.bottlenecks import parse_bottleneck
+from convae.corruption.noise import Noise, parse_noise
+from convae.errors import InputError
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.images.image_source import ImageSource, Skipped
+from convae.probing import readouts
+from convae.probing.probe import NEIGHBOURS, Target
+from convae.probing.readouts import Answers, Score
+from convae.probing.representations import (
+    PCA,
+    PIXELS,
+    Reader,
+    baseline_reader,
+    code_reader,
+    pixel_reader,
+)
+
+CLEAN = "clean"
+CORRUPTIONS = ("gaussian:0.3", "salt-and-pepper:0.2", "blur:1")
+Models = Mapping[str, ConvAutoencoder]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What one read-out finds.
+
+    Attributes:
+        name: what is measured; higher is better.
+        scores: ``clean`` or a corruption: code: score. All scores have the same resamples of test images.
+    """
+
+    name: str
+    scores: dict[str, dict[str, Score]]
+
+    def corrupted(self, code: str) -> Score:
+        """The mean over all corruptions."""
+        scores = [of[code] for name, of in self.scores.items() if name != CLEAN]
+        return Score(
+            value=float(np.mean([score.value for score in scores])),
+            samples=np.mean([score.samples for score in scores], axis=0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robustness:
+    """What :func:`probe_robustness` finds.
+
+    Attributes:
+        readings: one a read-out.
+        codes: the names of the codes compared, the first being what the others stand against.
+        told: each representation, PCA and the pixels included: what it is.
+        fitted_on, tested_on: numbers of images.
+        left_out: test images that were training images as well.
+        skipped: images that could not be used, with reasons.
+    """
+
+    readings: tuple[Reading, ...]
+    codes: tuple[str, ...]
+    told: dict[str, str]
+    fitted_on: int
+    tested_on: int
+    left_out: int = 0
+    skipped: Sequence[Skipped] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "fitted_on": self.fitted_on,
+            "tested_on": self.tested_on,
+            "left_out_because_trained_on": self.left_out,
+            "skipped": [[s.name, s.reason] for s in self.skipped],
+            "representations": self.told,
+            "measures": {
+                reading.name: {
+                    corruption: {
+                        code: {"value": score.value, "interval": score.interval}
+                        for code, score in scores.items()
+                    }
+                    for corruption, scores in reading.scores.items()
+                }
+                for reading in self.readings
+            },
+        }
+
+
+def read_robustness(
+    models: Models,
+    training: tuple[Any, Target],
+    test: tuple[Any, Target],
+    *,
+    corruptions: Sequence[str] = CORRUPTIONS,
+    seed: int = 0,
+) -> Robustness:
+    """Fit read-outs on codes of clean images, and read the codes of clean and corrupted test images.
+
+    Args:
+        models: name: fitted, on the same images; the first is what the others stand against.
+        training, test: images and what to read from their codes.
+        corruptions: as for :func:`probe_robustness`; every model sees the same corrupted images.
+        seed: of corruptions, read-outs and resampling.
+    """
+    noises = {CLEAN: None, **parse_corruptions(corruptions)}
+    first = _same_images(models)
+    (images, target), (others, wanted) = training, test
+    truth = in_classes_of(target, wanted)
+    refuse_one_class(target, truth)
+    readers = _readers(models)
+    fit = _numbers(first, readers, first.open(images), None, seed)
+    read = {
+        name: {code: reader(rows) for code, rows in fit.items()}
+        for name, reader in _read_outs(target, seed).items()
+    }
+    weights = readouts.resamples(len(truth), seed)
+    scores: dict[str, dict[str, dict[str, Score]]] = {name: {} for name in read}
+    for corruption, noise in noises.items():
+        rows = _numbers(first, readers, first.open(others), noise, seed)
+        for name, answers in read.items():
+            scores[name][corruption] = {
+                code: _score(target, truth, answers[code](rows[code]), weights) for code in readers
+            }
+    return Robustness(
+        readings=tuple(Reading(name=name, scores=of) for name, of in scores.items()),
+        codes=tuple(models),
+        told=_told(models, fit),
+        fitted_on=len(target.values),
+        tested_on=len(truth),
+    )
+
+
+def parse_corruptions(corruptions: Sequence[str]) -> dict[str, Noise]:
+    """Each corruption under its name; values end between black and white, as in a file.
+
+    Raises:
+        InputError: for none, doubles, or noise that is not known.
+    """
+    if not corruptions or len(set(corruptions)) < len(corruptions):
+        raise InputError(
+            f"corruptions must be one at least, each another; got {', '.join(corruptions) or 'none'}"
+        )
+    return {text: parse_noise(text, clip=True) for text in corruptions}
+
+
+def _same_images(models: Models) -> ConvAutoencoder:
+    """The first model, once it is clear that all see images alike."""
+    first, *others = models.values()
+    for other in others:
+        if (other.plan_, other.scaling_, other.image_shape_) != (
+            first.plan_,
+            first.scaling_,
+            first.image_shape_,
+        ):
+            raise InputError(
+                "models that are compared must see images alike: fit them on the same images, with the same "
+                "size, framing, channels and scaling"
+            )
+    return first
+
+
+def _readers(models: Models) -> dict[str, Reader]:
+    first = next(iter(models.values()))
+    codes = {name: code_reader(model) for name, model in models.items()}
+    return {**codes, PCA: baseline_reader(first), PIXELS: pixel_reader(first)}
+
+
+def _numbers(
+    model: ConvAutoencoder,
+    readers: Mapping[str, Reader],
+    source: ImageSource,
+    noise: Noise | None,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """(n, D) of the images of a source, by each reader; with noise of one draw for all of them."""
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in readers}
+    generator = torch.Generator().manual_seed(seed)
+    batches = model.inference_.batches(model._pixels(source), lambda x: x[:, :1, :1, :1])
+    for clean, _ in batches:
+        with torch.inference_mode():
+            shown = clean if noise is None else noise.apply(clean, generator)[0]
+            for name, reader in readers.items():
+                rows[name].append(reader(shown).flatten(1).cpu().numpy())
+    return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def _read_outs(target: Target, seed: int) -> dict[str, Callable[[np.ndarray], Answers]]:
+    """What is measured: from rows of training images to a reader of others."""
+    values, k = target.values, NEIGHBOURS
+    if target.classes:
+        return {
+            "linear classifier, accuracy": lambda fit: readouts.linear_reader(fit, values, seed),
+            f"{k} nearest neighbours, accuracy": lambda fit: (
+                lambda rows: readouts.vote(fit, values, rows, k)
+            ),
+        }
+    return {
+        "ridge regression, R²": lambda fit: readouts.ridge_reader(fit, values),
+        f"{k} nearest neighbours, R²": lambda fit: (
+            lambda rows: readouts.average(fit, values, rows, k)
+        ),
+    }
+
+
+def _score(target: Target, truth: np.ndarray, answers: np.ndarray, weights: np.ndarray) -> Score:
+    if target.classes:
+        return readouts.mean_score((answers == truth).astype(np.float64), weights)
+    return readouts.explained_score(truth, answers, weights)
+
+
+def in_classes_of(target: Target, other: Target) -> np.ndarray:
+    """What is to be read from test images, classes by the numbers they have among the training images.
+
+    Raises:
+        InputError: where the training images have no such classes.
+    """
+    if target.classes != other.classes:
+        raise InputError(
+            "the targets must be classes for training and test images, or numbers for both"
+        )
+    if not (target.classes and target.names and other.names) or target.names == other.names:
+        return other.values
+    used = sorted({other.names[i] for i in other.values})
+    if unknown := [name for name in used if name not in target.names]:
+        raise InputError(
+            f"the test images have classes that the training images lack: {', '.join(unknown[:5])}; give "
+            "classes the same names in both"
+        )
+    return np.array([target.names.index(other.names[i]) for i in other.values], dtype=np.int64)
+
+
+def refuse_one_class(target: Target, truth: np.ndarray) -> None:
+    """Raise where there is nothing to tell apart."""
+    if target.classes and len(np.unique(target.values)) < 2:
+        raise InputError(
+            "the images to learn from are all of one class; codes are compared by two classes at least, "
+            "with some images each"
+        )
+    if not target.classes and (target.values.std() == 0 or truth.std() == 0):
+        raise InputError("the target has one value only; codes are compared by one that varies")
+
+
+def _told(models: Models, numbers: Mapping[str, np.ndarray]) -> dict[str, str]:
+    told = {name: f"{rows.shape[1]} numbers" for name, rows in numbers.items()}
+    for name, model in models.items():
+        bottleneck = parse_bottleneck(model.bottleneck)
+        if bottleneck.kind != "plain":
+            told[name] += f", bottleneck {replace(bottleneck, level=bottleneck.strength)}"
+        if model.noise is not None:
+            told[name] += f", learnt with {model.noise}"
+    told[PCA] = next(iter(models.values())).baseline_.name
+    return told

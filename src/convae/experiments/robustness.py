@@ -1,0 +1,132 @@
+"""Which codes can still be read when images are corrupted: plain, denoising, sparse or variational ones?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from convae.corruption.noise import Noise
+from convae.errors import InputError
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.parameters import preparation
+from convae.estimators.sparse import SparseAutoencoder
+from convae.estimators.variational import VariationalAutoencoder
+from convae.experiments.parts import MOST, Parts, take_apart
+from convae.experiments.reading import (
+    CORRUPTIONS,
+    Models,
+    Robustness,
+    in_classes_of,
+    parse_corruptions,
+    read_robustness,
+    refuse_one_class,
+)
+from convae.probing.probe import Target
+from convae.training.observers import Observer, Once
+
+PLAIN, DENOISING, SPARSE, VARIATIONAL = "plain", "denoising", "sparse", "variational"
+NOISE = "gaussian:0..0.5"  # what the denoising codes are learnt with
+
+
+def code_variants(
+    *,
+    noise: str | Noise = NOISE,
+    sparse: str = "top-k",
+    sparse_dim: int = 256,
+    variational: str = "gaussian",
+    **parameters: Any,
+) -> dict[str, ConvAutoencoder]:
+    """The four autoencoders that are compared, not fitted yet: one network, and one thing that differs.
+
+    Args:
+        noise: what is on the images that the denoising one is shown.
+        sparse: the bottleneck of the sparse one.
+        sparse_dim: how many numbers its code has.
+        variational: the bottleneck of the variational one.
+        parameters: of all four, as of :class:`convae.ConvAutoencoder`; without a linear path unless they
+            say otherwise, which the sparse and the variational one could not have.
+    """
+    common: dict[str, Any] = {"bypass": "none", **parameters}
+    return {
+        PLAIN: ConvAutoencoder(**common),
+        DENOISING: ConvAutoencoder(**common, noise=noise),
+        SPARSE: SparseAutoencoder(**{**common, "latent_dim": sparse_dim}, bottleneck=sparse),
+        VARIATIONAL: VariationalAutoencoder(**common, bottleneck=variational),
+    }
+
+
+def probe_robustness(
+    X: Any,
+    target: Target,
+    *,
+    test: Any = None,
+    test_target: Target | None = None,
+    models: Models | None = None,
+    corruptions: Sequence[str] = CORRUPTIONS,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    most: int = MOST,
+    seed: int = 0,
+    observers: Iterable[Observer] = (),
+) -> Robustness:
+    """Fit autoencoders and read-outs on clean images, and read the codes of clean and corrupted test images.
+
+    Args:
+        X: images to fit on, any source.
+        target: what to read from the code of each.
+        test, test_target: images to measure on and their target; None holds a fifth of X out.
+        models: name: not fitted; the first is what the others stand against. None takes
+            :func:`code_variants`. ``epochs`` None takes about 1,000 steps.
+        corruptions: noises as :func:`convae.corruption.noise.parse_noise` reads them, in the network's units.
+        groups: (n,) of the images of X; those of one group are on one side.
+        most: images to use of each source; of more a random choice is taken.
+        seed: of the split, the choices, the corruptions and the resampling; models have their own.
+        observers: are told of messages, steps and epochs.
+
+    Raises:
+        InputError: with too few images, classes of which there is only one, or test images of other classes.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    >>> models = code_variants(latent_dim=4, sparse_dim=16, widths=(4,), blocks=1, epochs=1)
+    >>> found = probe_robustness(images, Target(values=np.arange(60) % 2), models=models)
+    >>> found.codes, found.tested_on
+    (('plain', 'denoising', 'sparse', 'variational'), 12)
+    """
+    parse_corruptions(corruptions)
+    chosen = dict(models or code_variants())
+    checked = {name: model._parameters() for name, model in chosen.items()}
+    name, first = next(iter(chosen.items()))
+    source = clone(first).open(X, reset=True)
+    other = None if test is None else clone(first).open(test, reset=True)
+    of_test = target if other is None else test_target
+    if of_test is None:
+        raise InputError("test images need a target of their own: give test_target with test")
+    for images, values in ((source, target), (other or source, of_test)):
+        if len(images) != len(values.values):
+            raise InputError(
+                f"{images.description}: {len(images)} images and a target of {len(values.values)}: it must "
+                "have one value for each"
+            )
+    preparing = preparation(checked[name])
+    parts = take_apart(source, other, preparing, groups=groups, most=most, seed=seed)
+    known = replace(target, values=target.values[parts.places])
+    truth = replace(of_test, values=of_test.values[parts.test_places])
+    refuse_one_class(known, in_classes_of(known, truth))
+    fitted, watch = {}, Once(observers)
+    for name, model in chosen.items():
+        fitted[name] = _fitted(name, model, parts, watch)
+    watch.message(f"reading {len(fitted)} codes of {len(parts.test):,} test images")
+    training, tested = (parts.training, known), (parts.test, truth)
+    found = read_robustness(fitted, training, tested, corruptions=corruptions, seed=seed)
+    return replace(found, left_out=parts.left_out, skipped=parts.skipped)
+
+
+def _fitted(name: str, model: ConvAutoencoder, parts: Parts, watch: Observer) -> ConvAutoencoder:
+    epochs = model.epochs
+    if epochs is None:
+        epochs = parts.epochs(model.batch_size, model.validation_fraction)
+    watch.message(f"training for {name} codes, {epochs} epochs")
+    fresh: ConvAutoencoder = clone(model).set_params(epochs=epochs)
+    return fresh.fit(parts.training, groups=parts.groups, observers=[watch])

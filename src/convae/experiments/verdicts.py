@@ -1,0 +1,231 @@
+"""What an experiment found, in plain sentences; a difference counts if its interval leaves out zero."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from convae.experiments.ablation import Ablation
+from convae.experiments.reading import CLEAN, Reading, Robustness
+from convae.experiments.schedules import ALONE, BOTH, SCRATCH
+from convae.probing.readouts import Score, between
+from convae.probing.representations import PCA, PIXELS
+
+APART = 0.1  # costs that differ by more do not agree
+
+
+def stacking_verdict(found: Ablation) -> str:
+    """Whether stacking helped: both ways that use it against training together from scratch."""
+    both, alone = (stacking_difference(found, name) for name in (BOTH, ALONE))
+    seeds = len(found.seeds)
+    brackets = f"; brackets hold 95 % intervals, paired over {seeds} seeds" if seeds > 1 else ""
+    return (
+        f"{_lead(both, alone)}: at costs that agree to {_percent(_apart(found))}, the test error of '{BOTH}' "
+        f"is {_aside(both)} that of '{SCRATCH}'{_interval(both)}, and that of '{ALONE}' {_aside(alone)} "
+        f"it{_interval(alone)}{brackets}."
+    )
+
+
+Difference = tuple[float, float, float]
+
+
+def _lead(both: Difference, alone: Difference) -> str:
+    if not np.isfinite(both[1]):
+        return "One seed cannot tell whether stacking helps here"
+    if min(both[2], alone[2]) < 0:
+        return "Stacking helped here"
+    if both[1] > 0:
+        return "Stacking did not help here"
+    return "Stacking made no difference here that these seeds can tell"
+
+
+def stacking_difference(found: Ablation, name: str) -> Difference:
+    """How far the test error of one way is above that of training together from scratch, as a part of it.
+
+    The mean over the seeds, and the 95 % interval of Student's t of the differences seed by seed; infinite
+    for a single seed.
+    """
+    from scipy.special import stdtrit
+
+    ratios = found.trials[name].errors / found.trials[SCRATCH].errors - 1
+    count, mean = len(ratios), float(ratios.mean())
+    if count < 2:
+        return mean, -np.inf, np.inf
+    reach = float(stdtrit(count - 1, 0.975) * ratios.std(ddof=1) / np.sqrt(count))
+    return mean, mean - reach, mean + reach
+
+
+def stacking_cautions(found: Ablation) -> list[str]:
+    """What weakens the numbers."""
+    said = []
+    best = min(float(trial.errors.mean()) for trial in found.trials.values())
+    if found.baseline.mean() <= best:
+        said.append(
+            f"Careful: {found.baseline_name}, has a smaller error than all three: they have not learnt what "
+            "there is to learn, and more epochs may turn the comparison."
+        )
+    if _apart(found) > APART:
+        said.append(
+            f"Careful: costs agree to {_percent(_apart(found))} only, epochs being whole: with more of them "
+            "they come nearer."
+        )
+    return said + left_out(found.left_out, len(found.skipped))
+
+
+def _apart(found: Ablation) -> float:
+    """How far the costs of the ways are from that of the last."""
+    return max(abs(float(trial.costs.mean()) - 1) for trial in found.trials.values())
+
+
+def _aside(difference: Difference) -> str:
+    return f"{_percent(abs(difference[0]))} {'below' if difference[0] < 0 else 'above'}"
+
+
+def _interval(difference: Difference) -> str:
+    _, low, high = difference
+    return f" ({100 * low:+.1f} % to {100 * high:+.1f} %)" if np.isfinite(low) else ""
+
+
+# -- robustness -----------------------------------------------------------------------------------------
+
+
+def robustness_verdict(found: Robustness) -> list[str]:
+    """Sentences: which codes are read better than the first when images are corrupted, and when clean.
+
+    A code is better by a read-out if the interval of its paired differences, of the means over all
+    corruptions, is above zero.
+    """
+    first, *others = found.codes
+    better = [name for name in others if _sign(_signs(found, _corrupted, name)) == 1]
+    count = len(found.readings[0].scores) - 1
+    lead = (
+        f"More robust than {first} codes here: {_and(better)}."
+        if better
+        else f"No codes are more robust than {first} ones here."
+    )
+    over = f"Over {count} corruptions" if count > 1 else "On corrupted images"
+    return [
+        lead,
+        f"{over}{_compared(found, _corrupted)}.",
+        f"On clean images{_compared(found, _clean)}.",
+    ]
+
+
+Taking = Callable[[Reading, str], Score]  # the score of a code among those of a read-out
+
+
+def _corrupted(reading: Reading, code: str) -> Score:
+    return reading.corrupted(code)
+
+
+def _clean(reading: Reading, code: str) -> Score:
+    return reading.scores[CLEAN][code]
+
+
+def _under(corruption: str) -> Taking:
+    return lambda reading, code: reading.scores[corruption][code]
+
+
+def robustness_difference(reading: Reading, take: Taking, code: str, against: str) -> Difference:
+    """How far one code is above another by a read-out, and the interval of that."""
+    ours, theirs = take(reading, code), take(reading, against)
+    return ours.value - theirs.value, *between(ours.samples - theirs.samples)
+
+
+def _signs(found: Robustness, take: Taking, code: str, against: str = "") -> dict[str, int]:
+    """Read-out: 1 where a code is better than another (the first), -1 where worse, 0 within chance."""
+    signs = {}
+    for reading in found.readings:
+        _, low, high = robustness_difference(reading, take, code, against or found.codes[0])
+        signs[_reader(reading)] = int(low > 0) - int(high < 0)
+    return signs
+
+
+def _sign(signs: dict[str, int]) -> int:
+    """1 for better by a read-out and worse by none, -1 the other way, else 0."""
+    return int(max(signs.values()) > 0) + int(min(signs.values()) < 0) * -1
+
+
+def _compared(found: Robustness, take: Taking) -> str:
+    """The first code by each read-out, then the others beside it, PCA and the pixels."""
+    first, *others = found.codes
+    what = found.readings[0].name.partition(", ")[2]
+    reached = _and(
+        [f"{take(reading, first).value:.3f} by {_reader(reading)}" for reading in found.readings]
+    )
+    parts = [f" {first} codes reach an {what} of {reached}"]
+    for name in others:
+        told = f"{name} codes {_beside(_signs(found, take, name))} ({_values(found, take, name)})"
+        parts.append(told + (_exceptions(found, name) if take is _corrupted else ""))
+    for name in (PCA, PIXELS):
+        above = [_signs(found, take, name, code) for code in found.codes]
+        best = [reader for reader in above[0] if all(signs[reader] > 0 for signs in above)]
+        told = f"{name} {_values(found, take, name)}"
+        parts.append(told + (f", above every code by {_and(best)}" if best else ""))
+    return "; ".join(parts)
+
+
+def _beside(signs: dict[str, int]) -> str:
+    """``are better by a linear classifier``; all that differ are named unless all differ alike."""
+    if len(set(signs.values())) == 1:
+        return {1: "are better", -1: "are worse", 0: "are no different within chance"}[_sign(signs)]
+    said = [
+        f"{word} by {_and([reader for reader, sign in signs.items() if sign == wanted])}"
+        for word, wanted in (("better", 1), ("worse", -1))
+        if wanted in signs.values()
+    ]
+    return f"are {_and(said)}"
+
+
+def _exceptions(found: Robustness, name: str) -> str:
+    """The corruptions under which a code does the other way than over all of them."""
+    over = _sign(_signs(found, _corrupted, name))
+    said = []
+    for word, wanted in (("better", 1), ("worse", -1)):
+        under = [
+            corruption
+            for corruption in found.readings[0].scores
+            if corruption != CLEAN and _sign(_signs(found, _under(corruption), name)) == wanted
+        ]
+        if under and over != wanted:
+            said.append(f", {word} under {_and(under)}")
+    return "".join(said)
+
+
+def _reader(reading: Reading) -> str:
+    name = reading.name.partition(", ")[0]
+    return f"a {name}" if name.endswith("classifier") else name
+
+
+def _values(found: Robustness, take: Taking, name: str) -> str:
+    return " and ".join(f"{take(reading, name).value:.3f}" for reading in found.readings)
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def robustness_cautions(found: Robustness) -> list[str]:
+    """What weakens the numbers."""
+    said = [
+        "Intervals are over test images; each model was trained once, and another seed moves the figures too."
+    ]
+    return said + left_out(found.left_out, len(found.skipped))
+
+
+# -- both -----------------------------------------------------------------------------------------------
+
+
+def left_out(doubles: int, skipped: int) -> list[str]:
+    """Test images that are not used, and images that could not be."""
+    said = []
+    if doubles:
+        said.append(
+            f"{doubles:,} test images were left out because they are training images as well."
+        )
+    if skipped:
+        said.append(f"{skipped:,} images could not be used.")
+    return said
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.1f} %"

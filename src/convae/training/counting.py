@@ -1,0 +1,33 @@
+"""What training costs: multiplications, counted in the operations themselves, the same on every machine."""
+
+import copy
+
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from convae.training.loop import Job, Trainer
+from convae.training.order import epoch_batches
+from convae.training.task import draw
+
+
+def epoch_cost(network: nn.Module, job: Job) -> int:
+    """Multiplications of one epoch: its steps, and the validation after it.
+
+    One step is done on a copy, and what its convolutions and matrix products multiply is counted: forward,
+    backward, in the levels below and in the optimizer. Sums, activations and whatever waits for memory count
+    nothing, so that time need not follow where there is little else.
+
+    Args:
+        network: stays as it is.
+        job: what it would be trained by.
+    """
+    trainer = Trainer(copy.deepcopy(network), job.settings, job.task)
+    order = epoch_batches(job.training, job.settings.batch_size, job.settings.seed, 0)
+    batch = job.unit(job.images.batch(order[0]))
+    with FlopCounterMode(display=False) as step:
+        trainer.step(batch, 0.0, draw(job.settings.seed, 0, 0, order[0], progress=0.0))
+    with FlopCounterMode(display=False) as validation:
+        trainer.validate(job)
+    # the counter takes a multiplication and an addition for two
+    flops = len(order) * step.get_total_flops() + validation.get_total_flops()
+    return int(flops) // 2
