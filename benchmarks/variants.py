@@ -10,9 +10,19 @@ import torch.nn.functional as F
 from torch import nn
 
 import convae
-from convae.corruption.noise import parse_noise
+from convae.experiments.ablation import ablate
+from convae.experiments.reading import read_robustness
+from convae.experiments.robustness import code_variants
+from convae.experiments.verdicts import (
+    robustness_cautions,
+    robustness_verdict,
+    stacking_cautions,
+    stacking_verdict,
+)
+from convae.images.image_source import ImageSource
 from convae.pca import fit_pca
-from convae.probing.readouts import linear_classes, mean_score, resamples, vote
+from convae.probing.probe import Target
+from convae.probing.readouts import Score
 from record import Section, note
 
 # Chosen on the last 5,000 training images.
@@ -50,27 +60,19 @@ WINNERS: dict[str, Any] = {
     "batch_size": 64,
     "epochs": 1,
 }
-ROBUST_IMAGES, ROBUST_FIT = 10_000, 5_000
-ROBUST: dict[str, Any] = {
+ROBUST_IMAGES = 10_000
+ROBUST: dict[str, Any] = {"widths": (16, 32), "blocks": 1, "batch_size": 64, "epochs": 6}
+VARIANTS: dict[str, Any] = {"latent_dim": 64, "noise": "gaussian:0..0.6", "sparse": "top-k:0.1"}
+CORRUPTIONS = ("gaussian:0.3", "gaussian:0.6", "salt-and-pepper:0.2", "blur:2")
+STACKED: dict[str, Any] = {
     "widths": (16, 32),
     "blocks": 1,
-    "bypass": "none",
+    "latent_dim": 64,
     "batch_size": 64,
-    "epochs": 6,
+    "epochs": 4,
+    "patience": 0,
 }
-VARIANTS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "plain": (convae.ConvAutoencoder, {"latent_dim": 64}),
-    "denoising": (convae.ConvAutoencoder, {"latent_dim": 64, "noise": "gaussian:0..0.6"}),
-    "sparse": (convae.SparseAutoencoder, {"latent_dim": 256, "bottleneck": "top-k:0.1"}),
-    "variational": (convae.VariationalAutoencoder, {"latent_dim": 64}),
-}
-CORRUPTIONS = ("clean", "gaussian:0.3", "gaussian:0.6", "salt-and-pepper:0.2", "blur:2")
-STACKED: dict[str, Any] = {"widths": (16, 32), "blocks": 1, "latent_dim": 64, "batch_size": 64}
-WAYS: dict[str, dict[str, Any]] = {
-    "levels alone": {"level_epochs": 4, "epochs": 0},
-    "levels, then together": {"level_epochs": 2, "epochs": 2},
-    "together from scratch": {"level_epochs": 0, "epochs": 4},
-}
+ABLATED = {"mnist": 10_000, "cifar10": 4_000}  # training images
 CELLS, STRENGTHS, PENALTY = 7, (1e-4, 1e-3, 1e-2), 5000
 SAMPLES, K = 10_000, 1000
 BOUNDED = 1000  # test images that the bound of K samples is computed for
@@ -104,7 +106,7 @@ def statically_binarised(split: Literal["train", "test"]) -> np.ndarray:
     return np.where(chance.random(images.shape) < images / 255, 255, 0).astype(np.uint8)
 
 
-def kept(name: str, make: Any, images: np.ndarray, **parameters: Any) -> tuple[Any, float]:
+def kept(name: str, make: Any, images: Any, **parameters: Any) -> tuple[Any, float]:
     """A fitted model and its CPU seconds; one that lies ready is not trained again."""
     folder = Path(__file__).with_name(".work")
     folder.mkdir(exist_ok=True)
@@ -333,85 +335,82 @@ def sparse_codes() -> None:
 
 def robust_codes() -> None:
     """What is read from plain, denoising, sparse and variational codes of clean and of corrupted images."""
-    (images, labels), (test, test_labels) = mnist("train"), mnist("test")
-    images, labels = images[:ROBUST_IMAGES], labels[:ROBUST_IMAGES]
-    models = {
-        name: kept(f"robust_{name}", make, images, **ROBUST, **more)
-        for name, (make, more) in VARIANTS.items()
+    parts = [convae.open_source("mnist", split=split) for split in ("train", "test")]
+    train, test = parts[0].select(range(ROBUST_IMAGES)), parts[1]
+    ready = {
+        name: kept(
+            f"robust_{name}",
+            type(model),
+            train,
+            **{k: v for k, v in model.get_params().items() if v is not None},
+        )
+        for name, model in code_variants(**ROBUST, **VARIANTS).items()
     }
+    models = {name: model for name, (model, _) in ready.items()}
+    data = [(part, Target(values=labels_of(part))) for part in (train, test)]
+    found = read_robustness(models, data[0], data[1], corruptions=CORRUPTIONS)
     section = Section(
         "robust_codes",
         "MNIST: test images told right by their codes, read-outs fitted on clean training images, with 95 % "
         "intervals",
-        ("test images", "read-out", *VARIANTS, "pixels"),
+        ("test images", "read-out", *found.told),
     )
-    weights = resamples(len(test), 0)
-    fit = {name: model.transform(images) for name, (model, _) in models.items()}
-    fit["pixels"] = images.reshape(len(images), -1).astype(np.float32) / 255
-    for corruption in CORRUPTIONS:
-        shown = corrupted(test, corruption)
-        codes = {name: model.transform(shown) for name, (model, _) in models.items()}
-        codes["pixels"] = shown.reshape(len(shown), -1).astype(np.float32) / 255
-        for read in ("linear", "5-NN"):
-            cells = []
-            for name, rows in codes.items():
-                if read == "linear":
-                    told = linear_classes(fit[name][:ROBUST_FIT], labels[:ROBUST_FIT], rows, 0)
-                else:
-                    told = vote(fit[name], labels, rows, 5)
-                score = mean_score((told == test_labels).astype(float), weights)
-                low, high = score.interval
-                cells.append(f"{score.value:.3f} ({low:.3f} to {high:.3f})")
-            section.row(corruption, read, *cells)
-    cpu = ", ".join(f"{name} {seconds:.0f}" for name, (_, seconds) in models.items())
+    for corruption in found.readings[0].scores:
+        for reading in found.readings:
+            cells = [cell(score) for score in reading.scores[corruption].values()]
+            section.row(corruption, reading.name.partition(",")[0], *cells)
+    cpu = ", ".join(f"{name} {seconds:.0f}" for name, (_, seconds) in ready.items())
+    section.remarks.append(" ".join([*robustness_verdict(found), *robustness_cautions(found)]))
     section.remarks.append(
         f"{ROBUST_IMAGES:,} training images, {ROBUST}; "
-        + "; ".join(f"{name}: {more or 'nothing else'}" for name, (_, more) in VARIANTS.items())
-        + f". Linear read-outs are fitted on {ROBUST_FIT:,}. CPU seconds of training: {cpu}."
+        + "; ".join(f"{name}: {what}" for name, what in found.told.items())
+        + f". CPU seconds of training: {cpu}."
     )
     section.write()
 
 
-def corrupted(images: np.ndarray, corruption: str) -> np.ndarray:
-    """Images with a noise of :mod:`convae.corruption`, or as they are for ``clean``; one draw."""
-    if corruption == "clean":
-        return images
-    noise = parse_noise(corruption, clip=True)
-    generator = torch.Generator().manual_seed(0)
-    given, _ = noise.apply(torch.from_numpy(images).float()[:, None] / 255, generator)
-    return (given[:, 0].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+def labels_of(source: ImageSource) -> np.ndarray:
+    """(n,) class numbers."""
+    assert source.labels is not None
+    return np.asarray(source.labels).astype(np.int64)
+
+
+def cell(score: Score) -> str:
+    """A score with its interval."""
+    low, high = score.interval
+    return f"{score.value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def stacked_ablation() -> None:
     """Does stacking help? Levels alone, levels and then together, together from scratch, at equal cost."""
     section = Section(
         "stacked_ablation",
-        "Does stacking help? Test MSE after about the same CPU time, three seeds",
-        ("images", "training", "mean", "each seed", "CPU s, a mean"),
+        "Does stacking help? Test MSE at the same cost, three seeds",
+        ("images", "training", "epochs", "mean", "each seed", "cost", "CPU s, a mean"),
     )
-    for name, count in (("mnist", 10_000), ("cifar10", 4_000)):
-        parts = [convae.open_source(name, split=split) for split in ("train", "test")]
-        train = parts[0].select(range(min(count, len(parts[0]))))
-        errors: dict[str, list[float]] = {way: [] for way in WAYS}
-        seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-        for seed in range(3):
-            for way, epochs in WAYS.items():
-                cpu = time.process_time()
-                model = convae.StackedAutoencoder(**STACKED, **epochs, random_state=seed)
-                model.fit(train)
-                seconds[way].append(time.process_time() - cpu)
-                errors[way].append(-model.score(parts[1]))
-                note(
-                    f"  {name}, {way}, seed {seed}: {errors[way][-1]:.5f}, {seconds[way][-1]:.0f} s"
-                )
-        for way in WAYS:
-            each = ", ".join(f"{error:.5f}" for error in errors[way])
-            section.row(name, way, float(np.mean(errors[way])), each, float(np.mean(seconds[way])))
+    for name, count in ABLATED.items():
+        train, test = (convae.open_source(name, split=split) for split in ("train", "test"))
+        train = train.select(range(min(count, len(train))))
+        model = convae.StackedAutoencoder(**STACKED)
+        found = ablate(model, train, test=test, seeds=3, observers=[Lines()])
+        for way, trial in found.trials.items():
+            means = float(trial.errors.mean()), float(trial.seconds.mean())
+            row = (str(trial.schedule), means[0], each(trial.errors), f"{trial.costs.mean():.2f}")
+            section.row(name, way, *row, means[1])
+        mean = float(found.baseline.mean())
+        section.row(name, found.baseline_name, "-", mean, each(found.baseline), "-", "-")
+        told = " ".join([stacking_verdict(found), *stacking_cautions(found)])
+        section.remarks.append(f"{name}: {told}")
     section.remarks.append(
-        f"{STACKED}; epochs: {WAYS}, chosen so that each takes about the same time. 10,000 training images "
-        "of MNIST, 4,000 of CIFAR-10 (a lossless subset)."
+        f"{STACKED}; training images: {ABLATED} (CIFAR-10: a lossless subset). Cost is counted in "
+        "multiplications of training and validation, as a part of those together from scratch."
     )
     section.write()
+
+
+def each(errors: np.ndarray) -> str:
+    """The errors one by one."""
+    return ", ".join(f"{error:.5f}" for error in errors)
 
 
 def some(labels: np.ndarray, count: int) -> np.ndarray:

@@ -213,6 +213,8 @@ def test_the_sentences_follow_the_numbers() -> None:
 
 
 def test_where_the_pixels_win_it_is_said() -> None:
+    both = robustness_verdict(made((0.9, 0.5, 0.8), (0.9, 0.6, 0.8), pixels=0.9))[0]
+    assert both == "More robust than code 0 codes here: code 1; above them all: raw pixels."
     lead, corrupted, _ = robustness_verdict(made((0.9, 0.5, 0.8), (0.9, 0.5, 0.8), pixels=0.7))
     assert lead == "No codes are more robust than code 0 ones here."
     assert corrupted.endswith(

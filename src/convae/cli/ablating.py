@@ -49,8 +49,9 @@ def told(found: Ablation) -> list[str]:
     return [
         *aligned(rows, right=False),
         "",
-        f"Trained on {found.trained_on:,} images, measured on {found.tested_on:,} others. Cost is counted in "
-        "multiplications, as a part of those together from scratch; CPU s are a mean over the seeds.",
+        f"Trained on {found.trained_on:,} images, measured on {found.tested_on:,} others.",
+        "Cost: multiplications of training and validation, as a part of those of the budget.",
+        "CPU s: of a whole fit, reading and PCA included, a mean over the seeds.",
         "",
         stacking_verdict(found),
         *stacking_cautions(found),

@@ -28,7 +28,7 @@ class Trial:
         schedule: its epochs.
         errors: (s,) mean squared error of the test images, per value, in the network's units.
         costs: (s,) multiplications of the epochs that were done, as a part of the budget.
-        seconds: (s,) of processor time, with reading and validation.
+        seconds: (s,) of processor time of the whole fit, with reading, PCA and validation.
     """
 
     schedule: Schedule

@@ -16,19 +16,24 @@ APART = 0.1  # costs that differ by more do not agree
 def stacking_verdict(found: Ablation) -> str:
     """Whether stacking helped: both ways that use it against training together from scratch."""
     both, alone = (stacking_difference(found, name) for name in (BOTH, ALONE))
-    seeds = len(found.seeds)
+    seeds, apart = len(found.seeds), _apart(found)
     brackets = f"; brackets hold 95 % intervals, paired over {seeds} seeds" if seeds > 1 else ""
+    costs = (
+        f"agree to {_percent(apart)}" if apart <= APART else f"differ by up to {_percent(apart)}"
+    )
     return (
-        f"{_lead(both, alone)}: at costs that agree to {_percent(_apart(found))}, the test error of '{BOTH}' "
-        f"is {_aside(both)} that of '{SCRATCH}'{_interval(both)}, and that of '{ALONE}' {_aside(alone)} "
-        f"it{_interval(alone)}{brackets}."
+        f"{_lead(both, alone, apart)}: at costs that {costs}, the test error of '{BOTH}' is {_aside(both)} "
+        f"that of '{SCRATCH}'{_interval(both)}, and that of '{ALONE}' {_aside(alone)} it{_interval(alone)}"
+        f"{brackets}."
     )
 
 
 Difference = tuple[float, float, float]
 
 
-def _lead(both: Difference, alone: Difference) -> str:
+def _lead(both: Difference, alone: Difference, apart: float) -> str:
+    if apart > APART:
+        return "Costs differ too much to tell whether stacking helps here"
     if not np.isfinite(both[1]):
         return "One seed cannot tell whether stacking helps here"
     if min(both[2], alone[2]) < 0:
@@ -65,8 +70,8 @@ def stacking_cautions(found: Ablation) -> list[str]:
         )
     if _apart(found) > APART:
         said.append(
-            f"Careful: costs agree to {_percent(_apart(found))} only, epochs being whole: with more of them "
-            "they come nearer."
+            "Careful: costs differ because epochs are whole, or because a way stopped early: more epochs "
+            "bring them nearer, and patience 0 never stops early."
         )
     return said + left_out(found.left_out, len(found.skipped))
 
@@ -98,10 +103,13 @@ def robustness_verdict(found: Robustness) -> list[str]:
     better = [name for name in others if _sign(_signs(found, _corrupted, name)) == 1]
     count = len(found.readings[0].scores) - 1
     lead = (
-        f"More robust than {first} codes here: {_and(better)}."
+        f"More robust than {first} codes here: {_and(better)}"
         if better
-        else f"No codes are more robust than {first} ones here."
+        else f"No codes are more robust than {first} ones here"
     )
+    readers = [_reader(reading) for reading in found.readings]
+    beyond = [name for name in (PCA, PIXELS) if _above_all(found, _corrupted, name) == readers]
+    lead += f"; above them all: {_and(beyond)}." if beyond else "."
     over = f"Over {count} corruptions" if count > 1 else "On corrupted images"
     return [
         lead,
@@ -157,11 +165,16 @@ def _compared(found: Robustness, take: Taking) -> str:
         told = f"{name} codes {_beside(_signs(found, take, name))} ({_values(found, take, name)})"
         parts.append(told + (_exceptions(found, name) if take is _corrupted else ""))
     for name in (PCA, PIXELS):
-        above = [_signs(found, take, name, code) for code in found.codes]
-        best = [reader for reader in above[0] if all(signs[reader] > 0 for signs in above)]
+        best = _above_all(found, take, name)
         told = f"{name} {_values(found, take, name)}"
         parts.append(told + (f", above every code by {_and(best)}" if best else ""))
     return "; ".join(parts)
+
+
+def _above_all(found: Robustness, take: Taking, name: str) -> list[str]:
+    """The read-outs by which one is better than every code."""
+    above = [_signs(found, take, name, code) for code in found.codes]
+    return [reader for reader in above[0] if all(signs[reader] > 0 for signs in above)]
 
 
 def _beside(signs: dict[str, int]) -> str:
