@@ -60,7 +60,7 @@ WINNERS: dict[str, Any] = {
     "batch_size": 64,
     "epochs": 1,
 }
-ROBUST_IMAGES = 10_000
+ROBUST_IMAGES = 5_000
 ROBUST: dict[str, Any] = {"widths": (16, 32), "blocks": 1, "batch_size": 64, "epochs": 6}
 VARIANTS: dict[str, Any] = {"latent_dim": 64, "noise": "gaussian:0..0.6", "sparse": "top-k:0.1"}
 CORRUPTIONS = ("gaussian:0.3", "gaussian:0.6", "salt-and-pepper:0.2", "blur:2")
@@ -72,7 +72,7 @@ STACKED: dict[str, Any] = {
     "epochs": 4,
     "patience": 0,
 }
-ABLATED = {"mnist": 10_000, "cifar10": 4_000}  # training images
+ABLATED = {"mnist": 5_000, "cifar10": 2_000}  # training images
 CELLS, STRENGTHS, PENALTY = 7, (1e-4, 1e-3, 1e-2), 5000
 SAMPLES, K = 10_000, 1000
 BOUNDED = 1000  # test images that the bound of K samples is computed for
