@@ -36,6 +36,7 @@ KINDS: dict[str, Kind | None] = {
     "winners": Kind(0.05, 1.0, "the part of the images that a number of the code may be on for"),
 }
 SPARSE = ("l1", "kl", "top-k", "winners")
+RATE_ON = 0.5  # a rate between 0 and 1 is on above that
 OPTIONS = ("free_bits", "warmup")  # of a Gaussian bottleneck, written name=number
 
 
@@ -152,6 +153,11 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
                 f"bottleneck {spec!r:.60}: {name} must be a number; got {number!r:.40}"
             ) from None
     return Bottleneck(kind, **values)
+
+
+def on_above(kind: str) -> float:
+    """What a number of a code must be above to count as on, in a bottleneck of this kind."""
+    return RATE_ON if kind == "kl" else 0.0
 
 
 def _within(value: object, most: float) -> bool:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import SPARSE, parse_bottleneck
+from convae.bottlenecks import SPARSE, on_above, parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Ready
@@ -19,7 +19,6 @@ from convae.model_file import StoredModel
 from convae.networks.inside import layer
 from convae.sparsity import Sparsity, sparsity
 
-LIT = 0.5  # a rate between 0 and 1, of a bottleneck kl, is on above that
 MOST_MEASURED = 2000  # images that the sparsity is measured on
 
 
@@ -102,13 +101,12 @@ class SparseAutoencoder(ConvAutoencoder):
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
         """How sparse the codes are, of images that the weights were chosen by."""
         network = stored.network.eval()
+        batches = ready.batches(ready.measured[:MOST_MEASURED])
         with torch.inference_mode():
-            codes = [
-                network.encode(batch).float().cpu().numpy()
-                for batch in ready.batches(ready.measured[:MOST_MEASURED])
-            ]
-        kind = network.architecture.bottleneck
-        found = sparsity(np.concatenate(codes), on=LIT if kind == "kl" else 0.0)
+            found = sparsity(
+                (network.encode(batch).float().cpu().numpy() for batch in batches),
+                on=on_above(network.architecture.bottleneck),
+            )
         extras = {
             "code.rate": torch.from_numpy(found.rate).float(),
             "code.sparsity": torch.tensor([found.active, found.hoyer]),
