@@ -9,6 +9,7 @@ import pytest
 
 from convae import ConvAutoencoder, SparseAutoencoder
 from convae.errors import ImageError
+from convae.estimators.streaming import iter_codes
 from convae.images.array_sources import ArraySource
 from convae.images.image_source import ImageSource
 from convae.images.sources import open_source
@@ -68,7 +69,7 @@ def test_units_are_those_of_all_codes_at_once(
 
 def test_codes_are_not_kept(model: SparseAutoencoder, monkeypatch: pytest.MonkeyPatch) -> None:
     alive, most = list[weakref.ref[np.ndarray]](), 0
-    real = of_units.iter_codes
+    real = iter_codes
 
     def watched(*arguments: Any) -> Iterator[tuple[int, np.ndarray]]:
         nonlocal most
