@@ -10,14 +10,12 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import parse_bottleneck
 from convae.errors import InputError, unknown_name
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.bounds import SMALLEST, bound, log_weights
 from convae.estimators.densities import COMPONENTS, MOST_CODES, Mixture
 from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
-from convae.estimators.parameters import Parameters
 from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder, drawn
@@ -288,15 +286,6 @@ class VariationalAutoencoder(ConvAutoencoder):
         return tight, elbo
 
     # -- fitting --------------------------------------------------------------------------------
-
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        if parse_bottleneck(p["bottleneck"]).kind != "gaussian":
-            raise InputError(
-                f"a variational autoencoder has a bottleneck 'gaussian'; got {p['bottleneck']!r}: for "
-                "another use ConvAutoencoder"
-            )
-        return p
 
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
         """What codes are like: of images that the weights were chosen by, and of training images."""

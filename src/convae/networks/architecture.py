@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from convae import composition
 from convae.errors import InputError, raise_faults, unknown_name
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -245,14 +246,12 @@ def _combination_faults(a: Architecture) -> list[str]:
         )
     if a.hidden and a.code == "spatial":
         faults.append("hidden is for dense codes; with code 'spatial' leave it 0")
-    if a.bypass != "none" and a.output == "sigmoid":
-        faults.append(
-            "output 'sigmoid' would bend the linear bypass: use output 'clamp', or bypass 'none'"
-        )
-    if a.bypass != "none" and a.bottleneck != "plain":
-        faults.append(
-            f"bypass 'pca' leads around a bottleneck of kind {a.bottleneck!r}: use bypass 'none'"
-        )
+    faults += composition.faults(
+        path=[*(["pca"] if a.bypass == "pca" else []), *(["skips"] if a.skips else [])],
+        bottleneck=[a.bottleneck],
+        code=[a.code],
+        output=[a.output],
+    )
     if a.up == "transposed" and a.padding_mode != "zeros":
         faults.append(
             f"transposed convolutions can only pad with zeros: padding_mode {a.padding_mode!r} needs "
@@ -286,6 +285,4 @@ def _input_faults(a: Architecture) -> list[str]:
         faults.append("output 'sigmoid' would bend the base: use output 'clamp' or 'linear'")
     if a.contrast and not a.base:
         faults.append("contrast is that of a base: without one leave it 0")
-    if a.skips and a.code == "dense":
-        faults.append("skips are for spatial codes; with code 'dense' leave them out")
     return faults
