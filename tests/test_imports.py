@@ -38,6 +38,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("networks",),
     ("pca", "layout"),
+    ("composition",),
     ("losses", "bottlenecks"),
     (
         "metrics",

@@ -1,10 +1,13 @@
 """Sparsity and selectivity against values worked out by hand."""
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.sparsity import selectivity, sparsity
+from convae.sparsity import RunningSelectivity, selectivity, sparsity
 
 
 def test_rates_and_the_part_that_is_on() -> None:
@@ -52,6 +55,35 @@ def test_other_shapes_are_refused(codes: np.ndarray) -> None:
         sparsity(codes)
 
 
+@pytest.mark.parametrize("shape", [(50, 7), (50, 7, 3, 2)])
+def test_batches_give_what_the_whole_gives(shape: tuple[int, ...]) -> None:
+    codes = np.random.default_rng(0).normal(size=shape).clip(0)
+    whole, parts = sparsity(codes, on=0.3), sparsity(iter(np.split(codes, [1, 20, 33])), on=0.3)
+    assert np.array_equal(parts.rate, whole.rate)
+    assert (parts.active, parts.hoyer) == pytest.approx((whole.active, whole.hoyer))
+
+
+def test_no_batch_is_kept() -> None:
+    alive = list[weakref.ref[np.ndarray]]()
+
+    def batches() -> Iterator[np.ndarray]:
+        for _ in range(20):
+            assert sum(one() is not None for one in alive) <= 1
+            batch = np.ones((4, 3))
+            alive.append(weakref.ref(batch))
+            yield batch
+            del batch
+
+    assert sparsity(batches()).rate.tolist() == [1, 1, 1]
+
+
+def test_batches_must_agree_and_there_must_be_one() -> None:
+    with pytest.raises(InputError, match=r"codes must be \(n, 3\) or .*; got \(2, 4\)"):
+        sparsity([np.zeros((2, 3)), np.zeros((2, 4))])
+    with pytest.raises(InputError, match="n at least 1"):
+        sparsity([])
+
+
 def test_selectivity_of_known_means() -> None:
     labels = np.array([0, 0, 1, 1, 2, 2])
     codes = np.array(
@@ -65,9 +97,26 @@ def test_selectivity_of_known_means() -> None:
         ]
     )
     # last: from its least on 0, 1, 1: the class with the largest mean has 1, the others 2 of 4
-    assert selectivity(codes, labels) == pytest.approx([1, 0, 0.5, (1 - 0.5) / 1.5])
+    found = selectivity(codes, labels)
+    assert found.values == pytest.approx([1, 0, 0.5, (1 - 0.5) / 1.5])
+    assert found.classes[[0, 2]].tolist() == [0, 0]
+    assert found.classes[3] in (1, 2)
 
 
 def test_selectivity_needs_classes() -> None:
     with pytest.raises(InputError, match="at least two classes"):
         selectivity(np.zeros((3, 2)), np.zeros(3))
+
+
+def test_selectivity_over_batches_is_that_of_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    codes, labels = rng.normal(size=(60, 5)), rng.integers(0, 4, 60)
+    running = RunningSelectivity()
+    for part in np.array_split(np.arange(60), 7):  # some classes are missing in some of them
+        running.add(codes[part], labels[part])
+    whole, parts = selectivity(codes, labels), running.result()
+    assert parts.values == pytest.approx(whole.values)
+    assert np.array_equal(parts.classes, whole.classes)
+    assert running.classes == 4
+    with pytest.raises(InputError, match=r"codes \(n, k\) and n labels; got \(3, 5\) and 2"):
+        running.add(codes[:3], labels[:2])

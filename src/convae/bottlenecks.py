@@ -37,6 +37,7 @@ KINDS: dict[str, Kind | None] = {
 }
 SPARSE = ("l1", "kl", "top-k", "winners")
 MOST_LEVELS = 12
+RATE_ON = 0.5  # a rate between 0 and 1 is on above that
 OPTIONS = ("free_bits", "warmup", "levels")  # of a Gaussian bottleneck, written name=number
 
 
@@ -166,6 +167,11 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
                 f"{number!r:.40}"
             ) from None
     return Bottleneck(kind, **values)
+
+
+def on_above(kind: str) -> float:
+    """What a number of a code must be above to count as on, in a bottleneck of this kind."""
+    return RATE_ON if kind == "kl" else 0.0
 
 
 def _within(value: object, most: float) -> bool:

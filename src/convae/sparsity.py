@@ -1,5 +1,9 @@
-"""How sparse codes are, and how much each number of them has to do with one class."""
+"""How sparse codes are, and how much each number of them has to do with one class.
 
+Both are sums over images: codes may come a batch at a time, and none is kept.
+"""
+
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -41,20 +45,62 @@ class Sparsity(NamedTuple):
         return line.replace("%", " %")
 
 
-def sparsity(codes: np.ndarray, *, on: float = 0.0) -> Sparsity:
-    """Of codes (n, k) or (n, k, h, w).
+class RunningSparsity:
+    """The sums that :class:`Sparsity` is made of, over batches of codes."""
+
+    def __init__(self, on: float = 0.0) -> None:
+        """Nothing yet.
+
+        Args:
+            on: what a number must be above to count as on.
+        """
+        self.on, self.images = on, 0
+        self._lit: np.ndarray | None = None
+        self._active = self._hoyer = 0.0
+
+    def add(self, codes: np.ndarray) -> None:
+        """Take in codes (b, k) or (b, k, h, w), with the same k each time."""
+        k = None if self._lit is None else len(self._lit)
+        if codes.ndim not in (2, 4) or not len(codes) or k not in (None, codes.shape[1]):
+            raise _wrong(codes.shape, k)
+        flat = codes.reshape(len(codes), codes.shape[1], -1)
+        lit = flat > self.on
+        each = lit.any(axis=2).sum(axis=0)
+        self._lit = each if self._lit is None else self._lit + each
+        self._active += float(lit.mean(axis=(1, 2)).sum())
+        self._hoyer += float(_hoyer(flat.reshape(len(codes), -1).astype(np.float64)).sum())
+        self.images += len(codes)
+
+    def result(self) -> Sparsity:
+        """Of all codes so far, at least one."""
+        if self._lit is None:
+            raise _wrong((0,), None)
+        n = self.images
+        return Sparsity(self._lit / n, self._active / n, self._hoyer / n)
+
+
+def sparsity(codes: np.ndarray | Iterable[np.ndarray], *, on: float = 0.0) -> Sparsity:
+    """Of codes (n, k) or (n, k, h, w), or of batches of them, of which one at a time is held.
 
     Args:
         on: what a number must be above to count as on.
 
     Source: Hoyer, "Non-negative matrix factorization with sparseness constraints", 2004.
+
+    >>> sparsity(np.array([[1.0, 0], [2, 0]])).rate
+    array([1., 0.])
+    >>> sparsity(np.full((2, 3), step) for step in range(5)).active
+    0.8
     """
-    if codes.ndim not in (2, 4) or not len(codes):
-        raise InputError(f"codes must be (n, k) or (n, k, h, w), n at least 1; got {codes.shape}")
-    lit = codes > on
-    rate = lit.reshape(*codes.shape[:2], -1).any(axis=2).mean(axis=0)
-    flat = codes.reshape(len(codes), -1).astype(np.float64)
-    return Sparsity(rate, float(lit.mean()), float(_hoyer(flat).mean()))
+    running = RunningSparsity(on)
+    for batch in [codes] if isinstance(codes, np.ndarray) else codes:
+        running.add(batch)
+    return running.result()
+
+
+def _wrong(shape: tuple[int, ...], k: int | None) -> InputError:
+    each = "k" if k is None else str(k)
+    return InputError(f"codes must be (n, {each}) or (n, {each}, h, w), n at least 1; got {shape}")
 
 
 def _hoyer(flat: np.ndarray) -> np.ndarray:
@@ -68,8 +114,65 @@ def _hoyer(flat: np.ndarray) -> np.ndarray:
     return told
 
 
-def selectivity(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(k,) how much each number of codes (n, k) has to do with one class: 0 not at all, 1 with it alone.
+class Selectivity(NamedTuple):
+    """How much each number of a code has to do with one class.
+
+    Attributes:
+        values: (k,) 0 not at all, 1 with one class alone.
+        classes: (k,) the class number that each answers to most.
+    """
+
+    values: np.ndarray
+    classes: np.ndarray
+
+
+class RunningSelectivity:
+    """The sums over each class that :class:`Selectivity` is made of, over batches of codes."""
+
+    def __init__(self) -> None:
+        self._sums: dict[int, np.ndarray] = {}
+        self._counts: dict[int, int] = {}
+        self._least: np.ndarray | float = 0.0
+
+    def add(self, codes: np.ndarray, labels: np.ndarray) -> None:
+        """Take in codes (b, k) with their class numbers (b,)."""
+        if codes.ndim != 2 or len(codes) != len(labels):
+            raise InputError(
+                f"selectivity needs codes (n, k) and n labels; got {codes.shape} and {len(labels)}"
+            )
+        values = codes.astype(np.float64)
+        for label in np.unique(labels).tolist():
+            of_it = values[labels == label]
+            self._sums[label] = self._sums.get(label, 0.0) + of_it.sum(axis=0)
+            self._counts[label] = self._counts.get(label, 0) + len(of_it)
+        self._least = np.minimum(self._least, values.min(axis=0, initial=0.0))
+
+    @property
+    def classes(self) -> int:
+        """How many there were so far."""
+        return len(self._counts)
+
+    def result(self) -> Selectivity:
+        """Of all codes so far.
+
+        Raises:
+            InputError: for fewer than two classes.
+        """
+        classes = np.array(sorted(self._sums))
+        if len(classes) < 2:
+            raise InputError(f"selectivity needs labels of at least two classes; got {classes}")
+        counts = np.array([self._counts[label] for label in classes.tolist()])
+        sums = np.stack([self._sums[label] for label in classes.tolist()])
+        sums = sums - counts[:, None] * self._least
+        means = sums / counts[:, None]
+        best, largest = means.argmax(axis=0), means.max(axis=0)
+        others = (sums.sum(axis=0) - largest * counts[best]) / (counts.sum() - counts[best])
+        values = (largest - others) / np.maximum(largest + others, ALIKE)
+        return Selectivity(values, classes[best])
+
+
+def selectivity(codes: np.ndarray, labels: np.ndarray) -> Selectivity:
+    """How much each number of codes (n, k) has to do with one class.
 
     (μ_max - μ_rest) / (μ_max + μ_rest), μ_max being the mean of the class with the largest mean and μ_rest
     that of all others together; numbers below 0 count by how far they are above their least. A number that
@@ -80,17 +183,6 @@ def selectivity(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Source: Morcos et al., "On the importance of single directions for generalization", 2018.
     """
-    classes = np.unique(labels)
-    if codes.ndim != 2 or len(codes) != len(labels) or len(classes) < 2:
-        raise InputError(
-            f"selectivity needs codes (n, k) and n labels of at least two classes; got {codes.shape} and "
-            f"{len(labels)} of {len(classes)}"
-        )
-    values = codes.astype(np.float64)
-    values = values - np.minimum(values.min(axis=0), 0)
-    means = np.stack([values[labels == c].mean(axis=0) for c in classes])
-    best, counts = means.argmax(axis=0), np.array([(labels == c).sum() for c in classes])
-    largest = means.max(axis=0)
-    others = (values.sum(axis=0) - largest * counts[best]) / (len(values) - counts[best])
-    told: np.ndarray = (largest - others) / np.maximum(largest + others, ALIKE)
-    return told
+    running = RunningSelectivity()
+    running.add(codes, labels)
+    return running.result()

@@ -52,8 +52,8 @@ def test_the_bound_is_at_least_the_elbo(model: AnomalyDetector) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"bottleneck": "top-k"}, "needs a bottleneck 'gaussian'"),
-        ({"loss": "mse+0.1*ssim"}, "is no likelihood: take one of bce, mse, l1, logistic"),
+        ({"bottleneck": "top-k"}, "bottleneck 'top-k' says no distribution"),
+        ({"loss": "mse+0.1*ssim"}, "needs a loss that a distribution belongs to"),
         ({"tune": True}, "tune goes with method 'defects'"),
         ({"score_by": "found"}, "found"),
     ],

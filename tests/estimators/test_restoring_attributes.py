@@ -107,7 +107,7 @@ def test_fewer_passes_over_more_images() -> None:
         ({"tune": True}, "tune goes with method 'defects'"),
         ({"flips": True}, "flips goes with method 'defects'"),
         ({"latent_dim": 4}, "latent_dim must be at least 8; got 4"),
-        ({"loss": "bce"}, "loss 'bce' is for probabilities"),
+        ({"loss": "bce"}, "loss 'bce' is for images made of probabilities"),
         ({"score_by": "gradient"}, "gradient"),
     ],
 )

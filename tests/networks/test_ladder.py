@@ -82,7 +82,7 @@ def test_a_code_alone_is_decoded_by_what_is_likely_under_it() -> None:
     [
         ({"bottleneck": "l1"}, "levels 3 is for a bottleneck 'gaussian'"),
         ({"levels": 4}, "levels must be at most 3, one for each of the stages"),
-        ({"skips": True, "code": "spatial"}, "with skips or a base"),
+        ({"skips": True, "code": "spatial"}, "skips lead the image around it"),
         ({"levels": 0}, "levels must be a whole number from 1"),
         ({"finer_dim": 0}, "finer_dim must be a whole number from 1"),
     ],

@@ -44,7 +44,7 @@ def tell_units(
     units = _read(model, source, skipped, voice)
     means = _selectivity(model, source, units, wanted, voice)
     lines = [
-        f"{len(units.index):,} images of {source.description}. {units.sparsity.told()}",
+        f"{units.count:,} images of {source.description}. {units.sparsity.told()}",
         *([_sentence(means)] if means else []),
     ]
     shown = units.order[: wanted.most]
@@ -62,7 +62,7 @@ def tell_units(
     voice.result(
         {
             "out": out,
-            "images": len(units.index),
+            "images": units.count,
             "units": len(units.sparsity.rate),
             "shown": len(shown),
             "active": units.sparsity.active,
@@ -91,14 +91,14 @@ def _selectivity(
     """The mean class selectivity of the units that are on, and of others; empty without classes."""
     if units.selectivity is None:
         return {}
-    means = {"this model": _mean(units.selectivity, units.sparsity.rate > 0)}
+    means = {"this model": _mean(units.selectivity.values, units.sparsity.rate > 0)}
     components = selectivity_of_components(model, source, units)
     if components is not None:
-        means["principal components"] = float(components.mean())
+        means["principal components"] = float(components.values.mean())
     if wanted.beside is not None:
         other = _read(wanted.beside, source, [], voice)
         assert other.selectivity is not None
-        means[str(wanted.beside_path)] = _mean(other.selectivity, other.sparsity.rate > 0)
+        means[str(wanted.beside_path)] = _mean(other.selectivity.values, other.sparsity.rate > 0)
     return means
 
 

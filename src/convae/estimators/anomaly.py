@@ -363,6 +363,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         METHODS[p["method"]](p)
         return {name: p[name] for name in given}
 
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        return (p["method"],)
+
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         p = {**_FIXED, **parameters}
         stored = fit_detector(type(self).__name__, source, p, run, METHODS[p["method"]](p))

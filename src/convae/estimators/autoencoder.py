@@ -225,7 +225,8 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """One more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
 
-        Scaling, PCA and architecture stay as the first call made them. It learns reconstruction alone.
+        Scaling, PCA and architecture stay as the first call made them. It learns reconstruction alone, from
+        images with the same ``noise`` and ``shift`` as in a fit.
         """
         return continue_fit(self, X)
 
@@ -247,9 +248,12 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             parse_noise(p["noise"])
         return p
 
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        asked = {"noise": p["noise"], "shift": _shift(p), "neighbourhood": p["neighbourhood"]}
+        return tuple(name for name, value in asked.items() if value) or ("images",)
+
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        kind, p, shift = type(self).__name__, parameters, _shift(parameters)
-        noise = None if p["noise"] is None else parse_noise(p["noise"])
+        kind, p = type(self).__name__, parameters
 
         def task_for(ready: Ready, network: Autoencoder) -> Learning:
             self._begin(ready, network, p, run)
@@ -258,16 +262,20 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
                 run.observers.message("laying out the training images by their neighbours")
                 by = p["neighbours"]
                 task = neighbour_task(ready, network, p["loss"], p["neighbourhood"], by)
-            task = Shifted(task, shift) if shift else task
             identity = {
                 "neighbourhood": float(p["neighbourhood"]),
                 "neighbours": p["neighbours"],
-                "shift": float(shift),
-                "noise": None if noise is None else str(noise),
+                "shift": float(_shift(p)),
+                "noise": None if p["noise"] is None else str(parse_noise(p["noise"])),
             }
-            return self._task(Corrupted(task, noise) if noise else task, p), dict(identity)
+            return self._task(self._shown(task, p), p), dict(identity)
 
         return fit_model(kind, source, p, run, task_for, self._finished)
+
+    def _shown(self, task: Task, p: Parameters) -> Task:
+        shift = _shift(p)
+        task = Shifted(task, shift) if shift else task
+        return task if p["noise"] is None else Corrupted(task, parse_noise(p["noise"]))
 
     def _task(self, task: Task, p: Parameters) -> Task:
         """What a variant makes of what is to be learnt."""

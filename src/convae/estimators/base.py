@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from convae.composition import check, remarks
 from convae.errors import ImageError, InputError, ModelFileError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
-from convae.estimators.parameters import Parameters, checked, plain
+from convae.estimators.parameters import Parameters, checked, chosen, plain
 from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
 from convae.images.array_sources import is_tensor, plain_array
 from convae.images.image import Image, Pixels
@@ -29,6 +30,7 @@ from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
 from convae.training.observers import Observer, Observers, Row
 from convae.training.settings import TrainingSettings
+from convae.training.task import Task
 
 Prepared = tuple[int, Image, Pixels]
 
@@ -141,7 +143,7 @@ class ImageEstimator(BaseEstimator):
         resume: bool,
         observers: Iterable[Observer],
     ) -> Self:
-        parameters = self._parameters()
+        parameters, words = self._composed()
         source = self.open(X, reset=True)
         if isinstance(checkpoint, str | Path):
             checkpoint = CheckpointFolder(checkpoint)
@@ -151,6 +153,8 @@ class ImageEstimator(BaseEstimator):
             resume=resume,
             observers=Observers(list(observers)),
         )
+        for word in words:
+            run.observers.message(word)
         return self._adopt(self._train(source, parameters, run))
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
@@ -164,6 +168,25 @@ class ImageEstimator(BaseEstimator):
     def _parameters(self) -> dict[str, Any]:
         """The constructor's parameters, checked, with ``random_state`` a number."""
         return checked({**self.get_params(deep=False), "random_state": self._seed()})
+
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        """What is to be learnt, by the names of :data:`convae.composition.TASKS`; none while it is open."""
+        return ("images",)
+
+    def _shown(self, task: Task, p: Parameters) -> Task:
+        """A task with what the parameters do to images on the way in."""
+        return task
+
+    def _composed(self) -> tuple[Parameters, list[str]]:
+        """The parameters, once it is clear that they go together, and what is worth knowing of them.
+
+        Raises:
+            InputError: what does not go together, why, and what to do instead.
+        """
+        parameters = self._parameters()
+        choice = chosen(self.member, self._tasks(parameters), parameters)
+        check(**choice)
+        return parameters, remarks(**choice)
 
     def _seed(self) -> int:
         """``random_state`` as a number; None is 0, so that the same call gives the same model."""

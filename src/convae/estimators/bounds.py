@@ -6,25 +6,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from convae.errors import InputError
-from convae.losses import BCE_CLAMP, logistic_cost
+from convae.composition import check, of_loss
+from convae.losses import BCE_CLAMP, logistic_cost, parse_loss
 from convae.networks.autoencoder import Autoencoder, drawn
 
 AT_ONCE = 2**22  # values of images decoded together
 SMALLEST = 1e-12
-LIKELIHOODS = {
-    "bce": "Bernoulli",
-    "mse": "Gaussian",
-    "l1": "Laplace",
-    "logistic": "discretised logistic",
-}
 
 
 def log_density(loss: str, images: Tensor, means: Tensor, scale: float) -> Tensor:
     """(..., ) nats: log p(image | mean), summed over (C, H, W).
 
     Args:
-        loss: a key of ``LIKELIHOODS``.
+        loss: ``bce`` (Bernoulli), ``mse`` (Gaussian) or ``l1`` (Laplace).
         images, means: (..., C, H, W) in about [0, 1].
         scale: what gives the distribution its width: the mean loss per value for ``mse`` and ``l1``, the
             scale of the distribution for ``logistic``; not used for ``bce``.
@@ -32,11 +26,7 @@ def log_density(loss: str, images: Tensor, means: Tensor, scale: float) -> Tenso
     Raises:
         InputError: for a loss that no distribution belongs to.
     """
-    if loss not in LIKELIHOODS:
-        raise InputError(
-            f"a model trained on {loss!r} says nothing about likelihood; train on one of "
-            f"{', '.join(LIKELIHOODS)}"
-        )
+    check(use=["likelihood bound"], loss=of_loss(parse_loss(loss)))
     if loss == "bce":
         p = means.clamp(BCE_CLAMP, 1 - BCE_CLAMP)
         each = images * p.log() + (1 - images) * torch.log1p(-p)

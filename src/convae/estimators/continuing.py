@@ -29,7 +29,7 @@ Estimator = TypeVar("Estimator", bound="ImageEstimator")
 def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     """Start like ``fit`` without any step if nothing is fitted yet; then one pass over X."""
     fresh = not hasattr(estimator, "network_")
-    parameters = estimator._parameters()
+    parameters, _ = estimator._composed()
     source = estimator.open(X, reset=fresh)
     if fresh:
         run = Run(observers=Observers([]))
@@ -42,7 +42,8 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
         estimator.network_.requires_grad_(True)
         judged, a = parse_loss(estimator.settings_.loss), estimator.architecture_
         bottleneck = parse_bottleneck(parameters["bottleneck"])
-        task = constrained(Reconstruction(judged), bottleneck, a, judged)
+        shown = estimator._shown(Reconstruction(judged), parameters)
+        task = constrained(shown, bottleneck, a, judged)
         trainer = Trainer(estimator.network_, estimator.settings_, task)
     settings, epoch = estimator.settings_, estimator.n_iter_
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)

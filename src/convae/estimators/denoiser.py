@@ -12,6 +12,7 @@ from torch import Tensor
 
 from convae.bottlenecks import Bottleneck
 from convae.classical.noise_level import estimate_noise_level
+from convae.composition import check, of_loss
 from convae.corruption.levels import Level
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults, unknown_name
@@ -47,6 +48,8 @@ LEARN = ("auto", "clean", "noisy", "pairs")
 NOISY = 0.02  # images with more noise than this (5/255) are taken for noisy ones
 LOOKED_AT = 64  # images are looked at to decide that
 USUAL = "gaussian:0..55/255"
+# The ways to learn, as the table of what goes with what calls them.
+TASK_OF = {"clean": "denoising", "noisy gaussian": "halves", "noisy blind": "hidden pixels"}
 
 
 class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
@@ -305,6 +308,13 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         p["noise"] = None if p["noise"] is None else str(self.noise)
         return p
 
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        """The way to learn, as far as it is known before the images are looked at."""
+        if self._target is not None or p["learn"] == "pairs":
+            return ("pairs",)
+        named = p["noise"] is not None or p["sigma"] is not None
+        return (TASK_OF[chosen_way(p, 0.0)[0]],) if p["learn"] != "auto" or named else ()
+
     def _noise(self, p: Parameters) -> Noise:
         """The noise for clean images, in the units of the files."""
         spec = self.noise
@@ -333,6 +343,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             return FromPairs(loss, material.channels[0], turn=turn), {"learn": "pairs"}
         levels = noise_levels(ready)
         way, why = chosen_way(p, float(levels.median()) / stretch(ready.unit.scaling))
+        check(task=[TASK_OF[way]], loss=of_loss(loss))
         told = self._extra_inputs(p) > 0
         factor = stretch(ready.unit.scaling)
         if way == "clean":

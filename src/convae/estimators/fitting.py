@@ -276,12 +276,7 @@ def settle_architecture(
             output = "linear"  # beyond the ends lies what makes black or white certain
         elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
-    architecture = make_architecture(p["preset"], shape, **{**changes, "output": output})
-    if p.get("neighbourhood") and architecture.code != "dense":
-        raise InputError(
-            "neighbourhood needs one code for each image: it works with code 'dense', not 'spatial'"
-        )
-    return architecture
+    return make_architecture(p["preset"], shape, **{**changes, "output": output})
 
 
 def bottleneck_changes(p: Parameters) -> dict[str, Any]:

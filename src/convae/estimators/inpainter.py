@@ -349,11 +349,10 @@ class Inpainter(RestoringEstimator):
         p["holes"] = str(parse_holes(self.holes))
         if p["fill"] not in FILLS:
             raise unknown_name("fill", p["fill"], FILLS)
-        if parse_loss(p["loss"]).needs_unit_range:
-            raise InputError(
-                "loss 'bce' is for outputs between 0 and 1: take l1, mse or charbonnier"
-            )
         return p
+
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        return ("holes",)
 
     def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
         stored = self._fit_restorer(material_for(source, p), p, run)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convae.bottlenecks import parse_bottleneck
 from convae.errors import raise_faults, unknown_name
-from convae.estimators.bounds import LIKELIHOODS, SMALLEST, bound, log_weights
+from convae.estimators.bounds import SMALLEST, bound, log_weights
 from convae.estimators.defect_scorer import LEAST_SPREAD, nearest_codes
 from convae.estimators.detection import Extras, Judged, Normals
 from convae.estimators.parameters import Parameters
@@ -100,14 +100,6 @@ class Likelihood:
             for name in ("tune", "flips")
             if p[name]
         ]
-        if self.bottleneck.kind != "gaussian":
-            faults.append(
-                f"a likelihood needs a bottleneck 'gaussian'; got {p['bottleneck']!r}: leave it out"
-            )
-        if self.loss not in LIKELIHOODS:
-            faults.append(
-                f"loss {p['loss']!r} is no likelihood: take one of {', '.join(LIKELIHOODS)}"
-            )
         raise_faults("method 'likelihood'", faults)
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from convae.corruption.defects import Defects
-from convae.errors import InputError
 from convae.estimators.choosing import FRACTIONS, SCORES, SMOOTHINGS, fit_score
 from convae.estimators.defect_scorer import DefectScorer, Recipe, Usual
 from convae.estimators.detection import Extras, Normals
@@ -35,11 +34,6 @@ class MendDefects:
         """Take the estimator's parameters; refuse those that do not go with this method."""
         self.p, self.flips = p, bool(p["flips"])
         self.loss = parse_loss(p["loss"])
-        if self.loss.needs_unit_range:
-            raise InputError(
-                f"loss {p['loss']!r} is for images made of probabilities, which a mended image is not; "
-                "take mse, l1 or charbonnier, with or without ssim"
-            )
         self.crop: int | None = None
         self.recipe = (
             None if p["score_by"] == "auto" else Recipe.parse(p["score_by"], USUAL_FRACTION)

@@ -1,6 +1,6 @@
 """An estimator's parameters as plain values, and what can be said against them before any image is read."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from convae.bottlenecks import Bottleneck, parse_bottleneck
+from convae.composition import TASKS, of_loss
 from convae.corruption.noise import Noise
 from convae.errors import raise_faults, unknown_name
 from convae.images.preparing import Preparation
 from convae.images.scaling import METHODS
 from convae.losses import Loss, parse_loss
-from convae.networks.presets import PRESETS
+from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import choose_device
 from convae.training.settings import TrainingSettings
 
@@ -68,9 +69,7 @@ def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Pa
     for kind, known in (("preset", presets), ("scaling", METHODS)):
         if p[kind] not in known:
             raise unknown_name(kind, p[kind], known)
-    if parse_loss(p["loss"]).needs_unit_range and p["output"] not in (None, "sigmoid"):
-        faults.append(f"loss {p['loss']!r} needs output 'sigmoid'; got {p['output']!r}")
-    raise_faults("parameters", faults)
+    parse_loss(p["loss"])
     parse_bottleneck(p["bottleneck"])
     preparation(p)
     choose_device(p["device"])
@@ -81,6 +80,36 @@ def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Pa
         **{n: p[n] for n in given if p[n] is not None},
     )
     return p
+
+
+def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tuple[str, ...]]:
+    """What parameters choose at the places of :data:`convae.composition.AXES`, before there are images.
+
+    Args:
+        estimator: a value of that axis.
+        tasks: of the axis ``task``; none while it is open what is learnt.
+        p: as :func:`checked` gives them. What they leave to a preset is what it has for any image.
+    """
+    usual = (PRESETS | RESTORING)[p["preset"]]((1, 64, 64), p.get("code"))
+
+    def value(name: str, default: object) -> Any:
+        return usual.get(name, default) if p.get(name) is None else p[name]
+
+    bottleneck = parse_bottleneck(p["bottleneck"])
+    fixed = {code for task in tasks for code in TASKS[task].codes}
+    skips = usual.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
+    mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)
+    return {
+        "estimator": (estimator,),
+        "task": tuple(tasks),
+        "bottleneck": (bottleneck.kind,),
+        "hierarchy": ("ladder" if bottleneck.levels > 1 else "flat",),
+        "code": tuple(fixed) if len(fixed) == 1 else (value("code", "dense"),),
+        "path": ("skips",) if skips else (p.get("bypass") or "none",),
+        "loss": of_loss(parse_loss(p["loss"])),
+        "output": () if p.get("output") is None else (p["output"],),
+        "decoder": ("mirrored" if mirrored else "other",),
+    }
 
 
 def preparation(p: Parameters) -> Preparation:

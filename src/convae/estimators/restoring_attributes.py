@@ -61,8 +61,6 @@ class RestoreAttributes:
             for name in ("tune", "flips")
             if p[name]
         ]
-        if self.loss.needs_unit_range:
-            faults.append(f"loss {p['loss']!r} is for probabilities: take mse, l1 or charbonnier")
         if p["latent_dim"] is not None and p["latent_dim"] < LEAST_CODE:
             faults.append(f"latent_dim must be at least {LEAST_CODE}; got {p['latent_dim']!r}")
         raise_faults("method 'attributes'", faults)

@@ -9,17 +9,16 @@ import torch.nn.functional as F
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import SPARSE, parse_bottleneck
+from convae.bottlenecks import on_above
+from convae.composition import check
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
-from convae.estimators.parameters import Parameters
 from convae.model_file import StoredModel
 from convae.networks.inside import layer
 from convae.sparsity import Sparsity, sparsity
 
-LIT = 0.5  # a rate between 0 and 1, of a bottleneck kl, is on above that
 MOST_MEASURED = 2000  # images that the sparsity is measured on
 
 
@@ -70,10 +69,7 @@ class SparseAutoencoder(ConvAutoencoder):
             InputError: for a bottleneck ``kl``, in which numbers do not compete.
         """
         check_is_fitted(self, "network_")
-        if self.network_.bottleneck.rectifier is None:
-            raise InputError(
-                "the numbers of a bottleneck 'kl' do not compete; use transform instead"
-            )
+        check(use=["activity"], bottleneck=[self.architecture_.bottleneck])
         if cells is not None and (type(cells) is not int or cells < 1):
             raise InputError(f"cells must be a whole number of at least 1; got {cells!r}")
 
@@ -90,25 +86,15 @@ class SparseAutoencoder(ConvAutoencoder):
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        if parse_bottleneck(p["bottleneck"]).kind not in SPARSE:
-            raise InputError(
-                f"a sparse autoencoder has a bottleneck of {', '.join(SPARSE)}; got {p['bottleneck']!r}: "
-                "for another use ConvAutoencoder"
-            )
-        return p
-
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
         """How sparse the codes are, of images that the weights were chosen by."""
         network = stored.network.eval()
+        batches = ready.batches(ready.measured[:MOST_MEASURED])
         with torch.inference_mode():
-            codes = [
-                network.encode(batch).float().cpu().numpy()
-                for batch in ready.batches(ready.measured[:MOST_MEASURED])
-            ]
-        kind = network.architecture.bottleneck
-        found = sparsity(np.concatenate(codes), on=LIT if kind == "kl" else 0.0)
+            found = sparsity(
+                (network.encode(batch).float().cpu().numpy() for batch in batches),
+                on=on_above(network.architecture.bottleneck),
+            )
         extras = {
             "code.rate": torch.from_numpy(found.rate).float(),
             "code.sparsity": torch.tensor([found.active, found.hoyer]),

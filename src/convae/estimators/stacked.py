@@ -171,6 +171,10 @@ class StackedAutoencoder(ConvAutoencoder):
         epochs_of_levels(p["level_epochs"], 1, 1)
         return p
 
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        further = [task for task in super()._tasks(p) if task != "images"]
+        return ("levels alone" if p["epochs"] == 0 else "levels", *further)
+
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         # A run that was interrupted while its levels were trained has no state of the joint training yet.
         self._resumes = run.resume

@@ -317,11 +317,6 @@ class VariationalAutoencoder(ConvAutoencoder):
     def _parameters(self) -> Parameters:
         p = super()._parameters()
         bottleneck = parse_bottleneck(p["bottleneck"])
-        if bottleneck.kind != "gaussian":
-            raise InputError(
-                f"a variational autoencoder has a bottleneck 'gaussian'; got {p['bottleneck']!r}: for "
-                "another use ConvAutoencoder"
-            )
         if p["levels"] is not None:
             if bottleneck.levels not in (1, p["levels"]):
                 raise InputError(

@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from convae import composition
 from convae.errors import InputError, raise_faults, unknown_name
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -272,14 +273,13 @@ def _combination_faults(a: Architecture) -> list[str]:
         )
     if a.hidden and a.code == "spatial":
         faults.append("hidden is for dense codes; with code 'spatial' leave it 0")
-    if a.bypass != "none" and a.output == "sigmoid":
-        faults.append(
-            "output 'sigmoid' would bend the linear bypass: use output 'clamp', or bypass 'none'"
-        )
-    if a.bypass != "none" and a.bottleneck != "plain":
-        faults.append(
-            f"bypass 'pca' leads around a bottleneck of kind {a.bottleneck!r}: use bypass 'none'"
-        )
+    faults += composition.faults(
+        path=[*(["pca"] if a.bypass == "pca" else []), *(["skips"] if a.skips else [])],
+        bottleneck=[a.bottleneck],
+        code=[a.code],
+        output=[a.output],
+        hierarchy=["ladder" if a.levels > 1 else "flat"],
+    )
     if a.levels > 1:
         faults += _level_faults(a)
     if a.up == "transposed" and a.padding_mode != "zeros":
@@ -310,10 +310,10 @@ def _level_faults(a: Architecture) -> list[str]:
             f"levels must be at most {len(a.widths)}, one for each of the stages that widths name; got "
             f"{a.levels}"
         )
-    if a.skips or a.base:
+    if a.base:
         faults.append(
-            "levels above 1 are of a code that holds the image: with skips or a base, which lead the image "
-            "around it, leave it 1"
+            "levels above 1 are of a code that holds the image: with a base, which leads it around the code, "
+            "leave it 1"
         )
     return faults
 
@@ -336,6 +336,4 @@ def _input_faults(a: Architecture) -> list[str]:
         faults.append("output 'sigmoid' would bend the base: use output 'clamp' or 'linear'")
     if a.contrast and not a.base:
         faults.append("contrast is that of a base: without one leave it 0")
-    if a.skips and a.code == "dense":
-        faults.append("skips are for spatial codes; with code 'dense' leave them out")
     return faults

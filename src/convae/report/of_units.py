@@ -1,23 +1,51 @@
 """What each number of a code stands for: the images that it answers to, and what it adds to them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from convae.bottlenecks import on_above
 from convae.errors import ImageError, InputError
 from convae.estimators.autoencoder import ConvAutoencoder
-from convae.estimators.streaming import iter_codes
+from convae.estimators.streaming import iter_codes, paired
 from convae.images.image import Pixels
 from convae.images.image_source import ImageSource
 from convae.report.pictures import shown_range, to_display
 from convae.report.unit_page import UnitCard
-from convae.sparsity import Sparsity, selectivity, sparsity
+from convae.sparsity import RunningSelectivity, RunningSparsity, Selectivity, Sparsity
 
 STRONGEST = 8  # images of a unit
 REACH = 2  # positions of a spatial code around its own that a unit's mark and pattern take in
-RATE_ON = 0.5  # of a bottleneck kl
+AT_ONCE = 64  # codes looked at together
+
+
+class Strongest:
+    """The images that each number answers to most, the first of them first, over batches of codes.
+
+    Attributes:
+        images: (m, k) positions in the source.
+        strengths: (m, k) of the number in each, its largest over the positions of a spatial code.
+        places: (m, k) where that is, as a flat position; zeros for a dense code.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.images, self.places = (np.zeros((0, 0), np.int64) for _ in range(2))
+        self.strengths = np.zeros((0, 0), np.float32)
+
+    def add(self, images: np.ndarray, strengths: np.ndarray, places: np.ndarray) -> None:
+        """Take in images (b,) with the strength of each number (b, k), and where it is (b, k)."""
+        k = strengths.shape[1]
+        kept = (part.reshape(-1, k) for part in (self.images, self.strengths, self.places))
+        new = (np.broadcast_to(images[:, None], strengths.shape), strengths, places)
+        both = [np.concatenate(pair) for pair in zip(kept, new, strict=True)]
+        first = np.argsort(-both[1], axis=0, kind="stable")[: self.most]
+        self.images, self.strengths, self.places = (
+            np.take_along_axis(values, first, axis=0) for values in both
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,26 +53,22 @@ class Units:
     """The numbers of a code on the images of a source.
 
     Attributes:
-        index: (n,) positions in the source.
-        strengths: (n, k) the largest of each number over its positions.
-        places: (n, k) where that is, as a flat position; zeros for a dense code.
+        count: images.
+        strongest: those that each number answers to most.
         sparsity: of the codes.
-        selectivity: (k,) or None without classes.
-        of_class: (k,) the class that each number answers to most, or None.
+        selectivity: of the numbers; None without classes.
     """
 
-    index: np.ndarray
-    strengths: np.ndarray
-    places: np.ndarray
+    count: int
+    strongest: Strongest
     sparsity: Sparsity
-    selectivity: np.ndarray | None = None
-    of_class: np.ndarray | None = None
+    selectivity: Selectivity | None = None
 
     @property
     def order(self) -> np.ndarray:
         """The numbers that are ever on, those that say most first: of one class, else the frequent ones."""
         rate = self.sparsity.rate
-        key = rate if self.selectivity is None else self.selectivity
+        key = rate if self.selectivity is None else self.selectivity.values
         order = np.argsort(-key, kind="stable")
         return order[rate[order] > 0]
 
@@ -55,96 +79,124 @@ def units_of(
     on_bad: Callable[[ImageError], None],
     told: Callable[[int], None],
 ) -> Units:
-    """Read the codes of all images; ``told`` is called with the number of images done."""
-    index = list[int]()
-    strengths, places, codes = (list[np.ndarray]() for _ in range(3))
+    """Read the codes of all images, some at a time; ``told`` is called with the number of images done."""
+    labels, done = source.labels, 0
+    sparsity = RunningSparsity(on_above(model.architecture_.bottleneck))
+    strongest, means = Strongest(STRONGEST), RunningSelectivity()
+    for index, codes in _batches_of_codes(model, source, on_bad):
+        flat = codes.reshape(*codes.shape[:2], -1)
+        strengths = flat.max(axis=2)
+        sparsity.add(codes)
+        strongest.add(index, strengths, flat.argmax(axis=2))
+        if labels is not None:
+            means.add(strengths, labels[index])
+        done += len(index)
+        told(done)
+    if not done:
+        raise InputError(f"{source.description}: none of the images can be used")
+    return Units(
+        count=done,
+        strongest=strongest,
+        sparsity=sparsity.result(),
+        selectivity=means.result() if means.classes > 1 else None,
+    )
+
+
+def _batches_of_codes(
+    model: ConvAutoencoder, source: ImageSource, on_bad: Callable[[ImageError], None]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(b,) positions in the source and (b, k) or (b, k, h, w) their codes."""
+    index, codes = list[int](), list[np.ndarray]()
+    shape: tuple[int, ...] | None = None
     for place, code in iter_codes(model, source, on_bad):
-        flat = code.reshape(len(code), -1)
-        if codes and codes[0].shape != code.shape:
+        if shape not in (None, code.shape):
             raise InputError(
                 f"{source.names[place]}: its size is not that of the other images; look at images of one "
                 "size at a time"
             )
+        shape = code.shape
         index.append(place)
-        strengths.append(flat.max(axis=1))
-        places.append(flat.argmax(axis=1))
         codes.append(code)
-        told(len(index))
-    if not index:
-        raise InputError(f"{source.description}: none of the images can be used")
-    on = RATE_ON if model.architecture_.bottleneck == "kl" else 0.0
-    found = Units(
-        index=np.array(index),
-        strengths=np.stack(strengths),
-        places=np.stack(places),
-        sparsity=sparsity(np.stack(codes), on=on),
-    )
-    labels = classes_of(source, found.index)
-    if labels is None:
-        return found
-    means = np.stack([found.strengths[labels == c].mean(axis=0) for c in np.unique(labels)])
-    return Units(
-        index=found.index,
-        strengths=found.strengths,
-        places=found.places,
-        sparsity=found.sparsity,
-        selectivity=selectivity(found.strengths, labels),
-        of_class=np.unique(labels)[means.argmax(axis=0)],
-    )
-
-
-def classes_of(source: ImageSource, index: np.ndarray) -> np.ndarray | None:
-    """(n,) class numbers of images at these positions; None without at least two classes."""
-    if source.labels is None:
-        return None
-    labels = np.asarray(source.labels)[index]
-    return labels if len(np.unique(labels)) > 1 else None
+        if len(codes) == AT_ONCE:
+            yield np.array(index), np.stack(codes)
+            index, codes = [], []
+    if codes:
+        yield np.array(index), np.stack(codes)
 
 
 def selectivity_of_components(
     model: ConvAutoencoder, source: ImageSource, units: Units
-) -> np.ndarray | None:
-    """(k,) of as many principal components, for a dense code; None for a spatial one, or without classes."""
-    labels = classes_of(source, units.index)
-    if labels is None or model.architecture_.code != "dense":
+) -> Selectivity | None:
+    """Of as many principal components, for a dense code; None for a spatial one, or without classes."""
+    labels = source.labels
+    if labels is None or units.selectivity is None or model.architecture_.code != "dense":
         return None
-    images = _usable(model, source, units.index)
-    parts = [
-        code.float().cpu() for _, code in model.inference_.batches(images, model.baseline_.encode)
-    ]
-    return selectivity(torch.cat(parts).flatten(1).numpy(), labels)
+
+    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        for _, codes in model.inference_.batches(images, model.baseline_.encode):
+            yield from codes.float().flatten(1).cpu().numpy()
+
+    means = RunningSelectivity()
+    for (place, _, _), code in paired(model, source, run, lambda error: None):
+        means.add(code[None], labels[place : place + 1])
+    return means.result()
 
 
 def cards(
     model: ConvAutoencoder, source: ImageSource, units: Units, numbers: np.ndarray
-) -> list[UnitCard]:
-    """What the page shows of these numbers of the code."""
-    first = np.argsort(-units.strengths[:, numbers], axis=0, kind="stable")[:STRONGEST]
-    needed = np.unique(first)
-    at = {int(row): i for i, row in enumerate(needed)}
-    images, codes = _images_and_codes(model, source, units.index[needed])
-    span = shown_range(images)
-    found = []
-    for column, number in enumerate(numbers.tolist()):
-        rows = [int(r) for r in first[:, column] if units.strengths[r, number] > 0]
-        chosen = [at[r] for r in rows]
-        added = _added(model, codes[chosen], number)
-        boxes = [_box(model, int(units.places[r, number]), added[i]) for i, r in enumerate(rows)]
-        found.append(
-            UnitCard(
-                number=number,
-                rate=float(units.sparsity.rate[number]),
-                selectivity=None if units.selectivity is None else float(units.selectivity[number]),
-                of_class=""
-                if units.of_class is None
-                else _class_name(source, int(units.of_class[number])),
-                pattern=_signed(_pattern(model, added, boxes)),
-                pictures=to_display(images[chosen], value_range=span),
-                boxes=boxes,
-                names=[source.names[int(units.index[r])] for r in rows],
-            )
-        )
-    return found
+) -> Iterator[UnitCard]:
+    """What the page shows of these numbers of the code, images being read for some of them at a time."""
+    if not len(numbers):
+        return
+    every = np.unique(units.strongest.images[:, numbers])
+    some = every[:: -(-len(every) // AT_ONCE)]
+    span = shown_range(_images_and_codes(model, source, some)[0])
+    for first in range(0, len(numbers), AT_ONCE // STRONGEST):
+        part = numbers[first : first + AT_ONCE // STRONGEST]
+        needed = np.unique(units.strongest.images[:, part])
+        images, codes = _images_and_codes(model, source, needed)
+        for number in part.tolist():
+            shown = _on(model, units.strongest, number)
+            rows = np.searchsorted(needed, shown.images)
+            pictures = to_display(images[rows], value_range=span)
+            yield _card(model, source, units, shown, codes[rows], pictures)
+
+
+class Shown(NamedTuple):
+    """The images that switch a number on most: positions in the source, and flat positions in the code."""
+
+    number: int
+    images: np.ndarray
+    places: np.ndarray
+
+
+def _on(model: ConvAutoencoder, strongest: Strongest, number: int) -> Shown:
+    on = strongest.strengths[:, number] > on_above(model.architecture_.bottleneck)
+    return Shown(number, strongest.images[on, number], strongest.places[on, number])
+
+
+def _card(
+    model: ConvAutoencoder,
+    source: ImageSource,
+    units: Units,
+    shown: Shown,
+    codes: torch.Tensor,
+    pictures: np.ndarray,
+) -> UnitCard:
+    number, of = shown.number, units.selectivity
+    added = _added(model, codes, number)
+    places = shown.places.tolist()
+    boxes = [_box(model, place, one) for place, one in zip(places, added, strict=True)]
+    return UnitCard(
+        number=number,
+        rate=float(units.sparsity.rate[number]),
+        selectivity=None if of is None else float(of.values[number]),
+        of_class="" if of is None else _class_name(source, int(of.classes[number])),
+        pattern=_signed(_pattern(model, added, boxes)),
+        pictures=pictures,
+        boxes=boxes,
+        names=[source.names[place] for place in shown.images.tolist()],
+    )
 
 
 def _usable(model: ConvAutoencoder, source: ImageSource, positions: np.ndarray) -> Iterator[Pixels]:

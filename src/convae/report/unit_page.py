@@ -1,6 +1,6 @@
 """A page with a card for each number of a code: one file, no scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +46,12 @@ class UnitCard:
     names: Sequence[str]
 
 
-def write_unit_page(path: str | Path, cards: Sequence[UnitCard], words: Sequence[str]) -> Path:
+def write_unit_page(path: str | Path, cards: Iterable[UnitCard], words: Sequence[str]) -> Path:
     """Write the page, whole or not at all; gives its path."""
     return store(path, render_unit_page(cards, words).encode("utf-8"))
 
 
-def render_unit_page(cards: Sequence[UnitCard], words: Sequence[str]) -> str:
+def render_unit_page(cards: Iterable[UnitCard], words: Sequence[str]) -> str:
     """The text of the page, with ``words`` as its first lines."""
     return page_template("units.html.jinja").render(
         cards=[_card(card) for card in cards],

@@ -138,11 +138,11 @@ class FromNoisyBlind(_FromNoisy):
         return Example(shown, noisy, mask.float())
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) mean squared error of the hidden pixels."""
+        """(B,) the loss of the hidden pixels, one that is a mean over pixels and 0 for the same ones."""
         assert example.weight is not None
-        error = (output.reconstruction.float() - example.target).square().mean(1, keepdim=True)
-        mask = example.weight
-        return (error * mask).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3))
+        mask, target = example.weight, example.target
+        told = torch.where(mask > 0, output.reconstruction.float(), target)
+        return self.loss(told, target) / mask.mean(dim=(1, 2, 3))
 
 
 def with_level(noisy: Tensor, level: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from convae.composition import check
 from convae.corruption.noise import Noise
-from convae.errors import InputError
 from convae.losses import Loss
 from convae.networks.activations import sigmoid
 from convae.networks.autoencoder import Autoencoder, Output
@@ -21,17 +21,8 @@ def level_count(network: Autoencoder) -> int:
         InputError: for networks whose decoder does not undo the encoder stage by stage.
     """
     a = network.architecture
-    if a.levels > 1:
-        raise InputError(
-            f"levels {a.levels} of a Gaussian code lie beside the stages that a stacked autoencoder trains "
-            "one by one: use VariationalAutoencoder, or levels 1"
-        )
-    if a.bypass != "none" or a.refine or a.skips or a.base or not (a.blocks and a.up == "subpixel"):
-        raise InputError(
-            "a stacked autoencoder is trained level by level, for which each stage of the decoder has to "
-            "undo one of the encoder: it needs bypass 'none', refine 0, blocks of at least 1 and up "
-            "'subpixel' (those of the preset residual)"
-        )
+    mirrored = a.blocks and a.up == "subpixel" and not (a.refine or a.skips or a.base)
+    check(task=["levels"], path=[a.bypass], decoder=["mirrored" if mirrored else "other"])
     return len(a.widths) + 1
 
 

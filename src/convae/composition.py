@@ -1,0 +1,363 @@
+"""What goes with what: the one table of choices that do not compose, each with its reason.
+
+A model is a choice at each of the places in :data:`AXES`. Choices compose, unless a :class:`Rule` says why
+two of them do not. Every estimator asks here before it looks at an image, and a network when it is described;
+the suite in ``tests/estimators/test_composition.py`` runs every pair that is allowed, and
+``docs/variants.md`` shows what ``python -m convae.composition`` prints.
+
+>>> allowed("task", "neighbourhood", "code", "spatial")
+False
+>>> check(task=["noise"], bottleneck=["top-k"], code=["spatial"])
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from convae.bottlenecks import KINDS, SPARSE
+from convae.errors import InputError, raise_faults
+from convae.losses import LOSSES, Loss
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network learns to say, as the table knows it.
+
+    Attributes:
+        said: how it is asked for, for people.
+        estimators: the members of ``convae fit`` that learn it.
+        codes, paths: values of these axes that a user can ask for; others do not arise.
+    """
+
+    said: str
+    estimators: tuple[str, ...]
+    codes: tuple[str, ...] = ("dense", "spatial")
+    paths: tuple[str, ...] = ("none", "pca")
+
+
+CODING = ("autoencoder", "variational", "sparse", "stacked")
+RESTORING = ("none", "skips")
+TASKS: dict[str, Task] = {
+    "images": Task("autoencoder", CODING[:3]),
+    "noise": Task("autoencoder with `noise`", CODING),
+    "shift": Task("autoencoder with `shift`", CODING),
+    "neighbourhood": Task("autoencoder with `neighbourhood`", CODING),
+    "levels": Task("stacked autoencoder", ("stacked",)),
+    "levels alone": Task("stacked autoencoder with `epochs` 0", ("stacked",)),
+    "denoising": Task("denoiser, `learn` clean", ("denoiser",), paths=RESTORING),
+    "pairs": Task("denoiser, `learn` pairs", ("denoiser",), paths=RESTORING),
+    "halves": Task("denoiser, `learn` noisy, Gaussian noise", ("denoiser",), paths=RESTORING),
+    "hidden pixels": Task("denoiser, `learn` noisy, any noise", ("denoiser",), paths=RESTORING),
+    "holes": Task("inpainter", ("inpainter",), paths=RESTORING),
+    "defects": Task("anomaly detector, `method` defects", ("anomaly",), ("spatial",), RESTORING),
+    "attributes": Task(
+        "anomaly detector, `method` attributes", ("anomaly",), ("dense",), ("none",)
+    ),
+    "likelihood": Task("anomaly detector, `method` likelihood", ("anomaly",), paths=("none",)),
+}
+LEVELS = ("levels", "levels alone")
+TOGETHER = ("noise", "shift", "neighbourhood")  # are learnt with one another, and with levels
+SEVERAL = "a weighted sum"
+LIKELIHOODS = ("mse", "l1", "bce", "logistic")
+AXES: dict[str, tuple[str, ...]] = {
+    "task": tuple(TASKS),
+    "estimator": (*CODING, "denoiser", "inpainter", "anomaly"),
+    "bottleneck": tuple(KINDS),
+    "code": ("dense", "spatial"),
+    "path": ("none", "pca", "skips"),  # what leads around the code
+    "loss": (*LOSSES, SEVERAL),
+    "output": ("sigmoid", "linear", "clamp"),
+    "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has finer levels
+    "decoder": ("mirrored", "other"),  # whether each stage of it undoes one of the encoder
+    "use": ("codes", "activity", "likelihood bound"),
+}
+
+
+def but(axis: str, *values: str) -> tuple[str, ...]:
+    """All values of an axis but these."""
+    return tuple(value for value in AXES[axis] if value not in values)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Two sets of choices that do not go together.
+
+    Attributes:
+        first, second: an axis and its values.
+        sentence: what does not go together, why, and what to do instead; {0} and {1} are the values.
+        forbidden: whether it is refused; else the sentence is told, and training goes on.
+    """
+
+    first: tuple[str, tuple[str, ...]]
+    second: tuple[str, tuple[str, ...]]
+    sentence: str
+    forbidden: bool = True
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Each value of the first with each of the second."""
+        for one in self.first[1]:
+            for other in self.second[1]:
+                yield one, other
+
+    def told(self, one: str, other: str) -> str:
+        """The sentence for a pair."""
+        return self.sentence.format(one, other)
+
+
+MIRRORED = (
+    "a stacked autoencoder is trained level by level, for which each stage of the decoder has to undo one of "
+    "the encoder: it needs bypass 'none', refine 0, blocks of at least 1 and up 'subpixel' (those of the "
+    "preset residual)"
+)
+RULES: tuple[Rule, ...] = (
+    Rule(
+        ("path", ("pca",)),
+        ("bottleneck", but("bottleneck", "plain")),
+        "bypass 'pca' leads around a bottleneck of kind {1!r}, which then holds nothing back: use bypass "
+        "'none', or bottleneck 'plain'",
+    ),
+    Rule(
+        ("path", ("pca",)),
+        ("loss", ("bce",)),
+        "bypass 'pca' adds up to images beyond 0 and 1, and loss 'bce' is for probabilities: use bypass "
+        "'none', or loss 'mse'",
+    ),
+    Rule(
+        ("path", ("pca",)),
+        ("output", ("sigmoid",)),
+        "output 'sigmoid' would bend the linear bypass: use output 'clamp', or bypass 'none'",
+    ),
+    Rule(
+        ("path", ("skips",)),
+        ("code", ("dense",)),
+        "skips are for spatial codes; with code 'dense' leave them out",
+    ),
+    Rule(
+        ("path", ("skips",)),
+        ("bottleneck", but("bottleneck", "plain")),
+        "skips lead the image around the code, so bottleneck {1!r} holds back the coarsest map alone; for "
+        "codes that hold the whole image take preset 'residual' or 'pooled'",
+        forbidden=False,
+    ),
+    Rule(
+        ("loss", ("bce",)),
+        ("output", ("linear", "clamp")),
+        "loss 'bce' needs output 'sigmoid', which gives probabilities; got {1!r}: leave output out, or take "
+        "loss 'mse'",
+    ),
+    Rule(
+        ("loss", ("bce",)),
+        ("task", ("holes", "defects", "attributes")),
+        "loss 'bce' is for images made of probabilities, and those of an inpainter or an anomaly detector "
+        "are not held between 0 and 1: take l1, mse or charbonnier",
+    ),
+    Rule(
+        ("task", ("hidden pixels",)),
+        ("loss", ("bce", "logistic", "ssim", "ms_ssim")),
+        "learning from noisy images alone by hidden pixels needs a loss that adds up pixel by pixel from 0, "
+        "and {1!r} does not: take mse, l1 or charbonnier, or give a target",
+    ),
+    Rule(
+        ("task", ("halves",)),
+        ("loss", ("bce", "logistic", "ssim", "ms_ssim")),
+        "noise in a target averages out of a squared error, but not out of loss {1!r}: take loss 'mse', with "
+        "which learning from noisy images alone mostly does better",
+        forbidden=False,
+    ),
+    Rule(
+        ("task", ("neighbourhood",)),
+        ("code", ("spatial",)),
+        "neighbourhood needs one code for each image: it works with code 'dense', not 'spatial'",
+    ),
+    Rule(
+        ("task", ("neighbourhood",)),
+        ("bottleneck", SPARSE),
+        "neighbourhood wants codes anywhere around zero, and those of a bottleneck {1!r} lie on one side of "
+        "it with few numbers on: take bottleneck 'plain' or 'gaussian', or leave neighbourhood out",
+    ),
+    Rule(("task", LEVELS), ("path", ("pca",)), MIRRORED),
+    Rule(("task", LEVELS), ("decoder", ("other",)), MIRRORED),
+    Rule(
+        ("task", ("levels alone",)),
+        ("bottleneck", ("gaussian", "l1", "kl")),
+        "what a code costs in a bottleneck {1!r} counts when all levels are trained together, and epochs 0 "
+        "leaves that out: set epochs to 1 or more, or take bottleneck 'plain', 'top-k' or 'winners'",
+    ),
+    Rule(
+        ("task", ("levels alone",)),
+        ("task", ("shift", "neighbourhood")),
+        "{1} counts when all levels are trained together, and epochs 0 leaves that out: set epochs to 1 or "
+        "more, or leave {1} out",
+    ),
+    Rule(
+        ("estimator", ("variational",)),
+        ("bottleneck", but("bottleneck", "gaussian")),
+        "a variational autoencoder has a bottleneck 'gaussian', whose codes are distributions; got {1!r}: "
+        "for another use ConvAutoencoder (convae fit autoencoder)",
+    ),
+    Rule(
+        ("estimator", ("variational",)),
+        ("loss", but("loss", *LIKELIHOODS)),
+        "no likelihood belongs to loss {1!r}: new images can be drawn, but how likely given ones are cannot "
+        "be told; for that train on mse, l1, bce or logistic",
+        forbidden=False,
+    ),
+    Rule(
+        ("estimator", ("sparse",)),
+        ("bottleneck", but("bottleneck", *SPARSE)),
+        f"a sparse autoencoder has a bottleneck of {', '.join(SPARSE)}, which switch numbers off; got "
+        "{1!r}: for another use ConvAutoencoder (convae fit autoencoder)",
+    ),
+    Rule(
+        ("use", ("likelihood bound",)),
+        ("loss", but("loss", *LIKELIHOODS)),
+        "a model trained on {1!r} says nothing about likelihood, since no distribution belongs to that loss: "
+        f"train on one of {', '.join(LIKELIHOODS)}",
+    ),
+    Rule(
+        ("task", ("likelihood",)),
+        ("bottleneck", but("bottleneck", "gaussian")),
+        "method 'likelihood' scores by what a Gaussian code says, and bottleneck {1!r} says no distribution: "
+        "leave bottleneck out, or take method 'defects'",
+    ),
+    Rule(
+        ("task", ("likelihood",)),
+        ("loss", but("loss", *LIKELIHOODS)),
+        "method 'likelihood' needs a loss that a distribution belongs to, and {1!r} is none: take one of "
+        f"{', '.join(LIKELIHOODS)}",
+    ),
+    Rule(
+        ("hierarchy", ("ladder",)),
+        ("task", LEVELS),
+        "finer levels of a Gaussian code lie beside the stages that a stacked autoencoder trains one by one: "
+        "use VariationalAutoencoder (convae fit variational), or a code of one level",
+    ),
+    Rule(
+        ("hierarchy", ("ladder",)),
+        ("path", ("skips",)),
+        "finer levels are of a code that holds the image, and skips lead the image around it: take preset "
+        "'residual' or 'pooled', or a code of one level",
+    ),
+    Rule(
+        ("use", ("activity",)),
+        ("bottleneck", ("kl",)),
+        "the numbers of a bottleneck {1!r} do not compete, so there is nothing before they do: use transform "
+        "instead",
+    ),
+)
+
+
+def allowed(axis: str, value: str, other_axis: str, other: str) -> bool:
+    """Whether no rule forbids this pair, in whichever order it is named."""
+    named = {(axis, value), (other_axis, other)}
+    return not any(
+        rule.forbidden and {(rule.first[0], one), (rule.second[0], two)} == named
+        for rule in RULES
+        for one, two in rule.pairs()
+    )
+
+
+def offered(axis: str, value: str, other_axis: str, other: str) -> bool:
+    """Whether a user can ask for this pair, be it allowed or not."""
+    if "task" not in (axis, other_axis):
+        return True
+    if axis != "task":
+        axis, value, other_axis, other = other_axis, other, axis, value
+    if other_axis == "task":
+        both = {value, other}
+        return both <= set(TOGETHER) or len(both & set(TOGETHER)) == len(both & set(LEVELS)) == 1
+    fields = {"estimator": "estimators", "code": "codes", "path": "paths"}
+    return other_axis not in fields or other in getattr(TASKS[value], fields[other_axis])
+
+
+def faults(**chosen: Iterable[str]) -> list[str]:
+    """A sentence for each rule that forbids what is chosen.
+
+    Args:
+        chosen: values of the axes, by their names; several where a task is made of several. Axes that are
+            left out, or have no value yet, are not asked about.
+    """
+    return [sentence for rule, sentence in _hits(chosen) if rule.forbidden]
+
+
+def remarks(**chosen: Iterable[str]) -> list[str]:
+    """What is worth knowing of an allowed choice; arguments as for :func:`faults`."""
+    return [sentence for rule, sentence in _hits(chosen) if not rule.forbidden]
+
+
+def check(**chosen: Iterable[str]) -> None:
+    """Refuse what does not go together; arguments as for :func:`faults`.
+
+    Raises:
+        InputError: one sentence for each fault: what does not go together, why, and what to do instead.
+    """
+    found = faults(**chosen)
+    if len(found) == 1:
+        raise InputError(found[0])
+    raise_faults("what was chosen does not go together", found)
+
+
+def of_loss(loss: Loss) -> tuple[str, ...]:
+    """The values of the axis ``loss`` that a loss has: its terms, and whether they are weighted."""
+    terms = tuple(name for _, name in loss.terms)
+    return terms if terms == (str(loss),) else (SEVERAL, *terms)
+
+
+def _hits(chosen: Mapping[str, Iterable[str]]) -> Iterator[tuple[Rule, str]]:
+    """Each rule that speaks of what is chosen, with its sentence for the first such pair; none twice."""
+    given, told = {axis: tuple(values) for axis, values in chosen.items()}, set[str]()
+    for rule in RULES:
+        ones, others = given.get(rule.first[0], ()), given.get(rule.second[0], ())
+        hits = (rule.told(*pair) for pair in rule.pairs() if pair[0] in ones and pair[1] in others)
+        sentence = next(hits, None)
+        if sentence is not None and sentence not in told:
+            told.add(sentence)
+            yield rule, sentence
+
+
+# -- the table, for people ----------------------------------------------------------------------
+
+COLUMNS = [
+    (axis, value)
+    for axis in ("code", "path", "bottleneck")
+    for value in AXES[axis]
+    if value != "none"
+]
+
+
+def tables() -> str:
+    """Two tables in Markdown: what each task goes with, and all rules."""
+    head = ["what is learnt", *(f"`{value}`" for _, value in COLUMNS)]
+    rows = [
+        [task.said, *(_cell(name, axis, value) for axis, value in COLUMNS)]
+        for name, task in TASKS.items()
+    ]
+    reasons = [[_named(rule.first), _named(rule.second), _reason(rule)] for rule in RULES]
+    return f"{_table(head, rows)}\n\n{_table(['this', 'with', 'is answered by'], reasons)}\n"
+
+
+def _cell(task: str, axis: str, value: str) -> str:
+    if not offered("task", task, axis, value):
+        return ""
+    return "yes" if allowed("task", task, axis, value) else "no"
+
+
+def _named(side: tuple[str, tuple[str, ...]]) -> str:
+    axis, values = side
+    if axis == "task":
+        return "; ".join(TASKS[value].said for value in values)
+    return f"{axis} {', '.join(f'`{value}`' for value in values)}"
+
+
+def _reason(rule: Rule) -> str:
+    sentence = rule.told(*next(rule.pairs()))
+    return sentence if rule.forbidden else f"(a word, no refusal) {sentence}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(tables())
