@@ -10,6 +10,7 @@ from convae.errors import InputError
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.ladder import Rung
 from convae.networks.presets import make_architecture
+from convae.networks.summary import summarize
 
 
 def network(levels: int = 3, **changes: Any) -> Autoencoder:
@@ -90,3 +91,11 @@ def test_a_code_alone_is_decoded_by_what_is_likely_under_it() -> None:
 def test_what_a_ladder_cannot_stand_on_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         network(**changes)
+
+
+def test_a_summary_counts_every_level() -> None:
+    made = network()
+    found = summarize(made)
+    assert found.parameters == sum(p.numel() for p in made.parameters())
+    levels = {row.name.split(".")[1]: row.part for row in found.rows if "ladder." in row.name}
+    assert levels == {"0": "decoder", "1": "decoder"}

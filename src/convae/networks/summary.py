@@ -158,7 +158,7 @@ def _rows(network: Autoencoder, image: Tensor) -> list[Row]:
     a = network.architecture
     rows = [_row("image", "image", tuple(image.shape[1:]), part="encoder")]
     hooks = [module.register_forward_hook(_noting(rows, name)) for name, module in _layers(network)]
-    if a.skips or a.base:
+    if a.skips or a.base or a.levels > 1:
         network(image)
     else:
         code = network.encode(image)
@@ -239,8 +239,9 @@ def _row(name: str, kind: str, shape: tuple[int, ...], part: str = "decoder") ->
 def _part(name: str) -> str:
     if name.startswith("bottleneck."):
         inner = name.split(".")[1]
-        return {"gather": "encoder", "squeeze": "code"}.get(inner, "decoder")
-    return "decoder" if name.startswith("refinement.") else name.split(".")[0]
+        parts = {"gather": "encoder", "squeeze": "code", "spread_of": "code"}
+        return parts.get(inner, "decoder")
+    return "decoder" if name.startswith(("refinement.", "ladder.")) else name.split(".")[0]
 
 
 def _kind(module: nn.Module) -> str:
