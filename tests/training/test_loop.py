@@ -109,7 +109,7 @@ def test_the_weights_are_those_of_the_best_epoch(monkeypatch: pytest.MonkeyPatch
 def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     job = make_job(epochs=50, patience=3)
     script = itertools.chain([5.0, 3.0, 2.0], itertools.repeat(2.0))
-    monkeypatch.setattr(Trainer, "validate", lambda *_: (next(script), 1.0, []))
+    monkeypatch.setattr(Trainer, "validate", lambda *_: (next(script), 1.0, [], {}))
     watcher = Stopper()
     history = train(make_network(job), job, observers=watcher.watching())
     assert history[-1]["epoch"] == 2 + 3
