@@ -95,9 +95,9 @@ def test_the_weights_are_those_of_the_best_epoch(monkeypatch: pytest.MonkeyPatch
     script = iter([5.0, 3.0, 4.0, 2.5, 6.0, 2.5])
     seen = []
 
-    def scripted(trainer: Trainer, job: Job) -> tuple[float, float, list[int]]:
+    def scripted(trainer: Trainer, job: Job) -> tuple[float, float, list[int], dict[str, float]]:
         seen.append(digest(trainer.averaged))
-        return next(script), 1.0, []
+        return next(script), 1.0, [], {}
 
     monkeypatch.setattr(Trainer, "validate", scripted)
     network = make_network(job)
