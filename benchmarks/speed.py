@@ -1,9 +1,9 @@
 """How fast convae is beside its peers: ``python benchmarks/speed.py PART...``, of those below, or ``all``.
 
 Every contender is a process of its own, all live side by side and take turns, and ours is measured anew
-beside each peer: see ``race/rounds.py``. The peers that are not PyTorch live in an environment which the command
-makes in ``benchmarks/.peers``. MNIST is looked for in CONVAE_DATA_DIR, by default ../shared/data from the
-project's root; made images stand in for it where it is not.
+beside each peer: see ``race/rounds.py``. The peers that are not PyTorch live in an environment which the
+command makes in ``benchmarks/.peers``. MNIST is looked for in CONVAE_DATA_DIR, by default ../shared/data from
+the project's root; made images stand in for it where it is not.
 """
 
 import argparse
@@ -15,11 +15,16 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from race.growth import growth  # noqa: E402
+from race.inference import inference  # noqa: E402
+from race.reading import reading  # noqa: E402
+from race.start import start  # noqa: E402
 from race.told import Options  # noqa: E402
-from race.training import train  # noqa: E402
+from race.training import error, train  # noqa: E402
+from race.whole_fits import fit, memory  # noqa: E402
 from record import note  # noqa: E402
 
-PARTS = {f.__name__: f for f in (train,)}
+PARTS = {f.__name__: f for f in (train, fit, inference, reading, start, error, memory, growth)}
 
 
 def options(arguments: list[str]) -> tuple[list[str], Options]:

@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Facts = dict[str, Any]
@@ -77,6 +78,13 @@ class Gate:
 
 
 def peak() -> int:
-    """The most memory that this process has held, in bytes."""
+    """The most memory that this process has held, in bytes.
+
+    On Linux ``getrusage`` would also count what its parent held when it was started.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        held = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(held.split()[1]) * 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

@@ -6,7 +6,6 @@ import select
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,14 +19,6 @@ Facts = dict[str, Any]
 
 class ContenderError(Exception):
     """A contender cannot run, or no longer: the text says why."""
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a process took from its start to its end."""
-
-    seconds: float
-    peak: int
 
 
 class Worker:
@@ -91,8 +82,8 @@ class Worker:
         time.sleep(REST)
         return float(self.ask("run", amount=amount)["seconds"])
 
-    def end(self) -> Usage:
-        """End it; gives what it took."""
+    def end(self) -> None:
+        """End it."""
         self._pipe(self._process.stdin).close()
         try:
             self._process.wait(10)
@@ -100,7 +91,6 @@ class Worker:
             self._process.kill()
             self._process.wait()
         self._pipe(self._process.stdout).close()
-        return Usage(time.perf_counter() - self.began, 0)
 
     @staticmethod
     def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
