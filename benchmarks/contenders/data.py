@@ -4,6 +4,7 @@ import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,13 @@ def mnist(part: str) -> np.ndarray | None:
     with gzip.open(path) as file:
         values = np.frombuffer(file.read(), np.uint8, offset=16)
     return values.reshape(-1, 28, 28)
+
+
+def tested(job: dict[str, Any]) -> np.ndarray:
+    """(n, 28, 28) uint8: as many test images of MNIST as the job is tested on."""
+    images = mnist("test")
+    assert images is not None
+    return images[: job["tested"]]
 
 
 def read(name: str) -> np.ndarray:

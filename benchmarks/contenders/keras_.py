@@ -65,8 +65,7 @@ def train(job: Job, gate: Gate) -> None:
     passing = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: gate.step())
 
     def error() -> Facts:
-        test = data.mnist("test")
-        assert test is not None
+        test = data.tested(job)
         clean = array(keras, test)
         parts = np.array_split(clean, 20)
         errors = [np.square(model.predict_on_batch(part) - part).sum() for part in parts]

@@ -76,7 +76,7 @@ def train(job: Job, gate: Gate) -> None:
     """A unit of work is one step of the training loop."""
 
     def task_for(ready: Ready, network: Autoencoder) -> Learning:
-        gate.measures["error"] = lambda: tested(network)
+        gate.measures["error"] = lambda: tested(network, job)
         return Reconstruction(parse_loss("mse")), {}
 
     source = open_source(data.images(job["images"], job["side"]))
@@ -107,10 +107,9 @@ def fit(job: Job, gate: Gate) -> None:
 
 
 @torch.no_grad()
-def tested(network: nn.Module) -> Facts:
+def tested(network: nn.Module, job: Job) -> Facts:
     """The mean squared error on the test images of MNIST."""
-    images = data.mnist("test")
-    assert images is not None
+    images = data.tested(job)
     network.eval()
     errors = [
         (network(part).reconstruction - part).square().sum() for part in tensor(images).split(500)

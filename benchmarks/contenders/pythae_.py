@@ -85,8 +85,7 @@ def train(job: Job, gate: Gate) -> None:
 
     @torch.no_grad()
     def error() -> Facts:
-        test = data.mnist("test")
-        assert test is not None
+        test = data.tested(job)
         model.eval()
         parts = tensor(test).split(500)
         errors = [(model.reconstruct(part) - part).square().sum() for part in parts]

@@ -34,7 +34,8 @@ def start(options: Options) -> None:
         seconds = _alternated(field, rounds, told)
         ours = seconds[next(iter(field))]
         for who, values in seconds.items():
-            faster = "-" if values is ours else times(ratios(list(zip(values, ours, strict=True))))
+            pairs = list(zip(values, ours, strict=True))
+            faster = "-" if who.startswith(("convae", "python")) else times(ratios(pairs))
             told.row(what, who, str(spread(values)), faster, goal if values is ours else "-")
         told.values[what] = seconds
     told.write()

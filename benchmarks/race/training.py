@@ -67,7 +67,7 @@ def train(options: Options) -> None:
 
 def error(options: Options) -> None:
     """Training until the error on the test images of MNIST is small enough."""
-    target, portion, most = (0.06, 20, 100) if options.quick else (TARGET, 50, 4_000)
+    target, portion, most = (0.08, 5, 20) if options.quick else (TARGET, 50, 4_000)
     told = Told(
         "error",
         f"Until the mean squared error on the test images of MNIST is at most {target}, codes of 16 numbers",
@@ -78,7 +78,8 @@ def error(options: Options) -> None:
         raise SystemExit(
             "the part error needs MNIST: set CONVAE_DATA_DIR to the folder that has it"
         )
-    given = job("tutorial", images=60_000, warmup=1)
+    given = job("tutorial", images=2_560 if options.quick else 60_000, warmup=1)
+    given["tested"] = 200 if options.quick else 10_000
     runs = [_Learner(contender, given) for contender in LEARNERS]
     while any(run.error > target and run.steps < most and not run.fault for run in runs):
         for run in runs:
