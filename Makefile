@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks
 
-.PHONY: help install demo test check lint format types unit doctest readme docs bench clean
+.PHONY: help install demo test check lint format types unit doctest readme docs bench bench-quality clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(READY)  ## the set-up alone: .venv with every extra that the tests need
 
@@ -49,8 +49,12 @@ readme: install docs  ## the commands in the README, one after the other
 docs: install  ## every link and every Python example in the documentation
 	$(BIN)/python tests/documents.py README.md CHANGELOG.md docs
 
-bench: install  ## the figures of benchmarks/RESULTS.md (long)
+SPEED ?= all
+bench: install  ## how fast, beside PyTorch, Keras and Pythae (long; make bench SPEED="train --quick" for a part)
+	$(BIN)/python benchmarks/speed.py $(SPEED)
+
+bench-quality: install  ## how good: the other figures of benchmarks/RESULTS.md (long)
 	$(BIN)/python benchmarks/quality.py all
 
 clean:  ## remove what make made
-	rm -rf $(VENV) convae-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) convae-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.peers benchmarks/.work

@@ -14,7 +14,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 @dataclass
 class Section:
-    """The figures of one command."""
+    """The figures of one command: of ``benchmarks/quality.py``, unless ``command`` names another."""
 
     name: str
     title: str
@@ -22,6 +22,7 @@ class Section:
     rows: list[Sequence[object]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     seed: int = 0
+    command: str = ""
     began: float = field(default_factory=time.perf_counter)
 
     def row(self, *values: object) -> None:
@@ -37,8 +38,8 @@ class Section:
         lines += ["| " + " | ".join(_text(v) for v in row) + " |" for row in self.rows]
         lines += [""] + [f"{remark}\n" for remark in self.remarks]
         lines += [
-            f"`python benchmarks/quality.py {self.name}` · {hardware()} · seed {self.seed} · "
-            f"{seconds:.0f} s in all · {time.strftime('%Y-%m-%d')}",
+            f"`python benchmarks/{self.command or 'quality.py ' + self.name}` · {hardware()} · "
+            f"seed {self.seed} · {seconds:.0f} s in all · {time.strftime('%Y-%m-%d')}",
             "",
         ]
         text = RESULTS.read_text() if RESULTS.exists() else "# Results\n"

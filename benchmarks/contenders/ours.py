@@ -1,0 +1,117 @@
+"""convae, through its estimators and its training loop."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from contenders import data
+from contenders.plain_torch import tensor
+from contenders.serving import Facts, Gate
+from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.fitting import Learning, Ready, Run, fit_model
+from convae.estimators.parameters import checked
+from convae.images.sources import open_source
+from convae.losses import parse_loss
+from convae.networks.autoencoder import Autoencoder
+from convae.training.observers import Moment, Observers, Row
+from convae.training.task import Reconstruction
+
+Job = dict[str, Any]
+# What everyone writes: Adam at a constant rate, nothing beside.
+USUAL: dict[str, Any] = {
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "clip": 0.0,
+    "ema": 0.0,
+    "validation_fraction": 0.0,
+}
+ENDLESS = 10**6  # epochs; whoever asks ends the process
+
+
+class Watch(Observers):
+    """The gate as an observer: it looks at the clock only when a portion is done.
+
+    Validation between two epochs is left out: peers have none here.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__([])
+        self.gate = gate
+        self.stepped = gate.now()
+
+    def due(self) -> bool:
+        """Asked once after every step."""
+        self.gate.left -= 1
+        self.stepped = self.gate.now()
+        return self.gate.left <= 0
+
+    def step(self, moment: Moment) -> None:
+        """The last step of a portion."""
+        self.gate.close()
+        self.stepped = self.gate.now()
+
+    def epoch(self, row: Row) -> None:
+        """The validation of an epoch is done."""
+        self.gate.idle(self.gate.now() - self.stepped)
+
+
+def estimator(job: Job, **more: Any) -> ConvAutoencoder:
+    """The estimator for a job: with the usual recipe, or with convae's own.
+
+    The variant ``defaults`` has the default network as well, with a code as long as the tutorial's.
+    """
+    recipe = USUAL if job["variant"] == "" else {}
+    if job["variant"] == "defaults":
+        job = {**job, "preset": "residual"}
+        more |= {"latent_dim": 16}
+    given = {"preset": job["preset"], "batch_size": job["batch"], "precision": "float32"}
+    return ConvAutoencoder(**{**recipe, **given, "random_state": 0, **more})
+
+
+def train(job: Job, gate: Gate) -> None:
+    """A unit of work is one step of the training loop."""
+
+    def task_for(ready: Ready, network: Autoencoder) -> Learning:
+        gate.measures["error"] = lambda: tested(network, job)
+        return Reconstruction(parse_loss("mse")), {}
+
+    source = open_source(data.images(job["images"], job["side"]))
+    run = Run(observers=Watch(gate))
+    epochs = 2 if job["variant"] == "defaults" else ENDLESS  # its schedule needs an end
+    parameters = checked(estimator(job, epochs=epochs).get_params(deep=False))
+    fit_model("ConvAutoencoder", source, parameters, run, task_for)
+
+
+def infer(job: Job, gate: Gate) -> None:
+    """A unit of work is one batch of images, from uint8 to uint8."""
+    images = data.images(job["images"], job["side"])
+    model = estimator(job, epochs=0).fit(images[:512])
+
+    def work(amount: int) -> None:
+        for chosen in data.portions(images, amount * job["batch"]):
+            model.reconstruct(chosen)
+
+    gate.serve(work)
+
+
+def fit(job: Job, gate: Gate) -> None:
+    """From files to a trained model and a first reconstruction."""
+    began = gate.now()
+    model = estimator(job, epochs=job["epochs"]).fit(job["data"])
+    model.reconstruct(np.zeros((1, *model.image_shape_[1:]), np.uint8))
+    gate.tell(seconds=gate.now() - began)
+
+
+@torch.no_grad()
+def tested(network: nn.Module, job: Job) -> Facts:
+    """The mean squared error on the test images of MNIST."""
+    images = data.tested(job)
+    network.eval()
+    errors = [
+        (network(part).reconstruction - part).square().sum() for part in tensor(images).split(500)
+    ]
+    return {"error": float(sum(errors)) / images.size}

@@ -1,0 +1,132 @@
+"""Steps of training, and the time to a given test error."""
+
+import math
+import statistics
+from typing import Any
+
+from contenders import data
+from convae.networks.presets import make_architecture
+from race.field import (
+    CHANNELS_LAST,
+    COMPILED,
+    DEFAULTS,
+    KERAS,
+    OURS,
+    OWN_RECIPE,
+    PLAIN,
+    PYTHAE,
+    Contender,
+)
+from race.figures import operations
+from race.rounds import race
+from race.told import RATES, Options, Told, rates
+from race.workers import ContenderError
+from record import note
+
+BATCH, SIDE = 128, 28
+TARGET = 0.0125  # what the tutorial network reaches within two epochs
+FIELD: dict[str, tuple[Contender, ...]] = {
+    "tutorial": (OURS, PLAIN, CHANNELS_LAST, COMPILED, *KERAS, PYTHAE, OWN_RECIPE),
+    "pooled": (OURS, PLAIN, CHANNELS_LAST, COMPILED),
+    "residual": (OURS, PLAIN, CHANNELS_LAST, COMPILED),
+}
+
+LEARNERS = (OURS, CHANNELS_LAST, COMPILED, KERAS[0], PYTHAE, DEFAULTS)
+
+
+def job(preset: str, images: int, warmup: int) -> dict[str, Any]:
+    """What every contender is given."""
+    return {"preset": preset, "side": SIDE, "batch": BATCH, "images": images, "warmup": warmup}
+
+
+def train(options: Options) -> None:
+    """Steps of training: what the loop makes of a network."""
+    told = Told(
+        "train",
+        "Training: images per second, batches of 128 images of 28x28, float32, Adam",
+        ("network", "who", *RATES),
+        options,
+    )
+    # Whole batches of 128, and enough for validation between epochs to be rare.
+    images = BATCH * (20 if options.quick else 400)
+    for preset, contenders in FIELD.items():
+        given = job(preset, images, warmup=2 if options.quick else 10)
+        result = race(
+            contenders, "train", given, rounds=options.rounds, seconds=options.seconds, unit=BATCH
+        )
+        count = operations(make_architecture(preset, (1, SIDE, SIDE)), training=True)
+        rates(told, (preset,), result, count)
+        if result.products:
+            product = statistics.median(result.products)
+            told.remark(
+                f"{preset}: {count / 1e6:.1f} million operations for each image and step; the matrix product "
+                f"of the same run: {product:.0f} GFLOP/s."
+            )
+    told.write()
+
+
+def error(options: Options) -> None:
+    """Training until the error on the test images of MNIST is small enough."""
+    target, portion, most = (0.08, 5, 20) if options.quick else (TARGET, 50, 4_000)
+    told = Told(
+        "error",
+        f"Until the mean squared error on the test images of MNIST is at most {target}, codes of 16 numbers",
+        ("who", "steps of 128", "s of training", "s from the start of the process", "error"),
+        options,
+    )
+    if data.mnist("test") is None:
+        raise SystemExit(
+            "the part error needs MNIST: set CONVAE_DATA_DIR to the folder that has it"
+        )
+    given = job("tutorial", images=2_560 if options.quick else 60_000, warmup=1)
+    given["tested"] = 200 if options.quick else 10_000
+    runs = [_Learner(contender, given) for contender in LEARNERS]
+    while any(run.error > target and run.steps < most and not run.fault for run in runs):
+        for run in runs:
+            if run.error > target and run.steps < most and not run.fault:
+                run.learn(portion)
+    for run in runs:
+        run.end()
+        if run.fault:
+            told.absent({run.contender.name: run.fault})
+            continue
+        steps = str(run.steps) if run.error <= target else f"more than {run.steps}"
+        whole = run.started + run.seconds
+        told.row(run.contender.name, steps, run.seconds, whole, f"{run.error:.5f}")
+        told.values[run.contender.name] = {"errors": run.errors, "portion": portion}
+    told.remark(
+        f"Measured every {portion} steps, the measuring left out of the seconds. All but the last train the "
+        "tutorial network with Adam at 1e-3; the last is the default network with its recipe for two epochs."
+    )
+    told.write()
+
+
+class _Learner:
+    """One who trains until it is good enough."""
+
+    def __init__(self, contender: Contender, given: dict[str, Any]) -> None:
+        self.contender, self.fault = contender, ""
+        self.steps, self.seconds, self.started, self.error = 0, 0.0, 0.0, math.inf
+        self.errors: list[tuple[float, float]] = []
+        note(f"  {contender.name} starts")
+        try:
+            self.worker = contender.start("train", **given)
+            self.started = self.worker.answer()["elapsed"]
+        except ContenderError as error:
+            self.fault = str(error)
+
+    def learn(self, steps: int) -> None:
+        """So many steps, and the error behind them."""
+        try:
+            self.seconds += self.worker.run(steps)
+            self.error = self.worker.ask("error")["error"]
+        except ContenderError as error:
+            self.fault = str(error)
+            return
+        self.steps += steps
+        self.errors.append((self.seconds, self.error))
+
+    def end(self) -> None:
+        """Send it home."""
+        if not self.fault:
+            self.worker.end()
