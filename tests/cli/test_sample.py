@@ -112,7 +112,8 @@ def test_wrong_input_is_answered(
 
 def test_another_bottleneck_is_refused(convae: Command, pictures: Path, tmp_path: Path) -> None:
     words = ("fit", "variational", pictures, "--out", tmp_path / "v.convae", "--bottleneck")
-    assert "has a bottleneck 'gaussian'; got 'top-k'" in convae(*words, "top-k").err
+    told = "has a bottleneck 'gaussian', whose codes are distributions; got 'top-k'"
+    assert told in convae(*words, "top-k").err
     assert "did you mean 'free_bits'?" in convae(*words, "gaussian:1,freebits=1").err
 
 

@@ -24,7 +24,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"loss": "mes"}, "unknown loss 'mes': did you mean 'mse'"),
     ({"loss": "-1*mse"}, "weight of mse must be a finite number above 0"),
     ({"loss": ""}, "loss"),
-    ({"loss": "bce", "output": "linear"}, "loss 'bce' needs output 'sigmoid'; got 'linear'"),
+    ({"loss": "bce", "output": "linear"}, "loss 'bce' needs output 'sigmoid', which gives"),
     ({"schedule": "step"}, "unknown schedule"),
     ({"precision": "float8"}, "unknown precision"),
     ({"storage": "ram"}, "unknown storage"),

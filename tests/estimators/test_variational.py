@@ -132,7 +132,9 @@ def test_wrong_questions_are_answered(
 
 
 def test_another_bottleneck_is_refused() -> None:
-    with pytest.raises(InputError, match="has a bottleneck 'gaussian'; got 'top-k'"):
+    with pytest.raises(
+        InputError, match="has a bottleneck 'gaussian', whose codes are distributions; got 'top-k'"
+    ):
         VariationalAutoencoder(bottleneck="top-k").fit(IMAGES)
 
 

@@ -202,7 +202,9 @@ def test_odd_values_everywhere_end_in_one_sentence_and_little_memory(
     harmless = {("format",), ("plan", "size"), ("pca", "exact"), ("extras",)}
     harmless |= {
         ("architecture", name)
-        for name in ("blocks", "inputs", "base", "contrast", "fine", "active")
+        for name in (
+            *("blocks", "inputs", "base", "contrast", "fine", "active", "levels", "finer_dim"),
+        )
     }
     assert {path for path, _ in read if path[0] != "scaling"} <= harmless
 
