@@ -125,6 +125,7 @@ class _Learner:
             return
         self.steps += steps
         self.errors.append((self.seconds, self.error))
+        note(f"  {self.contender.name}: {self.error:.5f} after {self.steps} steps")
 
     def end(self) -> None:
         """Send it home."""

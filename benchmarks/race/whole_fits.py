@@ -63,7 +63,7 @@ def fits(
 
 def fit(options: Options) -> None:
     """End to end: a new process, the library, the files, one epoch, one reconstruction."""
-    rounds, count = (1, 2_000) if options.quick else (min(options.rounds, 5), 60_000)
+    rounds, count = (1, 2_000) if options.quick else (min(options.rounds, 3), 60_000)
     name = some_mnist(count)
     told = Told(
         "fit",

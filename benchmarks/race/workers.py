@@ -11,7 +11,7 @@ from typing import IO, Any
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 WORK = BENCHMARKS / ".work" / "speed"
-PATIENCE = 900.0  # seconds; a compiled step takes a minute to compile
+PATIENCE = 7200.0  # seconds; a fit of a million images takes a while
 REST = 0.3  # seconds before a portion: threads of the one before wait busily for a while
 
 Facts = dict[str, Any]

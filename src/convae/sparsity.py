@@ -22,11 +22,13 @@ class Sparsity(NamedTuple):
             over the images.
         hoyer: (√n - ‖z‖₁/‖z‖₂) / (√n - 1) of the n numbers of each code, a mean over the images:
             0 where all are alike, 1 where one is alone.
+        positions: of a code, 1 for a dense one.
     """
 
     rate: np.ndarray
     active: float
     hoyer: float
+    positions: int = 1
 
     @property
     def dead(self) -> int:
@@ -36,11 +38,12 @@ class Sparsity(NamedTuple):
     def told(self) -> str:
         """One line."""
         count = len(self.rate)
+        numbers = count * self.positions
         line = (
-            f"{self.active:.1%} of the numbers of a code are on; each of the {count:,} units is on for "
-            f"{self.rate.mean():.1%} of the images on average ({self.rate.min():.1%} to "
-            f"{self.rate.max():.1%}), {self.dead:,} for none. Hoyer's sparsity {self.hoyer:.2f} "
-            "(0: all alike, 1: one alone)."
+            f"{self.active:.1%} of the numbers of a code are on ({self.active * numbers:.1f} of "
+            f"{numbers:,}); each of the {count:,} units is on for {self.rate.mean():.1%} of the images on "
+            f"average ({self.rate.min():.1%} to {self.rate.max():.1%}), {self.dead:,} for none (dead). "
+            f"Hoyer's sparsity {self.hoyer:.2f} (0: all alike, 1: one alone)."
         )
         return line.replace("%", " %")
 
@@ -54,7 +57,7 @@ class RunningSparsity:
         Args:
             on: what a number must be above to count as on.
         """
-        self.on, self.images = on, 0
+        self.on, self.images, self.positions = on, 0, 1
         self._lit: np.ndarray | None = None
         self._active = self._hoyer = 0.0
 
@@ -69,14 +72,14 @@ class RunningSparsity:
         self._lit = each if self._lit is None else self._lit + each
         self._active += float(lit.mean(axis=(1, 2)).sum())
         self._hoyer += float(_hoyer(flat.reshape(len(codes), -1).astype(np.float64)).sum())
-        self.images += len(codes)
+        self.images, self.positions = self.images + len(codes), flat.shape[2]
 
     def result(self) -> Sparsity:
         """Of all codes so far, at least one."""
         if self._lit is None:
             raise _wrong((0,), None)
         n = self.images
-        return Sparsity(self._lit / n, self._active / n, self._hoyer / n)
+        return Sparsity(self._lit / n, self._active / n, self._hoyer / n, self.positions)
 
 
 def sparsity(codes: np.ndarray | Iterable[np.ndarray], *, on: float = 0.0) -> Sparsity:

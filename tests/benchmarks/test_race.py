@@ -7,14 +7,16 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from contenders import data
 from contenders.plain_networks import plain_network
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.layers import count_parameters
 from convae.networks.presets import make_architecture
-from race import workers
+from race import training, workers
 from race.field import Contender
 from race.figures import exponent, operations, ratios, short, spread
 from race.rounds import Race
+from race.told import Options, Told
 from race.workers import ContenderError, Worker
 
 PRESETS = ("tutorial", "pooled", "residual")
@@ -43,12 +45,12 @@ def test_the_tutorial_network_plain_computes_the_same() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_operations_are_those_that_torch_counts(preset: str) -> None:
     a, plain = make_architecture(preset, (1, 28, 28)), plain_network(preset, 28)
-    for training in (False, True):
+    for backward in (False, True):
         with FlopCounterMode(display=False) as counted:
             made = plain(torch.rand(3, 1, 28, 28))
-            if training:
+            if backward:
                 made.sum().backward()
-        assert counted.get_total_flops() == 3 * operations(a, training=training)
+        assert counted.get_total_flops() == 3 * operations(a, training=backward)
 
 
 def test_ratios_of_pairs_forget_a_machine_that_slows_down() -> None:
@@ -134,3 +136,23 @@ def test_a_race_goes_on_without_those_who_cannot_run(monkeypatch: pytest.MonkeyP
     assert len(result.pairs["good"]) == 2
     assert set(result.pairs) == {"good"}
     assert len(result.products) == 2
+
+
+LEARNING = STEPS.replace('"done": done', '"error": 1 / done')
+
+
+@pytest.mark.usefixtures("work")
+def test_those_who_learn_stop_at_the_error_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[tuple[object, ...]] = []
+
+    def start(self: Contender, task: str, **job: object) -> Worker:
+        return started(LEARNING.replace('"done"]', '"error"]') if self.name != "bad" else "1 / 0")
+
+    monkeypatch.setattr(Contender, "start", start)
+    monkeypatch.setattr(training, "LEARNERS", [Contender(n, n) for n in ("ours", "bad")])
+    monkeypatch.setattr(data, "mnist", lambda part: [])
+    monkeypatch.setattr(Told, "row", lambda self, *values: rows.append(values))
+    monkeypatch.setattr(Told, "write", lambda self: None)
+    quick = Options(rounds=1, seconds=1, quick=True, most_images=1, files=1, command="")
+    training.error(quick)
+    assert [row[:2] for row in rows] == [("ours", "15")]  # 1 / 17 is the first below 0.08

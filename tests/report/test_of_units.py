@@ -63,8 +63,9 @@ def test_units_are_those_of_all_codes_at_once(
         assert np.array_equal(found.sparsity.rate, whole.rate)
         assert found.sparsity.hoyer == pytest.approx(whole.hoyer)
         strengths = codes.reshape(len(codes), codes.shape[1], -1).max(axis=2)
-        assert found.selectivity is not None
-        assert found.selectivity.values == pytest.approx(selectivity(strengths, LABELS).values)
+        assert found.answers is not None
+        whole_by = selectivity(strengths, LABELS)
+        assert found.answers.selectivity.values == pytest.approx(whole_by.values)
 
 
 def test_codes_are_not_kept(model: SparseAutoencoder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 from convae.cli.outputs import SKIPPED, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
-from convae.errors import ImageError
+from convae.errors import ImageError, InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.images.image_source import ImageSource, Skipped
-from convae.report.of_units import Units, cards, selectivity_of_components, units_of
+from convae.report.of_units import Answers, Units, cards, selectivity_of_components, units_of
 from convae.report.unit_page import write_unit_page
 
 
@@ -42,15 +42,17 @@ def tell_units(
         order = np.random.default_rng(wanted.seed).permutation(len(source))
         source = source.select(np.sort(order[: wanted.images]))
     units = _read(model, source, skipped, voice)
-    means = _selectivity(model, source, units, wanted, voice)
+    answers = _answers(model, source, units, wanted, voice)
     lines = [
         f"{units.count:,} images of {source.description}. {units.sparsity.told()}",
-        *([_sentence(means)] if means else []),
+        *([_sentence(answers)] if answers else []),
     ]
     shown = units.order[: wanted.most]
     if len(shown) < len(units.sparsity.rate):
-        how = "that have most to do with one class" if means else "that are on most often"
+        how = "that have most to do with one class" if answers else "that are on most often"
         lines.append(f"The {len(shown):,} of {len(units.sparsity.rate):,} units {how}.")
+    if not len(shown):
+        lines[-1] = "No unit is on for any of these images: there is nothing to show."
     write_unit_page(out, cards(model, source, units, shown), lines)
     listed = write_skipped(out.with_name(SKIPPED), skipped) if skipped else None
     for line in lines:
@@ -68,7 +70,8 @@ def tell_units(
             "active": units.sparsity.active,
             "hoyer": units.sparsity.hoyer,
             "dead": units.sparsity.dead,
-            "selectivity": means,
+            "selectivity": {name: real for name, (real, _) in answers.items()},
+            "selectivity_by_chance": {name: chance for name, (_, chance) in answers.items()},
             "skipped": [[s.name, s.reason] for s in skipped],
             "skipped_file": listed,
         }
@@ -85,30 +88,41 @@ def _read(
         return units_of(model, source, on_bad, lambda done: progress(done, len(source)))
 
 
-def _selectivity(
+def _answers(
     model: ConvAutoencoder, source: ImageSource, units: Units, wanted: Wanted, voice: Voice
-) -> dict[str, float]:
-    """The mean class selectivity of the units that are on, and of others; empty without classes."""
-    if units.selectivity is None:
+) -> dict[str, tuple[float, float]]:
+    """The mean class selectivity of the units that are on, and that by chance, of this model and of others.
+
+    Empty without classes.
+    """
+    if units.answers is None:
         return {}
-    means = {"this model": _mean(units.selectivity.values, units.sparsity.rate > 0)}
+    found = {"this model": _means(units.answers, units.sparsity.rate > 0)}
     components = selectivity_of_components(model, source, units)
     if components is not None:
-        means["principal components"] = float(components.values.mean())
+        found["principal components"] = _means(components)
     if wanted.beside is not None:
         other = _read(wanted.beside, source, [], voice)
-        assert other.selectivity is not None
-        means[str(wanted.beside_path)] = _mean(other.selectivity.values, other.sparsity.rate > 0)
-    return means
+        if other.answers is None:
+            raise InputError(
+                f"{wanted.beside_path}: of these images it can use those of one class alone, so there is "
+                "nothing to compare: leave --beside out"
+            )
+        found[str(wanted.beside_path)] = _means(other.answers, other.sparsity.rate > 0)
+    return found
 
 
-def _mean(values: np.ndarray, chosen: np.ndarray) -> float:
-    return float(values[chosen].mean()) if chosen.any() else 0.0
+def _means(answers: Answers, on: np.ndarray | None = None) -> tuple[float, float]:
+    """Of the classes and of chance, over the units that are on."""
+    both = (answers.selectivity.values, answers.chance.values)
+    real, chance = (values if on is None else values[on] for values in both)
+    return (float(real.mean()), float(chance.mean())) if len(real) else (0.0, 0.0)
 
 
-def _sentence(means: dict[str, float]) -> str:
+def _sentence(answers: dict[str, tuple[float, float]]) -> str:
     """One line, this model first."""
-    told = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+    told = ", ".join(f"{name} {real:.2f} ({by:.2f})" for name, (real, by) in answers.items())
     return (
-        f"Class selectivity, a mean over the units (0: as much for all, 1: of one class): {told}."
+        "Class selectivity, a mean over the units (0: as much for all, 1: of one class; in brackets by "
+        f"chance, with the classes dealt out anew): {told}."
     )

@@ -105,5 +105,7 @@ class SparseAutoencoder(ConvAutoencoder):
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
         active, hoyer = stored.extras["code.sparsity"].tolist()
-        self.sparsity_ = Sparsity(stored.extras["code.rate"].numpy(), active, hoyer)
+        a = self.architecture_
+        positions = a.code_size // a.latent_dim
+        self.sparsity_ = Sparsity(stored.extras["code.rate"].numpy(), active, hoyer, positions)
         return self

@@ -48,6 +48,44 @@ class Strongest:
         )
 
 
+class Answers(NamedTuple):
+    """How much numbers have to do with one class.
+
+    Attributes:
+        selectivity: by the classes.
+        chance: by the same classes dealt out anew, which is what chance gives: much for a number that is
+            rarely on.
+    """
+
+    selectivity: Selectivity
+    chance: Selectivity
+
+
+class RunningAnswers:
+    """The sums that :class:`Answers` is made of, over batches of the images of a source."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self.labels = source.labels
+        self._by = RunningSelectivity(), RunningSelectivity()
+        if self.labels is not None:
+            self._dealt = np.random.default_rng(0).permutation(self.labels)
+
+    def add(self, images: np.ndarray, strengths: np.ndarray) -> None:
+        """Take in images (b,), by their positions in the source, with the strength of each number (b, k).
+
+        What is below 0 counts as 0, as in a sparse code: a unit is on or off, and numbers that go both ways
+        would seem to answer to everything.
+        """
+        if self.labels is not None:
+            for running, labels in zip(self._by, (self.labels, self._dealt), strict=True):
+                running.add(strengths.clip(0), labels[images])
+
+    def result(self) -> Answers | None:
+        """Of all images so far; None without at least two classes."""
+        several = min(running.classes for running in self._by) > 1
+        return Answers(*(running.result() for running in self._by)) if several else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Units:
     """The numbers of a code on the images of a source.
@@ -56,20 +94,24 @@ class Units:
         count: images.
         strongest: those that each number answers to most.
         sparsity: of the codes.
-        selectivity: of the numbers; None without classes.
+        answers: of the numbers; None without classes.
     """
 
     count: int
     strongest: Strongest
     sparsity: Sparsity
-    selectivity: Selectivity | None = None
+    answers: Answers | None = None
 
     @property
     def order(self) -> np.ndarray:
-        """The numbers that are ever on, those that say most first: of one class, else the frequent ones."""
+        """The numbers that are ever on, those that say most first: of one class, else the frequent ones.
+
+        Those on for a few images alone come last: they are of one class by chance.
+        """
         rate = self.sparsity.rate
-        key = rate if self.selectivity is None else self.selectivity.values
-        order = np.argsort(-key, kind="stable")
+        key = rate if self.answers is None else self.answers.selectivity.values
+        rare = rate * self.count < STRONGEST
+        order = np.lexsort((-key, rare))
         return order[rate[order] > 0]
 
 
@@ -80,16 +122,14 @@ def units_of(
     told: Callable[[int], None],
 ) -> Units:
     """Read the codes of all images, some at a time; ``told`` is called with the number of images done."""
-    labels, done = source.labels, 0
-    sparsity = RunningSparsity(on_above(model.architecture_.bottleneck))
-    strongest, means = Strongest(STRONGEST), RunningSelectivity()
+    done, sparsity = 0, RunningSparsity(on_above(model.architecture_.bottleneck))
+    strongest, answers = Strongest(STRONGEST), RunningAnswers(source)
     for index, codes in _batches_of_codes(model, source, on_bad):
         flat = codes.reshape(*codes.shape[:2], -1)
         strengths = flat.max(axis=2)
         sparsity.add(codes)
         strongest.add(index, strengths, flat.argmax(axis=2))
-        if labels is not None:
-            means.add(strengths, labels[index])
+        answers.add(index, strengths)
         done += len(index)
         told(done)
     if not done:
@@ -98,7 +138,7 @@ def units_of(
         count=done,
         strongest=strongest,
         sparsity=sparsity.result(),
-        selectivity=means.result() if means.classes > 1 else None,
+        answers=answers.result(),
     )
 
 
@@ -126,20 +166,25 @@ def _batches_of_codes(
 
 def selectivity_of_components(
     model: ConvAutoencoder, source: ImageSource, units: Units
-) -> Selectivity | None:
-    """Of as many principal components, for a dense code; None for a spatial one, or without classes."""
-    labels = source.labels
-    if labels is None or units.selectivity is None or model.architecture_.code != "dense":
+) -> Answers | None:
+    """Of as many principal components, of images or (for a spatial code) of blocks; None without classes."""
+    if units.answers is None:
         return None
 
-    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
-        for _, codes in model.inference_.batches(images, model.baseline_.encode):
-            yield from codes.float().flatten(1).cpu().numpy()
+    baseline, found = (
+        model.baseline_,
+        len(model.pca_.components),
+    )  # fewer than asked for, of small images
 
-    means = RunningSelectivity()
+    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        for _, codes in model.inference_.batches(images, baseline.encode):
+            each = codes[:, :found].float().reshape(len(codes), found, -1)
+            yield from each.amax(dim=2).cpu().numpy()
+
+    answers = RunningAnswers(source)
     for (place, _, _), code in paired(model, source, run, lambda error: None):
-        means.add(code[None], labels[place : place + 1])
-    return means.result()
+        answers.add(np.array([place]), code[None])
+    return answers.result()
 
 
 def cards(
@@ -183,7 +228,7 @@ def _card(
     codes: torch.Tensor,
     pictures: np.ndarray,
 ) -> UnitCard:
-    number, of = shown.number, units.selectivity
+    number, of = shown.number, None if units.answers is None else units.answers.selectivity
     added = _added(model, codes, number)
     places = shown.places.tolist()
     boxes = [_box(model, place, one) for place, one in zip(places, added, strict=True)]
