@@ -18,6 +18,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "pooled": {"preset": "pooled", "widths": (8, 12)},
     "residual": {"preset": "residual", "code": "spatial", "widths": (8, 12), "refine": 1},
     "transposed": {"preset": "tutorial", "code": "spatial", "widths": (8, 12)},
+    "patterns": {"preset": "pooled", "widths": (8, 12), "bypass": "none", "pattern": 11},
     "bilinear": {"preset": "pooled", "widths": (8,), "up": "bilinear"},
 }
 

@@ -68,7 +68,8 @@ AXES: dict[str, tuple[str, ...]] = {
     "loss": (*LOSSES, SEVERAL),
     "output": ("sigmoid", "linear", "clamp"),
     "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has finer levels
-    "decoder": ("mirrored", "other"),  # whether each stage of it undoes one of the encoder
+    # Each stage undoes one of the encoder; other stages; none: a code draws patterns.
+    "decoder": ("mirrored", "other", "patterns"),
     "use": ("codes", "activity", "likelihood bound"),
 }
 
@@ -176,7 +177,25 @@ RULES: tuple[Rule, ...] = (
         "it with few numbers on: take bottleneck 'plain' or 'gaussian', or leave neighbourhood out",
     ),
     Rule(("task", LEVELS), ("path", ("pca",)), MIRRORED),
-    Rule(("task", LEVELS), ("decoder", ("other",)), MIRRORED),
+    Rule(("task", LEVELS), ("decoder", ("other", "patterns")), MIRRORED),
+    Rule(
+        ("decoder", ("patterns",)),
+        ("code", ("dense",)),
+        "pattern is what each map of a spatial code draws at its place, and a dense code has no places: use "
+        "code 'spatial', or leave pattern out",
+    ),
+    Rule(
+        ("decoder", ("patterns",)),
+        ("path", ("pca", "skips")),
+        "with pattern the code alone draws the image, so that what it draws can be looked at; {1} leads "
+        "around it: use bypass 'none' and a preset without skips, or leave pattern out",
+    ),
+    Rule(
+        ("decoder", ("patterns",)),
+        ("hierarchy", ("ladder",)),
+        "finer levels of a Gaussian code join between the stages of a decoder, and patterns have none: leave "
+        "pattern out, or take a code of one level",
+    ),
     Rule(
         ("task", ("levels alone",)),
         ("bottleneck", ("gaussian", "l1", "kl")),

@@ -195,6 +195,8 @@ def _asked(axis: str, value: str) -> dict[str, Any] | None:
         return {"bypass": "pca"} if value == "pca" else None
     if axis == "estimator":
         return {}
+    if value == "patterns":
+        return {"pattern": 9}
     if axis == "hierarchy":
         return {"bottleneck": "gaussian:levels=2"} if value == "ladder" else {}
     ways = {"loss": SUM if value == SEVERAL else value, "decoder": "nearest"}

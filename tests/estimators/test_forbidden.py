@@ -37,11 +37,13 @@ def test_what_cannot_be_asked_of_an_estimator_is_asked_of_what_it_is_about() -> 
         (rule.first[0], rule.second[0]) for rule in RULES for pair in rule.pairs()
         if rule.forbidden and pair not in {one.pair for one in every_refused()}
     }  # fmt: skip
-    of_networks = {("path", "code"), ("hierarchy", "path")}
+    of_networks = {("path", "code"), ("hierarchy", "path"), ("decoder", "path")}
     assert left == {*of_networks, ("use", "loss"), ("use", "bottleneck")}
     ladder: dict[str, Any] = {"bypass": "none", "bottleneck": "gaussian", "levels": 2}
     with pytest.raises(InputError, match="skips lead the image around it"):
         Architecture(image_shape=(1, 8, 8), skips=True, code="spatial", **ladder)
+    with pytest.raises(InputError, match="with pattern the code alone draws the image"):
+        Architecture(image_shape=(1, 8, 8), skips=True, code="spatial", bypass="none", pattern=5)
     with pytest.raises(InputError, match="skips are for spatial codes"):
         Architecture(image_shape=(1, 8, 8), skips=True, code="dense", bypass="none")
     x = torch.rand(2, 1, 4, 4)

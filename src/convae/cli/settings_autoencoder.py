@@ -185,4 +185,8 @@ AUTOENCODER: tuple[Setting, ...] = (
         name="refine", kind="int", default=None, group=_PARTS, unset="the preset's",
         help="Residual blocks that refine the whole reconstruction at half its resolution.",
     ),
+    Setting(
+        name="pattern", kind="int", default=None, group=_PARTS, unset="the preset's",
+        help="Pixels a side of what each map of a spatial code draws; the image is their sum.",
+    ),
 )  # fmt: skip

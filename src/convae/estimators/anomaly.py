@@ -47,7 +47,7 @@ _USUAL: dict[str, dict[str, Any]] = {
 # What the user does not choose here, as the shared code wants to read it.
 _FIXED: dict[str, Any] = {
     "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
-    "validation_fraction": 0.0,
+    "pattern": None, "validation_fraction": 0.0,
 }  # fmt: skip
 
 

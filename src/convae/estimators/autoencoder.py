@@ -47,8 +47,8 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         latent_dim: numbers in the code (at each position, for a spatial code). None takes the preset's:
             64, 16, 8. More reconstructs better, fewer compress more.
         widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output,
-            bypass, refine: single parts of the architecture, see :class:`convae.Architecture`; None keeps the
-            preset's.
+            bypass, refine, pattern: single parts of the architecture, see :class:`convae.Architecture`;
+            None keeps the preset's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
             :class:`convae.bottlenecks.Bottleneck`.
@@ -123,6 +123,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         output: str | None = None,
         bypass: str | None = None,
         refine: int | None = None,
+        pattern: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
         framing: str = "resize",
@@ -166,6 +167,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self.output = output
         self.bypass = bypass
         self.refine = refine
+        self.pattern = pattern
         self.image_shape = image_shape
         self.size = size
         self.framing = framing

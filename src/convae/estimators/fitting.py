@@ -43,7 +43,7 @@ from convae.training.task import Reconstruction, Task
 
 ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
-    "norm", "activation", "output", "bypass", "refine",
+    "norm", "activation", "output", "bypass", "refine", "pattern",
 )  # fmt: skip
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
 

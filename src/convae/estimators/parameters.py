@@ -99,6 +99,7 @@ def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tup
     fixed = {code for task in tasks for code in TASKS[task].codes}
     skips = usual.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
     mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)
+    decoder = "patterns" if p.get("pattern") else "mirrored" if mirrored else "other"
     return {
         "estimator": (estimator,),
         "task": tuple(tasks),
@@ -108,7 +109,7 @@ def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tup
         "path": ("skips",) if skips else (p.get("bypass") or "none",),
         "loss": of_loss(parse_loss(p["loss"])),
         "output": () if p.get("output") is None else (p["output"],),
-        "decoder": ("mirrored" if mirrored else "other",),
+        "decoder": (decoder,),
     }
 
 

@@ -46,7 +46,7 @@ MOST_CROPS = 64  # of one image in an epoch
 # What restoring estimators do not let the user choose, as the shared code wants to read it.
 _FIXED: dict[str, Any] = {
     "size": None, "framing": "resize", "output": None, "image_shape": None, "hidden": None, "code": None,
-    "bypass": None, "refine": None,
+    "bypass": None, "refine": None, "pattern": None,
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 # Beyond these a description is a mistake or an attack (a model file may come from anywhere), not a network.
 MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
 MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
-MAX_FINER = 256
+MAX_FINER, MAX_PATTERN = 256, 127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,10 @@ class Architecture:
         levels: of a Gaussian code: 1 for the code alone; each more adds numbers at the next larger map, whose
             distribution is given by the levels above (a ladder). The code itself is the top level.
         finer_dim: numbers at each position of each finer level.
+        pattern: side, in pixels, of the picture that each map of a ``spatial`` code draws wherever it is on;
+            the image is the sum of what they draw, so that a number stands for what can be seen. The decoder
+            is then this one linear layer, and ``up`` has no part in it. 0 for a decoder of stages; 7 to 15
+            where parts of strokes, cells or textures are to be found.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
     """
@@ -106,6 +110,7 @@ class Architecture:
     active: float = 1.0
     levels: int = 1
     finer_dim: int = 8
+    pattern: int = 0
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -249,6 +254,7 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("base", a.base, 0, MAX_CHANNELS)
     check("levels", a.levels, 1, MAX_STAGES)
     check("finer_dim", a.finer_dim, 1, MAX_FINER)
+    check("pattern", a.pattern, 0, MAX_PATTERN)
     check("fine", a.fine, 0, len(a.widths) if isinstance(a.widths, tuple) else MAX_STAGES)
     if type(a.contrast) not in (int, float) or not 0 <= a.contrast <= 1:
         faults.append(f"contrast must be a number from 0 to 1; got {a.contrast!r}")
@@ -279,7 +285,10 @@ def _combination_faults(a: Architecture) -> list[str]:
         code=[a.code],
         output=[a.output],
         hierarchy=["ladder" if a.levels > 1 else "flat"],
+        decoder=["patterns"] if a.pattern else [],
     )
+    if a.pattern:
+        faults += _pattern_faults(a)
     if a.levels > 1:
         faults += _level_faults(a)
     if a.up == "transposed" and a.padding_mode != "zeros":
@@ -295,6 +304,21 @@ def _combination_faults(a: Architecture) -> list[str]:
             f"{MAX_DENSE_WEIGHTS:,} weights: use more widths, a smaller latent_dim, or code 'spatial'"
         )
     return faults
+
+
+def _pattern_faults(a: Architecture) -> list[str]:
+    """Patterns must cover the image, and have a middle."""
+    largest, smallest = max(a.factor), min(a.factor)
+    if a.pattern < largest:
+        return [
+            f"pattern must be at least {largest}, the pixels a side that a position of the code stands for, "
+            f"so that patterns leave no gaps; got {a.pattern}"
+        ]
+    if smallest == 1 and a.pattern % 2 == 0:
+        return [
+            f"pattern must be odd where a position of the code stands for one pixel; got {a.pattern}"
+        ]
+    return []
 
 
 def _level_faults(a: Architecture) -> list[str]:

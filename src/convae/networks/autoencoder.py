@@ -16,7 +16,7 @@ from convae.networks.bottleneck import (
     SpatialBottleneck,
     SpatialBypass,
 )
-from convae.networks.decoder import Decoder, Refinement
+from convae.networks.decoder import Decoder, Patterns, Refinement
 from convae.networks.encoder import Encoder
 from convae.networks.ladder import Descent, Ladder
 from convae.networks.layers import initialize, mean_around, pad_to_multiple
@@ -81,7 +81,7 @@ class Autoencoder(nn.Module):
         a = self.architecture = architecture
         self.encoder = Encoder(a)
         self.bottleneck = DenseBottleneck(a) if a.code == "dense" else SpatialBottleneck(a)
-        self.decoder = Decoder(a)
+        self.decoder = Patterns(a) if a.pattern else Decoder(a)
         self.ladder = Ladder(a) if a.levels > 1 else None
         self.refinement = Refinement(a) if a.refine else None
         self.bypass: DenseBypass | SpatialBypass | None = None

@@ -138,8 +138,11 @@ class SpatialBottleneck(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.squeeze = convolution(a, a.widths[-1], a.latent_dim)
-        self.expand = convolution(a, a.latent_dim, a.widths[-1])
-        self.activation = nn.Identity() if a.blocks else activation(a)
+        self.expand: nn.Module = nn.Identity()  # patterns are drawn by the code itself
+        self.activation: nn.Module = nn.Identity()
+        if not a.pattern:
+            self.expand = convolution(a, a.latent_dim, a.widths[-1])
+            self.activation = nn.Identity() if a.blocks else activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
         self.kind, self.rectifier = a.bottleneck, _rectifier(a)
@@ -154,7 +157,7 @@ class SpatialBottleneck(nn.Module):
         return Posterior(code, _log_variance(self.spread_of, x))
 
     def decode(self, code: Tensor) -> Tensor:
-        """(B, latent_dim, h, w) to (B, c, h, w)."""
+        """(B, latent_dim, h, w) to (B, c, h, w), or to itself where codes draw patterns."""
         return cast(Tensor, self.activation(self.expand(code)))
 
 

@@ -44,6 +44,31 @@ class Refinement(nn.Sequential):
         return y[..., :height, :width]
 
 
+class Patterns(nn.ConvTranspose2d):
+    """(B, latent_dim, h, w) to (B, C, h * fy, w * fx): the sum of what each number draws around its place.
+
+    Source: Makhzani and Frey, "Winner-take-all autoencoders", 2015, whose decoder it is.
+    """
+
+    def __init__(self, a: Architecture) -> None:
+        # Exactly the factor times the size: what the padding takes away, output_padding gives back.
+        over = tuple(a.pattern - step for step in a.factor)
+        super().__init__(
+            a.latent_dim,
+            a.image_shape[0],
+            a.pattern,
+            a.factor,
+            padding=(-(-over[0] // 2), -(-over[1] // 2)),
+            output_padding=(over[0] % 2, over[1] % 2),
+        )
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()
+    ) -> Tensor:
+        """The image before the output function; nothing joins on the way."""
+        return super().forward(x)
+
+
 class Decoder(nn.Sequential):
     """(B, widths[-1], h, w) to (B, C, h * fy, w * fx), before the output function.
 

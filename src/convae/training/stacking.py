@@ -1,5 +1,7 @@
 """One level of a network at a time: a stage of the encoder and the stage of the decoder that undoes it."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -8,6 +10,7 @@ from convae.corruption.noise import Noise
 from convae.losses import Loss
 from convae.networks.activations import sigmoid
 from convae.networks.autoencoder import Autoencoder, Output
+from convae.networks.decoder import Decoder
 from convae.networks.layers import pad_to_multiple
 from convae.training.task import Draw, Example
 
@@ -21,9 +24,14 @@ def level_count(network: Autoencoder) -> int:
         InputError: for networks whose decoder does not undo the encoder stage by stage.
     """
     a = network.architecture
-    mirrored = a.blocks and a.up == "subpixel" and not (a.refine or a.skips or a.base)
+    mirrored = a.blocks and a.up == "subpixel" and not (a.refine or a.skips or a.base or a.pattern)
     check(task=["levels"], path=[a.bypass], decoder=["mirrored" if mirrored else "other"])
     return len(a.widths) + 1
+
+
+def _stages_of(network: Autoencoder) -> Decoder:
+    """The decoder of a network that :func:`level_count` has let through."""
+    return cast(Decoder, network.decoder)
 
 
 class Level(nn.Module):
@@ -42,7 +50,10 @@ class Level(nn.Module):
         if self.top:
             self.bottleneck = network.bottleneck
         else:
-            self.there, self.back = network.encoder[number - 1], network.decoder[stages - number]
+            self.there, self.back = (
+                network.encoder[number - 1],
+                _stages_of(network)[stages - number],
+            )
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
         """Codes of the level below (B, c, h, w) to what this level says they are, and its own codes."""
@@ -67,7 +78,7 @@ def images_of_level(
 ) -> Tensor:
     """(B, C, *size) from the codes of a level below the top, by the stages of the decoder beneath it."""
     a, x = network.architecture, codes
-    for stage in list(network.decoder)[len(a.widths) - number :]:
+    for stage in list(_stages_of(network))[len(a.widths) - number :]:
         x = stage(x)
     x = x[..., : size[0], : size[1]]
     if a.output == "sigmoid":
