@@ -254,3 +254,13 @@ def test_who_listens_to_a_layer_hears_what_that_layer_gives(
         chain(x)
         hook.remove()
         torch.testing.assert_close(heard[0], want)
+
+
+def test_who_listens_before_a_layer_or_to_its_gradient_is_called_too() -> None:
+    chain = Chain(Convolution(3, 4, 3, padding=1), nn.ReLU(), nn.Identity())
+    heard: list[str] = []
+    for name, layer in chain.named_children():
+        layer.register_forward_pre_hook(lambda *_, name=name: heard.append(f"before {name}"))
+        layer.register_full_backward_hook(lambda *_, name=name: heard.append(f"back {name}"))
+    chain(drawn(2, 3, 6, 5).requires_grad_()).sum().backward()
+    assert heard == ["before 0", "before 1", "before 2", "back 2", "back 1", "back 0"]

@@ -89,7 +89,7 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     A ReLU goes with the convolution before it, and an enlarging by repeated pixels with the convolution
     behind it. Layers that someone listens to run one by one.
     """
-    left = [m for m in layers if not isinstance(m, nn.Identity) or m._forward_hooks]
+    left = [m for m in layers if not isinstance(m, nn.Identity) or _heard(m)]
     while left:
         count = _together(left)
         x = _compute(left[:count], x)
@@ -99,7 +99,7 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
 
 def _together(layers: list[nn.Module]) -> int:
     """How many of the first layers are computed as one."""
-    quiet = list(takewhile(lambda m: not m._forward_hooks, layers[:3]))
+    quiet = list(takewhile(lambda m: not _heard(m), layers[:3]))
     count = 0
     if len(quiet) > 1 and isinstance(quiet[0], nn.Upsample):
         behind = quiet[1]
@@ -109,6 +109,16 @@ def _together(layers: list[nn.Module]) -> int:
         return 1
     rectified = len(quiet) > count + 1 and isinstance(quiet[count + 1], nn.ReLU)
     return count + 1 + rectified
+
+
+def _heard(layer: nn.Module) -> bool:
+    """Whether someone listens to what goes through a layer, either way."""
+    return bool(
+        layer._forward_pre_hooks
+        or layer._forward_hooks
+        or layer._backward_pre_hooks
+        or layer._backward_hooks
+    )
 
 
 def _compute(layers: list[nn.Module], x: Tensor) -> Tensor:
