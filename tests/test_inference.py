@@ -70,6 +70,8 @@ SETUPS: list[tuple[str, tuple[int, int, int], dict[str, Any]]] = [
     ("pooled", (2, 1, 40), {}),
     ("pooled", (1, 28, 28), {"code": "dense", "norm": "group"}),
     ("pooled", (1, 64, 64), {"padding_mode": "reflect", "widths": (8, 64)}),
+    ("pooled", (1, 17, 23), {}),  # numbers of pixels that no vector divides
+    ("residual", (1, 28, 28), {"bypass": "none", "bottleneck": "gaussian", "levels": 2}),
 ]
 
 
@@ -89,8 +91,12 @@ def test_an_image_gives_the_same_bits_alone_and_anywhere_among_others(
     assert set(everywhere) == {together[1]}
 
 
-def test_the_same_holds_on_several_threads() -> None:
-    model = inference("residual", (1, 28, 28), widths=(8, 16), blocks=1)
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [("residual", {"widths": (8, 16), "blocks": 1}), ("tutorial", {}), ("pooled", {})],
+)
+def test_the_same_holds_on_several_threads(preset: str, changes: dict[str, Any]) -> None:
+    model = inference(preset, (1, 28, 28), **changes)
     with on_threads(2):
         images = noise(70, (1, 28, 28))
         together = results(model, images)

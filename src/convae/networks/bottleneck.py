@@ -15,6 +15,7 @@ from convae.networks.layers import (
     half_unless_long,
     resize_area,
     resize_smooth,
+    through,
     zero_,
 )
 
@@ -158,7 +159,7 @@ class SpatialBottleneck(nn.Module):
 
     def decode(self, code: Tensor) -> Tensor:
         """(B, latent_dim, h, w) to (B, c, h, w), or to itself where codes draw patterns."""
-        return cast(Tensor, self.activation(self.expand(code)))
+        return through((self.expand, self.activation), code)
 
 
 def _rectifier(a: Architecture) -> Rectifier | None:

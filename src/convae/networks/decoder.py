@@ -12,6 +12,7 @@ from convae.networks.layers import (
     activation,
     convolution,
     pad_to_multiple,
+    through,
     up,
     zero_,
 )
@@ -39,9 +40,7 @@ class Refinement(nn.Sequential):
         """What to add to the image."""
         height, width = x.shape[-2:]
         y = pad_to_multiple(x, self.step) - 0.5
-        for layer in self:
-            y = layer(y)
-        return y[..., :height, :width]
+        return through(self, y)[..., :height, :width]
 
 
 class Patterns(nn.ConvTranspose2d):

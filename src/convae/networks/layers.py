@@ -1,5 +1,7 @@
 """The parts that encoders and decoders are made of. Shapes are (B, C, H, W)."""
 
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, cast
 
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 
 from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
+from convae.networks.fast import Geometry, convolve, convolve_enlarged
 
 Step = tuple[int, int]  # (vertical, horizontal) factor of a stage: 2, or 1 for a side of one pixel
 MAX_HALF_LENGTH = 2**17
@@ -42,9 +45,98 @@ def norm(a: Architecture, channels: int) -> nn.Module:
     return nn.Identity()
 
 
-def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1)) -> nn.Conv2d:
+class Convolution(nn.Conv2d):
+    """``nn.Conv2d``, computed as :mod:`convae.networks.fast` says."""
+
+    def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
+        """(B, C, H, W) to the result, with a ReLU behind it if ``rectify``."""
+        padding = cast(Step, self.padding)
+        if self.padding_mode != "zeros":
+            around = (padding[1], padding[1], padding[0], padding[0])
+            x, padding = F.pad(x, around, mode=self.padding_mode), (0, 0)
+        geometry = Geometry(cast(Step, self.stride), padding)
+        return convolve(x, self.weight, self.bias, geometry, rectify=rectify)
+
+    def enlarged(self, x: Tensor, factor: Step, *, rectify: bool = False) -> Tensor:
+        """The same of a map in which every pixel of ``x`` is repeated ``factor`` times."""
+        return convolve_enlarged(x, self.weight, self.bias, factor, rectify=rectify)
+
+
+class TransposedConvolution(nn.ConvTranspose2d):
+    """``nn.ConvTranspose2d``, computed as :mod:`convae.networks.fast` says."""
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, *, rectify: bool = False
+    ) -> Tensor:
+        """(B, C, H, W) to the result, with a ReLU behind it if ``rectify``."""
+        geometry = Geometry(
+            cast(Step, self.stride), cast(Step, self.padding), cast(Step, self.output_padding)
+        )
+        return convolve(x, self.weight, self.bias, geometry, rectify=rectify)
+
+
+class Chain(nn.Sequential):
+    """``nn.Sequential`` computed by :func:`through`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) through all layers."""
+        return through(self, x)
+
+
+def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
+    """(B, C, H, W) through one layer after the other; what is quicker together is computed together.
+
+    A ReLU goes with the convolution before it, and an enlarging by repeated pixels with the convolution
+    behind it. Layers that someone listens to run one by one.
+    """
+    left = [m for m in layers if not isinstance(m, nn.Identity) or _heard(m)]
+    while left:
+        count = _together(left)
+        x = _compute(left[:count], x)
+        left = left[count:]
+    return x
+
+
+def _together(layers: list[nn.Module]) -> int:
+    """How many of the first layers are computed as one."""
+    quiet = list(takewhile(lambda m: not _heard(m), layers[:3]))
+    count = 0
+    if len(quiet) > 1 and isinstance(quiet[0], nn.Upsample):
+        behind = quiet[1]
+        plain = isinstance(behind, Convolution) and behind.padding_mode == "zeros"
+        count = 1 if plain and quiet[0].mode == "nearest" else 0
+    if len(quiet) <= count or not isinstance(quiet[count], Convolution | TransposedConvolution):
+        return 1
+    rectified = len(quiet) > count + 1 and isinstance(quiet[count + 1], nn.ReLU)
+    return count + 1 + rectified
+
+
+def _heard(layer: nn.Module) -> bool:
+    """Whether someone listens to what goes through a layer, either way."""
+    return bool(
+        layer._forward_pre_hooks
+        or layer._forward_hooks
+        or layer._backward_pre_hooks
+        or layer._backward_hooks
+    )
+
+
+def _compute(layers: list[nn.Module], x: Tensor) -> Tensor:
+    """Layers as :func:`_together` groups them."""
+    first, *others = layers
+    if not others:
+        return cast(Tensor, first(x))
+    rectify = isinstance(others[-1], nn.ReLU)
+    if isinstance(first, nn.Upsample):
+        down, across = cast(tuple[float, float], first.scale_factor)
+        layer = cast(Convolution, others[0])
+        return layer.enlarged(x, (int(down), int(across)), rectify=rectify)
+    return cast(Tensor, first(x, rectify=True))
+
+
+def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1)) -> Convolution:
     """A convolution that keeps the size, or divides an even one exactly by ``stride``."""
-    return nn.Conv2d(
+    return Convolution(
         inputs,
         outputs,
         a.kernel_size,
@@ -117,11 +209,11 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        y = self.first(self.activation(self.norm(x)))
-        return x + cast(Tensor, self.second(self.activation(y)))
+        layers = (self.norm, self.activation, self.first, self.activation, self.second)
+        return x + through(layers, x)
 
 
-def down(a: Architecture, inputs: int, outputs: int, step: Step) -> nn.Sequential:
+def down(a: Architecture, inputs: int, outputs: int, step: Step) -> Chain:
     """The part of a stage that divides the size by ``step``.
 
     Plain stages (no blocks) are convolution, norm, activation; where blocks follow, they bring the
@@ -129,32 +221,32 @@ def down(a: Architecture, inputs: int, outputs: int, step: Step) -> nn.Sequentia
     """
     tail = [] if a.blocks else [norm(a, outputs), activation(a)]
     if a.down == "stride":
-        return nn.Sequential(convolution(a, inputs, outputs, step), *tail)
+        return Chain(convolution(a, inputs, outputs, step), *tail)
     if a.down == "unshuffle":
         wide = inputs * step[0] * step[1]
-        return nn.Sequential(SpaceToDepth(step), convolution(a, wide, outputs), *tail)
+        return Chain(SpaceToDepth(step), convolution(a, wide, outputs), *tail)
     pool = nn.MaxPool2d(step) if a.down == "max" else nn.AvgPool2d(step)
-    return nn.Sequential(convolution(a, inputs, outputs), *tail, pool)
+    return Chain(convolution(a, inputs, outputs), *tail, pool)
 
 
-def up(a: Architecture, inputs: int, outputs: int, step: Step, *, last: bool) -> nn.Sequential:
+def up(a: Architecture, inputs: int, outputs: int, step: Step, *, last: bool) -> Chain:
     """The part of a stage that multiplies the size by ``step``; ``last`` leaves out norm and activation."""
     tail = [] if a.blocks or last else [norm(a, outputs), activation(a)]
     if a.up == "transposed":
-        return nn.Sequential(_transposed(a, inputs, outputs, step), *tail)
+        return Chain(_transposed(a, inputs, outputs, step), *tail)
     if a.up == "subpixel":
         wide = outputs * step[0] * step[1]
-        return nn.Sequential(convolution(a, inputs, wide), DepthToSpace(step), *tail)
+        return Chain(convolution(a, inputs, wide), DepthToSpace(step), *tail)
     scale = (float(step[0]), float(step[1]))
     enlarge = nn.Upsample(
         scale_factor=scale, mode=a.up, align_corners=False if a.up == "bilinear" else None
     )
-    return nn.Sequential(enlarge, convolution(a, inputs, outputs), *tail)
+    return Chain(enlarge, convolution(a, inputs, outputs), *tail)
 
 
-def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> nn.ConvTranspose2d:
+def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> TransposedConvolution:
     """Exactly ``step`` times the size: what the padding takes away, ``output_padding`` gives back."""
-    return nn.ConvTranspose2d(
+    return TransposedConvolution(
         inputs,
         outputs,
         a.kernel_size if a.kernel_size > 1 else (step[0], step[1]),

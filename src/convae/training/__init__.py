@@ -14,5 +14,5 @@
 - loop: the steps, validation, roll-back, early stopping
 - counting: what an epoch costs
 - state, checkpoint: the whole state, in memory and on disk
-- devices, interrupt, observers: where it runs, who stops it, who watches
+- devices, memory, interrupt, observers: where it runs, who stops it, who watches
 """

@@ -26,6 +26,7 @@ from convae.training.checkpoint import CheckpointFolder
 from convae.training.constraining import CodeUse
 from convae.training.devices import autocast, deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
+from convae.training.memory import steady_memory
 from convae.training.observers import Moment, Observers, Row
 from convae.training.optimizers import make_optimizers, set_rate
 from convae.training.order import epoch_batches
@@ -189,6 +190,7 @@ def train(
     trainer = Trainer(network, job.settings, job.task)
     with contextlib.ExitStack() as stack:
         stack.enter_context(deterministic())
+        stack.enter_context(steady_memory())
         interrupt = stack.enter_context(Interrupt())
         if checkpoint is not None:
             stack.enter_context(checkpoint.locked())
