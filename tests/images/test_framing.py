@@ -63,6 +63,17 @@ def test_a_flat_image_stays_flat(dtype: str, value: float, size: tuple[int, int]
     assert np.array_equal(resize(pixels, size), np.full((*size, 5), value, dtype))
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("size", [(7, 50), (33, 12), (90, 70), (41, 9), (1, 1)])
+def test_eight_bits_are_within_a_grey_level_of_floats(channels: int, size: tuple[int, int]) -> None:
+    """Rounded after each of two directions, by half a level at most each time, with rounded weights."""
+    pixels = image(41, 37, channels)
+    exact = resize(pixels.astype(np.float32), size)
+    resized = resize(pixels, size)
+    assert resized.shape == (*size, channels)
+    assert np.abs(resized - exact).max() <= 1.05
+
+
 def test_sixteen_bits_stay_sixteen_bits() -> None:
     ramp = np.linspace(0, 65535, 512).astype(np.uint16).reshape(1, 512, 1)
     small = resize(ramp, (1, 256))

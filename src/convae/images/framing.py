@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image as PillowImage
 
 from convae.errors import InputError, raise_faults, unknown_name
@@ -123,8 +125,9 @@ class Framing:
 def resize(pixels: Array, size: tuple[int, int]) -> Array:
     """An image in another size: bilinear, and antialiased where it shrinks.
 
-    Each channel is computed in float32 and rounded once, so 16 bits stay 16 bits, any number of
-    channels is taken, and alpha is a channel like others. No value leaves the range that its
+    16-bit and float images are computed in float32 and rounded once, so 16 bits stay 16 bits; 8-bit
+    ones in whole numbers, which is several times as fast and at most one grey level off. Any number
+    of channels is taken, and alpha is a channel like others. No value leaves the range that its
     channel had. A missing (NaN) pixel makes those missing that it takes part in.
 
     Args:
@@ -133,12 +136,22 @@ def resize(pixels: Array, size: tuple[int, int]) -> Array:
     """
     if pixels.shape[:2] == size:
         return np.ascontiguousarray(pixels)
+    if pixels.dtype == np.uint8:
+        return _resized_bytes(pixels, size)
     resized = np.empty((*size, pixels.shape[2]), dtype=pixels.dtype)
     for channel in range(pixels.shape[2]):
         plane = np.ascontiguousarray(pixels[..., channel], dtype=np.float32)
         picture = PillowImage.fromarray(plane).resize(size[::-1], PillowImage.Resampling.BILINEAR)
         resized[..., channel] = _within(plane, np.asarray(picture), pixels.dtype)
     return resized
+
+
+def _resized_bytes(pixels: Array, size: tuple[int, int]) -> Array:
+    """The same of 8-bit images: Pillow's arithmetic in torch, which has vector instructions for it."""
+    ours = np.require(pixels, requirements=("C", "W"))  # torch warns of what is read-only
+    channels_first = torch.from_numpy(ours).permute(2, 0, 1)
+    resized = F.interpolate(channels_first[None], size=size, mode="bilinear", antialias=True)
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
 
 
 def _within(plane: Array, values: Array, dtype: np.dtype[Any]) -> Array:
