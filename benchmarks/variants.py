@@ -53,12 +53,12 @@ WINNERS: dict[str, Any] = {
     "bottleneck": "winners:0.05",
     "latent_dim": 128,
     "widths": (64,),
-    "blocks": 1,
+    "blocks": 0,
     "kernel_size": 5,
     "activation": "relu",
     "pattern": 12,
     "batch_size": 100,
-    "epochs": 2,
+    "epochs": 1,
 }
 ROBUST_IMAGES = 5_000
 ROBUST: dict[str, Any] = {"widths": (16, 32), "blocks": 1, "batch_size": 64, "epochs": 6}
