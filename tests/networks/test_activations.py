@@ -46,6 +46,26 @@ def test_the_place_in_a_tensor_does_not_matter(function: Function) -> None:
 
 
 @pytest.mark.parametrize("function", ALL)
+@pytest.mark.parametrize("values", [64, 640, 131_072, 196_608])
+def test_nor_where_the_fused_functions_run(function: Function, values: int) -> None:
+    x = 3 * torch.randn(values, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        together = function(x)
+        for shift in (1, 3, 17, 61):
+            assert torch.equal(function(x.roll(shift)), together.roll(shift))
+
+
+def test_maps_of_whole_vectors_take_the_fused_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(F, "silu", lambda x: seen.append(x.numel()) or x)
+    with torch.inference_mode():
+        SiLU()(torch.rand(4, 16, 8, 8).to(memory_format=torch.channels_last))
+        SiLU()(torch.rand(4, 16, 8, 8)[:, :, 1:])
+        SiLU()(torch.rand(1, 3, 5, 7))
+    assert seen == [4096]
+
+
+@pytest.mark.parametrize("function", ALL)
 def test_the_argument_is_left_alone(function: Function) -> None:
     x = torch.linspace(-3, 3, 50)
     before = x.clone()

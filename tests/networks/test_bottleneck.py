@@ -73,10 +73,25 @@ def test_winners_keep_one_position_of_an_image_and_about_their_rate_of_new_image
     )  # five deviations of a rate of 2,000 and of the threshold
 
 
-@SPARSE
+@pytest.mark.parametrize("kind", ["l1", "top-k"])
 def test_a_little_of_the_gradient_reaches_numbers_that_are_off(kind: str) -> None:
     x = numbers((32, 8), 0).requires_grad_()
     code = rectifier(kind, 2)(x)
     code.sum().backward()
     assert x.grad is not None
     assert torch.allclose(x.grad, torch.where(code > 0, 1.0, LEAK))
+
+
+@CODES
+def test_of_winners_it_reaches_those_that_no_image_switches_on(shape: tuple[int, ...]) -> None:
+    """At the strongest position of each image; where a number has winners, the gradient is theirs."""
+    x = numbers(shape, 0)
+    x[:, 3] -= 9
+    x.requires_grad_()
+    code = rectifier("winners", len(shape))(x)
+    code.sum().backward()
+    assert x.grad is not None
+    wanted = (code > 0).float()
+    dead = x.detach()[:, 3].flatten(1)
+    wanted[:, 3] = torch.where(dead >= dead.amax(1, keepdim=True), LEAK, 0).view_as(wanted[:, 3])
+    assert torch.equal(x.grad, wanted)

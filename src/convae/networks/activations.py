@@ -3,7 +3,8 @@
 PyTorch computes SiLU, sigmoid, GELU and ELU on a CPU with vector instructions, and the few values at the
 end of a tensor (or of a thread's share of it) with scalar ones, whose last bit can differ. An image would
 then change with its place in a batch. ``exp``, ``expm1`` and ``erf`` have no such ends, so outside of
-training the functions are composed of them; the steps of training keep the fused ones, which are faster.
+training the functions are composed of them where a tensor has such ends; the fused ones, which are five
+times as fast, run where it has none, and in the steps of training.
 """
 
 import math
@@ -13,8 +14,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+VECTOR = 64  # values: a multiple of what any processor's instructions take at once, twice unrolled
+SHARE = 32_768  # values that torch gives a thread at least
+
+
 def _fused(x: Tensor) -> bool:
-    return torch.is_grad_enabled() or x.device.type != "cpu"
+    return torch.is_grad_enabled() or x.device.type != "cpu" or _whole_vectors(x)
+
+
+def _whole_vectors(x: Tensor) -> bool:
+    """Whether the values of a tensor, and of each thread's share of it, fill vectors without a rest."""
+    threads = max(1, min(torch.get_num_threads(), -(-x.numel() // SHARE)))
+    dense = x.is_contiguous() or (
+        x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    )
+    return dense and x.numel() % (VECTOR * threads) == 0
 
 
 def sigmoid(x: Tensor) -> Tensor:

@@ -43,7 +43,9 @@ class Rectifier(nn.Module):
 
     A number that no image switches on would have no gradient and stay off. So while training a part of the
     gradient passes those that are off (what goes on to the decoder knows nothing of it), which brings back
-    those that are needed; of a map of ``winners`` through its strongest position.
+    those that are needed. A number of ``winners`` has images that it wins unless none switches it on, and
+    takes part of the gradient only then, at its strongest positions: all that lost would together outweigh
+    those that won, and be switched on everywhere.
 
     ``top-k`` and ``winners`` let numbers compete: those of a code at each position, or those of a number over
     its positions and over the images. What an image must reach among the images of the batch is followed
@@ -64,18 +66,17 @@ class Rectifier(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         """(B, latent_dim, ...) to codes of the same shape."""
-        code, nearest = raw.relu(), torch.ones_like(raw, dtype=torch.bool)
+        code = raw.relu()
+        reached = torch.ones_like(raw, dtype=torch.bool)
         if self.kind == "top-k":
             least = code.topk(self.winners, dim=1).values[:, -1:]
             code = torch.where(code >= least, code, 0)
         elif self.kind == "winners":
-            # All other positions of a map would together outweigh the one that won.
-            if raw.ndim > 2:
-                nearest = raw >= raw.amax(dim=(2, 3), keepdim=True)
+            reached = _where_none_won(raw)
             code = self._winners(code)
         if not self.training:
             return code
-        return code + torch.where((code > 0) | ~nearest, 0, LEAK * (raw - raw.detach()))
+        return code + torch.where((code > 0) | ~reached, 0, LEAK * (raw - raw.detach()))
 
     def _winners(self, code: Tensor) -> Tensor:
         strongest = code.amax(dim=(2, 3), keepdim=True) if code.ndim > 2 else code
@@ -88,6 +89,14 @@ class Rectifier(nn.Module):
             self.seen += 1
             self.least.lerp_(least, 1 / self.seen.clamp(max=MEMORY))
         return torch.where(strongest >= least, code, 0)
+
+
+def _where_none_won(raw: Tensor) -> Tensor:
+    """Where numbers are strongest that no image of the batch switches on; (B, n, ...) both."""
+    if raw.ndim == 2:
+        return (raw.amax(dim=0, keepdim=True) <= 0).expand_as(raw)
+    strongest = raw.amax(dim=(2, 3), keepdim=True)
+    return (raw >= strongest) & (strongest.amax(dim=0, keepdim=True) <= 0)
 
 
 def let_through(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
