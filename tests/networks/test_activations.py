@@ -57,7 +57,12 @@ def test_nor_where_the_fused_functions_run(function: Function, values: int) -> N
 
 def test_maps_of_whole_vectors_take_the_fused_function(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    monkeypatch.setattr(F, "silu", lambda x: seen.append(x.numel()) or x)
+
+    def silu(x: torch.Tensor) -> torch.Tensor:
+        seen.append(x.numel())
+        return x
+
+    monkeypatch.setattr(F, "silu", silu)
     with torch.inference_mode():
         SiLU()(torch.rand(4, 16, 8, 8).to(memory_format=torch.channels_last))
         SiLU()(torch.rand(4, 16, 8, 8)[:, :, 1:])

@@ -92,6 +92,6 @@ def test_of_winners_it_reaches_those_that_no_image_switches_on(shape: tuple[int,
     code.sum().backward()
     assert x.grad is not None
     wanted = (code > 0).float()
-    dead = x.detach()[:, 3].flatten(1)
+    dead = x.detach()[:, 3].reshape(len(x), -1)
     wanted[:, 3] = torch.where(dead >= dead.amax(1, keepdim=True), LEAK, 0).view_as(wanted[:, 3])
     assert torch.equal(x.grad, wanted)

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 VECTOR = 64  # values: a multiple of what any processor's instructions take at once, twice unrolled
 SHARE = 32_768  # values that torch gives a thread at least
 
