@@ -73,7 +73,7 @@ STACKED: dict[str, Any] = {
     "patience": 0,
 }
 ABLATED = {"mnist": 5_000, "cifar10": 2_000}  # training images
-CELLS, STRENGTHS, PENALTY = 7, (1e-4, 1e-3, 1e-2), 5000
+CELLS, STRENGTHS, PENALTY = 5, (1e-4, 1e-3, 1e-2), 5000
 SAMPLES, K = 10_000, 1000
 BOUNDED = 1000  # test images that the bound of K samples is computed for
 
