@@ -204,6 +204,7 @@ def test_odd_values_everywhere_end_in_one_sentence_and_little_memory(
         ("architecture", name)
         for name in (
             *("blocks", "inputs", "base", "contrast", "fine", "active", "levels", "finer_dim"),
+            "pattern",
         )
     }
     assert {path for path, _ in read if path[0] != "scaling"} <= harmless

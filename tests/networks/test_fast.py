@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from convae.networks import fast
 from convae.networks.fast import Geometry, convolve, convolve_enlarged
@@ -264,3 +265,11 @@ def test_who_listens_before_a_layer_or_to_its_gradient_is_called_too() -> None:
         layer.register_full_backward_hook(lambda *_, name=name: heard.append(f"back {name}"))
     chain(drawn(2, 3, 6, 5).requires_grad_()).sum().backward()
     assert heard == ["before 0", "before 1", "before 2", "back 2", "back 1", "back 0"]
+
+
+def test_who_counts_multiplications_sees_the_textbooks() -> None:
+    """4 x 4 outputs of 3 channels, each of 3 x 3 places of 2 channels; a product and a sum for each."""
+    x, weight = drawn(1, 2, 4, 4), drawn(3, 2, 3, 3).requires_grad_()
+    with FlopCounterMode(display=False) as counter:
+        convolve(x, weight, None, Geometry((1, 1), (1, 1)), rectify=True)
+    assert counter.get_total_flops() == 2 * 16 * 3 * 9 * 2

@@ -13,7 +13,8 @@ and why (measured with torch 2.13 on one thread of an AVX2 processor, maps of 7 
 
 Everything else is a call of oneDNN, on maps that lie in memory with their channels last: for kernels of
 many channels it comes as near to the rate of plain matrix products as gathered columns do. Where any of this
-is not at hand (accelerators, half precision, a torch without oneDNN, exports) the plain functions run.
+is not at hand (accelerators, half precision, a torch without oneDNN, exports) the plain functions run, and
+where operations are watched, as counters of multiplications do.
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 Pair = tuple[int, int]
 
@@ -109,6 +111,7 @@ def _at_hand(x: Tensor, weight: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         and not torch.compiler.is_compiling()
+        and _get_current_dispatch_mode() is None
     )
 
 
