@@ -16,6 +16,7 @@ from convae.classical.denoising import bm3d, median, non_local_means
 from convae.corruption.noise import parse_noise
 from convae.images.reading import read_image
 from record import Section, decibels, note
+from usual import TUTORIAL
 
 # The recipe for natural grey images; its parts were chosen on training images that were held out.
 NATURAL: dict[str, Any] = {"widths": (32, 64, 96), "ema": 0.995, "validation_fraction": 0.05}
@@ -228,17 +229,3 @@ def mnist_noise() -> None:
         done = torch.from_numpy(np.stack(restored(model, list(given), sigma=0.5)))[:, None]
         section.row(name, epochs, float(metrics.mse(done, target).mean()), goal, wall, cpu)
     section.write()
-
-
-TUTORIAL: dict[str, Any] = {
-    "preset": "tutorial",
-    "batch_size": 32,
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "clip": 0.0,
-    "ema": 0.0,
-    "precision": "float32",
-    "validation_fraction": 0.0,
-}

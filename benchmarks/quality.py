@@ -24,6 +24,7 @@ from inpainting import inpainting  # noqa: E402
 from one_class import one_class  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
+from usual import TUTORIAL  # noqa: E402
 from variants import (  # noqa: E402
     dynamic_mnist,
     robust_codes,
@@ -34,19 +35,6 @@ from variants import (  # noqa: E402
     static_mnist_long,
     static_mnist_short,
 )
-
-TUTORIAL: dict[str, Any] = {
-    "preset": "tutorial",
-    "batch_size": 32,
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "clip": 0.0,
-    "ema": 0.0,
-    "precision": "float32",
-    "validation_fraction": 0.0,
-}
 
 
 class Lines:

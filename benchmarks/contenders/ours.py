@@ -17,18 +17,9 @@ from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.observers import Moment, Observers, Row
 from convae.training.task import Reconstruction
+from usual import USUAL
 
 Job = dict[str, Any]
-# What everyone writes: Adam at a constant rate, nothing beside.
-USUAL: dict[str, Any] = {
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "clip": 0.0,
-    "ema": 0.0,
-    "validation_fraction": 0.0,
-}
 ENDLESS = 10**6  # epochs; whoever asks ends the process
 
 

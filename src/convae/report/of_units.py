@@ -171,10 +171,8 @@ def selectivity_of_components(
     if units.answers is None:
         return None
 
-    baseline, found = (
-        model.baseline_,
-        len(model.pca_.components),
-    )  # fewer than asked for, of small images
+    baseline = model.baseline_
+    found = len(model.pca_.components)  # fewer than asked for, of small images
 
     def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
         for _, codes in model.inference_.batches(images, baseline.encode):

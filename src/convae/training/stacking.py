@@ -50,10 +50,8 @@ class Level(nn.Module):
         if self.top:
             self.bottleneck = network.bottleneck
         else:
-            self.there, self.back = (
-                network.encoder[number - 1],
-                _stages_of(network)[stages - number],
-            )
+            self.there = network.encoder[number - 1]
+            self.back = _stages_of(network)[stages - number]
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
         """Codes of the level below (B, c, h, w) to what this level says they are, and its own codes."""
