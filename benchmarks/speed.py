@@ -20,11 +20,13 @@ from race.inference import inference  # noqa: E402
 from race.reading import reading  # noqa: E402
 from race.start import start  # noqa: E402
 from race.told import Options  # noqa: E402
-from race.training import error, train  # noqa: E402
+from race.training import error, progress, train  # noqa: E402
 from race.whole_fits import fit, memory  # noqa: E402
 from record import note  # noqa: E402
 
-PARTS = {f.__name__: f for f in (train, fit, inference, reading, start, error, memory, growth)}
+PARTS = {
+    f.__name__: f for f in (train, fit, inference, reading, start, progress, error, memory, growth)
+}
 
 
 def options(arguments: list[str]) -> tuple[list[str], Options]:

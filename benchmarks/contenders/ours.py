@@ -1,5 +1,9 @@
 """convae, through its estimators and its training loop."""
 
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,13 +13,15 @@ from torch import nn
 from contenders import data
 from contenders.plain_torch import tensor
 from contenders.serving import Facts, Gate
+from convae.cli.progress import training
+from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Learning, Ready, Run, fit_model
 from convae.estimators.parameters import checked
 from convae.images.sources import open_source
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
-from convae.training.observers import Moment, Observers, Row
+from convae.training.observers import Moment, Observer, Observers, Row
 from convae.training.task import Reconstruction
 from usual import USUAL
 
@@ -27,10 +33,14 @@ class Watch(Observers):
     """The gate as an observer: it looks at the clock only when a portion is done.
 
     Validation between two epochs is left out: peers have none here.
+
+    Args:
+        gate: what lets so many steps through.
+        observers: who else watches, as often as users have it.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        super().__init__([])
+    def __init__(self, gate: Gate, observers: Sequence[Observer] = ()) -> None:
+        super().__init__(observers)
         self.gate = gate
         self.stepped = gate.now()
 
@@ -38,11 +48,14 @@ class Watch(Observers):
         """Asked once after every step."""
         self.gate.left -= 1
         self.stepped = self.gate.now()
-        return self.gate.left <= 0
+        return self.gate.left <= 0 or super().due()
 
     def step(self, moment: Moment) -> None:
-        """The last step of a portion."""
-        self.gate.close()
+        """Time to tell, or the last step of a portion."""
+        if super().due():
+            super().step(moment)
+        if self.gate.left <= 0:
+            self.gate.close()
         self.stepped = self.gate.now()
 
     def epoch(self, row: Row) -> None:
@@ -55,7 +68,7 @@ def estimator(job: Job, **more: Any) -> ConvAutoencoder:
 
     The variant ``defaults`` has the default network as well, with a code as long as the tutorial's.
     """
-    recipe = USUAL if job["variant"] == "" else {}
+    recipe = USUAL if job["variant"] in ("", "progress") else {}
     if job["variant"] == "defaults":
         job = {**job, "preset": "residual"}
         more |= {"latent_dim": 16}
@@ -64,17 +77,34 @@ def estimator(job: Job, **more: Any) -> ConvAutoencoder:
 
 
 def train(job: Job, gate: Gate) -> None:
-    """A unit of work is one step of the training loop."""
+    """A unit of work is one step of the training loop; the variant ``progress`` shows its line as well."""
 
     def task_for(ready: Ready, network: Autoencoder) -> Learning:
         gate.measures["error"] = lambda: tested(network, job)
         return Reconstruction(parse_loss("mse")), {}
 
     source = open_source(data.images(job["images"], job["side"]))
-    run = Run(observers=Watch(gate))
     epochs = 2 if job["variant"] == "defaults" else ENDLESS  # its schedule needs an end
     parameters = checked(estimator(job, epochs=epochs).get_params(deep=False))
-    fit_model("ConvAutoencoder", source, parameters, run, task_for)
+    with _line() if job["variant"] == "progress" else nullcontext([]) as observers:
+        run = Run(observers=Watch(gate, observers))
+        fit_model("ConvAutoencoder", source, parameters, run, task_for)
+
+
+@contextmanager
+def _line() -> Iterator[Sequence[Observer]]:
+    """The progress line of the command line, on a terminal that someone reads."""
+    terminal, ours = os.openpty()
+    os.dup2(ours, 2)
+    os.environ["TERM"] = "xterm"
+    threading.Thread(target=_read, args=(terminal,), daemon=True).start()
+    with training(Voice()) as observers:
+        yield observers
+
+
+def _read(terminal: int) -> None:
+    while os.read(terminal, 4096):
+        pass
 
 
 def infer(job: Job, gate: Gate) -> None:

@@ -50,6 +50,7 @@ class Contender:
 
 OURS = Contender("convae", "ours")
 OWN_RECIPE = Contender("convae, its own recipe (Muon, averaged weights)", "ours", "own recipe")
+SHOWING = Contender("convae, showing its progress", "ours", "progress")
 DEFAULTS = Contender("convae, its default network and recipe", "ours", "defaults")
 PLAIN = Contender("PyTorch", "plain_torch", "eager")
 CHANNELS_LAST = Contender("PyTorch, channels last", "plain_torch", "channels-last")

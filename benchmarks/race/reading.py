@@ -17,24 +17,34 @@ from race.workers import WORK
 OURS = Contender("convae", "our_files")
 LOADER = Contender("DataLoader and Pillow", "reading", "loader")
 DECODER = Contender("Pillow's decoder alone", "reading", "decoder")
-KINDS = (("JPEG", 512, 384), ("PNG", 512, 384), ("JPEG", 64, 64), ("PNG", 64, 64))
+KINDS = (
+    ("JPEG", 4000, 3000),
+    ("JPEG", 512, 384),
+    ("PNG", 512, 384),
+    ("JPEG", 64, 64),
+    ("PNG", 64, 64),
+)
 SIZE, BATCH = 64, 128
 DIFFERENT = 200  # pictures; all others are links to them
+LARGE = 10**7  # pixels: of such pictures there are fewer
+FEWER = 50  # times
 
 
 def reading(options: Options) -> None:
     """The first pass over a folder, and one more."""
     told = Told(
         "reading",
-        f"Reading {options.files:,} files into float32 batches of {SIZE}x{SIZE} RGB, {CORES} cores",
+        f"Reading files into float32 batches of {SIZE}x{SIZE} RGB, {CORES} cores",
         ("files", "pass", "who", "images/s (quartiles)", "MB/s of files", "faster by (quartiles)"),
         options,
     )
     rounds = min(options.rounds, 5)
     for kind, width, height in KINDS:
-        folder, size = pictures(kind, width, height, options.files)
+        large = width * height > LARGE
+        files = max(4, options.files // FEWER) if large else options.files
+        folder, size = pictures(kind, width, height, files)
         given = {"folder": str(folder), "size": SIZE, "batch": BATCH, "threads": CORES}
-        head = f"{kind} {width}x{height}, {size / 1e3:.1f} kB each"
+        head = f"{files:,} {kind} {width}x{height}, {size / 1e3:.1f} kB each"
         for task in ("first", "second"):
             field = (OURS, LOADER, DECODER) if task == "first" else (OURS, LOADER)
             result = race(
@@ -43,7 +53,7 @@ def reading(options: Options) -> None:
                 given,
                 rounds=rounds,
                 seconds=options.seconds,
-                unit=options.files,
+                unit=files,
                 product=False,
             )
             for who, values in result.rates.items():
@@ -55,8 +65,8 @@ def reading(options: Options) -> None:
             told.values[f"{head}/{task}"] = vars(result)
         shutil.rmtree(folder)
     told.remark(
-        f"{DIFFERENT} different pictures, the other names are links to them: files come from the system's "
-        "cache, so that decoding is measured and no disk."
+        f"At most {DIFFERENT} different pictures, the other names are links to them: files come from the "
+        "system's cache, so that decoding is measured and no disk."
     )
     told.write()
 
@@ -66,13 +76,14 @@ def pictures(kind: str, width: int, height: int, count: int) -> tuple[Path, floa
     folder = WORK / f"{kind}-{width}x{height}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    different = DIFFERENT if width * height <= LARGE else DIFFERENT // FEWER
     total = 0
     for i in range(count):
         path = folder / f"{i:06d}.{kind.lower()}"
-        if i < DIFFERENT:
+        if i < different:
             path.write_bytes(encoded(kind, width, height, i))
         else:
-            os.link(folder / f"{i % DIFFERENT:06d}.{kind.lower()}", path)
+            os.link(folder / f"{i % different:06d}.{kind.lower()}", path)
         total += path.stat().st_size
     return folder, total / count
 

@@ -15,6 +15,7 @@ from race.field import (
     OWN_RECIPE,
     PLAIN,
     PYTHAE,
+    SHOWING,
     Contender,
 )
 from race.figures import operations
@@ -62,6 +63,31 @@ def train(options: Options) -> None:
                 f"{preset}: {count / 1e6:.1f} million operations for each image and step; the matrix product "
                 f"of the same run: {product:.0f} GFLOP/s."
             )
+    told.write()
+
+
+def progress(options: Options) -> None:
+    """Steps of training with and without the progress line of the command line."""
+    told = Told(
+        "progress",
+        "The progress line: images per second of training, with it and without",
+        ("network", "who", *RATES),
+        options,
+    )
+    images = BATCH * (20 if options.quick else 400)
+    for preset in ("tutorial", "residual"):
+        given = job(preset, images, warmup=2 if options.quick else 10)
+        result = race(
+            (OURS, SHOWING),
+            "train",
+            given,
+            rounds=options.rounds,
+            seconds=options.seconds,
+            unit=BATCH,
+            product=False,
+        )
+        rates(told, (preset,), result, None)
+    told.remark("On a terminal that is rewritten ten times a second; the goal is at most 1.01.")
     told.write()
 
 

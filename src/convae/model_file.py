@@ -79,6 +79,7 @@ def save_model(path: str | Path, model: StoredModel) -> None:
         "depth": model.plan.depth,
         "size": model.plan.framing.size,
         "framing": model.plan.framing.mode,
+        "coarse": model.plan.coarse,
     }
     description = {
         "format": FORMAT,
@@ -196,10 +197,12 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
 
 
 def _plan(values: dict[str, Any]) -> Plan:
-    if set(values) != {"channels", "depth", "size", "framing"} or values["depth"] not in DEPTHS:
+    coarse = values.get("coarse", False)  # not in the first files
+    known = set(values) | {"coarse"} == {"channels", "depth", "size", "framing", "coarse"}
+    if not known or values["depth"] not in DEPTHS or type(coarse) is not bool:
         raise InputError("plan does not describe images")
     framing = Framing(size=values["size"], mode=values["framing"])
-    return Plan(channels=values["channels"], depth=values["depth"], framing=framing)
+    return Plan(channels=values["channels"], depth=values["depth"], framing=framing, coarse=coarse)
 
 
 def _extras(description: dict[str, Any]) -> Expected:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 from tests.estimators.conftest import PRESETS, blobs, held_out
 
 import convae
 from convae import ConvAutoencoder, ImageError, InputError
+from convae.evaluation import evaluate
 
 Small = Callable[..., ConvAutoencoder]
 
@@ -181,3 +183,33 @@ def test_losses(loss: str, dtype: str, small: Small) -> None:
     assert model.architecture_.output == ("sigmoid" if loss == "bce" else
                                           "clamp" if dtype == "uint8" else "linear")  # fmt: skip
     assert model.reconstruct(images).dtype == dtype
+
+
+# -- large JPEG files ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """JPEG files of 64x96 with edges."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number in range(12):
+        pixels = np.full((64, 96), 10 * number, np.uint8)
+        pixels[: 5 * number + 3, 31 + number :] = 240
+        PillowImage.fromarray(pixels).save(folder / f"{number:02d}.jpg", quality=90)
+    return folder
+
+
+@pytest.mark.parametrize("code", ["dense", "spatial"])
+def test_a_model_sees_large_jpegs_later_as_it_saw_them_first(
+    photographs: Path, tmp_path: Path, code: str, small: Small
+) -> None:
+    model = small(size=(8, 8), code=code, hidden=8 if code == "dense" else None)
+    model.fit(photographs)
+    assert model.plan_.coarse == (code == "dense")
+    assert evaluate(model, photographs, include_seen=True).seen == len(model.seen_) > 0
+    assert model.reconstruct(photographs).shape == (12, 64, 96)
+    model.save(tmp_path / "model.convae")
+    again = convae.load(tmp_path / "model.convae")
+    assert again.plan_ == model.plan_
+    assert np.array_equal(again.transform(photographs), model.transform(photographs))

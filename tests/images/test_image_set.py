@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from PIL import Image as PillowImage
 
 from convae.errors import InputError
 from convae.images import image_set as module
-from convae.images.framing import Framing
-from convae.images.image import Pixels
+from convae.images import preparing
+from convae.images.file_sources import FileSource
+from convae.images.framing import Framing, resize
+from convae.images.image import Image, Pixels
 from convae.images.image_set import ImageSet, prepare
 from convae.images.preparing import Preparation, image_hash
+from convae.images.reading import read_image
 from convae.images.scaling import Scaling
 from convae.images.sources import open_source
 from convae.images.tensors import UnitRange, fill_missing
@@ -328,3 +332,58 @@ def test_further_crops_of_an_image_lie_elsewhere() -> None:
         assert np.array_equal(crops, images.batch(places, moment))
     assert not np.array_equal(images.batch(places, (0, 1)), images.batch(places, (0, 2)))
     assert images.name(5) == images.name(1) == "array[1]"
+
+
+def photographs(path: Path) -> Path:
+    """JPEG files of 96x128, with an edge that shows how they were made smaller."""
+    path.mkdir()
+    for number in range(4):
+        pixels = np.full((96, 128, 3), 40 * number, np.uint8)
+        pixels[:, 50 + number :] = 200
+        PillowImage.fromarray(pixels).save(path / f"{number}.jpg", quality=90)
+    return path
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_coarse_images_are_those_of_reading_for_the_size(tmp_path: Path, storage: str) -> None:
+    folder = photographs(tmp_path / "photographs")
+    images = prepared(folder, size=(16, 16), coarse=True, storage=storage)
+    assert "4 images: JPEG decoded at a part of its size" in " ".join(images.notes)
+    for i, batch in enumerate(images.batches([np.array([k]) for k in range(4)])):
+        read = read_image(folder / f"{i}.jpg", for_size=(16, 16))
+        assert read.pixels.shape == (48, 64, 3)
+        assert np.array_equal(batch[0], np.moveaxis(resize(read.pixels, (16, 16)), 2, 0))
+    whole = prepared(folder, size=(16, 16), storage=storage)
+    assert whole.notes == []
+    assert not np.array_equal(whole.hashes, images.hashes)
+
+
+@pytest.mark.parametrize("framing", ["crop", "random-crop"])
+def test_nothing_is_coarse_where_images_are_cut(tmp_path: Path, framing: str) -> None:
+    folder = photographs(tmp_path / "photographs")
+    sets = [prepared(folder, size=(8, 8), framing=framing, coarse=c) for c in (False, True)]
+    assert np.array_equal(sets[0].hashes, sets[1].hashes)
+
+
+@pytest.mark.parametrize("room", [0, 8 * 6 * 3 * 2, 2**20])
+def test_small_files_are_opened_once_as_long_as_there_is_room(
+    folder: Path, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = prepared(folder)
+    monkeypatch.setattr(preparing, "DECODED_BYTES", room)
+    opened = Counter[str]()
+
+    def counted(source: FileSource, index: int, **wanted: Any) -> Image:
+        opened[source.names[index]] += 1
+        return read(source, index, **wanted)
+
+    read = FileSource.read
+    monkeypatch.setattr(FileSource, "read", counted)
+    images = prepared(folder)
+    assert np.array_equal(images.hashes, expected.hashes)
+    assert [s.name for s in images.skipped] == ["15.png", "25.png", "35.png"]
+    assert max(opened.values(), default=0) <= 1
+    if room == 2**20:
+        assert not opened
+    elif room == 0:
+        assert {f"{i}0.png" for i in range(GOOD)} <= set(opened)

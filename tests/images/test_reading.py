@@ -15,9 +15,10 @@ from PIL import Image as PillowImage
 
 from convae.errors import ImageError
 from convae.images import deep
+from convae.images.framing import resize
 from convae.images.image import Header
 from convae.images.png16 import read_png16, write_png16
-from convae.images.reading import probe_image, read_image
+from convae.images.reading import look_at_image, probe_image, read_image
 
 RNG = np.random.default_rng(0)
 Array = np.ndarray[Any, Any]
@@ -297,3 +298,74 @@ def test_real_files(
     assert (header.shape, header.depth, header.pages) == (shape, depth, pages)
     assert (image.pixels.shape, str(image.pixels.dtype)) == (shape, depth)
     assert image.info.missing == missing
+
+
+# --- no more pixels than are wanted ---------------------------------------------------------------
+
+
+def smooth(height: int, width: int) -> Array:
+    """A colour picture of low frequencies."""
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    waves = [np.sin(7 * x + 3 * y), np.cos(5 * x - 8 * y), np.sin(9 * y)]
+    return (127 + 100 * np.stack(waves, axis=2)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"),
+    [
+        ((240, 320), (480, 640)),
+        ((120, 160), (240, 320)),
+        ((61, 80), (240, 320)),
+        ((1, 1), (60, 80)),
+    ],
+)  # at least twice the size, by halves, quarters and eighths; 240 is less than twice 121
+def test_a_jpeg_is_decoded_as_far_as_resizing_needs(
+    size: tuple[int, int], decoded: tuple[int, int]
+) -> None:
+    file = pillow(PillowImage.fromarray(smooth(480, 640)), "JPEG", quality=95, dpi=(300, 300))
+    whole, read = read_image(file), read_image(file, for_size=size)
+    assert not whole.reduced
+    assert read.pixels.shape[:2] == decoded
+    assert read.reduced == (decoded != (480, 640))
+    assert probe_image(file).shape == (480, 640, 3)
+    notes = [note for note in read.info.conversions if note not in whole.info.conversions]
+    assert notes == (
+        ["JPEG decoded at a part of its size, twice the size wanted or more"] * read.reduced
+    )
+    assert read.info.resolution == whole.info.resolution
+    expected = resize(whole.pixels, size).astype(int)
+    assert np.abs(resize(read.pixels, size) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_jpeg_that_lies_on_its_side_is_decoded_as_far_as_upright(orientation: int) -> None:
+    exif = PillowImage.Exif()
+    exif[274] = orientation
+    file = pillow(PillowImage.fromarray(smooth(160, 640)), "JPEG", quality=95, exif=exif)
+    header = probe_image(file)
+    size = (header.shape[0] // 8, header.shape[1] // 8)
+    read, whole = read_image(file, for_size=size), read_image(file)
+    assert read.pixels.shape[:2] == (header.shape[0] // 4, header.shape[1] // 4)
+    expected = resize(whole.pixels, size).astype(int)
+    assert np.abs(resize(read.pixels, size) - expected).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_other_kinds_are_decoded_whole(kind: str) -> None:
+    read = read_image(pillow(PillowImage.fromarray(smooth(64, 64)), kind), for_size=(2, 2))
+    assert read.pixels.shape == (64, 64, 3)
+    assert not read.reduced
+
+
+def test_a_truncated_jpeg_is_no_image_at_any_size() -> None:
+    file = pillow(PillowImage.fromarray(smooth(480, 640)), "JPEG", quality=95)
+    assert reason(file[: len(file) // 2], for_size=(16, 16)) == "file is truncated"
+
+
+def test_a_first_look_decodes_what_is_small() -> None:
+    file = pillow(PillowImage.fromarray(smooth(10, 8)), "PNG")
+    header, image = look_at_image(file, 240)
+    assert header == probe_image(file)
+    assert image is not None
+    assert np.array_equal(image.pixels, read_image(file).pixels)
+    assert look_at_image(file, 239) == (header, None)

@@ -12,6 +12,7 @@ from tests.model_files.conftest import IMAGES
 import convae
 from convae import ConvAutoencoder, InputError
 from convae.model_file import describe_model
+from convae.safe_tensors import read_tensors, write_tensors
 
 # -- round trip ---------------------------------------------------------------------------------------
 
@@ -64,6 +65,13 @@ def test_the_description_names_what_is_inside(file: Path) -> None:
     assert facts["training_images"] + facts["validation_images"] == 20
     assert set(facts["versions"]) == {"convae", "torch", "numpy", "python"}
     assert len(facts["fingerprint"]) == len(description["sha256"]) == 64
+
+
+def test_a_file_from_before_coarse_reading(file: Path, tmp_path: Path) -> None:
+    tensors, description = read_tensors(file, lambda _: None)
+    assert description["plan"].pop("coarse") is True
+    write_tensors(tmp_path / "old.convae", tensors, description)
+    assert not convae.load(tmp_path / "old.convae").plan_.coarse
 
 
 def test_others_read_it_as_safetensors(file: Path) -> None:

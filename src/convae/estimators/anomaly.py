@@ -253,7 +253,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         Args:
             on_bad: is told of images that cannot be used, which are then left out; None raises.
         """
-        for index, image, _, judged in self._iter_judged(self.open(X), on_bad):
+        for index, image, _, judged in self._iter_judged(self.open(X), on_bad, originals=True):
             scores = resize(judged.map[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
             score = float(judged.score)
             anomalous = score > -self.offset_
@@ -387,7 +387,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         return self
 
     def _iter_judged(
-        self, source: ImageSource, on_bad: OnBad | None = None
+        self, source: ImageSource, on_bad: OnBad | None = None, *, originals: bool = False
     ) -> Iterator[tuple[int, Image, Pixels, Judged]]:
         """(position, image, pixels as prepared, judgement) of each image."""
 
@@ -395,7 +395,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             for _, judged in self.inference_.batches(images, self._scorer):
                 yield from one_by_one(judged)
 
-        for (index, image, pixels), judged in paired(self, source, run, on_bad):
+        results = paired(self, source, run, on_bad, originals=originals)
+        for (index, image, pixels), judged in results:
             yield index, image, pixels, judged
 
     def _level_of(self, scores: np.ndarray, anomalous: bool) -> float:

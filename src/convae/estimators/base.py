@@ -20,7 +20,7 @@ from convae.images.image import Image, Pixels
 from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import in_threads
-from convae.images.preparing import channels_fault
+from convae.images.preparing import Plan, channels_fault
 from convae.images.sources import open_source
 from convae.images.tensors import UnitRange
 from convae.inference import Inference
@@ -76,18 +76,26 @@ class ImageEstimator(BaseEstimator):
             )
         )
 
-    def prepared(self, source: ImageSource) -> Iterator[Prepared | ImageError]:
+    def prepared(
+        self, source: ImageSource, *, originals: bool = False
+    ) -> Iterator[Prepared | ImageError]:
         """(position, image as read, pixels as the network wants them) of each image, in order.
 
         An image that cannot be used is an :class:`ImageError` in its place. Memory does not grow with
         the number of images.
+
+        Args:
+            originals: whether images as read have to have all pixels that their files hold, and not only
+                as many as the network wants.
         """
         check_is_fitted(self, "network_")
+        plan = self._plan
 
         def one(i: int) -> Prepared | ImageError:
             try:
-                image = source.read(i)
-                return i, image, self._framed(image)
+                image = plan.read(source, i)
+                pixels = self._framed(image)
+                return i, source.read(i) if originals and image.reduced else image, pixels
             except ImageError as error:
                 return error
 
@@ -99,8 +107,7 @@ class ImageEstimator(BaseEstimator):
         have = image.pixels.shape[2]
         if have != self.plan_.channels and self.channels is None:  # no silent conversion
             raise ImageError(image.info.name, channels_fault(have, self.plan_.channels))
-        whole = a.code == "spatial" and not self.framed
-        pixels = (self.plan_.whole() if whole else self.plan_).apply(image)
+        pixels = self._plan.apply(image)
         if a.code == "dense" and pixels.shape[:2] != a.image_shape[1:]:
             raise ImageError(
                 image.info.name,
@@ -108,6 +115,12 @@ class ImageEstimator(BaseEstimator):
                 f"{a.image_shape[1]}x{a.image_shape[2]}: fit with a size, or with code 'spatial'",
             )
         return pixels
+
+    @property
+    def _plan(self) -> Plan:
+        """What becomes of the images that the model is used on."""
+        whole = self.network_.architecture.code == "spatial" and not self.framed
+        return self.plan_.whole() if whole else self.plan_
 
     def _pixels(self, X: Any) -> Iterator[Pixels]:
         """Prepared pixels of every image of X; an unusable one is an error."""

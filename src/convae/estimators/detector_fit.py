@@ -78,7 +78,11 @@ def fit_detector(
         return method.architecture(shape, scaling, {})
 
     wanted = Preparation(
-        size=_frame(source, p), channels=p["channels"], strict=p["strict"], storage=p["storage"]
+        size=_frame(source, p),
+        channels=p["channels"],
+        coarse=True,
+        strict=p["strict"],
+        storage=p["storage"],
     )
     ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
     usual = method.usual(len(ready.training), ready.images.shape)

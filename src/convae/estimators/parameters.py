@@ -90,7 +90,7 @@ def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tup
         tasks: of the axis ``task``; none while it is open what is learnt.
         p: as :func:`checked` gives them. What they leave to a preset is what it has for any image.
     """
-    usual = (PRESETS | RESTORING)[p["preset"]]((1, 64, 64), p.get("code"))
+    usual = _usual(p)
 
     def value(name: str, default: object) -> Any:
         return usual.get(name, default) if p.get(name) is None else p[name]
@@ -113,10 +113,17 @@ def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tup
     }
 
 
+def _usual(p: Parameters) -> dict[str, Any]:
+    """What the preset has for any image."""
+    return (PRESETS | RESTORING)[p["preset"]]((1, 64, 64), p.get("code"))
+
+
 def preparation(p: Parameters) -> Preparation:
-    """What the parameters ask of the images."""
+    """What the parameters ask of the images; a network with a spatial code sees whole ones later."""
     names = ("size", "framing", "channels", "strict", "storage")
-    return Preparation(**{name: p[name] for name in names})
+    usual = _usual(p)
+    coarse = (p.get("code") or usual.get("code", "dense")) == "dense"
+    return Preparation(**{name: p[name] for name in names}, coarse=coarse)
 
 
 def _is_number(value: object) -> bool:

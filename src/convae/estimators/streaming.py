@@ -58,7 +58,8 @@ def iter_reconstructions(
             stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
             yield from zip(stored, errors, linear, strict=True)
 
-    for (index, image, prepared), (pixels, error, linear) in paired(model, source, run, on_bad):
+    results = paired(model, source, run, on_bad, originals=True)
+    for (index, image, prepared), (pixels, error, linear) in results:
         yield Reconstructed(
             index=index,
             image=image,
@@ -130,12 +131,17 @@ def paired(
     source: ImageSource,
     run: Callable[[Iterable[Pixels]], Iterator[Any]],
     on_bad: OnBad | None,
+    *,
+    originals: bool = False,
 ) -> Iterator[tuple[Prepared, Any]]:
-    """Each prepared image with its result; ``run`` may take some images before it gives the first."""
+    """Each prepared image with its result; ``run`` may take some images before it gives the first.
+
+    ``originals`` as in :meth:`ImageEstimator.prepared`.
+    """
     waiting: deque[Prepared] = deque()
 
     def feed() -> Iterator[Pixels]:
-        for item in model.prepared(source):
+        for item in model.prepared(source, originals=originals):
             if isinstance(item, ImageError):
                 if on_bad is None:
                     raise item

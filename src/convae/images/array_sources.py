@@ -9,7 +9,7 @@ import numpy as np
 
 from convae.errors import ImageError, InputError
 from convae.images.array_image import array_header, array_image, check_array, check_dtype
-from convae.images.image import Header, Image
+from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, NumberedNames
 
 _ROWS_HELP = (
@@ -39,7 +39,7 @@ class ArraySource(ImageSource):
     def __len__(self) -> int:
         return len(self.array)
 
-    def read(self, index: int) -> Image:
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
         """Decode image ``index``."""
         return array_image(np.asarray(self.array[index]), self._names[index], limit_shape=False)
 
@@ -69,7 +69,7 @@ class ListSource(ImageSource):
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def read(self, index: int) -> Image:
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
         """Decode image ``index``."""
         return array_image(self._arrays[index], self._names[index])
 
@@ -123,7 +123,7 @@ class DatasetSource(ImageSource):
             self.label_names = numbered_labels(self._labels)
         return self._labels
 
-    def read(self, index: int) -> Image:
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
         """Decode image ``index``."""
         name = self._names[index]
         try:
@@ -137,8 +137,14 @@ class DatasetSource(ImageSource):
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index``."""
+        return _header(self.read(index))
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header, for which the image had to be made, and the image if it is small."""
         image = self.read(index)
-        return array_header(image.pixels.shape, np.dtype(image.info.depth))
+        return _header(image), image if image.pixels.nbytes <= most_bytes else None
 
     def fingerprint(self) -> str:
         """SHA-256 over the length and up to 64 images: reading all may take hours."""
@@ -278,3 +284,7 @@ def _pillow_array(image: Any) -> np.ndarray:
     elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         image = image.convert("RGB")
     return np.asarray(image)
+
+
+def _header(image: Image) -> Header:
+    return array_header(image.pixels.shape, np.dtype(image.info.depth))

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from convae.errors import ImageError, InputError
-from convae.images.image import Header, Image, ReadLimits
+from convae.images.image import Header, Image, ReadLimits, Size
 from convae.images.image_source import ImageSource, LazyNames, Skipped
 from convae.images.listing import TIFF_SUFFIXES, Listing, file_fault, list_images
-from convae.images.reading import probe_image, read_image
+from convae.images.reading import look_at_image, probe_image, read_image
 
 _WILD = frozenset("*?[")
 
@@ -76,10 +76,26 @@ class FileSource(ImageSource):
         file = int(np.searchsorted(self._starts, index, side="right")) - 1
         return int(self._starts[file + 1] - self._starts[file])
 
-    def read(self, index: int) -> Image:
-        """Decode image ``index``."""
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``; of a JPEG file no more pixels than ``for_size`` needs."""
         path, page = self.locate(index)
-        return read_image(path, name=self._names[index], page=page, limits=self._limits)
+        return read_image(
+            path, name=self._names[index], page=page, limits=self._limits, for_size=for_size
+        )
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header, and a small image in the same go: to open a file costs as much as to decode it."""
+        path, page = self.locate(index)
+        return look_at_image(
+            path,
+            most_bytes,
+            name=self._names[index],
+            page=page,
+            limits=self._limits,
+            for_size=for_size,
+        )
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index``."""

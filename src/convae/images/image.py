@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from convae.images.besides import Description, Resolution
 
 Pixels = NDArray[Any]
+Size = tuple[int, int]  # (height, width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,12 @@ class Image:
     Attributes:
         pixels: ``(H, W, C)``, C-contiguous; uint8, uint16 or float32, values as stored.
         info: where it came from and what was changed.
+        reduced: whether the file holds more pixels than were decoded.
     """
 
     pixels: Pixels
     info: ImageInfo
+    reduced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

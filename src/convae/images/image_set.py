@@ -235,7 +235,7 @@ def prepare(
         InputError: if nothing is readable, sizes or channels are mixed without a way out, or, under
             ``strict``, anything is unreadable.
     """
-    found = survey(source, strict=wanted.strict)
+    found = survey(source, strict=wanted.strict, wanted=wanted if like is None else None)
     plan, notes = make_plan(source, found, wanted)
     if like is not None:
         plan = same_plan(source, plan, like)
@@ -253,7 +253,7 @@ def prepare(
     hashes = np.zeros(len(found.index), np.uint64)
     skipped, conversions = found.skipped, Counter[str]()
     count = missing = 0
-    for done, (i, result) in enumerate(_read_all(source, reading, found.index, shapes), 1):
+    for done, (i, result) in enumerate(_read_all(source, reading, found, shapes), 1):
         if isinstance(result, ImageError):
             skipped.append(Skipped(source.names[i], result.reason))
         else:
@@ -297,14 +297,14 @@ Read = tuple[Image, Pixels, int]
 
 
 def _read_all(
-    source: ImageSource, plan: Plan, index: np.ndarray, shapes: np.ndarray
+    source: ImageSource, plan: Plan, found: Survey, shapes: np.ndarray
 ) -> Iterator[tuple[int, Read | ImageError]]:
     """(position in the source, image as read and prepared and its hash, or why not), in order."""
 
     def read(position: int) -> tuple[int, Read | ImageError]:
-        i = int(index[position])
+        i = int(found.index[position])
         try:
-            image = source.read(i)
+            image = found.decoded.pop(i, None) or plan.read(source, i)
             pixels = plan.apply(image)
             if pixels.shape != tuple(shapes[position]):
                 raise ImageError(
@@ -317,11 +317,11 @@ def _read_all(
             return i, error
         return i, (image, pixels, image_hash(pixels))
 
-    return in_threads(read, range(len(index)), ahead=16)
+    return in_threads(read, range(len(found.index)), ahead=16)
 
 
 def _read(source: ImageSource, plan: Plan, index: int) -> Pixels:
-    return plan.apply(source.read(index))
+    return plan.apply(plan.read(source, index))
 
 
 def _make_store(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convae.errors import InputError
-from convae.images.image import Header, Image
+from convae.images.image import Header, Image, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,28 @@ class ImageSource(ABC):
         return self._labels
 
     @abstractmethod
-    def read(self, index: int) -> Image:
-        """Decode image ``index``; raises ``ImageError`` and nothing else for a bad image."""
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``; raises ``ImageError`` and nothing else for a bad image.
+
+        Args:
+            for_size: (height, width) that the image is to be resized to. A source may then decode fewer
+                pixels than there are, though at least twice as many a side; None asks for all.
+        """
 
     @abstractmethod
     def header(self, index: int) -> Header:
         """Shape and depth of image ``index`` as ``read`` will give it, as cheaply as possible."""
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header, and the image as :meth:`read` gives it if that is cheaper now than later.
+
+        Args:
+            for_size: as in :meth:`read`.
+            most_bytes: how large the image in memory may be.
+        """
+        return self.header(index), None
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -115,9 +131,16 @@ class Selection(ImageSource):
         self.label_names = self._source.label_names
         return None if labels is None else labels[self._indices]
 
-    def read(self, index: int) -> Image:
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
         """Decode image ``index`` of the selection."""
-        return self._source.read(int(self._indices[index]))
+        return self._source.read(int(self._indices[index]), for_size=for_size)
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header of image ``index`` of the selection, and the image if that is cheaper now."""
+        i = int(self._indices[index])
+        return self._source.first_look(i, for_size=for_size, most_bytes=most_bytes)
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index`` of the selection."""

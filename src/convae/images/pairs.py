@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from convae.errors import ImageError, InputError
-from convae.images.image import Header, Image
+from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, PickedNames
 from convae.images.preparing import DEPTHS, to_channels, to_depth
 
@@ -48,7 +48,7 @@ class PairSource(ImageSource):
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def read(self, index: int) -> Image:
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
         """The image with its target behind it; an :class:`ImageError` where the two do not fit."""
         i, j = self._pairs[index]
         image, target = self._images.read(int(i)), self._targets.read(int(j))

@@ -14,10 +14,12 @@ from PIL import UnidentifiedImageError
 from convae.images.besides import Resolution, resolution
 from convae.images.colour import ORIENTED, is_grey, turned, upright
 from convae.images.deep import decode_deep, deep_kind
-from convae.images.image import Decoded, Header, Pixels, depth_read
+from convae.images.image import Decoded, Header, Pixels, Size, depth_read
 from convae.images.kinds import PILLOW_KINDS, SNIFF_BYTES, jpeg2000_depth
 
 PillowImage.init()
+
+ENOUGH = 2  # times as many pixels a side as wanted; resizing makes a fair mean of them
 
 # Pillow's mode: what it stores, how many channels.
 _AS_IT_IS = {
@@ -74,6 +76,7 @@ class PillowFile:
         """
         self._handle = handle
         self._head = head
+        self._whole: Size | None = None  # what the file holds, where less of it is decoded
         self._image = open_allowed(handle, kinds)
         self.format = str(self._image.format)
         self._deep = deep_kind(self.format, head)
@@ -103,12 +106,29 @@ class PillowFile:
             mode=self._mode(plan),
         )
 
+    def reduce(self, size: Size) -> None:
+        """Decode a JPEG at a half, a quarter or an eighth if that is still twice ``size`` or more.
+
+        Half of the blocks' frequencies make an image of half the size, without those in between.
+
+        Args:
+            size: (height, width) of the image when it is upright.
+        """
+        if self.format not in ("JPEG", "MPO"):
+            return
+        sideways = self._orientation(decoded=False)[0] > 4
+        height, width = reversed(size) if sideways else size
+        self._whole = self.size
+        self._image.draft(None, (ENOUGH * width, ENOUGH * height))
+
     def decode(self, page: int) -> Decoded:
         """Decode one frame."""
         if page:
             self._image.seek(page)
         plan = self._plan()
         notes = list(plan.notes)
+        if self._whole and self._whole != self.size:
+            notes.append("JPEG decoded at a part of its size, twice the size wanted or more")
         if self._primary_only and self.frames > 1:
             notes.append(f"first of {self.frames} frames")
         mode = self._mode(plan)
@@ -122,15 +142,16 @@ class PillowFile:
             mode=mode,
             depth=plan.stored,
             conversions=notes,
-            resolution=self._resolution(pixels, sideways=orientation > 4),
+            resolution=self._resolution(sideways=orientation > 4),
         )
 
-    def _resolution(self, pixels: Pixels, *, sideways: bool) -> Resolution | None:
+    def _resolution(self, *, sideways: bool) -> Resolution | None:
         dots = self._image.info.get("dpi")
         if not isinstance(dots, tuple) or len(dots) != 2:
             return None
         x, y = reversed(dots) if sideways else dots
-        return resolution(x, y, "inch", pixels.shape[:2])
+        height, width = self._whole or self.size
+        return resolution(x, y, "inch", (width, height) if sideways else (height, width))
 
     def _mode(self, plan: _Plan) -> str:
         return f"{self._image.mode};16" if self._deep and plan.channels > 1 else self._image.mode

@@ -8,18 +8,20 @@ model sees tomorrow's images as it saw those it was fitted on.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from convae.errors import ImageError, InputError, raise_faults, unknown_name
 from convae.images.framing import MODES, Framing
-from convae.images.image import Image, Pixels
+from convae.images.image import Header, Image, Pixels, Size
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import in_threads
 
 DEPTHS = ("uint8", "uint16", "float32")
 FEW = 0.1  # so many float images for each integer one, or the reverse, count as strays
+SMALL_BYTES = 2**17  # of a decoded image: its file takes as long to open as to decode
+DECODED_BYTES = 2**27  # of all images that are decoded while headers are looked at
 STORAGES = ("auto", "resident", "cached", "streamed")
 Key = tuple[int, int, int]
 
@@ -32,6 +34,8 @@ class Preparation:
         size: (height, width) that every image is brought to; None asks that all have one size already.
         framing: how: ``resize``, ``crop``, ``pad`` or ``random-crop`` (another place each epoch).
         channels: 1 (grey) or 3 (RGB) converts all images; None asks that all have as many already.
+        coarse: whether of files no more pixels need be decoded than resizing to ``size`` wants (see
+            :func:`convae.images.reading.read_image`): for networks that see nothing else.
         strict: whether an unreadable image is an error instead of being reported and skipped.
         storage: where images are while training: ``resident`` in memory, ``cached`` in a memory-mapped
             temporary file, ``streamed`` from their files each time, or ``auto`` by the memory there is.
@@ -40,6 +44,7 @@ class Preparation:
     size: tuple[int, int] | None = None
     framing: str = "resize"
     channels: int | None = None
+    coarse: bool = False
     strict: bool = False
     storage: str = "auto"
 
@@ -54,17 +59,27 @@ class Preparation:
         if self.size is None and self.framing in MODES[1:]:
             faults.append(f"framing {self.framing!r} needs a size (height, width)")
         raise_faults("images", faults)
-        Framing(size=self.size, mode=self.framing)
+        assert self.framed
+
+    @property
+    def framed(self) -> Framing:
+        """What ``size`` and ``framing`` say."""
+        return Framing(size=self.size, mode=self.framing)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What every image becomes: ``channels`` and ``depth`` are the same for all, and so is the size if
-    ``framing`` names one."""
+    ``framing`` names one; ``coarse`` as in :class:`Preparation`."""
 
     channels: int
     depth: str
     framing: Framing
+    coarse: bool = False
+
+    def read(self, source: ImageSource, index: int) -> Image:
+        """Image ``index`` of a source, with as many pixels as :meth:`apply` needs."""
+        return source.read(index, for_size=_read_for(self.framing, self.coarse))
 
     def apply(self, image: Image, key: Key | None = None) -> Pixels:
         """(H, W, C) pixels of the planned channels, depth and size.
@@ -86,7 +101,12 @@ class Plan:
 
     def whole(self) -> "Plan":
         """The same without framing: the whole image."""
-        return replace(self, framing=Framing(size=None, mode="resize"))
+        return replace(self, framing=Framing(size=None, mode="resize"), coarse=False)
+
+
+def _read_for(framing: Framing, coarse: bool) -> Size | None:
+    """The size that images are resized to if there is one and nothing else is made of them."""
+    return framing.size if coarse and framing.mode == "resize" else None
 
 
 @dataclass(frozen=True)
@@ -98,16 +118,24 @@ class Survey:
         shapes: (n, 3) their (H, W, C).
         depths: (n,) position of their depth in ``DEPTHS``.
         skipped: the others, with reasons.
+        decoded: images that were decoded on the way, by their position in the source.
     """
 
     index: np.ndarray
     shapes: np.ndarray
     depths: np.ndarray
     skipped: list[Skipped]
+    decoded: dict[int, Image] = field(default_factory=dict)
 
 
-def survey(source: ImageSource, *, strict: bool = False) -> Survey:
+def survey(
+    source: ImageSource, *, strict: bool = False, wanted: Preparation | None = None
+) -> Survey:
     """Look at every header, in threads.
+
+    Args:
+        wanted: what the images are read for. Small ones are then decoded in the same go, as many as
+            ``DECODED_BYTES`` holds: to open a small file takes as long as to decode it.
 
     Raises:
         InputError: if nothing is readable, or under ``strict`` if anything is not.
@@ -115,26 +143,32 @@ def survey(source: ImageSource, *, strict: bool = False) -> Survey:
     rows = np.empty((len(source), 4), np.int32)
     skipped = list(source.skipped)
     good = np.zeros(len(source), bool)
+    decoded: dict[int, Image] = {}
+    left = DECODED_BYTES if wanted else 0
+    for_size = _read_for(wanted.framed, wanted.coarse) if wanted else None
 
-    def look(i: int) -> tuple[int, int, int, int] | ImageError:
+    def look(i: int) -> tuple[Header, Image | None] | ImageError:
         try:
-            header = source.header(i)
+            return source.first_look(i, for_size=for_size, most_bytes=min(left, SMALL_BYTES))
         except ImageError as error:
             return error
-        return (*header.shape, DEPTHS.index(header.depth))
 
-    for i, row in enumerate(in_threads(look, range(len(source)), ahead=64)):
-        if isinstance(row, ImageError):
-            skipped.append(Skipped(source.names[i], row.reason))
-        else:
-            rows[i], good[i] = row, True
+    for i, seen in enumerate(in_threads(look, range(len(source)), ahead=16)):
+        if isinstance(seen, ImageError):
+            skipped.append(Skipped(source.names[i], seen.reason))
+            continue
+        header, image = seen
+        rows[i], good[i] = (*header.shape, DEPTHS.index(header.depth)), True
+        if image is not None:
+            decoded[i] = image
+            left = max(0, left - image.pixels.nbytes)
     for i in _few_of_another_scale(rows[:, 3], good):
         kind = DEPTHS[rows[i, 3]]
         reason = f"{kind} among images of another kind: their values have no common scale"
         skipped.append(Skipped(source.names[i], reason))
         good[i] = False
     refuse_skipped(source, skipped, strict=strict, left=int(good.sum()))
-    return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped)
+    return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped, decoded)
 
 
 def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
@@ -177,9 +211,7 @@ def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[
     depth, notes = _one_depth(source, found)
     if wanted.size is None:
         _refuse_mixed_sizes(source, found)
-    return Plan(
-        channels=channels, depth=depth, framing=Framing(size=wanted.size, mode=wanted.framing)
-    ), notes
+    return Plan(channels=channels, depth=depth, framing=wanted.framed, coarse=wanted.coarse), notes
 
 
 def same_plan(source: ImageSource, plan: Plan, like: Plan) -> Plan:
