@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from race.breakdown import breakdown  # noqa: E402
 from race.growth import growth  # noqa: E402
 from race.inference import inference  # noqa: E402
 from race.reading import reading  # noqa: E402
@@ -25,7 +26,8 @@ from race.whole_fits import fit, memory  # noqa: E402
 from record import note  # noqa: E402
 
 PARTS = {
-    f.__name__: f for f in (train, fit, inference, reading, start, progress, error, memory, growth)
+    f.__name__: f
+    for f in (train, breakdown, fit, inference, reading, start, progress, error, memory, growth)
 }
 
 

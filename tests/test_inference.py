@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convae.images.image import Pixels
 from convae.images.scaling import Scaling
 from convae.images.tensors import UnitRange
-from convae.inference import MAX_BATCH, Inference, batch_size, batches_of_one_shape
+from convae.inference import BATCH_VALUES, MAX_BATCH, Inference, batch_size, batches_of_one_shape
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
 from convae.training.devices import on_device
@@ -166,7 +166,7 @@ def test_nothing_in_nothing_out() -> None:
 @settings(max_examples=50)
 def test_a_batch_is_bounded(values: int) -> None:
     assert 1 <= batch_size(values) <= MAX_BATCH
-    assert batch_size(values) == 1 or batch_size(values) * values <= 2**16
+    assert batch_size(values) == 1 or batch_size(values) * values <= BATCH_VALUES
 
 
 @given(sides=st.lists(st.sampled_from([30, 40, 250]), max_size=40))

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,9 @@ def train(job: Job, gate: Gate) -> None:
     source = open_source(data.images(job["images"], job["side"]))
     epochs = 2 if job["variant"] == "defaults" else ENDLESS  # its schedule needs an end
     parameters = checked(estimator(job, epochs=epochs).get_params(deep=False))
-    with _line() if job["variant"] == "progress" else nullcontext([]) as observers:
+    showing: AbstractContextManager[Sequence[Observer]]
+    showing = _line() if job["variant"] == "progress" else nullcontext(())
+    with showing as observers:
         run = Run(observers=Watch(gate, observers))
         fit_model("ConvAutoencoder", source, parameters, run, task_for)
 

@@ -98,23 +98,13 @@ def fit(options: Options) -> None:
 
 
 def memory(options: Options) -> None:
-    """The most that a process holds: in a fit of MNIST, and for images of more and more pixels."""
+    """The most that a process holds for an image of more and more pixels; that of a fit is in ``fit``."""
     told = Told(
         "memory",
         "Memory: the most that a process held, MB",
         ("what", "who", "peak MB", "of convae's"),
         options,
     )
-    count = 2_000 if options.quick else 60_000
-    given = {"preset": "tutorial", "data": some_mnist(count), "batch": BATCH, "epochs": 1}
-    runs = fits(FIELD, told, 1, **given)
-    ours = runs[OURS.name][0]["peak"]
-    for who, facts in runs.items():
-        peak = facts[0]["peak"]
-        told.row(
-            f"fit of {count:,} images of 28x28", who, f"{peak / MEGA:.0f}", f"{peak / ours:.2f}"
-        )
-    told.values["runs"] = runs
     _per_megapixel(told, MEGAPIXELS[:2] if options.quick else MEGAPIXELS)
     told.write()
 

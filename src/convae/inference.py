@@ -20,15 +20,15 @@ from convae.images.tensors import UnitRange, plain_strides
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inside import pooled_layer
 
-BATCH_VALUES = 2**16  # numbers in a batch of small images; large images go one by one
-MAX_BATCH = 64
+BATCH_VALUES = 2**17  # numbers in a batch of small images; large images go one by one
+MAX_BATCH = 128
 
 
 def batch_size(values: int) -> int:
     """The fixed batch for images of so many values (C·H·W).
 
     >>> batch_size(784), batch_size(3 * 32 * 32), batch_size(10**6)
-    (64, 21, 1)
+    (128, 42, 1)
     """
     return max(1, min(MAX_BATCH, BATCH_VALUES // values))
 

@@ -23,9 +23,9 @@ from torch import Tensor
 import convae
 from convae.bottlenecks import SPARSE
 from convae.training.interrupt import TrainingInterrupted
-from convae.training.loop import Trainer
 from convae.training.observers import Moment, Row
 from convae.training.task import Draw
+from convae.training.trainer import Trainer
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "variants.md"
 STEPS = 30

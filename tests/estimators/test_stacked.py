@@ -15,10 +15,10 @@ from convae.corruption.noise import parse_noise
 from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.training.interrupt import TrainingInterrupted
-from convae.training.loop import Trainer
 from convae.training.observers import Moment, Row
 from convae.training.stacking import FromBelow, Level, codes_of_level, images_of_level
 from convae.training.task import VALIDATION, draw
+from convae.training.trainer import Trainer
 
 SMALL: dict[str, Any] = {
     "widths": (8, 12), "blocks": 1, "latent_dim": 6, "batch_size": 16, "random_state": 0,

@@ -387,3 +387,33 @@ def test_small_files_are_opened_once_as_long_as_there_is_room(
         assert not opened
     elif room == 0:
         assert {f"{i}0.png" for i in range(GOOD)} <= set(opened)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("shape", [(7, 5, 4), (7, 5, 4, 1), (7, 5, 4, 3), (7, 5, 4, 6)])
+@pytest.mark.parametrize("wanted", [{}, {"size": (3, 3), "framing": "random-crop"}], ids=str)
+def test_a_stack_that_needs_nothing_is_taken_as_it_is(
+    shape: tuple[int, ...], dtype: str, wanted: dict[str, Any]
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    told = list[tuple[int, int]]()
+    at_once = prepare(
+        open_source(stack), Preparation(**wanted), progress=lambda *done: told.append(done)
+    )
+    one_by_one = prepared(list(stack), **wanted)
+    assert (at_once.shape, at_once.depth) == (one_by_one.shape, one_by_one.depth)
+    assert np.array_equal(at_once.hashes, one_by_one.hashes)
+    assert np.array_equal(at_once.index, one_by_one.index)
+    for moment in (None, (2, 1)):
+        order = np.array([6, 0, 0, 3])
+        assert np.array_equal(at_once.batch(order, moment), one_by_one.batch(order, moment))
+    assert told[-1] == (7, 7)
+    assert at_once.notes == open_source(stack).notes
+
+
+def test_what_may_be_missing_is_looked_through() -> None:
+    stack = np.zeros((3, 4, 4), np.float32)
+    stack[1, 2, 2] = np.nan
+    images = prepared(stack)
+    assert images.missing == 1
+    assert open_source(stack).stack() is None

@@ -19,10 +19,11 @@ from convae.networks.autoencoder import Autoencoder
 from convae.pca import fit_pca
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import on_device, seeded
-from convae.training.loop import Job, train
+from convae.training.loop import train
 from convae.training.observers import Observers, Quiet, Row
 from convae.training.order import hold_out
 from convae.training.settings import LEARNING_RATES, TrainingSettings
+from convae.training.trainer import Job
 
 CPU = torch.device("cpu")
 STEPS, EPOCHS = 4, 3  # of a run as make_job has it: 20 images in batches of 5

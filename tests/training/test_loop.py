@@ -19,10 +19,11 @@ from tests.training.small_run import (
 from torch import Tensor
 
 from convae.errors import TrainingError
-from convae.training.loop import Job, Trainer, train
+from convae.training.loop import train
 from convae.training.observers import Row
 from convae.training.settings import OPTIMIZERS
 from convae.training.task import draw
+from convae.training.trainer import Job, Trainer
 
 
 def finished(job: Job, **changes: Any) -> tuple[str, list[Row]]:

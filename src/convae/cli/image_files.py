@@ -19,9 +19,11 @@ from convae.images.array_sources import ArraySource
 from convae.images.file_sources import FileSource
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource, Skipped
+from convae.images.parallel import cores, in_threads
 from convae.images.preparing import refuse_skipped
 from convae.images.writing import SUFFIXES, restore_depth, target_of, write_image, write_stack
 
+WRITERS = 4  # threads at most: each holds an image, and images can be large
 _SHORT = {"JPG": "JPEG", "TIF": "TIFF"}
 
 
@@ -153,7 +155,21 @@ def write_files(
     tally: Tally,
     format: str | None,
 ) -> None:
-    """Each image to a file with its name; the pages of one file to one multi-page TIFF."""
+    """Each image to a file with its name; the pages of one file to one multi-page TIFF.
+
+    Files are encoded and written in threads, a few at a time, while the next images are made.
+    """
+    workers = min(WRITERS, cores())
+    for written in in_threads(
+        lambda write: write(), _writes(source, results, out, format), workers=workers, ahead=1
+    ):
+        tally.files += written
+
+
+def _writes(
+    source: ImageSource, results: Iterator[Result], out: Path, format: str | None
+) -> Iterator[Callable[[], int]]:
+    """What writes each file and says how many it wrote; a TIFF of many pages is written on the way."""
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
@@ -163,12 +179,11 @@ def write_files(
             _refuse_input(source, first.index, path)
             like = first.image.info
             write_stack(path, (page.pixels for page in pages), like=like, at_most=inside)
-            tally.files += 1
+            yield lambda: 1
             continue
         kind = format or (None if file is not None else "PNG")
         for done in pages:
-            _write_one(source, done, places, out, kind)
-            tally.files += 1
+            yield _writing(source, done, places, out, kind)
 
 
 def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
@@ -177,13 +192,20 @@ def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
     return first, itertools.chain((first,), items)
 
 
-def _write_one(
+def _writing(
     source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None
-) -> None:
+) -> Callable[[], int]:
+    """What writes one image, whose place is settled now."""
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
     _refuse_input(source, done.index, path)
-    write_image(path, done.pixels, like=info, format=kind)
+    pixels = done.pixels
+
+    def write() -> int:
+        write_image(path, pixels, like=info, format=kind)
+        return 1
+
+    return write
 
 
 def _with_tiff_suffix(name: str) -> PurePosixPath:

@@ -99,7 +99,7 @@ class ImageEstimator(BaseEstimator):
             except ImageError as error:
                 return error
 
-        return in_threads(one, range(len(source)))
+        return in_threads(one, range(len(source)), worthwhile=plan.takes_time(source))
 
     def _framed(self, image: Image) -> Pixels:
         """Bring an image to what the network takes; a spatial code takes any size."""

@@ -15,10 +15,10 @@ from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.constraining import constrained
 from convae.training.devices import deterministic
-from convae.training.loop import Trainer
 from convae.training.observers import Observers
 from convae.training.order import epoch_batches
 from convae.training.task import Reconstruction, draw
+from convae.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from convae.estimators.base import ImageEstimator

@@ -30,7 +30,7 @@ from convae.pca import PrincipalComponents, fit_pca
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.constraining import constrained
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded
-from convae.training.loop import EVALUATION_VALUES, Job, train
+from convae.training.loop import train
 from convae.training.observers import Observers
 from convae.training.order import MAX_HELD_OUT, epoch_batches, hold_out
 from convae.training.settings import (
@@ -40,6 +40,7 @@ from convae.training.settings import (
     default_epochs,
 )
 from convae.training.task import Reconstruction, Task
+from convae.training.trainer import EVALUATION_VALUES, Job
 
 ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",

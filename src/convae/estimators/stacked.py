@@ -29,7 +29,7 @@ from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
 from convae.training.counting import epoch_cost
 from convae.training.devices import on_device, seeded
-from convae.training.loop import Job, train
+from convae.training.loop import train
 from convae.training.observers import Observers
 from convae.training.stacking import (
     FromBelow,
@@ -38,6 +38,7 @@ from convae.training.stacking import (
     images_of_level,
     level_count,
 )
+from convae.training.trainer import Job
 
 SHARE = 2  # the levels have together as many epochs as one such part of those that follow
 

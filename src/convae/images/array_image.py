@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from convae.errors import ImageError
-from convae.images.image import Header, Image, ImageInfo, depth_read
+from convae.images.image import Header, Image, ImageInfo, depth_read, dtype_name
 
 
 def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image:
@@ -22,12 +22,12 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
     """
     if limit_shape:
         check_array(array, name)
-    pixels, depth = _converted(array), array.dtype.name
+    pixels, depth = _converted(array), dtype_name(array.dtype)
     missing = 0
     if pixels.dtype == np.float32:
         pixels, missing = _mark_missing(pixels, array.dtype)
     pixels = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
-    said = _said(depth, str(pixels.dtype))
+    said = _said(depth, dtype_name(pixels.dtype))
     mode = mode_of(pixels.shape[2])
     return Image(
         pixels, ImageInfo(name=name, depth=depth, mode=mode, conversions=said, missing=missing)
@@ -40,10 +40,10 @@ def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
     channels = shape[2] if len(shape) == 3 else 1
     return Header(
         shape=(height, width, channels),
-        depth=depth_read(dtype.name),
+        depth=depth_read(dtype_name(dtype)),
         pages=1,
         format="array",
-        stored=dtype.name,
+        stored=dtype_name(dtype),
         mode=mode_of(channels),
     )
 
@@ -73,7 +73,7 @@ def _converted(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is counted missing
-        return array.astype(depth_read(array.dtype.name), copy=False)
+        return array.astype(depth_read(dtype_name(array.dtype)), copy=False)
 
 
 def _mark_missing(pixels: np.ndarray, stored: np.dtype[Any]) -> tuple[np.ndarray, int]:

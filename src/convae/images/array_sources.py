@@ -1,6 +1,7 @@
 """Sources that are arrays: one stack, a list of images of any sizes, a torch dataset."""
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ _ROWS_HELP = (
     "give (n, h, w) or (n, h, w, c); one image is array[None]; rows of flattened pixels need "
     "image_shape"
 )
+
+QUICK_VALUES = 2**16  # of an image: to look at fewer takes no thread
 
 
 class ArraySource(ImageSource):
@@ -35,6 +38,7 @@ class ArraySource(ImageSource):
         self.label_names = tuple(label_names) or numbered_labels(self._labels)
         self.description = description or f"{stem} {tuple(array.shape)}"
         self._names = NumberedNames(stem, len(array))
+        self.quick = math.prod(array.shape[1:]) <= QUICK_VALUES
 
     def __len__(self) -> int:
         return len(self.array)
@@ -46,6 +50,13 @@ class ArraySource(ImageSource):
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index``."""
         return array_header(self.array.shape[1:], self.array.dtype)
+
+    def stack(self) -> np.ndarray | None:
+        """All images, if they are whole numbers that stay what they are."""
+        if self.array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
+            return None  # converted, or looked through for missing pixels
+        array = np.asarray(self.array)
+        return array if array.ndim == 4 else array[..., None]
 
     def fingerprint(self) -> str:
         """SHA-256 over shape, dtype and all bytes."""
@@ -65,6 +76,7 @@ class ListSource(ImageSource):
         self.notes, self.skipped = [], []
         self.description = f"list of {len(images)} arrays"
         self._names = NumberedNames(stem, len(images))
+        self.quick = all(array.size <= QUICK_VALUES for array in self._arrays)
 
     def __len__(self) -> int:
         return len(self._arrays)

@@ -1,8 +1,10 @@
 """What reading gives: an image, its story, its header, and the limits it was read under."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from convae.images.besides import Description, Resolution
@@ -114,6 +116,16 @@ class DecoderFile(Protocol):
 
     def decode(self, page: int) -> Decoded:
         """Decode one page."""
+
+
+@cache
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """``dtype.name``, which takes NumPy longer to put together than an image to be looked at.
+
+    >>> dtype_name(np.dtype(">u2"))
+    'uint16'
+    """
+    return dtype.name
 
 
 def depth_read(stored: str) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from convae.errors import ImageError, InputError
-from convae.images.image import Image, Pixels
+from convae.images.image import Image, Pixels, dtype_name
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.memory import available_memory
 from convae.images.parallel import in_threads
@@ -47,6 +47,9 @@ class Store(Protocol):
     def many(self, positions: np.ndarray) -> Pixels | None:
         """(n, C, H, W) of several images if that is quicker than one by one."""
 
+    def all(self) -> Pixels | None:
+        """(n, C, H, W) of all images without a copy, where that is possible."""
+
 
 class FlatStore:
     """All images end to end in one array, in memory or mapped from an unlinked temporary file."""
@@ -73,6 +76,13 @@ class FlatStore:
         self._values[self._starts[i] : self._starts[i + 1]] = np.moveaxis(pixels, 2, 0).reshape(-1)
         self._count += 1
 
+    def fill(self, images: Pixels) -> None:
+        """Take all images (n, H, W, C) at once."""
+        self._values[: images.size] = np.moveaxis(images, 3, 1).reshape(-1)
+        self._shapes[:] = images.shape[1:]
+        self._starts[:] = images[0].size * np.arange(len(images) + 1)
+        self._count = len(images)
+
     def get(self, position: int) -> Pixels:
         """Image ``position``, (H, W, C)."""
         height, width, channels = self._shapes[position]
@@ -81,12 +91,16 @@ class FlatStore:
 
     def many(self, positions: np.ndarray) -> Pixels | None:
         """(n, C, H, W) by one selection, if all images have one shape."""
+        images = self.all()
+        return None if images is None else images[positions]
+
+    def all(self) -> Pixels | None:
+        """(n, C, H, W), if all images have one shape."""
         if not self._uniform:
             return None
         height, width, channels = self._shapes[0]
-        images = self._values[: self._starts[self._count]].reshape(-1, channels, height, width)
-        chosen: Pixels = images[positions]
-        return chosen
+        images: Pixels = self._values[: self._starts[self._count]]
+        return images.reshape(-1, channels, height, width)
 
 
 class StreamedStore:
@@ -106,6 +120,10 @@ class StreamedStore:
 
     def many(self, positions: np.ndarray) -> Pixels | None:
         """There is no quicker way than one by one."""
+        return None
+
+    def all(self) -> Pixels | None:
+        """They are nowhere."""
         return None
 
 
@@ -175,6 +193,12 @@ class ImageSet:
         ):
             return many
         return self._stack([self._one(int(p), moment) for p in positions])
+
+    def whole(self) -> Pixels | None:
+        """(n, C, H, W) of all images, where they are in memory and the same in every epoch; do not write."""
+        if self.storage != "resident" or self.plan.framing.mode == "random-crop":
+            return None
+        return self.store.all()
 
     def batches(
         self, order: Iterable[np.ndarray], moment: tuple[int, int] | None = None
@@ -250,6 +274,20 @@ def prepare(
     store = _make_store(
         wanted.storage, shapes, plan, lambda p: _read(source, reading, int(kept[p]))
     )
+    if (stack := _as_it_is(source, reading)) is not None and isinstance(store, FlatStore):
+        store.fill(stack)
+        if progress is not None:
+            progress(len(stack), len(stack))
+        return ImageSet(
+            source=source,
+            index=found.index,
+            shape=shape,
+            plan=plan,
+            store=store,
+            hashes=np.array([image_hash(pixels) for pixels in stack], np.uint64),
+            skipped=found.skipped,
+            notes=[*source.notes, *notes],
+        )
     hashes = np.zeros(len(found.index), np.uint64)
     skipped, conversions = found.skipped, Counter[str]()
     count = missing = 0
@@ -293,6 +331,15 @@ def _planned_shapes(plan: Plan, found: Survey) -> np.ndarray:
     return shapes
 
 
+def _as_it_is(source: ImageSource, plan: Plan) -> Pixels | None:
+    """(n, H, W, C) of all images, if the plan changes nothing about them."""
+    stack = source.stack()
+    if stack is None or plan.framing.size is not None:
+        return None
+    same = (stack.shape[3], dtype_name(stack.dtype)) == (plan.channels, plan.depth)
+    return stack if same else None
+
+
 Read = tuple[Image, Pixels, int]
 
 
@@ -317,7 +364,8 @@ def _read_all(
             return i, error
         return i, (image, pixels, image_hash(pixels))
 
-    return in_threads(read, range(len(found.index)), ahead=16)
+    worthwhile = plan.takes_time(source)
+    return in_threads(read, range(len(found.index)), ahead=16, worthwhile=worthwhile)
 
 
 def _read(source: ImageSource, plan: Plan, index: int) -> Pixels:

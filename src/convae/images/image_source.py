@@ -35,8 +35,10 @@ class ImageSource(ABC):
             not in it: ``read`` raises for them.
         notes: sentences the user should see once (how an array was understood, files passed over).
         label_names: the name of each label, empty when there are no labels.
+        quick: whether an image is read faster than it is handed to a thread and back.
     """
 
+    quick = False
     description: str
     skipped: list[Skipped]
     notes: list[str]
@@ -81,6 +83,13 @@ class ImageSource(ABC):
         """
         return self.header(index), None
 
+    def stack(self) -> np.ndarray | None:
+        """(n, H, W, C) of all images as :meth:`read` gives them, where they lie in memory like that.
+
+        Nothing is copied: do not write. None where images have to be read one by one.
+        """
+        return None
+
     @abstractmethod
     def fingerprint(self) -> str:
         """A SHA-256 (hex) that changes when the data do.
@@ -119,6 +128,7 @@ class Selection(ImageSource):
         self.label_names = source.label_names
         self.skipped, self.notes = source.skipped, source.notes
         self.description = f"{len(wanted)} of {source.description}"
+        self.quick = source.quick
         self._names = PickedNames(source.names, wanted)
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from convae.errors import ImageError, InputError, raise_faults, unknown_name
 from convae.images.framing import MODES, Framing
-from convae.images.image import Header, Image, Pixels, Size
+from convae.images.image import Header, Image, Pixels, Size, dtype_name
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import in_threads
 
@@ -76,6 +76,10 @@ class Plan:
     depth: str
     framing: Framing
     coarse: bool = False
+
+    def takes_time(self, source: ImageSource) -> bool:
+        """Whether to read and prepare an image of a source is more than to look at it."""
+        return not source.quick or self.framing.size is not None
 
     def read(self, source: ImageSource, index: int) -> Image:
         """Image ``index`` of a source, with as many pixels as :meth:`apply` needs."""
@@ -140,6 +144,8 @@ def survey(
     Raises:
         InputError: if nothing is readable, or under ``strict`` if anything is not.
     """
+    if (stack := source.stack()) is not None:
+        return _of_stack(source, stack, strict=strict)
     rows = np.empty((len(source), 4), np.int32)
     skipped = list(source.skipped)
     good = np.zeros(len(source), bool)
@@ -153,7 +159,9 @@ def survey(
         except ImageError as error:
             return error
 
-    for i, seen in enumerate(in_threads(look, range(len(source)), ahead=16)):
+    for i, seen in enumerate(
+        in_threads(look, range(len(source)), ahead=16, worthwhile=not source.quick)
+    ):
         if isinstance(seen, ImageError):
             skipped.append(Skipped(source.names[i], seen.reason))
             continue
@@ -169,6 +177,15 @@ def survey(
         good[i] = False
     refuse_skipped(source, skipped, strict=strict, left=int(good.sum()))
     return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped, decoded)
+
+
+def _of_stack(source: ImageSource, stack: np.ndarray, *, strict: bool) -> Survey:
+    """The survey of images that are all alike."""
+    count, skipped = len(stack), list(source.skipped)
+    refuse_skipped(source, skipped, strict=strict, left=count)
+    depth = DEPTHS.index(dtype_name(stack.dtype))
+    shapes = np.broadcast_to(np.array(stack.shape[1:], np.int32), (count, 3))
+    return Survey(np.arange(count), shapes, np.full(count, depth), skipped)
 
 
 def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
@@ -284,7 +301,7 @@ def _counted(counts: Counter[str] | Counter[int]) -> str:
 
 def to_depth(image: Image, depth: str) -> Pixels:
     """The pixels in ``depth``; 8-bit becomes 16-bit exactly (x 257), anything else is refused."""
-    pixels, have = image.pixels, str(image.pixels.dtype)
+    pixels, have = image.pixels, dtype_name(image.pixels.dtype)
     if have == depth:
         return pixels
     if (have, depth) == ("uint8", "uint16"):
@@ -329,6 +346,6 @@ def conversion_notes(conversions: Iterable[tuple[str, int]]) -> list[str]:
 
 def image_hash(pixels: Pixels) -> int:
     """A 64-bit hash of shape, dtype and values, the same wherever the image comes from."""
-    digest = hashlib.blake2b(repr((pixels.shape, str(pixels.dtype))).encode(), digest_size=8)
+    digest = hashlib.blake2b(repr((pixels.shape, dtype_name(pixels.dtype))).encode(), digest_size=8)
     digest.update(np.ascontiguousarray(pixels).data)
     return int.from_bytes(digest.digest(), "little")

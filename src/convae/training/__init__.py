@@ -11,7 +11,9 @@
 - constraining: what a bottleneck adds to any of them
 - stacking: one level of a network at a time
 - turning: flips and quarter turns
-- loop: the steps, validation, roll-back, early stopping
+- trainer: one step, one validation
+- loop: the epochs, roll-back, early stopping
+- resident, unseen: images and losses that stay on an accelerator
 - counting: what an epoch costs
 - state, checkpoint: the whole state, in memory and on disk
 - devices, memory, interrupt, observers: where it runs, who stops it, who watches

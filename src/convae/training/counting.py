@@ -5,9 +5,9 @@ import copy
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convae.training.loop import Job, Trainer
 from convae.training.order import epoch_batches
 from convae.training.task import draw
+from convae.training.trainer import Job, Trainer
 
 
 def epoch_cost(network: nn.Module, job: Job) -> int:

@@ -5,160 +5,27 @@ process or a random state carried along; so a resumed run repeats an uninterrupt
 """
 
 import contextlib
-import copy
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from convae import metrics
 from convae.errors import InputError, TrainingError
-from convae.images.image_set import ImageSet
-from convae.images.tensors import UnitRange
-from convae.losses import parse_loss
 from convae.training.checkpoint import CheckpointFolder
-from convae.training.constraining import CodeUse
-from convae.training.devices import autocast, deterministic
+from convae.training.devices import deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
 from convae.training.memory import steady_memory
 from convae.training.observers import Moment, Observers, Row
-from convae.training.optimizers import make_optimizers, set_rate
 from convae.training.order import epoch_batches
+from convae.training.resident import Batches
 from convae.training.schedule import rate_factor
-from convae.training.settings import TrainingSettings
 from convae.training.state import Progress, Stored, pack, take_start, unpack, with_start
-from convae.training.task import VALIDATION, Draw, Reconstruction, Task, draw
-
-EVALUATION_VALUES = 2**17  # numbers in a batch of validation images; independent of the batch size
-
-
-@dataclass(kw_only=True)
-class Job:
-    """All that a run needs and does not change.
-
-    Attributes:
-        images: the set; ``training`` and ``validation`` are positions in it.
-        unit: stored values -> network's values, on the device.
-        task: what is to be learnt from them; None for their reconstruction.
-        identity: what a checkpoint must agree with to be resumed (architecture, data, ...).
-    """
-
-    images: ImageSet
-    training: np.ndarray
-    validation: np.ndarray
-    unit: UnitRange
-    settings: TrainingSettings
-    task: Task | None = None
-    identity: dict[str, object] = field(default_factory=dict)
-
-
-class Validation(NamedTuple):
-    """How weights do on validation images.
-
-    Attributes:
-        loss, error: mean loss and mean squared error.
-        bad: positions of the images whose loss is not finite.
-        code: what a Gaussian code holds, for the history.
-    """
-
-    loss: float
-    error: float
-    bad: list[int]
-    code: dict[str, Any]
-
-
-class Trainer:
-    """A network being trained: its optimizers, averaged weights, best weights and progress."""
-
-    def __init__(
-        self, network: nn.Module, settings: TrainingSettings, task: Task | None = None
-    ) -> None:
-        self.network = network
-        self.settings = settings
-        self.task: Task = task or Reconstruction(parse_loss(settings.loss))
-        self.optimizers = make_optimizers(network, settings)
-        self.averaged = copy.deepcopy(network).requires_grad_(False) if settings.ema else network
-        self.best = _weights(self.averaged)
-        self.progress = Progress()
-        self.device = next(network.parameters()).device
-
-    def step(self, batch: Tensor, rate: float, chance: Draw) -> Tensor | None:
-        """Change the weights by one batch.
-
-        Args:
-            batch: (B, C, H, W) in about [0, 1].
-            rate: learning rate.
-            chance: what the task draws from.
-
-        Returns:
-            (B,) the loss of each image before the change, or None if loss or gradient were not finite,
-            in which case nothing was changed.
-        """
-        self.network.train()
-        example = self.task.example(batch, chance)
-        with autocast(self.device, self.settings.precision):
-            output = self.network(example.input, example.noise)
-        losses = self.task.losses(output, example)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        losses.mean().backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.network.parameters(), self.settings.clip or math.inf
-        )
-        if not torch.isfinite(norm + losses.detach().sum()):
-            return None
-        set_rate(self.optimizers, rate)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self._average()
-        return losses.detach()
-
-    def _average(self) -> None:
-        """Move the averaged weights towards the new ones; early on the average forgets faster."""
-        self.progress.steps_done += 1
-        if self.averaged is self.network:
-            return
-        done = self.progress.steps_done
-        weight = 1 - min(self.settings.ema, (1 + done) / (10 + done))
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.averaged.parameters()), list(self.network.parameters()), weight
-            )
-            # running means belong to the weights that they were taken with
-            for mean, new in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(new, weight)
-                else:
-                    mean.copy_(new)
-
-    @torch.no_grad()
-    def validate(self, job: Job) -> Validation:
-        """The averaged weights on the validation images. Draws are the same each time."""
-        self.averaged.eval()
-        losses = errors = 0.0
-        bad: list[int] = []
-        use = CodeUse()
-        size = max(1, EVALUATION_VALUES // math.prod(job.images.shape))
-        order = [job.validation[i : i + size] for i in range(0, len(job.validation), size)]
-        seed, batches = self.settings.seed, job.images.batches(order)
-        for step, (positions, batch) in enumerate(zip(order, batches, strict=True)):
-            chance = draw(seed, VALIDATION, step, positions)
-            example = self.task.example(job.unit(batch), chance)
-            output = self.averaged(example.input, example.noise)
-            loss = self.task.losses(output, example)
-            bad += positions[(~torch.isfinite(loss)).cpu().numpy()].tolist()
-            losses += float(loss.sum())
-            image = output.reconstruction[:, : example.target.shape[1]]
-            errors += float(metrics.mse(image, example.target).sum())
-            use.add(output)
-        count = len(job.validation)
-        return Validation(losses / count, errors / count, bad, use.row())
+from convae.training.task import Draw, draw
+from convae.training.trainer import Job, Trainer, weights_of
+from convae.training.unseen import Unseen
 
 
 def train(
@@ -218,6 +85,8 @@ class _Run:
         self.trainer, self.job, self.checkpoint = trainer, job, checkpoint
         self.watch, self.interrupt = watch, interrupt
         self.saved_at = time.monotonic()
+        self.batches = Batches(job.images, trainer.device)
+        self.unseen = Unseen(trainer.device)
         self.good: Stored | None = None  # the state at the start of the epoch
 
     @property
@@ -273,25 +142,39 @@ class _Run:
         began = time.perf_counter()
         images = 0
         moment = (job.settings.seed, p.epoch)
-        batches: Iterator[np.ndarray] = job.images.batches(order[p.step :], moment)
-        for batch in batches:
-            losses = self.trainer.step(job.unit(batch), self._rate(len(order)), self._chance(order))
-            if losses is None:
-                self._roll_back(order[p.step], f"epoch {p.epoch + 1}, step {p.step + 1}: ")
-                return
+        for batch in self.batches.of(order[p.step :], moment):
+            rate, chance = self._rate(len(order)), self._chance(order)
+            self.unseen.add(*self.trainer.blind_step(job.unit(batch), rate, chance))
             p.step += 1
-            p.loss_sum += float(losses.sum())
-            p.images += len(losses)
-            images += len(losses)
-            if self.watch.due():
+            p.images += len(batch)
+            images += len(batch)
+            due = self.watch.due()
+            look = due or self.unseen.full or p.step == len(order)
+            if look and not self._all_well(order):
+                return
+            if due:
                 self.watch.step(self._moment(len(order), images, time.perf_counter() - began))
-            self._after_step()
+            if self._halting():
+                if not self._all_well(order):
+                    return
+                self._after_step()
         train_loss = p.loss_sum / p.images
         p.epoch, p.step, p.loss_sum, p.images = p.epoch + 1, 0, 0.0, 0
         seconds = time.perf_counter() - began
         if self._measure(train_loss=train_loss, seconds=seconds, images=images):
             self.good = pack(self.trainer)
             self._after_step()
+
+    def _all_well(self, order: list[np.ndarray]) -> bool:
+        """Look at the steps since the last look; False if one was not finite and the epoch was taken back."""
+        p, steps = self.progress, len(self.unseen)
+        losses, bad = self.unseen.look()
+        if bad is None:
+            p.loss_sum += math.fsum(losses)
+            return True
+        step = p.step - steps + bad
+        self._roll_back(order[step], f"epoch {p.epoch + 1}, step {step + 1}: ")
+        return False
 
     def _rate(self, steps: int) -> float:
         s, p = self.job.settings, self.progress
@@ -340,7 +223,7 @@ class _Run:
             return False
         if loss < p.best_loss:
             p.best_loss, p.best_epoch = loss, p.epoch
-            self.trainer.best = _weights(self.trainer.averaged)
+            self.trainer.best = weights_of(self.trainer.averaged)
         row: Row = {
             "epoch": p.epoch,
             "train_loss": train_loss,
@@ -388,17 +271,20 @@ class _Run:
         self.checkpoint.save(tensors, facts, self.progress.steps_done)
         self.saved_at = time.monotonic()
 
+    def _halting(self) -> bool:
+        """Whether it is time to save, or the user wants to stop."""
+        return self.interrupt.requested or self._late()
+
+    def _late(self) -> bool:
+        if self.checkpoint is None:
+            return False
+        return time.monotonic() - self.saved_at >= self.checkpoint.every
+
     def _after_step(self) -> None:
         """Save if it is time or the user wants to stop; stop if so."""
         stop = self.interrupt.requested
-        if self.checkpoint is not None:
-            late = time.monotonic() - self.saved_at >= self.checkpoint.every
-            if stop or late:
-                self.save()
+        if self.checkpoint is not None and (stop or self._late()):
+            self.save()
         if stop:
             at = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
             raise TrainingInterrupted(at, self.interrupt.signal, saved=self.checkpoint is not None)
-
-
-def _weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -11,7 +11,7 @@ from convae.training.observers import Row
 from convae.training.optimizers import optimizer_tensors, restore_optimizers
 
 if TYPE_CHECKING:
-    from convae.training.loop import Trainer
+    from convae.training.trainer import Trainer
 
 Stored = tuple[dict[str, Tensor], dict[str, Any]]
 START = "start"  # of the epoch under way: what a roll-back goes back to

@@ -1,0 +1,56 @@
+"""Batches where the network is: an accelerator keeps the images it has room for.
+
+A batch is then a selection in its own memory; copying each from the host would take longer than a step of a
+small network. Images stay in the depth of their files, and are scaled inside the step.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.images.image import Pixels
+from convae.images.image_set import ImageSet
+
+SHARE = 0.4  # of the memory that is free there; the network needs the rest
+SELECTABLE = ("uint8", "float32")  # torch has no selection of uint16 on accelerators
+
+
+class Batches:
+    """The batches of a set of images, for a network on a device.
+
+    Args:
+        images: the set.
+        device: of the network.
+        room: bytes that images may take there; None for a share of what is free (none on a CPU, which has
+            them already).
+    """
+
+    def __init__(self, images: ImageSet, device: torch.device, room: int | None = None) -> None:
+        self._images, self._device = images, device
+        whole = images.whole() if images.depth in SELECTABLE else None
+        fits = whole is not None and whole.nbytes <= (_room(device) if room is None else room)
+        self._kept: Tensor | None = None
+        if whole is not None and fits:
+            self._kept = torch.from_numpy(whole).to(device)
+
+    @property
+    def kept(self) -> bool:
+        """Whether all images are on the device."""
+        return self._kept is not None
+
+    def of(self, order: Sequence[np.ndarray], moment: tuple[int, int]) -> Iterator[Pixels | Tensor]:
+        """(n, C, H, W) of each item of ``order``, values as files hold them; see ``ImageSet.batches``."""
+        if self._kept is None:
+            yield from self._images.batches(order, moment)
+            return
+        for positions in order:
+            yield self._kept[torch.from_numpy(positions).to(self._device)]
+
+
+def _room(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 0
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(SHARE * free)

@@ -1,0 +1,83 @@
+"""Files are written in threads, a few at a time, and come out as if one after the other."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convae.cli import image_files
+from convae.cli.image_files import WRITERS, Tally, write_files
+from convae.errors import InputError
+from convae.images.image import Image, ImageInfo
+from convae.images.reading import read_image
+from convae.images.sources import open_source
+
+SOURCE = open_source(np.zeros((9, 4, 5), np.uint8))
+
+
+def results(count: int = 9) -> Iterator[Any]:
+    for i in range(count):
+        pixels = np.full((4, 5, 1), i, np.uint8)
+        image = Image(pixels, ImageInfo(name=f"{i}.png", format="PNG"))
+        yield SimpleNamespace(index=i, image=image, pixels=pixels)
+
+
+def test_every_image_comes_to_its_place(tmp_path: Path) -> None:
+    tally = Tally()
+    write_files(SOURCE, results(), tmp_path, tally, None)
+    assert tally.files == 9
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{i}.png" for i in range(9)]
+    assert all((read_image(tmp_path / f"{i}.png").pixels == i).all() for i in range(9))
+
+
+def test_an_image_is_written_while_the_next_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, overlapping = threading.Event(), []
+
+    def wait(*_: Any, **__: Any) -> None:
+        overlapping.append(made.wait(60))
+
+    def two() -> Iterator[Any]:
+        first, second = results(2)
+        yield first
+        made.set()  # whoever writes the first waits for this
+        yield second
+
+    monkeypatch.setattr(image_files, "write_image", wait)
+    monkeypatch.setattr(image_files, "cores", lambda: 2)
+    write_files(SOURCE, two(), tmp_path, Tally(), None)
+    assert overlapping == [True, True]
+
+
+def test_few_images_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, alive = threading.Lock(), [0, 0]  # made and not yet written: now, and at most
+
+    def counted() -> Iterator[Any]:
+        for done in results():
+            with lock:
+                alive[0] += 1
+                alive[1] = max(alive)
+            yield done
+
+    def written(*_: Any, **__: Any) -> None:
+        with lock:
+            alive[0] -= 1
+
+    monkeypatch.setattr(image_files, "write_image", written)
+    monkeypatch.setattr(image_files, "cores", lambda: 64)
+    write_files(SOURCE, counted(), tmp_path, Tally(), None)
+    assert alive[0] == 0
+    assert alive[1] <= WRITERS + 1
+
+
+def test_what_cannot_be_written_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "3.png").mkdir()
+    tally = Tally()
+    with pytest.raises(InputError, match=r"3\.png: is a folder; give the name of a file"):
+        write_files(SOURCE, results(), tmp_path, tally, None)
+    assert tally.files == 3
