@@ -70,18 +70,18 @@ def fitted(one: Combination) -> Fitted:
     """One for all checks."""
     reached: dict[str, bool] = {}
     last: list[Any] = []
-    step = Trainer.step
+    step = Trainer.blind_step
 
-    def noting(trainer: Trainer, batch: Tensor, rate: float, chance: Draw) -> Tensor | None:
-        losses = step(trainer, batch, rate, chance)
+    def noting(trainer: Trainer, batch: Tensor, rate: float, chance: Draw) -> tuple[Tensor, Tensor]:
+        taken = step(trainer, batch, rate, chance)
         for name, parameter in trainer.network.named_parameters():
             seen = parameter.grad is not None and bool(parameter.grad.any())
             reached[name] = reached.get(name, False) or seen
         last[:] = trainer, batch, chance.positions
-        return losses
+        return taken
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", noting)
+        patch.setattr(Trainer, "blind_step", noting)
         return Fitted(fit(one), reached, *last)
 
 
