@@ -176,3 +176,48 @@ def test_what_a_dataset_raises_is_an_image_error() -> None:
         source.read(1)
     with pytest.raises(InputError, match="is empty"):
         open_source(Duck([]))
+
+
+@pytest.mark.parametrize(("side", "quick"), [(16, True), (256, True), (257, False)])
+def test_small_images_are_not_worth_a_thread(side: int, quick: bool) -> None:
+    array = np.zeros((2, side, side), np.uint8)
+    for source in (open_source(array), open_source(list(array))):
+        assert source.quick == quick
+        assert source.select([1]).quick == quick
+
+
+def test_a_stack_is_there_where_nothing_has_to_be_done() -> None:
+    random = np.random.default_rng(0)
+    for dtype in ("uint8", "uint16"):
+        for shape in ((3, 5, 4), (3, 5, 4, 2)):
+            array = random.integers(0, 200, shape).astype(dtype)
+            source = open_source(array)
+            stack = source.stack()
+            assert stack is not None
+            assert np.shares_memory(stack, array)
+            assert all(np.array_equal(stack[i], source.read(i).pixels) for i in range(3))
+            assert source.select([0, 2]).stack() is None
+    for other in ("bool", ">u2", "float32", "int16"):
+        assert open_source(np.zeros((2, 3, 3), other)).stack() is None
+
+
+def test_a_dataset_is_asked_once_for_a_small_image_at_first_look() -> None:
+    class Counting:
+        asked = 0
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> np.ndarray:
+            self.asked += 1
+            return np.full((4, 6), index, np.uint8)
+
+    dataset = Counting()
+    source = open_source(dataset)
+    before = dataset.asked
+    header, image = source.first_look(1, most_bytes=24)
+    assert header.shape == (4, 6, 1)
+    assert image is not None
+    assert (image.pixels == 1).all()
+    assert dataset.asked == before + 1
+    assert source.first_look(1, most_bytes=23) == (header, None)

@@ -90,3 +90,17 @@ def test_no_thread_is_left() -> None:
 
 def test_cores() -> None:
     assert cores() >= 1
+
+
+def test_what_is_not_worth_a_thread_is_done_here_one_by_one() -> None:
+    done: list[tuple[int, int]] = []
+
+    def work(item: int) -> int:
+        done.append((item, threading.get_ident()))
+        return item
+
+    results = in_threads(work, [1, 2, 3], worthwhile=False)
+    assert next(results) == 1
+    assert done == [(1, threading.get_ident())]
+    assert list(results) == [2, 3]
+    assert {where for _, where in done} == {threading.get_ident()}
