@@ -34,6 +34,7 @@ class Layer:
     name: str
     module: nn.Module
     shape: tuple[int, ...]
+    first: bool
 
     def multiplies(self) -> int:
         """Multiply-adds forward."""
@@ -47,12 +48,13 @@ class Layer:
         return int(weight.numel() * places[0] * places[2] * places[3])
 
     def work(self) -> Timed:
-        """Forward, and the gradients of what goes in and of the weights."""
+        """Forward, and backward: both gradients, as far as a step needs them."""
         x = torch.rand(self.shape)
         if x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
-        x.requires_grad_()
-        weights = list(self.module.parameters())
+        wanted: list[Tensor] = list(self.module.parameters())
+        if not self.first:
+            wanted.append(x.requires_grad_())
         y = self.module(x)
         dy = torch.rand_like(y)
 
@@ -60,11 +62,10 @@ class Layer:
             with torch.no_grad():
                 return self.module(x)
 
-        return {
-            "forward": forward,
-            "input": lambda: torch.autograd.grad(y, [x], dy, retain_graph=True),
-            "weights": lambda: torch.autograd.grad(y, weights, dy, retain_graph=True),
-        }
+        def backward() -> object:
+            return torch.autograd.grad(y, wanted, dy, retain_graph=True)
+
+        return {"forward": forward, "backward": backward}
 
 
 def breakdown(options: Options) -> None:
@@ -73,8 +74,8 @@ def breakdown(options: Options) -> None:
         "breakdown",
         f"Where the time goes: a training step of {BATCH} images, and inference on as many",
         (
-            *("network", "part", "forward ms", "gradient of the input", "of the weights"),
-            *("all ms", "GFLOP", "of the product"),
+            *("network", "part", "forward ms", "backward ms", "both ms"),
+            *("GFLOP", "of the product"),
         ),
         options,
     )
@@ -105,7 +106,7 @@ def _training(told: Told, preset: str, options: Options) -> None:
     layers = _layers(network, batch)
     work = {"whole": lambda: trainer.step(batch, 1e-3, chance), **_all(layers)}
     ms = _medians(work, options)
-    _tell(told, f"{preset}, training", layers, ms, ("forward", "input", "weights"), 1.0)
+    _tell(told, f"{preset}, training", layers, ms, ("forward", "backward"), 1.0)
 
 
 def _inference(told: Told, preset: str, options: Options) -> None:
@@ -128,7 +129,7 @@ def _layers(network: nn.Module, batch: Tensor) -> Counter[Layer]:
         shape, weight = tuple(given[0].shape), tuple(module.get_parameter("weight").shape)
         stride = getattr(module, "stride", ())
         key = (type(module), weight, stride, shape)
-        layer = found.setdefault(key, Layer(_named(module, shape), module, shape))
+        layer = found.setdefault(key, Layer(_named(module, shape), module, shape, not found))
         counts[layer] += 1
 
     hooks = [m.register_forward_hook(seen) for m in network.modules() if isinstance(m, WEIGHTED)]
@@ -152,7 +153,7 @@ def _named(module: nn.Module, shape: tuple[int, ...]) -> str:
     )
 
 
-def _all(layers: Counter[Layer], parts: tuple[str, ...] = ("forward", "input", "weights")) -> Timed:
+def _all(layers: Counter[Layer], parts: tuple[str, ...] = ("forward", "backward")) -> Timed:
     return {
         f"{layer.name}/{part}": run
         for layer in layers
@@ -198,19 +199,18 @@ def _tell(
     """
     rate = OPERATIONS / 1e6 / ms["product"]  # GFLOP a second
     total_ms = total_gflop = 0.0
-    first = next(iter(layers))
     for layer, count in layers.items():
-        wanted = [p for p in parts if not (p == "input" and layer is first)]
-        times = {p: scale * count * ms[f"{layer.name}/{p}"] for p in wanted}
-        gflop = scale * 2e-9 * count * layer.multiplies() * len(wanted)
+        times = {p: scale * count * ms[f"{layer.name}/{p}"] for p in parts}
+        passes = 3 - layer.first if "backward" in parts else 1
+        gflop = scale * 2e-9 * count * layer.multiplies() * passes
         spent = sum(times.values())
-        shown = [f"{times[p]:.2f}" if p in times else "-" for p in ("forward", "input", "weights")]
+        shown = [f"{times[p]:.2f}" if p in times else "-" for p in ("forward", "backward")]
         many = f"{count} times " if count > 1 else ""
         share = f"{1e3 * gflop / spent / rate:.0%}"
         told.row(head, many + layer.name, *shown, f"{spent:.2f}", f"{gflop:.2f}", share)
         total_ms, total_gflop = total_ms + spent, total_gflop + gflop
     whole = ms["whole"]
-    none = ("-", "-", "-")
+    none = ("-", "-")
     told.row(head, "the rest", *none, f"{whole - total_ms:.2f}", "-", "-")
     reached = f"{1e3 * total_gflop / whole / rate:.0%}"
     told.row(head, "the whole", *none, f"{whole:.2f}", f"{total_gflop:.2f}", reached)
