@@ -43,7 +43,9 @@ def second(job: Job, gate: Gate) -> None:
 
 
 def _prepared(job: Job) -> ImageSet:
-    wanted = Preparation(size=(job["size"], job["size"]), channels=3)
+    wanted = Preparation(
+        size=(job["size"], job["size"]), channels=3, coarse=True
+    )  # as a fit has it
     return prepare(open_source(job["folder"]), wanted)
 
 
