@@ -12,7 +12,7 @@ from contenders.plain_networks import plain_network
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.layers import count_parameters
 from convae.networks.presets import make_architecture
-from race import training, workers
+from race import breakdown, training, workers
 from race.field import Contender
 from race.figures import exponent, operations, ratios, short, spread
 from race.rounds import Race
@@ -156,3 +156,20 @@ def test_those_who_learn_stop_at_the_error_asked_for(monkeypatch: pytest.MonkeyP
     quick = Options(rounds=1, seconds=1, quick=True, most_images=1, files=1, command="")
     training.error(quick)
     assert [row[:2] for row in rows] == [("ours", "15")]  # 1 / 17 is the first below 0.08
+
+
+@pytest.mark.parametrize("preset", ["tutorial", "residual"])
+def test_the_layers_of_a_breakdown_are_all_there_is_to_multiply(preset: str) -> None:
+    a = make_architecture(preset, (1, 28, 28))
+    layers = breakdown._layers(Autoencoder(a).eval(), torch.rand(2, 1, 28, 28))
+    found = sum(count * layer.multiplies() for layer, count in layers.items())
+    linear_path = 2 * 2 * a.latent_dim * 784 if a.bypass != "none" else 0
+    assert 2 * found + 2 * linear_path == 2 * operations(a, training=False)
+    assert [layer.first for layer in layers] == [True] + [False] * (len(layers) - 1)
+    for layer in layers:
+        assert set(layer.work()) == {"forward", "backward"}
+        gradients = layer.work()["backward"]()
+        weights = list(layer.module.parameters())
+        assert isinstance(gradients, tuple)
+        assert [g.shape for g in gradients][: len(weights)] == [w.shape for w in weights]
+        assert len(gradients) == len(weights) + (not layer.first)
