@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convae.images import parallel
 from convae.images.parallel import cores, in_threads
 
 
@@ -104,3 +105,24 @@ def test_what_is_not_worth_a_thread_is_done_here_one_by_one() -> None:
     assert done == [(1, threading.get_ident())]
     assert list(results) == [2, 3]
     assert {where for _, where in done} == {threading.get_ident()}
+
+
+def test_threads_come_in_when_items_turn_out_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**6))
+    cost = [0.0]
+    monkeypatch.setattr(parallel.time, "perf_counter", lambda: next(clock) * cost[0])
+    here, places = threading.get_ident(), list[int]()
+
+    def work(item: int) -> int:
+        places.append(threading.get_ident())
+        return item
+
+    count = 3 * parallel.TRIED
+    assert list(in_threads(work, range(count), worthwhile=None)) == list(range(count))
+    assert set(places) == {here}  # quick, as long as the clock stands still
+    places.clear()
+    cost[0] = 2 * parallel.WORTH
+    assert list(in_threads(work, range(count), worthwhile=None)) == list(range(count))
+    assert set(places[: parallel.TRIED]) == {here}
+    assert len(places) == count
+    assert here not in places[parallel.TRIED :]

@@ -364,7 +364,7 @@ def _read_all(
             return i, error
         return i, (image, pixels, image_hash(pixels))
 
-    worthwhile = plan.takes_time(source)
+    worthwhile = None if plan.takes_time(source) else False
     return in_threads(read, range(len(found.index)), ahead=16, worthwhile=worthwhile)
 
 

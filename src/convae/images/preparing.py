@@ -160,7 +160,7 @@ def survey(
             return error
 
     for i, seen in enumerate(
-        in_threads(look, range(len(source)), ahead=16, worthwhile=not source.quick)
+        in_threads(look, range(len(source)), ahead=16, worthwhile=False if source.quick else None)
     ):
         if isinstance(seen, ImageError):
             skipped.append(Skipped(source.names[i], seen.reason))
