@@ -19,7 +19,7 @@ from race.field import (
     Contender,
 )
 from race.figures import operations
-from race.rounds import race
+from race.rounds import Result, race
 from race.told import RATES, Options, Told, rates
 from race.workers import ContenderError
 from record import note
@@ -48,13 +48,8 @@ def train(options: Options) -> None:
         ("network", "who", *RATES),
         options,
     )
-    # Whole batches of 128, and enough for validation between epochs to be rare.
-    images = BATCH * (20 if options.quick else 400)
     for preset, contenders in FIELD.items():
-        given = job(preset, images, warmup=2 if options.quick else 10)
-        result = race(
-            contenders, "train", given, rounds=options.rounds, seconds=options.seconds, unit=BATCH
-        )
+        result = _steps(preset, contenders, options)
         count = operations(make_architecture(preset, (1, SIDE, SIDE)), training=True)
         rates(told, (preset,), result, count)
         if result.products:
@@ -74,21 +69,18 @@ def progress(options: Options) -> None:
         ("network", "who", *RATES),
         options,
     )
-    images = BATCH * (20 if options.quick else 400)
     for preset in ("tutorial", "residual"):
-        given = job(preset, images, warmup=2 if options.quick else 10)
-        result = race(
-            (OURS, SHOWING),
-            "train",
-            given,
-            rounds=options.rounds,
-            seconds=options.seconds,
-            unit=BATCH,
-            product=False,
-        )
-        rates(told, (preset,), result, None)
+        rates(told, (preset,), _steps(preset, (OURS, SHOWING), options), None)
     told.remark("On a terminal that is rewritten ten times a second; the goal is at most 1.01.")
     told.write()
+
+
+def _steps(preset: str, contenders: tuple[Contender, ...], options: Options) -> Result:
+    """A race of steps: whole batches of 128, and enough for validation between epochs to be rare."""
+    given = job(preset, BATCH * (20 if options.quick else 400), warmup=2 if options.quick else 10)
+    return race(
+        contenders, "train", given, rounds=options.rounds, seconds=options.seconds, unit=BATCH
+    )
 
 
 def error(options: Options) -> None:

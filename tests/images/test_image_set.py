@@ -15,8 +15,8 @@ import torch
 from PIL import Image as PillowImage
 
 from convae.errors import InputError
-from convae.images import image_set as module
 from convae.images import preparing
+from convae.images import stores as module
 from convae.images.file_sources import FileSource
 from convae.images.framing import Framing, resize
 from convae.images.image import Image, Pixels

@@ -110,7 +110,7 @@ def test_what_is_not_worth_a_thread_is_done_here_one_by_one() -> None:
 def test_threads_come_in_when_items_turn_out_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
     cost = [0.0]
-    monkeypatch.setattr(parallel.time, "perf_counter", lambda: next(clock) * cost[0])
+    monkeypatch.setattr("convae.images.parallel.time.perf_counter", lambda: next(clock) * cost[0])
     here, places = threading.get_ident(), list[int]()
 
     def work(item: int) -> int:

@@ -8,6 +8,6 @@
 - preparing, framing, scaling, tensors: images of one shape, depth and range
 - pairs: images and what they should look like, as one source
 - masks: which pixels of images are missing
-- image_set, memory, parallel: the images that training sees, resident, cached or streamed
+- image_set, stores, memory, parallel: the images that training sees, resident, cached or streamed
 - doctor, look, findings, duplicates, advice: what is wrong with them
 """

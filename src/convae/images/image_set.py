@@ -1,20 +1,14 @@
 """The images that training sees: one shape, one depth, in memory, in a cache file, or streamed."""
 
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from convae.errors import ImageError, InputError
+from convae.errors import ImageError
 from convae.images.image import Image, Pixels, dtype_name
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.memory import available_memory
 from convae.images.parallel import in_threads
 from convae.images.preparing import (
     Key,
@@ -28,103 +22,7 @@ from convae.images.preparing import (
     same_plan,
     survey,
 )
-
-RESIDENT_SHARE = 0.4  # of the memory that is free; training needs the rest
-CACHE_SHARE = 0.5  # of the free space where temporary files live
-
-
-class Store(Protocol):
-    """Where prepared images are kept; ``kind`` names it for people."""
-
-    kind: str
-
-    def append(self, pixels: Pixels) -> None:
-        """Take the next image, (H, W, C)."""
-
-    def get(self, position: int) -> Pixels:
-        """Image ``position``, (H, W, C), before any random crop."""
-
-    def many(self, positions: np.ndarray) -> Pixels | None:
-        """(n, C, H, W) of several images if that is quicker than one by one."""
-
-    def all(self) -> Pixels | None:
-        """(n, C, H, W) of all images without a copy, where that is possible."""
-
-
-class FlatStore:
-    """All images end to end in one array, in memory or mapped from an unlinked temporary file."""
-
-    def __init__(self, kind: str, shapes: np.ndarray, depth: str) -> None:
-        self.kind = kind
-        total = int(shapes.prod(axis=1, dtype=np.int64).sum())
-        if kind == "resident":
-            self._values: np.ndarray = np.empty(total, depth)
-        else:
-            with tempfile.NamedTemporaryFile(prefix="convae-cache-") as file:
-                _reserve(file.fileno(), total * np.dtype(depth).itemsize)
-                self._values = np.asarray(np.memmap(file, depth, "r+", shape=(total,)))
-        self._shapes = np.empty((len(shapes), 3), np.int64)
-        self._starts = np.zeros(len(shapes) + 1, np.int64)
-        self._count = 0
-        self._uniform = bool((shapes == shapes[0]).all())
-
-    def append(self, pixels: Pixels) -> None:
-        """Take the next image; its channels go first, as a network wants them."""
-        i = self._count
-        self._shapes[i] = pixels.shape
-        self._starts[i + 1] = self._starts[i] + pixels.size
-        self._values[self._starts[i] : self._starts[i + 1]] = np.moveaxis(pixels, 2, 0).reshape(-1)
-        self._count += 1
-
-    def fill(self, images: Pixels) -> None:
-        """Take all images (n, H, W, C) at once."""
-        self._values[: images.size] = np.moveaxis(images, 3, 1).reshape(-1)
-        self._shapes[:] = images.shape[1:]
-        self._starts[:] = images[0].size * np.arange(len(images) + 1)
-        self._count = len(images)
-
-    def get(self, position: int) -> Pixels:
-        """Image ``position``, (H, W, C)."""
-        height, width, channels = self._shapes[position]
-        values = self._values[self._starts[position] : self._starts[position + 1]]
-        return np.moveaxis(values.reshape(channels, height, width), 0, 2)
-
-    def many(self, positions: np.ndarray) -> Pixels | None:
-        """(n, C, H, W) by one selection, if all images have one shape."""
-        images = self.all()
-        return None if images is None else images[positions]
-
-    def all(self) -> Pixels | None:
-        """(n, C, H, W), if all images have one shape."""
-        if not self._uniform:
-            return None
-        height, width, channels = self._shapes[0]
-        images: Pixels = self._values[: self._starts[self._count]]
-        return images.reshape(-1, channels, height, width)
-
-
-class StreamedStore:
-    """Nothing is kept: every image is read from its file each time."""
-
-    kind = "streamed"
-
-    def __init__(self, read: Callable[[int], Pixels]) -> None:
-        self._read = read
-
-    def append(self, pixels: Pixels) -> None:
-        """Nothing to keep."""
-
-    def get(self, position: int) -> Pixels:
-        """Read and prepare image ``position`` again."""
-        return self._read(position)
-
-    def many(self, positions: np.ndarray) -> Pixels | None:
-        """There is no quicker way than one by one."""
-        return None
-
-    def all(self) -> Pixels | None:
-        """They are nowhere."""
-        return None
+from convae.images.stores import FlatStore, Store, make_store
 
 
 @dataclass(kw_only=True)
@@ -270,56 +168,59 @@ def prepare(
     if settled is not None:
         settled(shape)
 
-    kept = np.zeros(len(found.index), np.int64)
-    store = _make_store(
-        wanted.storage, shapes, plan, lambda p: _read(source, reading, int(kept[p]))
-    )
-    if (stack := _as_it_is(source, reading)) is not None and isinstance(store, FlatStore):
-        store.fill(stack)
-        if progress is not None:
-            progress(len(stack), len(stack))
-        return ImageSet(
-            source=source,
-            index=found.index,
-            shape=shape,
-            plan=plan,
-            store=store,
-            hashes=np.array([image_hash(pixels) for pixels in stack], np.uint64),
-            skipped=found.skipped,
-            notes=[*source.notes, *notes],
-        )
-    hashes = np.zeros(len(found.index), np.uint64)
-    skipped, conversions = found.skipped, Counter[str]()
-    count = missing = 0
-    for done, (i, result) in enumerate(_read_all(source, reading, found, shapes), 1):
-        if isinstance(result, ImageError):
-            skipped.append(Skipped(source.names[i], result.reason))
-        else:
-            image, pixels, digest = result
-            store.append(pixels)
-            kept[count], hashes[count] = i, digest
-            count += 1
-            conversions.update(image.info.conversions)
-            missing += image.info.missing > 0
-        if progress is not None:
-            progress(done, len(found.index))
-    refuse_skipped(source, skipped, strict=wanted.strict, left=count)
-    if missing:
-        notes.append(
-            f"{missing} image{'s hold' if missing > 1 else ' holds'} NaN or nodata pixels; they are read "
-            "as the mean of their image"
-        )
-    return ImageSet(
+    kept = np.zeros(len(found.index), np.int64)  # which images there turn out to be
+    store = make_store(wanted.storage, shapes, plan, lambda p: _read(source, reading, int(kept[p])))
+    images = ImageSet(
         source=source,
-        index=kept[:count],
+        index=kept,
         shape=shape,
         plan=plan,
         store=store,
-        hashes=hashes[:count],
-        skipped=skipped,
-        notes=[*source.notes, *notes, *conversion_notes(conversions.items())],
-        missing=missing,
+        hashes=np.zeros(len(kept), np.uint64),
+        skipped=found.skipped,
+        notes=[*source.notes, *notes],
     )
+    stack = _as_it_is(source, reading)
+    if stack is not None and isinstance(store, FlatStore):
+        store.fill(stack)
+        kept[:] = found.index
+        images.hashes[:] = [image_hash(pixels) for pixels in stack]
+        if progress is not None:
+            progress(len(stack), len(stack))
+        return images
+    _take(images, _read_all(source, reading, found, shapes), len(found.index), progress)
+    refuse_skipped(source, images.skipped, strict=wanted.strict, left=len(images))
+    return images
+
+
+def _take(
+    images: ImageSet,
+    read: Iterator[tuple[int, "Read | ImageError"]],
+    total: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Into the store, what can be read; the rest is skipped, and what was converted or is missing noted."""
+    conversions = Counter[str]()
+    count = 0
+    for done, (i, result) in enumerate(read, 1):
+        if isinstance(result, ImageError):
+            images.skipped.append(Skipped(images.source.names[i], result.reason))
+        else:
+            image, pixels, digest = result
+            images.store.append(pixels)
+            images.index[count], images.hashes[count] = i, digest
+            count += 1
+            conversions.update(image.info.conversions)
+            images.missing += image.info.missing > 0
+        if progress is not None:
+            progress(done, total)
+    images.index, images.hashes = images.index[:count], images.hashes[:count]
+    if images.missing:
+        images.notes.append(
+            f"{images.missing} image{'s hold' if images.missing > 1 else ' holds'} NaN or nodata pixels; "
+            "they are read as the mean of their image"
+        )
+    images.notes += conversion_notes(conversions.items())
 
 
 def _planned_shapes(plan: Plan, found: Survey) -> np.ndarray:
@@ -370,38 +271,6 @@ def _read_all(
 
 def _read(source: ImageSource, plan: Plan, index: int) -> Pixels:
     return plan.apply(plan.read(source, index))
-
-
-def _make_store(
-    wanted: str, shapes: np.ndarray, plan: Plan, read: Callable[[int], Pixels]
-) -> FlatStore | StreamedStore:
-    size = int(shapes.prod(axis=1, dtype=np.int64).sum()) * np.dtype(plan.depth).itemsize
-    kind = wanted if wanted != "auto" else _choose_storage(size)
-    if kind == "streamed":
-        return StreamedStore(read)
-    return FlatStore(kind, shapes, plan.depth)
-
-
-def _reserve(descriptor: int, size: int) -> None:
-    """Take the space on the disk now: writing into a mapped file on a full disk kills the process."""
-    try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, size)
-        else:
-            os.truncate(descriptor, size)
-    except OSError as error:
-        raise InputError(
-            f"the cache of {size:,} bytes cannot be made in {tempfile.gettempdir()} ({error.strerror}): "
-            "set TMPDIR to a folder with room, or choose storage 'streamed'"
-        ) from error
-
-
-def _choose_storage(size: int) -> str:
-    """Resident while it leaves most memory free, cached while the disk has room, else streamed."""
-    if size <= RESIDENT_SHARE * available_memory():
-        return "resident"
-    free = shutil.disk_usage(Path(tempfile.gettempdir())).free
-    return "cached" if size <= CACHE_SHARE * free else "streamed"
 
 
 __all__ = ["ImageSet", "Key", "prepare"]
