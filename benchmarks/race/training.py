@@ -71,7 +71,7 @@ def progress(options: Options) -> None:
     )
     for preset in ("tutorial", "residual"):
         rates(told, (preset,), _steps(preset, (OURS, SHOWING), options), None)
-    told.remark("On a terminal that is rewritten ten times a second; the goal is at most 1.01.")
+    told.remark("On a terminal that is rewritten four times a second; the goal is at most 1.01.")
     told.write()
 
 
