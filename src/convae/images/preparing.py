@@ -59,7 +59,7 @@ class Preparation:
         if self.size is None and self.framing in MODES[1:]:
             faults.append(f"framing {self.framing!r} needs a size (height, width)")
         raise_faults("images", faults)
-        assert self.framed
+        Framing(size=self.size, mode=self.framing)  # refuses what it cannot be
 
     @property
     def framed(self) -> Framing:
@@ -135,7 +135,7 @@ class Survey:
 def survey(
     source: ImageSource, *, strict: bool = False, wanted: Preparation | None = None
 ) -> Survey:
-    """Look at every header, in threads.
+    """Look at every header, in threads where that is quicker.
 
     Args:
         wanted: what the images are read for. Small ones are then decoded in the same go, as many as
