@@ -57,3 +57,20 @@ def test_the_training_progress_needs_no_torch() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_training_does_not_load_the_compiler() -> None:
+    """PyTorch's own optimizers do, for a second or two before the first step."""
+    program = """
+import sys
+import numpy as np
+from convae import ConvAutoencoder
+images = np.random.default_rng(0).integers(0, 256, (16, 8, 8), dtype=np.uint8)
+for optimizer in ("muon", "adam"):
+    ConvAutoencoder(preset="tutorial", epochs=1, latent_dim=2, optimizer=optimizer).fit(images)
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

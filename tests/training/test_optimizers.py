@@ -8,7 +8,10 @@ from torch import Tensor, nn
 from convae.training.devices import on_device
 from convae.training.optimizers import (
     ADAM_SHARE,
+    Adam,
     Muon,
+    Optimizer,
+    forget_gradients,
     make_optimizers,
     optimizer_tensors,
     orthogonalize,
@@ -63,8 +66,8 @@ def test_matrices_go_to_muon_all_else_to_adamw() -> None:
     network = make_network(job)
     muon, adamw = make_optimizers(network, job.settings)
     names = {id(p): n for n, p in network.named_parameters()}
-    first = {names[id(p)] for g in muon.param_groups for p in g["params"]}
-    second = {names[id(p)] for g in adamw.param_groups for p in g["params"]}
+    first = {names[id(p)] for p in muon.weights}
+    second = {names[id(p)] for p in adamw.weights}
     assert first | second == set(names.values())
     assert not first & second
     assert all(network.get_parameter(n).ndim >= 2 for n in first)
@@ -77,10 +80,10 @@ def test_the_rate_is_shared_out(optimizer: str) -> None:
     job = make_job(optimizer=optimizer)
     optimizers = make_optimizers(make_network(job), job.settings)
     set_rate(optimizers, 0.5)
-    rates = [group["lr"] for o in optimizers for group in o.param_groups]
+    rates = [o.lr for o in optimizers]
     assert rates == ([0.5, 0.5 * ADAM_SHARE] if optimizer == "muon" else [0.5])
     set_rate(optimizers, 0.25)
-    assert optimizers[0].param_groups[0]["lr"] == 0.25
+    assert optimizers[0].lr == 0.25
 
 
 @pytest.mark.parametrize(("optimizer", "change"), [("adam", 0.01), ("adamw", 0.001)])
@@ -96,6 +99,26 @@ def test_weight_decay_is_part_of_the_gradient_or_decoupled(optimizer: str, chang
     torch.testing.assert_close(network.weight.detach(), torch.full((2, 2), 1 - change))
 
 
+@pytest.mark.parametrize("decoupled", [True, False])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adam_is_that_of_pytorch(decoupled: bool, decay: float) -> None:
+    shapes = [(3, 4), (5,), (), (2, 3, 3, 3)]
+    mine = [nn.Parameter(torch.randn(shape)) for shape in shapes]
+    theirs = [nn.Parameter(weight.detach().clone()) for weight in mine]
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    reference = kind(theirs, lr=0.02, betas=(0.9, 0.99), weight_decay=decay, fused=True)
+    tested = Adam(mine, lr=0.02, betas=(0.9, 0.99), weight_decay=decay, decoupled=decoupled)
+    for number in range(4):
+        for one, other in zip(mine, theirs, strict=True):
+            one.grad = torch.randn(one.shape)
+            other.grad = one.grad.clone()
+        if number == 1:  # a weight without a gradient keeps its own count of steps
+            mine[1].grad = theirs[1].grad = None
+        reference.step()
+        tested.step()
+    assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True))
+
+
 @pytest.mark.parametrize("code", ["dense", "spatial"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_state_comes_back_bit_for_bit(optimizer: str, code: str) -> None:
@@ -104,10 +127,9 @@ def test_state_comes_back_bit_for_bit(optimizer: str, code: str) -> None:
     clean = job.unit(job.images.batch(job.training))
     one, two = make_network(job, code=code), make_network(job, code=code)
 
-    def steps(network: nn.Module, optimizers: list[torch.optim.Optimizer], count: int) -> None:
+    def steps(network: nn.Module, optimizers: list[Optimizer], count: int) -> None:
         for _ in range(count):
-            for each in optimizers:
-                each.zero_grad()
+            forget_gradients(optimizers)
             (network(clean).reconstruction - clean).square().mean().backward()
             for each in optimizers:
                 each.step()
@@ -135,7 +157,7 @@ def test_restored_state_is_a_copy_in_the_order_of_its_weight() -> None:
         "0.0.step": torch.tensor(2.0),
     }
     restore_optimizers([optimizer], stored)
-    average = optimizer.state[network.weight]["exp_avg"]
+    average = optimizer.state[0]["exp_avg"]
     assert average.stride() == network.weight.stride()
     assert torch.equal(average, stored["0.0.exp_avg"])
     average.zero_()

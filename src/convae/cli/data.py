@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convae.cli.garbage import loaded
 from convae.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Data:
         """
         from convae.images.sources import open_source
 
+        loaded()
         what: Any = self.given[0] if len(self.given) == 1 else self._files()
         if isinstance(what, str) and what.endswith(".npy"):
             rows = rows_of(Path(what), shape)

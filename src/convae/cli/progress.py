@@ -87,7 +87,7 @@ class PlainTraining(Quiet):
         """Write the line."""
         of = f"/{self._epochs}" if self._epochs else ""
         done = row["epoch"] / self._epochs if self._epochs else 1.0
-        left = self._pace.left(done) if done < 1 else None
+        left = self._pace.left(done) if 0 < done < 1 else None
         self._write(epoch_line(row, of, left))
 
 

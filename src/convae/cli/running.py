@@ -19,6 +19,7 @@ from typing import TextIO
 
 import click
 
+from convae.cli.garbage import loading
 from convae.errors import ConvaeError, InputError
 
 DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a file name of any bytes can be printed anywhere
             reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), loading():
         if not sys.warnoptions:  # meant for developers, who can ask for them with python -W
             warnings.simplefilter("ignore")
         code = run(sys.argv[1:] if arguments is None else arguments)

@@ -14,12 +14,12 @@ from convae.estimators.fitting import (
     Run,
     make_ready,
     make_settings,
+    no_components,
     start_network,
     train_model,
 )
 from convae.estimators.normals import ThreeParts, split_normals
 from convae.estimators.parameters import Parameters
-from convae.estimators.restoring import no_components
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation, survey
 from convae.images.scaling import Scaling

@@ -25,6 +25,7 @@ from convae.losses import parse_loss
 from convae.model_file import StoredModel, versions
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.bottleneck import block_values
 from convae.networks.presets import make_architecture
 from convae.pca import PrincipalComponents, fit_pca
 from convae.training.checkpoint import CheckpointFolder
@@ -111,12 +112,15 @@ def fit_model(
         finish: what else is learnt from the images once the network is trained.
     """
     ready = make_ready(source, parameters, run)
-    pca = fit_baseline(ready)
+    starts = ready.architecture.bypass != "none"  # else PCA can wait until the network is trained
+    pca = fit_baseline(ready) if starts else no_components(ready.architecture)
     network = start_network(ready, pca)
     task, identity = task_for(ready, network) if task_for else (None, None)
     stored = train_model(kind, parameters, ready, network, pca, run, task=task, identity=identity)
+    pca = pca if starts else fit_baseline(ready)
     baseline = baseline_error(ready, pca, ready.measured)
-    stored = replace(stored, facts={**stored.facts, "validation_baseline_mse": baseline})
+    facts = {**stored.facts, "validation_baseline_mse": baseline}
+    stored = replace(stored, pca=pca, facts=facts)
     return finish(ready, stored) if finish else stored
 
 
@@ -294,6 +298,12 @@ def fit_baseline(ready: Ready) -> PrincipalComponents:
     baseline = PCABaseline(ready.architecture, ready.unit.device)
     vectors = (baseline.flatten(ready.unit(batch)) for batch in ready.chunks())
     return fit_pca(vectors, ready.architecture.latent_dim)
+
+
+def no_components(a: Architecture) -> PrincipalComponents:
+    """For a network that does not start from PCA, or of which PCA has nothing to say."""
+    length = block_values(a)
+    return PrincipalComponents(torch.zeros(length), torch.zeros(0, length), torch.zeros(0))
 
 
 def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from convae.estimators.fitting import (
     Run,
     bottleneck_changes,
     make_ready,
+    no_components,
     start_network,
     train_model,
     whole_range,
@@ -30,9 +31,7 @@ from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
-from convae.networks.bottleneck import block_values
 from convae.networks.presets import PRESETS, RESTORING, make_architecture
-from convae.pca import PrincipalComponents
 from convae.tiles import over_tiles
 from convae.training.settings import default_batch_size
 from convae.training.task import Task
@@ -139,7 +138,9 @@ class RestoringEstimator(ImageEstimator):
             usual = default_batch_size(len(ready.training), math.prod(ready.images.shape))
             full["batch_size"] = BATCH if material.patches else min(MOST_WHOLE, usual)
         task, identity = self._task(ready, material, p, run)
-        pca = no_components(ready.architecture)
+        pca = no_components(
+            ready.architecture
+        )  # it has nothing to say of what sees the image itself
         stored = train_model(
             type(self).__name__,
             full,
@@ -288,9 +289,3 @@ def one_scaling(ready: Ready) -> Ready:
         return ready
     shared = Scaling((min(scaling.low),), (max(scaling.high),), scaling.dtype)
     return replace(ready, unit=UnitRange(shared, ready.unit.device))
-
-
-def no_components(a: Architecture) -> PrincipalComponents:
-    """PCA has nothing to say about a network that sees the image beside its code."""
-    length = block_values(a)
-    return PrincipalComponents(torch.zeros(length), torch.zeros(0, length), torch.zeros(0))

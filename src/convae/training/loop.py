@@ -96,7 +96,7 @@ class _Run:
     def start(self, *, resume: bool) -> None:
         if resume:
             self._resume()
-        else:
+        elif not self.job.settings.epochs:
             self._measure(train_loss=None, seconds=0.0, images=0)
         self.good = self.good or pack(self.trainer)
 
@@ -158,9 +158,11 @@ class _Run:
                 if not self._all_well(order):
                     return
                 self._after_step()
-        train_loss = p.loss_sum / p.images
-        p.epoch, p.step, p.loss_sum, p.images = p.epoch + 1, 0, 0.0, 0
         seconds = time.perf_counter() - began
+        train_loss = p.loss_sum / p.images
+        if not p.history:
+            self._measure_start()
+        p.epoch, p.step, p.loss_sum, p.images = p.epoch + 1, 0, 0.0, 0
         if self._measure(train_loss=train_loss, seconds=seconds, images=images):
             self.good = pack(self.trainer)
             self._after_step()
@@ -204,6 +206,17 @@ class _Run:
             images=images,
             seconds=seconds,
         )
+
+    def _measure_start(self) -> None:
+        """The row of epoch 0, once the first epoch is done: nobody waits for it before the first step.
+
+        Until then ``trainer.best`` holds the weights of the start.
+        """
+        averaged = self.trainer.averaged
+        now = weights_of(averaged)
+        averaged.load_state_dict(self.trainer.best)
+        self._measure(train_loss=None, seconds=0.0, images=0)
+        averaged.load_state_dict(now)
 
     def _measure(self, *, train_loss: float | None, seconds: float, images: int) -> bool:
         """Validate, keep the weights if they are the best so far, and write a line of the history.

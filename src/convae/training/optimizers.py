@@ -1,15 +1,18 @@
 """Optimizers: Muon for matrices and kernels beside AdamW for the rest, or plain AdamW or Adam.
 
 ``torch.optim.Muon`` takes two-dimensional weights only and would leave all convolutions to AdamW; here
-a kernel counts as the matrix (outputs, inputs · height · width) that it is.
+a kernel counts as the matrix (outputs, inputs · height · width) that it is. The classes of
+``torch.optim`` import PyTorch's compiler when the first is made, for one to two seconds; its functions
+do not.
 """
 
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 
 from convae.networks.layers import MAX_HALF_LENGTH
 from convae.training.devices import fast_bfloat16
@@ -18,7 +21,26 @@ from convae.training.settings import TrainingSettings
 ADAM_SHARE = 0.05  # AdamW's rate beside Muon's, as a part of it
 
 
-class Muon(Optimizer):
+class Optimizer(Protocol):
+    """What changes weights by their gradients.
+
+    Attributes:
+        weights: all that it changes; those without a gradient stay as they are.
+        lr: length of a step.
+        share: its part of the learning rate of the training.
+        state: what it keeps of each weight, by quantity; nothing before the weight's first step.
+    """
+
+    weights: Sequence[Tensor]
+    lr: float
+    share: float
+    state: list[dict[str, Tensor]]
+
+    def step(self) -> None:
+        """Change every weight that has a gradient."""
+
+
+class Muon:
     """Momentum whose update is replaced by the nearest orthogonal matrix (its singular values become 1).
 
     Every direction of a weight matrix then moves equally fast: one epoch on MNIST ends below two of
@@ -28,7 +50,7 @@ class Muon(Optimizer):
     neural networks", 2024.
 
     Args:
-        parameters: weights of at least two dimensions.
+        weights: of at least two dimensions.
         lr: length of a step, in units of the spectral norm of the update (scaled up for tall matrices).
         momentum: of the gradient, with Nesterov's look-ahead.
         weight_decay: decoupled, per unit of ``lr``.
@@ -36,28 +58,94 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        weights: Sequence[Tensor],
+        *,
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        share: float = 1.0,
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.weights, self.lr, self.share = weights, lr, share
+        self.momentum, self.weight_decay = momentum, weight_decay
+        self.state: list[dict[str, Tensor]] = [{} for _ in weights]
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Change every weight that has a gradient."""
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if not state:
-                    state["average"] = torch.zeros_like(weight)
-                average = state["average"].lerp_(weight.grad, 1 - group["momentum"])
-                update = weight.grad.lerp(average, group["momentum"]).reshape(len(weight), -1)
-                stretch = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(orthogonalize(update).view(weight.shape), alpha=-group["lr"] * stretch)
+        for weight, state in zip(self.weights, self.state, strict=True):
+            if weight.grad is None:
+                continue
+            if not state:
+                state["average"] = torch.zeros_like(weight)
+            average = state["average"].lerp_(weight.grad, 1 - self.momentum)
+            update = weight.grad.lerp(average, self.momentum).reshape(len(weight), -1)
+            stretch = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
+            weight.mul_(1 - self.lr * self.weight_decay)
+            weight.add_(orthogonalize(update).view(weight.shape), alpha=-self.lr * stretch)
+
+
+class Adam:
+    """Each weight moves by its gradient's average over the root of the average of its square.
+
+    Sources: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; I. Loshchilov,
+    F. Hutter, "Decoupled weight decay regularization", 2019 (AdamW).
+
+    Args:
+        weights: of any shapes.
+        lr: length of a step: by about so much every weight moves at first.
+        betas: how much of the averages of gradient and square is kept in a step.
+        weight_decay: per unit of ``lr`` if ``decoupled``, else a part of the gradient.
+        decoupled: AdamW.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Tensor],
+        *,
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+        decoupled: bool = True,
+        share: float = 1.0,
+    ) -> None:
+        self.weights, self.lr, self.share = weights, lr, share
+        self.betas, self.weight_decay, self.decoupled = betas, weight_decay, decoupled
+        self.state: list[dict[str, Tensor]] = [{} for _ in weights]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Change every weight that has a gradient."""
+        moved = [
+            (weight, weight.grad, self._of(weight, state))
+            for weight, state in zip(self.weights, self.state, strict=True)
+            if weight.grad is not None
+        ]
+        change = adamw if self.decoupled else adam
+        change(
+            [weight for weight, _, _ in moved],
+            [gradient for _, gradient, _ in moved],
+            [state["exp_avg"] for _, _, state in moved],
+            [state["exp_avg_sq"] for _, _, state in moved],
+            [],
+            [state["step"] for _, _, state in moved],
+            fused=True,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    @staticmethod
+    def _of(weight: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What is kept of a weight; zeros at first."""
+        if not state:
+            state["step"] = torch.zeros((), device=weight.device)
+            state["exp_avg"] = torch.zeros_like(weight)
+            state["exp_avg_sq"] = torch.zeros_like(weight)
+        return state
 
 
 def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
@@ -81,59 +169,54 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 
 def make_optimizers(network: nn.Module, settings: TrainingSettings) -> list[Optimizer]:
-    """The optimizers of all trainable weights; ``group["share"]`` is a group's part of the rate."""
+    """The optimizers of all trainable weights."""
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer != "muon":
-        kind = AdamW if settings.optimizer == "adamw" else Adam
-        chosen = kind([p for _, p in named], lr=rate, weight_decay=decay, fused=True)
-        return _with_shares([chosen], [1.0])
+        decoupled = settings.optimizer == "adamw"
+        weights = [p for _, p in named]
+        return [Adam(weights, lr=rate, weight_decay=decay, decoupled=decoupled)]
     matrices = [p for n, p in named if p.ndim >= 2 and not n.startswith("bypass.")]
     rest = [p for n, p in named if p.ndim < 2 or n.startswith("bypass.")]
     muon = Muon(matrices, lr=rate, weight_decay=decay)
-    adamw = AdamW(rest, lr=rate * ADAM_SHARE, betas=(0.9, 0.99), weight_decay=decay, fused=True)
-    return _with_shares([muon, adamw], [1.0, ADAM_SHARE])
+    slower, betas = rate * ADAM_SHARE, (0.9, 0.99)
+    return [muon, Adam(rest, lr=slower, betas=betas, weight_decay=decay, share=ADAM_SHARE)]
 
 
-def _with_shares(optimizers: list[Optimizer], shares: list[float]) -> list[Optimizer]:
-    for optimizer, share in zip(optimizers, shares, strict=True):
-        for group in optimizer.param_groups:
-            group["share"] = share
-    return optimizers
-
-
-def set_rate(optimizers: list[Optimizer], rate: float) -> None:
-    """Set the learning rate of every group to its share of ``rate``."""
+def forget_gradients(optimizers: Sequence[Optimizer]) -> None:
+    """No weight has a gradient afterwards."""
     for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["share"]
+        for weight in optimizer.weights:
+            weight.grad = None
 
 
-def optimizer_tensors(optimizers: list[Optimizer]) -> dict[str, Tensor]:
+def set_rate(optimizers: Sequence[Optimizer], rate: float) -> None:
+    """Set the learning rate of every optimizer to its share of ``rate``."""
+    for optimizer in optimizers:
+        optimizer.lr = rate * optimizer.share
+
+
+def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
     """All state of the optimizers as named tensors: ``optimizer number.weight number.quantity``."""
     return {
         f"{i}.{j}.{name}": value
         for i, optimizer in enumerate(optimizers)
-        for j, weight in enumerate(_weights(optimizer))
-        for name, value in sorted(optimizer.state.get(weight, {}).items())
+        for j, state in enumerate(optimizer.state)
+        for name, value in sorted(state.items())
     }
 
 
-def restore_optimizers(optimizers: list[Optimizer], tensors: dict[str, Tensor]) -> None:
+def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tensor]) -> None:
     """Take over what :func:`optimizer_tensors` gave."""
-    weights = [_weights(optimizer) for optimizer in optimizers]
     for optimizer in optimizers:
-        optimizer.state.clear()
+        for state in optimizer.state:
+            state.clear()
     for name, value in tensors.items():
         i, j, quantity = name.split(".", 2)
-        weight = weights[int(i)][int(j)]
-        state = cast(dict[str, Tensor], optimizers[int(i)].state[weight])
-        if value.shape == weight.shape:
-            # In the weight's memory order: fused optimizers pair numbers by their place in memory.
-            state[quantity] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
-        else:
-            state[quantity] = value.clone()  # step counts, which may live on another device
-
-
-def _weights(optimizer: Optimizer) -> list[Tensor]:
-    return [weight for group in optimizer.param_groups for weight in group["params"]]
+        optimizer = optimizers[int(i)]
+        weight = optimizer.weights[int(j)]
+        # In the weight's memory order: fused optimizers pair numbers by their place in memory.
+        kept = torch.empty_like(weight, dtype=value.dtype) if value.shape == weight.shape else None
+        optimizer.state[int(j)][quantity] = (
+            value.to(weight.device, copy=True) if kept is None else kept.copy_(value)
+        )

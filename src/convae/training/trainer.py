@@ -15,7 +15,7 @@ from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.training.constraining import CodeUse
 from convae.training.devices import autocast
-from convae.training.optimizers import make_optimizers, set_rate
+from convae.training.optimizers import forget_gradients, make_optimizers, set_rate
 from convae.training.settings import TrainingSettings
 from convae.training.state import Progress
 from convae.training.task import VALIDATION, Draw, Reconstruction, Task, draw
@@ -108,8 +108,7 @@ class Trainer:
         with autocast(self.device, self.settings.precision):
             output = self.network(example.input, example.noise)
         losses = self.task.losses(output, example)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+        forget_gradients(self.optimizers)
         losses.mean().backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(
             self.network.parameters(), self.settings.clip or math.inf
