@@ -16,10 +16,10 @@ from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
 from convae.estimators.parameters import Parameters, checked, chosen, plain
 from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
 from convae.images.array_sources import is_tensor, plain_array
-from convae.images.image import Image, Pixels
+from convae.images.fetching import fetched
+from convae.images.image import Answer, Image, Pixels
 from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.parallel import in_threads
 from convae.images.preparing import Plan, channels_fault
 from convae.images.sources import open_source
 from convae.images.tensors import UnitRange
@@ -91,15 +91,19 @@ class ImageEstimator(BaseEstimator):
         check_is_fitted(self, "network_")
         plan = self._plan
 
-        def one(i: int) -> Prepared | ImageError:
+        def one(i: int, said: Answer) -> Prepared | ImageError:
+            if isinstance(said, ImageError):
+                return said
+            image = said[1]
+            assert image is not None
             try:
-                image = plan.read(source, i)
                 pixels = self._framed(image)
                 return i, source.read(i) if originals and image.reduced else image, pixels
             except ImageError as error:
                 return error
 
-        return in_threads(one, range(len(source)), worthwhile=plan.takes_time(source))
+        quick = not plan.takes_time(source)
+        return fetched(source, range(len(source)), one, for_size=plan.for_size, quick=quick)
 
     def _framed(self, image: Image) -> Pixels:
         """Bring an image to what the network takes; a spatial code takes any size."""

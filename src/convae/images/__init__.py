@@ -8,6 +8,7 @@
 - preparing, framing, scaling, tensors: images of one shape, depth and range
 - pairs: images and what they should look like, as one source
 - masks: which pixels of images are missing
-- image_set, stores, memory, parallel: the images that training sees, resident, cached or streamed
+- fetching, parallel, workers: many images in order, read here, in threads or in processes
+- image_set, stores, memory: the images that training sees, resident, cached or streamed
 - doctor, look, findings, duplicates, advice: what is wrong with them
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from convae.errors import ImageError, InputError
-from convae.images.image import Header, Image, ReadLimits, Size
+from convae.images.image import Header, Image, ReadLimits, Request, Size
 from convae.images.image_source import ImageSource, LazyNames, Skipped
 from convae.images.listing import TIFF_SUFFIXES, Listing, file_fault, list_images
 from convae.images.reading import look_at_image, probe_image, read_image
@@ -95,6 +95,18 @@ class FileSource(ImageSource):
             page=page,
             limits=self._limits,
             for_size=for_size,
+        )
+
+    def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request:
+        """All it takes to read image ``index`` elsewhere."""
+        path, page = self.locate(index)
+        return Request(
+            path=os.path.abspath(path),
+            name=self._names[index],
+            page=page,
+            limits=self._limits,
+            for_size=for_size,
+            most_bytes=most_bytes,
         )
 
     def header(self, index: int) -> Header:

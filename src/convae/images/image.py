@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convae.errors import ImageError
 from convae.images.besides import Description, Resolution
 
 Pixels = NDArray[Any]
@@ -90,6 +91,30 @@ class ReadLimits:
     max_pixels: int = 100_000_000
     max_bytes: int = 768 * 2**20
     max_pages: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """All it takes to read an image file, in this process or in another.
+
+    Attributes:
+        path: the file.
+        name: how messages call it.
+        page: which page, frame or plane, from 0.
+        limits: what it may cost.
+        for_size: (height, width) that it is to be resized to, if it is.
+        most_bytes: how large the image may be to be read together with its header; None reads it anyway.
+    """
+
+    path: str
+    name: str
+    page: int
+    limits: ReadLimits
+    for_size: Size | None
+    most_bytes: int | None
+
+
+Answer = tuple[Header | None, Image | None] | ImageError
 
 
 @dataclass(slots=True, kw_only=True)

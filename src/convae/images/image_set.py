@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convae.errors import ImageError
-from convae.images.image import Image, Pixels, dtype_name
+from convae.images.fetching import fetched
+from convae.images.image import Answer, Pixels, dtype_name
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import in_threads
 from convae.images.preparing import (
+    Finished,
     Key,
     Plan,
     Preparation,
     Survey,
     conversion_notes,
+    finished,
     image_hash,
     make_plan,
     refuse_skipped,
@@ -23,6 +26,8 @@ from convae.images.preparing import (
     survey,
 )
 from convae.images.stores import FlatStore, Store, make_store
+
+TRIED = 16  # images looked at for one that can be read
 
 
 @dataclass(kw_only=True)
@@ -150,13 +155,16 @@ def prepare(
 
     Args:
         like: what the images of a model were made; these become the same, or are refused.
-        settled: is told (channels, height, width) before the images are read; it may raise.
+        settled: is told (channels, height, width) before the images are read, and where a size is wanted
+            also before their headers are; it may raise.
         progress: called with (images read, images in all).
 
     Raises:
         InputError: if nothing is readable, sizes or channels are mixed without a way out, or, under
             ``strict``, anything is unreadable.
     """
+    if settled is not None and wanted.size is not None:
+        _settle_early(source, wanted, settled)
     found = survey(source, strict=wanted.strict, wanted=wanted if like is None else None)
     plan, notes = make_plan(source, found, wanted)
     if like is not None:
@@ -193,9 +201,23 @@ def prepare(
     return images
 
 
+def _settle_early(
+    source: ImageSource, wanted: Preparation, settled: Callable[[tuple[int, int, int]], None]
+) -> None:
+    """What no image can change is refused before all of them are read."""
+    assert wanted.size is not None
+    for i in range(min(len(source), TRIED)):
+        try:
+            channels = wanted.channels or source.header(i).shape[2]
+        except ImageError:
+            continue
+        settled((channels, *wanted.size))
+        return
+
+
 def _take(
     images: ImageSet,
-    read: Iterator[tuple[int, "Read | ImageError"]],
+    read: Iterator[tuple[int, Finished | ImageError]],
     total: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
@@ -206,12 +228,11 @@ def _take(
         if isinstance(result, ImageError):
             images.skipped.append(Skipped(images.source.names[i], result.reason))
         else:
-            image, pixels, digest = result
-            images.store.append(pixels)
-            images.index[count], images.hashes[count] = i, digest
+            images.store.append(result.pixels)
+            images.index[count], images.hashes[count] = i, result.digest
             count += 1
-            conversions.update(image.info.conversions)
-            images.missing += image.info.missing > 0
+            conversions.update(result.info.conversions)
+            images.missing += result.info.missing > 0
         if progress is not None:
             progress(done, total)
     images.index, images.hashes = images.index[:count], images.hashes[:count]
@@ -241,32 +262,37 @@ def _as_it_is(source: ImageSource, plan: Plan) -> Pixels | None:
     return stack if same else None
 
 
-Read = tuple[Image, Pixels, int]
-
-
 def _read_all(
     source: ImageSource, plan: Plan, found: Survey, shapes: np.ndarray
-) -> Iterator[tuple[int, Read | ImageError]]:
-    """(position in the source, image as read and prepared and its hash, or why not), in order."""
+) -> Iterator[tuple[int, Finished | ImageError]]:
+    """(position in the source, image as it was prepared, or why it was not), in order."""
+    prepared = found.prepared
+    known = [i for i, (planned, _) in prepared.items() if planned == plan]
+    left = np.setdiff1d(found.index, known, assume_unique=True).tolist()
 
-    def read(position: int) -> tuple[int, Read | ImageError]:
-        i = int(found.index[position])
+    def use(i: int, said: Answer) -> Finished | ImageError:
+        if isinstance(said, ImageError):
+            return said
+        assert said[1] is not None
         try:
-            image = found.decoded.pop(i, None) or plan.read(source, i)
-            pixels = plan.apply(image)
-            if pixels.shape != tuple(shapes[position]):
-                raise ImageError(
-                    image.info.name,
-                    f"its header promises {shapes[position]}, it holds {pixels.shape}",
-                )
-            if pixels.dtype.kind == "f" and np.isnan(pixels).all():
-                raise ImageError(image.info.name, "every pixel is NaN or nodata")
+            return finished(plan, said[1])
         except ImageError as error:
-            return i, error
-        return i, (image, pixels, image_hash(pixels))
+            return error
 
-    worthwhile = None if plan.takes_time(source) else False
-    return in_threads(read, range(len(found.index)), ahead=16, worthwhile=worthwhile)
+    quick = not plan.takes_time(source)
+    read = fetched(source, left, use, for_size=plan.for_size, quick=quick)
+    waiting = set(left)
+    for position, i in enumerate(found.index.tolist()):
+        result = next(read) if i in waiting else prepared.pop(i)[1]
+        yield i, _as_promised(result, shapes[position])
+
+
+def _as_promised(result: Finished | ImageError, shape: np.ndarray) -> Finished | ImageError:
+    if isinstance(result, ImageError) or result.pixels.shape == tuple(shape):
+        return result
+    return ImageError(
+        result.info.name, f"its header promises {shape}, it holds {result.pixels.shape}"
+    )
 
 
 def _read(source: ImageSource, plan: Plan, index: int) -> Pixels:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convae.errors import InputError
-from convae.images.image import Header, Image, Size
+from convae.errors import ImageError, InputError
+from convae.images.image import Answer, Header, Image, Request, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,19 @@ class ImageSource(ABC):
         """
         return self.header(index), None
 
+    def answer(self, index: int, for_size: Size | None, most_bytes: int | None) -> Answer:
+        """:meth:`read`, or :meth:`first_look` where ``most_bytes`` is given, or the error that they raise."""
+        try:
+            if most_bytes is None:
+                return None, self.read(index, for_size=for_size)
+            return self.first_look(index, for_size=for_size, most_bytes=most_bytes)
+        except ImageError as error:
+            return error
+
+    def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
+        """What another process can :meth:`answer` alike; None where only this one can."""
+        return None
+
     def stack(self) -> np.ndarray | None:
         """(n, H, W, C) of all images as :meth:`read` gives them, where they lie in memory like that.
 
@@ -151,6 +164,10 @@ class Selection(ImageSource):
         """The header of image ``index`` of the selection, and the image if that is cheaper now."""
         i = int(self._indices[index])
         return self._source.first_look(i, for_size=for_size, most_bytes=most_bytes)
+
+    def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
+        """What another process can answer for image ``index`` of the selection."""
+        return self._source.request(int(self._indices[index]), for_size, most_bytes)
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index`` of the selection."""

@@ -50,6 +50,7 @@ _REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SQLite format", "SQLite"),
 )
 
+_MOST = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # most files are JPEG or PNG
 _FTYP_REFUSED = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
 
 
@@ -75,6 +76,8 @@ def kind_of(head: bytes) -> Kind:
     Returns:
         the reader, or the reason why there is none.
     """
+    if head.startswith(_MOST):
+        return Kind("pillow")
     if head[:4] in _TIFF:
         return Kind("tiff")
     if head[:1] == b"P" and head[1:2] in b"123456fF" and head[2:3].isspace():

@@ -9,19 +9,21 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from convae.errors import ImageError, InputError, raise_faults, unknown_name
+from convae.images.fetching import fetched
 from convae.images.framing import MODES, Framing
-from convae.images.image import Header, Image, Pixels, Size, dtype_name
+from convae.images.image import Answer, Header, Image, ImageInfo, Pixels, Size, dtype_name
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.parallel import in_threads
+from convae.images.memory import available_memory
 
 DEPTHS = ("uint8", "uint16", "float32")
 FEW = 0.1  # so many float images for each integer one, or the reverse, count as strays
 SMALL_BYTES = 2**17  # of a decoded image: its file takes as long to open as to decode
-DECODED_BYTES = 2**27  # of all images that are decoded while headers are looked at
+ANY_BYTES = 2**26  # of an image that is decoded to be made smaller
 STORAGES = ("auto", "resident", "cached", "streamed")
 Key = tuple[int, int, int]
 
@@ -81,9 +83,14 @@ class Plan:
         """Whether to read and prepare an image of a source is more than to look at it."""
         return not source.quick or self.framing.size is not None
 
+    @property
+    def for_size(self) -> Size | None:
+        """The size that images may be read for: as many pixels as :meth:`apply` needs."""
+        return _read_for(self.framing, self.coarse)
+
     def read(self, source: ImageSource, index: int) -> Image:
         """Image ``index`` of a source, with as many pixels as :meth:`apply` needs."""
-        return source.read(index, for_size=_read_for(self.framing, self.coarse))
+        return source.read(index, for_size=self.for_size)
 
     def apply(self, image: Image, key: Key | None = None) -> Pixels:
         """(H, W, C) pixels of the planned channels, depth and size.
@@ -113,6 +120,17 @@ def _read_for(framing: Framing, coarse: bool) -> Size | None:
     return framing.size if coarse and framing.mode == "resize" else None
 
 
+class Finished(NamedTuple):
+    """An image as training sees it: where it came from, (H, W, C) pixels and their hash."""
+
+    info: ImageInfo
+    pixels: Pixels
+    digest: int
+
+
+Guess = tuple[Plan, Finished]  # an image prepared, and as what
+
+
 @dataclass(frozen=True)
 class Survey:
     """The headers of a source: which images look readable, and what they hold.
@@ -122,24 +140,24 @@ class Survey:
         shapes: (n, 3) their (H, W, C).
         depths: (n,) position of their depth in ``DEPTHS``.
         skipped: the others, with reasons.
-        decoded: images that were decoded on the way, by their position in the source.
+        prepared: images that were prepared on the way, by their position in the source.
     """
 
     index: np.ndarray
     shapes: np.ndarray
     depths: np.ndarray
     skipped: list[Skipped]
-    decoded: dict[int, Image] = field(default_factory=dict)
+    prepared: dict[int, Guess] = field(default_factory=dict)
 
 
 def survey(
     source: ImageSource, *, strict: bool = False, wanted: Preparation | None = None
 ) -> Survey:
-    """Look at every header, in threads where that is quicker.
+    """Look at every header, with all cores where that is quicker.
 
     Args:
-        wanted: what the images are read for. Small ones are then decoded in the same go, as many as
-            ``DECODED_BYTES`` holds: to open a small file takes as long as to decode it.
+        wanted: what the images are read for. They are then prepared in the same go where little is kept of
+            each, as many as :func:`_room` holds: to open a small file takes as long as to decode it.
 
     Raises:
         InputError: if nothing is readable, or under ``strict`` if anything is not.
@@ -149,34 +167,86 @@ def survey(
     rows = np.empty((len(source), 4), np.int32)
     skipped = list(source.skipped)
     good = np.zeros(len(source), bool)
-    decoded: dict[int, Image] = {}
-    left = DECODED_BYTES if wanted else 0
-    for_size = _read_for(wanted.framed, wanted.coarse) if wanted else None
+    guesses = _Guesses(wanted) if wanted else None
+    prepared: dict[int, Guess] = {}
 
-    def look(i: int) -> tuple[Header, Image | None] | ImageError:
-        try:
-            return source.first_look(i, for_size=for_size, most_bytes=min(left, SMALL_BYTES))
-        except ImageError as error:
-            return error
+    def look(i: int, said: Answer) -> tuple[Header, Guess | None] | ImageError:
+        if isinstance(said, ImageError):
+            return said
+        header, image = said
+        assert header is not None
+        return header, guesses.of(header, image) if guesses and image is not None else None
 
-    for i, seen in enumerate(
-        in_threads(look, range(len(source)), ahead=16, worthwhile=False if source.quick else None)
-    ):
+    looks = fetched(
+        source,
+        range(len(source)),
+        look,
+        for_size=guesses.for_size if guesses else None,
+        most_bytes=guesses.most_bytes if guesses else lambda: 0,
+        quick=source.quick,
+    )
+    for i, seen in enumerate(looks):
         if isinstance(seen, ImageError):
             skipped.append(Skipped(source.names[i], seen.reason))
             continue
-        header, image = seen
+        header, guess = seen
         rows[i], good[i] = (*header.shape, DEPTHS.index(header.depth)), True
-        if image is not None:
-            decoded[i] = image
-            left = max(0, left - image.pixels.nbytes)
+        if guess is not None and guesses is not None:
+            prepared[i] = guess
+            guesses.room -= guess[1].pixels.nbytes
     for i in _few_of_another_scale(rows[:, 3], good):
         kind = DEPTHS[rows[i, 3]]
         reason = f"{kind} among images of another kind: their values have no common scale"
         skipped.append(Skipped(source.names[i], reason))
         good[i] = False
     refuse_skipped(source, skipped, strict=strict, left=int(good.sum()))
-    return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped, decoded)
+    return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped, prepared)
+
+
+class _Guesses:
+    """What is likely to become of images, before all of them are known."""
+
+    def __init__(self, wanted: Preparation) -> None:
+        self.wanted, self.framing = wanted, wanted.framed
+        self.for_size = _read_for(self.framing, wanted.coarse)
+        self.room = _room()  # bytes that may still be kept
+        made_smaller = self.framing.size is not None and wanted.framing != "random-crop"
+        self.most = ANY_BYTES if made_smaller else SMALL_BYTES
+        self.plans: dict[tuple[int, str], Plan] = {}
+
+    def most_bytes(self) -> int:
+        """Of an image that is prepared at once; more where little is kept of it."""
+        return self.most if self.room > 0 else 0
+
+    def of(self, header: Header, image: Image) -> Guess | None:
+        """An image prepared as it will be if all others are of its depth."""
+        kind = self.wanted.channels or header.shape[2], header.depth
+        plan = self.plans.get(kind) or self.plans.setdefault(kind, self._plan(*kind))
+        try:
+            return plan, finished(plan, image)
+        except ImageError:
+            return None  # reading it once more says why
+
+    def _plan(self, channels: int, depth: str) -> Plan:
+        plan = Plan(channels=channels, depth=depth, framing=self.framing, coarse=self.wanted.coarse)
+        return plan.whole() if self.wanted.framing == "random-crop" else plan
+
+
+def finished(plan: Plan, image: Image) -> Finished:
+    """An image as training sees it.
+
+    Raises:
+        ImageError: if there is nothing in it, or it cannot become what is planned.
+    """
+    pixels = plan.apply(image)
+    if pixels.dtype.kind == "f" and np.isnan(pixels).all():
+        raise ImageError(image.info.name, "every pixel is NaN or nodata")
+    return Finished(image.info, pixels, image_hash(pixels))
+
+
+def _room() -> int:
+    """Bytes of prepared images that are kept while headers are looked at."""
+    return available_memory() // 8
 
 
 def _of_stack(source: ImageSource, stack: np.ndarray, *, strict: bool) -> Survey:

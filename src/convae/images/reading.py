@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from PIL import UnidentifiedImageError
 
 from convae.errors import ImageError
 from convae.images.image import (
+    Answer,
     Decoded,
     DecoderFile,
     Header,
@@ -25,6 +27,7 @@ from convae.images.image import (
     ImageInfo,
     Pixels,
     ReadLimits,
+    Request,
     Size,
     depth_read,
 )
@@ -46,6 +49,7 @@ _NOT_REGULAR = {
     stat.S_IFCHR: "is a device, not a file",
     stat.S_IFBLK: "is a device, not a file",
 }
+_text = cache(str)  # of a dtype, which takes NumPy as long as a small image takes to decode
 _ERRNO = {
     errno.ENOENT: "no such file",
     errno.ENOTDIR: "no such file",
@@ -93,7 +97,7 @@ def read_image(
 
 def look_at_image(
     source: Source,
-    most_bytes: int,
+    most_bytes: int | None,
     *,
     name: str | None = None,
     page: int = 0,
@@ -102,15 +106,32 @@ def look_at_image(
 ) -> tuple[Header, Image | None]:
     """:func:`probe_image`, and :func:`read_image` too if the image takes so few bytes in memory.
 
+    None for ``most_bytes`` takes all.
+
     Raises:
         ImageError: with the reason; nothing else is raised.
     """
     shown = _shown(source, name)
     with _faults(shown), quiet(), _opened(source) as handle:
         decoder, header = _checked(handle, page, limits)
-        if _bytes(header) > most_bytes:
+        if most_bytes is not None and _bytes(header) > most_bytes:
             return header, None
         return header, _decoded(decoder, header, page, for_size, shown)
+
+
+def answer(request: Request) -> Answer:
+    """The header and the image of a file as far as they are asked for, or why there is none."""
+    try:
+        return look_at_image(
+            request.path,
+            request.most_bytes,
+            name=request.name,
+            page=request.page,
+            limits=request.limits,
+            for_size=request.for_size,
+        )
+    except ImageError as error:
+        return error
 
 
 def probe_image(
@@ -225,13 +246,13 @@ def _finished(decoded: Decoded, shown: str) -> Image:
     """Bring the pixels to one of the three depths, count what is missing, write the story down."""
     notes = list(decoded.conversions)
     pixels = decoded.pixels
-    stored = decoded.depth or str(pixels.dtype)
-    target = depth_read(str(pixels.dtype))
+    stored = decoded.depth or _text(pixels.dtype)
+    target = depth_read(_text(pixels.dtype))
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
         notes.append("1 bit read as 0 and 255")
     holes = _holes(pixels, decoded.nodata)
-    if str(pixels.dtype) != target:
+    if _text(pixels.dtype) != target:
         with np.errstate(over="ignore"):
             pixels = pixels.astype(target)
         notes.append(f"{stored} read as {target}")
@@ -255,7 +276,7 @@ def _finished(decoded: Decoded, shown: str) -> Image:
 
 def _holes(pixels: Pixels, nodata: float | None) -> Pixels:
     if nodata is None:
-        floats = depth_read(str(pixels.dtype)) == "float32"
+        floats = depth_read(_text(pixels.dtype)) == "float32"
         return np.zeros(pixels.shape if floats else (), dtype=np.bool_)
     if pixels.dtype.kind == "f":
         value = pixels.dtype.type(nodata) if abs(nodata) < 3.5e38 else nodata

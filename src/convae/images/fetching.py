@@ -1,0 +1,116 @@
+"""Images of a source in order, read here, in threads or in processes, whatever is quickest.
+
+Which it is depends on the files and on the machine, so a few images are read first and timed.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from convae.images.image import Answer, Request, Size
+from convae.images.image_source import ImageSource
+from convae.images.parallel import TRIED, WORTH, cores, in_threads
+from convae.images.workers import Workers, possible
+
+LONG = 5.0  # seconds of reading to come, above which processes are worth their start (0.4 s)
+LARGE = 2**18  # bytes of an image, above which handing it over costs more than threads do
+MOST_PROCESSES = 16  # more are faster than one process can take over from
+PORTION = 0.03  # seconds that a process reads for before it answers
+MOST, AT_ONCE = 64, 2**24  # images in an answer, and their bytes
+
+Result = TypeVar("Result")
+
+
+def fetched(
+    source: ImageSource,
+    indices: Sequence[int],
+    use: Callable[[int, Answer], Result],
+    *,
+    for_size: Size | None = None,
+    most_bytes: Callable[[], int] | None = None,
+    quick: bool = False,
+) -> Iterator[Result]:
+    """What ``use`` makes of each image, in order; only a few are held at a time.
+
+    Args:
+        indices: positions in the source.
+        use: is given a position and what :meth:`ImageSource.answer` says there; from several threads.
+        for_size: as in :meth:`ImageSource.read`.
+        most_bytes: how large an image may be to be read with its header; None reads all, without headers.
+        quick: reading takes no time: one after the other, here.
+    """
+    return _Fetch(source, use, for_size, most_bytes).all(indices, quick=quick)
+
+
+class _Fetch(Generic[Result]):
+    """How to get at an image, whoever reads it."""
+
+    def __init__(
+        self,
+        source: ImageSource,
+        use: Callable[[int, Answer], Result],
+        for_size: Size | None,
+        most_bytes: Callable[[], int] | None,
+    ) -> None:
+        self.source, self.use, self.for_size, self.most_bytes = source, use, for_size, most_bytes
+        self.largest = 0  # image so far, in bytes
+
+    def all(self, indices: Sequence[int], *, quick: bool) -> Iterator[Result]:
+        """One after the other as long as that is quickest for what is left."""
+        if quick:
+            yield from map(self.here, indices)
+            return
+        left, coming = len(indices), iter(indices)
+        while left > 0:
+            spent = 0.0
+            for index in itertools.islice(coming, TRIED):
+                began = time.perf_counter()
+                result = self.here(index)
+                spent += time.perf_counter() - began
+                yield result
+            left -= TRIED
+            each = spent / TRIED
+            if each * left > LONG and (workers := self.workers(indices, each * left)) is not None:
+                with workers:
+                    yield from self.elsewhere(coming, workers, each)
+                return
+            if each > WORTH:
+                yield from in_threads(self.here, coming, ahead=16)
+                return
+
+    def here(self, index: int) -> Result:
+        """Read in this thread."""
+        said = self.source.answer(index, self.for_size, self.most_bytes and self.most_bytes())
+        if isinstance(said, tuple) and said[1] is not None:
+            self.largest = max(self.largest, said[1].pixels.nbytes)
+        return self.use(index, said)
+
+    def workers(self, indices: Sequence[int], seconds: float) -> Workers | None:
+        """Processes for so many seconds of reading, where they help; one a second at most."""
+        if cores() == 1 or self.largest > LARGE or not possible():
+            return None
+        if self.source.request(indices[0], self.for_size, 0) is None:
+            return None
+        try:
+            return Workers(min(cores(), MOST_PROCESSES, max(2, round(seconds))))
+        except OSError:
+            return None  # the system gives us no more: threads will do
+
+    def elsewhere(self, indices: Iterator[int], workers: Workers, each: float) -> Iterator[Result]:
+        """Read in processes; ``each`` image takes so many seconds."""
+        count = max(1, min(MOST, round(PORTION / each), AT_ONCE // max(1, self.largest)))
+
+        def portions() -> Iterator[list[tuple[int, Request]]]:
+            while positions := list(itertools.islice(indices, count)):
+                most = self.most_bytes and self.most_bytes()
+                asked = [self.source.request(i, self.for_size, most) for i in positions]
+                yield [(i, r) for i, r in zip(positions, asked, strict=True) if r is not None]
+
+        def told(portion: list[tuple[int, Request]]) -> list[Result]:
+            said = workers.answers([request for _, request in portion])
+            return [self.use(i, one) for (i, _), one in zip(portion, said, strict=True)]
+
+        # twice as many threads as processes: one hands an image on while the other waits for the next
+        for results in in_threads(told, portions(), workers=2 * len(workers), ahead=2):
+            yield from results
