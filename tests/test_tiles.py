@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
-from convae.tiles import over_tiles, reach
+from convae.tiles import over_tiles, reach, tiles
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "unet": {"preset": "unet", "widths": (8, 12), "blocks": 1},
@@ -86,3 +86,17 @@ def test_a_tile_is_never_larger_than_it_must_be() -> None:
 
     over_tiles(network, function, torch.rand(1, 1, 700, 500), tile=64)
     assert max(sides) == 64 + 2 * reach(network)
+
+
+@pytest.mark.parametrize("name", ["unet", "large kernels"])
+@pytest.mark.parametrize("size", [(150, 210), (49, 500), (48, 48), (33, 97)], ids=str)
+def test_tiles_cover_every_pixel_once(name: str, size: tuple[int, int]) -> None:
+    parts = tiles(made(name), *size, tile=32)
+    covered = torch.zeros(size, dtype=torch.int)
+    for part in parts:
+        covered[part.place] += 1
+        given = torch.arange(size[0] * size[1]).view(size)
+        assert torch.equal(given[part.seen][part.kept], given[part.place])
+        assert all(s.start % made(name).architecture.factor[0] == 0 for s in part.seen)
+    assert (covered == 1).all()
+    assert (len(parts) == 1) == (max(size) <= 48)

@@ -6,9 +6,8 @@ grow with the image.
 """
 
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
-import torch
 from torch import Tensor, nn
 
 from convae.networks.autoencoder import Autoencoder
@@ -42,30 +41,69 @@ def reach(network: Autoencoder) -> int:
     return factor * (int(total) // factor + 2)
 
 
+class Tile(NamedTuple):
+    """One piece of an image; rows and columns of each.
+
+    Attributes:
+        seen: of the image, what the network is given.
+        kept: of what it gives, what is right.
+        place: of the image, where that belongs.
+    """
+
+    seen: tuple[slice, slice]
+    kept: tuple[slice, slice]
+    place: tuple[slice, slice]
+
+
+def tiles(network: Autoencoder, height: int, width: int, tile: int = TILE) -> list[Tile]:
+    """The pieces that an image of this size is computed in.
+
+    Args:
+        network: its reach decides how much of its surroundings a piece is given.
+        tile: pixels a side; images up to one and a half of it go in one piece, as do those for a network
+            that looks at whole images.
+    """
+    if max(height, width) <= 1.5 * tile or network.architecture.norm in ("group", "layer"):
+        everything = slice(0, height), slice(0, width)
+        return [Tile(everything, everything, everything)]
+    factor, margin = max(network.architecture.factor), reach(network)
+    side = max(factor, tile // factor * factor)
+    rows, columns = ([_along(at, size, side, margin) for at in range(0, size, side)]
+                     for size in (height, width))  # fmt: skip
+    return [
+        Tile(*((row, column) for row, column in zip(down, across, strict=True)))
+        for down in rows
+        for across in columns
+    ]
+
+
+def _along(at: int, size: int, side: int, margin: int) -> tuple[slice, slice, slice]:
+    """What is seen, kept of that, and where it belongs, along one axis."""
+    start, end = max(0, at - margin), min(size, at + side)
+    seen = slice(start, min(size, at + side + margin))
+    return seen, slice(at - start, end - start), slice(at, end)
+
+
 def over_tiles(
     network: Autoencoder, function: Callable[[Tensor], Tensor], x: Tensor, tile: int = TILE
 ) -> Tensor:
     """``function`` of images that may be too large for one go.
 
     Args:
-        network: what ``function`` computes with; its reach decides the margin.
+        network: what ``function`` computes with.
         function: (B, inputs, h, w) to (B, C, h, w).
         x: (B, inputs, H, W).
-        tile: pixels a side; images up to one and a half of it go in one piece.
+        tile: as for :func:`tiles`.
     """
     height, width = x.shape[-2:]
-    if max(height, width) <= 1.5 * tile or network.architecture.norm in ("group", "layer"):
+    parts = tiles(network, height, width, tile)
+    if len(parts) == 1:
         return function(x)
-    factor, margin = max(network.architecture.factor), reach(network)
-    side = max(factor, tile // factor * factor)
-    rows = []
-    for top in range(0, height, side):
-        pieces = []
-        for left in range(0, width, side):
-            y, x0 = max(0, top - margin), max(0, left - margin)
-            piece = function(
-                x[..., y : top + side + margin, x0 : left + side + margin].contiguous()
-            )
-            pieces.append(piece[..., top - y : top - y + side, left - x0 : left - x0 + side])
-        rows.append(torch.cat(pieces, dim=-1))
-    return torch.cat(rows, dim=-2)
+    whole: Tensor | None = None
+    for part in parts:
+        piece = function(x[(..., *part.seen)].contiguous())
+        if whole is None:
+            whole = piece.new_empty((*piece.shape[:2], height, width))
+        whole[(..., *part.place)] = piece[(..., *part.kept)]
+    assert whole is not None
+    return whole

@@ -1,5 +1,6 @@
 """The estimated level of noise and the whiteness of a residual, where both are known."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,15 @@ import torch.nn.functional as F
 from PIL import Image
 
 from convae.classical.denoising import median, non_local_means
-from convae.classical.noise_level import estimate_noise_level, is_structured, whiteness
+from convae.classical.noise_level import (
+    BAND,
+    ENOUGH,
+    bands,
+    estimate_noise_level,
+    is_structured,
+    noise_level_of,
+    whiteness,
+)
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -125,3 +134,25 @@ def test_too_much_smoothing_is_told_from_enough(shared_data: Path) -> None:
     assert enough > 0.9
     assert much < 0.85
     assert whiteness(image - median(image, 3)).mean() < 0.88
+
+
+def test_large_images_are_judged_by_bands() -> None:
+    """As well as by all of their rows, and alike whether they lie in memory or come in parts."""
+    assert bands(2000, 2000) == [(0, 2000)]
+    parts = bands(6000, 5000)
+    assert sum(end - start for start, end in parts) * 5000 <= ENOUGH
+    assert parts[0][0] == 0
+    assert parts[-1][1] == 6000
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(parts))
+    image = 0.1 * normal(1, 1, 2600, 2600) + 0.5
+    found = estimate_noise_level(image)
+    assert found.item() == pytest.approx(0.1, rel=0.005)
+    assert len(bands(2600, 2600)) > 1
+    assert torch.equal(
+        found, noise_level_of(image[:, :, top:end] for top, end in bands(2600, 2600))
+    )
+
+
+def test_the_widest_images_have_bands_too() -> None:
+    assert bands(40, 10**6) == [(0, 40)]
+    assert bands(1000, 10**6) == [(0, BAND)]

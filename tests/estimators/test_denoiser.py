@@ -12,7 +12,10 @@ from tests.estimators.conftest import blobs
 
 import convae
 from convae import Denoiser, InputError
+from convae.estimators import restored
 from convae.estimators.denoiser import stretch
+from convae.networks.autoencoder import Autoencoder
+from convae.tiles import Tile, tiles
 from convae.training.observers import Moment, Row
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 2}
@@ -63,9 +66,9 @@ def test_it_takes_noise_out_of_images_it_has_not_seen(model: Denoiser, clean: np
 def test_a_level_that_is_told_is_used_and_reported(model: Denoiser, clean: np.ndarray) -> None:
     given = noisy(clean[48:52], 0.1)
     low, high = (list(model.iter_denoise(given, sigma=s)) for s in (0.02, 0.2))
-    assert [done.facts["level"] for done in low] == pytest.approx([0.02] * 4)
+    assert [done.level for done in low] == pytest.approx([0.02] * 4)
     assert not np.array_equal(low[0].pixels, high[0].pixels)
-    estimated = next(iter(model.iter_denoise(given))).facts["level"]
+    estimated = next(iter(model.iter_denoise(given))).level
     assert estimated == pytest.approx(0.1, rel=0.35)
 
 
@@ -160,7 +163,7 @@ def test_a_level_is_in_the_units_of_the_file() -> None:
     assert model.noise_.pieces[0].most == pytest.approx(0.01 * stretch(model.scaling_))
     assert stretch(model.scaling_) > 8
     done = next(iter(model.iter_denoise(images, sigma=0.01)))
-    assert done.facts["level"] == pytest.approx(0.01)
+    assert done.level == pytest.approx(0.01)
 
 
 def test_a_plain_autoencoder_can_denoise_too(clean: np.ndarray) -> None:
@@ -245,3 +248,43 @@ def test_wrong_data_end_in_one_sentence(model: Denoiser, clean: np.ndarray) -> N
         Denoiser(**TINY).fit(clean, target=clean[:, :8])
     with pytest.raises(InputError, match=r"sigma must lie between 0 and 1.*got 25"):
         model.denoise(clean[:2], sigma=25)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_large_images_go_by_tiles_and_come_back_as_from_one_piece(
+    dtype: str, channels: tuple[int, ...], ensemble: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = blobs(2, 90, 200, *channels, dtype=dtype)
+    model = Denoiser(**TINY, sigma="0..0.2").fit(images)
+    (whole, *_) = model.iter_denoise(images, ensemble=ensemble)
+    pieces = []
+
+    def small(network: Autoencoder, height: int, width: int) -> list[Tile]:
+        pieces.append(tiles(network, height, width, tile=64))
+        return pieces[-1]
+
+    monkeypatch.setattr(restored, "tiles", small)
+    (tiled, *_) = model.iter_denoise(images, ensemble=ensemble)
+    assert len(pieces[0]) > 2
+    assert tiled.pixels.dtype == whole.pixels.dtype
+    difference = np.abs(tiled.pixels.astype(float) - whole.pixels.astype(float)).max()
+    assert difference <= (1e-4 if dtype == "float32" else 1)
+    assert tiled.level == pytest.approx(whole.level, rel=1e-6)
+    assert tiled.removed == pytest.approx(whole.removed, rel=1e-3)
+    (told, *_) = model.iter_denoise(images, sigma=0.07, ensemble=ensemble)
+    assert told.level == pytest.approx(0.07)
+
+
+def test_large_images_with_missing_pixels_go_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their holes are filled by the mean of the whole image."""
+    images = blobs(2, 90, 200, dtype="float32")
+    model = Denoiser(**TINY, sigma=0.1).fit(images)
+    images[0, 3, 4] = np.nan
+    (whole, *_) = model.iter_denoise(images)
+    monkeypatch.setattr(restored, "tiles", lambda n, h, w: tiles(n, h, w, tile=64))
+    (again, *_) = model.iter_denoise(images)
+    assert np.array_equal(whole.pixels, again.pixels)

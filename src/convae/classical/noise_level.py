@@ -1,6 +1,7 @@
 """How noisy an image is, and whether what was removed from it was noise: measured without a clean image."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 TAPS = (1.0, -4.0, 6.0, -4.0, 1.0)
 SHORTER_TAPS = {1: (1.0,), 2: (1.0, -1.0), 3: (1.0, -2.0, 1.0), 4: (1.0, -3.0, 3.0, -1.0)}
 NORMAL_MEDIAN = 0.6744898  # of the size of a standard normal number
+ENOUGH, BAND = 2**22, 64  # pixels that noise is estimated from, and rows of a band of them
 BLOCK = 16  # pixels a side of what a spectrum is taken of, half of it in small images
 LEAST_BLOCK = 4
 HIGH = 0.3  # cycles a pixel
@@ -42,16 +44,44 @@ def estimate_noise_level(batch: Tensor) -> Tensor:
     >>> round(estimate_noise_level(0.5 + noise).item(), 2)
     0.1
     """
-    images, channels = batch.shape[:2]
+    height, width = batch.shape[-2:]
+    return noise_level_of(batch[:, :, top:end] for top, end in bands(height, width))
+
+
+def bands(height: int, width: int) -> list[tuple[int, int]]:
+    """The rows (first, behind the last) of an image that its noise is estimated from.
+
+    All of an image of up to ``ENOUGH`` pixels; of a larger one bands spread over it, which hold about that
+    many: the median of four million numbers is as sure as that of all.
+    """
+    count = max(1, ENOUGH // (BAND * width))
+    if height <= count * BAND:
+        return [(0, height)]
+    starts = [round(i * (height - BAND) / max(1, count - 1)) for i in range(count)]
+    return [(start, start + BAND) for start in starts]
+
+
+def noise_level_of(parts: Iterable[Tensor]) -> Tensor:
+    """:func:`estimate_noise_level` of images of which (B, C, h, w) parts are known."""
+    found = [_finest(part) for part in parts]
+    maps = torch.cat(found, dim=2) if len(found) > 1 else found[0]
+    images, channels = maps.shape[:2]
+    size = maps.reshape(images, channels, -1).median(dim=2).values
+    return torch.sqrt((size / NORMAL_MEDIAN).square().mean(dim=1))
+
+
+def _finest(batch: Tensor) -> Tensor:
+    """The size of the finest coefficients, (B, C, H', W')."""
     maps = batch.float()
     for dim in (2, 3):
         taps = SHORTER_TAPS.get(maps.shape[dim], TAPS)
         length = maps.shape[dim] - len(taps) + 1
         # Not a convolution, whose last bits depend on how many images are in the batch.
-        parts = [tap * maps.narrow(dim, i, length) for i, tap in enumerate(taps)]
-        maps = torch.stack(parts).sum(dim=0) / math.hypot(*taps)
-    size = maps.reshape(images, channels, -1).abs().median(dim=2).values
-    return torch.sqrt((size / NORMAL_MEDIAN).square().mean(dim=1))
+        total = taps[0] * maps.narrow(dim, 0, length)
+        for i, tap in enumerate(taps[1:], 1):
+            total.add_(maps.narrow(dim, i, length), alpha=tap)
+        maps = total.div_(math.hypot(*taps))
+    return maps.abs_()
 
 
 def whiteness(residual: Tensor) -> Tensor:

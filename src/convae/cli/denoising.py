@@ -11,7 +11,7 @@ from convae.cli.voice import Voice
 from convae.corruption.levels import parse_level
 from convae.errors import InputError
 from convae.estimators.denoiser import Denoiser
-from convae.estimators.restoring import Restored
+from convae.estimators.restored import Restored
 from convae.images.image_source import ImageSource
 
 ARRAY, LEVELS = "denoised.npy", "levels.csv"
@@ -41,8 +41,7 @@ def denoise(
 
     def results(on_bad: OnBad) -> Iterator[Restored]:
         for done in model.iter_denoise(source, sigma=sigma, ensemble=ensemble, on_bad=on_bad):
-            removed = _deviation(done)
-            rows.append((done.image.info.name, done.facts["level"], removed))
+            rows.append((done.image.info.name, done.level, done.removed))
             yield done
 
     tally = write_results(source, results, how, voice)
@@ -55,10 +54,3 @@ def denoise(
     what = "as it was told" if sigma is not None else "estimated, the median of the images"
     voice.say(f"noise of {255 * level:.3g}/255 ({what}); of each image in {path}")
     voice.result({**written, "levels": path, "noise_level": level, "ensemble": ensemble})
-
-
-def _deviation(done: Restored) -> float:
-    """The standard deviation of what was removed, as a fraction of the network's range."""
-    if done.shown.shape != done.restored.shape:
-        return float("nan")
-    return float((done.shown - done.restored).std(correction=0))

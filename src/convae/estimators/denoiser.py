@@ -1,6 +1,7 @@
 """The denoiser: from clean images, from pairs, or from noisy images alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,10 +19,9 @@ from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.estimators.fitting import Ready, Run
 from convae.estimators.parameters import Parameters
+from convae.estimators.restored import Restored, iter_restored
 from convae.estimators.restoring import (
-    Batch,
     Material,
-    Restored,
     RestoringEstimator,
     material_for,
 )
@@ -104,7 +104,6 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
     job = "denoise"
     verb = "denoise"
     member = "denoiser"
-    fact_names = ("level",)
 
     def __init__(
         self,
@@ -252,8 +251,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         ensemble: bool = False,
         on_bad: OnBad | None = None,
     ) -> Iterator[Restored]:
-        """One :class:`~convae.estimators.restoring.Restored` an image, in constant memory; its facts hold
-        the ``level`` of the noise, in the units of the parameter ``sigma``.
+        """One :class:`~convae.estimators.restored.Restored` an image; of a large image only itself and its
+        result are held whole.
 
         Args:
             on_bad: is told of images that cannot be used, which are then left out; None raises.
@@ -264,28 +263,29 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
                 f"sigma must lie between 0 and 1, where 1 leads from black to white; got {sigma!r}"
             )
         factor = stretch(self.scaling_)
-
-        def function(noisy: Tensor) -> Batch:
-            if sigma is None:
-                level = estimate_noise_level(noisy)
-            else:
-                level = noisy.new_full((len(noisy),), sigma * factor)
-            return Batch(self.restored(noisy, level, ensemble=ensemble), level[:, None] / factor)
-
-        return self._iter_restored(self.open(X), function, on_bad)
+        level = None if sigma is None else torch.tensor(float(sigma * factor)).to(self._unit.device)
+        return iter_restored(self, self.open(X), level, factor, ensemble=ensemble, on_bad=on_bad)
 
     def restored(
-        self, noisy: Tensor, level: Tensor | None = None, *, ensemble: bool = False
+        self,
+        noisy: Tensor,
+        level: Tensor | None = None,
+        *,
+        ensemble: bool = False,
+        whole: bool = False,
     ) -> Tensor:
         """(B, C, H, W) in the network's units without their noise.
 
         Args:
             level: (B,) the deviation of the noise in the same units; None estimates it.
+            ensemble: as in :meth:`denoise`.
+            whole: in one piece, whatever the size.
         """
+        shown = None
         if self.architecture_.input_channels > self.plan_.channels:
             level = estimate_noise_level(noisy) if level is None else level
-            noisy = with_level(noisy, level.view(-1, 1, 1, 1))
-        return self._over(noisy, ensemble=ensemble)
+            shown = partial(with_level, level=level.view(-1, 1, 1, 1))
+        return self._over(noisy, ensemble=ensemble, shown=shown, whole=whole)
 
     # -- fitting --------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 """What estimators that restore images share: patches to train on, whole images of any size to use them on."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +22,6 @@ from convae.estimators.fitting import (
     whole_range,
 )
 from convae.estimators.parameters import Parameters, checked
-from convae.estimators.streaming import OnBad, as_read, paired
-from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation, Survey, survey
 from convae.images.scaling import Scaling
@@ -50,26 +48,6 @@ _FIXED: dict[str, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored:
-    """An image and what the model made of it.
-
-    Attributes:
-        index: its position in the source.
-        image: as it was read.
-        pixels: (H, W, C) the restored image, in the depth of ``image``.
-        shown, restored: (C, H, W) both as the network saw and gave them, about [0, 1].
-        facts: what else became known, such as the noise level.
-    """
-
-    index: int
-    image: Image
-    pixels: Pixels
-    shown: Tensor
-    restored: Tensor
-    facts: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Material:
     """What a restorer is trained on, decided before any image is decoded.
 
@@ -91,22 +69,8 @@ class Material:
         return self.wanted.framing == "random-crop"
 
 
-class Batch(NamedTuple):
-    """What a restoration makes of a batch.
-
-    Attributes:
-        restored: (B, C, H, W) in about [0, 1].
-        facts: (B, k) what else became known of each image, named by the estimator's ``fact_names``.
-    """
-
-    restored: Tensor
-    facts: Tensor
-
-
 class RestoringEstimator(ImageEstimator):
     """The base of estimators that give an image back better than it came."""
-
-    fact_names: tuple[str, ...] = ()
 
     def _parameters(self) -> Parameters:
         given = {**self.get_params(deep=False), "random_state": self._seed()}
@@ -200,11 +164,23 @@ class RestoringEstimator(ImageEstimator):
 
     # -- using ----------------------------------------------------------------------------------
 
-    def _over(self, x: Tensor, *, ensemble: bool = False) -> Tensor:
-        """The network over (B, inputs, H, W) of any size; with ``ensemble`` the mean of eight views."""
+    def _over(
+        self,
+        x: Tensor,
+        *,
+        ensemble: bool = False,
+        shown: Callable[[Tensor], Tensor] | None = None,
+        whole: bool = False,
+    ) -> Tensor:
+        """The network over (B, inputs, H, W) of any size; with ``ensemble`` the mean of eight views.
+
+        Args:
+            shown: what a part of ``x`` becomes before the network sees it.
+            whole: ``x`` in one piece, whatever its size.
+        """
 
         def once(part: Tensor) -> Tensor:
-            restored: Tensor = self.network_(part).reconstruction
+            restored: Tensor = self.network_(shown(part) if shown else part).reconstruction
             return restored
 
         with torch.inference_mode():
@@ -219,32 +195,7 @@ class RestoringEstimator(ImageEstimator):
                 def function(part: Tensor) -> Tensor:
                     return mean_of_views(once, part)
 
-            return over_tiles(self.network_, function, x)
-
-    def _iter_restored(
-        self,
-        source: ImageSource,
-        function: Callable[[Tensor], Batch],
-        on_bad: OnBad | None = None,
-    ) -> Iterator[Restored]:
-        """Each image of a source, restored by a function of batches."""
-
-        def run(images: Any) -> Iterator[Any]:
-            for shown, batch in self.inference_.batches(images, function):
-                stored = np.moveaxis(self._unit.invert(batch.restored), 1, 3)
-                yield from zip(stored, shown, batch.restored, batch.facts, strict=True)
-
-        for (index, image, _), (pixels, shown, restored, facts) in paired(
-            self, source, run, on_bad
-        ):
-            yield Restored(
-                index=index,
-                image=image,
-                pixels=as_read(self, pixels, image),
-                shown=shown,
-                restored=restored,
-                facts=dict(zip(self.fact_names, facts.tolist(), strict=True)),
-            )
+            return function(x) if whole else over_tiles(self.network_, function, x)
 
 
 def material_for(

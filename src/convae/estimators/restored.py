@@ -1,0 +1,140 @@
+"""Images through a denoiser: small ones in batches, large ones tile by tile from their stored values.
+
+Of a large image nothing but itself and its result is held whole, both in the depth of its file.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.classical.noise_level import bands, estimate_noise_level, noise_level_of
+from convae.estimators.streaming import OnBad, as_read, paired
+from convae.images.image import Image, Pixels
+from convae.images.image_source import ImageSource
+from convae.inference import batches_of_one_shape
+from convae.tiles import Tile, tiles
+
+if TYPE_CHECKING:
+    from convae.estimators.denoiser import Denoiser
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """An image and what the model made of it.
+
+    Attributes:
+        index: its position in the source.
+        image: as it was read.
+        pixels: (H, W, C) the restored image, in the depth of ``image``.
+        level: the noise that was found or told, in the units of the parameter ``sigma``.
+        removed: the standard deviation of what was removed, as a part of the network's range; NaN where
+            the result has other channels.
+    """
+
+    index: int
+    image: Image
+    pixels: Pixels
+    level: float
+    removed: float
+
+
+class _Batch(NamedTuple):
+    """Restored (B, C, H, W); level and removed (B,)."""
+
+    restored: Tensor
+    level: Tensor
+    removed: Tensor
+
+
+Result = tuple[Pixels, float, float]  # (H, W, C) as stored, level in the network's units, removed
+
+
+def iter_restored(
+    model: "Denoiser",
+    source: ImageSource,
+    level: Tensor | None,
+    factor: float,
+    *,
+    ensemble: bool,
+    on_bad: OnBad | None,
+) -> Iterator[Restored]:
+    """Each image of a source, restored.
+
+    Args:
+        level: () the noise in the network's units; None estimates it in each image.
+        factor: how many of the network's units a unit of the parameter ``sigma`` is.
+    """
+
+    def in_batch(noisy: Tensor) -> _Batch:
+        found = estimate_noise_level(noisy) if level is None else level.expand(len(noisy))
+        restored = model.restored(noisy, found, ensemble=ensemble)
+        return _Batch(restored, found, _removed(noisy, restored))
+
+    def run(images: Iterable[Pixels]) -> Iterator[Result]:
+        for batch in batches_of_one_shape(images):
+            height, width = batch[0].shape[:2]
+            parts = tiles(model.network_, height, width)
+            if len(parts) > 1 and np.isfinite(batch[0]).all():
+                yield from (_by_tiles(model, one, parts, level, ensemble=ensemble) for one in batch)
+                continue
+            for _, done in model.inference_.batches(batch, in_batch):
+                stored = np.moveaxis(model._unit.invert(done.restored), 1, 3)
+                yield from zip(stored, done.level.tolist(), done.removed.tolist(), strict=True)
+
+    for (index, image, _), (pixels, found, removed) in paired(model, source, run, on_bad):
+        yield Restored(
+            index=index,
+            image=image,
+            pixels=as_read(model, pixels, image),
+            level=found / factor,
+            removed=removed,
+        )
+
+
+def _removed(noisy: Tensor, restored: Tensor) -> Tensor:
+    """(B,) the deviation of what was removed."""
+    if noisy.shape != restored.shape:
+        return torch.full((len(noisy),), math.nan)
+    return (noisy - restored).flatten(1).std(dim=1, correction=0)
+
+
+def _by_tiles(
+    model: "Denoiser", image: Pixels, parts: list[Tile], level: Tensor | None, *, ensemble: bool
+) -> Result:
+    """What the model makes of one large image (H, W, C) without missing pixels."""
+
+    def unit(rows: slice, columns: slice = slice(None)) -> Tensor:
+        part = np.moveaxis(image[None, rows, columns], 3, 1)
+        return model._unit(np.ascontiguousarray(part))
+
+    with torch.inference_mode():
+        if level is None:
+            height, width = image.shape[:2]
+            found = noise_level_of(unit(slice(*band)) for band in bands(height, width))
+        else:
+            found = level.expand(1)
+        whole: Pixels | None = None
+        count, total, squares = 0, 0.0, 0.0
+        for part in parts:
+            noisy = unit(*part.seen)
+            restored = model.restored(noisy, found, ensemble=ensemble, whole=True)
+            stored = model._unit.invert(restored[(..., *part.kept)])
+            if whole is None:
+                whole = np.empty((*image.shape[:2], stored.shape[1]), stored.dtype)
+            whole[part.place] = np.moveaxis(stored[0], 0, 2)
+            if noisy.shape == restored.shape:
+                removed = (noisy - restored)[(..., *part.kept)].double()
+                count += removed.numel()
+                total, squares = (
+                    total + float(removed.sum()),
+                    squares + float(removed.square().sum()),
+                )
+    assert whole is not None
+    mean = total / count if count else math.nan
+    deviation = math.sqrt(max(0.0, squares / count - mean**2)) if count else math.nan
+    return whole, float(found), deviation
