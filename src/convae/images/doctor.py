@@ -67,7 +67,7 @@ def _looks(source: ImageSource, picked: Sequence[int]) -> Iterator[tuple[int, Lo
         except ImageError as error:
             return index, Skipped(source.names[index], error.reason)
 
-    return in_threads(look, picked)
+    return in_threads(look, picked, worthwhile=None)
 
 
 def _grouped(
