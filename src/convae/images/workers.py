@@ -36,6 +36,8 @@ sys.path[:] = json.loads(sys.stdin.buffer.readline())
 from convae.images.workers import serve
 serve()
 """
+# Decoders use one; NumPy's products would start as many as there are cores, to wait.
+_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 _GONE = (OSError, EOFError, ValueError)
 
 
@@ -48,7 +50,10 @@ class Worker:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-I", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_ONE_THREAD},
         )
         self._there = cast(io.BufferedWriter, self._process.stdin)
         self._back = cast(io.BufferedReader, self._process.stdout)
@@ -81,7 +86,8 @@ class Worker:
         return header, Image(pixels, info, reduced)
 
     def close(self) -> None:
-        """End the process; one that is at work ends with what it was asked."""
+        """End the process, whatever it is at: it has nothing to lose."""
+        self._process.kill()
         for stream in (self._there, self._back):
             with contextlib.suppress(OSError):  # it was gone already
                 stream.close()
