@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from PIL import ImageFile
 
 from convae.errors import ImageError
-from convae.images import fetching, workers
+from convae.images import fetching, preparing, workers
 from convae.images.besides import Description, Resolution
 from convae.images.image import Answer, Header, Image, ImageInfo, ReadLimits, Request
 from convae.images.image_set import prepare
@@ -52,6 +53,22 @@ def requests(folder: Path, *, most_bytes: int | None = None) -> list[Request]:
         )
         for path in sorted(folder.iterdir())
     ]
+
+
+def in_processes(monkeypatch: pytest.MonkeyPatch) -> list[Workers]:
+    """Have images read in two processes however few there are; gives the pools that are made."""
+    started: list[Workers] = []
+
+    class Watched(Workers):
+        def __init__(self, count: int) -> None:
+            super().__init__(count)
+            started.append(self)
+
+    monkeypatch.setattr(fetching, "Workers", Watched)
+    monkeypatch.setattr(fetching, "cores", lambda: 2)
+    monkeypatch.setattr(fetching, "LONG", 0.0)
+    monkeypatch.setattr(fetching, "TRIED", 8)
+    return started
 
 
 def assert_alike(some: list[Answer], others: list[Answer]) -> None:
@@ -121,6 +138,58 @@ def test_the_callers_search_path_is_used(monkeypatch: pytest.MonkeyPatch, tmp_pa
     one.close()
 
 
+def test_a_search_path_may_hold_anything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, folder])
+    one = Worker()
+    assert isinstance(one.answers(requests(folder)[:1])[0], tuple)
+    one.close()
+
+
+@pytest.mark.parametrize("first", [0, 33])
+def test_what_a_process_refuses_is_read_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """A caller who lets Pillow read what is cut off gets it wherever it is read."""
+    cut = folder / f"{first:02d}.jpg"
+    (folder / f"{first:02d}.png").unlink()
+    rng = np.random.default_rng(0)
+    PillowImage.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(cut)
+    cut.write_bytes(cut.read_bytes()[:-1000])
+    in_processes(monkeypatch)
+    wanted = Preparation(size=(12, 10))
+    assert [s.name for s in prepare(open_source(folder), wanted).skipped] == [cut.name, "40.png"]
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    assert [s.name for s in prepare(open_source(folder), wanted).skipped] == ["40.png"]
+
+
+def test_large_images_among_small_ones_are_read_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Preparation(size=(12, 10))
+    before = prepare(open_source(folder), wanted)
+    in_processes(monkeypatch)
+    monkeypatch.setattr(fetching, "LARGE", 3 * 30 * 40)  # the later half is larger
+    monkeypatch.setattr(fetching, "TRIED", 3)
+    after = prepare(open_source(folder), wanted)
+    assert np.array_equal(before.hashes, after.hashes)
+
+
+def test_no_process_outlives_an_interruption(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even while somebody keeps the error, and the frames in it."""
+    started = in_processes(monkeypatch)
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparing, "_room", lambda: 0)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        prepare(open_source(folder), Preparation(size=(12, 10)), progress=interrupt)
+    assert len(started) == 2
+    assert all(one._process.poll() is not None for pool in started for one in pool._all)
+    assert caught.value is not None
+
+
 def test_ctrl_c_is_not_for_them(folder: Path, worker: Worker) -> None:
     asked = requests(folder)[:2]
     worker.answers(asked)
@@ -142,17 +211,7 @@ def test_images_are_the_same_whoever_reads_them(
             PillowImage.fromarray(pixels).save(folder / f"{i:02d}.png")
     source, wanted = open_source(folder), Preparation(size=size, coarse=coarse)
     before = prepare(source, wanted)
-    started = []
-
-    class Watched(Workers):
-        def __init__(self, count: int) -> None:
-            started.append(count)
-            super().__init__(count)
-
-    monkeypatch.setattr(fetching, "Workers", Watched)
-    monkeypatch.setattr(fetching, "cores", lambda: 2)
-    monkeypatch.setattr(fetching, "LONG", 0.0)
-    monkeypatch.setattr(fetching, "TRIED", 8)
+    started = in_processes(monkeypatch)
     after = prepare(source, wanted)
     assert started
     assert np.array_equal(before.hashes, after.hashes)
@@ -201,37 +260,29 @@ def test_only_so_much_is_read_ahead(folder: Path, monkeypatch: pytest.MonkeyPatc
 
     results = fetching.fetched(open_source(folder), range(40), use)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
-    assert len(seen) <= 3 + 2 * 2 * 2
-    results.close()  # type: ignore[attr-defined]
+    assert len(seen) <= 3 + 2 * 2
+    results.close()
     assert len(seen) < 20
 
 
 def test_an_error_of_the_user_ends_the_processes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "cores", lambda: 2)
-    monkeypatch.setattr(fetching, "LONG", 0.0)
-    monkeypatch.setattr(fetching, "TRIED", 2)
-    started: list[Workers] = []
-
-    class Watched(Workers):
-        def __init__(self, count: int) -> None:
-            super().__init__(count)
-            started.append(self)
-
-    monkeypatch.setattr(fetching, "Workers", Watched)
+    started = in_processes(monkeypatch)
 
     def use(index: int, said: Answer) -> Image | None:
-        if index == 9:
+        if index == 15:
             raise KeyError("mine")
         return None
 
     with pytest.raises(KeyError, match="mine"):
         list(fetching.fetched(open_source(folder), range(40), use))
+    assert started
     assert all(one._process.poll() is not None for pool in started for one in pool._all)
 
 
 def test_no_interpreter_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workers.possible()
-    monkeypatch.setattr(sys, "executable", "")
-    assert not workers.possible()
+    for host in ("", "/usr/bin/qgis", "uwsgi"):
+        monkeypatch.setattr(sys, "executable", host)
+        assert not workers.possible()

@@ -23,7 +23,7 @@ from convae.training.loop import train
 from convae.training.observers import Row
 from convae.training.settings import OPTIMIZERS
 from convae.training.task import draw
-from convae.training.trainer import Job, Trainer
+from convae.training.trainer import Job, Trainer, Validation
 
 
 def finished(job: Job, **changes: Any) -> tuple[str, list[Row]]:
@@ -250,3 +250,25 @@ def test_a_bad_batch_changes_no_weight() -> None:
     bad = torch.full((2, *job.images.shape), math.inf)
     assert trainer.step(bad, 0.1, draw(0, 0, 0, np.arange(len(bad)))) is None
     assert digest(network) == before
+
+
+def test_the_start_is_told_once_though_the_first_epoch_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = make_job(epochs=2)
+    script = iter([(5.0, []), (math.nan, [0]), (3.0, []), (2.0, [])])
+    monkeypatch.setattr(Trainer, "validate", lambda *_: Validation(*_scripted(next(script))))
+    told: list[int] = []
+
+    class Rows(Stopper):
+        def epoch(self, row: Row) -> None:
+            told.append(row["epoch"])
+
+    history = train(make_network(job), job, observers=Rows().watching())
+    assert told == [0, 1, 2]
+    assert [row["validation_loss"] for row in history] == [5.0, 3.0, 2.0]
+
+
+def _scripted(given: tuple[float, list[int]]) -> tuple[float, float, list[int], dict[str, Any]]:
+    loss, bad = given
+    return loss, 1.0, bad, {}

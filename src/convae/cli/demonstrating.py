@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from convae.cli.garbage import loaded
 from convae.cli.measured import said, told
 from convae.cli.outputs import HISTORY, output_folder, write_history
 from convae.cli.progress import duration, training
@@ -42,6 +43,7 @@ def one_thread() -> Iterator[None]:
 
 def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str) -> None:
     """Everything that ``convae demo`` does."""
+    loaded()
     output_folder(out)
     voice.say("Training an autoencoder that squeezes each 8x8 digit into 16 numbers ...")
     model = ConvAutoencoder(latent_dim=LATENT, epochs=epochs, random_state=seed, device=device)

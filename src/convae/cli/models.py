@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from convae.cli.garbage import loaded as as_usual
 from convae.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
     """
     from convae.estimators.registry import load
 
+    as_usual()
     loaded = load(path, device=device)
     if isinstance(loaded, kind):
         return loaded

@@ -33,6 +33,7 @@ from convae.training.settings import TrainingSettings
 from convae.training.task import Task
 
 Prepared = tuple[int, Image, Pixels]
+FEW_AHEAD = 4  # whole images that a thread may be ahead
 
 
 class ImageEstimator(BaseEstimator):
@@ -103,7 +104,8 @@ class ImageEstimator(BaseEstimator):
                 return error
 
         quick = not plan.takes_time(source)
-        return fetched(source, range(len(source)), one, for_size=plan.for_size, quick=quick)
+        everyone, size = range(len(source)), plan.for_size
+        return fetched(source, everyone, one, for_size=size, quick=quick, ahead=FEW_AHEAD)
 
     def _framed(self, image: Image) -> Pixels:
         """Bring an image to what the network takes; a spatial code takes any size."""

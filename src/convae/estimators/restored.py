@@ -75,16 +75,22 @@ def iter_restored(
         restored = model.restored(noisy, found, ensemble=ensemble)
         return _Batch(restored, found, _removed(noisy, restored))
 
+    def whole(batch: list[Pixels]) -> Iterator[Result]:
+        for _, done in model.inference_.batches(batch, in_batch):
+            stored = np.moveaxis(model._unit.invert(done.restored), 1, 3)
+            yield from zip(stored, done.level.tolist(), done.removed.tolist(), strict=True)
+
     def run(images: Iterable[Pixels]) -> Iterator[Result]:
         for batch in batches_of_one_shape(images):
-            height, width = batch[0].shape[:2]
-            parts = tiles(model.network_, height, width)
-            if len(parts) > 1 and np.isfinite(batch[0]).all():
-                yield from (_by_tiles(model, one, parts, level, ensemble=ensemble) for one in batch)
+            parts = tiles(model.network_, *batch[0].shape[:2])
+            if len(parts) == 1:
+                yield from whole(batch)
                 continue
-            for _, done in model.inference_.batches(batch, in_batch):
-                stored = np.moveaxis(model._unit.invert(done.restored), 1, 3)
-                yield from zip(stored, done.level.tolist(), done.removed.tolist(), strict=True)
+            for one in batch:
+                if np.isfinite(one).all():
+                    yield _by_tiles(model, one, parts, level, ensemble=ensemble)
+                else:  # a hole is filled by the mean of the whole image
+                    yield from whole([one])
 
     for (index, image, _), (pixels, found, removed) in paired(model, source, run, on_bad):
         yield Restored(

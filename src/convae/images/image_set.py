@@ -1,7 +1,8 @@
 """The images that training sees: one shape, one depth, in memory, in a cache file, or streamed."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -196,7 +197,8 @@ def prepare(
         if progress is not None:
             progress(len(stack), len(stack))
         return images
-    _take(images, _read_all(source, reading, found, shapes), len(found.index), progress)
+    with contextlib.closing(_read_all(source, reading, found, shapes)) as read:
+        _take(images, read, len(found.index), progress)
     refuse_skipped(source, images.skipped, strict=wanted.strict, left=len(images))
     return images
 
@@ -264,11 +266,12 @@ def _as_it_is(source: ImageSource, plan: Plan) -> Pixels | None:
 
 def _read_all(
     source: ImageSource, plan: Plan, found: Survey, shapes: np.ndarray
-) -> Iterator[tuple[int, Finished | ImageError]]:
+) -> Generator[tuple[int, Finished | ImageError]]:
     """(position in the source, image as it was prepared, or why it was not), in order."""
     prepared = found.prepared
-    known = [i for i, (planned, _) in prepared.items() if planned == plan]
-    left = np.setdiff1d(found.index, known, assume_unique=True).tolist()
+    for i in [i for i, (planned, _) in prepared.items() if planned != plan]:
+        del prepared[i]
+    left = [i for i in found.index.tolist() if i not in prepared]
 
     def use(i: int, said: Answer) -> Finished | ImageError:
         if isinstance(said, ImageError):
@@ -280,11 +283,12 @@ def _read_all(
             return error
 
     quick = not plan.takes_time(source)
-    read = fetched(source, left, use, for_size=plan.for_size, quick=quick)
-    waiting = set(left)
-    for position, i in enumerate(found.index.tolist()):
-        result = next(read) if i in waiting else prepared.pop(i)[1]
-        yield i, _as_promised(result, shapes[position])
+    with contextlib.closing(
+        fetched(source, left, use, for_size=plan.for_size, quick=quick)
+    ) as read:
+        for position, i in enumerate(found.index.tolist()):
+            result = prepared.pop(i)[1] if i in prepared else next(read)
+            yield i, _as_promised(result, shapes[position])
 
 
 def _as_promised(result: Finished | ImageError, shape: np.ndarray) -> Finished | ImageError:

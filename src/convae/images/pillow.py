@@ -3,6 +3,7 @@
 Pillow is trusted with the decoding, not with the depth: what it would cut to 8 bit goes elsewhere.
 """
 
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -106,20 +107,24 @@ class PillowFile:
             mode=self._mode(plan),
         )
 
-    def reduce(self, size: Size) -> None:
+    def reduce(self, size: Size) -> float:
         """Decode a JPEG at a half, a quarter or an eighth if that is still twice ``size`` or more.
 
         Half of the blocks' frequencies make an image of half the size, without those in between.
 
         Args:
             size: (height, width) of the image when it is upright.
+
+        Returns:
+            the part of the pixels that is left.
         """
         if self.format not in ("JPEG", "MPO"):
-            return
+            return 1.0
         sideways = self._orientation(decoded=False)[0] > 4
         height, width = reversed(size) if sideways else size
         self._whole = self.size
         self._image.draft(None, (ENOUGH * width, ENOUGH * height))
+        return math.prod(self.size) / max(1, math.prod(self._whole))
 
     def decode(self, page: int) -> Decoded:
         """Decode one frame."""

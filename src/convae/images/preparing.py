@@ -5,6 +5,7 @@ user asked for; :meth:`Plan.apply` does it to one image. Fitting and using a mod
 model sees tomorrow's images as it saw those it was fitted on.
 """
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
@@ -185,15 +186,22 @@ def survey(
         most_bytes=guesses.most_bytes if guesses else lambda: 0,
         quick=source.quick,
     )
-    for i, seen in enumerate(looks):
-        if isinstance(seen, ImageError):
-            skipped.append(Skipped(source.names[i], seen.reason))
-            continue
-        header, guess = seen
-        rows[i], good[i] = (*header.shape, DEPTHS.index(header.depth)), True
-        if guess is not None and guesses is not None:
-            prepared[i] = guess
-            guesses.room -= guess[1].pixels.nbytes
+    with contextlib.closing(looks):
+        for i, seen in enumerate(looks):
+            if isinstance(seen, ImageError):
+                skipped.append(Skipped(source.names[i], seen.reason))
+                if guesses and strict:
+                    guesses.room = (
+                        0  # it is refused: all that is still wanted are the other reasons
+                    )
+                continue
+            header, guess = seen
+            rows[i], good[i] = (*header.shape, DEPTHS.index(header.depth)), True
+            if guesses:
+                guesses.note(header)
+            if guesses and guess is not None:
+                prepared[i] = guess
+                guesses.room -= guess[1].pixels.nbytes
     for i in _few_of_another_scale(rows[:, 3], good):
         kind = DEPTHS[rows[i, 3]]
         reason = f"{kind} among images of another kind: their values have no common scale"
@@ -213,10 +221,17 @@ class _Guesses:
         made_smaller = self.framing.size is not None and wanted.framing != "random-crop"
         self.most = ANY_BYTES if made_smaller else SMALL_BYTES
         self.plans: dict[tuple[int, str], Plan] = {}
+        self.kinds: set[tuple[int, str]] = set()  # (channels, depth) so far
 
     def most_bytes(self) -> int:
         """Of an image that is prepared at once; more where little is kept of it."""
         return self.most if self.room > 0 else 0
+
+    def note(self, header: Header) -> None:
+        """Guess no more where images turn out to be of several kinds."""
+        self.kinds.add((self.wanted.channels or header.shape[2], header.depth))
+        if len(self.kinds) > 1:
+            self.room = 0
 
     def of(self, header: Header, image: Image) -> Guess | None:
         """An image prepared as it will be if all others are of its depth."""

@@ -92,7 +92,8 @@ def read_image(
     shown = _shown(source, name)
     with _faults(shown), quiet(), _opened(source) as handle:
         decoder, header = _checked(handle, page, limits)
-        return _decoded(decoder, header, page, for_size, shown)
+        _reduced(decoder, for_size)
+        return _decoded(decoder, header, page, shown)
 
 
 def look_at_image(
@@ -114,9 +115,10 @@ def look_at_image(
     shown = _shown(source, name)
     with _faults(shown), quiet(), _opened(source) as handle:
         decoder, header = _checked(handle, page, limits)
-        if most_bytes is not None and _bytes(header) > most_bytes:
+        part = _reduced(decoder, for_size)
+        if most_bytes is not None and part * _bytes(header) > most_bytes:
             return header, None
-        return header, _decoded(decoder, header, page, for_size, shown)
+        return header, _decoded(decoder, header, page, shown)
 
 
 def answer(request: Request) -> Answer:
@@ -233,11 +235,14 @@ def _bytes(header: Header) -> int:
     return math.prod(header.shape) * item
 
 
-def _decoded(
-    decoder: DecoderFile, header: Header, page: int, for_size: Size | None, shown: str
-) -> Image:
-    if for_size is not None and isinstance(decoder, PillowFile):
-        decoder.reduce(for_size)
+def _reduced(decoder: DecoderFile, for_size: Size | None) -> float:
+    """Have a file decoded no finer than is wanted; the part of its pixels that remains."""
+    if for_size is None or not isinstance(decoder, PillowFile):
+        return 1.0
+    return decoder.reduce(for_size)
+
+
+def _decoded(decoder: DecoderFile, header: Header, page: int, shown: str) -> Image:
     image = _finished(decoder.decode(page), shown)
     return replace(image, reduced=True) if image.pixels.shape[:2] < header.shape[:2] else image
 

@@ -2,8 +2,8 @@
 
 A process is a fresh interpreter that imports nothing but decoders (a third of a second) and talks over
 its standard streams: lines of JSON, and pixels as they are. No fork, which threads and accelerators do
-not survive; none of the caller's program is run again, as ``multiprocessing`` would; no pickles, so that
-a decoder that a hostile file has taken over cannot reach its caller.
+not survive; none of the caller's program is run again, as ``multiprocessing`` would; no pickles: what a
+process says is data and not code.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import io
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -31,7 +30,8 @@ if sys.platform == "linux":
 
 PIPE_BYTES = 2**20  # what Linux grants everyone
 _PROGRAM = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
 sys.path[:] = json.loads(sys.stdin.buffer.readline())
 from convae.images.workers import serve
 serve()
@@ -59,7 +59,7 @@ class Worker:
         self._back = cast(io.BufferedReader, self._process.stdout)
         _widen(self._back)
         with contextlib.suppress(OSError):  # one that is gone already shows when it is asked
-            _tell(sys.path, self._there)
+            _tell([place for place in sys.path if isinstance(place, str)], self._there)
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
         """What :func:`~convae.images.reading.answer` gives for each.
@@ -139,13 +139,13 @@ class Workers:
 
 
 def possible() -> bool:
-    """Whether there is an interpreter to start; a program packed into one file has none."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
+    """Whether there is an interpreter to start: none in one packed file, or inside another program."""
+    name = os.path.basename(sys.executable or "").lower()
+    return name.startswith(("python", "pypy")) and not getattr(sys, "frozen", False)
 
 
 def serve() -> None:
     """The process: requests on standard input, answers on standard output, until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
     with os.fdopen(os.dup(1), "wb") as back:
         os.dup2(2, 1)  # what a decoder prints must not come between
         for line in sys.stdin.buffer:

@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from torch import nn
@@ -210,13 +211,18 @@ class _Run:
     def _measure_start(self) -> None:
         """The row of epoch 0, once the first epoch is done: nobody waits for it before the first step.
 
-        Until then ``trainer.best`` holds the weights of the start.
+        Nor is anybody told before then of validation images that nothing can be validated on. Until then
+        ``trainer.best`` holds the weights of the start.
         """
         averaged = self.trainer.averaged
         now = weights_of(averaged)
         averaged.load_state_dict(self.trainer.best)
         self._measure(train_loss=None, seconds=0.0, images=0)
         averaged.load_state_dict(now)
+        assert self.good is not None
+        known = ("history", "best_loss", "best_epoch")  # a roll-back need not find it out again
+        facts = asdict(self.progress)
+        self.good = self.good[0], self.good[1] | {name: facts[name] for name in known}
 
     def _measure(self, *, train_loss: float | None, seconds: float, images: int) -> bool:
         """Validate, keep the weights if they are the best so far, and write a line of the history.
