@@ -1,7 +1,9 @@
 """convae, through its estimators and its training loop."""
 
 import os
+import statistics
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -13,7 +15,7 @@ from torch import nn
 from contenders import data
 from contenders.plain_torch import tensor
 from contenders.serving import Facts, Gate
-from convae.cli.progress import training
+from convae.cli.progress import REDRAWN, training
 from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Learning, Ready, Run, fit_model
@@ -91,6 +93,21 @@ def train(job: Job, gate: Gate) -> None:
     with showing as observers:
         run = Run(observers=Watch(gate, observers))
         fit_model("ConvAutoencoder", source, parameters, run, task_for)
+
+
+def redraw(job: Job, gate: Gate) -> None:
+    """What one redrawing of the progress line costs, in seconds of its thread."""
+    spent = []
+    with _line() as (line,):
+        for step in range(1, 221):
+            moment = Moment(
+                epoch=1, epochs=10, step=step, steps=400, loss=0.1, images=128 * step, seconds=step
+            )
+            began = time.thread_time()
+            line.step(moment)
+            line._progress.refresh()  # type: ignore[attr-defined]
+            spent.append(time.thread_time() - began)
+    gate.tell(redraw=statistics.median(spent[20:]), a_second=REDRAWN)
 
 
 @contextmanager
