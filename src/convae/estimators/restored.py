@@ -136,10 +136,8 @@ def _by_tiles(
             if noisy.shape == restored.shape:
                 removed = (noisy - restored)[(..., *part.kept)].double()
                 count += removed.numel()
-                total, squares = (
-                    total + float(removed.sum()),
-                    squares + float(removed.square().sum()),
-                )
+                total += float(removed.sum())
+                squares += float(removed.square().sum())
     assert whole is not None
     mean = total / count if count else math.nan
     deviation = math.sqrt(max(0.0, squares / count - mean**2)) if count else math.nan

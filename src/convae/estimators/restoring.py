@@ -102,9 +102,7 @@ class RestoringEstimator(ImageEstimator):
             usual = default_batch_size(len(ready.training), math.prod(ready.images.shape))
             full["batch_size"] = BATCH if material.patches else min(MOST_WHOLE, usual)
         task, identity = self._task(ready, material, p, run)
-        pca = no_components(
-            ready.architecture
-        )  # it has nothing to say of what sees the image itself
+        pca = no_components(ready.architecture)  # the network sees the image beside its code
         stored = train_model(
             type(self).__name__,
             full,
