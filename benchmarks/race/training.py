@@ -122,9 +122,8 @@ def error(options: Options) -> None:
         told.row(run.contender.name, steps, run.seconds, whole, f"{run.error:.5f}")
         told.values[run.contender.name] = {"errors": run.errors, "portion": portion}
     told.remark(
-        f"Measured every {portion} steps on the first {given['tested']:,} test images, the measuring left out "
-        "of the seconds. All but the last train the "
-        "tutorial network with Adam at 1e-3; the last is the default network with its recipe for two epochs."
+        f"Measured every {portion} steps on the first {given['tested']:,} test images, the measuring "
+        "left out of the seconds. All but the last train the tutorial network with Adam at 1e-3; the last is the default network with its recipe for two epochs."
     )
     told.write()
 
