@@ -1,7 +1,7 @@
 """PyTorch as everyone writes it: a network of ``torch.nn``, a DataLoader, Adam, the usual five lines.
 
-A job's ``variant`` is ``eager``, ``channels-last``, ``compiled`` (which is channels-last too) or, for
-inference, ``frozen``: scripted, frozen and fused.
+A job's ``variant`` is ``eager``, ``channels-last``, ``channels-last glorot`` (with other first weights),
+``compiled`` (which is channels-last too) or, for inference, ``frozen``: scripted, frozen and fused.
 """
 
 from typing import Any
@@ -83,12 +83,22 @@ def tensor(images: Any) -> Tensor:
 
 
 def arranged(network: nn.Module, job: Job) -> nn.Module:
-    """The network in the layout of the variant, compiled if it says so."""
+    """The network in the layout of the variant, with Glorot's weights or compiled if it says so."""
+    if job["variant"].endswith("glorot"):
+        network.apply(glorot)
     if job["variant"] != "eager":
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if job["variant"] == "compiled":
         network.compile()
     return network
+
+
+def glorot(layer: nn.Module) -> None:
+    """The first weights that Keras gives a layer."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
 
 
 def moved(batch: Tensor, job: Job) -> Tensor:

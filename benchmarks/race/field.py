@@ -54,6 +54,11 @@ SHOWING = Contender("convae, showing its progress", "ours", "progress")
 DEFAULTS = Contender("convae, its default network and recipe", "ours", "defaults")
 PLAIN = Contender("PyTorch", "plain_torch", "eager")
 CHANNELS_LAST = Contender("PyTorch, channels last", "plain_torch", "channels-last")
+GLOROT = Contender(
+    "PyTorch, channels last, Glorot's weights as Keras has them",
+    "plain_torch",
+    "channels-last glorot",
+)
 COMPILED = Contender("PyTorch, channels last, compiled", "plain_torch", "compiled")
 FROZEN = Contender("PyTorch, channels last, frozen and fused", "plain_torch", "frozen")
 KERAS = (

@@ -15,8 +15,8 @@ import torch
 from PIL import Image as PillowImage
 
 from convae.errors import InputError
-from convae.images import preparing
 from convae.images import stores as module
+from convae.images import surveying
 from convae.images.file_sources import FileSource
 from convae.images.framing import Framing, resize
 from convae.images.image import Image, Pixels
@@ -370,7 +370,7 @@ def test_small_files_are_opened_once_as_long_as_there_is_room(
     folder: Path, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = prepared(folder)
-    monkeypatch.setattr(preparing, "_room", lambda: room)
+    monkeypatch.setattr(surveying, "_room", lambda: room)
     opened = Counter[str]()
 
     def counted(source: FileSource, index: int, **wanted: Any) -> Image:

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from PIL import ImageFile
 
 from convae.errors import ImageError
-from convae.images import fetching, preparing, workers
+from convae.images import fetching, surveying, workers
 from convae.images.besides import Description, Resolution
 from convae.images.image import Answer, Header, Image, ImageInfo, ReadLimits, Request
 from convae.images.image_set import prepare
@@ -182,7 +182,7 @@ def test_no_process_outlives_an_interruption(folder: Path, monkeypatch: pytest.M
         if done == 20:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(preparing, "_room", lambda: 0)
+    monkeypatch.setattr(surveying, "_room", lambda: 0)
     with pytest.raises(KeyboardInterrupt) as caught:
         prepare(open_source(folder), Preparation(size=(12, 10)), progress=interrupt)
     assert len(started) == 2

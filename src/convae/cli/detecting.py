@@ -14,7 +14,7 @@ from convae.cli.voice import Voice, aligned
 from convae.errors import ImageError
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import refuse_skipped
+from convae.images.surveying import refuse_skipped
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder
 from convae.report.of_detections import Highest, report_of_detections, summary_of, told_of

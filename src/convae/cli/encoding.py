@@ -12,7 +12,7 @@ from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import refuse_skipped
+from convae.images.surveying import refuse_skipped
 
 
 def encode(

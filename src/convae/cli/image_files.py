@@ -20,7 +20,7 @@ from convae.images.file_sources import FileSource
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import cores, in_threads
-from convae.images.preparing import refuse_skipped
+from convae.images.surveying import refuse_skipped
 from convae.images.writing import SUFFIXES, restore_depth, target_of, write_image, write_stack
 
 WRITERS = 4  # threads at most: each holds an image, and images can be large

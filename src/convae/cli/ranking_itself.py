@@ -13,7 +13,7 @@ from convae.cli.voice import Voice
 from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.crossfit import cross_fitted
 from convae.images.image_source import ImageSource
-from convae.images.preparing import refuse_skipped
+from convae.images.surveying import refuse_skipped
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder
 from convae.report.of_detections import Highest, report_of_detections

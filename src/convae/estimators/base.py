@@ -20,8 +20,9 @@ from convae.images.fetching import fetched
 from convae.images.image import Answer, Image, Pixels
 from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import Plan, channels_fault
+from convae.images.preparing import Plan
 from convae.images.sources import open_source
+from convae.images.surveying import channels_fault
 from convae.images.tensors import UnitRange
 from convae.inference import Inference
 from convae.model_file import StoredModel, load_model, save_model

@@ -21,8 +21,9 @@ from convae.estimators.fitting import (
 from convae.estimators.normals import ThreeParts, split_normals
 from convae.estimators.parameters import Parameters
 from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation, survey
+from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
+from convae.images.surveying import survey
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
 from convae.similarity_maps import resized

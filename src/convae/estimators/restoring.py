@@ -23,8 +23,9 @@ from convae.estimators.fitting import (
 )
 from convae.estimators.parameters import Parameters, checked
 from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation, Survey, survey
+from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
+from convae.images.surveying import Survey, survey
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.model_file import StoredModel

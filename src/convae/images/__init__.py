@@ -5,7 +5,7 @@
 - besides, tiff_tags, tiff_writing: resolution and axes, what a file says besides its pixels
 - sources, image_source: whatever holds images, in a fixed order
 - file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources
-- preparing, framing, scaling, tensors: images of one shape, depth and range
+- surveying, preparing, framing, scaling, tensors: images of one shape, depth and range
 - pairs: images and what they should look like, as one source
 - masks: which pixels of images are missing
 - fetching, parallel, workers: many images in order, read here, in threads or in processes

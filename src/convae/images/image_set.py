@@ -17,16 +17,12 @@ from convae.images.preparing import (
     Key,
     Plan,
     Preparation,
-    Survey,
     conversion_notes,
     finished,
     image_hash,
-    make_plan,
-    refuse_skipped,
-    same_plan,
-    survey,
 )
 from convae.images.stores import FlatStore, Store, make_store
+from convae.images.surveying import Survey, make_plan, refuse_skipped, same_plan, survey
 
 TRIED = 16  # images looked at for one that can be read
 
