@@ -86,7 +86,8 @@ def train(job: Job, gate: Gate) -> None:
         return Reconstruction(parse_loss("mse")), {}
 
     source = open_source(data.images(job["images"], job["side"]))
-    epochs = 2 if job["variant"] == "defaults" else ENDLESS  # its schedule needs an end
+    own = job["variant"] in ("own recipe", "defaults")
+    epochs = 2 if own and "tested" in job else ENDLESS  # its schedule needs an end
     parameters = checked(estimator(job, epochs=epochs).get_params(deep=False))
     showing: AbstractContextManager[Sequence[Observer]]
     showing = _line() if job["variant"] == "progress" else nullcontext(())
