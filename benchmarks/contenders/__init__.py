@@ -4,5 +4,6 @@
 - data: the images that all are given; NumPy alone
 - ours: convae, through its estimators and its training loop
 - plain_torch, plain_networks: PyTorch as everyone writes it
+- engines: the same networks in ONNX Runtime and OpenVINO
 - machine: a matrix product, what the processor can do at most
 """

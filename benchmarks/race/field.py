@@ -67,4 +67,8 @@ KERAS = (
     Contender("Keras on PyTorch, channels first", "keras_", "torch-channels-first", "keras"),
 )
 PYTHAE = Contender("Pythae", "pythae_", "", "pythae")
+ENGINES = (
+    Contender("ONNX Runtime", "engines", "onnxruntime", "onnxruntime"),
+    Contender("OpenVINO", "engines", "openvino", "openvino"),
+)
 MACHINE = Contender("matrix product", "machine")

@@ -1,16 +1,26 @@
 """Reconstructing images with a network that is trained."""
 
 from convae.networks.presets import make_architecture
-from race.field import CHANNELS_LAST, COMPILED, FROZEN, KERAS, OURS, PLAIN, PYTHAE, Contender
+from race.field import (
+    CHANNELS_LAST,
+    COMPILED,
+    ENGINES,
+    FROZEN,
+    KERAS,
+    OURS,
+    PLAIN,
+    PYTHAE,
+    Contender,
+)
 from race.figures import operations
 from race.rounds import race
 from race.told import RATES, Options, Told, rates
 from race.training import BATCH, SIDE, job
 
 FIELD: dict[str, tuple[Contender, ...]] = {
-    "tutorial": (OURS, PLAIN, CHANNELS_LAST, COMPILED, FROZEN, *KERAS, PYTHAE),
-    "pooled": (OURS, PLAIN, CHANNELS_LAST, FROZEN),
-    "residual": (OURS, PLAIN, CHANNELS_LAST, FROZEN),
+    "tutorial": (OURS, PLAIN, CHANNELS_LAST, COMPILED, FROZEN, *ENGINES, *KERAS, PYTHAE),
+    "pooled": (OURS, PLAIN, CHANNELS_LAST, FROZEN, *ENGINES),
+    "residual": (OURS, PLAIN, CHANNELS_LAST, FROZEN, *ENGINES),
 }
 
 

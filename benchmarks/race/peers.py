@@ -16,7 +16,8 @@ from race.workers import BENCHMARKS
 from record import note
 
 FOLDER = BENCHMARKS / ".peers"
-PACKAGES = ("tensorflow", "keras", "pythae")
+PACKAGES = ("tensorflow", "keras", "pythae", "onnxruntime", "openvino")
+BESIDE = {"onnxruntime": ("onnxscript",)}  # what converts networks for it
 TOLD = ("torch", *PACKAGES, "numpy")
 _VERSIONS = """
 import importlib.metadata as m, json, sys
@@ -69,7 +70,7 @@ def _make() -> dict[str, str]:
     fault = _install(_our_torch())
     if fault:
         return dict.fromkeys(PACKAGES, f"torch cannot be installed: {fault}")
-    faults = {name: _install(name) for name in PACKAGES}
+    faults = {name: _install(name, *BESIDE.get(name, ())) for name in PACKAGES}
     return {name: fault for name, fault in faults.items() if fault}
 
 
@@ -79,11 +80,11 @@ def _our_torch() -> str:
     return next(line for line in lines if line.startswith("torch=="))
 
 
-def _install(package: str) -> str:
-    """Install a package; gives the reason if that fails, else nothing."""
-    note(f"  pip install {package}")
+def _install(*packages: str) -> str:
+    """Install packages; gives the reason if that fails, else nothing."""
+    note(f"  pip install {' '.join(packages)}")
     pip = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, package], capture_output=True, text=True, check=False)
+    done = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
     return _reason(done) if done.returncode else ""
 
 
