@@ -90,7 +90,7 @@ def breakdown(options: Options) -> None:
         torch.set_num_threads(threads)
     told.remark(
         "Layers alone, of one shape together; the rest is what stands between them: activations, sums, the "
-        "loss, norm of the gradient, optimizer, and in inference what is measured of each image beside. "
+        "loss, norm of the gradient, optimizer, and in inference from the array of images and back into one. "
         "GFLOP as the textbook counts them; of the product: against a matrix product of the same rounds. The "
         "first layer's input needs no gradient."
     )

@@ -39,8 +39,5 @@ def inference(options: Options) -> None:
         )
         count = operations(make_architecture(preset, (1, SIDE, SIDE)), training=False)
         rates(told, (preset,), result, count)
-    told.remark(
-        f"Peers take batches of {BATCH}; convae chooses its own, and gives the error of the model and of PCA "
-        "for each image as well."
-    )
+    told.remark(f"Peers take batches of {BATCH}; convae chooses its own.")
     told.write()

@@ -329,8 +329,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
 
         For images of different sizes or more than fits into memory use ``convae reconstruct``.
         """
+        check_is_fitted(self, "network_")
         images: list[np.ndarray] = []
-        for done in self.iter_reconstruct(X):
+        for done in iter_reconstructions(self, self.open(X), errors=False):
             if images and done.pixels.shape != images[0].shape:
                 raise InputError(
                     f"{done.image.info.name}: images of different sizes do not fit one array"

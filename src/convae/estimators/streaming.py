@@ -1,6 +1,7 @@
 """A model over a source of any length: one result an image, in order, in constant memory."""
 
 import hashlib
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from convae import metrics
 from convae.errors import ImageError
@@ -29,7 +31,8 @@ class Reconstructed:
         prepared: (H, W, C) as the network saw it, before scaling.
         pixels: (H, W, C) the reconstruction, in the size, depth and channels of ``image`` as far as they
             are known.
-        error, baseline_error: mean squared error of the model and of PCA, in the network's units.
+        error, baseline_error: mean squared error of the model and of PCA, in the network's units; NaN where
+            nobody wants to know.
     """
 
     index: int
@@ -41,22 +44,32 @@ class Reconstructed:
 
 
 def iter_reconstructions(
-    model: ImageEstimator, source: ImageSource, on_bad: OnBad | None = None
+    model: ImageEstimator,
+    source: ImageSource,
+    on_bad: OnBad | None = None,
+    *,
+    errors: bool = True,
 ) -> Iterator[Reconstructed]:
     """The reconstruction of each image.
 
     Args:
         on_bad: is told of images that cannot be used, which are then left out; None raises their error.
+        errors: whether those of the model and of PCA are wanted.
     """
     baseline = model.baseline_
 
+    @torch.inference_mode()
+    def measured(clean: Tensor, made: Tensor) -> tuple[list[float], list[float]]:
+        if not errors:
+            return [math.nan] * len(clean), [math.nan] * len(clean)
+        linear = metrics.mse(baseline.reconstruct(clean), clean)
+        return metrics.mse(made, clean).tolist(), linear.tolist()
+
     def run(images: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, float, float]]:
         for clean, output in model.inference_.batches(images, model.network_):
-            with torch.inference_mode():
-                errors = metrics.mse(output.reconstruction, clean).tolist()
-                linear = metrics.mse(baseline.reconstruct(clean), clean).tolist()
+            own, linear = measured(clean, output.reconstruction)
             stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
-            yield from zip(stored, errors, linear, strict=True)
+            yield from zip(stored, own, linear, strict=True)
 
     results = paired(model, source, run, on_bad, originals=True)
     for (index, image, prepared), (pixels, error, linear) in results:

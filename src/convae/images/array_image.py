@@ -72,8 +72,11 @@ def check_array(array: np.ndarray, name: str) -> None:
 def _converted(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
+    wanted = np.dtype(depth_read(dtype_name(array.dtype)))
+    if array.dtype == wanted:
+        return array
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is counted missing
-        return array.astype(depth_read(dtype_name(array.dtype)), copy=False)
+        return array.astype(wanted)
 
 
 def _mark_missing(pixels: np.ndarray, stored: np.dtype[Any]) -> tuple[np.ndarray, int]:
