@@ -29,15 +29,20 @@ def infer(job: Job, gate: Gate) -> None:
     make = {"onnxruntime": onnxruntime, "openvino": openvino}[job["variant"]]
     run = make(network, (batch, 1, side, side))
     images = data.images(job["images"], side)
-    check(network, run, images[:batch, None].astype(np.float32) / 255)
+    check(network, run, unit(images[:batch]))
 
     def work(amount: int) -> None:
         for chosen in data.portions(images, amount * batch):
             for at in range(0, len(chosen), batch):
-                made = run(chosen[at : at + batch, None].astype(np.float32) / 255)
+                made = run(unit(chosen[at : at + batch]))
                 np.rint(made * 255).astype(np.uint8)
 
     gate.serve(work)
+
+
+def unit(images: np.ndarray) -> np.ndarray:
+    """(n, side, side) uint8 to (n, 1, side, side) float32 in [0, 1]."""
+    return images[:, None].astype(np.float32) / 255
 
 
 def onnxruntime(network: nn.Module, shape: tuple[int, ...]) -> Engine:

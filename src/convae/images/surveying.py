@@ -60,7 +60,6 @@ def survey(
     skipped = list(source.skipped)
     good = np.zeros(len(source), bool)
     guesses = _Guesses(wanted) if wanted else None
-    prepared: dict[int, Guess] = {}
 
     def look(i: int, said: Answer) -> tuple[Header, Guess | None] | ImageError:
         if isinstance(said, ImageError):
@@ -82,23 +81,19 @@ def survey(
             if isinstance(seen, ImageError):
                 skipped.append(Skipped(source.names[i], seen.reason))
                 if guesses and strict:
-                    guesses.room = (
-                        0  # it is refused: all that is still wanted are the other reasons
-                    )
+                    guesses.room = 0  # it is refused: only the other reasons are still wanted
                 continue
             header, guess = seen
             rows[i], good[i] = (*header.shape, DEPTHS.index(header.depth)), True
             if guesses:
-                guesses.note(header)
-            if guesses and guess is not None:
-                prepared[i] = guess
-                guesses.room -= guess[1].pixels.nbytes
+                guesses.take(i, header, guess)
     for i in _few_of_another_scale(rows[:, 3], good):
         kind = DEPTHS[rows[i, 3]]
         reason = f"{kind} among images of another kind: their values have no common scale"
         skipped.append(Skipped(source.names[i], reason))
         good[i] = False
     refuse_skipped(source, skipped, strict=strict, left=int(good.sum()))
+    prepared = guesses.prepared if guesses else {}
     return Survey(np.flatnonzero(good), rows[good, :3], rows[good, 3], skipped, prepared)
 
 
@@ -113,16 +108,20 @@ class _Guesses:
         self.most = ANY_BYTES if made_smaller else SMALL_BYTES
         self.plans: dict[tuple[int, str], Plan] = {}
         self.kinds: set[tuple[int, str]] = set()  # (channels, depth) so far
+        self.prepared: dict[int, Guess] = {}  # by position in the source
 
     def most_bytes(self) -> int:
         """Of an image that is prepared at once; more where little is kept of it."""
         return self.most if self.room > 0 else 0
 
-    def note(self, header: Header) -> None:
-        """Guess no more where images turn out to be of several kinds."""
+    def take(self, index: int, header: Header, guess: Guess | None) -> None:
+        """Keep what was prepared; guess no more where images turn out to be of several kinds."""
         self.kinds.add((self.wanted.channels or header.shape[2], header.depth))
         if len(self.kinds) > 1:
             self.room = 0
+        if guess is not None:
+            self.prepared[index] = guess
+            self.room -= guess[1].pixels.nbytes
 
     def of(self, header: Header, image: Image) -> Guess | None:
         """An image prepared as it will be if all others are of its depth."""
