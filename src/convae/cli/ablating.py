@@ -1,7 +1,7 @@
 """An ablation of stacking from the command line: its table, its sentence, its figures."""
 
 from convae.cli.experiments import Experiment
-from convae.cli.outputs import read_groups
+from convae.cli.image_tables import read_groups
 from convae.cli.progress import training
 from convae.cli.settings import Values
 from convae.cli.training import check_values

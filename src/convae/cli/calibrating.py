@@ -4,7 +4,8 @@ from pathlib import Path
 
 from convae.cli.fitted_anomaly import calibration_values
 from convae.cli.fitting import MODEL_SUFFIX
-from convae.cli.outputs import output_file, read_groups
+from convae.cli.image_tables import read_groups
+from convae.cli.outputs import output_file
 from convae.cli.voice import Voice
 from convae.estimators.anomaly import AnomalyDetector
 from convae.images.image_source import ImageSource

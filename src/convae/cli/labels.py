@@ -1,17 +1,21 @@
 """What ``convae probe`` is to read from the codes: labels by folder, or from a CSV file."""
 
-import csv
 import math
 from pathlib import Path
 
 import numpy as np
 
+from convae.cli.image_tables import read_by_name, values_of
 from convae.cli.voice import Voice, printable
 from convae.errors import InputError
 from convae.images.image_source import ImageSource
 from convae.probing.probe import Target
 
 BY_FOLDER = "folder"
+_COLUMNS = {
+    "label": "the columns name and label (classes)",
+    "target": "name and target (numbers)",
+}
 
 
 def read_labels(given: str, source: ImageSource, voice: Voice) -> tuple[ImageSource, Target]:
@@ -26,8 +30,8 @@ def read_labels(given: str, source: ImageSource, voice: Voice) -> tuple[ImageSou
     if given == BY_FOLDER:
         return source, _of_source(source)
     path = Path(given)
-    column, known = _read(path)
-    found = [known.get(name, known.get(printable(name))) for name in source.names]
+    column, known = read_by_name(path, "--labels", _COLUMNS)
+    found = values_of(source.names, known)
     kept = [i for i, value in enumerate(found) if value is not None]
     if not kept:
         raise InputError(
@@ -51,26 +55,6 @@ def _of_source(source: ImageSource) -> Target:
             "give --labels FILE.csv with the columns name and label, or name and target"
         )
     return Target(values=source.labels.astype(np.int64), names=tuple(source.label_names))
-
-
-def _read(path: Path) -> tuple[str, dict[str, str]]:
-    """``label`` or ``target``, and name: what stands there; empty cells are left out."""
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file)
-            head = set(reader.fieldnames or ())
-            columns = head & {"label", "target"}
-            if "name" not in head or len(columns) != 1:
-                raise InputError(
-                    f"--labels {path}: must have the columns name and label (classes), or name and target "
-                    f"(numbers); it has {', '.join(reader.fieldnames or ()) or 'none'}"
-                )
-            column = columns.pop()
-            rows = [(row["name"], (row[column] or "").strip()) for row in reader]
-    except (OSError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--labels {path}: cannot be read: {why}") from error
-    return column, {str(name): value for name, value in rows if value}
 
 
 def _classes(values: list[str]) -> Target:

@@ -13,7 +13,7 @@ from convae.cli.voice import printable
 from convae.errors import InputError
 
 if TYPE_CHECKING:
-    from convae.images.image_source import ImageSource, Skipped
+    from convae.images.image_source import Skipped
 
 HISTORY, SKIPPED = "history.csv", "skipped.csv"
 
@@ -107,30 +107,3 @@ def write_skipped(path: Path, skipped: Iterable["Skipped"]) -> Path | None:
         for item in items:
             rows.row((item.name, item.reason))
     return path
-
-
-def read_groups(path: Path, source: "ImageSource") -> list[str]:
-    """The group of each image of a source, from a CSV file with the columns name and group.
-
-    Raises:
-        InputError: the file cannot be read, or images are not in it.
-    """
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"name", "group"} <= set(reader.fieldnames or ()):
-                raise InputError(
-                    f"--groups {path}: must have the columns name and group; it has "
-                    f"{', '.join(reader.fieldnames or ()) or 'none'}"
-                )
-            known = {str(row["name"]): str(row["group"]) for row in reader}
-    except (OSError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--groups {path}: cannot be read: {why}") from error
-    missing = [n for n in source.names if n not in known and printable(n) not in known]
-    if missing:
-        raise InputError(
-            f"--groups {path}: {len(missing)} of {len(source)} images have no group, such as "
-            f"{missing[0]}: name them as 'convae check' does, relative to the folder"
-        )
-    return [known.get(name, known.get(printable(name), "")) for name in source.names]

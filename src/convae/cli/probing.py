@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convae.cli.fitting import command_line
+from convae.cli.image_tables import read_groups
 from convae.cli.labels import read_labels
-from convae.cli.outputs import SKIPPED, read_groups, table, write_skipped
+from convae.cli.outputs import SKIPPED, table, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.estimators.base import ImageEstimator

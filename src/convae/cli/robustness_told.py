@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from convae.cli.experiments import Experiment
+from convae.cli.image_tables import read_groups
 from convae.cli.labels import read_labels
-from convae.cli.outputs import read_groups
 from convae.cli.progress import training
 from convae.cli.settings import Values
 from convae.cli.training import check_values

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from convae.cli.fitting import MODEL_SUFFIX, Fit, command_line
+from convae.cli.image_tables import read_groups
 from convae.cli.outputs import (
     HISTORY,
     SKIPPED,
     output_file,
     output_folder,
-    read_groups,
     write_history,
     write_skipped,
 )

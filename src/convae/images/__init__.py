@@ -6,7 +6,7 @@
 - sources, image_source: whatever holds images, in a fixed order
 - file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources
 - surveying, preparing, framing, scaling, tensors: images of one shape, depth and range
-- pairs: images and what they should look like, as one source
+- matching: which names belong together; pairs: images and what they should look like, as one source
 - masks: which pixels of images are missing
 - fetching, parallel, workers: many images in order, read here, in threads or in processes
 - image_set, stores, memory: the images that training sees, resident, cached or streamed

@@ -185,7 +185,13 @@ class Selection(ImageSource):
 
 
 class LazyNames(Sequence[str]):
-    """A sequence of names that are made when asked for, so that a million of them cost nothing."""
+    """A sequence of names that are made when asked for, so that a million of them cost nothing.
+
+    Attributes:
+        numbered: whether each is but a position in an array.
+    """
+
+    numbered = False
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -209,6 +215,8 @@ class LazyNames(Sequence[str]):
 class NumberedNames(LazyNames):
     """``array[0]``, ``array[1]``, ..."""
 
+    numbered = True
+
     def __init__(self, stem: str, count: int) -> None:
         super().__init__(count)
         self._stem = stem
@@ -224,6 +232,7 @@ class PickedNames(LazyNames):
     def __init__(self, names: Sequence[str], indices: np.ndarray) -> None:
         super().__init__(len(indices))
         self._names, self._indices = names, indices
+        self.numbered = getattr(names, "numbered", False)
 
     def name(self, index: int) -> str:
         """Name number ``index``."""

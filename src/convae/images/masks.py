@@ -4,10 +4,8 @@ White (255, 65535, 1 or True) is missing, black (0) is known.
 """
 
 import os
-import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from convae.errors import ImageError, InputError
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
-from convae.images.pairs import name_key
+from convae.images.matching import NONE, match
 from convae.images.sources import open_source
 
 ALPHA = "alpha"
@@ -125,17 +123,27 @@ class ManyMasks(Masks):
     def __init__(self, masks: ImageSource, images: ImageSource, *, invert: bool = False) -> None:
         super().__init__()
         self.inverted, self._masks, self._images = invert, masks, images
-        self._positions = _matched(images, masks)
+        self._matched = match(images, masks, what="mask", unmarked=True)
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
         """The image as it is, and its mask."""
-        position = self._positions.get(name_key(self._images.names[index]))
-        if position is None:
+        position = int(self._matched.positions[index])
+        if position == NONE:
             raise ImageError(
                 image.info.name, f"there is no mask for it in {self._masks.description}"
             )
         mask = self._masks.read(position)
         return image, _of_size(self._binary(mask.pixels, mask.info.name), mask.info.name, image)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the masks used so far, and of those that are not used."""
+        unused = [
+            f"mask {name} is not used: {other} has the exact name of the image"
+            for name, other in self._matched.passed_over
+        ]
+        more = len(unused) - SHOWN
+        return super().notes + unused[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
 
 
 def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Masks:
@@ -143,14 +151,16 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
 
     Args:
         given: None for what is missing in the images themselves; ``"alpha"`` for what is transparent in
-            them; a mask file or an array ``(h, w)`` for all images; or as many masks, matched by path
-            without suffix (``a/b.png`` to ``a/b.jpg`` or ``a/b_mask.png``), those of arrays by number:
+            them; a mask file or an array ``(h, w)`` for all images; or as many masks, matched by their
+            exact path, then by the path without suffix (``a/b.png`` to ``a/b.jpg`` or ``a/b_mask.png``),
+            those of arrays by number:
             anything that :func:`convae.images.sources.open_source` takes.
         images: what the masks are for; nothing is read yet.
         invert: whether black is missing and white is known.
 
     Raises:
-        InputError: if there are no masks, or none of them belongs to an image.
+        InputError: if there are no masks, none of them belongs to an image, or one of two may belong to the
+            same image.
     """
     if given is None:
         if invert:
@@ -248,26 +258,6 @@ def _of_size(missing: Missing, name: str, image: Image) -> Missing:
             "size (height x width)",
         )
     return missing
-
-
-def _matched(images: ImageSource, masks: ImageSource) -> Mapping[str, int]:
-    """Positions of the masks by the key of their image."""
-    exact = {name_key(name): i for i, name in enumerate(masks.names)}
-    marked = {
-        re.sub(r"[ ._-]?mask(?=\[|$)", "", key, flags=re.IGNORECASE): i for key, i in exact.items()
-    }
-    positions = {**marked, **exact}
-    if not any(name_key(name) in positions for name in images.names):
-        raise InputError(
-            f"mask {masks.description}: none of its names is that of an image in {images.description}: "
-            f"images are {_some(images)}, masks {_some(masks)}; give both the same names, or one mask file "
-            "for all"
-        )
-    return positions
-
-
-def _some(source: ImageSource) -> str:
-    return ", ".join(source.names[i] for i in range(min(SHOWN, len(source)))) or "none"
 
 
 __all__ = ["ALPHA", "Masks", "binary_mask", "missing_values", "open_masks"]

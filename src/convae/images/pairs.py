@@ -2,13 +2,13 @@
 
 import hashlib
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 import numpy as np
 
 from convae.errors import ImageError, InputError
 from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, PickedNames
+from convae.images.matching import NONE, match
 from convae.images.preparing import DEPTHS, to_channels, to_depth
 
 SHOWN = 3  # names in an error
@@ -30,12 +30,13 @@ class PairSource(ImageSource):
 
         Args:
             images: what will be given.
-            targets: what is wanted. Files are matched by their path without its suffix, arrays and other
-                numbered images by their number.
+            targets: what is wanted. Files are matched by their exact path, then by their path without its
+                suffix; arrays and other numbered images by their number.
             channels: 1 or 3 converts the images (not the targets); None leaves them.
 
         Raises:
-            InputError: nothing matches, or the first pair cannot be read.
+            InputError: nothing matches, an image could have either of two targets or a target either of two
+                images, or no pair can be read.
         """
         self._images, self._targets, self._convert = images, targets, channels
         self._pairs = _matched(images, targets)
@@ -101,33 +102,9 @@ def _common(name: str, first: str, second: str) -> str:
 
 def _matched(images: ImageSource, targets: ImageSource) -> np.ndarray:
     """(n, 2) positions in both sources."""
-    wanted = _by_key(targets)
-    found = [(i, wanted[key]) for key, i in _by_key(images).items() if key in wanted]
-    if not found:
-        raise InputError(
-            f"target {targets.description}: none of its names is that of an image in "
-            f"{images.description}: images are {_some(images)}, targets {_some(targets)}; give both the same "
-            "names"
-        )
-    return np.array(sorted(found), np.int64)
-
-
-def _by_key(source: ImageSource) -> dict[str, int]:
-    """Positions by what two names must share: the path without suffix, or the number in an array."""
-    return {name_key(name): i for i, name in enumerate(source.names)}
-
-
-def name_key(name: str) -> str:
-    """What two names must share to belong together.
-
-    >>> name_key("a/b.png"), name_key("stack.tif[3]"), name_key("array[7]")
-    ('a/b', 'stack[3]', '[7]')
-    """
-    stem, bracket, number = name.rpartition("[")
-    page = f"[{number}" if bracket and number.endswith("]") else ""
-    if page and "." not in stem:  # array[7]: whatever the array is called
-        return page
-    return str(PurePosixPath(stem if page else name).with_suffix("")) + page
+    positions = match(images, targets, what="target").positions
+    found = np.flatnonzero(positions != NONE)
+    return np.stack([found, positions[found]], axis=1)
 
 
 def _unmatched(images: ImageSource, targets: ImageSource, pairs: np.ndarray) -> list[str]:
@@ -143,10 +120,6 @@ def _unmatched(images: ImageSource, targets: ImageSource, pairs: np.ndarray) -> 
             more = ", ..." if len(rest) > SHOWN else ""
             notes.append(f"{len(rest)} of {len(source)} {what} and are left out: {shown}{more}")
     return notes
-
-
-def _some(source: ImageSource) -> str:
-    return ", ".join(source.names[i] for i in range(min(SHOWN, len(source)))) or "none"
 
 
 def _sizes(image: tuple[int, ...], target: tuple[int, ...]) -> str:

@@ -1,0 +1,85 @@
+"""Tables that say something of each image by its name: groups and labels."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convae.cli.voice import printable
+from convae.errors import InputError
+
+if TYPE_CHECKING:
+    from convae.images.image_source import ImageSource
+
+
+def read_groups(path: Path, source: "ImageSource") -> list[str]:
+    """The group of each image of a source, from a CSV file with the columns name and group.
+
+    Raises:
+        InputError: the file cannot be read, images are not in it, or one is there twice in two groups.
+    """
+    _, known = read_by_name(path, "--groups", {"group": "the columns name and group"})
+    groups = values_of(source.names, known)
+    missing = [name for name, group in zip(source.names, groups, strict=True) if group is None]
+    if missing:
+        raise InputError(
+            f"--groups {path}: {len(missing)} of {len(source)} images have no group, such as "
+            f"{missing[0]}: name them as 'convae check' does, relative to the folder"
+        )
+    return [str(group) for group in groups]
+
+
+def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """What one column of a CSV file says of each name; empty cells say nothing.
+
+    Args:
+        option: that the file was given with.
+        columns: one of which the file must have, and what is said where it has not.
+
+    Returns:
+        the column, and the values by the name.
+
+    Raises:
+        InputError: the file cannot be read, has not these columns, or says two things of one name.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            reader = csv.DictReader(file)
+            head = reader.fieldnames or ()
+            column = _column(path, option, head, columns)
+            rows = ((row["name"], row[column], reader.line_num) for row in reader)
+            return column, _once(rows, f"{option} {path}", column)
+    except (OSError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{option} {path}: cannot be read: {why}") from error
+
+
+def values_of(names: Iterable[str], known: dict[str, str]) -> list[str | None]:
+    """What is known of each name, written as it is or with its odd bytes escaped."""
+    return [known.get(name, known.get(printable(name))) for name in names]
+
+
+def _column(path: Path, option: str, head: Sequence[str], columns: dict[str, str]) -> str:
+    found = [name for name in head if name in columns]
+    if "name" not in head or len(found) != 1:
+        raise InputError(
+            f"{option} {path}: must have {', or '.join(columns.values())}; it has "
+            f"{', '.join(head) or 'none'}"
+        )
+    return found[0]
+
+
+def _once(rows: Iterable[tuple[str, str | None, int]], what: str, column: str) -> dict[str, str]:
+    """Name and value of each row; a name that is there twice must have one value."""
+    known, lines = dict[str, str](), dict[str, int]()
+    for name, given, line in rows:
+        value = (given or "").strip()
+        if not value:
+            continue
+        if known.setdefault(name, value) != value:
+            raise InputError(
+                f"{what}: the {column} of {printable(name)} is {known[name]} in line {lines[name]} and "
+                f"{value} in line {line}: keep one of the two lines"
+            )
+        lines.setdefault(name, line)
+    return known
