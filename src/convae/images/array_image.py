@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from convae.errors import ImageError
+from convae.images.facts import converted
 from convae.images.image import Header, Image, ImageInfo, depth_read, dtype_name
 
 
@@ -22,16 +23,21 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
     """
     if limit_shape:
         check_array(array, name)
-    pixels, depth = _converted(array), dtype_name(array.dtype)
+    depth = dtype_name(array.dtype)
+    original = np.ascontiguousarray(array if array.ndim == 3 else array[..., None])
+    pixels, notes = converted(original, depth)
     missing = 0
     if pixels.dtype == np.float32:
         pixels, missing = _mark_missing(pixels, array.dtype)
-    pixels = np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None])
-    said = _said(depth, dtype_name(pixels.dtype))
-    mode = mode_of(pixels.shape[2])
-    return Image(
-        pixels, ImageInfo(name=name, depth=depth, mode=mode, conversions=said, missing=missing)
+    info = ImageInfo(
+        name=name,
+        depth=depth,
+        mode=mode_of(pixels.shape[2]),
+        conversions=tuple(notes),
+        missing=missing,
     )
+    stored = None if dtype_name(pixels.dtype) == depth else original
+    return Image(np.ascontiguousarray(pixels), info, stored=stored)
 
 
 def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
@@ -69,16 +75,6 @@ def check_array(array: np.ndarray, name: str) -> None:
         raise ImageError(name, f"has no pixels: its shape is {array.shape}")
 
 
-def _converted(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8) * np.uint8(255)
-    wanted = np.dtype(depth_read(dtype_name(array.dtype)))
-    if array.dtype == wanted:
-        return array
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is counted missing
-        return array.astype(wanted)
-
-
 def _mark_missing(pixels: np.ndarray, stored: np.dtype[Any]) -> tuple[np.ndarray, int]:
     if stored.kind != "f":
         return pixels, 0
@@ -87,11 +83,3 @@ def _mark_missing(pixels: np.ndarray, stored: np.dtype[Any]) -> tuple[np.ndarray
         return pixels, 0
     count = int((bad.any(axis=2) if pixels.ndim == 3 else bad).sum())
     return np.where(bad, np.float32(np.nan), pixels), count
-
-
-def _said(stored: str, read: str) -> tuple[str, ...]:
-    if stored == read:
-        return ()
-    if stored == "bool":
-        return ("1 bit read as 0 and 255",)
-    return (f"{stored} read as {read}",)

@@ -1,6 +1,6 @@
-"""What a file says besides its pixels: how large a pixel is, and what the pages are.
+"""What a file says of its pixels: opacity, size of a pixel, pages, colour profile, georeference.
 
-Both are only true of images of the same shape, so that shape goes with them.
+Much of it is only true of images of the same shape, so that shape goes with it.
 """
 
 from dataclasses import dataclass
@@ -56,6 +56,64 @@ class Description:
     depth: str
     images: int
     apart: bool
+
+
+STRAIGHT, PREMULTIPLIED, UNUSED = "straight", "premultiplied", "unused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opacity:
+    """What the last channel of an image is, where the file says that it is opacity.
+
+    Attributes:
+        kind: ``"straight"``; ``"premultiplied"`` (the colours are multiplied by it already, TIFF's associated
+            alpha); ``"unused"`` (0 everywhere, as some programs write it: it hides nothing).
+        opaque: the value that hides what is behind: 255, 65535, 4095 of 12-bit samples, 1.0, ...
+    """
+
+    kind: str
+    opaque: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiffTag:
+    """A tag of a TIFF to be written as it was read.
+
+    Attributes:
+        code: its number.
+        dtype: its data type, by TIFF's numbers.
+        count: how many values it has.
+        value: the values: bytes of a text, or numbers.
+    """
+
+    code: int
+    dtype: int
+    count: int
+    value: bytes | int | float | tuple[int, ...] | tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """What a file says of its pixels and a copy of it must say again.
+
+    Attributes:
+        size: ``(H, W)`` of the image; a georeference is true of no other.
+        channels: of the image; a colour profile is true of no other number.
+        profile: the ICC profile.
+        exif: EXIF as a TIFF structure (without the leading ``Exif``), upright and without a thumbnail.
+        chunks: PNG chunks on colour, each its four letters and its bytes: gAMA, cHRM, sRGB, cICP, ...
+        geo: tags of GeoTIFF and GDAL.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    profile: bytes | None = None
+    exif: bytes | None = None
+    chunks: tuple[tuple[str, bytes], ...] = ()
+    geo: tuple[TiffTag, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.profile or self.exif or self.chunks or self.geo)
 
 
 def resolution(x: Any, y: Any, unit: str, size: tuple[int, int]) -> Resolution | None:

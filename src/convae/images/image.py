@@ -1,6 +1,6 @@
 """What reading gives: an image, its story, its header, and the limits it was read under."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convae.errors import ImageError
-from convae.images.besides import Description, Resolution
+from convae.images.besides import Description, Opacity, Resolution, Tags
 
 Pixels = NDArray[Any]
 Size = tuple[int, int]  # (height, width)
@@ -24,11 +24,16 @@ class ImageInfo:
         depth: the numpy dtype that the file stores: ``"bool"``, ``"uint8"``, ``"int16"``, ...
         mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"5 bands"``, ...
         conversions: what reading changed, in the field's words: ``"palette expanded to RGB"``.
-        missing: pixels with NaN, infinity or the file's nodata value in at least one channel.
-        nodata: the value that stands for a missing one in pixels that are integers; None: there is none
-            (in float pixels NaN stands for it).
+        missing: how many pixels have no value: NaN, infinity, or what the file declares as missing (a
+            nodata value, a mask of its own).
+        nodata: the value that the file declares as missing; None: it declares none.
+        opacity: what the file says of its last channel, if that is opacity; None: no channel is.
+        top: the largest value that the file says its samples may have, where that is not the largest of
+            the dtype (the maximum of a PGM or PPM, 4095 of a 12-bit picture); None: it does not say.
+        white_is_zero: whether the file stores white as 0; the pixels have been inverted.
         resolution: pixels per inch or centimetre, if the file says so.
         description: axes, spacing and units of all images of a TIFF; only its first image has it.
+        tags: colour profile, EXIF, georeference and the like, to be written back.
     """
 
     name: str
@@ -38,8 +43,12 @@ class ImageInfo:
     conversions: tuple[str, ...] = ()
     missing: int = 0
     nodata: float | None = None
+    opacity: Opacity | None = None
+    top: float | None = None
+    white_is_zero: bool = False
     resolution: Resolution | None = None
     description: Description | None = None
+    tags: Tags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +59,32 @@ class Image:
         pixels: ``(H, W, C)``, C-contiguous; uint8, uint16 or float32, values as stored.
         info: where it came from and what was changed.
         reduced: whether the file holds more pixels than were decoded.
+        stored: ``(H, W, C)`` in the dtype of the file (``info.depth``) where ``pixels`` has another, so that
+            values which must come back unchanged can; None where ``pixels`` holds them exactly.
+        holes: ``(H, W)``, True where the file declares a pixel missing; None where it declares none so.
+            Float pixels are NaN there as well.
     """
 
     pixels: Pixels
     info: ImageInfo
     reduced: bool = False
+    stored: Pixels | None = None
+    holes: NDArray[np.bool_] | None = None
+
+    @property
+    def original(self) -> Pixels:
+        """``(H, W, C)`` in the dtype of the file (bilevel: bool), every value as the file has it."""
+        return self.pixels if self.stored is None else self.stored
+
+    def first_channels(self, count: int) -> "Image":
+        """The same image without the channels behind the first ``count``, opacity among them."""
+        stored = None if self.stored is None else np.ascontiguousarray(self.stored[..., :count])
+        return replace(
+            self,
+            pixels=np.ascontiguousarray(self.pixels[..., :count]),
+            stored=stored,
+            info=replace(self.info, opacity=None),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +149,13 @@ Answer = tuple[Header | None, Image | None] | ImageError
 
 @dataclass(slots=True, kw_only=True)
 class Decoded:
-    """What a decoder hands over: pixels as stored, and the story so far."""
+    """What a decoder hands over: pixels as stored, and what the file says of them.
+
+    Attributes:
+        opacity: ``"straight"`` or ``"premultiplied"`` where the last channel is opacity, else ``""``.
+        valid: ``(H, W)``, False where the file's own mask says that a pixel is missing; None: no mask.
+        others: the attributes of :class:`ImageInfo` of the same names.
+    """
 
     pixels: Pixels
     format: str
@@ -127,8 +163,13 @@ class Decoded:
     depth: str = ""
     conversions: list[str] = field(default_factory=list)
     nodata: float | None = None
+    opacity: str = ""
+    top: float | None = None
+    white_is_zero: bool = False
+    valid: NDArray[np.bool_] | None = None
     resolution: Resolution | None = None
     description: Description | None = None
+    tags: Tags | None = None
 
 
 class DecoderFile(Protocol):

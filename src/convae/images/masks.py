@@ -89,15 +89,23 @@ class AlphaMasks(Masks):
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
         """The colours, and where they are transparent."""
         colours = image.pixels.shape[2] - 1
-        # An array does not say what its channels are; a TIFF of bands does.
-        bands = "bands" in image.info.mode and image.info.format != "array"
-        if colours not in (1, 3) or bands:
+        # An array does not say what its channels are, so the user's word is taken.
+        is_opacity = image.info.opacity is not None or image.info.format == "array"
+        if colours not in (1, 3) or not is_opacity:
             raise ImageError(
                 image.info.name,
                 f"it has no alpha channel to take as its mask: it has {colours + 1} channels",
             )
-        missing = self._binary(image.pixels[..., colours:], f"{image.info.name} (alpha)")
-        return Image(np.ascontiguousarray(image.pixels[..., :colours]), image.info), missing
+        missing = self._binary(self._opacity(image), f"{image.info.name} (alpha)")
+        return image.first_channels(colours), missing
+
+    def _opacity(self, image: Image) -> Pixels:
+        """(H, W, 1) with the dtype's own largest value where the file's opacity is opaque."""
+        alpha, opacity = image.pixels[..., -1:], image.info.opacity
+        if opacity is None or alpha.dtype.kind != "u":
+            return alpha if opacity is None else alpha / np.float32(opacity.opaque)
+        scale = np.iinfo(alpha.dtype).max / opacity.opaque
+        return alpha if scale == 1 else np.rint(alpha * scale).astype(alpha.dtype)
 
 
 class OneMask(Masks):
@@ -204,13 +212,11 @@ def binary_mask(pixels: Pixels, name: str) -> tuple[Missing, bool]:
 
 
 def missing_values(image: Image) -> NDArray[np.bool_]:
-    """(H, W, C) where the file itself has no value: NaN or nodata."""
-    pixels, nodata = image.pixels, image.info.nodata
-    if pixels.dtype.kind == "f":
-        return np.isnan(pixels)
-    found: NDArray[np.bool_] = (
-        np.zeros(pixels.shape, np.bool_) if nodata is None else pixels == nodata
-    )
+    """(H, W, C) where the file itself has no value: NaN, or a pixel that it declares missing."""
+    pixels, holes = image.pixels, image.holes
+    found = np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, np.bool_)
+    if holes is not None:
+        found |= holes[..., None]
     return found
 
 

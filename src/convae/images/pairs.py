@@ -9,7 +9,7 @@ from convae.errors import ImageError, InputError
 from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, PickedNames
 from convae.images.matching import NONE, match
-from convae.images.preparing import DEPTHS, to_channels, to_depth
+from convae.images.preparing import DEPTHS, image_to_channels, to_depth
 
 SHOWN = 3  # names in an error
 
@@ -58,9 +58,9 @@ class PairSource(ImageSource):
         depth = _common(image.info.name, str(image.pixels.dtype), str(target.pixels.dtype))
         pixels = to_depth(image, depth)
         if self._convert is not None and pixels.shape[2] != self._convert:
-            pixels = to_channels(pixels, self._convert, image.info.name)
+            pixels = image_to_channels(image, pixels, self._convert)
         both = np.concatenate([pixels, to_depth(target, depth)], axis=2)
-        return Image(np.ascontiguousarray(both), image.info)
+        return Image(np.ascontiguousarray(both), image.info, holes=image.holes)
 
     def header(self, index: int) -> Header:
         """Shape and depth of the pair."""

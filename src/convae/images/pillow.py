@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from convae.images.besides import Resolution, resolution
+from convae.images.besides import STRAIGHT, Resolution, resolution
 from convae.images.colour import ORIENTED, is_grey, turned, upright
 from convae.images.deep import decode_deep, deep_kind
 from convae.images.image import Decoded, Header, Pixels, Size, depth_read
@@ -147,6 +147,9 @@ class PillowFile:
             mode=mode,
             depth=plan.stored,
             conversions=notes,
+            # Pillow names its modes so; two or four channels of every kind that it reads are grey or RGB with
+            # opacity, and are brought to straight values.
+            opacity=STRAIGHT if pixels.shape[2] in (2, 4) else "",
             resolution=self._resolution(sideways=orientation > 4),
         )
 

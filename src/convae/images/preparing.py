@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convae.errors import ImageError, InputError, raise_faults, unknown_name
+from convae.images.besides import PREMULTIPLIED, STRAIGHT, UNUSED, Opacity
+from convae.images.facts import opacity_of
 from convae.images.framing import MODES, Framing
 from convae.images.image import Image, ImageInfo, Pixels, Size, dtype_name
 from convae.images.image_source import ImageSource
@@ -96,9 +99,9 @@ class Plan:
         Raises:
             ImageError: if the image cannot become that.
         """
-        pixels = to_depth(image, self.depth)
+        pixels = to_depth(_filled(image), self.depth)
         if pixels.shape[2] != self.channels:
-            pixels = to_channels(pixels, self.channels, image.info.name)
+            pixels = image_to_channels(image, pixels, self.channels)
         try:
             return np.ascontiguousarray(self.framing.apply(pixels, key))
         except InputError as error:
@@ -148,8 +151,53 @@ def to_depth(image: Image, depth: str) -> Pixels:
     raise ImageError(image.info.name, f"its pixels are {have}, the others' {depth}")
 
 
-def to_channels(pixels: Pixels, channels: int, name: str) -> Pixels:
-    """(H, W, C) to 1 or 3 channels: luma of RGB (ITU-R BT.601), grey repeated, alpha over white.
+def _filled(image: Image) -> Image:
+    """An image of integers with the mean of its channel where its file declares a pixel missing.
+
+    Float pixels are NaN there, which the network fills in the same way.
+    """
+    holes, pixels = image.holes, image.pixels
+    if holes is None or pixels.dtype.kind == "f":
+        return image
+    if holes.all():
+        raise ImageError(image.info.name, "every pixel is missing (nodata or masked)")
+    known = ~holes
+    filled = pixels.copy()
+    for channel in range(pixels.shape[2]):
+        filled[holes, channel] = np.rint(pixels[known, channel].mean(dtype=np.float64))
+    return replace(image, pixels=filled)
+
+
+def image_to_channels(image: Image, pixels: Pixels, channels: int) -> Pixels:
+    """:func:`to_channels` of the prepared pixels of an image, by what its file says of opacity.
+
+    Raises:
+        ImageError: the image has two or four channels, none of which its file calls opacity.
+    """
+    opacity, have = image.info.opacity, pixels.shape[2]
+    if opacity is None and have in (2, 4):
+        what = "an array does" if image.info.format == "array" else "its file does"
+        raise ImageError(
+            image.info.name,
+            f"it has {have} channels and {channels} {'is' if channels == 1 else 'are'} needed; {what} not "
+            "say that the last one is opacity: select the channels that you want",
+        )
+    if opacity is None:
+        return to_channels(pixels, channels, image.info.name)
+    scale = 257 if (image.pixels.dtype, pixels.dtype) == (np.uint8, np.uint16) else 1
+    return to_channels(
+        pixels, channels, image.info.name, replace(opacity, opaque=opacity.opaque * scale)
+    )
+
+
+def to_channels(pixels: Pixels, channels: int, name: str, opacity: Opacity | None = None) -> Pixels:
+    """(H, W, C) to 1 or 3 channels: luma of RGB (ITU-R BT.601), grey repeated, opacity over white.
+
+    Args:
+        pixels: two or four channels are grey or RGB with opacity.
+        channels: 1 or 3.
+        name: of the image, for the error.
+        opacity: what the last of two or four channels is; None finds it in the pixels.
 
     Raises:
         ImageError: where no such conversion is meant (5 bands to RGB).
@@ -161,9 +209,7 @@ def to_channels(pixels: Pixels, channels: int, name: str) -> Pixels:
         raise ImageError(name, f"it has {have} channels and {channels} are needed")
     work = pixels.astype(np.float64)
     if have in (2, 4):
-        full = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1.0
-        alpha = work[..., -1:] / full
-        work = work[..., :-1] * alpha + full * (1 - alpha)
+        work = _over_white(work, opacity or opacity_of(pixels, STRAIGHT))
     if work.shape[2] == 3 and channels == 1:
         work = work @ np.array([[0.299], [0.587], [0.114]])
     work = np.broadcast_to(work, (*work.shape[:2], channels))
@@ -172,6 +218,16 @@ def to_channels(pixels: Pixels, channels: int, name: str) -> Pixels:
         if pixels.dtype.kind == "f"
         else np.rint(work).astype(pixels.dtype)
     )
+
+
+def _over_white(work: NDArray[np.float64], opacity: Opacity | None) -> NDArray[np.float64]:
+    """Colours (H, W, C) composed over white by the opacity behind them, (H, W, C + 1)."""
+    colours = work[..., :-1]
+    if opacity is None or opacity.kind == UNUSED:
+        return colours
+    alpha = work[..., -1:] / opacity.opaque
+    shown = colours if opacity.kind == PREMULTIPLIED else colours * alpha
+    return shown + opacity.opaque * (1 - alpha)
 
 
 def conversion_notes(conversions: Iterable[tuple[str, int]]) -> list[str]:

@@ -18,6 +18,8 @@ from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
 from convae.errors import ImageError
+from convae.images.besides import UNUSED
+from convae.images.facts import Missing, converted, missing_pixels, opacity_of
 from convae.images.image import (
     Answer,
     Decoded,
@@ -29,7 +31,7 @@ from convae.images.image import (
     ReadLimits,
     Request,
     Size,
-    depth_read,
+    dtype_name,
 )
 from convae.images.kinds import SNIFF_BYTES, kind_of
 from convae.images.netpbm import NetpbmFile
@@ -82,9 +84,10 @@ def read_image(
 
     Returns:
         ``(H, W, C)`` pixels of dtype uint8, uint16 or float32, and what was changed on the way.
-        Other depths become float32 (bool: uint8 with 0 and 255), values unchanged. NaN, infinity
-        and a float file's nodata value become NaN; they and an integer file's nodata pixels are
-        counted in ``info.missing``.
+        Other depths become float32 (bool: uint8 with 0 and 255), values unchanged. A pixel is missing
+        where the file says so: where all its colours have the nodata value, or where the file's own mask
+        leaves it out. It stands in ``holes`` and is counted in ``info.missing``, and so is NaN and
+        infinity; float pixels are NaN there.
 
     Raises:
         ImageError: with the reason; nothing else is raised, whatever the file holds.
@@ -248,46 +251,55 @@ def _decoded(decoder: DecoderFile, header: Header, page: int, shown: str) -> Ima
 
 
 def _finished(decoded: Decoded, shown: str) -> Image:
-    """Bring the pixels to one of the three depths, count what is missing, write the story down."""
+    """Bring the pixels to one of the three depths, find what is missing, write the story down."""
     notes = list(decoded.conversions)
-    pixels = decoded.pixels
-    stored = decoded.depth or _text(pixels.dtype)
-    target = depth_read(_text(pixels.dtype))
-    if pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
-        notes.append("1 bit read as 0 and 255")
-    holes = _holes(pixels, decoded.nodata)
-    if _text(pixels.dtype) != target:
-        with np.errstate(over="ignore"):
-            pixels = pixels.astype(target)
-        notes.append(f"{stored} read as {target}")
-    if target == "float32":
-        holes |= ~np.isfinite(pixels)
-        pixels = np.where(holes, np.float32(np.nan), pixels) if holes.any() else pixels
-    missing = int(holes.any(axis=-1).sum()) if holes.ndim else 0
+    original = decoded.pixels
+    stored = decoded.depth or _text(original.dtype)
+    opacity = opacity_of(original, decoded.opacity, exact=decoded.format != "TIFF")
+    if opacity is not None and opacity.kind == UNUSED:
+        notes.append("its opacity is 0 everywhere and is not used")
+    holes, values = missing_pixels(original, decoded.nodata, decoded.valid, decoded.opacity != "")
+    pixels, note = converted(original, stored)
+    notes.extend(note)
+    if pixels.dtype.kind == "f":
+        pixels, holes = _with_nan(pixels, holes, values)
     info = ImageInfo(
         name=shown,
         format=decoded.format,
         depth=stored,
         mode=decoded.mode,
         conversions=tuple(notes),
-        missing=missing,
-        nodata=None if target == "float32" else decoded.nodata,
+        missing=0 if holes is None else int(holes.sum()),
+        nodata=decoded.nodata,
+        opacity=opacity,
+        top=decoded.top,
+        white_is_zero=decoded.white_is_zero,
         resolution=decoded.resolution,
         description=decoded.description,
+        tags=decoded.tags or None,
     )
-    return Image(np.ascontiguousarray(pixels), info)
+    same = _text(pixels.dtype) == dtype_name(original.dtype)
+    declared = None if decoded.nodata is None and decoded.valid is None else holes
+    return Image(
+        np.ascontiguousarray(pixels),
+        info,
+        stored=None if same else np.ascontiguousarray(original),
+        holes=declared if declared is not None and declared.any() else None,
+    )
 
 
-def _holes(pixels: Pixels, nodata: float | None) -> Pixels:
-    if nodata is None:
-        floats = depth_read(_text(pixels.dtype)) == "float32"
-        return np.zeros(pixels.shape if floats else (), dtype=np.bool_)
-    if pixels.dtype.kind == "f":
-        value = pixels.dtype.type(nodata) if abs(nodata) < 3.5e38 else nodata
-        holes: Pixels = np.isclose(pixels, value, rtol=1e-6, atol=0)
-        return holes
-    return np.asarray(pixels == nodata)
+def _with_nan(
+    pixels: Pixels, holes: Missing | None, values: Missing | None
+) -> tuple[Pixels, Missing | None]:
+    """Float pixels with NaN where there is no value, and ``(H, W)`` where that is so in any channel."""
+    bad = ~np.isfinite(pixels)
+    if values is not None:
+        bad |= values
+    if holes is not None:
+        bad |= holes[..., None]
+    if not bad.any():
+        return pixels, holes
+    return np.where(bad, np.float32(np.nan), pixels), bad.any(axis=2)
 
 
 @contextmanager

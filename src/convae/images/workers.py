@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Self, cast
 import numpy as np
 
 from convae.errors import ImageError
-from convae.images.besides import Description, Resolution
+from convae.images.besides import Description, Opacity, Resolution, Tags, TiffTag
 from convae.images.image import Answer, Header, Image, ImageInfo, ReadLimits, Request
 from convae.images.reading import answer
 
@@ -79,11 +79,18 @@ class Worker:
         header, rest = said
         if rest is None:
             return header, None
-        info, reduced, shape, dtype = rest
-        pixels = np.empty(shape, dtype)
-        if self._back.readinto(_bytes(pixels)) != pixels.nbytes:
+        info, reduced, arrays = rest
+        pixels, stored, holes = (self._array(array) for array in arrays)
+        assert pixels is not None
+        return header, Image(pixels, info, reduced, stored, holes)
+
+    def _array(self, shape_and_dtype: Any) -> np.ndarray | None:
+        if shape_and_dtype is None:
+            return None
+        array = np.empty(*shape_and_dtype)
+        if self._back.readinto(_bytes(array)) != array.nbytes:
             raise EOFError
-        return header, Image(pixels, info, reduced)
+        return array
 
     def close(self) -> None:
         """End the process, whatever it is at: it has nothing to lose."""
@@ -156,19 +163,25 @@ def serve() -> None:
 
 
 def _answer(answers: Sequence[Answer], back: BinaryIO) -> None:
-    """Answers without their pixels, then the pixels."""
+    """Answers without their arrays, then the arrays."""
     images = [one[1] for one in answers if isinstance(one, tuple) and one[1] is not None]
     _tell([one if isinstance(one, ImageError) else _without(*one) for one in answers], back)
     for image in images:
-        back.write(_bytes(image.pixels))
+        for array in _arrays(image):
+            if array is not None:
+                back.write(_bytes(np.ascontiguousarray(array)))
     back.flush()
 
 
 def _without(header: Header | None, image: Image | None) -> tuple[object, object]:
     if image is None:
         return header, None
-    pixels = image.pixels
-    return header, (image.info, image.reduced, pixels.shape, pixels.dtype.str)
+    arrays = [None if a is None else (a.shape, a.dtype.str) for a in _arrays(image)]
+    return header, (image.info, image.reduced, arrays)
+
+
+def _arrays(image: Image) -> tuple[np.ndarray | None, ...]:
+    return image.pixels, image.stored, image.holes
 
 
 def _bytes(pixels: np.ndarray) -> memoryview:
@@ -194,6 +207,9 @@ _SENT: tuple[type[Any], ...] = (
     ImageInfo,
     Resolution,
     Description,
+    Opacity,
+    Tags,
+    TiffTag,
 )
 _FIELDS = {kind.__name__: [field.name for field in fields(kind)] for kind in _SENT}
 
@@ -234,10 +250,13 @@ def _maker(kind: type[Any]) -> Callable[[list[Any]], object]:
     names = _FIELDS[kind.__name__]
 
     def make(values: list[Any]) -> object:
-        tuples = (tuple(v) if isinstance(v, list) else v for v in values)
-        return kind(**dict(zip(names, tuples, strict=True)))
+        return kind(**dict(zip(names, map(_tuples, values), strict=True)))
 
     return make
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 _MAKERS: dict[str, Callable[[Any], object]] = {
