@@ -89,8 +89,8 @@ def missing_pixels(
         return holes, None
     equal = _equal(pixels, nodata)
     colours = equal[..., :-1] if has_opacity and equal.shape[2] > 1 else equal
-    all_bands = colours.all(axis=2)
-    holes = all_bands if holes is None else holes | all_bands
+    all_bands = np.asarray(colours.all(axis=2))
+    holes = all_bands if holes is None else np.asarray(holes | all_bands)
     if colours.shape[2] == 1 or not _outside(pixels, equal, nodata):
         return holes, None
     return holes, equal

@@ -184,7 +184,7 @@ def image_to_channels(image: Image, pixels: Pixels, channels: int) -> Pixels:
         )
     if opacity is None:
         return to_channels(pixels, channels, image.info.name)
-    scale = 257 if (image.pixels.dtype, pixels.dtype) == (np.uint8, np.uint16) else 1
+    scale = 257 if image.pixels.dtype == np.uint8 and pixels.dtype == np.uint16 else 1
     return to_channels(
         pixels, channels, image.info.name, replace(opacity, opaque=opacity.opaque * scale)
     )

@@ -299,7 +299,7 @@ def _with_nan(
         bad |= holes[..., None]
     if not bad.any():
         return pixels, holes
-    return np.where(bad, np.float32(np.nan), pixels), bad.any(axis=2)
+    return np.where(bad, np.float32(np.nan), pixels), np.asarray(bad.any(axis=2))
 
 
 @contextmanager
