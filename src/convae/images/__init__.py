@@ -1,6 +1,6 @@
 """Images: from files and arrays to tensors and back.
 
-- image, reading, writing: one image, at its full depth
+- image, facts, reading, writing: one image, at its full depth
 - kinds, pillow, png16, deep, netpbm, tiff, tiff_layout, colour, quiet: the kinds of files and their decoders
 - besides, tiff_tags, tiff_writing: resolution and axes, what a file says besides its pixels
 - sources, image_source: whatever holds images, in a fixed order
