@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convae.atomic import atomic_write, remove_leftovers
+from convae.atomic import atomic_write, check_writable, remove_leftovers
 from convae.errors import InputError
 
 
@@ -57,17 +57,29 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
         ("x" * 300, "name is too long"),
         ("folder", "is a folder"),
         ("pipe", "device or a pipe"),
+        ("loop", "leads to itself"),
     ],
 )
 def test_what_cannot_be_written_is_named_with_advice(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(InputError, match=words) as caught, atomic_write(tmp_path / name):
         pass
     assert name in str(caught.value)
+    with pytest.raises(InputError, match=words):
+        check_writable(tmp_path / name)
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_check_touches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"old")
+    for name in ("old", "new"):
+        check_writable(tmp_path / name)
+    assert os.listdir(tmp_path) == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"old"
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         InputError: it cannot be written: no permission, no such folder, disk full, ...
     """
     target = _target(Path(path))
-    temporary = target.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}"
+    temporary = _temporary(target)
     with _explained(path):
         # Not tempfile.mkstemp: its files are private, and asking for the umask means setting it.
         descriptor = os.open(temporary, _FLAGS, 0o666)
@@ -71,6 +71,21 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
+def check_writable(path: str | Path) -> None:
+    """Find out, before any work is done, whether :func:`atomic_write` can write ``path``.
+
+    An empty temporary file is made next to it and removed; ``path`` itself is not touched.
+
+    Raises:
+        InputError: it cannot be written, as :func:`atomic_write` would say.
+    """
+    target = _target(Path(path))
+    temporary = _temporary(target)
+    with _explained(path):
+        os.close(os.open(temporary, _FLAGS, 0o666))
+        temporary.unlink()
+
+
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -91,6 +106,10 @@ def remove_leftovers(folder: str | Path, *, older_than: float = 3600.0) -> int:
                 path.unlink()
                 removed += 1
     return removed
+
+
+def _temporary(target: Path) -> Path:
+    return target.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}"
 
 
 def _target(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,40 @@ def test_refuses_an_output_that_cannot_be_written_before_reading(
     (tmp_path / "n-report").touch()
     done = convae("fit", "autoencoder", pictures, "--out", tmp_path / "n.convae", *FIT)
     assert (done.code, "folder of the report must go" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pipe.convae", "device or a pipe"),
+        ("loop.convae", "leads to itself"),
+        ("x" * 300, "too long"),
+        ("x" * 246 + ".convae", "--checkpoint"),  # the name of the folder beside it
+        ("lost.convae", "folder does not exist"),
+    ],
+)
+def test_refuses_an_output_of_no_use_before_it_looks_at_images(
+    convae: Command, tmp_path: Path, name: str, words: str
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    os.mkfifo(out / "pipe.convae")
+    (out / "loop.convae").symlink_to("loop.convae")
+    (out / "lost.convae").symlink_to("nowhere/lost.convae")
+    before = sorted(os.listdir(out))
+    done = convae("fit", "autoencoder", tmp_path / "no images", "--out", out / name, *FIT)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert words in done.err
+    assert "no images" not in done.err
+    assert sorted(os.listdir(out)) == before
+
+
+def test_a_failed_fit_leaves_no_folder(convae: Command, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    for data in (tmp_path / "none", tmp_path / "bad.png"):
+        done = convae("fit", "autoencoder", data, "--out", tmp_path / "a" / "b" / "m.convae", *FIT)
+        assert done.code == 2
+        assert os.listdir(tmp_path) == ["bad.png"]
 
 
 def test_mixed_sizes_and_channels_are_refused_with_the_way_out(

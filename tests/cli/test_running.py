@@ -29,6 +29,7 @@ from convae.errors import ImageError, InputError, TrainingError
         (TrainingError("not finite"), 1, "not finite"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Terminated(), 143, "interrupted"),
+        (Terminated(signal.SIGHUP), 129, "interrupted"),
         (Interrupted("go on with: x", 15), 143, "go on with: x"),
         (MemoryError(), 1, "--batch-size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "out of memory"),
@@ -147,7 +148,15 @@ def test_a_reader_that_goes_away(model: Path) -> None:
     assert error == b""
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 128 + signal.SIGHUP),
+        (signal.SIGUSR1, 128 + signal.SIGUSR1),
+    ],
+)
 def test_stopped_and_resumed_ends_like_a_run_that_was_not(
     convae: Command, pictures: Path, tmp_path: Path, number: int, code: int
 ) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from convae.atomic import atomic_write
+from convae.atomic import atomic_write, check_writable
+from convae.cli.made_folders import make_folder
 from convae.cli.voice import printable
 from convae.errors import InputError
 
@@ -28,22 +29,26 @@ def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
     Raises:
         InputError: what is wrong, before any work is done.
     """
-    if path.is_dir() or not path.name:
+    if os.path.isdir(path) or not path.name:
         raise InputError(f"{what} {path}: is a folder; give the name of a file")
     if suffixes and not path.suffix:
         path = path.with_name(path.name + suffixes[0])
     if suffixes and path.suffix.lower() not in suffixes:
         raise InputError(f"{what} must end in {' or '.join(suffixes)}; got {path}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{what} {path}: is a folder; give the name of a file")
     output_folder(path.parent, what=what)
+    try:
+        check_writable(path)
+    except InputError as error:
+        raise InputError(f"{what} {error}") from error
     return path
 
 
 def output_folder(path: Path, *, what: str = "--out") -> Path:
     """``path``, once it exists and a file can be written in it."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise InputError(f"{what} {path}: cannot be made: {error.strerror}") from error
     probe = path / f".convae-{os.getpid()}-probe.tmp"

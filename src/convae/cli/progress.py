@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from convae.cli.voice import harmless
 from convae.training.observers import Moment, Quiet, Row
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class LivingTraining(Quiet):
 
     def message(self, text: str) -> None:
         """Print it above the line."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(harmless(text), markup=False, highlight=False)
 
     def step(self, moment: Moment) -> None:
         """Rewrite the line."""

@@ -1,7 +1,7 @@
 """From arguments to an exit code; every error ends as one sentence on stderr.
 
-Exit codes: 0 done; 2 the user's input; 1 our own fault, or training that cannot go on; 130 and 143 after
-Ctrl-C and SIGTERM; 141 when whoever read our output has gone.
+Exit codes: 0 done; 2 the user's input; 1 our own fault, or training that cannot go on; 130, 143 and 129 after
+Ctrl-C, SIGTERM and SIGHUP; 141 when whoever read our output has gone.
 """
 
 import contextlib
@@ -15,25 +15,34 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import TextIO
 
 import click
 
 from convae.cli.garbage import loading
+from convae.cli.made_folders import remove_made_folders
+from convae.cli.voice import silence, warn
 from convae.errors import ConvaeError, InputError
 
 DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
 
 
 class Terminated(BaseException):
-    """SIGTERM came; the command unwinds, so that no temporary file is left behind."""
+    """SIGTERM or SIGHUP came; the command unwinds, so that no temporary file is left behind.
+
+    Attributes:
+        signal: which of them, 15 or 1.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.signal = number
 
 
 class Interrupted(KeyboardInterrupt):
     """Training was stopped; the text says how to go on.
 
     Attributes:
-        signal: 2 for Ctrl-C, 15 for SIGTERM.
+        signal: 2 for Ctrl-C, 15 for SIGTERM, ...
     """
 
     def __init__(self, text: str, signal: int) -> None:
@@ -52,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # On a machine that others use too, threads that spin while they wait slow torch down tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a file name of any bytes can be printed anywhere
@@ -63,8 +73,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _flushed(code)
 
 
+def open_closed_streams() -> None:
+    """Lead standard streams that are closed (a daemon, ``2>&-``) to the null device.
+
+    Without this, a file opened later would take the number of a closed stream and receive what is
+    printed there; Python itself has None in the place of such a stream.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and give the exit code; never raises what a user could cause."""
+    code = _code(arguments)
+    remove_made_folders(failed=code != DONE)
+    return code
+
+
+def _code(arguments: Sequence[str]) -> int:
     given = list(arguments)
     debug = "--debug" in given
     try:
@@ -73,17 +103,16 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
+        warn(error.format_message())
         return INPUT
     except BrokenPipeError:
-        _silence(sys.stdout)
+        silence(sys.stdout)
         return PIPE
     except BaseException as error:
         code, text = explain(error)
         if debug and not isinstance(error, click.ClickException):
             traceback.print_exc()
-        with contextlib.suppress(OSError):
-            print(f"convae: {text}", file=sys.stderr, flush=True)
+        warn(f"convae: {text}")
         return code
 
 
@@ -92,9 +121,7 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, click.ClickException):
         return INPUT, _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort | Terminated):
-        number = getattr(error, "signal", 0) or (
-            signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
-        )
+        number = getattr(error, "signal", 0) or signal.SIGINT
         return 128 + int(number), str(error) or "interrupted; nothing half-written is left"
     if isinstance(error, InputError):
         return INPUT, one_line(error)
@@ -154,19 +181,23 @@ def _out_of_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C does."""
+    """Let SIGTERM, and SIGHUP where it is not ignored (nohup), unwind like Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
+        raise Terminated(number)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = [(number, signal.signal(number, stop)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _flushed(code: int) -> int:
@@ -174,16 +205,10 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence(sys.stdout)
+        silence(sys.stdout)
         return PIPE
     except OSError as error:
-        _silence(sys.stdout)
-        print(f"convae: the output cannot be written: {error.strerror}", file=sys.stderr)
+        silence(sys.stdout)
+        warn(f"convae: the output cannot be written: {error.strerror}")
         return FAULT
     return code
-
-
-def _silence(stream: TextIO) -> None:
-    """Keep the interpreter from complaining about a closed pipe while it shuts down."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -63,9 +63,11 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     """Everything that ``convae fit`` does."""
     check_values(parameters)
     out = output_file(fit.out, MODEL_SUFFIX)
-    fit = replace(fit, out=out, checkpoint=fit.checkpoint or Path(f"{out}.checkpoint"))
+    state = fit.checkpoint or Path(f"{out}.checkpoint")
+    fit = replace(fit, out=out, checkpoint=state)
     if fit.report_folder.exists() and not fit.report_folder.is_dir():
         raise InputError(f"{fit.report_folder}: is a file where the folder of the report must go")
+    output_folder(state, what="--checkpoint")
     checkpoint = checkpoint_of(fit)
     source = fit.data.open(shape=parameters.get("image_shape"))
     for note in source.notes:

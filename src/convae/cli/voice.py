@@ -1,11 +1,17 @@
 """What is said where: results on stdout, notes and progress on stderr, one JSON object for programs."""
 
+import contextlib
 import json
 import math
+import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
+
+# C0 and C1 control characters but tab and newline; marks that reverse the direction of text
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -23,22 +29,45 @@ class Voice:
     def note(self, text: str) -> None:
         """Something the user should know, on stderr."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            warn(text)
 
     def say(self, text: str = "") -> None:
         """A line of the account of what was done, on stdout."""
         if not (self.quiet or self.json):
-            print(text)
+            print(harmless(text))
 
     def answer(self, text: str) -> None:
         """A line of what was asked for, on stdout: not even ``--quiet`` leaves it out."""
         if not self.json:
-            print(text)
+            print(harmless(text))
 
     def result(self, values: Mapping[str, Any]) -> None:
         """The same for programs."""
         if self.json:
             print(json.dumps(plain(values), allow_nan=False))
+
+
+def warn(text: str) -> None:
+    """Print a line on stderr. Work never ends because nobody can read it: later lines are dropped then."""
+    try:
+        print(harmless(text), file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def harmless(text: str) -> str:
+    """``text`` without control characters: a file name must not move the cursor or change the terminal.
+
+    >>> print(harmless("a\\x1b[2Jb.png".encode().decode("unicode_escape")))
+    a\\x1b[2Jb.png
+    """
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def silence(stream: TextIO) -> None:
+    """Lead a stream nowhere, so that the interpreter does not complain about it when it shuts down."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def plain(value: Any) -> Any:

@@ -54,7 +54,8 @@ class CheckpointFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder, so that two runs cannot write into it at once.
 
-        The lock is the system's own and goes with the process, however it ends.
+        The lock is the system's own and goes with the process, however it ends. A folder in which nothing
+        was saved is removed in the end.
         """
         self._make()
         with (self.path / "lock").open("a") as file:
@@ -67,7 +68,11 @@ class CheckpointFolder:
             except OSError as error:
                 raise InputError(f"{self.path}: another run is training into it") from error
             remove_leftovers(self.path, older_than=0)
-            yield
+            try:
+                yield
+            finally:
+                if not self.exists():  # an error came before the first save
+                    self.remove()
 
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], step: int) -> None:
         """Write a checkpoint; the one before is removed once the new one counts."""

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: finish the step, save, then stop."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 while training: finish the step, save, then stop."""
 
 import contextlib
 import signal
@@ -7,13 +7,17 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+# SIGHUP: the terminal has gone, unless it is ignored (nohup). SIGUSR1: what batch systems send before the
+# time of a job ends (SLURM's --signal=USR1@90).
+ASKED, IF_NOT_IGNORED = ("SIGINT", "SIGTERM"), ("SIGHUP", "SIGUSR1")
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Training was stopped between two steps by the user or the system.
 
     Attributes:
         at: where, for people.
-        signal: the signal's number (2 for Ctrl-C, 15 for SIGTERM).
+        signal: the signal's number (2 for Ctrl-C, 15 for SIGTERM, ...).
         saved: whether a checkpoint holds the state.
     """
 
@@ -23,7 +27,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
-    """Notes the first SIGINT or SIGTERM; the second acts as if this were not here."""
+    """Notes the first of these signals; the second acts as if this were not here."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -36,11 +40,8 @@ class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if (
-                    signal.getsignal(number) is not None
-                ):  # else another language's, and not ours to move
-                    self._before[number] = signal.signal(number, self._note)
+            for name in ASKED + IF_NOT_IGNORED:
+                self._take(name)
         return self
 
     def __exit__(
@@ -50,6 +51,17 @@ class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
         traceback: TracebackType | None,
     ) -> None:
         self._restore()
+
+    def _take(self, name: str) -> None:
+        number = getattr(signal, name, None)  # Windows has not all of them
+        if number is None:
+            return
+        before = signal.getsignal(number)
+        if before is None:  # another language's, and not ours to move
+            return
+        if name in IF_NOT_IGNORED and before == signal.SIG_IGN:
+            return
+        self._before[number] = signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
