@@ -28,7 +28,11 @@ def started(job: Job) -> Any:
 
 
 def network(keras: Any, side: int) -> Any:
-    """The tutorial network, compiled for training."""
+    """The tutorial network, compiled for training.
+
+    The tutorial's last layer is a transposed convolution of stride 1, which is a convolution with its kernel
+    rotated by half a turn; Keras gets the convolution that all others have.
+    """
     layers = keras.layers
     first = keras.config.image_data_format() == "channels_first"
     small = side // 4
@@ -40,7 +44,7 @@ def network(keras: Any, side: int) -> Any:
             layers.Conv2D(64, 3, strides=2, **conv),
             layers.Flatten(),
             layers.Dense(16),
-            layers.Dense(64 * small * small, activation="relu"),
+            layers.Dense(64 * small * small),
             layers.Reshape((64, small, small) if first else (small, small, 64)),
             layers.Conv2DTranspose(64, 3, strides=2, **conv),
             layers.Conv2DTranspose(32, 3, strides=2, **conv),

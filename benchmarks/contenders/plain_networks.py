@@ -11,7 +11,7 @@ def plain_network(preset: str, side: int) -> nn.Module:
 
 
 def tutorial(side: int) -> nn.Sequential:
-    """Strided and transposed convolutions, a code of 16 numbers."""
+    """Strided and transposed convolutions, a code of 16 numbers with no activation before or behind it."""
     small = side // 4
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, stride=2, padding=1),
@@ -21,7 +21,6 @@ def tutorial(side: int) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(64 * small * small, 16),
         nn.Linear(16, 64 * small * small),
-        nn.ReLU(),
         nn.Unflatten(1, (64, small, small)),
         nn.ConvTranspose2d(64, 64, 3, stride=2, padding=1, output_padding=1),
         nn.ReLU(),

@@ -2,7 +2,9 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tests.model_files.conftest import IMAGES
 import convae
 from convae import ConvAutoencoder, InputError
 from convae.model_file import describe_model
+from convae.networks.autoencoder import Autoencoder
 from convae.safe_tensors import read_tensors, write_tensors
 
 # -- round trip ---------------------------------------------------------------------------------------
@@ -72,6 +75,28 @@ def test_a_file_from_before_coarse_reading(file: Path, tmp_path: Path) -> None:
     assert description["plan"].pop("coarse") is True
     write_tensors(tmp_path / "old.convae", tensors, description)
     assert not convae.load(tmp_path / "old.convae").plan_.coarse
+
+
+@pytest.mark.parametrize("preset", ["tutorial", "pooled", "residual"])
+def test_a_file_from_before_the_choice_of_an_activation_behind_the_code(
+    preset: str, tmp_path: Path
+) -> None:
+    """Those networks had it: the same weights must give what they gave then."""
+    small: dict[str, Any] = {"widths": (3, 4), "latent_dim": 2, "code": "dense", "epochs": 0}
+    model = ConvAutoencoder(preset=preset, **small).fit(IMAGES)
+    then = Autoencoder(replace(model.architecture_, from_latent_activation=True)).eval()
+    then.load_state_dict(model.network_.state_dict())
+    model.save(tmp_path / "new.convae")
+    tensors, description = read_tensors(tmp_path / "new.convae", lambda _: None)
+    del description["architecture"]["from_latent_activation"]
+    write_tensors(tmp_path / "old.convae", tensors, description)
+
+    x = torch.rand(4, *model.architecture_.image_shape)
+    new, old = (convae.load(tmp_path / f"{name}.convae").network_ for name in ("new", "old"))
+    with torch.no_grad():
+        expected = then(x).reconstruction
+        assert torch.equal(old(x).reconstruction, expected)
+        assert torch.equal(new(x).reconstruction, expected) == (preset != "tutorial")
 
 
 def test_others_read_it_as_safetensors(file: Path) -> None:

@@ -46,6 +46,11 @@ def refusal(**values: Any) -> str:
         ({"hidden": 1e3}, "hidden must be a whole number from 0 to 8,192; got 1000.0"),
         ({"kernel_size": 33}, "kernel_size must be a whole number from 1 to 31; got 33"),
         ({"kernel_size": 4}, "kernel_size must be odd; got 4"),
+        ({"skips": 1}, "skips must be true or false; got 1"),
+        (
+            {"from_latent_activation": "no"},
+            "from_latent_activation must be true or false; got 'no'",
+        ),
         *(
             ({name: "nothing"}, f"{name} must be one of {', '.join(known)}; got 'nothing'")
             for name, known in CHOICES.items()

@@ -6,7 +6,6 @@ import torch
 from convae.errors import InputError
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
-from convae.networks.layers import count_parameters
 from convae.networks.presets import PRESETS, make_architecture
 
 SMALL = [(1, 28, 28), (3, 79, 79), (1, 97, 131), (1, 1, 64), (1, 64, 1), (1, 1, 1), (13, 16, 20)]
@@ -48,16 +47,6 @@ def test_a_spatial_code_takes_other_sizes_later(preset: str) -> None:
         output = network(torch.rand(1, 1, 37, 50))
     assert output.reconstruction.shape == (1, 1, 37, 50)
     assert output.code.shape[2:] == (-(-37 // fy), -(-50 // fx))
-
-
-def test_the_tutorial_has_the_parameters_of_the_tutorial() -> None:
-    """Conv 320 + 18,496, dense 50,192; dense 53,312, transposed 36,928 + 18,464, last 289."""
-    network = Autoencoder(make_architecture("tutorial", (1, 28, 28)))
-    there = count_parameters(network.encoder) + count_parameters(network.bottleneck.squeeze)
-    back = count_parameters(network.decoder) + count_parameters(network.bottleneck.expand)
-    assert there == 69_008
-    assert back == 108_993
-    assert count_parameters(network) == 178_001
 
 
 @pytest.mark.parametrize("code", ["dense", "spatial"])

@@ -52,6 +52,8 @@ class Architecture:
             where the smallest map is small.
         norm: normalisation inside stages; ``none`` keeps amplitudes, which a reconstruction needs.
         activation: the non-linearity.
+        from_latent_activation: in networks without blocks, whether the activation follows the layer that
+            leads from the code to the smallest map. Without it that layer is linear, as in the tutorial.
         output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
         refine: residual blocks that work on the whole reconstruction at half its resolution, after all
             else; 0 for none. What they learn holds at every place of an image, so that a few thousand
@@ -111,6 +113,8 @@ class Architecture:
     levels: int = 1
     finer_dim: int = 8
     pattern: int = 0
+    # Files without this field are of networks that had the activation.
+    from_latent_activation: bool = True
 
     def __post_init__(self) -> None:
         for field in ("image_shape", "widths"):
@@ -260,8 +264,11 @@ def _integer_faults(a: Architecture) -> list[str]:
         faults.append(f"contrast must be a number from 0 to 1; got {a.contrast!r}")
     if type(a.active) not in (int, float) or not 0 < a.active <= 1:
         faults.append(f"active must be a number above 0, up to 1; got {a.active!r}")
-    if type(a.skips) is not bool:
-        faults.append(f"skips must be true or false; got {a.skips!r}")
+    faults += [
+        f"{name} must be true or false; got {getattr(a, name)!r}"
+        for name in ("skips", "from_latent_activation")
+        if type(getattr(a, name)) is not bool
+    ]
     check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
     if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
         faults.append(f"kernel_size must be odd; got {a.kernel_size}")

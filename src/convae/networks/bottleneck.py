@@ -121,7 +121,7 @@ class DenseBottleneck(nn.Module):
         if a.hidden:
             self.gather = nn.Sequential(nn.Linear(size, inner), activation(a))
             self.spread = nn.Sequential(activation(a), nn.Linear(inner, size))
-        self.activation = nn.Identity() if a.blocks else activation(a)
+        self.activation = _from_latent_activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
         self.kind, self.rectifier = a.bottleneck, _rectifier(a)
@@ -155,7 +155,7 @@ class SpatialBottleneck(nn.Module):
         self.activation: nn.Module = nn.Identity()
         if not a.pattern:
             self.expand = convolution(a, a.latent_dim, a.widths[-1])
-            self.activation = nn.Identity() if a.blocks else activation(a)
+            self.activation = _from_latent_activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
         self.kind, self.rectifier = a.bottleneck, _rectifier(a)
@@ -172,6 +172,11 @@ class SpatialBottleneck(nn.Module):
     def decode(self, code: Tensor) -> Tensor:
         """(B, latent_dim, h, w) to (B, c, h, w), or to itself where codes draw patterns."""
         return through((self.expand, self.activation), code)
+
+
+def _from_latent_activation(a: Architecture) -> nn.Module:
+    """The activation between the code and the first stage; residual blocks bring their own."""
+    return nn.Identity() if a.blocks or not a.from_latent_activation else activation(a)
 
 
 def _rectifier(a: Architecture) -> Rectifier | None:

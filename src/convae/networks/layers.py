@@ -259,9 +259,9 @@ def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> Trans
 def initialize(network: nn.Module, a: Architecture) -> None:
     """Draw first weights; layers that start at zero stay there.
 
-    Plain networks start as the textbook ones do, with Glorot's uniform weights (a sigmoid output
-    saturates and dies from less), networks of residual blocks, or that add to a base, with He's normal
-    ones, which keep the size of values through any number of layers; biases at zero.
+    Plain networks start with Glorot's uniform weights, as Keras draws them; networks of residual blocks, or
+    that add to a base, with He's normal weights, which keep the size of values through any number of layers.
+    Biases start at zero.
     """
     for layer in network.modules():
         if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

@@ -19,7 +19,10 @@ def _stages(shape: Shape, smallest: int, most: int = MAX_STAGES) -> int:
 
 
 def tutorial(shape: Shape, code: str | None) -> dict[str, Any]:
-    """The classic two-stage network: strided and transposed convolutions, dense code, sigmoid."""
+    """The classic two-stage network: strided and transposed convolutions, dense code, sigmoid.
+
+    With a dense code it is exactly the function of the tutorial, which has no activation around the code.
+    """
     return {
         "widths": (32, 64),
         "blocks": 0,
@@ -27,6 +30,7 @@ def tutorial(shape: Shape, code: str | None) -> dict[str, Any]:
         "up": "transposed",
         "latent_dim": 16,
         "activation": "relu",
+        "from_latent_activation": code == "spatial",
         "output": "sigmoid",
         "bypass": "none",
     }
