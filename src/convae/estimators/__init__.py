@@ -14,6 +14,7 @@
 - likelihood: the method of the likelihood bound
 - neighbourhood: where codes should lie so that they keep neighbours together
 - base, tables, parameters: what all share: any source or rows in, checked parameters, files
+- labels: the y of a fit: labels, or images
 - inheriting: an estimator that differs from another in its defaults
 - fitting, continuing: from images to a trained model, and one pass more
 - baseline: PCA with as many numbers per image

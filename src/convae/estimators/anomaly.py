@@ -139,6 +139,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     job = "detect anomalies"
     verb = "detect"
     member = "anomaly"
+    no_target = "learns from normal images alone: leave y out"
     framed = True
 
     def __init__(
@@ -232,7 +233,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
 
         Args:
             X: normal images alone: any source, see :meth:`convae.ConvAutoencoder.fit`.
-            y: ignored.
+            y: labels (n,), which are ignored; images are refused.
             groups: (n,) images of one group (several shots of one part) stay on one side of every split,
                 and count as one normal image for the promise.
             checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
@@ -241,6 +242,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             InputError: what is wrong with the data or a parameter, in one sentence.
             TrainingError: if the loss stays non-finite.
         """
+        self._refuse_target(X, y)
         return self._fit(
             X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
         )

@@ -210,7 +210,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         Args:
             X: a folder, a glob, paths, an array ``(n, h, w)`` or ``(n, h, w, c)``, rows
                 ``(n, pixels)``, a file, a torch dataset or the name of a set.
-            y: ignored.
+            y: labels (n,), which are ignored; images are refused.
             groups: (n,) images of one group are held out together or not at all.
             checkpoint: folder that the state is saved in, about once a minute.
             resume: go on from there, exactly where the run was.
@@ -220,6 +220,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             InputError: what is wrong with the data or a parameter, in one sentence.
             TrainingError: if the loss stays non-finite.
         """
+        self._refuse_target(X, y)
         return self._fit(
             X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
         )
@@ -230,6 +231,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         Scaling, PCA and architecture stay as the first call made them. It learns reconstruction alone, from
         images with the same ``noise`` and ``shift`` as in a fit.
         """
+        self._refuse_target(X, y)
         return continue_fit(self, X)
 
     def _parameters(self) -> Parameters:
@@ -352,7 +354,8 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         return np.array(scores, dtype=np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean of :meth:`score_samples`: higher is better."""
+        """The mean of :meth:`score_samples`: higher is better; ``y`` as in :meth:`fit`."""
+        self._refuse_target(X, y)
         return float(np.mean(self.score_samples(X)))
 
     @property

@@ -13,6 +13,7 @@ from convae.composition import check, remarks
 from convae.errors import ImageError, InputError, ModelFileError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
+from convae.estimators.labels import holds_images
 from convae.estimators.parameters import Parameters, checked, chosen, plain
 from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
 from convae.images.array_sources import is_tensor, plain_array
@@ -43,6 +44,7 @@ class ImageEstimator(BaseEstimator):
     Attributes:
         job: what a model is fitted to do, for people.
         verb, member: the verb of the command line that does it, and the member of ``fit`` that learns it.
+        no_target: why images as the ``y`` of a fit are refused, and what to do instead.
         framed: whether images are brought to the size of those fitted on even where the network would
             take any.
     """
@@ -51,6 +53,8 @@ class ImageEstimator(BaseEstimator):
     verb = "reconstruct"
     member = "autoencoder"
     framed = False
+
+    no_target = "gives X itself back: leave y out, or learn to turn X into y with Denoiser"
 
     # -- data -----------------------------------------------------------------------------------
 
@@ -77,6 +81,11 @@ class ImageEstimator(BaseEstimator):
                 rows, fitted or row_shape(rows.shape[1], getattr(self, "image_shape", None))
             )
         )
+
+    def _refuse_target(self, X: Any, y: Any) -> None:
+        """Refuse a ``y`` of images, which would otherwise be ignored; labels pass."""
+        if holds_images(y, X):
+            raise InputError(f"y holds images, and {type(self).__name__} {self.no_target}")
 
     def prepared(
         self, source: ImageSource, *, originals: bool = False

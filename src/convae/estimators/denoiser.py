@@ -18,6 +18,7 @@ from convae.corruption.levels import Level
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.estimators.fitting import Ready, Run
+from convae.estimators.labels import holds_images
 from convae.estimators.parameters import Parameters
 from convae.estimators.restored import Restored, iter_restored
 from convae.estimators.restoring import (
@@ -26,6 +27,7 @@ from convae.estimators.restoring import (
     material_for,
 )
 from convae.estimators.streaming import OnBad
+from convae.estimators.tables import is_table, row_shape, rows_to_images
 from convae.images.image_source import ImageSource
 from convae.images.pairs import PairSource
 from convae.images.scaling import DTYPE_RANGES, Scaling
@@ -199,7 +201,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
 
         Args:
             X: noisy or clean images: any source, see :meth:`convae.ConvAutoencoder.fit`.
-            y: ignored.
+            y: the same as ``target``, in the place where scikit-learn and tutorials have it. Labels (n,)
+                are ignored.
             target: what the images should look like, matched by name (files) or number (arrays). They may
                 have other channels than X: with grey images and coloured targets it learns to colour.
             groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
@@ -208,13 +211,24 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             InputError: what is wrong with the data or a parameter, in one sentence.
             TrainingError: if the loss stays non-finite.
         """
-        self._target = None if target is None else open_source(target)
+        if holds_images(y, X):
+            if target is not None:
+                raise InputError("y and target both hold images: give the target once")
+            target = y
+        self._target = None if target is None else self._opened_target(target)
         try:
             return self._fit(
                 X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
             )
         finally:
             del self._target
+
+    def _opened_target(self, target: Any) -> ImageSource:
+        """The target as a source; rows of pixels as :meth:`open` reads those of X."""
+        if not is_table(target):
+            return open_source(target)
+        rows = np.asarray(target.toarray() if hasattr(target, "toarray") else target)
+        return open_source(rows_to_images(rows, row_shape(rows.shape[1], None)))
 
     def denoise(self, X: Any, *, sigma: float | None = None, ensemble: bool = False) -> Any:
         """Images without their noise, in the values, shape and depth of those given.

@@ -112,6 +112,7 @@ class Inpainter(RestoringEstimator):
     job = "fill holes"
     verb = "inpaint"
     member = "inpainter"
+    no_target = "makes the holes in X itself: leave y out, and give whole images as X"
 
     def __init__(
         self,
@@ -200,13 +201,14 @@ class Inpainter(RestoringEstimator):
 
         Args:
             X: any source, see :meth:`convae.ConvAutoencoder.fit`.
-            y: ignored.
+            y: labels (n,), which are ignored; images are refused.
             groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
 
         Raises:
             InputError: what is wrong with the data or a parameter, in one sentence.
             TrainingError: if the loss stays non-finite.
         """
+        self._refuse_target(X, y)
         return self._fit(
             X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
         )
