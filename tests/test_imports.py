@@ -53,7 +53,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("corruption",),
     ("report",),  # the rest of it takes plain data
     ("images",),
-    ("safe_tensors",),
+    ("safe_tensors", "tables"),
     ("atomic",),
     ("errors", "version"),
 )

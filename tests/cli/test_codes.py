@@ -10,7 +10,9 @@ import pytest
 from tests.cli.conftest import FIT, Command, fill, waves
 
 import convae as package
+from convae.cli.code_files import Coded, write_codes
 from convae.cli.code_reading import read_codes
+from convae.errors import InputError
 from convae.estimators.streaming import made_by
 
 KINDS = (".npy", ".npz", ".csv", ".parquet")
@@ -163,6 +165,50 @@ def test_own_codes_without_names(convae: Command, model: Path, tmp_path: Path) -
     assert sorted(p.name for p in (tmp_path / "tiff").iterdir()) == ["000000.tif", "000001.tif"]
 
 
+ODD = ["a.png", "=1+1.png", "-1.png", "'=x.png", "a,b;c.png", "cr\r.png", "two\nlines.png", "\udcff.png",
+       "\\udcff.png", "\\\udcff.png", '"q".png', " b ", "\ufeffname", "é.png"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_name_comes_back_from_every_kind(tmp_path: Path, kind: str) -> None:
+    rows = [
+        Coded(name=name, label=i % 3, code=np.full(2, -i / 7, np.float32), checksum="00", model="m")
+        for i, name in enumerate(ODD)
+    ]
+    assert write_codes(tmp_path / f"c{kind}", rows, rows[0]) == len(ODD)
+    with read_codes(tmp_path / f"c{kind}") as found:
+        back = list(found)
+    assert [(row.name, row.label) for row in back] == [(row.name, row.label) for row in rows]
+    assert all((a.code == b.code).all() for a, b in zip(back, rows, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "encoding"),
+    [(",", ",", "utf-8-sig"), (",", ";", "utf-8-sig"), (",", "\t", "utf-16")],
+)
+def test_codes_that_a_spreadsheet_saved_keep_their_names(
+    tmp_path: Path, old: str, new: str, encoding: str
+) -> None:
+    text = "name,sha256,code_0\nmüll.png,00,0.5\nb.png,01,-2\n\n".replace(old, new)
+    (tmp_path / "c.csv").write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    with read_codes(tmp_path / "c.csv") as rows:
+        found = [(row.name, float(row.code[0])) for row in rows]
+    assert found == [("müll.png", 0.5), ("b.png", -2.0)]
+
+
+def test_a_table_of_names_of_another_length_is_refused(tmp_path: Path) -> None:
+    """Names of other codes beside an array were left out without a message before."""
+    np.save(tmp_path / "c.npy", np.zeros((3, 2), np.float32))
+    (tmp_path / "c.names.csv").write_text("name\na.png\nb.png\n")
+    with pytest.raises(InputError, match=r"names 2 codes, and there are 3 in c\.npy: encode the"):
+        rows_of(tmp_path / "c.npy")
+
+
+def rows_of(path: Path) -> list[Coded]:
+    with read_codes(path) as rows:
+        return list(rows)
+
+
 def test_names_that_repeat_or_lead_elsewhere(convae: Command, model: Path, tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_text(
         "name,code_0,code_1,code_2\na.png,0,0,0\na.gif,0,0,1\n../../x.png,1,0,0\n"
@@ -187,7 +233,26 @@ def test_names_that_repeat_or_lead_elsewhere(convae: Command, model: Path, tmp_p
         ("wide.csv", b"code_0,code_1\n1,2\n", "its codes are 2 and this model's 3 numbers"),
         ("bare.csv", b"code_0,code_1,code_2\n", "there are no codes in it"),
         ("noise.parquet", b"PAR1", "damaged or not a parquet file"),
-        ("bytes.csv", b"name,code_0\n\xff\xfe,1\n", "damaged or not a file of codes"),
+        (
+            "bytes.csv",
+            b"name,code_0\n\xff\xfe,1\n",
+            "is not UTF-8 (byte 0xff): save it as 'CSV UTF-8'",
+        ),
+        (
+            "comma.csv",
+            b"code_0;code_1;code_2\n1;2;0,5\n",
+            "'0,5'; numbers must have a decimal point",
+        ),
+        (
+            "twice.csv",
+            b"code_0,code_1,code_1\n1,2,3\n",
+            "has the column code_1 twice: keep one of them",
+        ),
+        (
+            "label.csv",
+            b"label,code_0,code_1,code_2\ncat,1,2,3\n",
+            "line 2: a label must be the number of",
+        ),
     ],
 )
 def test_wrong_codes_are_answered(

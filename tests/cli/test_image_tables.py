@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convae.cli.image_tables import read_by_name, read_groups
 from convae.errors import InputError
 from convae.images.sources import open_source
+from convae.tables import escape, write_table
 
 COLUMNS = {"label": "the columns name and label", "target": "name and target"}
 
@@ -45,3 +47,20 @@ def test_groups_of_all_images_or_none(tmp_path: Path) -> None:
     for text in ("\n".join(lines[:3]), "\n".join(lines[:3]) + "\narray[2],"):
         with pytest.raises(InputError, match=r"1 of 3 images have no group, such as array\[2\]"):
             read_groups(table(tmp_path, text), source)
+
+
+def test_names_of_any_bytes_have_their_groups(tmp_path: Path) -> None:
+    names = ["=a.png", "cr\r.png", "\udcff.png", "a,b.png", "'=x.png", "\\udcff.png"]
+    for name in names:
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name)
+    source = open_source(tmp_path)
+    wanted = {name: f"-{i}" for i, name in enumerate(names)}
+    with write_table(tmp_path / "t.csv", ("name", "group")) as rows:
+        for name, group in wanted.items():
+            rows.row((name, group))
+    assert read_groups(tmp_path / "t.csv", source) == [wanted[name] for name in source.names]
+    # A table of one's own may hold them as they are, without our apostrophes.
+    kept = source.select([i for i, name in enumerate(source.names) if "udcff" not in escape(name)])
+    plain = "name;group\n" + "".join(f'"{name}";{wanted[name]}\n' for name in kept.names)
+    (tmp_path / "t.csv").write_text(plain, newline="")
+    assert read_groups(tmp_path / "t.csv", kept) == [wanted[name] for name in kept.names]

@@ -12,9 +12,8 @@ import numpy as np
 
 from convae.atomic import atomic_write
 from convae.cli.array_files import ArrayFile, array_file
-from convae.cli.outputs import table
-from convae.cli.voice import printable
 from convae.errors import InputError, MissingExtraError
+from convae.tables import escape, write_table
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 CHUNK = 1024  # rows of a table that are held at a time
@@ -64,7 +63,7 @@ def _of_one_shape(rows: Iterable[Coded], shape: tuple[int, ...]) -> Iterator[Cod
 def _write_npy(path: Path, rows: Iterable[Coded], first: Coded) -> int:
     """The codes, and their names beside them in ``CODES.names.csv``."""
     with (
-        table(names_file(path), _name_columns(first)) as names,
+        write_table(names_file(path), _name_columns(first)) as names,
         array_file(path, first.code.shape, np.float32) as codes,
     ):
         for row in rows:
@@ -85,7 +84,7 @@ def _write_npz(path: Path, rows: Iterable[Coded], first: Coded) -> int:
         codes = ArrayFile(scratch, first.code.shape, np.dtype(np.float32))
         for row in rows:
             codes.append(row.code)
-            names.append(printable(row.name))
+            names.append(escape(row.name))
             checksums.append(row.checksum)
             if row.label is not None:
                 labels.append(row.label)
@@ -111,9 +110,9 @@ def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 def _write_csv(path: Path, rows: Iterable[Coded], first: Coded) -> int:
     """One line an image: what it is, and the numbers, exact for float32."""
     count = 0
-    with table(path, [*_name_columns(first), *_code_columns(first)]) as lines:
+    with write_table(path, [*_name_columns(first), *_code_columns(first)]) as lines:
         for row in rows:
-            lines.row([*_name_cells(row), *row.code.reshape(-1).astype(str)])
+            lines.row([*_name_cells(row), *row.code.reshape(-1)])
             count += 1
     return count
 
@@ -130,7 +129,7 @@ def _write_parquet(path: Path, rows: Iterable[Coded], first: Coded) -> int:
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
         for chunk in batched(rows, CHUNK):
             codes = np.stack([row.code.reshape(-1) for row in chunk])
-            values: list[Any] = [[printable(row.name) for row in chunk]]
+            values: list[Any] = [[escape(row.name) for row in chunk]]
             values += [[row.label for row in chunk]] * labelled
             values += [[row.checksum for row in chunk], [row.model for row in chunk]]
             values += list(codes.T)

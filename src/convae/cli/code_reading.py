@@ -1,11 +1,10 @@
 """Files of codes, read a few rows at a time: those of ``convae encode``, and anybody's own."""
 
 import contextlib
-import csv
 import itertools
 import zipfile
 import zlib
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ import numpy as np
 
 from convae.cli.code_files import CHUNK, SUFFIXES, Coded, load_pyarrow, names_file
 from convae.errors import InputError, unknown_name
+from convae.tables import TableReader, from_cell, read_table, unescape
 
 Rows = Generator[Coded, None, None]
 _TEXTS = ("name", "label", "sha256", "model")  # what stands beside the numbers
+_COLUMNS = (*_TEXTS, "code_0")
 
 
 def refuse_other_model(path: Path, row: Coded, made: str) -> None:
@@ -80,11 +81,18 @@ def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
     label = told.get("label")
     return Coded(
         name=str(told.get("name") or ""),
-        label=None if label in (None, "") else int(str(label)),
+        label=None if label in (None, "") else _whole(str(label)),
         code=np.asarray(code, dtype=np.float32),
         checksum=str(told.get("sha256") or ""),
         model=str(told.get("model") or ""),
     )
+
+
+def _whole(label: str) -> int:
+    try:
+        return int(label)
+    except ValueError:
+        raise ValueError(f"a label must be the number of a class; got {label!r}") from None
 
 
 def _read_npy(path: Path, only: Container[int]) -> Rows:
@@ -92,20 +100,34 @@ def _read_npy(path: Path, only: Container[int]) -> Rows:
     if not isinstance(codes, np.ndarray):
         raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
     _check(path, codes)
-    beside = names_file(path)
-    told: Iterable[Mapping[str, Any]] = itertools.repeat({})
-    if beside.is_file():
-        with beside.open(encoding="utf-8", newline="") as file:
-            known = sum(1 for _ in csv.reader(file)) - 1
-        told = _lines(beside) if known == len(codes) else told
+    told = _told_beside(names_file(path), path, len(codes))
     for index, of_one in zip(range(len(codes)), told, strict=False):
         if index in only:
             yield _coded(codes[index], of_one)
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+def _told_beside(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, str]]:
+    """What the table beside an array says of each code; nothing without a table."""
+    if not path.is_file():
+        yield from itertools.repeat({}, count)
+        return
+    with read_table(path, _COLUMNS) as rows:
+        known = sum(1 for _ in rows)
+    if known != count:
+        raise InputError(
+            f"{path}: names {known:,} codes, and there are {count:,} in {codes.name}: encode the images "
+            "again, or remove it"
+        )
+    with read_table(path, _COLUMNS) as rows:
+        places = _places(rows)
+        for cells in rows:
+            yield {name: from_cell(cells[k]) for name, k in places.items()}
+
+
+def _places(rows: TableReader) -> dict[str, int]:
+    """Where the columns of texts are."""
+    found = {name: rows.column(name) for name in _TEXTS}
+    return {name: k for name, k in found.items() if k is not None}
 
 
 def _read_npz(path: Path, only: Container[int]) -> Rows:
@@ -130,7 +152,12 @@ def _read_npz(path: Path, only: Container[int]) -> Rows:
     for index, code in enumerate(codes):
         if index in only:
             told = {name: values[index] for name, values in columns.items()}
-            yield _coded(code, {**told, "model": made_by})
+            yield _coded(code, _with_name({**told, "model": made_by}))
+
+
+def _with_name(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with the name as it was before it was written."""
+    return {**told, "name": unescape(str(told.get("name") or ""))}
 
 
 def _check(path: Path, codes: np.ndarray) -> None:
@@ -141,23 +168,23 @@ def _check(path: Path, codes: np.ndarray) -> None:
 
 
 def _read_csv(path: Path, only: Container[int]) -> Rows:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.reader(file)
-        head = next(lines, [])
-        chosen = _chosen(path, head)
-        places = {name: head.index(name) for name in _TEXTS if name in head}
-        for index, line in enumerate(lines):
+    with read_table(path, _COLUMNS) as rows:
+        chosen, places = _chosen(path, rows.names), _places(rows)
+        for index, cells in enumerate(rows):
             if index not in only:
                 continue
-            if len(line) != len(head):
-                raise InputError(
-                    f"{path}: line {lines.line_num} has {len(line)} cells and the first {len(head)}"
-                )
             try:
-                code = np.array([line[k] for k in chosen], dtype=np.float32)
-                yield _coded(code, {name: line[k] for name, k in places.items()})
+                code = np.array([cells[k] for k in chosen], dtype=np.float32)
+                yield _coded(code, {name: from_cell(cells[k]) for name, k in places.items()})
             except ValueError as error:
-                raise InputError(f"{path}: line {lines.line_num}: {error}") from error
+                raise InputError(f"{path}: line {rows.line}: {_not_a_number(error)}") from error
+
+
+def _not_a_number(error: ValueError) -> str:
+    """What is wrong with a cell, and what to do about the commas of some countries."""
+    text = str(error)
+    comma = "," in text and "convert string" in text
+    return f"{text}; numbers must have a decimal point" if comma else text
 
 
 def _read_parquet(path: Path, only: Container[int]) -> Rows:
@@ -173,7 +200,7 @@ def _read_parquet(path: Path, only: Container[int]) -> Rows:
                 texts = [batch.column(name).to_pylist() for name in told]
                 for index in (i for i in range(len(codes)) if passed + i in only):
                     of_one = {n: values[index] for n, values in zip(told, texts, strict=True)}
-                    yield _coded(codes[index], of_one)
+                    yield _coded(codes[index], _with_name(of_one))
                 passed += len(codes)
     except pyarrow.ArrowException as error:
         raise InputError(f"{path}: damaged or not a parquet file: {error}") from error
@@ -182,6 +209,8 @@ def _read_parquet(path: Path, only: Container[int]) -> Rows:
 def _chosen(path: Path, head: list[str]) -> list[int]:
     """Which columns are the code, in the order of their numbers."""
     found = {name: k for k, name in enumerate(head) if name.startswith("code_")}
+    if twice := [name for name in found if head.count(name) > 1]:
+        raise InputError(f"{path}: has the column {twice[0]} twice: keep one of them")
     ordered = [f"code_{i}" for i in range(len(found))]
     if not found or set(ordered) != set(found):
         raise InputError(

@@ -6,13 +6,13 @@ import numpy as np
 
 from convae.cli import image_files
 from convae.cli.image_files import OnBad, Writing, write_results
-from convae.cli.outputs import table
 from convae.cli.voice import Voice
 from convae.corruption.levels import parse_level
 from convae.errors import InputError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.restored import Restored
 from convae.images.image_source import ImageSource
+from convae.tables import write_table
 
 ARRAY, LEVELS = "denoised.npy", "levels.csv"
 
@@ -47,7 +47,7 @@ def denoise(
     tally = write_results(source, results, how, voice)
     written = image_files.account(tally, source, how.out, voice)
     path = how.out / LEVELS
-    with table(path, ("name", "noise_level", "removed")) as lines:
+    with write_table(path, ("name", "noise_level", "removed")) as lines:
         for row in rows:
             lines.row(row)
     level = float(np.median([row[1] for row in rows]))

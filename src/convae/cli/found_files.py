@@ -9,13 +9,13 @@ import numpy as np
 
 from convae.atomic import atomic_write
 from convae.cli.image_files import Places, below
-from convae.cli.outputs import table
-from convae.cli.voice import plain, printable
+from convae.cli.voice import plain
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.images.image_source import ImageSource
 from convae.images.writing import write_image
 from convae.report.of_detections import Pictures
 from convae.report.pictures import save_picture
+from convae.tables import escape, write_table
 
 SCORES, REGIONS = "scores.csv", "regions.json"
 HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"
@@ -91,12 +91,12 @@ class FoundFiles:
         if by_score:
             order.sort(key=lambda i: -self.rows[i].score)
         names = ("name", "score", "p_value", "anomalous", "regions")
-        with table(self.out / SCORES, names) as lines:
+        with write_table(self.out / SCORES, names) as lines:
             for i in order:
                 row = self.rows[i]
                 said = None if row.anomalous is None else int(row.anomalous)
                 lines.row([row.name, row.score, row.p_value, said, row.regions])
-        images = [{**self.listed[i], "name": printable(self.rows[i].name)} for i in order]
+        images = [{**self.listed[i], "name": escape(self.rows[i].name)} for i in order]
         with atomic_write(self.out / REGIONS) as file:
             text = json.dumps(plain({**facts, "images": images}), indent=1, allow_nan=False)
             file.write(text.encode() + b"\n")

@@ -1,12 +1,12 @@
 """Tables that say something of each image by its name: groups and labels."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convae.cli.voice import printable
 from convae.errors import InputError
+from convae.tables import TableReader, from_cell, read_table
 
 if TYPE_CHECKING:
     from convae.images.image_source import ImageSource
@@ -24,7 +24,7 @@ def read_groups(path: Path, source: "ImageSource") -> list[str]:
     if missing:
         raise InputError(
             f"--groups {path}: {len(missing)} of {len(source)} images have no group, such as "
-            f"{missing[0]}: name them as 'convae check' does, relative to the folder"
+            f"{printable(missing[0])}: name them as 'convae check' does, relative to the folder"
         )
     return [str(group) for group in groups]
 
@@ -42,38 +42,36 @@ def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str,
     Raises:
         InputError: the file cannot be read, has not these columns, or says two things of one name.
     """
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file)
-            head = reader.fieldnames or ()
-            column = _column(path, option, head, columns)
-            rows = ((row["name"], row[column], reader.line_num) for row in reader)
-            return column, _once(rows, f"{option} {path}", column)
-    except (OSError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{option} {path}: cannot be read: {why}") from error
+    wanted = ("name", *columns)
+    with read_table(path, wanted, label=f"{option} {path}") as rows:
+        column = _column(rows, columns)
+        name, value = (rows.column(wanted) for wanted in ("name", column))
+        assert name is not None
+        assert value is not None
+        told = ((from_cell(c[name]), from_cell(c[value]), rows.line) for c in rows)
+        return column, _once(told, rows.label, column)
 
 
 def values_of(names: Iterable[str], known: dict[str, str]) -> list[str | None]:
-    """What is known of each name, written as it is or with its odd bytes escaped."""
-    return [known.get(name, known.get(printable(name))) for name in names]
+    """What is known of each name; own tables may hold it as it is where convae would have escaped it."""
+    return [known.get(name, known.get(from_cell(name))) for name in names]
 
 
-def _column(path: Path, option: str, head: Sequence[str], columns: dict[str, str]) -> str:
-    found = [name for name in head if name in columns]
-    if "name" not in head or len(found) != 1:
+def _column(rows: TableReader, columns: dict[str, str]) -> str:
+    found = [name for name in columns if rows.column(name) is not None]
+    if rows.column("name") is None or len(found) != 1:
         raise InputError(
-            f"{option} {path}: must have {', or '.join(columns.values())}; it has "
-            f"{', '.join(head) or 'none'}"
+            f"{rows.label}: must have {', or '.join(columns.values())}; it has "
+            f"{', '.join(rows.names) or 'none'}"
         )
     return found[0]
 
 
-def _once(rows: Iterable[tuple[str, str | None, int]], what: str, column: str) -> dict[str, str]:
+def _once(rows: Iterable[tuple[str, str, int]], what: str, column: str) -> dict[str, str]:
     """Name and value of each row; a name that is there twice must have one value."""
     known, lines = dict[str, str](), dict[str, int]()
     for name, given, line in rows:
-        value = (given or "").strip()
+        value = given.strip()
         if not value:
             continue
         if known.setdefault(name, value) != value:

@@ -8,7 +8,6 @@ import numpy as np
 
 from convae.cli import image_files
 from convae.cli.image_files import OnBad, Writing, below, write_results
-from convae.cli.outputs import table
 from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.inpainter import Inpainted, Inpainter
@@ -16,6 +15,7 @@ from convae.images.image import Image
 from convae.images.image_source import ImageSource
 from convae.images.masks import Masks, open_masks
 from convae.images.writing import write_image
+from convae.tables import write_table
 
 ARRAY, HOLES, MASKS = "inpainted.npy", "holes.csv", "masks"
 LOSSY = ("JPEG", "MPO")  # these change the pixels that they are given
@@ -73,7 +73,7 @@ def inpaint(
         )
     written = image_files.account(tally, source, how.out, voice)
     path = how.out / HOLES
-    with table(path, ("name", "missing", "damaged")) as lines:
+    with write_table(path, ("name", "missing", "damaged")) as lines:
         for row in rows:
             lines.row(row)
     missing, damaged = (float(np.mean([row[i] for row in rows])) for i in (1, 2))

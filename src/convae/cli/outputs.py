@@ -1,17 +1,15 @@
 """Files that verbs write: probed before the work begins, written beside and renamed into place."""
 
 import contextlib
-import csv
-import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from convae.atomic import atomic_write, check_writable
+from convae.atomic import check_writable
 from convae.cli.made_folders import make_folder
-from convae.cli.voice import printable
 from convae.errors import InputError
+from convae.tables import write_table
 
 if TYPE_CHECKING:
     from convae.images.image_source import Skipped
@@ -64,39 +62,10 @@ def output_folder(path: Path, *, what: str = "--out") -> Path:
     return path
 
 
-class Table:
-    """A CSV file written row by row; text of any bytes is made printable."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        self._writer = csv.writer(self._text, lineterminator="\n")
-
-    def row(self, values: Sequence[Any]) -> None:
-        """Write one row; None is an empty cell."""
-        self._writer.writerow([printable(v) if isinstance(v, str) else v for v in values])
-
-    def detach(self) -> None:
-        """Hand the file back, with everything written."""
-        self._text.flush()
-        self._text.detach()
-
-
-@contextlib.contextmanager
-def table(path: Path, names: Sequence[str]) -> Iterator[Table]:
-    """A CSV file with these column names; it appears whole or not at all."""
-    with atomic_write(path) as file:
-        rows = Table(file)
-        rows.row(names)
-        try:
-            yield rows
-        finally:
-            rows.detach()
-
-
 def write_history(path: Path, history: Sequence[dict[str, Any]]) -> Path:
     """One line an epoch, from epoch 0 (before any step)."""
     names = list(history[0]) if history else ["epoch"]
-    with table(path, names) as rows:
+    with write_table(path, names) as rows:
         for line in history:
             rows.row([line.get(name) for name in names])
     return path
@@ -108,7 +77,7 @@ def write_skipped(path: Path, skipped: Iterable["Skipped"]) -> Path | None:
     if not items:
         path.unlink(missing_ok=True)
         return None
-    with table(path, ("name", "reason")) as rows:
+    with write_table(path, ("name", "reason")) as rows:
         for item in items:
             rows.row((item.name, item.reason))
     return path

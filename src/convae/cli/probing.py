@@ -6,7 +6,7 @@ from pathlib import Path
 from convae.cli.fitting import command_line
 from convae.cli.image_tables import read_groups
 from convae.cli.labels import read_labels
-from convae.cli.outputs import SKIPPED, table, write_skipped
+from convae.cli.outputs import SKIPPED, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.estimators.base import ImageEstimator
@@ -16,6 +16,7 @@ from convae.probing.readouts import Score
 from convae.probing.verdict import cautions, difference, rival_of, verdict
 from convae.report.html import write_report
 from convae.report.of_probe import report_of_probe
+from convae.tables import write_table
 
 TABLE = "probe.csv"
 
@@ -65,7 +66,7 @@ def probe_and_tell(
         voice.answer(line)
     page = None
     if out is not None:
-        write_table(out / TABLE, found)
+        write_scores(out / TABLE, found)
         write_skipped(out / SKIPPED, found.skipped)
         page = _page(model, found, labelled, target, out, title)
         voice.say(f"table: {out / TABLE}; report: {page}")
@@ -116,9 +117,9 @@ def _judged(found: Probe) -> dict[str, object]:
     }
 
 
-def write_table(path: Path, found: Probe) -> None:
+def write_scores(path: Path, found: Probe) -> None:
     """One line a measure and representation."""
-    with table(path, ("measure", "representation", "value", "low", "high")) as rows:
+    with write_table(path, ("measure", "representation", "value", "low", "high")) as rows:
         for measure in found.measures:
             for name, score in measure.scores.items():
                 rows.row((measure.name, name, score.value, *score.interval))

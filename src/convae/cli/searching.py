@@ -10,7 +10,6 @@ from convae.cli.code_files import CHUNK, Coded, batched
 from convae.cli.code_index import MANY, find_index, make_index, search_index
 from convae.cli.code_reading import count_codes, read_codes, refuse_other_model
 from convae.cli.found_pictures import look_for, picture_of
-from convae.cli.outputs import table
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned, printable
 from convae.errors import InputError
@@ -18,6 +17,7 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
 from convae.images.image_source import ImageSource
 from convae.neighbours import Nearest, between
+from convae.tables import write_table
 
 COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 
@@ -182,7 +182,7 @@ def _cells(rank: int, one: Found) -> tuple[object, ...]:
 
 
 def _write(out: Path, queries: Sequence[Query], found: Sequence[Sequence[Found]]) -> None:
-    with table(out, COLUMNS) as lines:
+    with write_table(out, COLUMNS) as lines:
         for query, of_query in zip(queries, found, strict=True):
             for rank, one in enumerate(of_query, 1):
                 lines.row((query.name, *_cells(rank, one)))
