@@ -3,6 +3,7 @@
 - image, facts, reading, writing: one image, at its full depth
 - kinds, pillow, png16, deep, netpbm, tiff, tiff_layout, colour, quiet: the kinds of files and their decoders
 - besides, tiff_tags, tiff_writing: resolution and axes, what a file says besides its pixels
+- kept_facts: what each kind of file can hold of it
 - sources, image_source: whatever holds images, in a fixed order
 - file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources
 - surveying, preparing, framing, scaling, tensors: images of one shape, depth and range
