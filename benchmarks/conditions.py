@@ -119,7 +119,7 @@ def robustness() -> None:
         fit += ["--channels", "3", "--out", str(path / "m.convae"), "--no-report"]
         for extra in ([], ["--strict"]):
             done = _command([*fit, *extra])
-            lines = (path / "skipped.csv").read_text().splitlines()[1:] if not extra else []
+            lines = (path / "m.skipped.csv").read_text().splitlines()[1:] if not extra else []
             bare = sum(not line.partition(",")[2].strip() for line in lines)
             last = (done.stderr.strip().splitlines() or [""])[-1].replace(str(path), "DIR")[:160]
             shown = " ".join(["convae", *fit[:2], "DIR/mixed", *extra])

@@ -72,7 +72,7 @@ def test_names_and_labels(convae: Command, model: Path, tmp_path: Path) -> None:
         out = tmp_path / f"codes{kind}"
         done = convae("encode", model, folder.parent, "--out", out)
         assert (done.code, "1 images skipped" in done.out) == (0, True)
-        assert "cats/bad.png" in (tmp_path / "skipped.csv").read_text()
+        assert "cats/bad.png" in (tmp_path / "codes.skipped.csv").read_text()
     with np.load(tmp_path / "codes.npz", allow_pickle=False) as file:
         assert file["names"].tolist()[:2] == ["cats/0.png", "cats/1.png"]
         assert file["labels"].tolist() == [0, 0, 0, 1, 1]

@@ -67,7 +67,7 @@ def test_a_fit_tells_what_is_found_and_promised(
     page = (tmp_path / "ok-report" / "report.html").read_text()
     assert "with a defect" in page
     assert (tmp_path / "ok-report" / "pictures.png").is_file()
-    assert (tmp_path / "history.csv").is_file()
+    assert (tmp_path / "ok.history.csv").is_file()
 
 
 def test_detect_writes_scores_regions_and_pictures(

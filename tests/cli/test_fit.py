@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ def test_writes_the_model_its_history_and_its_report(
     out = tmp_path / "new" / "waves.convae"
     done = convae("fit", "autoencoder", pictures, "--out", out, *FIT[:-1], "--epochs", 2)
     assert done.code == 0
-    assert [row["epoch"] for row in lines(out.with_name("history.csv"))] == ["0", "1", "2"]
-    assert not out.with_name("skipped.csv").exists()
+    assert [row["epoch"] for row in lines(out.with_name("waves.history.csv"))] == ["0", "1", "2"]
+    assert not out.with_name("waves.skipped.csv").exists()
     assert not Path(f"{out}.checkpoint").exists()
     folder = out.with_name("waves-report")
     assert {path.name for path in folder.iterdir()} == {
@@ -76,7 +77,7 @@ def test_lists_what_it_skips_and_strict_refuses(convae: Command, tmp_path: Path)
     out = tmp_path / "m.convae"
     done = convae("fit", "autoencoder", folder, "--out", out, *FIT[:-1], "--no-report")
     assert done.code == 0
-    skipped = lines(tmp_path / "skipped.csv")
+    skipped = lines(tmp_path / "m.skipped.csv")
     assert {row["name"] for row in skipped} == {"broken.png", "empty.png"}
     assert all(row["reason"] for row in skipped)
     assert "2 skipped" in done.out
@@ -87,15 +88,39 @@ def test_lists_what_it_skips_and_strict_refuses(convae: Command, tmp_path: Path)
     assert out.read_bytes() == before
 
 
+def test_what_lies_beside_a_model_carries_its_name(
+    convae: Command, pictures: Path, tmp_path: Path
+) -> None:
+    """Two models in one folder had one history.csv and one skipped.csv: the second fit's."""
+    folder = tmp_path / "in"
+    shutil.copytree(pictures, folder)
+    (folder / "bad.png").write_bytes(b"\x89PNG")
+    for name, epochs in (("a.v1.convae", 1), ("b.convae", 2)):
+        more = ("--no-report", *FIT[:-1], "--epochs", epochs)
+        done = convae("fit", "autoencoder", folder, "--out", tmp_path / "models" / name, *more)
+        assert done.code == 0
+    made = {path.name for path in (tmp_path / "models").iterdir()}
+    assert made == {
+        f"{stem}.{what}"
+        for stem in ("a.v1", "b")
+        for what in ("convae", "history.csv", "skipped.csv")
+    }
+    counts = [len(lines(tmp_path / "models" / f"{stem}.history.csv")) for stem in ("a.v1", "b")]
+    assert counts == [2, 3]  # epoch 0 and those trained
+
+
 def test_an_older_list_of_skipped_images_is_removed(
     convae: Command, pictures: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "skipped.csv").write_text("name,reason\nold.png,old\n")
+    for name in ("m.skipped.csv", "other.skipped.csv", "skipped.csv"):
+        (tmp_path / name).write_text("name,reason\nold.png,old\n")
     done = convae(
         "fit", "autoencoder", pictures, "--out", tmp_path / "m.convae", "--no-report", *FIT
     )
     assert done.code == 0
-    assert not (tmp_path / "skipped.csv").exists()
+    assert not (tmp_path / "m.skipped.csv").exists()
+    assert (tmp_path / "other.skipped.csv").exists()
+    assert (tmp_path / "skipped.csv").exists()
 
 
 def test_one_image_is_enough_and_said_to_be_no_measure(convae: Command, tmp_path: Path) -> None:
@@ -270,7 +295,7 @@ def test_a_file_name_of_any_bytes(convae: Command, tmp_path: Path) -> None:
         pytest.skip("this file system wants names in UTF-8")
     done = convae("fit", "autoencoder", folder, "--out", tmp_path / "m.convae", "--json", *FIT)
     assert done.code == 0
-    assert lines(tmp_path / "skipped.csv")[0]["name"] == "bad\\udcff\n<b>.png"
+    assert lines(tmp_path / "m.skipped.csv")[0]["name"] == "bad\\udcff\n<b>.png"
     assert json.loads(done.out)["skipped"][0][0] == "bad\udcff\n<b>.png"
     page = (tmp_path / "m-report" / "report.html").read_text(encoding="utf-8")
     assert "<b>.png" not in page

@@ -134,6 +134,6 @@ def test_demo_shows_everything_once(convae: Command, tmp_path: Path) -> None:
     assert "convae fit autoencoder my_images --out my.convae" in done.out
     assert "PCA with 16 components" in done.out
     names = {path.name for path in out.iterdir()}
-    assert {"digits.convae", "history.csv", "report.html", "best.png", "worst.png"} <= names
+    assert {"digits.convae", "digits.history.csv", "report.html", "best.png", "worst.png"} <= names
     said = convae("demo", "--out", out, "--epochs", 1, "--json")
     assert said.json["evaluation"]["images"] == 360

@@ -91,7 +91,7 @@ def test_a_broken_image_is_told_and_left_out(convae: Command, model: Path, tmp_p
     done = convae("map", model, images, "--out", tmp_path / "map.png", "--json")
     assert (done.code, done.json["images"]) == (0, 4)
     assert done.json["skipped"][0][0] == "2.png"
-    assert "2.png" in (tmp_path / "skipped.csv").read_text()
+    assert "2.png" in (tmp_path / "map.skipped.csv").read_text()
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -13,7 +13,7 @@ _HELP = """Fit, measure and look at an autoencoder of 1,437 handwritten digits, 
   convae demo
   convae demo --out somewhere
 
-Writes digits.convae, history.csv, pictures and report.html.
+Writes digits.convae, digits.history.csv, pictures and report.html.
 """
 
 

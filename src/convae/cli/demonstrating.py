@@ -8,7 +8,7 @@ import torch
 
 from convae.cli.garbage import loaded
 from convae.cli.measured import said, told
-from convae.cli.outputs import HISTORY, output_folder, write_history
+from convae.cli.outputs import HISTORY, named_after, output_folder, write_history
 from convae.cli.progress import duration, training
 from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
@@ -51,7 +51,7 @@ def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str)
         model.fit(open_source("digits"), observers=observers)
     path = out / "digits.convae"
     model.save(path)
-    write_history(out / HISTORY, model.history_)
+    history = write_history(named_after(path, HISTORY), model.history_)
     test = open_source("digits", split="test")
     measured = evaluate(model, test)
     occasion = Occasion(
@@ -77,7 +77,7 @@ def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str)
         {
             "model": path,
             "report": page,
-            "history": out / HISTORY,
+            "history": history,
             "seconds": seconds,
             "evaluation": said(measured),
         }

@@ -22,7 +22,7 @@ _HELP = """Images to their codes.
 of the image's bytes), model (what made the code) and code_0, code_1, ...; .npz has the arrays codes, names,
 labels, sha256 and model; beside codes.npy comes codes.names.csv with the columns. Spatial codes are
 (n, k, h, w) in .npy and .npz, and flattened in the tables. Images that cannot be used are skipped and listed
-in skipped.csv.
+beside the codes, in codes.skipped.csv.
 """
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from convae.cli.code_files import Coded, write_codes
-from convae.cli.outputs import SKIPPED, write_skipped
+from convae.cli.outputs import SKIPPED, named_after, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
@@ -57,7 +57,7 @@ def encode(
             refuse_skipped(source, skipped, strict=False, left=0)
             raise InputError(f"{source.description}: there are no images in it")
         count = write_codes(out, itertools.chain([first], rows), first)
-    listed = write_skipped(out.with_name(SKIPPED), skipped) if skipped else None
+    listed = write_skipped(named_after(out, SKIPPED), skipped)
     shape = "x".join(map(str, first.code.shape))
     voice.say(
         f"{count:,} codes of {shape} numbers in {out}"

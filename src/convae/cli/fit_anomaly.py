@@ -21,7 +21,7 @@ The images are split in three: to train on, to choose the score by, and to set t
 new normal images at most the fraction --false-alarm-rate is called anomalous. 0.01 takes 99 images that
 nothing else has seen; --groups keeps several shots of one part together and counts them once.
 
-Beside the model come history.csv, skipped.csv (if an image could not be read) and a folder MODEL-report with
+Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
 report.html and pictures, measured by synthetic defects in the images that set the threshold. 'convae detect'
 uses the model, 'convae calibrate' changes its threshold. Ctrl-C stops and saves; --resume goes on.
 

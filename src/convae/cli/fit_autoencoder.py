@@ -17,7 +17,7 @@ _HELP = """Train the plain convolutional autoencoder on images.
   convae fit autoencoder 'scans/**/*.tif' --out my.convae --preset pooled
   convae fit autoencoder my_images --out my.convae --config my.toml --set epochs=20
 
-Beside the model come history.csv, skipped.csv (if an image could not be read) and a folder MODEL-report
+Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report
 with report.html and pictures, measured on images that were held out from training. Ctrl-C stops and saves;
 --resume goes on exactly there.
 

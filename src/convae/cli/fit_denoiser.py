@@ -21,7 +21,7 @@ _HELP = """Learn to take the noise out of images.
 It learns from clean images, to which it adds noise; from pairs, matched by name; or from noisy images
 alone. Without being told it looks at the images, and says which of these it uses and why.
 
-Beside the model come history.csv, skipped.csv (if an image could not be read) and a folder MODEL-report with
+Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
 report.html and pictures, measured on images that were held out from training. Ctrl-C stops and saves;
 --resume goes on exactly there. 'convae denoise' uses the model.
 

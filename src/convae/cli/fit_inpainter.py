@@ -18,7 +18,7 @@ _HELP = """Learn to fill holes in images.
 It learns from whole images, in which it makes holes of its own, and starts from a classical fill. No masks
 are needed to learn; 'convae inpaint' takes them.
 
-Beside the model come history.csv, skipped.csv (if an image could not be read) and a folder MODEL-report with
+Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
 report.html and pictures, measured on images that were held out from training, beside classical fills (those
 of OpenCV as well where it is installed). Ctrl-C stops and saves; --resume goes on exactly there.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.cli.outputs import SKIPPED, write_skipped
+from convae.cli.outputs import SKIPPED, named_after, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
@@ -64,7 +64,7 @@ def draw_map(
     positions = chosen[index]
     draw = _draw_page if page else _draw_picture
     shown = draw(model, source, positions, points, out, words)
-    listed = write_skipped(out.with_name(SKIPPED), skipped) if skipped else None
+    listed = write_skipped(named_after(out, SKIPPED), skipped)
     of = "" if len(source) == len(index) else f" of {len(source):,}"
     voice.say(
         f"{len(index):,}{of} images by {words}, {shown:,} of them as pictures, in {out}"

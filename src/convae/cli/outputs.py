@@ -62,6 +62,15 @@ def output_folder(path: Path, *, what: str = "--out") -> Path:
     return path
 
 
+def named_after(path: Path, name: str) -> Path:
+    """The file beside ``path`` that carries its name, so that a folder may hold many of both.
+
+    >>> str(named_after(Path("models/tiles.convae"), HISTORY))
+    'models/tiles.history.csv'
+    """
+    return path.with_name(f"{path.stem}.{name}")
+
+
 def write_history(path: Path, history: Sequence[dict[str, Any]]) -> Path:
     """One line an epoch, from epoch 0 (before any step)."""
     names = list(history[0]) if history else ["epoch"]

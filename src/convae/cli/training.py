@@ -10,6 +10,7 @@ from convae.cli.image_tables import read_groups
 from convae.cli.outputs import (
     HISTORY,
     SKIPPED,
+    named_after,
     output_file,
     output_folder,
     write_history,
@@ -77,13 +78,13 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     model.save(out)
     checkpoint.remove()
     outcome = job.measure(model, source)
-    write_history(out.with_name(HISTORY), model.history_)
-    skipped = write_skipped(out.with_name(SKIPPED), model.skipped_)
+    history = write_history(named_after(out, HISTORY), model.history_)
+    skipped = write_skipped(named_after(out, SKIPPED), model.skipped_)
     page = None
     if fit.report:
         folder = output_folder(fit.report_folder, what="the folder of the report")
         page = outcome.write_report(folder, out.stem)
-    files = {"model": out, "history": out.with_name(HISTORY), "skipped": skipped, "report": page}
+    files = {"model": out, "history": history, "skipped": skipped, "report": page}
     account(model, outcome, files, voice)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.cli.outputs import SKIPPED, write_skipped
+from convae.cli.outputs import SKIPPED, named_after, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
@@ -54,7 +54,7 @@ def tell_units(
     if not len(shown):
         lines[-1] = "No unit is on for any of these images: there is nothing to show."
     write_unit_page(out, cards(model, source, units, shown), lines)
-    listed = write_skipped(out.with_name(SKIPPED), skipped) if skipped else None
+    listed = write_skipped(named_after(out, SKIPPED), skipped)
     for line in lines:
         voice.say(line)
     voice.say(
