@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks
 
-.PHONY: help install demo test check lint format types unit doctest readme docs bench bench-quality clean
+.PHONY: help install demo test check lint format types unit doctest readme docs bench bench-quality fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ bench: install  ## how fast, beside PyTorch, Keras and Pythae (long; make bench 
 
 bench-quality: install  ## how good: the other figures of benchmarks/RESULTS.md (long)
 	$(BIN)/python benchmarks/quality.py all
+
+FUZZ ?= --cpu-seconds 600
+fuzz: install  ## damaged and hostile inputs for every reader (make fuzz FUZZ="tiff --cpu-seconds 60" for a part)
+	$(BIN)/python benchmarks/fuzz.py $(FUZZ)
 
 clean:  ## remove what make made
 	rm -rf $(VENV) convae-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.peers benchmarks/.work
