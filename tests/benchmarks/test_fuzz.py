@@ -67,14 +67,10 @@ def test_a_changed_png_chunk_has_a_checksum_that_fits() -> None:
             at += 12 + length
 
 
-@pytest.mark.parametrize("name", ["png", "arrays", "tables", "configurations"])
+@pytest.mark.parametrize("name", ["png", "netpbm", "arrays", "codes"])
 def test_seeds_are_valid(name: str, tmp_path: Path) -> None:
     for seed in READERS[name].seeds(tmp_path):
-        path = seed.write(tmp_path / seed.name)
-        try:
-            READERS[name].read(path)
-        except InputError as error:  # a table of one kind read as one of another kind
-            assert name in ("tables", "configurations"), error
+        READERS[name].read(seed.write(tmp_path / seed.name))
 
 
 @pytest.mark.skipif(
