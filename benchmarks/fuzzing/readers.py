@@ -42,7 +42,7 @@ def read_code_file(path: Path) -> None:
 def read_table(path: Path) -> None:
     """Take a table for labels or targets, and for groups."""
     from convae.cli.labels import read_labels
-    from convae.cli.outputs import read_groups
+    from convae.cli.image_tables import read_groups
     from convae.cli.voice import Voice
     from convae.errors import InputError
     from convae.images.sources import open_source
