@@ -41,8 +41,8 @@ def read_code_file(path: Path) -> None:
 
 def read_table(path: Path) -> None:
     """Take a table for labels or targets, and for groups."""
-    from convae.cli.labels import read_labels
     from convae.cli.image_tables import read_groups
+    from convae.cli.labels import read_labels
     from convae.cli.voice import Voice
     from convae.errors import InputError
     from convae.images.sources import open_source
@@ -106,7 +106,7 @@ def read_configuration(path: Path) -> None:
             values = collect(table, config=path)
             check_values(values)
             model = estimator(**{k: v for k, v in values.items() if k != "image_shape"})
-            model._composed()
+            model._parameters()
         except InputError as error:
             fault = error
     if fault is not None:

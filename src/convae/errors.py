@@ -5,7 +5,9 @@ command line an :class:`InputError` is one sentence and exit code 2; anything el
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -68,3 +70,44 @@ def raise_faults(what: str, faults: list[str]) -> None:
         raise InputError(f"{what}: {faults[0]}")
     if faults:
         raise InputError(f"{what}: " + "; ".join(f"({i}) {f}" for i, f in enumerate(faults, 1)))
+
+
+def brief(fault: object, most: int = 160) -> str:
+    """What a fault says, as a part of one sentence: one line, no control characters, not too long.
+
+    >>> brief(ValueError("a\\n  b"))
+    'a b'
+    """
+    text = str(fault) or type(fault).__name__
+    text = re.sub(
+        r" at 0x[0-9a-f]+", "", text
+    )  # where an object lies in memory tells nobody anything
+    text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split())
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+@contextmanager
+def damage(what: object, kind: str, error: type[InputError] = InputError) -> Iterator[None]:
+    """Turn whatever a parser raises on a damaged or foreign file into one error.
+
+    Parsers of the standard library and of NumPy promise no set of exceptions: damaged files have ended in
+    ``TokenError``, ``OverflowError``, ``NotImplementedError`` and a dozen others.
+
+    Args:
+        what: the file as the user knows it.
+        kind: what it should be, with its article: ``a NumPy file``.
+        error: the class of the error.
+    """
+    try:
+        yield
+    except ConvaeError:
+        raise
+    except MemoryError as fault:
+        raise error(f"{what}: there is not enough memory to read it, or it is damaged") from fault
+    except Exception as fault:
+        if isinstance(fault, OSError) and fault.strerror:
+            raise error(f"{what}: cannot be read: {fault.strerror}") from fault
+        text = brief(fault)
+        if "allow_pickle" in text or "Python objects" in text:
+            raise error(f"{what}: holds pickled objects, which are never loaded") from fault
+        raise error(f"{what}: damaged or not {kind} ({text})") from fault

@@ -6,6 +6,7 @@ against the description, before anything large is allocated.
 
 import math
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.errors import InputError, ModelFileError
+from convae.errors import InputError, ModelFileError, brief
 from convae.images.framing import Framing
 from convae.images.preparing import DEPTHS, Plan
 from convae.images.scaling import Scaling
@@ -176,8 +177,10 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
         with torch.device("meta"):
             network = Autoencoder(architecture)
         extras = _extras(description)
-    except (InputError, TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise ModelFileError(f"{path}: damaged or not a model of convae: {error!s:.300}") from error
+    except Exception as error:  # whatever a description of other types leads to
+        raise ModelFileError(
+            f"{path}: damaged or not a model of convae: {brief(error, 300)}"
+        ) from error
     state: dict[str, Tensor] = network.state_dict()
     if sum(t.numel() for t in state.values()) > MAX_PARAMETERS:
         raise ModelFileError(
@@ -245,10 +248,69 @@ def _check_rest(description: dict[str, Any], architecture: Architecture) -> None
     ):
         if type(count) is not int or not 0 <= count <= bound:
             raise InputError(f"{name} must be a count up to {bound:,}; got {count!r:.40}")
-    for name in ("parameters", "facts"):
-        _table(description, name)
+    _table(description, "parameters")
+    _check_facts(_table(description, "facts"))
     if not isinstance(description.get("kind"), str):
         raise InputError("kind must be a name")
+
+
+def _check_facts(facts: dict[str, Any]) -> None:
+    """Whether each fact is of the type that those who show or use it rely on."""
+    for name, value in facts.items():
+        what, good = _FACTS.get(name, ("", None))
+        if good is not None and not good(value):
+            raise InputError(f"the fact {name} must be {what}; got {value!r:.40}")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_SEEN
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _is_pairs(value: object) -> bool:
+    return isinstance(value, list) and all(_is_texts(pair) and len(pair) == 2 for pair in value)
+
+
+_Fact = tuple[str, Callable[[Any], bool]]
+_TEXT: _Fact = ("text", lambda value: isinstance(value, str))
+_TRUTH: _Fact = ("true or false", lambda value: isinstance(value, bool))
+_COUNT: _Fact = ("a count", _is_count)
+_NUMBER: _Fact = ("a number", _is_number)
+_OPTIONAL: _Fact = ("a number or nothing", lambda value: value is None or _is_number(value))
+_TABLE: _Fact = ("a table", lambda value: isinstance(value, dict))
+_FACTS: dict[str, _Fact] = {
+    **dict.fromkeys(("images", "fingerprint", "storage", "code"), _TEXT),
+    **dict.fromkeys(("rows", "channel_axis"), _TRUTH),
+    **dict.fromkeys(
+        ("training_images", "validation_images", "calibration_images", "best_epoch"), _COUNT
+    ),
+    **dict.fromkeys(("validation_loss", "validation_mse", "validation_baseline_mse"), _OPTIONAL),
+    "false_alarm_rate": _NUMBER,
+    **dict.fromkeys(("settings", "learnt", "detector"), _TABLE),
+    "history": ("a list of tables", _is_rows),
+    "levels": (
+        "lists of tables",
+        lambda value: isinstance(value, list) and all(map(_is_rows, value)),
+    ),
+    "notes": ("a list of texts", _is_texts),
+    "skipped": ("a list of pairs of texts", _is_pairs),
+    "versions": ("a table of texts", _are_texts),
+}
 
 
 def _table(description: dict[str, Any], name: str) -> dict[str, Any]:

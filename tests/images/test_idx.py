@@ -71,7 +71,7 @@ def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
         read_idx(path)
     data[-6] ^= 1  # in the CRC
     path.write_bytes(data)
-    with pytest.raises(InputError, match="damaged or unreadable IDX file"):
+    with pytest.raises(InputError, match="damaged or not an IDX file"):
         read_idx(path)
 
 

@@ -132,7 +132,7 @@ def test_nothing_to_resume_from(folder: CheckpointFolder) -> None:
     [
         (b"", "manifest.json: damaged"),
         (b"[]", "manifest.json: damaged"),
-        (b"{}", "manifest.json: damaged: 'file'"),
+        (b"{}", "manifest.json: damaged or not the manifest of a checkpoint ('file')"),
         (b'{"format": 99, "file": "x", "sha256": "y"}', "another version of convae (format 99)"),
         (
             b'{"format": 1, "file": "../../etc/passwd", "sha256": "y"}',

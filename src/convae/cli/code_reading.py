@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import zipfile
-import zlib
 from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convae.cli.code_files import CHUNK, SUFFIXES, Coded, load_pyarrow, names_file
-from convae.errors import InputError, unknown_name
+from convae.errors import InputError, brief, damage, unknown_name
 from convae.tables import TableReader, from_cell, read_table, unescape
 
 Rows = Generator[Coded, None, None]
@@ -65,15 +64,8 @@ class _Every(Container[int]):
 
 
 def _explained(path: Path, rows: Rows) -> Iterator[Coded]:
-    try:
+    with damage(path, "a file of codes"):
         yield from rows
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in text or "Python objects" in text:
-            text = "it holds pickled objects, which are never loaded"
-        raise InputError(f"{path}: damaged or not a file of codes: {text}") from error
 
 
 def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
@@ -136,9 +128,8 @@ def _read_npz(path: Path, only: Container[int]) -> Rows:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise InputError(f"{path}: not an .npz file (it may be an .npy: rename it)")
         if "codes" not in archive.files:
-            raise InputError(
-                f"{path}: has no array 'codes'; it has: {', '.join(archive.files) or 'none'}"
-            )
+            found = brief(", ".join(archive.files) or "none", 400)
+            raise InputError(f"{path}: has no array 'codes'; it has: {found}")
         codes = archive["codes"]
         _check(path, codes)
         arrays = {
@@ -213,9 +204,8 @@ def _chosen(path: Path, head: list[str]) -> list[int]:
         raise InputError(f"{path}: has the column {twice[0]} twice: keep one of them")
     ordered = [f"code_{i}" for i in range(len(found))]
     if not found or set(ordered) != set(found):
-        raise InputError(
-            f"{path}: must have the columns code_0, code_1, ...; it has {', '.join(head[:8]) or 'none'}"
-        )
+        has = brief(", ".join(head[:8]) or "none", 400)
+        raise InputError(f"{path}: must have the columns code_0, code_1, ...; it has {has}")
     return [found[name] for name in ordered]
 
 
@@ -231,7 +221,7 @@ def count_codes(path: Path) -> int:
     """About how many rows a file of codes has; 0 if it cannot be read, which reading it will explain."""
     try:
         return _COUNTS[path.suffix.lower()](path)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except Exception:  # see convae.errors.damage
         return 0
 
 

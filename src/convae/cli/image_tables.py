@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convae.cli.voice import printable
-from convae.errors import InputError
+from convae.errors import InputError, brief
 from convae.tables import TableReader, from_cell, read_table
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _column(rows: TableReader, columns: dict[str, str]) -> str:
     if rows.column("name") is None or len(found) != 1:
         raise InputError(
             f"{rows.label}: must have {', or '.join(columns.values())}; it has "
-            f"{', '.join(rows.names) or 'none'}"
+            f"{brief(', '.join(rows.names) or 'none', 400)}"
         )
     return found[0]
 
@@ -76,8 +76,8 @@ def _once(rows: Iterable[tuple[str, str, int]], what: str, column: str) -> dict[
             continue
         if known.setdefault(name, value) != value:
             raise InputError(
-                f"{what}: the {column} of {printable(name)} is {known[name]} in line {lines[name]} and "
-                f"{value} in line {line}: keep one of the two lines"
+                f"{what}: the {column} of {brief(name)} is {brief(known[name])} in line {lines[name]} and "
+                f"{brief(value)} in line {line}: keep one of the two lines"
             )
         lines.setdefault(name, line)
     return known

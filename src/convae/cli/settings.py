@@ -5,6 +5,7 @@ repeats names, defaults and choices, because ``--help`` must not load torch; a t
 estimator.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import click
 
-from convae.errors import InputError, unknown_name
+from convae.errors import InputError, brief, damage, unknown_name
 
 Values = dict[str, Any]
 
@@ -110,7 +111,7 @@ def check_value(setting: Setting, value: Any) -> Any:
     if setting.choices and value not in setting.choices:
         raise unknown_name(setting.option, value, setting.choices)
     if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**1000 else math.inf
     if setting.kind == "ints":
         if not isinstance(value, list | tuple) or not all(type(n) is int for n in value):
             raise _fault(setting, repr(value))
@@ -142,7 +143,7 @@ _TAKES = {
 
 def _fault(setting: Setting, got: str) -> InputError:
     takes = f"{setting.values} {_TAKES['ints']}" if setting.values else _TAKES[setting.kind]
-    return InputError(f"{setting.option} takes {takes}; got {got}")
+    return InputError(f"{setting.option} takes {takes}; got {brief(got)}")
 
 
 def collect(
@@ -180,14 +181,13 @@ def collect(
 
 def read_config(path: Path) -> Values:
     """The keys and values of a TOML file."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a TOML file: it is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from error
+    with damage(path, "a TOML file"):
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not a TOML file: it is not UTF-8 text") from error
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path}: not a TOML file: {brief(error)}") from error
 
 
 def _known(known: Mapping[str, Setting], key: str, kind: str) -> Setting:

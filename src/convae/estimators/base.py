@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from convae.composition import check, remarks
-from convae.errors import ImageError, InputError, ModelFileError
+from convae.errors import ImageError, InputError, ModelFileError, brief
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
 from convae.estimators.labels import holds_images
@@ -297,19 +297,20 @@ class ImageEstimator(BaseEstimator):
     @classmethod
     def _from_file(cls, path: str | Path, stored: StoredModel, device: str) -> Self:
         names = set(cls._get_param_names())
-        parameters = {n: plain(v) for n, v in stored.parameters.items() if n in names}
-        model = cls(**{**parameters, "device": device})
         choose_device(device)
         try:
+            parameters = {n: plain(v) for n, v in stored.parameters.items() if n in names}
+            model = cls(**{**parameters, "device": device})
+            model._parameters()  # what is used later must be of the types that a fit took
             model._adopt(stored)
             if not model.history_:
                 raise ValueError("there is no history")
             if stored.facts["rows"]:
                 model.n_features_in_ = int(np.prod(model.image_shape_))
             model.channel_axis_ = bool(stored.facts["channel_axis"])
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever facts of other types lead to
             raise ModelFileError(
-                f"{path}: damaged: its facts are not complete ({error!s:.200})"
+                f"{path}: damaged: its facts are not complete ({brief(error, 200)})"
             ) from error
         return model
 

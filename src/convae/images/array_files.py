@@ -1,29 +1,27 @@
 """Array files: ``.npy`` is memory-mapped, ``.npz`` is read into memory; nothing is unpickled."""
 
+import math
 import os
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convae.errors import InputError
+from convae.errors import InputError, brief, damage
 from convae.images.array_sources import ArraySource
 from convae.images.memory import available_memory
 
 _LABEL_KEYS = ("y", "labels", "label", "targets", "y_{split}", "{split}_labels")
 _IMAGE_KEYS = ("x", "X", "images", "data", "x_{split}", "X_{split}", "{split}_images")
-_FAULTS = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, SyntaxError)
+_KIND = "a NumPy file"
 _Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 def npy_source(path: Path) -> ArraySource:
     """The stack of images in a ``.npy`` file, memory-mapped: nothing is read yet."""
-    try:
+    with damage(path, _KIND):
         array = np.lib.format.open_memmap(path, mode="r")
-    except _FAULTS as error:
-        raise InputError(f"{path}: {_plain(error)}") from error
     return ArraySource(array, stem=path.name)
 
 
@@ -49,7 +47,7 @@ def npz_source(path: Path, key: str | None, split: str) -> ArraySource:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    try:
+    with damage(path, _KIND):
         if not zipfile.is_zipfile(path):
             raise InputError(f"{path}: damaged or not an .npz file")
         with open(path, "rb") as raw, np.lib.npyio.NpzFile(raw, allow_pickle=False) as file:
@@ -57,10 +55,6 @@ def npz_source(path: Path, key: str | None, split: str) -> ArraySource:
             chosen = key if key is not None else _choose(path, described, split)
             images = _load(path, file, described, chosen)
             labels = _labels(file, described, len(images) if images.ndim else 0, split)
-    except InputError:
-        raise
-    except _FAULTS as error:
-        raise InputError(f"{path}: {_plain(error)}") from error
     return ArraySource(images, stem=f"{path.name}:{chosen}", labels=labels)
 
 
@@ -68,7 +62,7 @@ def _describe(file: Any) -> _Described:
     """Shape and dtype of each array in the file, from the headers alone."""
     described: _Described = {}
     for name in file.files:
-        member = name if name in file.zip.namelist() else name + ".npy"
+        member = _member(file, name)
         with file.zip.open(member) as stream:
             version = np.lib.format.read_magic(stream)
             read = {
@@ -78,6 +72,11 @@ def _describe(file: Any) -> _Described:
             shape, _, dtype = read(stream)
         described[name] = (shape, dtype)
     return described
+
+
+def _member(file: Any, name: str) -> str:
+    """What an array is called within the archive."""
+    return name if name in file.zip.namelist() else name + ".npy"
 
 
 def _choose(path: Path, described: _Described, split: str) -> str:
@@ -92,18 +91,25 @@ def _choose(path: Path, described: _Described, split: str) -> str:
     named = [key for key in usual if key in able]
     if len(named) == 1:
         return named[0]
-    shown = ", ".join(f"{key} {shape} {dtype}" for key, (shape, dtype) in described.items())
+    shown = ", ".join(
+        f"{brief(key, 40)} {shape} {dtype}" for key, (shape, dtype) in described.items()
+    )
     many = "several arrays could be the images" if able else "no array in it is a stack of images"
-    raise InputError(f"{path}: {many} ({shown}); choose one with {path.name}:KEY")
+    raise InputError(f"{path}: {many} ({brief(shown, 400)}); choose one with {path.name}:KEY")
 
 
 def _load(path: Path, file: Any, described: _Described, key: str) -> np.ndarray:
     if key not in described:
-        raise InputError(f"{path}: has no array {key!r}; it has: {', '.join(described)}")
+        raise InputError(
+            f"{path}: has no array {key!r}; it has: {brief(', '.join(described), 400)}"
+        )
     shape, dtype = described[key]
     if dtype.hasobject:
         raise InputError(f"{path}: {key} holds pickled objects, which are never loaded")
-    needed, free = int(np.prod(shape, dtype=object)) * dtype.itemsize, available_memory()
+    needed, free = math.prod(shape) * dtype.itemsize, available_memory()
+    held = file.zip.getinfo(_member(file, key)).file_size
+    if held < needed:
+        raise InputError(f"{path}: damaged: {key} {shape} needs {needed:,} bytes, it has {held:,}")
     if needed > free:
         raise InputError(
             f"{path}: {key} needs {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free; "
@@ -119,10 +125,3 @@ def _labels(file: Any, described: _Described, count: int, split: str) -> np.ndar
             if shape in ((count,), (count, 1)) and dtype.kind in "bui":
                 return np.asarray(file[key])
     return None
-
-
-def _plain(error: BaseException) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "allow_pickle" in text or "Python objects" in text:
-        return "holds pickled objects, which are never loaded"
-    return f"damaged or not a numpy file ({text})"

@@ -9,13 +9,12 @@ import math
 import os
 import re
 import struct
-import zlib
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from convae.errors import InputError
+from convae.errors import InputError, damage
 
 # A deflate stream cannot grow by more than this, so a header that claims more is a lie, and can
 # be refused before any memory is taken. (zlib's own bound, https://zlib.net/zlib_tech.html)
@@ -35,7 +34,7 @@ def is_idx(path: Path) -> bool:
     try:
         with _open(path) as file:
             head = file.read(4)
-    except (OSError, EOFError, zlib.error):
+    except Exception:  # of a damaged gzip file, see convae.errors.damage
         return False
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 1 <= head[3] <= 4
 
@@ -46,13 +45,8 @@ def read_idx(path: Path) -> np.ndarray:
     Returns: array of the stored dtype and byte order.
     Raises: InputError when the file is damaged or not IDX.
     """
-    try:
+    with damage(path, "an IDX file"):
         return _read(path)
-    except InputError:
-        raise
-    except (OSError, EOFError, zlib.error, struct.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: damaged or unreadable IDX file ({reason})") from error
 
 
 def labels_file(path: Path) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from convae.atomic import atomic_write, remove_leftovers
-from convae.errors import InputError, ModelFileError
+from convae.errors import InputError, ModelFileError, damage
 from convae.safe_tensors import read_tensors, write_tensors
 
 FORMAT = 1
@@ -92,18 +92,16 @@ class CheckpointFolder:
         Raises:
             ModelFileError: if there is none, or it is damaged.
         """
-        try:
+        if not self.has_state():
+            raise ModelFileError(f"{self.path}: there is no checkpoint to resume from")
+        with damage(self.path / MANIFEST, "the manifest of a checkpoint", ModelFileError):
             manifest = json.loads((self.path / MANIFEST).read_bytes())
-            file, digest, version = manifest["file"], manifest["sha256"], manifest["format"]
-        except OSError as error:
-            raise ModelFileError(f"{self.path}: there is no checkpoint to resume from") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelFileError(f"{self.path / MANIFEST}: damaged: {error}") from error
-        if version != FORMAT:
+            file, digest, version = (str(manifest[k]) for k in ("file", "sha256", "format"))
+        if version != str(FORMAT):
             raise ModelFileError(
-                f"{self.path}: written by another version of convae (format {version})"
+                f"{self.path}: written by another version of convae (format {version:.40})"
             )
-        path = self.path / Path(str(file)).name
+        path = self.path / Path(file).name
         tensors, description = read_tensors(path, lambda _: None)
         if description.get("sha256") != digest or not isinstance(description.get("facts"), dict):
             raise ModelFileError(f"{path}: not the file that the manifest names")
