@@ -84,7 +84,7 @@ def _whole(label: str) -> int:
     try:
         return int(label)
     except ValueError:
-        raise ValueError(f"a label must be the number of a class; got {label!r}") from None
+        raise ValueError(f"a label must be the number of a class; got {brief(label)!r}") from None
 
 
 def _read_npy(path: Path, only: Container[int]) -> Rows:
