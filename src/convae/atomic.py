@@ -2,18 +2,25 @@
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
+import shutil
+import socket
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from convae.errors import InputError
+from convae.errors import ConvaeError, DiskFullError, InputError
 
-_PREFIX, _SUFFIX = ".convae-", ".tmp"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# .convae-HOST-PID-RANDOM.tmp; the host as a short hash of its name
+_NAME = re.compile(r"\.convae-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{12}\.tmp")
+_HOST = hashlib.sha256(socket.gethostname().encode(errors="replace")).hexdigest()[:8]
+_RECYCLED = 3600.0  # seconds after which the number of a dead process may belong to another one
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ADVICE = {
     errno.ENOENT: "its folder does not exist; create it first",
     errno.ENOTDIR: "a part of its path is a file, not a folder; choose another path",
@@ -23,7 +30,9 @@ _ADVICE = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EISDIR: "is a folder; give the name of a file",
     errno.ELOOP: "is a symbolic link that leads to itself",
+    errno.EFBIG: "larger than the file system or a limit (ulimit -f) allows",
 }
+_cleared: set[Path] = set()  # folders that this process has looked for leftovers in
 
 
 @contextlib.contextmanager
@@ -32,7 +41,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
 
     The bytes are on the disk (fsync) before the rename, and the folder after it. When the block
     raises, nothing is left behind and the old file is as it was. Permissions are those of any new
-    file (umask).
+    file (umask). What killed processes of this machine left in the folder is removed at the first write.
 
     Args:
         path: the file to write; a symbolic link is followed. Its folder must exist.
@@ -42,22 +51,27 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         writers that want a path (they must write in place, not replace the file).
 
     Raises:
-        InputError: it cannot be written: no permission, no such folder, disk full, ...
+        InputError: it cannot be written: no permission, no such folder, ...
+        DiskFullError: there is no room for it; says how much is needed and how much is free.
     """
     target = _target(Path(path))
-    temporary = _temporary(target)
+    if target.parent not in _cleared:
+        _cleared.add(target.parent)
+        remove_leftovers(target.parent)
+    temporary = _temporary(target.parent)
     with _explained(path):
         # Not tempfile.mkstemp: its files are private, and asking for the umask means setting it.
         descriptor = os.open(temporary, _FLAGS, 0o666)
     handle = open(temporary, "r+b", opener=lambda *_: descriptor)  # noqa: SIM115
+    _lock(descriptor)
     try:
         try:
             yield handle
         except OSError as fault:
-            if fault.errno in _FULL:
-                raise _write_error(path, fault) from fault
+            if fault.errno in (*_FULL, errno.EFBIG):
+                raise _write_error(path, fault, handle) from fault
             raise
-        with _explained(path):
+        with _explained(path, handle):
             handle.flush()
             os.fsync(handle.fileno())
             handle.close()
@@ -80,36 +94,87 @@ def check_writable(path: str | Path) -> None:
         InputError: it cannot be written, as :func:`atomic_write` would say.
     """
     target = _target(Path(path))
-    temporary = _temporary(target)
     with _explained(path):
-        os.close(os.open(temporary, _FLAGS, 0o666))
-        temporary.unlink()
+        probe_folder(target.parent)
+
+
+def probe_folder(folder: Path) -> None:
+    """Make a temporary file in a folder and remove it; raises OSError if that cannot be done."""
+    temporary = _temporary(folder)
+    os.close(os.open(temporary, _FLAGS, 0o666))
+    temporary.unlink()
 
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
-def remove_leftovers(folder: str | Path, *, older_than: float = 3600.0) -> int:
+def remove_leftovers(folder: str | Path, *, locked: bool = False) -> int:
     """Remove temporary files that killed runs left in a folder.
+
+    A file is a leftover if its name is one that only :func:`atomic_write` gives, this machine wrote it, its
+    process is dead, and nobody holds the lock that a writer takes. The lock decides where processes do not
+    see each other (containers), the process where the file system has no locks.
 
     Args:
         folder: where outputs are written; subfolders are not searched.
-        older_than: seconds since the last write; younger ones may belong to a run at work.
+        locked: nobody else can be writing there: leftovers of other machines go as well.
 
     Returns:
         how many were removed.
     """
     removed = 0
-    for path in Path(folder).glob(f"{_PREFIX}*{_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > older_than:
-                path.unlink()
-                removed += 1
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _NAME.fullmatch(entry.name)
+            if found is None or not entry.is_file(follow_symlinks=False):
+                continue
+            with contextlib.suppress(OSError):
+                if locked or (found[1] == _HOST and _abandoned(Path(entry.path), int(found[2]))):
+                    os.unlink(entry.path)
+                    removed += 1
     return removed
 
 
-def _temporary(target: Path) -> Path:
-    return target.parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{_SUFFIX}"
+def _abandoned(path: Path, process: int) -> bool:
+    """Whether the process that wrote a temporary file of this machine has gone."""
+    if _alive(process) and time.time() - path.stat().st_mtime < _RECYCLED:
+        return False
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # there os.kill would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock of a temporary file, which goes with the process; False if another holds it."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # this file system has no locks
+        return True
+    return True
+
+
+def _temporary(folder: Path) -> Path:
+    return folder / f".convae-{_HOST}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
 
 
 def _target(path: Path) -> Path:
@@ -125,16 +190,22 @@ def _target(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _explained(path: str | Path) -> Iterator[None]:
+def _explained(path: str | Path, handle: BinaryIO | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        raise _write_error(path, fault) from fault
+        raise _write_error(path, fault, handle) from fault
 
 
-def _write_error(path: str | Path, fault: OSError) -> InputError:
+def _write_error(path: str | Path, fault: OSError, handle: BinaryIO | None = None) -> ConvaeError:
     if fault.errno in _FULL:
-        return InputError(f"{path}: the disk is full; free some space or choose another folder")
+        written, needed = 0, 1
+        with contextlib.suppress(OSError, ValueError):
+            assert handle is not None
+            written = os.fstat(handle.fileno()).st_size
+            needed = max(written, handle.tell(), 1)
+        free = shutil.disk_usage(os.path.realpath(Path(path).parent)).free + written
+        return DiskFullError(path, needed, free, "free some space or choose another folder")
     why = _ADVICE.get(fault.errno or 0, fault.strerror or str(fault))
     return InputError(f"{path}: cannot be written: {why}")
 

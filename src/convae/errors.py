@@ -44,6 +44,21 @@ class TrainingError(ConvaeError, RuntimeError):
     """Training cannot go on: the loss stayed non-finite after a roll-back."""
 
 
+class DiskFullError(ConvaeError, RuntimeError):
+    """A file cannot be written because there is no room for it. Exit code 1: no input is at fault.
+
+    Attributes:
+        needed: bytes that the file takes, at least.
+        free: bytes that there were for it.
+    """
+
+    def __init__(self, path: object, needed: int, free: int, advice: str) -> None:
+        super().__init__(
+            f"{path}: the disk is full: {needed:,} bytes or more are needed and {free:,} are free; {advice}"
+        )
+        self.needed, self.free = needed, free
+
+
 class MissingExtraError(InputError, ImportError):
     """A feature needs an optional dependency that is not installed."""
 

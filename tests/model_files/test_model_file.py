@@ -13,6 +13,7 @@ from tests.model_files.conftest import IMAGES
 
 import convae
 from convae import ConvAutoencoder, InputError
+from convae.errors import DiskFullError
 from convae.model_file import describe_model
 from convae.networks.autoencoder import Autoencoder
 from convae.safe_tensors import read_tensors, write_tensors
@@ -127,7 +128,7 @@ def test_the_old_file_survives_a_write_that_fails(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="the disk is full"):
+    with pytest.raises(DiskFullError, match=r"the disk is full: \d[\d,]* bytes or more are needed"):
         model.save(path)
     assert path.read_bytes() == file.read_bytes()
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.convae"]

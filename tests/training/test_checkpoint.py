@@ -186,10 +186,41 @@ def test_two_runs_cannot_have_one_folder(folder: CheckpointFolder) -> None:
 
 def test_the_lock_clears_what_killed_runs_left(folder: CheckpointFolder) -> None:
     folder.path.mkdir(parents=True)
-    leftover = folder.path / ".convae-1-abc.tmp"
+    leftover = folder.path / f".convae-{'a' * 8}-1-{'b' * 12}.tmp"
     leftover.write_bytes(b"half")
     with folder.locked():
         assert not leftover.exists()
+
+
+def test_a_run_that_saves_nothing_leaves_no_folder(folder: CheckpointFolder) -> None:
+    with pytest.raises(Killed), folder.locked():
+        raise Killed
+    assert not folder.path.exists()
+    with folder.locked():
+        folder.save(ONE, {}, 1)
+    assert folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("every", "since", "first", "due"),
+    [
+        (60.0, 4.9, True, False),
+        (60.0, 5.0, True, True),  # the first save comes early
+        (60.0, 59.0, False, False),
+        (60.0, 60.0, False, True),
+        (2.0, 2.0, True, True),
+        (0.0, 0.0, False, True),
+        (1e9, 100.0, False, False),
+    ],
+)
+def test_when_a_save_is_due(every: float, since: float, first: bool, due: bool) -> None:
+    assert CheckpointFolder("x", every=every).due(since, first=first) is due
+
+
+@pytest.mark.parametrize("every", [-1.0, float("nan")])
+def test_seconds_between_saves_are_checked(every: float) -> None:
+    with pytest.raises(InputError, match="every must be a number of seconds, 0 or more"):
+        CheckpointFolder("x", every=every)
 
 
 def test_removing_leaves_what_is_not_ours(folder: CheckpointFolder) -> None:

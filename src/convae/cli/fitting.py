@@ -27,6 +27,7 @@ class Fit:
         config, pairs: a TOML file, and ``name=value`` pairs.
         groups: a CSV file that names the group of each image.
         checkpoint: the folder of the whole state; None for one beside the model.
+        checkpoint_every: seconds between saves of it.
         resume: go on from it.
         restart: throw it away.
         report: whether to write the page and the pictures.
@@ -38,6 +39,7 @@ class Fit:
     pairs: tuple[str, ...] = ()
     groups: Path | None = None
     checkpoint: Path | None = None
+    checkpoint_every: float = 60.0
     resume: bool = False
     restart: bool = False
     report: bool = True
@@ -83,7 +85,11 @@ _OPTIONS = (
     ),
     click.option(
         "--checkpoint", type=_PATH, metavar="DIR",
-        help="Where the state of the run is saved once a minute.  [default: MODEL.convae.checkpoint]",
+        help="Where the state of the run is saved.  [default: MODEL.convae.checkpoint]",
+    ),
+    click.option(
+        "--checkpoint-every", type=click.FloatRange(0), default=60.0, metavar="SECONDS",
+        help="How often it is saved; the first time after 5 seconds of training.  [default: 60]",
     ),
     click.option(
         "--report/--no-report", default=True, help="Write MODEL-report/ with report.html and pictures."
@@ -108,6 +114,7 @@ def fitting(function: Function) -> Function:
         resume: bool,
         restart: bool,
         checkpoint: Path | None,
+        checkpoint_every: float,
         report: bool,
         **options: Any,
     ) -> Any:

@@ -1,12 +1,11 @@
 """Files that verbs write: probed before the work begins, written beside and renamed into place."""
 
-import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convae.atomic import check_writable
+from convae.atomic import check_writable, probe_folder
 from convae.cli.made_folders import make_folder
 from convae.errors import InputError
 from convae.tables import write_table
@@ -49,16 +48,12 @@ def output_folder(path: Path, *, what: str = "--out") -> Path:
         make_folder(path)
     except OSError as error:
         raise InputError(f"{what} {path}: cannot be made: {error.strerror}") from error
-    probe = path / f".convae-{os.getpid()}-probe.tmp"
     try:
-        probe.touch()
+        probe_folder(path)
     except OSError as error:
         raise InputError(
             f"{what} {path}: cannot be written to: {error.strerror}; choose another folder"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
     return path
 
 

@@ -103,7 +103,7 @@ def check_values(parameters: Values) -> None:
 def checkpoint_of(fit: Fit) -> CheckpointFolder:
     """The folder of the run's state, once it is clear what to do with what is in it."""
     assert fit.checkpoint is not None
-    folder = CheckpointFolder(fit.checkpoint)
+    folder = CheckpointFolder(fit.checkpoint, every=fit.checkpoint_every)
     if fit.resume and fit.restart:
         raise InputError("--resume and --restart exclude each other")
     if fit.resume and not folder.exists():

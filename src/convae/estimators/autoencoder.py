@@ -212,7 +212,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
                 ``(n, pixels)``, a file, a torch dataset or the name of a set.
             y: labels (n,), which are ignored; images are refused.
             groups: (n,) images of one group are held out together or not at all.
-            checkpoint: folder that the state is saved in, about once a minute.
+            checkpoint: folder that the state is saved in: after 5 seconds of training, then once a minute.
             resume: go on from there, exactly where the run was.
             observers: are told of messages, steps and epochs.
 

@@ -1,5 +1,6 @@
 """Where prepared images are kept while a network trains: in memory, in a cache file, or in no place."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -9,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from convae.errors import InputError
+from convae.errors import DiskFullError, InputError
 from convae.images.image import Pixels
 from convae.images.memory import available_memory
 from convae.images.preparing import Plan
@@ -139,8 +140,13 @@ def _reserve(descriptor: int, size: int) -> None:
         else:
             os.truncate(descriptor, size)
     except OSError as error:
+        where = tempfile.gettempdir()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(where).free
+            advice = "set TMPDIR to a folder with room, or choose storage 'streamed'"
+            raise DiskFullError(f"the cache of images in {where}", size, free, advice) from error
         raise InputError(
-            f"the cache of {size:,} bytes cannot be made in {tempfile.gettempdir()} ({error.strerror}): "
+            f"the cache of {size:,} bytes cannot be made in {where} ({error.strerror}): "
             "set TMPDIR to a folder with room, or choose storage 'streamed'"
         ) from error
 

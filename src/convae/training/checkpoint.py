@@ -21,6 +21,7 @@ from convae.safe_tensors import read_tensors, write_tensors
 FORMAT = 1
 MANIFEST = "manifest.json"
 PART = "part-"
+FIRST = 5.0  # seconds of training before the first save, so that a kill in the first minute costs little
 
 
 class CheckpointFolder:
@@ -28,12 +29,19 @@ class CheckpointFolder:
 
     Args:
         path: the folder; made on the first save.
-        every: seconds between saves while training; 0 saves after every step.
+        every: seconds between saves while training; 0 saves after every step. The first save comes after
+            5 seconds already.
     """
 
     def __init__(self, path: str | Path, *, every: float = 60.0) -> None:
         self.path = Path(path)
+        if not every >= 0:
+            raise InputError(f"every must be a number of seconds, 0 or more; got {every!r}")
         self.every = every
+
+    def due(self, since: float, *, first: bool) -> bool:
+        """Whether it is time to save, so many seconds after the last save (of the start, if ``first``)."""
+        return since >= (min(FIRST, self.every) if first else self.every)
 
     def exists(self) -> bool:
         """Whether there is anything to resume from, here or in a part."""
@@ -67,7 +75,7 @@ class CheckpointFolder:
                 pass  # not on this system; two runs in one folder are then the user's care
             except OSError as error:
                 raise InputError(f"{self.path}: another run is training into it") from error
-            remove_leftovers(self.path, older_than=0)
+            remove_leftovers(self.path, locked=True)
             try:
                 yield
             finally:

@@ -85,7 +85,7 @@ class _Run:
     ) -> None:
         self.trainer, self.job, self.checkpoint = trainer, job, checkpoint
         self.watch, self.interrupt = watch, interrupt
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved = time.monotonic(), False
         self.batches = Batches(job.images, trainer.device)
         self.unseen = Unseen(trainer.device)
         self.good: Stored | None = None  # the state at the start of the epoch
@@ -288,7 +288,7 @@ class _Run:
         tensors, facts = with_start(pack(self.trainer), self.good)
         facts["identity"] = self.identity()
         self.checkpoint.save(tensors, facts, self.progress.steps_done)
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved = time.monotonic(), True
 
     def _halting(self) -> bool:
         """Whether it is time to save, or the user wants to stop."""
@@ -297,7 +297,7 @@ class _Run:
     def _late(self) -> bool:
         if self.checkpoint is None:
             return False
-        return time.monotonic() - self.saved_at >= self.checkpoint.every
+        return self.checkpoint.due(time.monotonic() - self.saved_at, first=not self.saved)
 
     def _after_step(self) -> None:
         """Save if it is time or the user wants to stop; stop if so."""
