@@ -171,8 +171,18 @@ def test_several_files_are_a_list(convae: Command, pictures: Path, tmp_path: Pat
     out = tmp_path / "m.convae"
     done = convae("fit", "autoencoder", *files, "--out", out, "--json", "--no-report", *FIT)
     assert done.json["training_images"] + done.json["validation_images"] == 9
-    done = convae("fit", "autoencoder", *files, pictures, "--out", out, *FIT)
-    assert (done.code, "give one folder, or any number of files" in done.err) == (2, True)
+
+
+def test_several_folders_are_fitted_on_and_written_apart(convae: Command, tmp_path: Path) -> None:
+    one, two = (fill(tmp_path / name, waves(9, (12, 10, 1), seed=k)) for k, name in enumerate("ab"))
+    out = tmp_path / "m.convae"
+    done = convae("fit", "autoencoder", one, two, "--out", out, "--json", "--no-report", *FIT)
+    assert done.json["training_images"] + done.json["validation_images"] == 18
+    assert "18 readable of 18" in convae("check", one, two).out
+    done = convae("reconstruct", out, one, two, "--out", tmp_path / "back", "--quiet")
+    assert done.code == 0
+    written = {str(p.relative_to(tmp_path / "back")) for p in (tmp_path / "back").rglob("*.png")}
+    assert written == {f"{name}/{k}.png" for name in "ab" for k in range(9)}
 
 
 @pytest.mark.parametrize(

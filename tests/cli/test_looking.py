@@ -137,3 +137,30 @@ def test_demo_shows_everything_once(convae: Command, tmp_path: Path) -> None:
     assert {"digits.convae", "digits.history.csv", "report.html", "best.png", "worst.png"} <= names
     said = convae("demo", "--out", out, "--epochs", 1, "--json")
     assert said.json["evaluation"]["images"] == 360
+
+
+def test_check_of_what_cannot_be_read_is_an_error(convae: Command, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(b"no image")
+    done = convae("check", tmp_path)
+    assert done.code == 2
+    assert "2 cannot be read" in done.out
+    assert "none of 2 images can be read" in done.err
+    assert convae("check", tmp_path, "--json").json["unreadable"]
+
+
+def test_colour_images_for_a_grey_model(
+    convae: Command, model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    grey = waves(3, (12, 10, 1))
+    folder = fill(tmp_path / "rgb", np.repeat(grey, 3, axis=3))
+    plain = fill(tmp_path / "grey", grey)
+    assert convae("encode", model, folder, "--out", tmp_path / "no.csv").code == 2
+    for data, name, more in ((folder, "rgb", ("--channels", 1)), (plain, "plain", ())):
+        done = convae("encode", model, data, "--out", tmp_path / f"{name}.npy", "--quiet", *more)
+        assert done.code == 0, done.err
+    np.testing.assert_array_equal(np.load(tmp_path / "rgb.npy"), np.load(tmp_path / "plain.npy"))
+    done = convae("encode", model, folder, "--out", tmp_path / "no.npy", "--channels", 3)
+    assert (done.code, "--channels 3: this model takes 1" in done.err) == (2, True)
+    done = convae("evaluate", model, folder, "--channels", 1)
+    assert (done.code, "MSE" in done.out) == (0, True)

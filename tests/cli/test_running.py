@@ -193,3 +193,33 @@ def test_stopped_and_resumed_ends_like_a_run_that_was_not(
     first, second = package.load(whole), package.load(stopped)
     for name, tensor in first.network_.state_dict().items():
         assert (tensor == second.network_.state_dict()[name]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "answer"),
+    [
+        ("convae fi", 1, "plain,fit"),
+        ("convae fit auto", 2, "plain,autoencoder"),
+        ("convae fit autoencoder --loa", 3, ""),
+        ("convae fit autoencoder x --preset tut", 5, "plain,tutorial"),
+        ("convae nonsense --device c", 3, ""),  # what is wrong so far is nothing to say now
+        ("convae evaluate --split tset --dev", 4, "plain,--device"),
+    ],
+)
+def test_completion_is_silent(
+    convae: Command, monkeypatch: pytest.MonkeyPatch, words: str, count: int, answer: str
+) -> None:
+    monkeypatch.setenv("_CONVAE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(count))
+    done = convae()
+    assert (done.code, done.err) == (0, "")
+    assert answer in done.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(convae: Command, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_CONVAE_COMPLETE", f"{shell}_source")
+    done = convae()
+    assert (done.code, done.err) == (0, "")
+    assert "_CONVAE_COMPLETE" in done.out

@@ -83,7 +83,7 @@ def test_links_to_listed_files_are_left_out_and_others_kept_once(tmp_path: Path)
     os.link(inside / "real.png", inside / "same_by_hard_link.png")
     found = list_images(inside)
     assert found.names == ["far1.png", "real.png", "same_by_hard_link.png"]
-    assert found.notes() == ["2 links to images that are listed already were left out"]
+    assert found.notes() == ["2 images that are listed already (by links, or twice) were left out"]
 
 
 def test_what_is_no_file_is_reported(tmp_path: Path) -> None:

@@ -79,6 +79,65 @@ def test_list_of_paths_keeps_its_order_and_skips_what_is_missing(tmp_path: Path)
         open_source([str(tmp_path / "gone.png")])
 
 
+def test_several_folders_are_one_source(tmp_path: Path) -> None:
+    for name in ("x/1.png", "x/deep/2.png", "y/1.png", "z/lone.png"):
+        save(tmp_path / name)
+    (tmp_path / "y" / "notes.txt").touch()
+    source = open_source(
+        [tmp_path / "y", tmp_path / "z/lone.png", tmp_path / "x", tmp_path / "none"]
+    )
+    assert list(source.names) == ["y/1.png", "z/lone.png", "x/1.png", "x/deep/2.png"]
+    assert [item.name for item in source.skipped] == [str(tmp_path / "none")]
+    assert source.notes == ["passed over 1 file(s) that are no images: .txt 1"]
+    assert source.labels is None
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["x", "x"], ["1.png", "deep/2.png"]),
+        (["x/deep", "x"], ["deep/2.png", "1.png"]),
+        (["x", "x/1.png"], ["1.png", "deep/2.png"]),
+        (["x/../x", "x/deep/2.png"], ["1.png", "deep/2.png"]),
+    ],
+)
+def test_an_image_in_two_of_several_folders_is_read_once(
+    tmp_path: Path, given: list[str], names: list[str]
+) -> None:
+    for name in ("x/1.png", "x/deep/2.png"):
+        save(tmp_path / name)
+    source = open_source([tmp_path / name for name in given])
+    assert list(source.names) == names
+    assert "listed already" in source.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "classes"),
+    [
+        (("cat/1.png", "dog/2.png"), ("cat", "dog")),
+        # with sub-folders in all of them, these are the classes
+        (("cat/a/1.png", "dog/b/2.png", "dog/a/3.png"), ("a", "b")),
+        (("cat/a/1.png", "dog/2.png"), ("cat", "dog")),
+    ],
+)
+def test_classes_of_several_folders(
+    tmp_path: Path, files: tuple[str, ...], classes: tuple[str, ...]
+) -> None:
+    for name in files:
+        save(tmp_path / name)
+    source = open_source([tmp_path / "cat", tmp_path / "dog"])
+    assert source.label_names == classes
+    assert source.labels is not None
+    assert len(source.labels) == len(files)
+
+
+def test_several_folders_without_images(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="no image found"):
+        open_source([tmp_path / "a", tmp_path / "b"])
+
+
 def test_names_are_never_absolute(tmp_path: Path) -> None:
     path = save(tmp_path / "x.png")
     for data in (path, [path], tmp_path, f"{tmp_path}/*.png"):
@@ -173,13 +232,18 @@ def test_unknown_names_and_missing_paths(tmp_path: Path, monkeypatch: pytest.Mon
         open_source("pipe")
 
 
-def test_a_name_wins_over_a_folder_and_says_so(
+def test_a_folder_wins_over_the_set_of_its_name_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "digits/a.png")
-    assert "write ./digits" in open_source("digits").notes[0]
-    assert len(open_source("./digits")) == 1
+    source = open_source("digits")
+    assert list(source.names) == ["a.png"]
+    assert "'digits' is a folder here and is read as one" in source.notes[0]
+    assert open_source("./digits").notes == []
+    (tmp_path / "digits/a.png").unlink()
+    with pytest.raises(InputError, match="no image found"):  # never the set instead
+        open_source("digits")
 
 
 def test_no_hostile_file_does_more_than_raise_an_image_error(shared_data: Path) -> None:

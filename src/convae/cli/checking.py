@@ -22,6 +22,10 @@ def check(data: Data, voice: Voice, *, strict: bool, max_images: int | None) -> 
     for note in source.notes:
         voice.answer(f"note: {note}")
     voice.result({**found.to_dict(), "notes": source.notes})
+    if not found.readable:
+        raise InputError(
+            f"{found.description}: none of {found.checked:,} images can be read; the reasons are above"
+        )
     unusable = len(found.skipped) + len(found.unreadable)
     if strict and (unusable or found.problems):
         raise InputError(

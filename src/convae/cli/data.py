@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What the user named, and where to look for it."""
+    """What the user named, and where to look for it.
+
+    Attributes:
+        given: a folder, a file, a glob or a name; or several folders and files.
+        data_dir, download, split: as in :func:`convae.images.sources.open_source`.
+        channels: what images are converted to for a model; None refuses those that have others.
+    """
 
     given: tuple[str, ...]
     data_dir: Path | None = None
     download: bool = False
     split: str = "train"
+    channels: int | None = None
 
     def open(self, shape: Sequence[int] | None = None) -> "ImageSource":
         """The source; several files are a list of paths.
@@ -34,7 +41,7 @@ class Data:
         from convae.images.sources import open_source
 
         loaded()
-        what: Any = self.given[0] if len(self.given) == 1 else self._files()
+        what: Any = self.given[0] if len(self.given) == 1 else list(self.given)
         if isinstance(what, str) and what.endswith(".npy"):
             rows = rows_of(Path(what), shape)
             what = what if rows is None else rows
@@ -44,12 +51,6 @@ class Data:
             split="test" if self.split == "test" else "train",
             download=self.download,
         )
-
-    def _files(self) -> list[str]:
-        folders = [path for path in self.given if Path(path).is_dir()]
-        if folders:
-            raise InputError(f"{folders[0]}: is a folder; give one folder, or any number of files")
-        return list(self.given)
 
 
 def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
@@ -70,5 +71,16 @@ def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
 
 
 def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
-    """The source for a model: rows of pixels have the shape of the images it was fitted on."""
+    """The source for a model: rows of pixels have the shape of the images it was fitted on.
+
+    Raises:
+        InputError: images are to have other channels than the model takes.
+    """
+    if data.channels is not None:
+        if data.channels != model.plan_.channels:
+            raise InputError(
+                f"--channels {data.channels}: this model takes {model.plan_.channels}; give that number, "
+                "or leave the option out"
+            )
+        model.set_params(channels=data.channels)
     return data.open(shape=model.image_shape_)

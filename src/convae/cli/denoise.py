@@ -25,7 +25,7 @@ in skipped.csv.
 
 @click.command("denoise", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @writing
 @click.option(
     "--sigma",

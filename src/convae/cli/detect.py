@@ -29,7 +29,7 @@ that the oddest come first. It suits a folder of which most is normal; nothing i
 
 @click.command("detect", help=_HELP)
 @click.argument("model", metavar="MODEL")
-@images(required=False)
+@images(required=False, for_model=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

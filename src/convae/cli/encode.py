@@ -28,7 +28,7 @@ beside the codes, in codes.skipped.csv.
 
 @click.command("encode", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

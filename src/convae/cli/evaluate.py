@@ -26,7 +26,7 @@ given.
 
 @click.command("evaluate", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images(split="test")
+@images(split="test", for_model=True)
 @click.option("--all", "every", is_flag=True, help="Also measure images that it was trained on.")
 @click.option(
     "--target",

@@ -30,7 +30,7 @@ skipped and listed in skipped.csv.
 
 @click.command("inpaint", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @writing
 @click.option("--mask", metavar="DATA", help="What is missing: a file, a folder, or alpha.")
 @click.option("--invert", is_flag=True, help="Black is missing, white is known.")

@@ -22,7 +22,7 @@ code. Levels that were trained together afterwards need not tell an image by the
 
 @click.command("levels", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -29,7 +29,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
 
 @click.command("map", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -86,11 +86,22 @@ def writing(function: Function) -> Function:
     return function
 
 
-def images(*, split: str = "train", required: bool = True) -> Callable[[Function], Function]:
-    """Add the argument DATA and the options that say where images are."""
+def images(
+    *, split: str = "train", required: bool = True, for_model: bool = False
+) -> Callable[[Function], Function]:
+    """Add the argument DATA and the options that say where images are.
+
+    Args:
+        split: the default part of a set.
+        required: whether DATA must be given.
+        for_model: whether a fitted model is used on them: then also how they are made to fit it.
+    """
+    decorators = _image_options(split, required=required)
+    if for_model:
+        decorators += _fitting_options()
 
     def decorate(function: Function) -> Function:
-        for decorator in reversed(_image_options(split, required=required)):
+        for decorator in reversed(decorators):
             function = decorator(function)
         return function
 
@@ -109,6 +120,16 @@ def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
         click.option(
             "--split", type=Name("split", SPLITS), default=split, show_default=True,
             metavar="|".join(SPLITS), help="Which part of a set, or of a .npz with x_train and x_test.",
+        ),
+    ]  # fmt: skip
+
+
+def _fitting_options() -> list[Callable[[Any], Any]]:
+    return [
+        click.option(
+            "--channels", type=click.IntRange(1), metavar="N",
+            help="Convert images to this number of channels, that of the model: 1 makes RGB images grey, 3 "
+            "makes grey ones RGB.  [default: others are refused]",
         ),
     ]  # fmt: skip
 

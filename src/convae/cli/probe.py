@@ -30,7 +30,7 @@ continuity say how far neighbours by code are neighbours by pixels, and the othe
 
 @click.command("probe", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--labels",
     default="folder",

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from convae.cli.voice import Voice
 
 Counter = Callable[[int, int], None]
+EVERY = 30.0  # seconds of silence, at most, where there is no terminal
 REDRAWN = 4  # times a second; at rich's ten it takes two percent of a small network's training
 
 
@@ -69,11 +71,65 @@ class Pace:
         return (now - began) / (done - first) * (1 - done)
 
 
+class Heartbeat:
+    """Writes how far a run is, whenever nothing was written for a while: logs show that it is alive.
+
+    Attributes:
+        told: what there is to say at that time.
+    """
+
+    def __init__(self, write: Callable[[str], None], every: float = EVERY) -> None:
+        """Set it up.
+
+        Args:
+            write: writes a line.
+            every: seconds.
+        """
+        self.told: Callable[[], str] = lambda: "still at work"
+        self._write, self._every = write, every
+        self._last = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="convae progress", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def write(self, text: str) -> None:
+        """Write a line; the next one of its own comes so much later."""
+        self._last = time.monotonic()
+        self._write(text)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(max(0.0, self._last + self._every - time.monotonic())):
+            if time.monotonic() - self._last >= self._every:
+                self.write(self.told())
+
+
 class PlainTraining(Quiet):
-    """One line an epoch, for logs."""
+    """One line an epoch, for logs, and what is going on in :attr:`told`."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write, self._pace, self._epochs = write, Pace(), 0
+        self._began = time.monotonic()
+        self._moment: Moment | None = None
+
+    def told(self) -> str:
+        """How far it is, inside an epoch too."""
+        moment = self._moment
+        if moment is None:
+            return f"reading and preparing images, {duration(time.monotonic() - self._began)}"
+        left = self._pace.left(_fraction(moment))
+        parts = [
+            f"epoch {moment.epoch}/{moment.epochs}, step {moment.step:,} of {moment.steps:,}",
+            f"loss {number(moment.loss)}",
+            *([] if left is None else [f"{duration(left)} left"]),
+        ]
+        return "  ".join(parts)
 
     def message(self, text: str) -> None:
         """Pass it on."""
@@ -81,7 +137,7 @@ class PlainTraining(Quiet):
 
     def step(self, moment: Moment) -> None:
         """Note how far it is."""
-        self._epochs = moment.epochs
+        self._epochs, self._moment = moment.epochs, moment
         self._pace.left(_fraction(moment))
 
     def epoch(self, row: Row) -> None:
@@ -115,15 +171,11 @@ def code_told(row: Row) -> list[str]:
     return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]
 
 
-class Messages(Quiet):
+class Messages(PlainTraining):
     """What is said, without the epochs: for experiments of many fits, in logs."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
-
-    def message(self, text: str) -> None:
-        """Pass it on."""
-        self._write(text)
+    def epoch(self, row: Row) -> None:
+        """Write nothing."""
 
 
 class LivingTraining(Quiet):
@@ -169,7 +221,11 @@ def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
     if voice.quiet:
         yield []
     elif not is_terminal():
-        yield [Messages(voice.note) if runs else PlainTraining(voice.note)]
+        heartbeat = Heartbeat(voice.note)
+        lines = (Messages if runs else PlainTraining)(heartbeat.write)
+        heartbeat.told = lines.told
+        with heartbeat:
+            yield [lines]
     else:
         with _line() as progress:
             yield [LivingTraining(progress)]
@@ -177,9 +233,20 @@ def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
 
 @contextlib.contextmanager
 def counting(voice: "Voice", what: str) -> Iterator[Counter]:
-    """A function of (done, in all) that shows it, on a terminal only."""
-    if voice.quiet or not is_terminal():
+    """A function of (done, in all) that shows it: on a terminal at once, else every half a minute."""
+    if voice.quiet:
         yield lambda done, total: None
+        return
+    if not is_terminal():
+        state = [what]
+
+        def keep(done: int, total: int) -> None:
+            state[0] = f"{what}  {done:,} of {total:,}"
+
+        heartbeat = Heartbeat(voice.note)
+        heartbeat.told = lambda: state[0]
+        with heartbeat:
+            yield keep
         return
     with _line() as progress:
         task = progress.add_task(what, total=None, told=what)

@@ -25,7 +25,7 @@ skipped.csv.
 
 @click.command("reconstruct", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @writing
 @computing
 @speaking

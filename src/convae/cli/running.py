@@ -150,7 +150,10 @@ def _invoke(given: list[str]) -> int:
     if not given:
         given = ["--help"]
     if "_CONVAE_COMPLETE" in os.environ:  # the shell asks for completions
-        convae.main(args=given, prog_name="convae")
+        # A line that is half typed may be wrong in any way: whatever that is, nobody wants to read it now.
+        with contextlib.suppress(SystemExit, Exception):
+            convae.main(args=given, prog_name="convae")
+        return DONE
     # Not convae.main(): it turns Ctrl-C and closed pipes into errors of its own.
     with convae.make_context("convae", given) as context:
         convae.invoke(context)

@@ -30,7 +30,7 @@ where their names lead from the folder of CODES, of the query, or from here.
 
 @click.command("search", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--in",
     "codes",

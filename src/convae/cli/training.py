@@ -16,7 +16,7 @@ from convae.cli.outputs import (
     write_history,
     write_skipped,
 )
-from convae.cli.progress import duration, training
+from convae.cli.progress import counting, duration, training
 from convae.cli.running import Interrupted
 from convae.cli.settings import Values
 from convae.cli.voice import Voice
@@ -77,7 +77,8 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     train(model, source, fit, checkpoint, voice, job.options)
     model.save(out)
     checkpoint.remove()
-    outcome = job.measure(model, source)
+    with counting(voice, "measuring on held-out images"):
+        outcome = job.measure(model, source)
     history = write_history(named_after(out, HISTORY), model.history_)
     skipped = write_skipped(named_after(out, SKIPPED), model.skipped_)
     page = None

@@ -24,7 +24,7 @@ beside another model.
 
 @click.command("units", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

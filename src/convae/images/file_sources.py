@@ -50,7 +50,10 @@ class FileSource(ImageSource):
 
     def label_by_folder(self) -> None:
         """Take first-level folders as classes, if every image lies in one and there are two."""
-        tops = [name.partition("/")[0] if "/" in name else "" for name in self._files]
+        self.label_by([name.partition("/")[0] if "/" in name else "" for name in self._files])
+
+    def label_by(self, tops: Sequence[str]) -> None:
+        """Take these as the classes of the files, if every file has one and there are two."""
         classes = list(dict.fromkeys(tops))  # in the natural order of the listing
         if len(classes) < 2 or "" in classes:
             return
@@ -173,10 +176,15 @@ def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
 
 
 def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) -> FileSource:
-    """Image files in the order given; those that are missing or no files are skipped."""
+    """Image files in the order given; those that are missing or no files are skipped.
+
+    A folder among them stands for the images in it, see :func:`folders_source`.
+    """
     found, skipped = list[str](), list[Skipped]()
-    for given in paths:
-        path = os.path.expanduser(os.fspath(given))
+    given = [os.path.expanduser(os.fspath(path)) for path in paths]
+    if any(map(os.path.isdir, given)):
+        return folders_source(given, limits)
+    for path in given:
         if fault := path_fault(path):
             skipped.append(Skipped(path, fault))
         else:
@@ -188,6 +196,50 @@ def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) ->
     source = FileSource(root, names, description=f"{len(names)} files", limits=limits)
     source.skipped = skipped
     return source
+
+
+def folders_source(given: Sequence[str], limits: ReadLimits) -> FileSource:
+    """The images of several folders (and files), each image once, in the order given.
+
+    Names are relative to the folder that holds all of them, so images of different folders have
+    different names, and their results go to different places. Classes are the sub-folders of the folders
+    where all images lie in one, else the folders themselves.
+    """
+    listing, files, roots = Listing(), dict[str, tuple[str, str]](), list[str]()
+    for path in map(os.path.abspath, given):
+        if os.path.isdir(path):
+            inner, root = list_images(Path(path)), path
+            listing.skipped += [
+                Skipped(os.path.join(path, s.name), s.reason) for s in inner.skipped
+            ]
+            listing.others += inner.others
+            listing.repeated += inner.repeated
+            names = inner.names
+        elif fault := path_fault(path):
+            listing.skipped.append(Skipped(path, fault))
+            continue
+        else:
+            root, names = os.path.split(path)[0], [os.path.basename(path)]
+        roots.append(root)
+        new = {os.path.join(root, name): (root, name) for name in names}
+        listing.repeated += len(files.keys() & new.keys())
+        files |= {path: place for path, place in new.items() if path not in files}
+    top = Path(os.path.commonpath(roots or [os.getcwd()]))
+    listing.names = [os.path.relpath(path, top) for path in files]
+    source = _listed(
+        top, listing, f"{len(given)} folders and files under {top.name or top}/", limits
+    )
+    if all(map(os.path.isdir, given)):
+        source.label_by(_classes(files.values()))
+    return source
+
+
+def _classes(files: Iterable[tuple[str, str]]) -> list[str]:
+    """The class of each of these (folder, name in it)."""
+    pairs = list(files)
+    if all("/" in name for _, name in pairs):
+        return [name.partition("/")[0] for _, name in pairs]
+    return [os.path.basename(root) for root, _ in pairs]
 
 
 def file_source(path: Path, limits: ReadLimits) -> FileSource:

@@ -59,7 +59,9 @@ class Listing:
             kinds = ", ".join(f"{kind} {count}" for kind, count in self.others.most_common(5))
             said.append(f"passed over {total} file(s) that are no images: {kinds}")
         if self.repeated:
-            said.append(f"{self.repeated} links to images that are listed already were left out")
+            said.append(
+                f"{self.repeated} images that are listed already (by links, or twice) were left out"
+            )
         return said
 
 

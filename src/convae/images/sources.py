@@ -52,12 +52,12 @@ def open_source(
     Arguments:
         data: one of
             a folder (recursive; a sub-folder for each class gives labels), a glob (``a/**/*.png``),
-            an image file (each page of a TIFF is an image), a list of paths;
+            an image file (each page of a TIFF is an image), a list of files and folders;
             an array ``(n, h, w)`` or ``(n, h, w, c)`` of any real dtype, a torch tensor ``(n, h, w)`` or
             ``(n, c, h, w)``, a list of arrays of any sizes, a ``.npy`` file (memory-mapped), a ``.npz``
             file (``file.npz:key`` when it holds several arrays), an IDX file (also gzipped);
             a torch ``Dataset``; the name of a known set: ``digits``, ``mnist``, ``fashion-mnist``,
-            ``cifar10``; or an ImageSource, which is given back.
+            ``cifar10`` (a folder of that name comes first); or an ImageSource, which is given back.
         data_dir: where named sets are looked for first.
         limits: what one image may cost.
         split: the part of a named set (or of a ``.npz`` with ``x_train`` and ``x_test``) to open.
@@ -70,10 +70,7 @@ def open_source(
         raise unknown_name("split", split, ["train", "test"])
     limits = limits or ReadLimits()
     if isinstance(data, str) and (name := canonical_name(data)) is not None:
-        source = open_named(name, split=split, data_dir=data_dir, download=download)
-        if os.path.exists(data):
-            source.notes.append(f"{data!r} is taken as the set {name}; for the path write ./{data}")
-        return source
+        return _open_name(data, name, limits, split, data_dir, download)
     if isinstance(data, str | os.PathLike):
         return _open_path(os.path.expanduser(os.fspath(data)), limits, split)
     if isinstance(data, np.ndarray):
@@ -89,6 +86,27 @@ def open_source(
         f"cannot take images from a {type(data).__name__}: give a folder, a file, a glob, a list of "
         f"paths, an array, a torch Dataset, or a name ({', '.join(NAMES)})"
     )
+
+
+def _open_name(
+    data: str,
+    name: str,
+    limits: ReadLimits,
+    split: Split,
+    data_dir: str | Path | None,
+    download: bool,
+) -> ImageSource:
+    """A folder of that name, or the set."""
+    if os.path.isdir(data):
+        source = _open_path(data, limits, split)
+        source.notes.append(
+            f"{data!r} is a folder here and is read as one; for the set of that name go to another folder"
+        )
+        return source
+    source = open_named(name, split=split, data_dir=data_dir, download=download)
+    if os.path.exists(data):
+        source.notes.append(f"{data!r} is taken as the set {name}; for the path write ./{data}")
+    return source
 
 
 def _open_path(path: str, limits: ReadLimits, split: Split) -> ImageSource:
