@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convae.estimators.densities import MOST_NUMBERS, Mixture
+from convae.estimators.densities import MOST_NUMBERS, RIDGE, Mixture
 
 
 def two_clouds(count: int = 2000) -> np.ndarray:
@@ -47,3 +47,10 @@ def test_it_comes_back_from_a_model_file(length: int) -> None:
     again = Mixture.from_extras(mixture.extras("mixture"), "mixture")
     rngs = (np.random.default_rng(3) for _ in range(2))
     assert np.allclose(mixture.draw(9, next(rngs)), again.draw(9, next(rngs)), atol=1e-4)
+
+
+def test_of_one_code_the_density_is_that_code() -> None:
+    code = np.array([[3.0, -1.0, 0.5]], np.float32)
+    found = Mixture.fit(code, 10, 0)
+    drawn = found.draw(50, np.random.default_rng(0))
+    np.testing.assert_allclose(drawn, np.repeat(code, 50, axis=0), atol=5 * RIDGE**0.5)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from convae.errors import InputError
+from convae.errors import DiskFullError, ImageError, InputError
 from convae.images import stores as module
 from convae.images import surveying
 from convae.images.file_sources import FileSource
@@ -309,16 +309,53 @@ def test_a_full_disk_is_said_before_anything_is_written(monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    message = refusal([picture(0)], storage="cached")
-    assert "the cache of 144 bytes cannot be made in" in message
-    assert "or choose storage 'streamed'" in message
+    with pytest.raises(DiskFullError, match="144 bytes or more are needed") as caught:
+        prepared([picture(0)], storage="cached")
+    assert "the cache of images in" in str(caught.value)
+    assert "or choose storage 'streamed'" in str(caught.value)
 
 
-def test_a_streamed_file_that_vanishes_is_named(folder: Path) -> None:
-    images = prepared(folder, storage="streamed")
-    (folder / "20.png").unlink()
-    with pytest.raises(InputError, match=r"20\.png"):
+def test_a_streamed_file_that_vanishes_is_named_by_strict(tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / f"{number}.png", picture(number))
+    images = prepared(tmp_path, storage="streamed", strict=True)
+    (tmp_path / "2.png").unlink()
+    with pytest.raises(InputError, match=r"2\.png"):
         list(images.batches([np.array([0, 1]), np.array([2, 3])]))
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-60]),
+    "larger": lambda path: write(path, picture(9, 16, 16)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize(
+    ("order", "stands_in"),
+    [
+        ([0, 2, 3], [0, 3, 3]),  # the next one of the batch
+        ([0, 2], [0, 0]),  # round to its first
+        ([2, 2, 1], [1, 1, 1]),
+    ],
+)
+def test_a_streamed_file_that_goes_bad_is_skipped(
+    tmp_path: Path, kind: str, order: list[int], stands_in: list[int]
+) -> None:
+    for number in range(4):
+        write(tmp_path / f"{number}.png", picture(number))
+    images = prepared(tmp_path, storage="streamed")
+    BAD[kind](tmp_path / "2.png")
+    for _ in range(2):
+        (batch,) = images.batches([np.array(order)])
+        assert np.array_equal(batch, images.batch(np.array(order)))
+        for got, number in zip(batch, stands_in, strict=True):
+            assert np.array_equal(got, np.moveaxis(picture(number), 2, 0))
+    assert [item.name for item in images.skipped] == ["2.png"]  # once
+    with pytest.raises(ImageError, match=r"2\.png"):  # nothing to stand in for it
+        images.batch(np.array([2]))
 
 
 def test_further_crops_of_an_image_lie_elsewhere() -> None:

@@ -35,8 +35,10 @@ class Mixture:
         """The mixture by expectation maximisation, of at most as many components as a tenth of the codes.
 
         Args:
-            codes: (n, k), n at least 2.
+            codes: (n, k). Of one code alone the density is that code, give or take the ridge.
         """
+        if len(codes) == 1:
+            codes = np.repeat(codes, 2, axis=0)  # scikit-learn takes no fewer than two
         components = max(1, min(components, len(codes) // 10))
         kind = "full" if codes.shape[1] <= MOST_NUMBERS else "diag"
         found = GaussianMixture(

@@ -1,7 +1,7 @@
 """The images that training sees: one shape, one depth, in memory, in a cache file, or streamed."""
 
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -44,6 +44,8 @@ class ImageSet:
         skipped: images that could not be read, with reasons.
         notes: what was converted, each kind once.
         missing: number of images with NaN or nodata pixels.
+        strict: whether an image that can no longer be read, when its turn comes again, is an error. If not,
+            another one of its batch stands in for it, and it is added to ``skipped``.
     """
 
     source: ImageSource
@@ -55,6 +57,7 @@ class ImageSet:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     missing: int = 0
+    strict: bool = False
 
     def __len__(self) -> int:
         return len(self.index)
@@ -92,7 +95,7 @@ class ImageSet:
             and (many := self.store.many(positions)) is not None
         ):
             return many
-        return self._stack([self._one(int(p), moment) for p in positions])
+        return self._stack([self._one(int(p), moment) for p in positions], positions)
 
     def whole(self) -> Pixels | None:
         """(n, C, H, W) of all images, where they are in memory and the same in every epoch; do not write."""
@@ -107,24 +110,26 @@ class ImageSet:
         if self.storage != "streamed":
             yield from (self.batch(positions, moment) for positions in order)
             return
-        sizes: list[int] = []
+        batches: deque[np.ndarray] = deque()
 
         def flat() -> Iterator[int]:
             for positions in order:
-                sizes.append(len(positions))
+                batches.append(positions)
                 yield from positions.tolist()
 
-        images: list[Pixels] = []
+        images: list[Pixels | ImageError] = []
         for image in in_threads(lambda p: self._one(p, moment), flat(), ahead=16):
             images.append(image)
-            if len(images) == sizes[0]:
-                yield self._stack(images)
+            if len(images) == len(batches[0]):
+                yield self._stack(images, batches.popleft())
                 images = []
-                sizes.pop(0)
 
-    def _one(self, position: int, moment: tuple[int, int] | None) -> Pixels:
+    def _one(self, position: int, moment: tuple[int, int] | None) -> Pixels | ImageError:
         crop, position = divmod(position, len(self))
-        pixels = self.store.get(position)
+        try:
+            pixels = self._as_before(position, self.store.get(position))
+        except ImageError as error:  # a streamed file has gone bad
+            return error
         if self.plan.framing.mode != "random-crop":
             return pixels
         if moment is None and crop:
@@ -132,9 +137,39 @@ class ImageSet:
         key = None if moment is None else (*moment, int(self.index[position]) + (crop << 40))
         return self.plan.framing.apply(pixels, key)
 
-    @staticmethod
-    def _stack(images: list[Pixels]) -> Pixels:
-        return np.ascontiguousarray(np.moveaxis(np.stack(images), 3, 1))
+    def _as_before(self, position: int, pixels: Pixels) -> Pixels:
+        """The pixels (H, W, C), if they still have the shape that they had."""
+        channels, *size = self.shape
+        free = self.plan.framing.mode == "random-crop"  # images of any sizes
+        if pixels.shape[2] == channels and (free or pixels.shape[:2] == tuple(size)):
+            return pixels
+        raise ImageError(
+            self.name(position),
+            f"it was {size[0]}x{size[1]} with {channels} channels when it was first read, and is "
+            f"{pixels.shape[0]}x{pixels.shape[1]} with {pixels.shape[2]} now",
+        )
+
+    def _stack(self, images: list[Pixels | ImageError], positions: np.ndarray) -> Pixels:
+        """(n, C, H, W) of the images at these positions.
+
+        For one that can no longer be read the next of its batch stands in, so that batches keep their size
+        and validation images are never replaced by training images.
+        """
+        good = [image for image in images if not isinstance(image, ImageError)]
+        if len(good) < len(images):
+            for position, image in zip(positions.tolist(), images, strict=True):
+                if isinstance(image, ImageError):
+                    if self.strict or not good:
+                        raise image
+                    self._skip(Skipped(self.name(position), image.reason))
+            readable = [i for i, image in enumerate(images) if not isinstance(image, ImageError)]
+            after = np.searchsorted(readable, np.arange(len(images))) % len(readable)
+            good = [good[i] for i in after]
+        return np.ascontiguousarray(np.moveaxis(np.stack(good), 3, 1))
+
+    def _skip(self, item: Skipped) -> None:
+        if all(known.name != item.name for known in self.skipped):
+            self.skipped.append(item)
 
 
 def prepare(
@@ -184,6 +219,7 @@ def prepare(
         hashes=np.zeros(len(kept), np.uint64),
         skipped=found.skipped,
         notes=[*source.notes, *notes],
+        strict=wanted.strict,
     )
     stack = _as_it_is(source, reading)
     if stack is not None and isinstance(store, FlatStore):
