@@ -118,7 +118,7 @@ def _header(path: str | Path, file: BinaryIO) -> dict[str, Any]:
     if not 2 <= size <= MAX_HEADER:
         if start[:2] == b"PK" or start[:1] == b"\x80":
             raise ModelFileError(f"{foreign} but a pickle or zip archive, which is never loaded")
-        raise ModelFileError(f"{foreign} (its header would be {size:,} bytes long)")
+        raise ModelFileError(f"{foreign}: it does not begin as one")
     raw = file.read(size)
     if len(raw) < size:
         raise ModelFileError(

@@ -193,13 +193,13 @@ def test_several_folders_are_fitted_on_and_written_apart(convae: Command, tmp_pa
         (["--out", "m.convae", "--resume", "--restart"], "exclude each other"),
         (["--out", "."], "is a folder"),
         (["--out", "m.convae", "--seed", "-1"], "--seed must be a whole number from 0"),
-        (["--out", "m.convae", "--epochs", "-1"], "epochs must be a whole number"),
+        (["--out", "m.convae", "--epochs", "-1"], "--epochs must be a whole number"),
         (["--out", "m.convae", "--loss", "mes"], "did you mean 'mse'?"),
         (["--out", "m.convae", "--size", "4"], "requires 2 arguments"),
-        (["--out", "m.convae", "--size", "4", "0"], "size"),
-        (["--out", "m.convae", "--framing", "crop"], "needs a size"),
-        (["--out", "m.convae", "--channels", "2"], "channels must be 1 (grey), 3 (RGB)"),
-        (["--out", "m.convae", "--latent-dim", "0"], "latent_dim must be a whole number from 1"),
+        (["--out", "m.convae", "--size", "4", "0"], "--size must be"),
+        (["--out", "m.convae", "--framing", "crop"], "--framing crop needs --size height width"),
+        (["--out", "m.convae", "--channels", "2"], "--channels must be 1 (grey), 3 (RGB)"),
+        (["--out", "m.convae", "--latent-dim", "0"], "--latent-dim must be a whole number from 1"),
         (["--out", "m.convae", "--device", "cdua"], "did you mean 'cuda'?"),
         (["--out", "m.convae", "--split", "tset"], "did you mean 'test'?"),
         (["--out", "m.convae", "--config", "none.toml"], "none.toml: cannot be read"),
@@ -289,11 +289,11 @@ def test_mixed_sizes_and_channels_are_refused_with_the_way_out(
     folder = fill(tmp_path / "mixed", waves(3, (8, 8, 1)))
     fill(folder / "large", waves(3, (9, 9, 1)))
     out = ["--out", tmp_path / "m.convae", "--no-report", *FIT]
-    assert "size" in convae("fit", "autoencoder", folder, *out).err
+    assert "for example --size 8 8, and a framing" in convae("fit", "autoencoder", folder, *out).err
     assert convae("fit", "autoencoder", folder, *out, "--size", 8, 8).code == 0
     fill(folder / "colour", waves(3, (8, 8, 3)))
     done = convae("fit", "autoencoder", folder, *out, "--size", 8, 8)
-    assert (done.code, "channels 1 (grey) or channels 3" in done.err) == (2, True)
+    assert (done.code, "--channels 1 (grey) or --channels 3" in done.err) == (2, True)
     assert convae("fit", "autoencoder", folder, *out, "--size", 8, 8, "--channels", 3).code == 0
 
 

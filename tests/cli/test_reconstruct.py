@@ -168,7 +168,7 @@ def test_nothing_usable_is_an_error(convae: Command, model: Path, tmp_path: Path
     folder = fill(tmp_path / "in", waves(2, (5, 5, 1)))
     done = convae("reconstruct", model, folder, "--out", tmp_path / "out")
     assert done.code == 2
-    assert "none of 2 images can be read" in done.err
+    assert "none of 2 images can be used" in done.err
 
 
 def test_never_writes_over_the_images(convae: Command, model: Path, tmp_path: Path) -> None:
@@ -219,3 +219,27 @@ def test_names_stay_below_the_folder(tmp_path: Path) -> None:
     assert places.free("a.gif", tmp_path / "a.png") == tmp_path / "a.png"
     assert places.free("a.bmp", tmp_path / "a.png") == tmp_path / "a.bmp.png"
     assert places.free("a.png", tmp_path / "a.png") == tmp_path / "a.png"
+
+
+def test_float_images_for_a_model_of_8_bit_ones(
+    convae: Command, model: Path, tmp_path: Path
+) -> None:
+    whole = waves(3, (12, 10, 1))
+    plain = fill(tmp_path / "in", whole)
+    part = fill(tmp_path / "float", whole.astype(np.float32) / 255, ".tif")
+    done = convae("reconstruct", model, part, "--out", tmp_path / "no")
+    assert done.code == 2
+    assert "none of 3 images can be used: 0.tif and 2 more: its pixels are float32" in done.err
+    assert "--values 0..1" in done.err
+    assert not (tmp_path / "no").exists()
+    assert convae("reconstruct", model, plain, "--out", tmp_path / "plain").code == 0
+    done = convae("reconstruct", model, part, "--out", tmp_path / "part", "--values", "0..1")
+    assert done.code == 0, done.err
+    for number in range(3):
+        made = read_image(tmp_path / "part" / f"{number}.tif").pixels
+        assert made.dtype == np.float32
+        expected = read_image(tmp_path / "plain" / f"{number}.png").pixels
+        np.testing.assert_array_equal(np.rint(made * 255), expected)
+    for wrong in ("1..0", "0", "a..b", "0..inf"):
+        done = convae("reconstruct", model, part, "--out", tmp_path / "no", "--values", wrong)
+        assert (done.code, "takes two numbers" in done.err) == (2, True)

@@ -30,7 +30,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"storage": "ram"}, "unknown storage"),
     ({"scaling": "max"}, "unknown scaling"),
     ({"framing": "stretch"}, "unknown mode 'stretch'"),
-    ({"framing": "pad"}, "framing 'pad' needs a size"),
+    ({"framing": "pad"}, "framing 'pad' needs size="),
     ({"size": (0, 3)}, r"size must be \(height, width\), .* got \(0, 3\)"),
     ({"size": 8}, r"size must be \(height, width\); got 8"),
     ({"size": (8, 8, 8)}, r"size must be \(height, width\)"),

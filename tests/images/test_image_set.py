@@ -225,12 +225,12 @@ def test_a_single_channel_has_the_strides_of_a_new_tensor() -> None:
 
 def test_strict_refuses_what_is_skipped_otherwise(folder: Path) -> None:
     message = refusal(folder, strict=True)
-    assert "images cannot be read, which strict forbids: " in message
+    assert "images cannot be used, which strict=True forbids: " in message
     assert "15.png: " in message
     for bad in ("15.png", "25.png"):
         (folder / bad).unlink()
     message = refusal(folder, strict=True)  # its header is good: found when it is decoded
-    assert "1 of 7 images cannot be read, which strict forbids: 35.png: " in message
+    assert "1 of 7 images cannot be used, which strict=True forbids: 35.png: " in message
     (folder / "35.png").unlink()
     assert len(prepared(folder, strict=True)) == GOOD
 
@@ -239,8 +239,8 @@ def test_nothing_readable(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"{number}.png").write_bytes(b"broken")
     message = refusal(tmp_path)
-    assert "none of 5 images can be read: 0.png: " in message
-    assert message.endswith("; and 2 more")
+    assert "none of 5 images can be used: 0.png" in message
+    assert message.endswith("0.png and 4 more: not an image: text")  # one reason, once
 
 
 def test_hashes_tell_duplicates_wherever_they_are(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from convae.images.preparing import (
     Plan,
     Preparation,
     conversion_notes,
+    from_integers,
     image_hash,
     to_channels,
     to_depth,
@@ -43,8 +44,17 @@ def test_eight_bits_become_sixteen_exactly() -> None:
             "uint8",
             "some.png: a 16-bit image for a model of 8-bit images: convert it first",
         ),
-        ("float32", "uint8", "some.png: its pixels are float32, the others' uint8"),
-        ("uint8", "float32", "some.png: its pixels are uint8, the others' float32"),
+        (
+            "float32",
+            "uint8",
+            "some.png: its pixels are float32 and the model is for uint8 images: convert it to uint8, or say "
+            "on the command line which values are black and white: --values 0..1 or --values 0..255",
+        ),
+        (
+            "uint8",
+            "float32",
+            "some.png: its pixels are uint8 and the model is for float32 images: convert it to float32",
+        ),
     ],
 )
 def test_depth_is_never_lost_silently(have: str, want: str, text: str) -> None:
@@ -120,7 +130,7 @@ def test_a_framing_that_does_not_fit_names_the_image() -> None:
         ({"storage": "ram"}, "unknown storage 'ram'"),
         ({"channels": 2}, "channels must be 1 (grey), 3 (RGB) or None; got 2"),
         ({"channels": True}, "got True"),
-        ({"framing": "crop"}, "framing 'crop' needs a size (height, width)"),
+        ({"framing": "crop"}, "framing 'crop' needs size=(height, width)"),
         ({"framing": "corp", "size": (4, 4)}, "did you mean 'crop'?"),
         ({"framing": "corp"}, "did you mean 'crop'?"),
         ({"size": (0, 4)}, "size must be (height, width)"),
@@ -150,3 +160,29 @@ def test_hashes_are_of_shape_depth_and_values() -> None:
     ]
     assert len({image_hash(x), *(image_hash(other) for other in others)}) == 6
     assert 0 <= image_hash(x) < 2**64
+
+
+@pytest.mark.parametrize("depth", ["uint8", "uint16"])
+@pytest.mark.parametrize("values", [(0.0, 1.0), (0.0, 255.0), (-1.0, 1.0)])
+def test_float_images_become_integers_where_their_values_are_known(
+    depth: str, values: tuple[float, float]
+) -> None:
+    low, high = values
+    top = np.iinfo(depth).max
+    unit = np.array([0, 0.25, 0.5, 1, -0.1, 1.1, np.nan], np.float32)
+    pixels = (low + unit * (high - low)).reshape(1, 7, 1).astype(np.float32)
+    got = to_depth(image(pixels), depth, values)[0, :, 0]
+    # below black is black, above white is white, a missing pixel is the mean of the others
+    mean = np.nanmean(unit.astype(np.float64))
+    expected = np.array([0, top / 4, top / 2, top, 0, top, mean * top])
+    assert got.dtype == np.dtype(depth)
+    assert np.abs(got - expected).max() <= 0.51
+    back = from_integers(got, values)
+    assert back.dtype == np.float32
+    assert np.abs(back[:4] - pixels[0, :4, 0]).max() <= 0.51 * (high - low) / top
+
+
+def test_every_value_of_an_integer_image_comes_back() -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    there = from_integers(values, (0.0, 1.0))
+    assert np.array_equal(to_depth(image(there), "uint8", (0.0, 1.0)), values)

@@ -29,8 +29,8 @@ def zeros(*shape: int, dtype: str = "uint8") -> Pixels:
 
 def test_mixed_sizes_are_refused_with_the_ways_out() -> None:
     assert refusal(zeros(4, 5), zeros(4, 5), zeros(8, 9)) == (
-        "list of 3 arrays: images of 2 sizes (2 of 4x5, 1 of 8x9): choose one with size, for example "
-        "4 5, and framing resize, crop, pad or random-crop"
+        "list of 3 arrays: images of 2 sizes (2 of 4x5, 1 of 8x9): choose one, for example size=(4, 5), "
+        "and a framing: resize, crop, pad or random-crop"
     )
     plan, notes = planned(zeros(4, 5), zeros(8, 9), size=(6, 6))
     assert plan.framing.size == (6, 6)
@@ -44,8 +44,8 @@ def test_many_sizes_are_counted_not_listed() -> None:
 
 def test_mixed_channels_are_refused_with_the_ways_out() -> None:
     assert refusal(zeros(4, 4), zeros(4, 4, 3), zeros(4, 4, 3)) == (
-        "list of 3 arrays: images of different channel counts (2 of 3, 1 of 1): convert all with channels 1 "
-        "(grey) or channels 3 (RGB), or keep one kind in the folder"
+        "list of 3 arrays: images of different channel counts (2 of 3, 1 of 1): convert all with channels=1 "
+        "(grey) or channels=3 (RGB), or keep one kind in the folder"
     )
     assert planned(zeros(4, 4), zeros(4, 4, 3), channels=1)[0].channels == 1
     assert planned(zeros(4, 4), zeros(4, 4, 3), channels=3)[0].channels == 3

@@ -17,6 +17,7 @@
   settings_restoring, settings_denoiser, settings_inpainter, settings_anomaly, settings_experiments: the
   options that verbs share, and the parameters of estimators
 - voice, progress: what is said where; garbage: how often it is collected
+- option_words: messages about arguments in the words of options
 - made_folders: folders that a failed verb removes again
 - data, image_tables, outputs, image_files, code_files, code_reading, array_files: images in, files out
 """

@@ -1,7 +1,7 @@
 """DATA on the command line as a source of images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ class Data:
         given: a folder, a file, a glob or a name; or several folders and files.
         data_dir, download, split: as in :func:`convae.images.sources.open_source`.
         channels: what images are converted to for a model; None refuses those that have others.
+        values: black and white of float images for a model of integer ones; None refuses such images.
     """
 
     given: tuple[str, ...]
@@ -30,6 +31,7 @@ class Data:
     download: bool = False
     split: str = "train"
     channels: int | None = None
+    values: tuple[float, float] | None = None
 
     def open(self, shape: Sequence[int] | None = None) -> "ImageSource":
         """The source; several files are a list of paths.
@@ -74,8 +76,15 @@ def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
     """The source for a model: rows of pixels have the shape of the images it was fitted on.
 
     Raises:
-        InputError: images are to have other channels than the model takes.
+        InputError: images are to have other channels or values than the model takes.
     """
+    if data.values is not None:
+        if model.plan_.depth == "float32":
+            raise InputError(
+                "--values is for models of 8-bit or 16-bit images, and this one was fitted on float images: "
+                "leave it out"
+            )
+        model.plan_ = replace(model.plan_, values=data.values)
     if data.channels is not None:
         if data.channels != model.plan_.channels:
             raise InputError(

@@ -1,5 +1,6 @@
 """The options that verbs share, as decorators."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -36,6 +37,25 @@ class Name(click.ParamType[Any]):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in self.known if name.startswith(incomplete)]
+
+
+class Range(click.ParamType[Any]):
+    """``0..1``: two numbers, the first of them smaller."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Both numbers."""
+        if isinstance(value, tuple):
+            return value
+        low, found, high = str(value).partition("..")
+        try:
+            ends = float(low), float(high)
+        except ValueError:
+            found = ""
+        if not found or not -math.inf < ends[0] < ends[1] < math.inf:
+            self.fail(f"takes two numbers, such as 0..1 or 0..255; got {value!r}", param, ctx)
+        return ends
 
 
 def speaking(function: Function) -> Function:
@@ -130,6 +150,11 @@ def _fitting_options() -> list[Callable[[Any], Any]]:
             "--channels", type=click.IntRange(1), metavar="N",
             help="Convert images to this number of channels, that of the model: 1 makes RGB images grey, 3 "
             "makes grey ones RGB.  [default: others are refused]",
+        ),
+        click.option(
+            "--values", type=Range(), metavar="LOW..HIGH",
+            help="Black and white of float images for a model of 8-bit or 16-bit ones: 0..1 or 0..255; "
+            "results have these values again.  [default: such images are refused]",
         ),
     ]  # fmt: skip
 

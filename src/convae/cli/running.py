@@ -20,6 +20,7 @@ import click
 
 from convae.cli.garbage import loading
 from convae.cli.made_folders import remove_made_folders
+from convae.cli.option_words import in_options
 from convae.cli.voice import silence, warn
 from convae.errors import ConvaeError, InputError
 
@@ -124,9 +125,9 @@ def explain(error: BaseException) -> tuple[int, str]:
         number = getattr(error, "signal", 0) or signal.SIGINT
         return 128 + int(number), str(error) or "interrupted; nothing half-written is left"
     if isinstance(error, InputError):
-        return INPUT, one_line(error)
+        return INPUT, in_options(one_line(error))
     if isinstance(error, ConvaeError):
-        return FAULT, one_line(error)
+        return FAULT, in_options(one_line(error))
     if isinstance(error, MemoryError) or _out_of_memory(error):
         return FAULT, (
             "out of memory: try a smaller --batch-size, a smaller --size, or --storage streamed"

@@ -128,7 +128,8 @@ class ImageEstimator(BaseEstimator):
             raise ImageError(
                 image.info.name,
                 f"it is {pixels.shape[0]}x{pixels.shape[1]} and this model takes "
-                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with a size, or with code 'spatial'",
+                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width), or "
+                "with code 'spatial'",
             )
         return pixels
 

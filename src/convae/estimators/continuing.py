@@ -71,7 +71,8 @@ def _prepared(estimator: "ImageEstimator", source: ImageSource, parameters: Para
         if a.code == "dense" and shape != a.image_shape:
             raise InputError(
                 f"{source.description}: images of {shape[1]}x{shape[2]} for a model of "
-                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with a size, or with code 'spatial'"
+                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width), or "
+                "with code 'spatial'"
             )
 
     frame = {"size": plan.framing.size, "framing": plan.framing.mode}

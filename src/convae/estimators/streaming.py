@@ -16,7 +16,7 @@ from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator, Prepared
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
-from convae.images.preparing import to_channels
+from convae.images.preparing import from_integers, to_channels
 
 OnBad = Callable[[ImageError], None]
 
@@ -134,6 +134,9 @@ def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
         pixels = framing.undo(pixels, image.pixels.shape[:2])
     if image.pixels.dtype == np.uint8 and pixels.dtype == np.uint16:
         pixels = np.rint(pixels / 257).astype(np.uint8)  # preparing had multiplied by it
+    values = model.plan_.values
+    if values is not None and image.pixels.dtype.kind == "f" and pixels.dtype.kind == "u":
+        pixels = from_integers(pixels, values)
     if image.pixels.shape[2] == 1 and model.plan_.channels == pixels.shape[2] == 3:
         pixels = to_channels(pixels, 1, image.info.name)
     return pixels

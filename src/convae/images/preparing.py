@@ -7,7 +7,7 @@ it was fitted on.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class Preparation:
         ):
             faults.append(f"channels must be 1 (grey), 3 (RGB) or None; got {self.channels!r}")
         if self.size is None and self.framing in MODES[1:]:
-            faults.append(f"framing {self.framing!r} needs a size (height, width)")
+            faults.append(f"framing {self.framing!r} needs size=(height, width)")
         raise_faults("images", faults)
         Framing(size=self.size, mode=self.framing)  # refuses what it cannot be
 
@@ -69,12 +69,14 @@ class Preparation:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What every image becomes: ``channels`` and ``depth`` are the same for all, and so is the size if
-    ``framing`` names one; ``coarse`` as in :class:`Preparation`."""
+    ``framing`` names one; ``coarse`` as in :class:`Preparation`. ``values`` (black, white) is for float
+    images given to a model of integer ones, and no part of a model."""
 
     channels: int
     depth: str
     framing: Framing
     coarse: bool = False
+    values: tuple[float, float] | None = field(default=None, repr=False)
 
     def takes_time(self, source: ImageSource) -> bool:
         """Whether to read and prepare an image of a source is more than to look at it."""
@@ -99,7 +101,7 @@ class Plan:
         Raises:
             ImageError: if the image cannot become that.
         """
-        pixels = to_depth(_filled(image), self.depth)
+        pixels = to_depth(_filled(image), self.depth, self.values)
         if pixels.shape[2] != self.channels:
             pixels = image_to_channels(image, pixels, self.channels)
         try:
@@ -137,18 +139,53 @@ def finished(plan: Plan, image: Image) -> Finished:
     return Finished(image.info, pixels, image_hash(pixels))
 
 
-def to_depth(image: Image, depth: str) -> Pixels:
-    """The pixels in ``depth``; 8-bit becomes 16-bit exactly (x 257), anything else is refused."""
+def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None) -> Pixels:
+    """The pixels in ``depth``; 8-bit becomes 16-bit exactly (x 257).
+
+    Args:
+        values: what stands for black and white in float images, where integers are wanted; None refuses
+            such images.
+    """
     pixels, have = image.pixels, dtype_name(image.pixels.dtype)
     if have == depth:
         return pixels
     if (have, depth) == ("uint8", "uint16"):
         return pixels.astype(np.uint16) * np.uint16(257)
-    if (have, depth) == ("uint16", "uint8"):
-        raise ImageError(
-            image.info.name, "a 16-bit image for a model of 8-bit images: convert it first"
+    if have == "float32" and depth != "float32" and values is not None:
+        return _to_integers(pixels, depth, values)
+    raise ImageError(image.info.name, depth_fault(have, depth))
+
+
+def depth_fault(have: str, wanted: str) -> str:
+    """Why images of one depth are none where another is wanted."""
+    if (have, wanted) == ("uint16", "uint8"):
+        return "a 16-bit image for a model of 8-bit images: convert it first"
+    if have == "float32":
+        return (
+            f"its pixels are {have} and the model is for {wanted} images: convert it to {wanted}, or say on "
+            "the command line which values are black and white: --values 0..1 or --values 0..255"
         )
-    raise ImageError(image.info.name, f"its pixels are {have}, the others' {depth}")
+    return f"its pixels are {have} and the model is for {wanted} images: convert it to {wanted}"
+
+
+def _to_integers(pixels: Pixels, depth: str, values: tuple[float, float]) -> Pixels:
+    """Float pixels as integers; missing ones as the mean of their channel."""
+    low, high = values
+    unit = (pixels.astype(np.float64) - low) / (high - low)
+    for channel in range(unit.shape[2]):
+        holes = ~np.isfinite(unit[..., channel])
+        if holes.any():
+            known = unit[..., channel][~holes]
+            unit[..., channel][holes] = known.mean() if len(known) else 0.0
+    top = np.iinfo(depth).max
+    return np.rint(np.clip(unit, 0, 1) * top).astype(depth)
+
+
+def from_integers(pixels: Pixels, values: tuple[float, float]) -> Pixels:
+    """Undo what :func:`to_depth` does to float images, but for rounding."""
+    low, high = values
+    unit = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
+    return (low + unit * (high - low)).astype(np.float32)
 
 
 def _filled(image: Image) -> Image:

@@ -15,7 +15,15 @@ from convae.images.fetching import fetched
 from convae.images.image import Answer, Header, Image, dtype_name
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.memory import available_memory
-from convae.images.preparing import DEPTHS, Finished, Plan, Preparation, finished, read_for
+from convae.images.preparing import (
+    DEPTHS,
+    Finished,
+    Plan,
+    Preparation,
+    depth_fault,
+    finished,
+    read_for,
+)
 
 FEW = 0.1  # so many float images for each integer one, or the reverse, count as strays
 SMALL_BYTES = 2**17  # of a decoded image: its file takes as long to open as to decode
@@ -169,16 +177,32 @@ def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool,
         return
     if not skipped:
         raise InputError(f"{source.description}: there are no images in it")
-    first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
-    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    why = grouped_reasons(skipped)
     if left:
         raise InputError(
-            f"{source.description}: {len(skipped)} of {len(skipped) + left} images cannot be read, which "
-            f"strict forbids: {first}{more}"
+            f"{source.description}: {len(skipped)} of {len(skipped) + left} images cannot be used, which "
+            f"strict=True forbids: {why}"
         )
-    raise InputError(
-        f"{source.description}: none of {len(skipped)} images can be read: {first}{more}"
-    )
+    raise InputError(f"{source.description}: none of {len(skipped)} images can be used: {why}")
+
+
+def grouped_reasons(skipped: list[Skipped]) -> str:
+    """Why images are left out, each reason once, those of most images first.
+
+    >>> reasons = {"a.png": "is empty", "b.png": "is cut", "c.png": "is empty"}
+    >>> grouped_reasons([Skipped(name, reason) for name, reason in reasons.items()])
+    'a.png and 1 more: is empty; b.png: is cut'
+    """
+    groups: dict[str, list[str]] = {}
+    for item in skipped:
+        groups.setdefault(item.reason, []).append(item.name)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    told = [
+        f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {reason}"
+        for reason, names in ordered[:3]
+    ]
+    others = sum(len(names) for _, names in ordered[3:])
+    return "; ".join(told) + (f"; and {others:,} more" if others else "")
 
 
 def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[Plan, list[str]]:
@@ -203,10 +227,7 @@ def same_plan(source: ImageSource, plan: Plan, like: Plan) -> Plan:
     if plan.channels != like.channels:
         raise InputError(f"{source.description}: {channels_fault(plan.channels, like.channels)}")
     if plan.depth != like.depth and (plan.depth, like.depth) != ("uint8", "uint16"):
-        raise InputError(
-            f"{source.description}: {plan.depth} images for a model of {like.depth} images: their "
-            "values have no common scale"
-        )
+        raise InputError(f"{source.description}: {depth_fault(plan.depth, like.depth)}")
     return like
 
 
@@ -214,7 +235,7 @@ def channels_fault(have: int, wanted: int) -> str:
     """Why images of so many channels are none for a model of others."""
     named = {1: "1 channel (grey)", 3: "3 channels (RGB)"}
     ways = (
-        f"convert them, or fit with channels {wanted}, which converts all"
+        f"convert them, or set channels={wanted}, which converts all"
         if wanted in (1, 3) and have in (1, 2, 3, 4)
         else "choose the same ones"
     )
@@ -229,7 +250,7 @@ def _one_channel_count(source: ImageSource, found: Survey) -> int:
     if len(counts) > 1:
         raise InputError(
             f"{source.description}: images of different channel counts ({_counted(counts)}): convert all "
-            "with channels 1 (grey) or channels 3 (RGB), or keep one kind in the folder"
+            "with channels=1 (grey) or channels=3 (RGB), or keep one kind in the folder"
         )
     return int(next(iter(counts)))
 
@@ -252,8 +273,8 @@ def _refuse_mixed_sizes(source: ImageSource, found: Survey) -> None:
     if len(counts) > 1:
         height, width = np.median(found.shapes[:, :2], axis=0).astype(int)
         raise InputError(
-            f"{source.description}: images of {len(counts)} sizes ({_counted(counts)}): choose one with "
-            f"size, for example {height} {width}, and framing resize, crop, pad or random-crop"
+            f"{source.description}: images of {len(counts)} sizes ({_counted(counts)}): choose one, "
+            f"for example size=({height}, {width}), and a framing: resize, crop, pad or random-crop"
         )
 
 

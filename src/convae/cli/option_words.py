@@ -1,0 +1,59 @@
+"""Messages of the Python API in the words of the command line: arguments become options.
+
+Messages name arguments in a few forms only: ``latent_dim``, ``channels=1``, ``size=(64, 64)``,
+``code 'spatial'``, ``epochs must be ...``. So they are translated once, here, for all that is raised below.
+"""
+
+import re
+from functools import cache
+
+
+def in_options(text: str) -> str:
+    """A message with the options of ``convae fit`` in place of the arguments of estimators.
+
+    >>> in_options("training: (1) epochs must be 0 or more; (2) batch_size must be 1 or more")
+    'training: (1) --epochs must be 0 or more; (2) --batch-size must be 1 or more'
+    >>> in_options("choose one, for example size=(48, 64), or fit with code 'spatial'")
+    'choose one, for example --size 48 64, or fit with --code spatial'
+    >>> in_options("a/channels=1/b.png: no such file")
+    'a/channels=1/b.png: no such file'
+    """
+    options, patterns = _known()
+    given, quoted, subject, number, plain = patterns
+    text = given.sub(lambda found: _with_value(options[found[1]], found[2]), text)
+    text = quoted.sub(lambda found: f"{options[found[1]]} {found[2]}", text)
+    text = subject.sub(lambda found: found[1] + options[found[2]], text)
+    text = number.sub(lambda found: f"{options[found[1]]} {found[2]}", text)
+    return plain.sub(lambda found: options[found[1]], text)
+
+
+def _with_value(option: str, value: str) -> str:
+    """``--size 48 64``, ``--strict``, ``--no-turn``."""
+    if value in ("True", "False"):
+        return option if value == "True" else f"--no-{option[2:]}"
+    return f"{option} {value.strip('()').replace(',', ' ').replace('  ', ' ')}".replace("'", "")
+
+
+@cache
+def _known() -> tuple[dict[str, str], tuple[re.Pattern[str], ...]]:
+    """The option of each argument, and the forms in which messages name arguments."""
+    from convae.cli.settings_anomaly import ANOMALY
+    from convae.cli.settings_autoencoder import AUTOENCODER
+    from convae.cli.settings_denoiser import DENOISER
+    from convae.cli.settings_inpainter import INPAINTER
+    from convae.cli.settings_sparse import SPARSE
+    from convae.cli.settings_stacked import STACKED
+    from convae.cli.settings_variational import VARIATIONAL
+
+    tables = (AUTOENCODER, VARIATIONAL, SPARSE, STACKED, DENOISER, INPAINTER, ANOMALY)
+    options = {setting.name: setting.option for table in tables for setting in table}
+    names = "|".join(sorted(options, key=len, reverse=True))
+    long = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
+    alone = r"(?<![\w/.='\"-])"  # not a part of a path, of text in quotes or of an option
+    return options, (
+        re.compile(rf"{alone}({names})=(\([^()]*\)|'[^']*'|[\w.-]*\w)(?!/)"),
+        re.compile(rf"(?<!unknown )(?<!you ){alone}({names}) '([^']*)'"),
+        re.compile(rf"(^|[:;] |\) )({names})(?= (?:must|takes|needs|requires)\b)"),
+        re.compile(rf"{alone}(epochs|levels|patience) (\d+)\b"),
+        re.compile(rf"{alone}({long})(?![\w/.='\"-])"),
+    )
