@@ -121,6 +121,11 @@ def test_scores_that_calibrate_nothing(scores) -> None:
         Calibration.of(scores)
 
 
+def test_a_score_that_is_no_number_is_as_anomalous_as_can_be() -> None:
+    calibration = Calibration.of([1.0, 2.0, 3.0])
+    assert calibration.p_values([np.nan, np.inf, -np.inf]).tolist() == [0.25, 0.25, 1.0]
+
+
 def test_groups_must_be_as_many() -> None:
     with pytest.raises(InputError, match="the group of each of 2 images"):
         Calibration.of([1.0, 2.0], ["a"])

@@ -56,7 +56,7 @@ def noise(count: int, shape: tuple[int, int, int], seed: int = 0) -> list[Pixels
 
 def results(model: Inference, images: list[Pixels]) -> list[tuple[bytes, bytes, bytes]]:
     """Code, what went in, and reconstruction of each image, bit for bit."""
-    codes = [code.tobytes() for code in model.encode(images)]
+    codes = [code.tobytes() for code in model.encode(images) if code is not None]
     pairs = [(x.numpy().tobytes(), y.numpy().tobytes()) for x, y in model.reconstruct(images)]
     return [(code, *pair) for code, pair in zip(codes, pairs, strict=True)]
 

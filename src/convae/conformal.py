@@ -84,7 +84,8 @@ class Calibration:
     def p_values(self, scores: Any) -> Array:
         """The p-value of each score: ``(1 + witnesses at or above it) / (1 + witnesses)``.
 
-        A tie counts against an alarm. [lowest_rate, 1]; a score that is NaN gives 1.
+        A tie counts against an alarm. [lowest_rate, 1]; a score that is NaN counts as above all others, so
+        that what could not be measured is never called normal.
 
         Args:
             scores: numbers in any shape.

@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from convae.errors import InputError
 from convae.images.image import Pixels
 from convae.images.tensors import UnitRange, plain_strides
 from convae.networks.autoencoder import Autoencoder
@@ -22,6 +23,7 @@ from convae.networks.inside import pooled_layer
 
 BATCH_VALUES = 2**17  # numbers in a batch of small images; large images go one by one
 MAX_BATCH = 128
+One = TypeVar("One")
 
 
 def batch_size(values: int) -> int:
@@ -45,14 +47,16 @@ class Inference:
         self.network = network.eval()
         self.unit = unit
 
-    def encode(self, images: Iterable[Pixels], layer: str | None = None) -> Iterator[np.ndarray]:
+    def encode(
+        self, images: Iterable[Pixels], layer: str | None = None
+    ) -> Iterator[np.ndarray | None]:
         """The code of each (H, W, C) image: (latent_dim,) or (latent_dim, h, w), float32.
 
-        With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map.
+        With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map. None where
+        the code is not finite.
         """
         read = self.network.encode if layer is None else pooled_layer(self.network, layer)
-        for _, codes in self.batches(images, read):
-            yield from codes.cpu().numpy()
+        return self.each(images, read, lambda _, codes: codes.cpu().numpy())
 
     def reconstruct(self, images: Iterable[Pixels]) -> Iterator[tuple[Tensor, Tensor]]:
         """(clean, reconstruction) of each (H, W, C) image, both (C, H, W) in about [0, 1]."""
@@ -65,7 +69,39 @@ class Inference:
         """(clean, function of it) for batches (b, C, H, W) of images of one shape, in order.
 
         ``function`` gives a tensor or a named tuple of tensors whose first axis is the batch.
+
+        Raises:
+            InputError: the result of an image is not finite.
         """
+        for clean, result in self._batches(images, function):
+            if not bool(_finite(result).all()):
+                raise InputError(
+                    "the model's result for an image is not finite: its values are too far from those that "
+                    "the model was fitted on, or the model did not learn; fit it again"
+                )
+            yield clean, result
+
+    def each(
+        self,
+        images: Iterable[Pixels],
+        function: Callable[[Tensor], Any],
+        finish: Callable[[Tensor, Any], Iterable[One]],
+    ) -> Iterator[One | None]:
+        """What ``finish`` makes of each image of each batch; None where the result is not finite.
+
+        Args:
+            images: (H, W, C) each.
+            function: as for :meth:`batches`.
+            finish: from a clean batch and its result to one thing an image.
+        """
+        for clean, result in self._batches(images, function):
+            good = _finite(result).tolist()
+            for one, fine in zip(finish(clean, result), good, strict=True):
+                yield one if fine else None
+
+    def _batches(
+        self, images: Iterable[Pixels], function: Callable[[Tensor], Any]
+    ) -> Iterator[tuple[Tensor, Any]]:
         for batch in batches_of_one_shape(images):
             clean = self.unit(np.ascontiguousarray(np.moveaxis(np.stack(batch), 3, 1)))
             yield clean, self._full(clean, function, batch_size(clean[0].numel()))
@@ -76,7 +112,19 @@ class Inference:
         Args:
             seed: of the finer levels of a variational code, drawn as is likely under the code; None takes
                 what is most likely.
+
+        Raises:
+            InputError: an image is not finite.
         """
+        for image in self._decoded(codes, seed):
+            if not bool(torch.isfinite(image).all()):
+                raise InputError(
+                    "the image of a code is not finite: the code is too far from those of images, or the "
+                    "model did not learn"
+                )
+            yield image
+
+    def _decoded(self, codes: Iterable[np.ndarray], seed: int | None) -> Iterator[Tensor]:
         iterator, a = iter(codes), self.network.architecture
         size = batch_size(math.prod(a.image_shape))
         chance = None if seed is None else torch.Generator().manual_seed(seed)
@@ -97,6 +145,21 @@ class Inference:
         if isinstance(result, Tensor):
             return result[: len(batch)]
         return type(result)(*(part if part is None else part[: len(batch)] for part in result))
+
+
+def _finite(result: Any) -> Tensor:
+    """(b,) whether all of an image's result (a tensor, or a named tuple of tensors and None) is finite."""
+    parts = (
+        [result] if isinstance(result, Tensor) else [part for part in result if part is not None]
+    )
+    return torch.stack(
+        [torch.isfinite(part).flatten(1).all(dim=1) for part in map(_wide, parts)]
+    ).all(dim=0)
+
+
+def _wide(part: Tensor) -> Tensor:
+    """(b,) as (b, 1); all else as it is."""
+    return part[:, None] if part.ndim == 1 else part
 
 
 def batches_of_one_shape(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:

@@ -119,6 +119,7 @@ def load_model(path: str | Path) -> StoredModel:
         return built[0].tensors
 
     tensors, description = read_tensors(path, check)
+    _refuse_not_finite(path, tensors)
     skeleton = built[0]
     skeleton.network.to_empty(device="cpu")
     skeleton.network.load_state_dict(
@@ -147,6 +148,16 @@ def describe_model(path: str | Path) -> dict[str, Any]:
     description = read_description(path)
     _skeleton(path, description)
     return description
+
+
+def _refuse_not_finite(path: str | Path, tensors: dict[str, Tensor]) -> None:
+    """Whatever is computed with a weight that is not a number is none, and compares as normal."""
+    for name, tensor in sorted(tensors.items()):
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ModelFileError(
+                f"{path}: cannot be used: its tensor {name:.100} holds values that are not finite (NaN or "
+                "infinite); fit the model again, or take a copy of the file from before"
+            )
 
 
 @dataclass

@@ -139,12 +139,20 @@ def _description(path: str | Path, header: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(text, str):
         raise ModelFileError(f"{path}: a safetensors file, but not one of convae")
     try:
-        description = json.loads(text)
+        description = json.loads(text, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: damaged: its description is not JSON") from error
     if not isinstance(description, dict):
         raise ModelFileError(f"{path}: damaged: its description is not a table")
     return description
+
+
+def _number(text: str) -> float:
+    """A number of a description: ``NaN``, ``Infinity`` and 1e999 are none."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is not a finite number")
+    return value
 
 
 def _compare(path: str | Path, header: dict[str, Any], expected: Expected) -> None:

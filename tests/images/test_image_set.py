@@ -26,6 +26,7 @@ from convae.images.reading import read_image
 from convae.images.scaling import Scaling
 from convae.images.sources import open_source
 from convae.images.tensors import UnitRange, fill_missing
+from convae.images.writing import write_image
 
 STORAGES = ("resident", "cached", "streamed")
 GOOD = 6
@@ -195,6 +196,25 @@ def test_missing_pixels_are_counted_and_filled(storage: str) -> None:
     assert bool(torch.isfinite(clean).all())
     known = clean[1].flatten()[torch.arange(25) != 12]
     assert clean[1, 0, 2, 2] == pytest.approx(float(known.mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_an_image_of_another_scale_is_skipped_and_the_others_stay(
+    storage: str, tmp_path: Path
+) -> None:
+    arrays = [np.full((4, 5, 1), i + 1, np.float32) for i in range(6)]
+    arrays[2][1, 1] = 1e30
+    for i, pixels in enumerate(arrays):
+        write_image(tmp_path / f"{i}.tif", pixels)
+    images = prepared(tmp_path, storage=storage)
+    assert [(s.name, "from 3 to 1e+30" in s.reason) for s in images.skipped] == [("2.tif", True)]
+    assert images.index.tolist() == [0, 1, 3, 4, 5]
+    assert [images.name(i) for i in range(5)] == ["0.tif", "1.tif", "3.tif", "4.tif", "5.tif"]
+    assert [images.batch(np.array([i])).mean() for i in range(5)] == [1, 2, 4, 5, 6]
+    assert images.batch(np.arange(5)).shape == (5, 1, 4, 5)
+    assert images.extremes[:, 0].tolist() == [[v, v] for v in (1, 2, 4, 5, 6)]
+    with pytest.raises(InputError, match=r"1 of 6 images cannot be read.*2\.tif: its values reach"):
+        prepared(tmp_path, storage=storage, strict=True)
 
 
 def test_filling_is_per_image_and_channel() -> None:

@@ -1,6 +1,7 @@
 """Descriptions that are newer, contradictory or hostile end in one sentence and little memory."""
 
 import copy
+import math
 import os
 import subprocess
 import sys
@@ -83,6 +84,32 @@ HOSTILE: dict[str, Any] = {
     "stages": {"widths": [4] * 10**5},
     "names": {"x" * 10**6: 1},
 }
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_not_finite(value: float, file: Path, tmp_path: Path) -> None:
+    tensors, description = read_tensors(file, lambda _: None)
+    floats = [name for name, t in tensors.items() if t.is_floating_point() and t.numel()]
+    assert {name.split(".")[0] for name in floats} == {"network", "pca"}
+    for name in floats:
+        changed = tensors[name].clone()
+        changed.view(-1)[-1] = value
+        path = rewritten(tmp_path / "a.convae", {**tensors, name: changed}, description)
+        refused(path, f"its tensor {name} holds values that are not finite .*fit the model again")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_of_a_description_that_are_not_finite(
+    value: str, file: Path, tmp_path: Path
+) -> None:
+    """What JSON has no words for, Python's reader takes all the same."""
+    tensors, description = read_tensors(file, lambda _: None)
+    facts = {**description["facts"], "best_epoch": "PLACE"}
+    path = rewritten(tmp_path / "a.convae", tensors, {**description, "facts": facts})
+    content = path.read_bytes()
+    assert content.count(b'\\"PLACE\\"') == 1
+    path.write_bytes(content.replace(b'\\"PLACE\\"', value.encode().ljust(9)))
+    refused(path, "its description is not JSON")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

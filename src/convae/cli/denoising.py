@@ -1,5 +1,6 @@
 """Denoised images to files, and what noise was found in each."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -37,11 +38,12 @@ def denoise(
     ensemble: bool,
 ) -> None:
     """Everything that ``convae denoise`` does."""
-    rows: list[tuple[str, float, float]] = []
+    rows: list[tuple[str, float, float | None]] = []
 
     def results(on_bad: OnBad) -> Iterator[Restored]:
         for done in model.iter_denoise(source, sigma=sigma, ensemble=ensemble, on_bad=on_bad):
-            rows.append((done.image.info.name, done.level, done.removed))
+            removed = done.removed if math.isfinite(done.removed) else None
+            rows.append((done.image.info.name, done.level, removed))
             yield done
 
     tally = write_results(source, results, how, voice)

@@ -258,7 +258,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         for index, image, _, judged in self._iter_judged(self.open(X), on_bad, originals=True):
             scores = resize(judged.map[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
             score = float(judged.score)
-            anomalous = score > -self.offset_
+            anomalous = not score <= -self.offset_  # what is no number is not called normal
             yield Detection(
                 index=index,
                 image=image,
@@ -393,9 +393,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     ) -> Iterator[tuple[int, Image, Pixels, Judged]]:
         """(position, image, pixels as prepared, judgement) of each image."""
 
-        def run(images: Iterable[Pixels]) -> Iterator[Judged]:
-            for _, judged in self.inference_.batches(images, self._scorer):
-                yield from one_by_one(judged)
+        def run(images: Iterable[Pixels]) -> Iterator[Judged | None]:
+            return self.inference_.each(images, self._scorer, lambda _, judged: one_by_one(judged))
 
         results = paired(self, source, run, on_bad, originals=originals)
         for (index, image, pixels), judged in results:

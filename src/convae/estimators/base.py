@@ -22,6 +22,7 @@ from convae.images.image import Answer, Image, Pixels
 from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import Plan
+from convae.images.reach import refuse_far
 from convae.images.sources import open_source
 from convae.images.surveying import channels_fault
 from convae.images.tensors import UnitRange
@@ -131,6 +132,7 @@ class ImageEstimator(BaseEstimator):
                 f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width), or "
                 "with code 'spatial'",
             )
+        refuse_far(pixels, self.scaling_, image.info.name)
         return pixels
 
     @property

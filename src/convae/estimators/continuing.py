@@ -9,7 +9,7 @@ from convae.bottlenecks import parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.fitting import Run, fit_model
 from convae.estimators.parameters import Parameters, preparation
-from convae.images.image_set import ImageSet, prepare
+from convae.images.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.image_source import ImageSource
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
@@ -77,7 +77,9 @@ def _prepared(estimator: "ImageEstimator", source: ImageSource, parameters: Para
 
     frame = {"size": plan.framing.size, "framing": plan.framing.mode}
     wanted = preparation({**parameters, **frame})
-    return prepare(source, wanted, like=plan, settled=settled)
+    images = prepare(source, wanted, like=plan, settled=settled)
+    refuse_far_images(images, estimator.scaling_)
+    return images
 
 
 def _row(epoch: int, losses: list[float], rate: float) -> dict[str, Any]:

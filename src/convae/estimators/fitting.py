@@ -16,7 +16,7 @@ from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.parameters import Parameters, preparation
 from convae.images.image import Pixels
-from convae.images.image_set import ImageSet, prepare
+from convae.images.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
@@ -228,7 +228,7 @@ def make_ready(
 
     images = prepare(source, wanted or preparation(p), settled=settled)
     if images.skipped:
-        run.observers.message(f"{len(images.skipped)} images cannot be read and are skipped")
+        run.observers.message(f"{len(images.skipped)} images cannot be used and are skipped")
     for note in images.notes:
         run.observers.message(note)
     together, seed = images.hashes if groups is None else groups[images.index], p["random_state"]
@@ -243,6 +243,7 @@ def make_ready(
     unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"
     squeeze = p["scaling"] == "auto" and unit_loss and images.depth != "uint8"
     scaling = Scaling.fit(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    refuse_far_images(images, scaling)
     if parse_loss(p["loss"]).of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
         raise InputError(
             f"loss {p['loss']!r} is the likelihood of the 256 values of 8-bit images, scaled by 'dtype'; got "

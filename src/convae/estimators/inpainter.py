@@ -23,6 +23,7 @@ from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.masks import Masks, Missing, missing_values, open_masks
 from convae.images.parallel import in_threads
+from convae.images.reach import not_finite_reason
 from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
@@ -323,6 +324,8 @@ class Inpainter(RestoringEstimator):
             started, filled = self.filled(x, mask, ensemble=ensemble)
         else:
             started = filled = x
+        if not bool(torch.isfinite(filled).all()):
+            raise ImageError(image.info.name, not_finite_reason(prepared))
         new = as_read(self, np.moveaxis(self._unit.invert(filled)[0], 0, 2), image)
         if new.shape != image.pixels.shape:
             raise ImageError(

@@ -44,11 +44,11 @@ class Restored:
 
 
 class _Batch(NamedTuple):
-    """Restored (B, C, H, W); level and removed (B,)."""
+    """Restored (B, C, H, W); level and removed (B,), None where the result has other channels."""
 
     restored: Tensor
     level: Tensor
-    removed: Tensor
+    removed: Tensor | None
 
 
 Result = tuple[Pixels, float, float]  # (H, W, C) as stored, level in the network's units, removed
@@ -75,12 +75,15 @@ def iter_restored(
         restored = model.restored(noisy, found, ensemble=ensemble)
         return _Batch(restored, found, _removed(noisy, restored))
 
-    def whole(batch: list[Pixels]) -> Iterator[Result]:
-        for _, done in model.inference_.batches(batch, in_batch):
-            stored = np.moveaxis(model._unit.invert(done.restored), 1, 3)
-            yield from zip(stored, done.level.tolist(), done.removed.tolist(), strict=True)
+    def finish(noisy: Tensor, done: _Batch) -> Iterator[Result]:
+        stored = np.moveaxis(model._unit.invert(done.restored), 1, 3)
+        removed = [math.nan] * len(noisy) if done.removed is None else done.removed.tolist()
+        return zip(stored, done.level.tolist(), removed, strict=True)
 
-    def run(images: Iterable[Pixels]) -> Iterator[Result]:
+    def whole(batch: list[Pixels]) -> Iterator[Result | None]:
+        return model.inference_.each(batch, in_batch, finish)
+
+    def run(images: Iterable[Pixels]) -> Iterator[Result | None]:
         for batch in batches_of_one_shape(images):
             parts = tiles(model.network_, *batch[0].shape[:2])
             if len(parts) == 1:
@@ -102,17 +105,17 @@ def iter_restored(
         )
 
 
-def _removed(noisy: Tensor, restored: Tensor) -> Tensor:
+def _removed(noisy: Tensor, restored: Tensor) -> Tensor | None:
     """(B,) the deviation of what was removed."""
     if noisy.shape != restored.shape:
-        return torch.full((len(noisy),), math.nan)
+        return None
     return (noisy - restored).flatten(1).std(dim=1, correction=0)
 
 
 def _by_tiles(
     model: "Denoiser", image: Pixels, parts: list[Tile], level: Tensor | None, *, ensemble: bool
-) -> Result:
-    """What the model makes of one large image (H, W, C) without missing pixels."""
+) -> Result | None:
+    """What the model makes of one large image (H, W, C) without missing pixels; None if not finite."""
 
     def unit(rows: slice, columns: slice = slice(None)) -> Tensor:
         part = np.moveaxis(image[None, rows, columns], 3, 1)
@@ -129,6 +132,8 @@ def _by_tiles(
         for part in parts:
             noisy = unit(*part.seen)
             restored = model.restored(noisy, found, ensemble=ensemble, whole=True)
+            if not bool(torch.isfinite(restored).all()):
+                return None
             stored = model._unit.invert(restored[(..., *part.kept)])
             if whole is None:
                 whole = np.empty((*image.shape[:2], stored.shape[1]), stored.dtype)

@@ -17,6 +17,7 @@ from convae.estimators.base import ImageEstimator, Prepared
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.preparing import from_integers, to_channels
+from convae.images.reach import not_finite_reason
 
 OnBad = Callable[[ImageError], None]
 
@@ -65,11 +66,13 @@ def iter_reconstructions(
         linear = metrics.mse(baseline.reconstruct(clean), clean)
         return metrics.mse(made, clean).tolist(), linear.tolist()
 
-    def run(images: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, float, float]]:
-        for clean, output in model.inference_.batches(images, model.network_):
-            own, linear = measured(clean, output.reconstruction)
-            stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
-            yield from zip(stored, own, linear, strict=True)
+    def finish(clean: Tensor, output: Any) -> Iterator[tuple[np.ndarray, float, float]]:
+        own, linear = measured(clean, output.reconstruction)
+        stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
+        return zip(stored, own, linear, strict=True)
+
+    def run(images: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, float, float] | None]:
+        return model.inference_.each(images, model.network_, finish)
 
     results = paired(model, source, run, on_bad, originals=True)
     for (index, image, prepared), (pixels, error, linear) in results:
@@ -94,7 +97,7 @@ def iter_codes(
     With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map.
     """
 
-    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
+    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray | None]:
         return model.inference_.encode(images, layer)
 
     for (index, _, _), code in paired(model, source, run, on_bad):
@@ -152,19 +155,29 @@ def paired(
 ) -> Iterator[tuple[Prepared, Any]]:
     """Each prepared image with its result; ``run`` may take some images before it gives the first.
 
-    ``originals`` as in :meth:`ImageEstimator.prepared`.
+    Args:
+        run: the result of each image, or None where it is not finite: such an image cannot be used.
+        on_bad: is told of images that cannot be used, which are then left out; None raises their error.
+        originals: as in :meth:`ImageEstimator.prepared`.
     """
     waiting: deque[Prepared] = deque()
+
+    def leave_out(error: ImageError) -> None:
+        if on_bad is None:
+            raise error
+        on_bad(error)
 
     def feed() -> Iterator[Pixels]:
         for item in model.prepared(source, originals=originals):
             if isinstance(item, ImageError):
-                if on_bad is None:
-                    raise item
-                on_bad(item)
+                leave_out(item)
                 continue
             waiting.append(item)
             yield item[2]
 
     for result in run(feed()):
-        yield waiting.popleft(), result
+        item = waiting.popleft()
+        if result is None:
+            leave_out(ImageError(item[1].info.name, not_finite_reason(item[2])))
+        else:
+            yield item, result

@@ -6,7 +6,8 @@
 - kept_facts: what each kind of file can hold of it
 - sources, image_source: whatever holds images, in a fixed order
 - file_sources, listing, array_sources, array_image, array_files, idx, datasets, download: the sources
-- surveying, preparing, framing, scaling, tensors: images of one shape, depth and range
+- surveying, preparing, framing, scaling, tensors: images of one shape, depth and range; reach: values too far
+  from the others to compute with
 - matching: which names belong together; pairs: images and what they should look like, as one source
 - masks: which pixels of images are missing
 - fetching, parallel, workers: many images in order, read here, in threads or in processes

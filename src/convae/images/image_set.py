@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from convae.errors import ImageError
+from convae.errors import ImageError, InputError
 from convae.images.fetching import fetched
 from convae.images.image import Answer, Pixels, dtype_name
 from convae.images.image_source import ImageSource, Skipped
@@ -21,6 +21,17 @@ from convae.images.preparing import (
     finished,
     image_hash,
 )
+from convae.images.reach import (
+    extremes_of,
+    far_reason,
+    is_far,
+    over_reason,
+    stray_reason,
+    strays,
+    takes_over,
+    typical_of,
+)
+from convae.images.scaling import Scaling
 from convae.images.stores import FlatStore, Store, make_store
 from convae.images.surveying import Survey, make_plan, refuse_skipped, same_plan, survey
 
@@ -46,6 +57,8 @@ class ImageSet:
         missing: number of images with NaN or nodata pixels.
         strict: whether an image that can no longer be read, when its turn comes again, is an error. If not,
             another one of its batch stands in for it, and it is added to ``skipped``.
+        extremes, typical: (n, C, 2) the lowest and highest finite value of each channel of float images, and
+            (n, C) their median magnitude; empty for others, which cannot be far from each other.
     """
 
     source: ImageSource
@@ -58,6 +71,8 @@ class ImageSet:
     notes: list[str] = field(default_factory=list)
     missing: int = 0
     strict: bool = False
+    extremes: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 2)))
+    typical: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -172,6 +187,26 @@ class ImageSet:
             self.skipped.append(item)
 
 
+def refuse_far_images(images: ImageSet, scaling: Scaling) -> None:
+    """Refuse a set with an image whose values are too far from the fitted range, or made it too wide.
+
+    Raises:
+        InputError: the first such image, its values, and how many there are.
+    """
+    if images.depth != "float32":
+        return
+    far, why = np.flatnonzero(is_far(images.extremes, scaling)), far_reason
+    if not len(far):
+        far, why = takes_over(images.extremes, images.typical, scaling), over_reason
+    if len(far):
+        first = int(far[0])
+        reason = why(images.extremes[first], scaling)
+        raise InputError(
+            f"{images.source.description}: {images.name(first)}: {reason}"
+            + (f" (so it is with {len(far):,} of {len(images):,} images)" if len(far) > 1 else "")
+        )
+
+
 def prepare(
     source: ImageSource,
     wanted: Preparation,
@@ -226,11 +261,15 @@ def prepare(
         store.fill(stack)
         kept[:] = found.index
         images.hashes[:] = [image_hash(pixels) for pixels in stack]
+        if stack.dtype.kind == "f":
+            images.extremes = np.stack([extremes_of(pixels) for pixels in stack])
+            images.typical = np.stack([typical_of(pixels) for pixels in stack])
         if progress is not None:
             progress(len(stack), len(stack))
-        return images
-    with contextlib.closing(_read_all(source, reading, found, shapes)) as read:
-        _take(images, read, len(found.index), progress)
+    else:
+        with contextlib.closing(_read_all(source, reading, found, shapes)) as read:
+            _take(images, read, len(found.index), progress)
+    _leave_strays_out(images)
     refuse_skipped(source, images.skipped, strict=wanted.strict, left=len(images))
     return images
 
@@ -258,24 +297,45 @@ def _take(
     """Into the store, what can be read; the rest is skipped, and what was converted or is missing noted."""
     conversions = Counter[str]()
     count = 0
+    extremes, typical = list[np.ndarray](), list[np.ndarray]()
     for done, (i, result) in enumerate(read, 1):
         if isinstance(result, ImageError):
             images.skipped.append(Skipped(images.source.names[i], result.reason))
         else:
             images.store.append(result.pixels)
             images.index[count], images.hashes[count] = i, result.digest
+            if images.depth == "float32":
+                extremes.append(extremes_of(result.pixels))
+                typical.append(typical_of(result.pixels))
             count += 1
             conversions.update(result.info.conversions)
             images.missing += result.info.missing > 0
         if progress is not None:
             progress(done, total)
     images.index, images.hashes = images.index[:count], images.hashes[:count]
+    if extremes:
+        images.extremes, images.typical = np.stack(extremes), np.stack(typical)
     if images.missing:
         images.notes.append(
             f"{images.missing} image{'s hold' if images.missing > 1 else ' holds'} NaN or nodata pixels; "
             "they are read as the mean of their image"
         )
     images.notes += conversion_notes(conversions.items())
+
+
+def _leave_strays_out(images: ImageSet) -> None:
+    """Skip the few images whose values would decide the scale of all others."""
+    far = strays(images.extremes)
+    if not len(far):
+        return
+    for position in far.tolist():
+        reason = stray_reason(images.extremes[position])
+        images.skipped.append(Skipped(images.name(position), reason))
+    good = np.setdiff1d(np.arange(len(images)), far)
+    images.store.keep(good)
+    images.index[: len(good)] = images.index[good]  # in place: what is streamed is read by it
+    images.index, images.hashes = images.index[: len(good)], images.hashes[good]
+    images.extremes, images.typical = images.extremes[good], images.typical[good]
 
 
 def _planned_shapes(plan: Plan, found: Survey) -> np.ndarray:

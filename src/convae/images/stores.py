@@ -36,6 +36,9 @@ class Store(Protocol):
     def all(self) -> Pixels | None:
         """(n, C, H, W) of all images without a copy, where that is possible."""
 
+    def keep(self, positions: np.ndarray) -> None:
+        """Forget all images but these, which move up; positions rise."""
+
 
 class FlatStore:
     """All images end to end in one array, in memory or mapped from an unlinked temporary file."""
@@ -88,6 +91,15 @@ class FlatStore:
         images: Pixels = self._values[: self._starts[self._count]]
         return images.reshape(-1, channels, height, width)
 
+    def keep(self, positions: np.ndarray) -> None:
+        """Forget all images but these; in place, for there may be no room for a copy."""
+        for i, position in enumerate(positions.tolist()):
+            start, end = self._starts[position], self._starts[position + 1]
+            self._shapes[i] = self._shapes[position]
+            self._starts[i + 1] = self._starts[i] + end - start
+            self._values[self._starts[i] : self._starts[i + 1]] = self._values[start:end]
+        self._count = len(positions)
+
 
 class StreamedStore:
     """Nothing is kept: every image is read from its file each time."""
@@ -111,6 +123,9 @@ class StreamedStore:
     def all(self) -> Pixels | None:
         """They are nowhere."""
         return None
+
+    def keep(self, positions: np.ndarray) -> None:
+        """Whoever reads them knows which there are."""
 
 
 def make_store(

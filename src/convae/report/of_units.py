@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from convae.bottlenecks import on_above
 from convae.errors import ImageError, InputError
@@ -174,10 +175,13 @@ def selectivity_of_components(
     baseline = model.baseline_
     found = len(model.pca_.components)  # fewer than asked for, of small images
 
-    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray]:
-        for _, codes in model.inference_.batches(images, baseline.encode):
-            each = codes[:, :found].float().reshape(len(codes), found, -1)
-            yield from each.amax(dim=2).cpu().numpy()
+    def strongest(_: Tensor, codes: Tensor) -> np.ndarray:
+        each = codes[:, :found].float().reshape(len(codes), found, -1)
+        answers: np.ndarray = each.amax(dim=2).cpu().numpy()
+        return answers
+
+    def run(images: Iterable[Pixels]) -> Iterator[np.ndarray | None]:
+        return model.inference_.each(images, baseline.encode, strongest)
 
     answers = RunningAnswers(source)
     for (place, _, _), code in paired(model, source, run, lambda error: None):
