@@ -60,10 +60,24 @@ class DiskFullError(ConvaeError, RuntimeError):
 
 
 class MissingExtraError(InputError, ImportError):
-    """A feature needs an optional dependency that is not installed."""
+    """A feature needs an optional dependency that is not installed.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an extra: pip install 'convae[{extra}]'")
+    Args:
+        what: the feature.
+        package: the name to install it by; one of those in the extras of ``pyproject.toml``.
+    """
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(needs_package(what, package))
+
+
+def needs_package(what: str, package: str) -> str:
+    """The sentence on an optional dependency: it names the package, which works from a clone as well.
+
+    >>> needs_package("a .parquet file", "pyarrow")
+    'a .parquet file needs the package pyarrow: pip install pyarrow'
+    """
+    return f"{what} needs the package {package}: pip install {package}"
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:

@@ -175,7 +175,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
     if type(version) is int and version > FORMAT:
         raise ModelFileError(
             f"{path}: written by a newer convae (format {version!r:.40}, this one reads up to {FORMAT}): "
-            "pip install --upgrade convae"
+            "install a newer convae"
         )
     if type(version) is not int or version != FORMAT:
         raise ModelFileError(f"{path}: not a model file (format {version!r:.40})")

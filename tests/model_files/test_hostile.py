@@ -36,7 +36,10 @@ def test_resealing_alone_is_no_change(file: Path, tmp_path: Path) -> None:
 
 def test_a_newer_format(file: Path, tmp_path: Path) -> None:
     path = resealed(file, tmp_path / "new.convae", format=2)
-    refused(path, r"written by a newer convae \(format 2, this one reads up to 1\): pip install")
+    refused(
+        path,
+        r"written by a newer convae \(format 2, this one reads up to 1\): install a newer convae",
+    )
     for version in (0, -1, 1.0, "1", None, True, [1]):
         refused(resealed(file, path, format=version), "not a model file")
 

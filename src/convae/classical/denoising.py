@@ -99,12 +99,12 @@ def bm3d(batch: Tensor, sigma: float | Tensor) -> Tensor:
         batch, sigma: as for :func:`non_local_means`.
 
     Raises:
-        MissingExtraError: if the package bm3d (extra ``bench``) is not installed.
+        MissingExtraError: if the package bm3d is not installed.
 
     Source: Dabov, Foi, Katkovnik, Egiazarian 2007, doi:10.1109/TIP.2007.901238, by its authors' package.
     """
     if not has_bm3d():
-        raise MissingExtraError("BM3D", "bench")
+        raise MissingExtraError("BM3D", "bm3d")
     from bm3d import bm3d as run
 
     levels = torch.as_tensor(sigma, dtype=torch.float64).reshape(-1).expand(len(batch)).tolist()

@@ -29,7 +29,7 @@ def telea(batch: Tensor, mask: Tensor) -> Tensor:
         (B, C, H, W), known pixels as they were.
 
     Raises:
-        MissingExtraError: if OpenCV (extra ``bench``) is not installed.
+        MissingExtraError: if OpenCV is not installed.
 
     Source: Telea 2004, doi:10.1080/10867651.2004.10487596, by OpenCV.
     """
@@ -48,7 +48,7 @@ def navier_stokes(batch: Tensor, mask: Tensor) -> Tensor:
 
 def _filled(batch: Tensor, mask: Tensor, method: str) -> Tensor:
     if not has_opencv():
-        raise MissingExtraError("filling by OpenCV", "bench")
+        raise MissingExtraError("filling by OpenCV", "opencv-python-headless")
     import cv2
 
     holes = (mask > 0).cpu().numpy().astype(np.uint8)[:, 0]

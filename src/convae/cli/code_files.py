@@ -168,7 +168,7 @@ def load_pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise MissingExtraError("a .parquet file", "parquet") from None
+        raise MissingExtraError("a .parquet file", "pyarrow") from None
     return pyarrow, pyarrow.parquet
 
 

@@ -40,8 +40,8 @@ def make_index(codes: Path, metric: str, voice: Voice) -> Path | None:
     faiss, count = _faiss(), count_codes(codes)
     if faiss is None:
         voice.note(
-            f"{count:,} codes are compared one by one; pip install 'convae[search]' makes repeated searches "
-            "quick by an index"
+            f"{count:,} codes are compared one by one; with the package faiss-cpu an index makes repeated "
+            "searches quick: pip install faiss-cpu"
         )
         return None
     path = index_file(codes, metric)

@@ -20,7 +20,7 @@ _HELP = """The images whose codes are nearest to that of an image.
   convae search my.convae new.png --in codes.npy --out found.csv --images my_images
 
 DATA is one image or several. The search compares with every code, a few at a time. Of more than a million
-codes it uses an index where faiss is installed (pip install 'convae[search]'): built once, kept beside the
+codes it uses an index where faiss is installed (pip install faiss-cpu): built once, kept beside the
 codes, quick and not quite complete; --exact compares with every code all the same.
 
 --out writes the table and, beside it, a picture (found.png) where the images are found: under --images, or

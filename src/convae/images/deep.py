@@ -4,6 +4,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from convae.errors import needs_package
 from convae.images.image import Pixels
 from convae.images.kinds import avif_depth, jpeg2000_depth
 from convae.images.png16 import is_deep, read_png16
@@ -35,7 +36,7 @@ def decode_deep(kind: str, handle: BinaryIO) -> Pixels:
         ``(H, W, C)`` uint16, values as stored.
 
     Raises:
-        ValueError: the file is damaged, or needs the extra ``convae[tiff]``.
+        ValueError: the file is damaged, or needs the package imagecodecs.
     """
     handle.seek(0)
     data = handle.read()
@@ -43,9 +44,7 @@ def decode_deep(kind: str, handle: BinaryIO) -> Pixels:
     if kind == "PNG" and (codecs is None or not hasattr(codecs, "png_decode")):
         return read_png16(data)
     if codecs is None:
-        raise ValueError(
-            f"{kind} of more than 8 bits a channel needs an extra: pip install 'convae[tiff]'"
-        )
+        raise ValueError(needs_package(f"{kind} of more than 8 bits a channel", "imagecodecs"))
     decode = {
         "PNG": "png_decode",
         "JPEG2000": "jpeg2k_decode",

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from convae.errors import needs_package
 from convae.images.image import Pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -40,7 +41,7 @@ def read_png16(data: bytes) -> Pixels:
     if depth != 16 or colour not in _CHANNELS:
         raise ValueError("not a 16-bit PNG")
     if interlace:
-        raise ValueError("interlaced 16-bit PNG needs an extra: pip install 'convae[tiff]'")
+        raise ValueError(needs_package("interlaced 16-bit PNG", "imagecodecs"))
     pixel = 2 * _CHANNELS[colour]
     size = height * (1 + width * pixel)
     raw = zlib.decompressobj().decompress(packed, size)

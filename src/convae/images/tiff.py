@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from convae.errors import needs_package
 from convae.images.colour import (
     ORIENTED,
     cmyk_to_rgb,
@@ -131,7 +132,7 @@ class TiffImages:
         if not _is_missing_codec(fault) or page >= len(self._tif.pages):
             raise fault
         self._handle.seek(0)
-        advice = ValueError(f"{_codec(self._find(page)[0].first)}: pip install 'convae[tiff]'")
+        advice = ValueError(needs_package(_codec(self._find(page)[0].first), "imagecodecs"))
         try:
             other = PillowFile(self._handle, b"", kinds=("TIFF",))
             theirs = other.header(page)
@@ -150,7 +151,7 @@ def _is_missing_codec(fault: Exception) -> bool:
 
 def _codec(first: Any) -> str:
     name = getattr(first.compression, "name", str(first.compression))
-    return f"TIFF compression {name} needs an extra"
+    return f"TIFF compression {name}"
 
 
 def _tag(page: Any, code: int, default: int) -> int:
