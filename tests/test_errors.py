@@ -23,7 +23,7 @@ def required(file: Path) -> set[str]:
         name = getattr(getattr(node, "func", None), "id", None)
         if isinstance(node, ast.Call) and name in ("MissingExtraError", "needs_package"):
             last = node.args[-1]
-            found |= {last.value} if isinstance(last, ast.Constant) else set()
+            found |= {str(last.value)} if isinstance(last, ast.Constant) else set()
     return found
 
 
