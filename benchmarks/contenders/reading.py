@@ -1,6 +1,7 @@
 """Folders of files to batches of float32 images in [0, 1], read by a DataLoader and Pillow.
 
-A unit of work is one pass over the folder. A job's ``variant`` is ``loader``, as everyone writes it, or
+A unit of work is one pass over the folder. A job's ``variant`` is ``loader``, as everyone writes it;
+``draft``, in which Pillow decodes JPEG files at the smallest scale that is not below the size wanted; or
 ``decoder``: Pillow alone, which decodes every file in as many threads and throws it away.
 """
 
@@ -23,9 +24,9 @@ Job = dict[str, Any]
 class Files(Dataset[Tensor]):
     """RGB images of one size."""
 
-    def __init__(self, folder: str, size: int) -> None:
+    def __init__(self, folder: str, size: int, *, draft: bool = False) -> None:
         self.paths = sorted(Path(folder).iterdir())
-        self.size = size
+        self.size, self.draft = size, draft
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -33,6 +34,8 @@ class Files(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         """(3, size, size) float32 in [0, 1]."""
         with Image.open(self.paths[index]) as file:
+            if self.draft:
+                file.draft("RGB", (self.size, self.size))
             image = file.convert("RGB")
         if image.size != (self.size, self.size):
             image = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
@@ -54,9 +57,8 @@ first = second = epochs
 
 
 def _loader(job: Job) -> Callable[[], None]:
-    loader = DataLoader(
-        Files(job["folder"], job["size"]), job["batch"], shuffle=True, num_workers=job["threads"]
-    )
+    files = Files(job["folder"], job["size"], draft=job["variant"] == "draft")
+    loader = DataLoader(files, job["batch"], shuffle=True, num_workers=job["threads"])
 
     def one_pass() -> None:
         for batch in loader:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 import record
 from contenders import data
+from contenders.reading import Files
 from race import peers, reading, told
 from race.figures import spread
 from race.rounds import Result
@@ -49,6 +51,26 @@ def test_a_folder_holds_as_many_pictures_as_asked_for(
     assert size == pytest.approx(np.mean([path.stat().st_size for path in files]))
     with Image.open(files[4]) as image:
         assert (image.size, image.format, image.mode) == ((40, 30), kind, "RGB")
+
+
+@pytest.mark.parametrize(("kind", "decoded"), [("JPEG", (100, 76)), ("PNG", (400, 304))])
+def test_a_loader_may_decode_at_a_reduced_scale(
+    kind: str, decoded: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A quarter is the smallest scale of 400x304 that is not below 64x64; PNG files have none."""
+    (tmp_path / "a").write_bytes(reading.encoded(kind, 400, 304, 0))
+    sizes = []
+    resize = Image.Image.resize
+
+    def noted(image: Image.Image, *how: Any) -> Image.Image:
+        sizes.append(image.size)
+        return resize(image, *how)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    whole, reduced = (Files(str(tmp_path), 64, draft=draft)[0] for draft in (False, True))
+    assert sizes == [(400, 304), decoded]
+    assert whole.shape == reduced.shape == (3, 64, 64)
+    assert (whole - reduced).abs().mean() < 0.02
 
 
 @pytest.fixture

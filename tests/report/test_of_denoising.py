@@ -40,6 +40,12 @@ def test_who_wins_at_the_middle_level() -> None:
         "Noise of 25/255: from 20.00 dB to 30.00 dB, 1.00 dB above the best classical method here "
         "(non-local means)."
     )
+    (told,) = verdicts(found([one]))
+    assert told.startswith(
+        "The noise: from 20.00 dB to 30.00 dB, 1.00 dB above the best classical method here "
+        "(non-local means). Non-local means were given the noise level that is estimated in each image, "
+        "which is too low"
+    )
     (told,) = verdicts(found([{"PSNR (dB)": (26.0, 20.0, 25.0, 29.0), "SSIM": (0.9,) * 4}]))
     assert told.startswith(
         "The noise: from 20.00 dB to 26.00 dB, 3.00 dB below non-local means, which"

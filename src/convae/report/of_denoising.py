@@ -25,6 +25,11 @@ from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, to_display
 
+ESTIMATED = (
+    f"{NLM[0].upper()}{NLM[1:]} were given the noise level that is estimated in each image, which is too low "
+    "for noise that is correlated between pixels, as in cameras: with the level set by hand they may do "
+    "better."
+)
 WAYS = {
     "clean": "clean images, to which noise was added",
     "noisy gaussian": "noisy images alone, by splitting their Gaussian noise in two",
@@ -75,7 +80,8 @@ def verdicts(found: DenoisingEvaluation) -> list[str]:
     name, other = done.best_other(PSNR)
     gap = after - other
     if gap > 0:
-        return [f"{first}, {gap:.2f} dB above the best classical method here ({name})."]
+        best = f"{first}, {gap:.2f} dB above the best classical method here ({name})."
+        return [best if done.noise else f"{best} {ESTIMATED}"]
     return [
         f"{first}, {-gap:.2f} dB below {name}, which needs no training: train longer (--epochs), or on more "
         "images."
