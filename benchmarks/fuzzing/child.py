@@ -85,7 +85,9 @@ def attempt(reader: Reader, case: Seed, folder: Path) -> tuple[str, str]:
         outcome, fault = "read", ""
     except ConvaeError as error:
         outcome, fault = "refused", ""
-        if "not enough memory" in str(error) or re.search(r"\n|Traceback| at 0x", str(error)):
+        if "not enough memory to decode" in str(error) or re.search(
+            r"\n|Traceback| at 0x", str(error)
+        ):
             outcome, fault = "finding", traceback.format_exc()
         elif len(str(error)) > 1500 + 2 * len(str(path)):
             outcome, fault = (

@@ -306,7 +306,7 @@ _OPTIONAL: _Fact = ("a number or nothing", lambda value: value is None or _is_nu
 _TABLE: _Fact = ("a table", lambda value: isinstance(value, dict))
 _FACTS: dict[str, _Fact] = {
     **dict.fromkeys(("images", "fingerprint", "storage", "code"), _TEXT),
-    **dict.fromkeys(("rows", "channel_axis"), _TRUTH),
+    **dict.fromkeys(("rows", "channel_axis", "channels_first"), _TRUTH),
     **dict.fromkeys(
         ("training_images", "validation_images", "calibration_images", "best_epoch"), _COUNT
     ),

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from convae.atomic import atomic_write
-from convae.errors import ModelFileError
+from convae.errors import ModelFileError, brief
 
 MAX_HEADER = 8 * 2**20
 DESCRIPTION = "convae"  # the key of the JSON description among safetensors' metadata
@@ -166,7 +166,7 @@ def _compare(path: str | Path, header: dict[str, Any], expected: Expected) -> No
         got, want = (entry.get("dtype"), entry.get("shape")), (KINDS[dtype], list(shape))
         if got != want:
             raise ModelFileError(
-                f"{path}: damaged: tensor {name:.100} is {got!r:.100} and must be {want}"
+                f"{path}: damaged: tensor {brief(name, 100)} is {got!r:.100} and must be {want}"
             )
 
 
@@ -180,14 +180,14 @@ def _data_size(path: str | Path, header: dict[str, Any]) -> int:
         shape = entry.get("shape") if isinstance(entry, dict) else None
         whole = isinstance(shape, list) and all(type(side) is int and side >= 0 for side in shape)
         if not (isinstance(kind, str) and kind in _SIZES and whole):
-            raise ModelFileError(f"{path}: damaged: tensor {name:.100} is not described")
+            raise ModelFileError(f"{path}: damaged: tensor {brief(name, 100)} is not described")
         total += math.prod(shape) * _SIZES[kind]  # type: ignore[arg-type]
     return total
 
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"tensors {', '.join(name[:100] for name in names[:3])}{more}"
+    return f"tensors {', '.join(brief(name, 100) for name in names[:3])}{more}"
 
 
 def _data_start(content: bytes | bytearray) -> int:

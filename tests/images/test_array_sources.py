@@ -23,7 +23,7 @@ def test_arrays_of_any_real_dtype_keep_their_values(data: st.DataObject) -> None
         {"allow_nan": False, "allow_infinity": False} if dtype.kind == "f" else {}
     )
     array = data.draw(hnp.arrays(dtype, shape, elements=hnp.from_dtype(dtype, **finite)))
-    source = open_source(array)
+    source = open_source(array, channels_first=False)
     image = source.read(len(array) - 1)
     header = source.header(len(array) - 1)
     assert image.pixels.shape == header.shape
@@ -62,9 +62,9 @@ def test_missing_pixels_are_counted_and_become_nan() -> None:
         (np.zeros((1, 2, 3, 4, 5)), "has 5 axes"),
         (np.zeros((0, 4, 4)), "is empty"),
         (np.zeros((2, 0, 4)), "is empty"),
-        (np.zeros((2, 3, 32, 128)), r"array\.transpose\(0, 2, 3, 1\)"),
+        (np.zeros((2, 3, 32, 3)), r"3x32 pixels with 3 channels, or 32x3 .*channels_first=True"),
         (np.zeros((2, 4, 4), complex), "only real numbers"),
-        (np.array([None, "a"], object), "only real numbers"),
+        (np.array([[None, "a"]], object), "only real numbers"),
         (np.array([["a"]]), "only real numbers"),
         (np.ma.masked_less(np.zeros((2, 3, 3)), 1), "masked arrays"),
     ],
@@ -74,8 +74,18 @@ def test_arrays_that_are_no_images(array: Any, text: Any) -> None:
         open_source(array)
 
 
-def test_a_colour_image_given_as_a_stack_is_noticed() -> None:
-    assert "give array[None]" in open_source(np.zeros((20, 30, 3), np.uint8)).notes[0]
+def test_one_colour_image_is_one_image() -> None:
+    array = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    source = open_source(array)
+    assert len(source) == 1
+    np.testing.assert_array_equal(source.read(0).pixels, array)
+    assert "is read as one image of 20x30 pixels" in source.notes[0]
+    strips = open_source(array[..., None])  # as the note says
+    assert (len(strips), strips.header(0).shape, strips.notes) == (20, (30, 3, 1), [])
+    assert (
+        len(open_source(array[:4])) == 4
+    )  # rather patches of 3 pixels than an image 4 pixels high
+    assert "3 grey images" in open_source(array.transpose(2, 0, 1)).notes[0]
 
 
 def test_list_of_arrays_of_different_sizes() -> None:
@@ -156,8 +166,8 @@ def test_torch_tensors_and_datasets_are_channels_first() -> None:
 
 
 def test_dataset_items_may_be_pillow_images_or_dicts() -> None:
-    picture = PillowImage.new("P", (5, 4))
-    assert open_source(Duck([picture])).read(0).pixels.shape == (4, 5, 3)
+    picture = PillowImage.new("P", (5, 6))
+    assert open_source(Duck([picture])).read(0).pixels.shape == (6, 5, 3)
     source = open_source(Duck([{"image": np.zeros((4, 5)), "label": 2}]))
     assert source.labels is not None
     with pytest.raises(InputError, match="without the key 'image'"):

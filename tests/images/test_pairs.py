@@ -37,7 +37,7 @@ def test_files_are_matched_by_their_path_without_suffix(tmp_path: Path) -> None:
 
 
 def test_arrays_are_matched_by_number() -> None:
-    images = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
+    images = np.arange(3 * 6 * 5, dtype=np.uint8).reshape(3, 6, 5)
     targets = np.stack([images, images, images], axis=-1)
     pairs = PairSource(open_source(images), open_source(targets))
     assert pairs.channels == (1, 3)

@@ -32,6 +32,7 @@ class Data:
     split: str = "train"
     channels: int | None = None
     values: tuple[float, float] | None = None
+    channels_first: bool | None = None
 
     def open(self, shape: Sequence[int] | None = None) -> "ImageSource":
         """The source; several files are a list of paths.
@@ -40,19 +41,25 @@ class Data:
             shape: (channels, height, width) or (height, width) of the images in a ``.npy`` file of
                 flattened rows.
         """
+        from convae.images.axes import AmbiguousAxesError
         from convae.images.sources import open_source
 
         loaded()
         what: Any = self.given[0] if len(self.given) == 1 else list(self.given)
+        rows = None
         if isinstance(what, str) and what.endswith(".npy"):
             rows = rows_of(Path(what), shape)
             what = what if rows is None else rows
-        return open_source(
-            what,
-            data_dir=self.data_dir,
-            split="test" if self.split == "test" else "train",
-            download=self.download,
-        )
+        try:
+            return open_source(
+                what,
+                data_dir=self.data_dir,
+                split="test" if self.split == "test" else "train",
+                download=self.download,
+                channels_first=False if what is rows else self.channels_first,
+            )
+        except AmbiguousAxesError as error:
+            raise AmbiguousAxesError(error.reason, "--channels-first or --channels-last") from error
 
 
 def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
@@ -73,11 +80,16 @@ def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
 
 
 def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
-    """The source for a model: rows of pixels have the shape of the images it was fitted on.
+    """The source for a model.
+
+    Rows of pixels have the shape of the images it was fitted on; what the shape of an array leaves open is
+    read as the array it was fitted on was.
 
     Raises:
         InputError: images are to have other channels or values than the model takes.
     """
+    from convae.images.axes import AmbiguousAxesError
+
     if data.values is not None:
         if model.plan_.depth == "float32":
             raise InputError(
@@ -92,4 +104,9 @@ def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
                 "or leave the option out"
             )
         model.set_params(channels=data.channels)
-    return data.open(shape=model.image_shape_)
+    try:
+        return data.open(shape=model.image_shape_)
+    except AmbiguousAxesError:
+        if not model.channel_axis_:
+            raise
+        return replace(data, channels_first=model.channels_first_).open(shape=model.image_shape_)

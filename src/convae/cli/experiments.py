@@ -114,6 +114,7 @@ def experimenting(function: Function) -> Function:
         data_dir: Path | None,
         download: bool,
         split: str,
+        channels_first: bool | None,
         test: str | None,
         groups: Path | None,
         most: int,
@@ -125,7 +126,13 @@ def experimenting(function: Function) -> Function:
         from convae.cli.outputs import output_file
 
         experiment = Experiment(
-            data=Data(given=data, data_dir=data_dir, download=download, split=split),
+            data=Data(
+                given=data,
+                data_dir=data_dir,
+                download=download,
+                split=split,
+                channels_first=channels_first,
+            ),
             test=test,
             groups=groups,
             most=most,

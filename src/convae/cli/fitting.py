@@ -107,6 +107,7 @@ def fitting(function: Function) -> Function:
         data_dir: Path | None,
         download: bool,
         split: str,
+        channels_first: bool | None,
         out: Path,
         config: Path | None,
         pairs: tuple[str, ...],
@@ -119,7 +120,13 @@ def fitting(function: Function) -> Function:
         **options: Any,
     ) -> Any:
         fit = Fit(
-            data=Data(given=data, data_dir=data_dir, download=download, split=split),
+            data=Data(
+                given=data,
+                data_dir=data_dir,
+                download=download,
+                split=split,
+                channels_first=channels_first,
+            ),
             out=out,
             config=config,
             pairs=pairs,

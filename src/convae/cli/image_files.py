@@ -259,10 +259,13 @@ def write_array(source: ImageSource, results: Iterator[Result], path: Path, tall
     if first is None:
         return
     flat = isinstance(source, ArraySource) and source.array.ndim == 3
+    first_axis = getattr(source, "channels_first", False)
     depth = first.image.info.depth
 
     def stored(done: Result) -> np.ndarray:
         pixels = restore_depth(done.pixels, depth)
+        if first_axis:
+            return np.moveaxis(pixels, 2, 0)
         return pixels[..., 0] if flat and pixels.shape[2] == 1 else pixels
 
     with array_file(path, stored(first).shape, depth) as rows:

@@ -141,6 +141,10 @@ def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
             "--split", type=Name("split", SPLITS), default=split, show_default=True,
             metavar="|".join(SPLITS), help="Which part of a set, or of a .npz with x_train and x_test.",
         ),
+        click.option(
+            "--channels-first/--channels-last", default=None,
+            help="Where an array has its channels: (n, c, h, w) or (n, h, w, c).  [default: by its shape]",
+        ),
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What all estimators share: data in, a trained network, files."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
 from convae.estimators.labels import holds_images
 from convae.estimators.parameters import Parameters, checked, chosen, plain
 from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
-from convae.images.array_sources import is_tensor, plain_array
+from convae.images.array_sources import ArraySource, is_tensor, plain_array
+from convae.images.axes import AmbiguousAxesError
 from convae.images.fetching import fetched
 from convae.images.image import Answer, Image, Pixels
 from convae.images.image_set import ImageSet
@@ -67,21 +69,33 @@ class ImageEstimator(BaseEstimator):
             reset: whether this is the X of a fit.
         """
         if not is_table(X):
-            if reset:
-                self._forget_rows()
-                self.channel_axis_ = getattr(X, "ndim", 3) == 4
-            return open_source(X)
+            return self._open_images(X, reset)
         if reset:
-            self.channel_axis_ = False
+            self.channel_axis_ = self.channels_first_ = False
         kinds = [np.float32, np.uint8, np.uint16, np.float64]
         X = plain_array(X) if is_tensor(X) else X
         rows = validate_data(self, X, reset=reset, dtype=kinds)
         fitted = None if reset else getattr(self, "image_shape_", None)
-        return open_source(
-            rows_to_images(
-                rows, fitted or row_shape(rows.shape[1], getattr(self, "image_shape", None))
-            )
-        )
+        shape = fitted or row_shape(rows.shape[1], getattr(self, "image_shape", None))
+        return open_source(rows_to_images(rows, shape), channels_first=False)
+
+    def _open_images(self, X: Any, reset: bool) -> ImageSource:
+        """X as a source; what its shape leaves open is read as X of the fit was."""
+        known = None if reset or not getattr(self, "channel_axis_", False) else self.channels_first_
+        try:
+            source = open_source(X)
+        except AmbiguousAxesError:
+            if known is None:
+                raise
+            source = open_source(X, channels_first=known)
+        if reset:
+            self._forget_rows()
+            given = X.array if isinstance(X, ArraySource) else X
+            self.channel_axis_ = getattr(given, "ndim", 3) == 4
+            self.channels_first_ = getattr(source, "channels_first", False)
+            if source is not X and (reading := getattr(source, "reading", "")):
+                warnings.warn(reading, UserWarning, stacklevel=5)
+        return source
 
     def _refuse_target(self, X: Any, y: Any) -> None:
         """Refuse a ``y`` of images, which would otherwise be ignored; labels pass."""
@@ -149,10 +163,12 @@ class ImageEstimator(BaseEstimator):
             yield item[2]
 
     def _like_fit(self, images: list[np.ndarray]) -> np.ndarray:
-        """(H, W, C) images as X of fit was: rows, (n, H, W) or (n, H, W, C)."""
+        """(H, W, C) images as X of fit was: rows, (n, H, W), (n, H, W, C) or (n, C, H, W)."""
         stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_), np.float32)
         if self._fitted_on_rows:
             return images_to_rows(stacked)
+        if self.channels_first_:
+            return np.moveaxis(stacked, 3, 1)
         return stacked if self.channel_axis_ or stacked.shape[3] > 1 else stacked[..., 0]
 
     @property
@@ -295,6 +311,7 @@ class ImageEstimator(BaseEstimator):
         history = [{n: v for n, v in row.items() if n not in timings} for row in self.history_]
         facts = {**self._stored.facts, "history": history}
         facts |= {"rows": self._fitted_on_rows, "channel_axis": bool(self.channel_axis_)}
+        facts["channels_first"] = self.channels_first_
         save_model(path, replace(self._stored, network=self.network_, facts=facts))
 
     @classmethod
@@ -311,6 +328,7 @@ class ImageEstimator(BaseEstimator):
             if stored.facts["rows"]:
                 model.n_features_in_ = int(np.prod(model.image_shape_))
             model.channel_axis_ = bool(stored.facts["channel_axis"])
+            model.channels_first_ = bool(stored.facts.get("channels_first", False))
         except Exception as error:  # whatever facts of other types lead to
             raise ModelFileError(
                 f"{path}: damaged: its facts are not complete ({brief(error, 200)})"

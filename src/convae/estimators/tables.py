@@ -13,7 +13,9 @@ Shape = tuple[int, int, int]
 
 def is_table(X: Any) -> bool:
     """Whether X means rows of flattened pixels: two dimensions, numbers, no paths and no images."""
-    if hasattr(X, "iloc") or hasattr(X, "toarray"):  # data frames and sparse matrices
+    if hasattr(X, "iloc"):  # of pandas: a column of paths or images, or a frame of pixels
+        return bool(X.ndim == 2 and all(getattr(t, "kind", "O") in "buif" for t in X.dtypes))
+    if hasattr(X, "toarray"):  # a sparse matrix
         return True
     if is_tensor(X):
         return bool(X.ndim == 2)
@@ -23,9 +25,11 @@ def is_table(X: Any) -> bool:
         )
     if hasattr(X, "read") and hasattr(X, "header"):  # an ImageSource
         return False
-    if hasattr(X, "__array_function__") and not isinstance(X, np.ndarray):
+    if isinstance(X, np.ndarray):
+        return X.ndim <= 2 and X.dtype.kind != "U" and not (X.ndim == 1 and X.dtype.kind == "O")
+    if hasattr(X, "__array_function__"):
         return len(getattr(X, "shape", ())) <= 2
-    return isinstance(X, np.ndarray) and X.ndim <= 2 and X.dtype.kind != "U"
+    return hasattr(X, "__array__") and len(getattr(X, "shape", ())) == 2  # another kind of frame
 
 
 def _is_row(value: Any) -> bool:

@@ -18,11 +18,16 @@ _KIND = "a NumPy file"
 _Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 
-def npy_source(path: Path) -> ArraySource:
-    """The stack of images in a ``.npy`` file, memory-mapped: nothing is read yet."""
+def npy_source(path: Path, *, channels_first: bool | None = None) -> ArraySource:
+    """The images in a ``.npy`` file, memory-mapped: nothing is read yet.
+
+    Arguments:
+        path: the file.
+        channels_first: as :class:`~convae.images.array_sources.ArraySource` takes it.
+    """
     with damage(path, _KIND):
         array = np.lib.format.open_memmap(path, mode="r")
-    return ArraySource(array, stem=path.name)
+    return ArraySource(array, stem=path.name, channels_first=channels_first)
 
 
 def split_npz(path: str) -> tuple[str, str | None]:
@@ -37,13 +42,16 @@ def split_npz(path: str) -> tuple[str, str | None]:
     return path, None
 
 
-def npz_source(path: Path, key: str | None, split: str) -> ArraySource:
-    """The stack of images in a ``.npz`` file, with the labels beside it if there are any.
+def npz_source(
+    path: Path, key: str | None, split: str, *, channels_first: bool | None = None
+) -> ArraySource:
+    """The images in a ``.npz`` file, with the labels beside it if there are any.
 
     Arguments:
         path: the file.
         key: the array to take; None: the only one that can be images, or one by a usual name.
         split: ``train`` or ``test``: chooses between ``x_train`` and ``x_test``.
+        channels_first: as :class:`~convae.images.array_sources.ArraySource` takes it.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -55,7 +63,8 @@ def npz_source(path: Path, key: str | None, split: str) -> ArraySource:
             chosen = key if key is not None else _choose(path, described, split)
             images = _load(path, file, described, chosen)
             labels = _labels(file, described, len(images) if images.ndim else 0, split)
-    return ArraySource(images, stem=f"{path.name}:{chosen}", labels=labels)
+    stem = f"{path.name}:{chosen}"
+    return ArraySource(images, stem=stem, labels=labels, channels_first=channels_first)
 
 
 def _describe(file: Any) -> _Described:

@@ -10,11 +10,12 @@ import numpy as np
 
 from convae.errors import ImageError, InputError
 from convae.images.array_image import array_header, array_image, check_array, check_dtype
+from convae.images.axes import COLOURS, channels_last, is_one_colour_image, settle, settle_all
 from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, NumberedNames
 
 _ROWS_HELP = (
-    "give (n, h, w) or (n, h, w, c); one image is array[None]; rows of flattened pixels need "
+    "give (n, h, w), (n, h, w, c) or (n, c, h, w); one image is array[None]; rows of flattened pixels need "
     "image_shape"
 )
 
@@ -22,7 +23,18 @@ QUICK_VALUES = 2**16  # of an image: to look at fewer takes no thread
 
 
 class ArraySource(ImageSource):
-    """A stack ``(n, h, w)`` or ``(n, h, w, c)`` of any real dtype, in memory or memory-mapped."""
+    """A stack of images of any real dtype, in memory or memory-mapped.
+
+    Arguments:
+        array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, or one colour image ``(h, w, c)``.
+        channels_first: whether an array of four axes is ``(n, c, h, w)``; None finds it by the shape
+            (:mod:`convae.images.axes`).
+
+    Attributes:
+        array: the images, channels last.
+        channels_first: whether the array that was given has its channels first.
+        reading: how its axes were understood, where the user may have meant otherwise; else empty.
+    """
 
     def __init__(
         self,
@@ -32,11 +44,24 @@ class ArraySource(ImageSource):
         labels: np.ndarray | None = None,
         label_names: Sequence[str] = (),
         description: str | None = None,
+        channels_first: bool | None = None,
     ) -> None:
-        self.notes, self.skipped = check_stack(array, stem), []
+        check_stack(array, stem)
+        self.description = description or f"{stem} {tuple(array.shape)}"
+        self.reading, self.channels_first = "", False
+        if is_one_colour_image(array.shape) and (labels is None or len(labels) != len(array)):
+            self.reading = _one_image(stem, array.shape)
+            array = array[None]
+        elif array.ndim == 4:
+            self.channels_first = settle(array.shape[1:], channels_first, stem)
+        if self.channels_first:
+            self.reading = "" if channels_first else _first_axis(stem, array.shape)
+            array = np.moveaxis(array, 1, 3)
+        self.notes, self.skipped = [self.reading] if self.reading else [], []
+        if array.ndim == 3 and len(array) in COLOURS and min(array.shape[1:]) > max(COLOURS):
+            self.notes.append(_grey_images(stem, array.shape))
         self.array, self._labels = array, check_labels(labels, len(array), stem)
         self.label_names = tuple(label_names) or numbered_labels(self._labels)
-        self.description = description or f"{stem} {tuple(array.shape)}"
         self._names = NumberedNames(stem, len(array))
         self.quick = math.prod(array.shape[1:]) <= QUICK_VALUES
 
@@ -55,6 +80,8 @@ class ArraySource(ImageSource):
         """All images, if they are whole numbers that stay what they are."""
         if self.array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
             return None  # converted, or looked through for missing pixels
+        if self.channels_first:
+            return None  # does not lie in memory like that
         array = np.asarray(self.array)
         return array if array.ndim == 4 else array[..., None]
 
@@ -67,13 +94,26 @@ class ArraySource(ImageSource):
 
 
 class ListSource(ImageSource):
-    """A list of arrays (or Pillow images), each with its own size."""
+    """A list of arrays (or Pillow images), each with its own size; channels are first in all or in none.
 
-    def __init__(self, images: Sequence[Any], *, stem: str = "array") -> None:
-        self._arrays = [plain_array(image) for image in images]
-        for index, array in enumerate(self._arrays):
+    Attributes:
+        channels_first: whether the images that were given have their channels first.
+        reading: how their axes were understood, where the user may have meant otherwise; else empty.
+    """
+
+    def __init__(
+        self, images: Sequence[Any], *, stem: str = "array", channels_first: bool | None = None
+    ) -> None:
+        given = [plain_array(image) for image in images]
+        for index, array in enumerate(given):
             check_array(array, f"{stem}[{index}]")
-        self.notes, self.skipped = [], []
+        shapes = [array.shape for array in given]
+        self.channels_first, self.reading = settle_all(shapes, channels_first, stem), ""
+        self._arrays = [channels_last(array, self.channels_first) for array in given]
+        if self.channels_first and channels_first is None:
+            told = next(shape for shape in shapes if len(shape) == 3)
+            self.reading = _first_axis(f"{stem}: an image", told, plural=False)
+        self.notes, self.skipped = [self.reading] if self.reading else [], []
         self.description = f"list of {len(images)} arrays"
         self._names = NumberedNames(stem, len(images))
         self.quick = all(array.size <= QUICK_VALUES for array in self._arrays)
@@ -102,7 +142,7 @@ class DatasetSource(ImageSource):
     key ``image``. Items are asked for one at a time, because datasets need not be thread-safe.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, *, channels_first: bool | None = None) -> None:
         self._dataset, self._lock = dataset, threading.Lock()
         self._count = len(dataset)
         if not self._count:
@@ -114,9 +154,9 @@ class DatasetSource(ImageSource):
         self._has_labels = as_label(label) is not None
         array = plain_array(image)
         check_array(array, self._names[0])
-        self._first_axis = array.ndim == 3 and channels_first(array.shape, is_tensor(image))
-        if self._first_axis:
-            self.notes.append(f"items of shape {array.shape} are read as channels first")
+        self.channels_first = settle_all([array.shape], channels_first, self._names[0])
+        if self.channels_first and channels_first is None and array.ndim == 3:
+            self.notes.append(_first_axis("dataset: an image", array.shape, plural=False))
 
     def __len__(self) -> int:
         return self._count
@@ -145,7 +185,7 @@ class DatasetSource(ImageSource):
         except Exception as error:  # the user's own code may raise anything
             raise ImageError(name, f"{type(error).__name__}: {error}") from error
         check_array(array, name)
-        return array_image(np.moveaxis(array, 0, 2) if self._channel_axis(array) else array, name)
+        return array_image(channels_last(array, self.channels_first), name)
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index``."""
@@ -168,9 +208,6 @@ class DatasetSource(ImageSource):
         with self._lock:
             return self._dataset[index]
 
-    def _channel_axis(self, array: np.ndarray) -> bool:
-        return self._first_axis and array.ndim == 3
-
 
 class LazyArrays:
     """Arrays by index, made by a function."""
@@ -182,8 +219,8 @@ class LazyArrays:
         return self._make(index)
 
 
-def check_stack(array: np.ndarray, name: str) -> list[str]:
-    """Raise an error unless ``array`` is a stack of images; return what the user should know of it."""
+def check_stack(array: np.ndarray, name: str) -> None:
+    """Raise an error unless ``array`` has the axes and the dtype of images."""
     if isinstance(array, np.ma.MaskedArray):
         raise InputError(f"{name}: masked arrays are not read; give array.astype('f4').filled(nan)")
     check_dtype(array.dtype, name)
@@ -191,18 +228,30 @@ def check_stack(array: np.ndarray, name: str) -> list[str]:
         raise InputError(f"{name} has {array.ndim} axes, shape {array.shape}: {_ROWS_HELP}")
     if 0 in array.shape:
         raise InputError(f"{name} is empty: its shape is {array.shape}")
-    shape = array.shape
-    if array.ndim == 4 and shape[3] > 64 and shape[1] <= 4:
-        raise InputError(
-            f"{name} of shape {shape} looks as if its channels came first: give "
-            f"array.transpose(0, 2, 3, 1), or list(array) if it really has {shape[3]} channels"
-        )
-    if array.ndim == 3 and shape[2] in (3, 4) and shape[1] > 8:
-        return [
-            f"{name} of shape {shape} is read as {shape[0]} grey images of {shape[1]}x{shape[2]}; "
-            "if it is one colour image give array[None]"
-        ]
-    return []
+
+
+def _first_axis(name: str, shape: tuple[int, ...], *, plural: bool = True) -> str:
+    channels, height, width = shape[-3:]
+    count = f"{shape[0]} images of " if plural else ""
+    return (
+        f"{name} of shape {shape} is read with its channels first: {count}{height}x{width} pixels with "
+        f"{channels} channel{'s' * (channels > 1)}"
+    )
+
+
+def _one_image(name: str, shape: tuple[int, ...]) -> str:
+    height, width, channels = shape
+    return (
+        f"{name} of shape {shape} is read as one image of {height}x{width} pixels with {channels} channels; "
+        f"if it is {height} grey images of {width}x{channels} pixels give array[..., None]"
+    )
+
+
+def _grey_images(name: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"{name} of shape {shape} is read as {shape[0]} grey images; if it is one image with its channels "
+        "first give array[None]"
+    )
 
 
 def check_labels(labels: Any, count: int, name: str) -> np.ndarray | None:
@@ -244,16 +293,6 @@ def plain_array(image: Any) -> np.ndarray:
     if isinstance(image, np.ma.MaskedArray):
         raise InputError("masked arrays are not read; give array.astype('f4').filled(nan)")
     return np.asarray(image)
-
-
-def channels_first(shape: tuple[int, ...], tensor: bool) -> bool:
-    """Whether a three-axis item is ``(c, h, w)``: by the axis that can only be channels.
-
-    When neither or both outer axes are 1 to 4, a tensor is taken by torch's habit (channels first)
-    and an array by numpy's (channels last).
-    """
-    first, last = shape[0] in range(1, 5), shape[2] in range(1, 5)
-    return first if first != last else tensor
 
 
 def split_item(item: Any) -> tuple[Any, Any]:

@@ -177,7 +177,8 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
     if isinstance(given, str) and given == ALPHA and not os.path.exists(given):
         return AlphaMasks(invert=invert)
     flat = hasattr(given, "ndim") and given.ndim == 2
-    masks = open_source(given[None] if flat else given)
+    stack = getattr(given, "ndim", 0) == 3  # of masks, however narrow
+    masks = open_source(given[None] if flat else given[..., None] if stack else given)
     single = isinstance(given, str | os.PathLike) and os.path.isfile(given)
     if len(masks) == 1 and (single or flat):
         return OneMask(masks, invert=invert)

@@ -1,0 +1,111 @@
+"""Which axis of an array holds the channels: one rule by shape for arrays, lists, tensors and data sets.
+
+>>> channels_first_by_shape((3, 32, 48)), channels_first_by_shape((32, 48, 3))
+(True, False)
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from convae.errors import InputError
+
+FEW = range(1, 5)  # channels that most images have
+COLOURS = (3, 4)
+_FAR = 4  # times as long as an axis must be which is taken for a side and not for channels
+
+_HOW = "convae.open_source(X, channels_first=True) or channels_first=False"
+
+Shape = tuple[int, ...]
+
+
+class AmbiguousAxesError(InputError):
+    """The channels of an array may come first or last, and its shape does not say which.
+
+    Attributes:
+        reason: what is ambiguous, without how to say it.
+    """
+
+    def __init__(self, reason: str, how: str = _HOW) -> None:
+        super().__init__(f"{reason}: say which, with {how}")
+        self.reason, self._how = reason, how
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, self._how)
+
+
+def channels_first_by_shape(shape: Shape) -> bool | None:
+    """Whether an image of three axes is ``(c, h, w)`` and not ``(h, w, c)``; None where it may be either.
+
+    1. If one end alone is 1 to 4 long, the channels are there. Patches of 3x3 pixels with 200 bands look like
+       3 channels first, too, so that shape may be either.
+    2. Else the reading in which the image is square counts.
+    3. Else, if no end is 1 to 4 long, the shortest axis holds the channels: the last one if it is the
+       shortest at all, the first one if both others are four times as long (NumPy's order is ``(h, w, c)``).
+    """
+    first, middle, last = shape
+    if first == last:
+        return False if first == middle == 1 else None
+    last_is_few, first_is_few = last in FEW, first in FEW
+    square_if_first, square_if_last = middle == last, first == middle
+    if last_is_few != first_is_few:
+        return None if first_is_few and square_if_last else first_is_few
+    if square_if_first or square_if_last:
+        return square_if_first
+    if last_is_few:
+        return None
+    if last < min(first, middle):
+        return False
+    return True if first * _FAR <= min(middle, last) else None
+
+
+def settle(shape: Shape, channels_first: bool | None, name: str) -> bool:
+    """Whether the channels of an image of two or three axes come first.
+
+    Args:
+        shape: of one image.
+        channels_first: what the user said; None: nothing.
+        name: what the image is called.
+
+    Raises:
+        AmbiguousAxesError: nobody says, and the shape does not either.
+    """
+    return settle_all([shape], channels_first, name)
+
+
+def settle_all(shapes: Iterable[Shape], channels_first: bool | None, name: str) -> bool:
+    """:func:`settle` for images of several shapes, which are all read alike: those that tell decide.
+
+    Raises:
+        AmbiguousAxesError: nobody says, and no shape does, or two contradict each other.
+    """
+    if channels_first is not None:
+        return channels_first
+    told: dict[bool | None, Shape] = {}
+    for shape in shapes:
+        if len(shape) == 3:
+            told.setdefault(channels_first_by_shape(shape), shape)
+    if True in told and False in told:
+        raise AmbiguousAxesError(
+            f"{name}: an image of shape {told[True]} has its channels first and one of {told[False]} last"
+        )
+    if True in told or False in told:
+        return True in told
+    if None in told:
+        a, b, c = told[None]
+        raise AmbiguousAxesError(
+            f"{name}: an image of shape {told[None]} may be {a}x{b} pixels with {c} channel{'s' * (c > 1)}, "
+            f"or {b}x{c} pixels with {a} channel{'s' * (a > 1)}"
+        )
+    return False
+
+
+def is_one_colour_image(shape: Shape) -> bool:
+    """Whether an array of three axes is one colour image and no stack of grey strips 3 or 4 pixels wide."""
+    return len(shape) == 3 and shape[2] in COLOURS and min(shape[:2]) > max(COLOURS)
+
+
+def channels_last(image: np.ndarray, channels_first: bool) -> np.ndarray:
+    """One image ``(c, h, w)`` as ``(h, w, c)``; one without an axis of channels stays."""
+    return np.moveaxis(image, 0, 2) if channels_first and image.ndim == 3 else image
