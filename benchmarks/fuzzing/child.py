@@ -21,7 +21,7 @@ from fuzzing.mutations import make_case
 from fuzzing.readers import READERS, load_seeds
 
 MOST_MEMORY = 400 * 2**20  # that one case may take
-MOST_ADDRESSES = 3 * 2**30  # more than that is not given
+MOST_ADDRESSES = 16 * 2**30  # threads and decoders reserve far more than they use
 MOST_SECONDS = 20.0  # of CPU time
 KEPT = 3  # inputs of one kind of finding
 
@@ -85,9 +85,7 @@ def attempt(reader: Reader, case: Seed, folder: Path) -> tuple[str, str]:
         outcome, fault = "read", ""
     except ConvaeError as error:
         outcome, fault = "refused", ""
-        if "not enough memory to decode" in str(error) or re.search(
-            r"\n|Traceback| at 0x", str(error)
-        ):
+        if re.search(r"\n|Traceback| at 0x", str(error)):
             outcome, fault = "finding", traceback.format_exc()
         elif len(str(error)) > 1500 + 2 * len(str(path)):
             outcome, fault = (

@@ -31,7 +31,7 @@ def test_a_model_of_images_with_channels_first(tmp_path: Path) -> None:
     assert decoded.shape == FIRST.shape
     model.save(tmp_path / "m.convae")
     loaded = convae.load(tmp_path / "m.convae")
-    np.testing.assert_array_equal(loaded.reconstruct(FIRST), back)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(loaded.reconstruct(FIRST), back)
 
 
 def test_a_source_that_says_it_is_not_warned_of() -> None:
