@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,19 @@ def test_never_above_pca(latent_dim: int) -> None:
     linear = pca.inverse_transform(pca.transform(unit[out])).clip(0, 1)
     assert model.validation_mse_ <= np.mean((linear - unit[out]) ** 2) * (1 + 1e-5)
     assert -model.score(images[out]) == pytest.approx(model.validation_mse_, rel=1e-4)
+
+
+def test_the_tutorial_has_the_batches_of_the_tutorial() -> None:
+    """1,080 images to train on make batches of 64, and of the tutorial's 32 for its preset."""
+    images = blobs(1_200, 4, 4)
+
+    def batch_of(**parameters: Any) -> int:
+        fitted = ConvAutoencoder(epochs=0, latent_dim=2, widths=(2, 2), **parameters).fit(images)
+        return fitted.settings_.batch_size
+
+    assert batch_of(preset="tutorial") == 32
+    assert batch_of(preset="tutorial", batch_size=100) == 100
+    assert batch_of(preset="pooled") == batch_of(preset="residual") == 64
 
 
 def test_the_start_is_pca(small: Small) -> None:

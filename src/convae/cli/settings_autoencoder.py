@@ -94,7 +94,7 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="Part of the images held out, to choose the best weights and to measure on.",
     ),
     Setting(
-        name="batch_size", kind="int", default=None, group=_HOW, unset="8 to 256, by the images",
+        name="batch_size", kind="int", default=None, group=_HOW, unset="8 to 256, by images and preset",
         help="Images in a step.",
     ),
     Setting(

@@ -62,7 +62,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         storage: ``auto``, ``resident``, ``cached`` or ``streamed``: where images are while training.
         strict: whether an unreadable image is an error instead of being skipped.
         epochs, batch_size, learning_rate: None chooses them from the number and size of the images, so
-            that 20 images and a million both train well.
+            that 20 images and a million both train well; the preset ``tutorial`` has batches of at most 32.
         optimizer: ``muon``, ``adamw`` or ``adam``.
         schedule, warmup, weight_decay, clip, ema, patience, precision: see
             :class:`convae.TrainingSettings`.

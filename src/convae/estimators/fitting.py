@@ -47,6 +47,8 @@ ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
     "norm", "activation", "output", "bypass", "refine", "pattern",
 )  # fmt: skip
+# One epoch of the tutorial's network in larger batches than the tutorial's ends above the tutorial's error.
+LARGEST_BATCH = {"tutorial": 32}
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
 
 
@@ -337,7 +339,8 @@ def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
     count = len(ready.training) * ready.crops
     batch = p["batch_size"]
     if batch is None:
-        batch = default_batch_size(count, math.prod(ready.images.shape))
+        most = LARGEST_BATCH.get(p["preset"], 256)
+        batch = default_batch_size(count, math.prod(ready.images.shape), most)
     rate, optimizer = p["learning_rate"], p["optimizer"]
     precision = p["precision"]
     return TrainingSettings(

@@ -104,10 +104,10 @@ def _faults(s: TrainingSettings) -> list[str]:
     return faults
 
 
-def default_batch_size(images: int, values: int) -> int:
+def default_batch_size(images: int, values: int, most: int = 256) -> int:
     """A batch for so many training images of so many values (C·H·W) each.
 
-    About a sixteenth of the images, so that small sets still see many steps, between 8 and 256, and at
+    About a sixteenth of the images, so that small sets still see many steps, between 8 and ``most``, and at
     most 4 Mi values, so that large images fit into memory.
 
     >>> default_batch_size(20, 784), default_batch_size(60_000, 784), default_batch_size(500, 786_432)
@@ -115,7 +115,7 @@ def default_batch_size(images: int, values: int) -> int:
     """
     by_count: int = 2 ** math.floor(math.log2(max(images / 16, 8)))
     by_memory = max(1, 4 * 2**20 // values)
-    return min(by_count, 256, by_memory)
+    return min(by_count, most, by_memory)
 
 
 def default_epochs(images: int, batch_size: int) -> int:
