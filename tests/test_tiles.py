@@ -100,3 +100,18 @@ def test_tiles_cover_every_pixel_once(name: str, size: tuple[int, int]) -> None:
         assert all(s.start % made(name).architecture.factor[0] == 0 for s in part.seen)
     assert (covered == 1).all()
     assert (len(parts) == 1) == (max(size) <= 48)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "residual"},  # a dense code
+        {"preset": "pooled", "norm": "group"},
+        {"preset": "pooled", "bypass": "none", "bottleneck": "winners"},
+        {"preset": "pooled", "bypass": "none", "bottleneck": "gaussian", "levels": 2},
+    ],
+    ids=str,
+)
+def test_a_network_that_looks_at_all_gets_the_whole(changes: dict[str, Any]) -> None:
+    network = Autoencoder(make_architecture(image_shape=(1, 64, 64), widths=(8, 12), **changes))
+    assert len(tiles(network, 150, 210, tile=32)) == 1

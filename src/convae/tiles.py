@@ -63,7 +63,7 @@ def tiles(network: Autoencoder, height: int, width: int, tile: int = TILE) -> li
         tile: pixels a side; images up to one and a half of it go in one piece, as do those for a network
             that looks at whole images.
     """
-    if max(height, width) <= 1.5 * tile or network.architecture.norm in ("group", "layer"):
+    if max(height, width) <= 1.5 * tile or looks_at_all(network):
         everything = slice(0, height), slice(0, width)
         return [Tile(everything, everything, everything)]
     factor, margin = max(network.architecture.factor), reach(network)
@@ -75,6 +75,17 @@ def tiles(network: Autoencoder, height: int, width: int, tile: int = TILE) -> li
         for down in rows
         for across in columns
     ]
+
+
+def looks_at_all(network: Autoencoder) -> bool:
+    """Whether what the network says of a pixel may depend on all others."""
+    a = network.architecture
+    return (
+        a.code == "dense"
+        or a.norm in ("group", "layer")  # normalise over the whole image
+        or a.bottleneck == "winners"  # of a number, over its positions
+        or a.levels > 1
+    )
 
 
 def _along(at: int, size: int, side: int, margin: int) -> tuple[slice, slice, slice]:

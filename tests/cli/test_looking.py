@@ -1,5 +1,6 @@
 """``convae evaluate``, ``info``, ``check`` and ``demo``."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +165,26 @@ def test_colour_images_for_a_grey_model(
     assert (done.code, "--channels 3: this model takes 1" in done.err) == (2, True)
     done = convae("evaluate", model, folder, "--channels", 1)
     assert (done.code, "MSE" in done.out) == (0, True)
+
+
+def test_the_largest_image_can_be_set(convae: Command, pictures: Path, tmp_path: Path) -> None:
+    done = convae("check", pictures, "--max-pixels", 119)  # they are 12x10
+    assert done.code == 2
+    assert "12 x 10 pixels, more than the limit of 119; raise it with" in done.out
+    assert "--max-pixels" in done.out
+    assert convae("check", pictures, "--max-pixels", 120).code == 0
+    out = tmp_path / "m.convae"
+    done = convae("fit", "autoencoder", pictures, "--out", out, "--max-pixels", 119, *FIT)
+    assert (done.code, "none of 24 images can be used" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/zero"])
+def test_groups_that_may_never_end_are_refused(
+    convae: Command, pictures: Path, tmp_path: Path, kind: str
+) -> None:
+    path = Path(kind) if kind[0] == "/" else tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    words = ["fit", "autoencoder", pictures, "--out", tmp_path / "m.convae", *FIT]
+    done = convae(*words, "--groups", path)
+    assert (done.code, "is not a file" in done.err) == (2, True)

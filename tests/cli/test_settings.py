@@ -1,12 +1,13 @@
 """The table of settings, and the order in which they win."""
 
 import inspect
+import os
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Command
 
-from convae.cli.settings import Setting, collect, read_text
+from convae.cli.settings import MOST_CONFIG, Setting, collect, read_config, read_text
 from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_denoiser import DENOISER
@@ -195,3 +196,13 @@ def test_experiments_take_the_settings_of_what_they_fit(convae: Command) -> None
 
 def _known(table: tuple[Setting, ...]) -> dict[str, Setting]:
     return {setting.name: setting for setting in table}
+
+
+def test_a_config_that_may_never_end_is_refused_unopened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large.toml").write_bytes(b"#" * (MOST_CONFIG + 1))
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match="is not a file; give the name of a TOML file"):
+            read_config(path)
+    with pytest.raises(InputError, match="is larger than 1,048,576 bytes"):
+        read_config(tmp_path / "large.toml")

@@ -10,7 +10,10 @@ from tests.estimators.conftest import PRESETS, blobs, held_out
 
 import convae
 from convae import ConvAutoencoder, ImageError, InputError
+from convae.estimators import streaming
 from convae.evaluation import evaluate
+from convae.images.sources import open_source
+from convae.tiles import tiles
 
 Small = Callable[..., ConvAutoencoder]
 
@@ -213,3 +216,33 @@ def test_a_model_sees_large_jpegs_later_as_it_saw_them_first(
     again = convae.load(tmp_path / "model.convae")
     assert again.plan_ == model.plan_
     assert np.array_equal(again.transform(photographs), model.transform(photographs))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_large_image_by_tiles_is_what_it_is_in_one_piece(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    scale = 255 if dtype == "uint8" else 1
+    small = (rng.random((12, 24, 24, 1)) * scale).astype(dtype)
+    large = (rng.random((1, 33, 1700, 1)) * scale).astype(dtype)
+    model = ConvAutoencoder(
+        code="spatial", latent_dim=3, epochs=1, widths=(4, 8), blocks=1, device="cpu"
+    ).fit(small)
+    source = open_source(large)
+    seen: list[int] = []
+    handle = model.network_.register_forward_pre_hook(
+        lambda _, given: seen.append(given[0].shape[-1])
+    )
+    (by_tiles,) = streaming.iter_reconstructions(model, source)
+    assert len(seen) == 2  # 1024 and 676 pixels wide, with what lies around
+    assert max(seen) < 1700
+    handle.remove()
+    monkeypatch.setattr(streaming, "tiles", lambda network, h, w: tiles(network, h, w, tile=2048))
+    (whole,) = streaming.iter_reconstructions(model, source)
+    assert by_tiles.pixels.dtype == whole.pixels.dtype == dtype
+    np.testing.assert_allclose(
+        by_tiles.pixels.astype(float), whole.pixels.astype(float), atol=1 if scale == 255 else 1e-5
+    )
+    assert by_tiles.error == pytest.approx(whole.error, rel=1e-5)
+    assert by_tiles.baseline_error == pytest.approx(whole.baseline_error, rel=1e-5)

@@ -22,6 +22,7 @@ class Data:
     Attributes:
         given: a folder, a file, a glob or a name; or several folders and files.
         data_dir, download, split: as in :func:`convae.images.sources.open_source`.
+        max_pixels: of the largest image that is read; None for the default limit.
         channels: what images are converted to for a model; None refuses those that have others.
         values: black and white of float images for a model of integer ones; None refuses such images.
     """
@@ -30,6 +31,7 @@ class Data:
     data_dir: Path | None = None
     download: bool = False
     split: str = "train"
+    max_pixels: int | None = None
     channels: int | None = None
     values: tuple[float, float] | None = None
     channels_first: bool | None = None
@@ -42,6 +44,7 @@ class Data:
                 flattened rows.
         """
         from convae.images.axes import AmbiguousAxesError
+        from convae.images.image import ReadLimits
         from convae.images.sources import open_source
 
         loaded()
@@ -56,6 +59,7 @@ class Data:
                 data_dir=self.data_dir,
                 split="test" if self.split == "test" else "train",
                 download=self.download,
+                limits=None if self.max_pixels is None else ReadLimits.for_pixels(self.max_pixels),
                 channels_first=False if what is rows else self.channels_first,
             )
         except AmbiguousAxesError as error:

@@ -1,10 +1,10 @@
 """``convae fit denoiser``: learn to take the noise out of images."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from convae.cli.data import Data
 from convae.cli.fitting import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_denoiser import DENOISER
@@ -47,6 +47,6 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -
 
     wanted = None
     if target is not None:
-        wanted = Data(given=(target,), data_dir=fit.data.data_dir, split=fit.data.split).open()
+        wanted = replace(fit.data, given=(target,)).open()
     job = FitJob(estimator=Denoiser, measure=measuring(wanted), options={"target": wanted})
     fit_and_report(job, fit.parameters(DENOISER, flags), fit, voice)

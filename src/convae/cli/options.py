@@ -145,6 +145,10 @@ def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
             "--channels-first/--channels-last", default=None,
             help="Where an array has its channels: (n, c, h, w) or (n, h, w, c).  [default: by its shape]",
         ),
+        click.option(
+            "--max-pixels", type=click.IntRange(1), metavar="N",
+            help="Height times width of the largest image that is read.  [default: 100,000,000]",
+        ),
     ]  # fmt: skip
 
 

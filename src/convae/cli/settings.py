@@ -18,6 +18,7 @@ import click
 from convae.errors import InputError, brief, damage, unknown_name
 
 Values = dict[str, Any]
+MOST_CONFIG = 2**20  # bytes of a TOML file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +181,16 @@ def collect(
 
 
 def read_config(path: Path) -> Values:
-    """The keys and values of a TOML file."""
+    """The keys and values of a TOML file.
+
+    A pipe or device is refused before it is opened: it may never end.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"--config {path}: is not a file; give the name of a TOML file")
+    if path.exists() and path.stat().st_size > MOST_CONFIG:
+        raise InputError(
+            f"--config {path}: is larger than {MOST_CONFIG:,} bytes: not a file of settings"
+        )
     with damage(path, "a TOML file"):
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))

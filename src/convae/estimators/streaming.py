@@ -18,6 +18,8 @@ from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.preparing import from_integers, to_channels
 from convae.images.reach import not_finite_reason
+from convae.inference import batches_of_one_shape
+from convae.tiles import Tile, tiles
 
 OnBad = Callable[[ImageError], None]
 
@@ -57,22 +59,18 @@ def iter_reconstructions(
         on_bad: is told of images that cannot be used, which are then left out; None raises their error.
         errors: whether those of the model and of PCA are wanted.
     """
-    baseline = model.baseline_
 
-    @torch.inference_mode()
-    def measured(clean: Tensor, made: Tensor) -> tuple[list[float], list[float]]:
-        if not errors:
-            return [math.nan] * len(clean), [math.nan] * len(clean)
-        linear = metrics.mse(baseline.reconstruct(clean), clean)
-        return metrics.mse(made, clean).tolist(), linear.tolist()
-
-    def finish(clean: Tensor, output: Any) -> Iterator[tuple[np.ndarray, float, float]]:
-        own, linear = measured(clean, output.reconstruction)
-        stored = np.moveaxis(model._unit.invert(output.reconstruction), 1, 3)
-        return zip(stored, own, linear, strict=True)
-
-    def run(images: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, float, float] | None]:
-        return model.inference_.each(images, model.network_, finish)
+    def run(images: Iterable[Pixels]) -> Iterator[Measured | None]:
+        for batch in batches_of_one_shape(images):
+            parts = tiles(model.network_, *batch[0].shape[:2])
+            if len(parts) == 1:
+                yield from _whole(model, batch, errors=errors)
+                continue
+            for image in batch:
+                if image.dtype.kind != "f" or np.isfinite(image).all():
+                    yield _by_tiles(model, image, parts, errors=errors)
+                else:  # a hole is filled by the mean of the whole image
+                    yield from _whole(model, [image], errors=errors)
 
     results = paired(model, source, run, on_bad, originals=True)
     for (index, image, prepared), (pixels, error, linear) in results:
@@ -84,6 +82,56 @@ def iter_reconstructions(
             error=error,
             baseline_error=linear,
         )
+
+
+Measured = tuple[Pixels, float, float]  # (H, W, C) as stored, error of the model, of PCA
+
+
+def _whole(
+    model: ImageEstimator, batch: list[Pixels], *, errors: bool
+) -> Iterator[Measured | None]:
+    """The reconstructions of images of one shape, and their mean squared errors."""
+
+    @torch.inference_mode()
+    def finish(clean: Tensor, output: Any) -> Iterator[Measured]:
+        made = output.reconstruction
+        own = linear = [math.nan] * len(clean)
+        if errors:
+            linear = metrics.mse(model.baseline_.reconstruct(clean), clean).tolist()
+            own = metrics.mse(made, clean).tolist()
+        return zip(np.moveaxis(model._unit.invert(made), 1, 3), own, linear, strict=True)
+
+    return model.inference_.each(batch, model.network_, finish)
+
+
+@torch.inference_mode()
+def _by_tiles(
+    model: ImageEstimator, image: Pixels, parts: list[Tile], *, errors: bool
+) -> Measured | None:
+    """The same of one large image (H, W, C) without missing pixels; None if it is not finite.
+
+    Whole are it and its result alone.
+    """
+    network = model.inference_.network
+    whole: Pixels | None = None
+    own = linear = 0.0 if errors else math.nan
+    for part in parts:
+        kept = (..., *part.kept)
+        piece = np.moveaxis(image[None, *part.seen], 3, 1)
+        clean = model._unit(np.ascontiguousarray(piece))
+        made = network(clean).reconstruction
+        if not bool(torch.isfinite(made).all()):
+            return None
+        stored = model._unit.invert(made[kept])
+        if whole is None:
+            whole = np.empty((*image.shape[:2], stored.shape[1]), stored.dtype)
+        whole[part.place] = np.moveaxis(stored[0], 0, 2)
+        if errors:
+            baseline = model.baseline_.reconstruct(clean)
+            own += float((made - clean)[kept].double().square().sum())
+            linear += float((baseline - clean)[kept].double().square().sum())
+    assert whole is not None
+    return whole, own / image.size, linear / image.size
 
 
 def iter_codes(

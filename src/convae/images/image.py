@@ -108,6 +108,9 @@ class Header:
     mode: str
 
 
+MOST_BYTES = 768 * 2**20
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLimits:
     """What one image may cost; checked on its header, before anything is allocated.
@@ -119,8 +122,13 @@ class ReadLimits:
     """
 
     max_pixels: int = 100_000_000
-    max_bytes: int = 768 * 2**20
+    max_bytes: int = MOST_BYTES
     max_pages: int = 100_000
+
+    @classmethod
+    def for_pixels(cls, max_pixels: int) -> "ReadLimits":
+        """Limits of another largest H x W, and of the memory that four float32 channels of it take."""
+        return cls(max_pixels=max_pixels, max_bytes=max(MOST_BYTES, 16 * max_pixels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

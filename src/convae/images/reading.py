@@ -223,12 +223,14 @@ def _within(header: Header, limits: ReadLimits) -> None:
         raise ValueError(f"its size is {height} x {width} x {channels}")
     if height * width > limits.max_pixels:
         raise ValueError(
-            f"{height} x {width} pixels, more than the limit of {limits.max_pixels:,} (max_pixels)"
+            f"{height} x {width} pixels, more than the limit of {limits.max_pixels:,}; raise it with "
+            "ReadLimits(max_pixels=...), --max-pixels on the command line"
         )
     if _bytes(header) > limits.max_bytes:
         raise ValueError(
             f"{height} x {width} x {channels} {header.stored} need more than the limit of "
-            f"{limits.max_bytes:,} bytes (max_bytes)"
+            f"{limits.max_bytes:,} bytes; raise it with ReadLimits(max_bytes=...), --max-pixels on the "
+            "command line"
         )
 
 
