@@ -48,7 +48,7 @@ def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
         pair = F.avg_pool2d(pair, 2, ceil_mode=True, count_include_pad=False) if scales else pair
         a, b = gradient_length(pair).chunk(2, dim=1)
         difference = (a - b).square() / (a.square() + b.square() + GRADIENT_FLOOR)
-        total = total + resized(difference, (size[0], size[1]))
+        total = total + enlarged(difference, 2**scales, (size[0], size[1]))
         scales += 1
     return total / scales
 
@@ -150,10 +150,14 @@ class Standards:
 
         Where the maps have another size than those fitted to, one value stands for all pixels.
         """
-        mean, deviation = self.mean.to(maps), self.deviation.to(maps)
-        if mean.shape[-2:] not in ((1, 1), tuple(maps.shape[-2:])):
-            mean, deviation = _overall(mean), _overall(deviation)
-        return (maps - mean) / deviation
+        known = self.for_size(tuple(maps.shape[-2:]))
+        return (maps - known.mean.to(maps)) / known.deviation.to(maps)
+
+    def for_size(self, size: tuple[int, ...]) -> "Standards":
+        """These, or for maps of another size (height, width) one value for all pixels."""
+        if tuple(self.mean.shape[-2:]) in ((1, 1), tuple(size)):
+            return self
+        return Standards(_overall(self.mean), _overall(self.deviation))
 
 
 def top_mean(maps: Tensor, fraction: float) -> Tensor:
@@ -193,6 +197,17 @@ def smoothed(x: Tensor, sigma: float) -> Tensor:
     x = F.pad(x, (reach, reach, reach, reach), mode="replicate")
     x = F.conv2d(x, weights.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
     return F.conv2d(x, weights.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+
+
+def enlarged(x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
+    """(B, C, h, w) to (B, C, *size) at exactly ``factor`` times the resolution, bilinear; the rest is cut.
+
+    A pixel then depends on those around it alone, and not on the size of the image.
+    """
+    if factor == 1:
+        return x
+    whole = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+    return whole[..., : size[0], : size[1]]
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -5,6 +5,7 @@ computed with that much around it, and the middle is kept: no blending, no seams
 grow with the image.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -55,18 +56,29 @@ class Tile(NamedTuple):
     place: tuple[slice, slice]
 
 
-def tiles(network: Autoencoder, height: int, width: int, tile: int = TILE) -> list[Tile]:
+def tiles(
+    network: Autoencoder,
+    height: int,
+    width: int,
+    tile: int = TILE,
+    *,
+    around: int = 0,
+    step: int = 1,
+) -> list[Tile]:
     """The pieces that an image of this size is computed in.
 
     Args:
         network: its reach decides how much of its surroundings a piece is given.
         tile: pixels a side; images up to one and a half of it go in one piece, as do those for a network
             that looks at whole images.
+        around: pixels that what is made of the network's output looks at on each side, beyond its reach.
+        step: pieces begin at multiples of it, and of the network's own.
     """
     if max(height, width) <= 1.5 * tile or looks_at_all(network):
         everything = slice(0, height), slice(0, width)
         return [Tile(everything, everything, everything)]
-    factor, margin = max(network.architecture.factor), reach(network)
+    factor = math.lcm(*network.architecture.factor, step)
+    margin = -(-(reach(network) + around) // factor) * factor
     side = max(factor, tile // factor * factor)
     rows, columns = ([_along(at, size, side, margin) for at in range(0, size, side)]
                      for size in (height, width))  # fmt: skip

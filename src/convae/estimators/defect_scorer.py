@@ -11,6 +11,7 @@ from convae.errors import raise_faults, unknown_name
 from convae.estimators.detection import Extras, Judged
 from convae.networks.autoencoder import Autoencoder
 from convae.similarity_maps import MAPS, Standards, difference_maps, smoothed, top_mean
+from convae.tiles import Tile, tiles
 from convae.training.turning import turned, turned_back
 
 FOUND = "found"
@@ -20,6 +21,8 @@ BLUR = 2.0  # pixels: of all maps
 PLACES = 4  # a code is averaged over so many places a side at most
 MIRRORS = 4
 LEAST_SPREAD = 1e-6
+# Pixels that the maps look at on each side: gradients at a quarter of the resolution, windows, the blur.
+AROUND, STEP = 32, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +90,23 @@ def look_at(network: Autoencoder, batch: Tensor, *, flips: bool) -> Look:
 
 
 def _look_once(network: Autoencoder, batch: Tensor) -> Look:
+    maps, code = _maps_and_code(network, batch)
+    return Look(maps, _pooled(code))
+
+
+def _maps_and_code(network: Autoencoder, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, len(NAMES), H, W) maps and (B, k, h, w) code."""
     channels = batch.shape[1]
     output = network(batch)
     mended, found = output.reconstruction[:, :channels], output.reconstruction[:, channels:]
     maps = [difference_maps(mended, batch, sigma=BLUR), smoothed(found, BLUR)]
-    height, width = (min(PLACES, side) for side in output.code.shape[-2:])
-    codes = F.adaptive_avg_pool2d(output.code, (height, width)).flatten(1)
-    return Look(torch.cat(maps, dim=1), codes)
+    return torch.cat(maps, dim=1), output.code
+
+
+def _pooled(code: Tensor) -> Tensor:
+    """(B, k, h, w) to (B, K): averaged over a few places."""
+    height, width = (min(PLACES, side) for side in code.shape[-2:])
+    return F.adaptive_avg_pool2d(code, (height, width)).flatten(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,14 +178,60 @@ class DefectScorer:
 
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
-        look = look_at(self.network, batch, flips=self.flips)
-        one = joined(self.usual.standards.apply(look.maps), self.recipe)
+        one, codes = self._looked(batch)
         score = top_mean(one, self.fraction)
-        distances, nearest = nearest_codes(look.codes, self.usual.spread, self.usual.codes)
+        distances, nearest = nearest_codes(codes, self.usual.spread, self.usual.codes)
         if CODE in self.recipe.parts:
             mean, factor = self.usual.distance.to(score)
             score = score + factor * (distances - mean)
         return Judged(score, one, nearest)
+
+    def _looked(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 1, H, W) the map of the recipe and (B, K) the codes; of large images tile by tile."""
+        height, width = batch.shape[-2:]
+        parts = tiles(self.network, height, width, around=AROUND, step=STEP)
+        standards = self.usual.standards.for_size((height, width))
+        # Standards for each pixel take more memory than a pass over the whole.
+        if len(parts) == 1 or standards.mean.shape[-2:] != (1, 1):
+            look = look_at(self.network, batch, flips=self.flips)
+            return joined(self.usual.standards.apply(look.maps), self.recipe), look.codes
+        views = range(MIRRORS if self.flips else 1)
+        total, codes = torch.zeros_like(batch[:, :1]), batch[:, :0]
+        for view in views:
+            one, code = self._by_tiles(turned(batch, view).contiguous(), parts, standards)
+            total += turned_back(one, view)
+            codes = codes if view else _pooled(code)
+        return total / len(views), codes
+
+    def _by_tiles(
+        self, batch: Tensor, parts: list[Tile], standards: Standards
+    ) -> tuple[Tensor, Tensor]:
+        """The map of one view, and its whole code (B, k, h, w)."""
+        down, across = self.network.architecture.factor
+        height, width = batch.shape[-2:]
+        one: Tensor = torch.empty_like(batch[:, :1])
+        codes: Tensor | None = None
+        for part in parts:
+            maps, code = _maps_and_code(self.network, batch[(..., *part.seen)].contiguous())
+            standardised = standards.apply(maps[(..., *part.kept)])
+            one[(..., *part.place)] = joined(standardised, self.recipe)
+            if codes is None:
+                shape = (-(-height // down), -(-width // across))
+                codes = code.new_empty((*code.shape[:2], *shape))
+            codes[(..., *_coarse(part.place, down, across))] = code[
+                (..., *_coarse(part.kept, down, across))
+            ]
+        assert codes is not None
+        return one, codes
+
+
+def _coarse(place: tuple[slice, slice], down: int, across: int) -> tuple[slice, slice]:
+    """Rows and columns of pixels as those of a code; the last position may stand for fewer pixels."""
+    rows, columns = place
+    return (
+        slice(rows.start // down, -(-rows.stop // down)),
+        slice(columns.start // across, -(-columns.stop // across)),
+    )
 
 
 def joined(standardised: Tensor, recipe: Recipe) -> Tensor:
