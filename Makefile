@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: install  ## fit, measure and look at an autoencoder of handwritten digits, offline
-	$(BIN)/convae demo --out convae-demo
+	$(BIN)/convae demo
 
 test: install lint types unit doctest readme  ## everything that CI runs
 

@@ -117,6 +117,7 @@ def robustness() -> None:
             shutil.copytree(bad / kind, path / "mixed" / kind)
         fit = ["fit", "autoencoder", str(path / "mixed"), "--epochs", "2", "--size", "48", "48"]
         fit += ["--channels", "3", "--out", str(path / "m.convae"), "--no-report"]
+        fit += ["--overwrite"]  # the second fit would be refused for the first one's model
         for extra in ([], ["--strict"]):
             done = _command([*fit, *extra])
             lines = (path / "m.skipped.csv").read_text().splitlines()[1:] if not extra else []

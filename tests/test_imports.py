@@ -53,8 +53,9 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("corruption",),
     ("report",),  # the rest of it takes plain data
     ("images",),
-    ("safe_tensors", "tables"),
+    ("safe_tensors", "tables", "result_folders"),
     ("atomic",),
+    ("run_files",),
     ("errors", "version"),
 )
 

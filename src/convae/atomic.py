@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convae.errors import ConvaeError, DiskFullError, InputError
+from convae.run_files import writing
 
 # .convae-HOST-PID-RANDOM.tmp; the host as a short hash of its name
 _NAME = re.compile(r"\.convae-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{12}\.tmp")
@@ -55,6 +56,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         DiskFullError: there is no room for it; says how much is needed and how much is free.
     """
     target = _target(Path(path))
+    writing(target)
     if target.parent not in _cleared:
         _cleared.add(target.parent)
         remove_leftovers(target.parent)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from convae.atomic import atomic_write
 from convae.errors import ModelFileError, brief
+from convae.run_files import reading
 
 MAX_HEADER = 8 * 2**20
 DESCRIPTION = "convae"  # the key of the JSON description among safetensors' metadata
@@ -106,6 +107,7 @@ def _open(path: str | Path) -> BinaryIO:
         if not os.path.isfile(path):
             fault = "not a file" if os.path.exists(path) else "there is no such file"
             raise ModelFileError(f"{path}: {fault}")
+        reading(path)
         return open(path, "rb")
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error

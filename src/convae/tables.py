@@ -26,6 +26,7 @@ from typing import Any, BinaryIO, TextIO
 
 from convae.atomic import atomic_write
 from convae.errors import InputError
+from convae.run_files import reading
 
 DELIMITERS = (",", ";", "\t")
 LONGEST = 2**28  # characters of a line
@@ -181,6 +182,7 @@ def read_table(
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{label}: is not a file; give the name of a CSV file")
+        reading(path)
         with path.open("rb") as file:
             text = io.TextIOWrapper(file, encoding=_encoding(file, label), newline="")
             yield TableReader(text, label, columns)

@@ -47,7 +47,7 @@ def test_codes_there_and_back(
     np.testing.assert_array_equal(read(out), expected)
     done = convae("decode", model, out, "--out", back, "--json")
     assert done.json["images"] == 24
-    assert {path.name for path in back.iterdir()} == {f"{i}.png" for i in range(24)}
+    assert {path.name for path in back.glob("[!.]*")} == {f"{i}.png" for i in range(24)}
     seen = package.open_source(back).read(5).pixels[..., 0]
     np.testing.assert_array_equal(seen, loaded.inverse_transform(expected)[5])
 
@@ -158,11 +158,11 @@ def test_own_codes_without_names(convae: Command, model: Path, tmp_path: Path) -
     np.save(tmp_path / "mine.npy", np.zeros((2, 3)))
     done = convae("decode", model, tmp_path / "mine.npy", "--out", tmp_path / "back")
     assert done.code == 0
-    assert sorted(p.name for p in (tmp_path / "back").iterdir()) == ["000000.png", "000001.png"]
+    assert sorted(p.name for p in (tmp_path / "back").glob("[!.]*")) == ["000000.png", "000001.png"]
     done = convae(
         "decode", model, tmp_path / "mine.npy", "--out", tmp_path / "tiff", "--format", "tiff"
     )
-    assert sorted(p.name for p in (tmp_path / "tiff").iterdir()) == ["000000.tif", "000001.tif"]
+    assert sorted(p.name for p in (tmp_path / "tiff").glob("[!.]*")) == ["000000.tif", "000001.tif"]
 
 
 ODD = ["a.png", "=1+1.png", "-1.png", "'=x.png", "a,b;c.png", "cr\r.png", "two\nlines.png", "\udcff.png",

@@ -11,6 +11,7 @@ import convae as package
 from convae.cli import run
 from convae.images.reading import read_image
 from convae.images.writing import write_image
+from convae.result_folders import MARKER
 
 TINY = ("--epochs", "2", "--widths", "4", "--blocks", "1", "--latent-dim", "4", "--quiet")
 
@@ -45,7 +46,7 @@ def test_fit_from_clean_images(convae: Command, pictures: Path, tmp_path: Path) 
     assert "on images held out" in done.out
     folder = out.with_name("clean-report")
     assert {path.name for path in folder.iterdir()} == {
-        "report.html", "pictures.png", "loss.svg", "architecture.svg"
+        MARKER, "report.html", "pictures.png", "loss.svg", "architecture.svg"
     }  # fmt: skip
     page = (folder / "report.html").read_text(encoding="utf-8")
     for words in ("held out from training", "median", "clean images, to which noise", "denoised"):

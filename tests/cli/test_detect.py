@@ -244,6 +244,8 @@ def test_the_method_for_other_kinds_of_objects(
     found = convae("detect", out, mixed, "--out", tmp_path / "found")
     assert found.code == 0, found.err
     assert len(rows_of(tmp_path / "found" / "scores.csv")) == 10
-    refused = convae("fit", "anomaly", good, "--out", out, "--method", "attributes", "--tune")
+    refused = convae(
+        "fit", "anomaly", good, "--out", out, "--method", "attributes", "--tune", "--overwrite"
+    )
     assert refused.code == 2
     assert "tune goes with method 'defects'" in refused.err

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import FIT, Command, fill, waves
 
 import convae as package
+from convae.result_folders import MARKER
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -29,7 +30,7 @@ def test_writes_the_model_its_history_and_its_report(
     assert not Path(f"{out}.checkpoint").exists()
     folder = out.with_name("waves-report")
     assert {path.name for path in folder.iterdir()} == {
-        "report.html", "reconstructions.png", "loss.svg", "codes.svg", "codes-pictures.svg",
+        MARKER, "report.html", "reconstructions.png", "loss.svg", "codes.svg", "codes-pictures.svg",
         "spectrum.svg", "errors.svg", "architecture.svg",
     }  # fmt: skip
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -82,7 +83,7 @@ def test_lists_what_it_skips_and_strict_refuses(convae: Command, tmp_path: Path)
     assert all(row["reason"] for row in skipped)
     assert "2 skipped" in done.out
     before = out.read_bytes()
-    done = convae("fit", "autoencoder", folder, "--out", out, *FIT, "--strict")
+    done = convae("fit", "autoencoder", folder, "--out", out, *FIT, "--strict", "--overwrite")
     assert done.code == 2
     assert "2 of 14 images cannot be read" in done.err
     assert out.read_bytes() == before
@@ -136,7 +137,7 @@ def test_groups_stay_together(convae: Command, pictures: Path, tmp_path: Path) -
     rows = [f"{i}.png,{'a' if i < 12 else 'b'}" for i in range(24)]
     table.write_text("\n".join(["name,group", *rows]))
     out = tmp_path / "m.convae"
-    more = ["--groups", table, "--json", "--no-report"]
+    more = ["--groups", table, "--json", "--no-report", "--overwrite"]
     done = convae("fit", "autoencoder", pictures, "--out", out, *FIT, *more)
     assert done.json["validation_images"] == 12
     table.write_text("\n".join(["name,group", *rows[:20]]))
@@ -161,8 +162,9 @@ def test_rows_of_pixels_in_a_file(convae: Command, tmp_path: Path) -> None:
     done = convae("evaluate", out, tmp_path / "rows.npy", "--json")
     assert done.json["images"] == 2
     done = convae(
-        "fit", "autoencoder", tmp_path / "rows.npy", "--image-shape", "6,6", "--out", out, *FIT
-    )
+        "fit", "autoencoder", tmp_path / "rows.npy", "--image-shape", "6,6",
+        "--out", tmp_path / "other.convae", *FIT,
+    )  # fmt: skip
     assert (done.code, "of 30 pixels" in done.err) == (2, True)
 
 
@@ -288,7 +290,7 @@ def test_mixed_sizes_and_channels_are_refused_with_the_way_out(
 ) -> None:
     folder = fill(tmp_path / "mixed", waves(3, (8, 8, 1)))
     fill(folder / "large", waves(3, (9, 9, 1)))
-    out = ["--out", tmp_path / "m.convae", "--no-report", *FIT]
+    out = ["--out", tmp_path / "m.convae", "--overwrite", "--no-report", *FIT]
     assert "for example --size 8 8, and a framing" in convae("fit", "autoencoder", folder, *out).err
     assert convae("fit", "autoencoder", folder, *out, "--size", 8, 8).code == 0
     fill(folder / "colour", waves(3, (8, 8, 3)))

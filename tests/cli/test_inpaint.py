@@ -12,6 +12,7 @@ from tests.cli.conftest import Command, fill, waves
 import convae as package
 from convae.images.reading import read_image
 from convae.images.writing import write_image
+from convae.result_folders import MARKER
 
 TINY: dict[str, Any] = {"epochs": 1, "widths": (4, 8), "blocks": 0, "latent_dim": 4}
 SIZE = (24, 20)
@@ -177,7 +178,7 @@ def test_fit_measures_beside_the_classical_fills(
         assert words in done.out
     folder = out.with_name("holes-report")
     assert {path.name for path in folder.iterdir()} == {
-        "report.html", "pictures.png", "loss.svg", "architecture.svg"
+        MARKER, "report.html", "pictures.png", "loss.svg", "architecture.svg"
     }  # fmt: skip
     page = (folder / "report.html").read_text(encoding="utf-8")
     for words in ("held out from training", "PSNR in the holes", "with holes", "harmonic"):
@@ -198,7 +199,9 @@ def test_fit_on_one_kind_of_hole(convae: Command, pictures: Path, tmp_path: Path
     (found,) = done.json["evaluation"]["rounds"]
     assert (found["holes"], done.json["holes"]) == ("pixels", "pixels:0.5")
     assert found["missing"] == pytest.approx(0.5, abs=0.1)
-    wrong = convae("fit", "inpainter", pictures, "--out", out, "--holes", "pixel", *flags)
+    wrong = convae(
+        "fit", "inpainter", pictures, "--out", out, "--holes", "pixel", "--overwrite", *flags
+    )
     assert wrong.code == 2
     assert "did you mean 'pixels'" in wrong.err
 

@@ -136,7 +136,7 @@ def test_demo_shows_everything_once(convae: Command, tmp_path: Path) -> None:
     assert "PCA with 16 components" in done.out
     names = {path.name for path in out.iterdir()}
     assert {"digits.convae", "digits.history.csv", "report.html", "best.png", "worst.png"} <= names
-    said = convae("demo", "--out", out, "--epochs", 1, "--json")
+    said = convae("demo", "--out", out, "--epochs", 1, "--json", "--overwrite")
     assert said.json["evaluation"]["images"] == 360
 
 

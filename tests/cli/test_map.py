@@ -62,14 +62,14 @@ def test_codes_of_two_numbers_are_the_map(convae: Command, pictures: Path, tmp_p
 def test_a_spatial_code(
     convae: Command, spatial: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ("map", spatial, pictures, "--out", tmp_path / "map.png", "--json")
+    command = ("map", spatial, pictures, "--out", tmp_path / "map.png", "--overwrite", "--json")
     assert convae(*command).json["images"] == 24
     monkeypatch.setattr(mapping, "MOST_NUMBERS", 4)  # as if its codes were large
     assert convae(*command).json["images"] == 24
     fill(tmp_path / "sizes", waves(4, (12, 10, 1)))
     fill(tmp_path / "sizes" / "more", waves(4, (24, 20, 1)))
     monkeypatch.undo()
-    done = convae("map", spatial, tmp_path / "sizes", "--out", tmp_path / "map.png")
+    done = convae("map", spatial, tmp_path / "sizes", "--out", tmp_path / "sizes.png")
     assert (done.code, "map images of one size at a time" in done.err) == (2, True)
 
 

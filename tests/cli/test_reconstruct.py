@@ -42,7 +42,7 @@ def test_size_depth_channels_and_kind_come_back(
     assert convae("fit", "autoencoder", folder, "--out", model, "--no-report", *FIT).code == 0
     done = convae("reconstruct", model, folder, "--out", out)
     assert done.code == 0
-    assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in folder.iterdir())
+    assert sorted(p.name for p in out.glob("[!.]*")) == sorted(p.name for p in folder.iterdir())
     for path in folder.iterdir():
         before, after = read_image(path), read_image(out / path.name)
         assert after.pixels.shape == before.pixels.shape
@@ -96,7 +96,9 @@ def test_pages_become_pages(convae: Command, tmp_path: Path) -> None:
     assert (done.json["images"], done.json["files"]) == (9, 2)
     assert tifffile.imread(out / "stack.tif").shape == (8, 8, 8)
     assert tifffile.imread(out / "stack.tif").dtype == np.uint16
-    done = convae("reconstruct", model, stack, "--out", out, "--format", "png", "--json")
+    done = convae(
+        "reconstruct", model, stack, "--out", out, "--overwrite", "--format", "png", "--json"
+    )
     assert done.json["files"] == 8
     assert size_of(out / "stack.tif-000007.png") == (8, 8)
 
@@ -143,7 +145,7 @@ def test_an_array_becomes_an_array(convae: Command, tmp_path: Path, dtype: str) 
     back = np.load(out / "reconstructions.npy", allow_pickle=False)
     assert (back.shape, back.dtype) == (images.shape, images.dtype)
     assert np.abs(back.astype(float) - images).mean() < np.abs(images - images.mean()).mean()
-    done = convae("reconstruct", model, data, "--out", out, "--format", "png")
+    done = convae("reconstruct", model, data, "--out", out, "--overwrite", "--format", "png")
     assert done.code == 0
     assert len(list(out.glob("images.npy-0000*"))) == 12  # PNG holds no floats: those are TIFF
 
@@ -160,7 +162,7 @@ def test_skips_and_lists_what_cannot_be_used(convae: Command, model: Path, tmp_p
     assert "other/0.png" in listed
     assert "this model takes 12x10" in listed
     assert "broken.png" in listed
-    done = convae("reconstruct", model, folder, "--out", out, "--strict")
+    done = convae("reconstruct", model, folder, "--out", out, "--strict", "--overwrite")
     assert done.code == 2
 
 
@@ -199,7 +201,7 @@ def test_images_that_differ_in_their_suffix_only(
         image.save(folder / "0.gif")
     done = convae("reconstruct", model, folder, "--out", tmp_path / "out", "--format", "png")
     assert done.code == 0
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "out").glob("[!.]*"))) == 2
 
 
 def test_an_unknown_format_is_answered(convae: Command, model: Path, tmp_path: Path) -> None:

@@ -36,16 +36,16 @@ def test_files_in_the_shape_of_the_images(
     out = tmp_path / "drawn"
     done = convae("sample", variational, "--out", out, "-n", 5, "--from", from_, "--json")
     assert (done.code, done.json["images"]) == (0, 5)
-    files = sorted(out.iterdir())
+    files = sorted(out.glob("[!.]*"))
     assert [file.name for file in files] == [f"{i:06d}.png" for i in range(5)]
     with PillowImage.open(files[0]) as image:
         assert (image.size, image.mode) == ((10, 12), "L")
     again = tmp_path / "again"
     convae("sample", variational, "--out", again, "-n", 5, "--from", from_)
-    assert [f.read_bytes() for f in sorted(again.iterdir())] == [f.read_bytes() for f in files]
+    assert [f.read_bytes() for f in sorted(again.glob("[!.]*"))] == [f.read_bytes() for f in files]
     other = tmp_path / "other"
     convae("sample", variational, "--out", other, "-n", 5, "--from", from_, "--seed", 1)
-    assert sorted(other.iterdir())[0].read_bytes() != files[0].read_bytes()
+    assert sorted(other.glob("[!.]*"))[0].read_bytes() != files[0].read_bytes()
 
 
 def test_one_picture_of_all(convae: Command, variational: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_way_between_two_files(
     ends = (pictures / "0.png", pictures / "1.png")
     done = convae("interpolate", variational, *ends, "--out", tmp_path / "way", "--steps", 4)
     assert done.code == 0
-    assert len(list((tmp_path / "way").iterdir())) == 4
+    assert len(list((tmp_path / "way").glob("[!.]*"))) == 4
     more = ("--path", "spherical", "--out", tmp_path / "way.png")
     assert convae("interpolate", variational, *ends, *more).code == 0
     assert (tmp_path / "way.png").is_file()
@@ -132,6 +132,6 @@ def test_numbers_of_the_code_along_their_ways(
         ([pictures, "--out", out], "give the file of one image"),
         ([image, "--out", tmp_path / "t.txt"], ".png"),
     ):
-        done = convae("traverse", variational, *arguments)
+        done = convae("traverse", variational, *arguments, "--overwrite")
         assert done.code != 0
         assert sentence in done.err

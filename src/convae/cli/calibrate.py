@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """Set the threshold of a detector anew, by normal images and without training.
@@ -45,6 +45,7 @@ at all, unless --out names another.
     metavar="MODEL.convae",
     help="Another file to write.  [default: MODEL itself]",
 )
+@overwriting
 @computing
 @speaking
 def command(
@@ -62,7 +63,10 @@ def command(
     from convae.cli.calibrating import calibrate
     from convae.conformal import check_rate
     from convae.estimators.anomaly import AnomalyDetector
+    from convae.run_files import current_run
 
+    if out is None and (run := current_run()) is not None:
+        run.allows(model)
     if rate is not None:
         check_rate(rate)
     loaded = load_for(model, AnomalyDetector, device=device)

@@ -11,6 +11,7 @@ import numpy as np
 
 from convae.cli.code_files import CHUNK, SUFFIXES, Coded, load_pyarrow, names_file
 from convae.errors import InputError, brief, damage, unknown_name
+from convae.run_files import reading
 from convae.tables import TableReader, from_cell, read_table, unescape
 
 Rows = Generator[Coded, None, None]
@@ -49,6 +50,7 @@ def read_codes(path: Path, only: Container[int] | None = None) -> Iterator[Itera
         raise InputError(f"{path}: there is no such file")
     if reader is _read_parquet:
         load_pyarrow()
+    reading(path)
     rows = reader(path, _Every() if only is None else only)
     try:
         yield _explained(path, rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convae.cli.garbage import loaded
 from convae.errors import InputError
+from convae.run_files import reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,7 @@ def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
 
     if shape is None:
         return None
+    reading(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception:  # see convae.errors.damage

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.models import load_for
-from convae.cli.options import computing, speaking
+from convae.cli.options import computing, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """Codes to images: of 'convae encode', or your own.
@@ -34,6 +34,7 @@ files. The images have the size, channels and depth that the model was fitted on
     metavar="KIND",
     help="Kind of file: png, tiff, jpeg, ...  [default: by the name, else png or tiff]",
 )
+@overwriting
 @computing
 @speaking
 def command(

@@ -9,7 +9,7 @@ import numpy as np
 
 from convae.cli.code_reading import read_codes, refuse_other_model
 from convae.cli.image_files import below, check_format
-from convae.cli.outputs import output_folder
+from convae.cli.outputs import result_folder
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import InputError
@@ -23,7 +23,7 @@ def decode(
 ) -> None:
     """Everything that ``convae decode`` does."""
     check_format(format)
-    output_folder(out)
+    result_folder(out)
     names = deque[str]()
     shape, count, made = model.architecture_.code_shape, 0, made_by(model)
     with read_codes(codes) as rows, counting(voice, "decoding") as progress:

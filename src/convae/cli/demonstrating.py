@@ -8,7 +8,7 @@ import torch
 
 from convae.cli.garbage import loaded
 from convae.cli.measured import said, told
-from convae.cli.outputs import HISTORY, named_after, output_folder, write_history
+from convae.cli.outputs import HISTORY, named_after, result_folder, write_history
 from convae.cli.progress import duration, training
 from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
@@ -44,7 +44,7 @@ def one_thread() -> Iterator[None]:
 def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str) -> None:
     """Everything that ``convae demo`` does."""
     loaded()
-    output_folder(out)
+    result_folder(out)
     voice.say("Training an autoencoder that squeezes each 8x8 digit into 16 numbers ...")
     model = ConvAutoencoder(latent_dim=LATENT, epochs=epochs, random_state=seed, device=device)
     with training(voice) as observers, one_thread():

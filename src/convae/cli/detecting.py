@@ -8,7 +8,7 @@ from convae.cli.fitted_anomaly import calibration_values
 from convae.cli.fitting import command_line
 from convae.cli.found_files import REGIONS, SCORES, FoundFiles, Row, scale_of
 from convae.cli.image_files import refuse_own_folder
-from convae.cli.outputs import SKIPPED, output_folder, write_skipped
+from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.errors import ImageError
@@ -108,7 +108,7 @@ def start(source: ImageSource, how: Detecting, voice: Voice) -> Leaving:
     """What there is to do before the first image."""
     leaving = Leaving(source, how.strict)
     refuse_own_folder(source, how.out)
-    output_folder(how.out)
+    result_folder(how.out)
     for note in source.notes:
         voice.note(note)
     return leaving

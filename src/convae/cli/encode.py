@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """Images to their codes.
@@ -42,6 +42,7 @@ beside the codes, in codes.skipped.csv.
     help="In place of the code what this layer gives, averaged over positions; 'convae info' lists them.",
 )
 @click.option("--strict", is_flag=True, help="Stop at an image that cannot be used.")
+@overwriting
 @computing
 @speaking
 def command(
@@ -56,12 +57,13 @@ def command(
     **where: Any,
 ) -> None:
     """The help is above."""
-    from convae.cli.code_files import SUFFIXES
+    from convae.cli.code_files import SUFFIXES, names_file
     from convae.cli.encoding import encode
-    from convae.cli.outputs import output_file
+    from convae.cli.outputs import SKIPPED, named_after, output_file, planned
     from convae.estimators.autoencoder import ConvAutoencoder
 
     out = output_file(out, *SUFFIXES)
+    planned(named_after(out, SKIPPED), names_file(out))
     loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     encode(loaded, source, out, voice, layer=layer, strict=strict)

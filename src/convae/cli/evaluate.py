@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """Measure a model on images that it was not trained on, beside a baseline.
@@ -37,6 +37,7 @@ given.
     "--report", type=click.Path(path_type=Path), metavar="DIR",
     help="Write report.html and pictures into this folder.",
 )  # fmt: skip
+@overwriting
 @computing
 @speaking
 def command(

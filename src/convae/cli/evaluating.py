@@ -9,7 +9,7 @@ from convae.cli import fitted_inpainter
 from convae.cli.fitted_denoiser import values_of
 from convae.cli.fitting import command_line
 from convae.cli.measured import said, table, told
-from convae.cli.outputs import SKIPPED, output_folder, write_skipped
+from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import Counter, counting
 from convae.cli.voice import Voice
 from convae.denoising_evaluation import evaluate_denoiser
@@ -67,7 +67,7 @@ def evaluate_model(
             f"{how.path}: this model was fitted to {model.job}; --target is for denoisers"
         )
     if how.report is not None:
-        output_folder(how.report, what="--report")
+        result_folder(how.report, what="--report")
     with counting(voice, "measuring") as progress:
         measured = _measured(model, source, how, progress)
     page = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convae.cli.data import Data
-from convae.cli.options import Function
+from convae.cli.options import Function, overwriting
 from convae.cli.settings import Setting, Values, collect
 from convae.cli.voice import Voice, plain
 
@@ -144,7 +144,7 @@ def experimenting(function: Function) -> Function:
         )
         return function(*args, experiment=experiment, **options)
 
-    decorated: Any = gather
+    decorated: Any = overwriting(gather)
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]

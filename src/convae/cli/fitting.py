@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data
-from convae.cli.options import Function
+from convae.cli.options import Function, overwriting
 from convae.cli.settings import Setting, Values, collect
 
 MODEL_SUFFIX = ".convae"
@@ -140,7 +140,7 @@ def fitting(function: Function) -> Function:
         )
         return function(*args, fit=fit, **options)
 
-    decorated: Any = gather
+    decorated: Any = overwriting(gather)
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from convae.cli.array_files import array_file
-from convae.cli.outputs import SKIPPED, output_folder, write_skipped
+from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError, unknown_name
@@ -89,7 +89,7 @@ def write_results(
     if how.strict and source.skipped:
         refuse_skipped(source, source.skipped, strict=True, left=len(source))
     refuse_own_folder(source, how.out)
-    output_folder(how.out)
+    result_folder(how.out)
     for note in source.notes:
         voice.note(note)
     tally = Tally(skipped=list(source.skipped))
@@ -144,7 +144,7 @@ def check_format(format: str | None) -> None:
 
 def refuse_own_folder(source: ImageSource, out: Path) -> None:
     """Refuse to write over the images that are read."""
-    if isinstance(source, FileSource) and os.path.realpath(out) == os.path.realpath(source.root):
+    if isinstance(source, FileSource) and out.exists() and os.path.samefile(out, source.root):
         raise InputError(f"--out {out}: is where the images are; choose another folder")
 
 

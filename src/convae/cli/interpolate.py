@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.models import load_for
-from convae.cli.options import Name, computing, speaking
+from convae.cli.options import Name, computing, overwriting, speaking
 from convae.cli.voice import Voice
 
 PATHS = ("linear", "spherical")
@@ -48,6 +48,7 @@ Into a file .png goes one picture of all of them; into a folder one file each.
     help="Straight, or with codes on the way as long as those at the ends.",
 )
 @click.option("--format", metavar="KIND", help="Kind of file: png, tiff, jpeg, ...")
+@overwriting
 @computing
 @speaking
 def command(

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """A picture of images as each level of a stacked autoencoder tells them, with the error of each.
@@ -39,6 +39,7 @@ code. Levels that were trained together afterwards need not tell an image by the
     metavar="N",
     help="Images.",
 )
+@overwriting
 @computing
 @speaking
 def command(

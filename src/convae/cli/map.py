@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import Name, computing, images, speaking
+from convae.cli.options import Name, computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 METHODS = ("pca", "tsne")
@@ -54,6 +54,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
     metavar="N",
     help="Images on the map; of more a random choice is taken.",
 )
+@overwriting
 @computing
 @speaking
 def command(
@@ -69,10 +70,11 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.mapping import Wanted, draw_map
-    from convae.cli.outputs import output_file
+    from convae.cli.outputs import SKIPPED, named_after, output_file, planned
     from convae.estimators.autoencoder import ConvAutoencoder
 
     out = output_file(out, ".png", ".html")
+    planned(named_after(out, SKIPPED))
     loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     draw_map(loaded, source, out, Wanted(method=method, most=most, seed=seed), voice)

@@ -11,6 +11,7 @@ import click
 from convae.cli.settings import Setting, Word
 from convae.cli.voice import Voice
 from convae.errors import unknown_name
+from convae.run_files import current_run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -91,6 +92,20 @@ def computing(function: Function) -> Function:
     return device(seed(function))
 
 
+def overwriting(function: Function) -> Function:
+    """Add ``--overwrite`` to a verb that writes; the list of the command's files knows of it."""
+
+    def allow(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        if given and (run := current_run()) is not None:
+            run.overwrite = True
+
+    option = click.option(
+        "--overwrite", is_flag=True, expose_value=False, callback=allow,
+        help="Replace what is there; of a folder what an earlier run wrote, as a whole.",
+    )  # fmt: skip
+    return option(function)
+
+
 def writing(function: Function) -> Function:
     """Add ``--out``, ``--format`` and ``--strict`` to a verb that writes images."""
     path = click.Path(path_type=Path)
@@ -101,6 +116,7 @@ def writing(function: Function) -> Function:
         click.option("--format", metavar="KIND", help="Another kind of file: png, tiff, jpeg, ..."),
         click.option("--strict", is_flag=True, help="Stop at an image that cannot be used."),
     )
+    function = overwriting(function)
     for option in reversed(options):
         function = option(function)
     return function

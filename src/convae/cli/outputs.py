@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from convae.atomic import check_writable, probe_folder
 from convae.cli.made_folders import make_folder
 from convae.errors import InputError
+from convae.result_folders import ResultFolder, check_result_folder, marked
+from convae.run_files import current_run
 from convae.tables import write_table
 
 if TYPE_CHECKING:
@@ -39,7 +41,20 @@ def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
         check_writable(path)
     except InputError as error:
         raise InputError(f"{what} {error}") from error
+    if (run := current_run()) is not None:
+        run.plans(path, what)
+        if path.exists() and not run.may_replace(path):
+            raise InputError(
+                f"{what} {path}: is there already: give --overwrite to replace it, or choose another name"
+            )
     return path
+
+
+def planned(*paths: Path, what: str = "--out") -> None:
+    """Refuse to write over what is read, for files that come beside another."""
+    if (run := current_run()) is not None:
+        for path in paths:
+            run.plans(path, what)
 
 
 def output_folder(path: Path, *, what: str = "--out") -> Path:
@@ -55,6 +70,36 @@ def output_folder(path: Path, *, what: str = "--out") -> Path:
             f"{what} {path}: cannot be written to: {error.strerror}; choose another folder"
         ) from error
     return path
+
+
+def result_folder(path: Path, *, what: str = "--out") -> Path:
+    """``path``, marked as a folder of results: what an earlier run wrote there is replaced as a whole.
+
+    Raises:
+        InputError: it cannot be written to, or holds a run that must not be replaced.
+    """
+    run = current_run()
+    if run is not None:
+        check_result_folder(path, run, what=what)
+    output_folder(path, what=what)
+    if run is not None:
+        ResultFolder(path, run, what=what)
+    return path
+
+
+def check_report_folder(path: Path) -> None:
+    """Refuse, before any work is done, what :func:`result_folder` would refuse, and what nobody marked."""
+    run = current_run()
+    if run is None or not path.exists():
+        return
+    if not path.is_dir():
+        raise InputError(f"{path}: is a file where the folder of the report must go")
+    check_result_folder(path, run, what="the report's folder")
+    if marked(path) is None and any(path.iterdir()):
+        raise InputError(
+            f"{path}: is there already, and no run of convae is on record in it: move it away, or give "
+            "--no-report"
+        )
 
 
 def named_after(path: Path, name: str) -> Path:

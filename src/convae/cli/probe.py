@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """What can be read from the codes, beside PCA, a random encoder and the raw pixels.
@@ -59,6 +59,7 @@ continuity say how far neighbours by code are neighbours by pixels, and the othe
     metavar="DIR",
     help="Write probe.csv and report.html into this folder.",
 )
+@overwriting
 @computing
 @speaking
 def command(
@@ -74,12 +75,12 @@ def command(
     **where: Any,
 ) -> None:
     """The help is above."""
-    from convae.cli.outputs import output_folder
+    from convae.cli.outputs import result_folder
     from convae.cli.probing import Wanted, probe_and_tell
     from convae.estimators.autoencoder import ConvAutoencoder
 
     if out is not None:
-        output_folder(out)
+        result_folder(out)
     loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     wanted = Wanted(labels=labels, groups=groups, most=most, seed=seed)

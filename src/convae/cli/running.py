@@ -23,6 +23,7 @@ from convae.cli.made_folders import remove_made_folders
 from convae.cli.option_words import in_options
 from convae.cli.voice import silence, warn
 from convae.errors import ConvaeError, InputError
+from convae.run_files import run_files
 
 DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
 
@@ -90,7 +91,9 @@ def open_closed_streams() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and give the exit code; never raises what a user could cause."""
-    code = _code(arguments)
+    with run_files(arguments) as files:
+        code = _code(arguments)
+        files.close(failed=code not in (DONE, PIPE))
     remove_made_folders(failed=code != DONE)
     return code
 

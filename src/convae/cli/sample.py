@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.models import load_for
-from convae.cli.options import Name, computing, speaking
+from convae.cli.options import Name, computing, overwriting, speaking
 from convae.cli.voice import Voice
 
 SOURCES = ("prior", "gaussian", "mixture")
@@ -50,6 +50,7 @@ depth that the model was fitted on.
     "images.",
 )
 @click.option("--format", metavar="KIND", help="Kind of file: png, tiff, jpeg, ...")
+@overwriting
 @computing
 @speaking
 def command(

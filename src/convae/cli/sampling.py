@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from convae.cli.image_files import check_format
-from convae.cli.outputs import output_file, output_folder
+from convae.cli.outputs import output_file, result_folder
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import InputError
@@ -114,7 +114,7 @@ def _write(
             f"{len(codes):,} images are too many for one picture (at most {MOST_IN_A_PICTURE}): give a "
             "folder as --out"
         )
-    out = output_file(out, ".png") if picture else output_folder(out)
+    out = output_file(out, ".png") if picture else result_folder(out)
     shaped = codes.reshape(-1, *model.architecture_.code_shape)
     if picture:
         shown = _shown(model, shaped, seed)

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import Name, computing, images, speaking
+from convae.cli.options import Name, computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 METRICS = ("euclidean", "cosine")
@@ -69,6 +69,7 @@ where their names lead from the folder of CODES, of the query, or from here.
     help="Write what was found, and a picture beside it.",
 )
 @click.option("--exact", is_flag=True, help="Compare with every code, however many there are.")
+@overwriting
 @computing
 @speaking
 def command(
@@ -94,6 +95,7 @@ def command(
 
     if out is not None:
         out = output_file(out, ".csv")
+        output_file(out.with_suffix(".png"), what="the picture of --out")
     loaded = load_for(model, ConvAutoencoder, device=device)
     given = Data(given=data, **where)
     source = open_for(loaded, given)

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from convae.errors import InputError, brief, damage, unknown_name
+from convae.run_files import reading
 
 Values = dict[str, Any]
 MOST_CONFIG = 2**20  # bytes of a TOML file
@@ -191,6 +192,7 @@ def read_config(path: Path) -> Values:
         raise InputError(
             f"--config {path}: is larger than {MOST_CONFIG:,} bytes: not a file of settings"
         )
+    reading(path)
     with damage(path, "a TOML file"):
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -10,9 +10,12 @@ from convae.cli.image_tables import read_groups
 from convae.cli.outputs import (
     HISTORY,
     SKIPPED,
+    check_report_folder,
     named_after,
     output_file,
     output_folder,
+    planned,
+    result_folder,
     write_history,
     write_skipped,
 )
@@ -24,6 +27,7 @@ from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
+from convae.run_files import current_run
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.settings import TrainingSettings
@@ -63,11 +67,14 @@ class FitJob:
 def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> None:
     """Everything that ``convae fit`` does."""
     check_values(parameters)
+    if (run := current_run()) is not None and (fit.resume or fit.restart):
+        run.overwrite = True  # the run that was interrupted was allowed to
     out = output_file(fit.out, MODEL_SUFFIX)
     state = fit.checkpoint or Path(f"{out}.checkpoint")
     fit = replace(fit, out=out, checkpoint=state)
-    if fit.report_folder.exists() and not fit.report_folder.is_dir():
-        raise InputError(f"{fit.report_folder}: is a file where the folder of the report must go")
+    planned(named_after(out, HISTORY), named_after(out, SKIPPED))
+    if fit.report:
+        check_report_folder(fit.report_folder)
     output_folder(state, what="--checkpoint")
     checkpoint = checkpoint_of(fit)
     source = fit.data.open(shape=parameters.get("image_shape"))
@@ -83,7 +90,7 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     skipped = write_skipped(named_after(out, SKIPPED), model.skipped_)
     page = None
     if fit.report:
-        folder = output_folder(fit.report_folder, what="the folder of the report")
+        folder = result_folder(fit.report_folder, what="the report's folder")
         page = outcome.write_report(folder, out.stem)
     files = {"model": out, "history": history, "skipped": skipped, "report": page}
     account(model, outcome, files, voice)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.models import load_for
-from convae.cli.options import computing, speaking
+from convae.cli.options import computing, overwriting, speaking
 from convae.cli.voice import Voice
 from convae.errors import InputError
 
@@ -65,6 +65,7 @@ class Numbers(click.ParamType[list[int]]):
     metavar="X",
     help="Each goes from -X to X, in standard deviations of the prior.",
 )
+@overwriting
 @computing
 @speaking
 def command(

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, speaking
+from convae.cli.options import computing, images, overwriting, speaking
 from convae.cli.voice import Voice
 
 _HELP = """A page on what each number of a code stands for: the images it answers to, what it adds to them.
@@ -54,6 +54,7 @@ beside another model.
     metavar="N",
     help="Images looked at; of more a random choice is taken.",
 )
+@overwriting
 @computing
 @speaking
 def command(
@@ -69,11 +70,12 @@ def command(
     **where: Any,
 ) -> None:
     """The help is above."""
-    from convae.cli.outputs import output_file
+    from convae.cli.outputs import SKIPPED, named_after, output_file, planned
     from convae.cli.units_told import Wanted, tell_units
     from convae.estimators.autoencoder import ConvAutoencoder
 
     out = output_file(out, ".html")
+    planned(named_after(out, SKIPPED))
     loaded = load_for(model, ConvAutoencoder, device=device)
     other = None if beside is None else load_for(beside, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))

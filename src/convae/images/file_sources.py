@@ -13,6 +13,7 @@ from convae.images.image import Header, Image, ReadLimits, Request, Size
 from convae.images.image_source import ImageSource, LazyNames, Skipped
 from convae.images.listing import TIFF_SUFFIXES, Listing, file_fault, list_images
 from convae.images.reading import look_at_image, probe_image, read_image
+from convae.run_files import reading_all
 
 _WILD = frozenset("*?[")
 
@@ -39,6 +40,7 @@ class FileSource(ImageSource):
         self._names: Sequence[str] = names
         self._starts: np.ndarray | None = None
         self._summed: tuple[Path | None, str] = None, ""  # the last file and its checksum
+        reading_all(lambda: (root / name for name in names))
         if pages is not None:
             self._starts = np.concatenate([[0], np.cumsum(pages)])
             self._names = PageNames(names, self._starts)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from convae.images.image_source import Skipped
 from convae.images.kinds import SNIFF_BYTES, kind_of
+from convae.result_folders import marked, recorded
 
 IMAGE_SUFFIXES = frozenset(
     """
@@ -33,6 +34,7 @@ _OTHER_SUFFIXES = frozenset(
 _OTHER_NAMES = frozenset({"thumbs.db", "desktop.ini", "readme", "license", "licence", "makefile"})
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"\xff\x4f\xff\x51")
 _SKIPPED_FOLDERS = frozenset({"__MACOSX", "__pycache__"})
+SHOWN = 3  # names in a note
 _ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
 
 
@@ -45,12 +47,14 @@ class Listing:
         skipped: what could not be taken, with the reason.
         others: suffixes of files that are no images, with their number.
         repeated: number of links to images that are listed already.
+        own: folders, and single files of others, that hold results of convae.
     """
 
     names: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
+    own: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         """One sentence for each kind of file that was passed over."""
@@ -58,6 +62,12 @@ class Listing:
         if total := self.others.total():
             kinds = ", ".join(f"{kind} {count}" for kind, count in self.others.most_common(5))
             said.append(f"passed over {total} file(s) that are no images: {kinds}")
+        if self.own:
+            shown = ", ".join(self.own[:SHOWN]) + (", ..." if len(self.own) > SHOWN else "")
+            said.append(
+                f"{len(self.own)} of convae's own results are left out: {shown} (to read a folder of them, "
+                "name that folder)"
+            )
         if self.repeated:
             said.append(
                 f"{self.repeated} images that are listed already (by links, or twice) were left out"
@@ -69,14 +79,15 @@ def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
     """Every image file under ``folder``, without reading the files.
 
     Each folder is visited once however many links lead to it, hidden files and folders are passed
-    over, and what is neither a file nor a folder is reported. In each folder its files come first.
+    over, and so are sub-folders that convae filled with results; what is neither a file nor a folder is
+    reported. In each folder its files come first.
 
     Arguments:
         folder: where to begin; hidden or not.
         pattern: the parts of a glob pattern (``["**", "*.png"]``) that names must match; None: all.
     """
     listing, real, links = Listing(), set[tuple[int, int]](), dict[int, tuple[int, int]]()
-    for name, device, entry in _walk(folder, listing.skipped, _depth(pattern)):
+    for name, device, entry in _walk(folder, listing, _depth(pattern)):
         if pattern is not None and not glob_match(name.split("/"), pattern):
             continue
         reason = _classify(entry, listing.others)
@@ -149,7 +160,7 @@ def _depth(pattern: Sequence[str] | None) -> int | None:
 
 
 def _walk(
-    folder: Path, skipped: list[Skipped], depth: int | None
+    folder: Path, listing: Listing, depth: int | None
 ) -> Iterator[tuple[str, int, "os.DirEntry[str]"]]:
     """Yield every entry that is not a folder: its name relative to ``folder``, device, entry.
 
@@ -165,9 +176,11 @@ def _walk(
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
-            entries = _entries(path)
+            entries = _without_results(prefix, path, listing.own)
         except OSError as error:
-            skipped.append(Skipped(prefix or f"{folder}/", f"cannot be listed: {error.strerror}"))
+            listing.skipped.append(
+                Skipped(prefix or f"{folder}/", f"cannot be listed: {error.strerror}")
+            )
             continue
         below = [entry for entry in entries if _is_folder(entry)]
         if depth is None or prefix.count("/") < depth:
@@ -176,6 +189,21 @@ def _walk(
         for entry in entries:
             if not _is_folder(entry):
                 yield prefix + entry.name, status.st_dev, entry
+
+
+def _without_results(prefix: str, path: str, own: list[str]) -> list["os.DirEntry[str]"]:
+    """The entries of a folder but for results of convae; all of them in the folder that was named."""
+    mark = marked(path) if prefix else None
+    if mark is None:
+        return _entries(path)
+    if mark.whole:
+        own.append(prefix)
+        return []
+    results = frozenset(recorded(path))
+    tops = {name.partition("/")[0] for name in results if "/" in name}
+    kept = [e for e in _entries(path) if e.name not in results and e.name not in tops]
+    own += [f"{prefix}{name}" for name in sorted(results)]
+    return kept
 
 
 def _entries(path: str) -> list["os.DirEntry[str]"]:

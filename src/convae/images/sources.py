@@ -33,6 +33,7 @@ from convae.images.file_sources import (
 from convae.images.idx import is_idx, labels_file, read_idx
 from convae.images.image import ReadLimits
 from convae.images.image_source import ImageSource, Selection, Skipped
+from convae.run_files import reading
 
 __all__ = ["ImageSource", "Selection", "Skipped", "open_source"]
 
@@ -139,6 +140,7 @@ def _open_path(
         raise InputError(f"{path!r} is no path")
     file, key = split_npz(path)
     if key is not None:
+        reading(file)
         return npz_source(Path(file), key, split, channels_first=channels_first)
     if os.path.isdir(path):
         _only_for_arrays(path, channels_first)
@@ -156,6 +158,7 @@ def _open_path(
 def _open_file(
     path: Path, limits: ReadLimits, split: Split, channels_first: bool | None
 ) -> ImageSource:
+    reading(path)
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return npy_source(path, channels_first=channels_first)

@@ -1,0 +1,165 @@
+"""Folders that convae fills: each carries a marker with the files of the run, so that they are known again.
+
+The marker (:data:`MARKER`) has one line of JSON with the version and the verb, and then one for each file,
+written before the file is. Such a folder is left out where images are looked for,
+and the next run into it replaces the files on record, all of them, and no others.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from convae.errors import InputError
+from convae.run_files import RunFiles
+from convae.version import __version__
+
+MARKER = ".convae-output.jsonl"
+_EARLIER = ".convae-earlier-"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What a marker says.
+
+    Attributes:
+        verb: that filled the folder.
+        whole: whether the folder held nothing else when it was filled first.
+    """
+
+    verb: str
+    whole: bool
+
+
+def marked(folder: str | os.PathLike[str]) -> Marked | None:
+    """What the marker of a folder says; None where there is none."""
+    try:
+        with open(os.path.join(folder, MARKER), encoding="utf-8", errors="replace") as file:
+            head = json.loads(file.readline(2**16) or "{}")
+    except OSError:
+        return None
+    except ValueError:
+        head = {}
+    head = head if isinstance(head, dict) else {}
+    return Marked(str(head.get("verb", "")), head.get("whole") is not False)
+
+
+def recorded(folder: str | os.PathLike[str]) -> Iterator[str]:
+    """The files of the run, relative to the folder; names that lead out of it are left out."""
+    with contextlib.suppress(OSError), open(os.path.join(folder, MARKER), "rb") as file:
+        next(file, None)
+        for line in file:
+            with contextlib.suppress(ValueError):  # the last line of a killed run
+                name = json.loads(line)
+                parts = PurePosixPath(name).parts if isinstance(name, str) else ()
+                if parts and not {"..", "/"} & set(parts) and parts[-1] != MARKER:
+                    yield name
+
+
+class ResultFolder:
+    """A folder while a run fills it.
+
+    Args:
+        path: the folder, which exists.
+        run: the command.
+        what: the option that it was given with.
+
+    Raises:
+        InputError: it holds an earlier run, and the new one may not replace it.
+    """
+
+    def __init__(self, path: Path, run: RunFiles, *, what: str) -> None:
+        check_result_folder(path, run, what=what)
+        if marked(path) and (read := run.reads_within(path)):
+            raise InputError(f"{what} {path}: holds {read}, which is read; choose another folder")
+        self.path = Path(os.path.realpath(path))
+        earlier = marked(path)
+        whole = earlier.whole if earlier else not any(self.path.iterdir())
+        self._lock, self._any = threading.Lock(), False
+        self._aside = None if earlier is None else self._set_aside()
+        head = {"convae": __version__, "verb": run.verb, "whole": whole}
+        self._file = (self.path / MARKER).open("w", encoding="utf-8")
+        self._add(head)
+        run.watchers.append(self.note)
+        run.closers.append(self.finish)
+
+    def note(self, target: Path) -> None:
+        """Put a file on record that is about to be written.
+
+        Raises:
+            InputError: it is in the folder already, and no run put it there.
+        """
+        if not target.is_relative_to(self.path) or target.name == MARKER:
+            return
+        name = target.relative_to(self.path).as_posix()
+        with self._lock:
+            if os.path.lexists(target):
+                if name in recorded(self.path):
+                    return
+                raise InputError(
+                    f"{target}: is there already, and no earlier run of convae wrote it; choose another "
+                    "folder"
+                )
+            self._any = True
+            self._add(name)
+
+    def finish(self, failed: bool) -> None:
+        """Remove the earlier run, or bring it back where the new one failed."""
+        self._file.close()
+        if failed and self._aside is not None:
+            self._remove_new()
+            _move_all(self._aside, self.path)
+        elif failed and not self._any:
+            (self.path / MARKER).unlink(missing_ok=True)
+        if self._aside is not None:
+            folders = [os.path.relpath(inner, self._aside) for inner, _, _ in os.walk(self._aside)]
+            shutil.rmtree(self._aside, ignore_errors=True)
+            for folder in sorted(folders, key=len, reverse=True):
+                with contextlib.suppress(OSError):  # it is not empty
+                    os.rmdir(self.path / folder)
+
+    def _add(self, line: object) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def _set_aside(self) -> Path:
+        """Move the files of the earlier run out of the way, with what a killed run had moved."""
+        aside = self.path / f"{_EARLIER}{os.getpid()}-{secrets.token_hex(4)}"
+        older = [path.name for path in self.path.glob(f"{_EARLIER}*")]
+        aside.mkdir()
+        for name in (*recorded(self.path), *older, MARKER):
+            source, target = self.path / name, aside / name
+            inside = Path(os.path.realpath(source.parent)).is_relative_to(self.path)
+            if inside and os.path.lexists(source):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(source, target)
+        return aside
+
+    def _remove_new(self) -> None:
+        for name in (*recorded(self.path), MARKER):
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink()
+
+
+def check_result_folder(path: Path, run: RunFiles, *, what: str) -> None:
+    """Raise if the folder holds an earlier run, and ``--overwrite`` was not given."""
+    earlier = marked(path)
+    if earlier is None or run.overwrite:
+        return
+    raise InputError(
+        f"{what} {path}: holds the results of an earlier 'convae {earlier.verb}': give --overwrite to "
+        "replace them as a whole, or choose another folder"
+    )
+
+
+def _move_all(source: Path, target: Path) -> None:
+    for folder, _, names in os.walk(source):
+        there = target / os.path.relpath(folder, source)
+        there.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            os.replace(os.path.join(folder, name), there / name)
