@@ -2,8 +2,9 @@
 
 Valid inputs of every kind that convae reads are changed at random and read in a process with limited memory.
 An input must be read, or refused by one of convae's errors. Everything else (another exception, a crash, more
-than 400 MiB of memory or 20 s of CPU time for these small files) is a finding: its input and traceback are
-kept in benchmarks/.work/fuzz/findings, and --replay tries them again.
+than 400 MiB of memory, 2 GiB for kinds that compress, or 20 s of CPU time) is a finding: its input and
+traceback are kept in benchmarks/.work/fuzz/findings, and --replay tries them again. Ctrl-C or SIGTERM ends a
+run early.
 """
 
 import argparse
@@ -80,7 +81,8 @@ def fuzz(options: argparse.Namespace) -> int:
     section.remarks.append(
         "Small valid inputs of every kind, changed at random: bits, bytes, lengths, cuts, splices, and what "
         "stands in headers with checksums that fit. Other errors: any exception that is not one of convae's, "
-        "and more than 400 MiB of memory for one input. Too slow: more than 20 s of CPU time for one input."
+        "and more than 400 MiB of memory for one input (2 GiB for kinds of images that compress). Too slow: "
+        "more than 20 s of CPU time for one input."
     )
     if options.write:
         section.write()

@@ -46,6 +46,7 @@ class Reader:
         read: opens and uses an input; raises what convae raises.
         edits: mutations that know the structure of the file.
         share: of the CPU time, compared with other readers.
+        memory: bytes that one input may take. A few bytes of a kind that compresses can be a large picture.
     """
 
     name: str
@@ -53,3 +54,4 @@ class Reader:
     read: Read
     edits: tuple[Mutation, ...] = ()
     share: float = 1.0
+    memory: int = 400 * 2**20

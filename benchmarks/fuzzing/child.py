@@ -20,7 +20,6 @@ from fuzzing.case import Reader, Seed
 from fuzzing.mutations import make_case
 from fuzzing.readers import READERS, load_seeds
 
-MOST_MEMORY = 400 * 2**20  # that one case may take
 MOST_ADDRESSES = 16 * 2**30  # threads and decoders reserve far more than they use
 MOST_SECONDS = 20.0  # of CPU time
 KEPT = 3  # inputs of one kind of finding
@@ -95,7 +94,7 @@ def attempt(reader: Reader, case: Seed, folder: Path) -> tuple[str, str]:
     except BaseException:
         outcome, fault = "finding", traceback.format_exc()
     taken = _status("VmHWM") - before
-    if taken > MOST_MEMORY:
+    if taken > reader.memory:
         outcome, fault = "finding", f"TooLarge: {taken / 2**20:.0f} MiB more memory\n{fault}"
     return outcome, fault
 

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -89,11 +90,16 @@ class Campaign:
     def run(self, readers: list[Reader], seconds: float) -> None:
         """Read mutated inputs until so many seconds of CPU time are spent, shared out among readers."""
         self.tallies = {reader.name: Tally() for reader in readers}
-        while sum(tally.seconds for tally in self.tallies.values()) < seconds:
-            reader = min(readers, key=lambda r: self.tallies[r.name].seconds / r.share)
-            self._batch(reader, self.tallies[reader.name])
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            while sum(tally.seconds for tally in self.tallies.values()) < seconds:
+                reader = min(readers, key=lambda r: self.tallies[r.name].seconds / r.share)
+                self._batch(reader, self.tallies[reader.name])
+        except KeyboardInterrupt:  # what was counted so far counts
+            print("interrupted", flush=True)
         if self._child is not None:
-            self._child.end()
+            self._child.process.kill()
+            self._child.process.wait()
 
     def _batch(self, reader: Reader, tally: Tally) -> None:
         if self._child is None:

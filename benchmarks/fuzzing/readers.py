@@ -11,6 +11,7 @@ from fuzzing.case import Reader, Seed
 from fuzzing.other_seeds import COUNT, IMAGES, TINY
 
 _PAGES = 4  # of a file are read
+_LARGE = 2 * 2**30  # bytes, for a picture of 100 million pixels and what it is made from
 
 
 def read_images(path: Path) -> None:
@@ -124,8 +125,12 @@ def read_index(path: Path) -> None:
         search_index(found, np.zeros((1, 4), np.float32), 3, "euclidean")
 
 
-def _images(name: str, make: Any, *own: Any, share: float = 1.0) -> Reader:
-    return Reader(name, lambda _: image_seeds.seeds_of(make), read_images, tuple(own), share)
+def _images(name: str, make: Any, *own: Any, share: float = 1.0, packed: bool = True) -> Reader:
+    """The reader of a kind of image files; ``packed``: their length says little of the number of pixels."""
+    memory = {"memory": _LARGE} if packed else {}
+    return Reader(
+        name, lambda _: image_seeds.seeds_of(make), read_images, tuple(own), share, **memory
+    )
 
 
 READERS: dict[str, Reader] = {
@@ -135,8 +140,8 @@ READERS: dict[str, Reader] = {
         _images("jpeg", image_seeds.jpeg),
         _images("webp", image_seeds.webp),
         _images("gif", image_seeds.gif),
-        _images("tiff", image_seeds.tiff, edits.tiff_tag, share=4),
-        _images("netpbm", image_seeds.netpbm),
+        _images("tiff", image_seeds.tiff, edits.tiff_tag, share=4, packed=False),
+        _images("netpbm", image_seeds.netpbm, packed=False),
         _images("others", image_seeds.others, share=2),
         Reader("arrays", other_seeds.arrays, read_images, edits.ARRAYS, 2),
         Reader("codes", other_seeds.codes, read_code_file, (*edits.ARRAYS[:3], edits.csv_cell), 2),
