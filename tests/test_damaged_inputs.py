@@ -1,6 +1,7 @@
 """Damaged, foreign and hostile inputs of every reader end in one of convae's own errors, in one line."""
 
 import io
+import json
 import os
 import warnings
 import zipfile
@@ -130,6 +131,16 @@ def test_a_manifest_of_brackets(depth: int, start: str, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"manifest\.json: damaged") as caught:
         CheckpointFolder(tmp_path).load()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["\n", "a\x1b[2J", "\0", "x" * 5000, ""])
+def test_a_manifest_that_names_no_file(name: str, tmp_path: Path) -> None:
+    manifest = {"format": 1, "file": name, "sha256": "0" * 64, "step": 1}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ModelFileError, match=r": not a file$|there is no such file$") as caught:
+        CheckpointFolder(tmp_path).load()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = '", "\0"])

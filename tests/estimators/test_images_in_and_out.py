@@ -79,8 +79,8 @@ def test_images_of_other_channels_are_refused_unless_channels_was_given(small: S
     for verb in (model.transform, model.reconstruct, model.partial_fit):
         with pytest.raises(InputError, match=r"3 channels .* for a model of 1 channel"):
             verb(colour)
-    with pytest.raises(InputError, match="8 channels for a model of 3 channels"):
-        small().fit(colour).transform(blobs(2, 8, 8, 8))
+    with pytest.raises(InputError, match="7 channels for a model of 3 channels"):
+        small().fit(colour).transform(blobs(2, 8, 8, 7))
     converting = small(channels=1).fit(grey)
     assert converting.transform(colour).shape == (12, 2)
     assert converting.partial_fit(colour).n_iter_ == 2

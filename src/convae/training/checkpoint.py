@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from convae.atomic import atomic_write, remove_leftovers
-from convae.errors import InputError, ModelFileError, damage
+from convae.errors import InputError, ModelFileError, brief, damage
 from convae.safe_tensors import read_tensors, write_tensors
 
 FORMAT = 1
@@ -107,9 +107,9 @@ class CheckpointFolder:
             file, digest, version = (str(manifest[k]) for k in ("file", "sha256", "format"))
         if version != str(FORMAT):
             raise ModelFileError(
-                f"{self.path}: written by another version of convae (format {version:.40})"
+                f"{self.path}: written by another version of convae (format {brief(version, 40)})"
             )
-        path = self.path / Path(file).name
+        path = self.path / brief(Path(file).name)  # of a file that is named otherwise there is none
         tensors, description = read_tensors(path, lambda _: None)
         if description.get("sha256") != digest or not isinstance(description.get("facts"), dict):
             raise ModelFileError(f"{path}: not the file that the manifest names")
