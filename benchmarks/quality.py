@@ -21,6 +21,7 @@ from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from embedding import embedding  # noqa: E402
 from inpainting import inpainting  # noqa: E402
+from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
@@ -206,6 +207,7 @@ COMMANDS = {
         mnist_noise,
         bsd68,
         bsd68_noisy_only,
+        noise_decision,
         documents,
         microscopy,
         inpainting,

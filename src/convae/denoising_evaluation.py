@@ -15,7 +15,8 @@ from convae.classical.noise_level import estimate_noise_level, whiteness
 from convae.corruption.levels import level_text
 from convae.corruption.noise import Noise
 from convae.errors import ImageError
-from convae.estimators.denoiser import Denoiser, stretch
+from convae.estimators.denoiser import Denoiser
+from convae.estimators.noise_units import stretch
 from convae.evaluation import middle, nothing_measured, samples
 from convae.images.image import Image
 from convae.images.image_source import ImageSource, Skipped
@@ -244,7 +245,7 @@ def _round(
         elif batch[0].target is not None:
             target = torch.cat([case.target for case in batch if case.target is not None])
         results = _results(model, given, target)
-        _measure(sums, results, given, target, model.plan_.depth)
+        _measure(sums, results, given, target, model.plan_.depth, factor)
         if noise is None:
             levels.append(estimate_noise_level(given).cpu())
         if len(shown) < SHOWN:
@@ -292,8 +293,9 @@ def _measure(
     given: Tensor,
     target: Tensor | None,
     depth: str,
+    factor: float,
 ) -> None:
-    """Add one batch."""
+    """Add one batch; ``factor`` as :func:`stretch` gives it."""
     whole = depth.startswith("uint")
     for name in (MODEL, GIVEN, MEDIAN, NLM, BM3D):
         if name not in results:
@@ -303,7 +305,7 @@ def _measure(
             sums.add(PSNR, name, metrics.psnr(result, target))
             sums.add(SSIM, name, metrics.ssim(result, target))
             continue
-        sums.add(LEFT, name, estimate_noise_level(results[name]))
+        sums.add(LEFT, name, estimate_noise_level(results[name]) / factor)
         if name != GIVEN:
             sums.add(WHITE, name, whiteness(given - results[name]))
 

@@ -72,7 +72,12 @@ def test_fit_from_noisy_images_alone_says_why(convae: Command, tmp_path: Path) -
     given = fill(tmp_path / "noisy", noisy(waves(24, (32, 32, 1))))
     done = convae("fit", "denoiser", given, "--out", tmp_path / "m.convae", *TINY[:-1])
     assert done.code == 0
-    assert "learning from noisy images alone, by hidden pixels, because their own noise" in done.err
+    assert (
+        "learning from noisy images alone, by hidden pixels, because the images look noisy"
+        in done.err
+    )
+    assert "to overrule: --learn clean" in done.err
+    assert "The images look noisy" in done.out
     assert "whiteness" in done.out
     assert "Without clean images nobody can say" in done.out
     told = convae("evaluate", tmp_path / "m.convae", given, "--json")

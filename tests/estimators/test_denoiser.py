@@ -13,7 +13,7 @@ from tests.estimators.conftest import blobs
 import convae
 from convae import Denoiser, InputError
 from convae.estimators import restored
-from convae.estimators.denoiser import stretch
+from convae.estimators.noise_units import stretch
 from convae.networks.autoencoder import Autoencoder
 from convae.tiles import Tile, tiles
 from convae.training.observers import Moment, Row
@@ -133,12 +133,17 @@ def test_noisy_images_alone_teach_it(clean: np.ndarray, noise: str | None, way: 
 def test_it_says_how_it_learns_and_why(clean: np.ndarray) -> None:
     short = {**TINY, "epochs": 0}
     cases: list[tuple[dict[str, Any], np.ndarray, Any, str]] = [
-        ({}, noisy(clean, 0.15), None, "by hidden pixels, because their own noise is about 3"),
+        (
+            {},
+            noisy(clean, 0.15),
+            None,
+            "by hidden pixels, because the images look noisy: .* (to overrule: --learn clean",
+        ),
         (
             {},
             clean,
             None,
-            "from clean images with made noise .*, because their own noise is about 0",
+            "made noise (gaussian:0..55/255), because the images look clean: .* --learn noisy, in Python",
         ),
         ({"noise": "poisson"}, noisy(clean, 0.1), None, "because the noise to make was named"),
         (
@@ -150,6 +155,7 @@ def test_it_says_how_it_learns_and_why(clean: np.ndarray) -> None:
         ({}, clean, clean, "from pairs, because there is a target"),
     ]
     for parameters, images, target, said in cases:
+        said = said.replace("(", r"\(").replace(")", r"\)")
         heard = Heard()
         Denoiser(**short, **parameters).fit(images, target=target, observers=[heard])
         assert any(re.search(said, text) for text in heard.told), (said, heard.told)
@@ -226,7 +232,8 @@ def test_it_can_be_cloned() -> None:
     ("parameters", "told"),
     [
         ({"noise": "gausian"}, "unknown noise 'gausian'.*gaussian"),
-        ({"sigma": 25}, "between 0 and 1.*25/255"),
+        ({"sigma": 25}, "between 0 and 1.*got 25: .* 25/255, for 16-bit images 25/65535$"),
+        ({"noise": "gaussian:0..55"}, r"got 0\.\.55: for 8-bit images write 0\.\.55/255, for"),
         ({"learn": "cleen"}, "unknown learn 'cleen'.*clean"),
         ({"patch": 4}, "patch must be a whole number of pixels from 8 to 4096; got 4"),
         ({"turn": 3}, "turn must be True, False or None; got 3"),
@@ -246,7 +253,8 @@ def test_wrong_data_end_in_one_sentence(model: Denoiser, clean: np.ndarray) -> N
         Denoiser(**TINY, learn="noisy").fit(clean, target=clean)
     with pytest.raises(InputError, match="no pair can be used"):
         Denoiser(**TINY).fit(clean, target=clean[:, :8])
-    with pytest.raises(InputError, match=r"sigma must lie between 0 and 1.*got 25"):
+    told = r"sigma must lie between 0 and 1.*got 25: for 25 grey levels write 25/255$"
+    with pytest.raises(InputError, match=told):
         model.denoise(clean[:2], sigma=25)
 
 

@@ -2,6 +2,7 @@
 
 - denoising: median filter, non-local means
 - noise_level: how noisy an image is, and whether what was removed from it was noise
+- noise_presence: whether images are noisy, or only have texture
 - filling: holes filled from what surrounds them
 - opencv: the fills of OpenCV, where it is installed
 """

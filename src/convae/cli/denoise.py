@@ -30,7 +30,8 @@ in skipped.csv.
 @click.option(
     "--sigma",
     metavar="LEVEL",
-    help="The level of the noise, such as 25/255 (1 leads from black to white).  [default: estimated]",
+    help="The level of the noise in grey levels of the file type: 25/255, or 25/65535 for 16-bit images.  "
+    "[default: estimated]",
 )
 @click.option(
     "--ensemble",
@@ -57,8 +58,8 @@ def command(
     from convae.cli.image_files import Writing
     from convae.estimators.denoiser import Denoiser
 
-    level = level_of(sigma)
     loaded = load_for(model, Denoiser, device=device)
+    level = level_of(sigma, loaded.plan_.depth)
     source = open_for(loaded, Data(given=data, **where))
     how = Writing(out=out, doing="denoising", array=ARRAY, format=format, strict=strict)
     denoise(loaded, source, how, voice, sigma=level, ensemble=ensemble)

@@ -8,7 +8,7 @@ import numpy as np
 from convae.cli import image_files
 from convae.cli.image_files import OnBad, Writing, write_results
 from convae.cli.voice import Voice
-from convae.corruption.levels import parse_level
+from convae.corruption.levels import check_level, level_text, parse_level
 from convae.errors import InputError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.restored import Restored
@@ -18,13 +18,14 @@ from convae.tables import write_table
 ARRAY, LEVELS = "denoised.npy", "levels.csv"
 
 
-def level_of(text: str | None) -> float | None:
-    """``--sigma`` as a number."""
+def level_of(text: str | None, depth: str) -> float | None:
+    """``--sigma`` as a number, for a model of images of this depth."""
     if text is None:
         return None
     least, most = parse_level(text, "--sigma")
     if least != most:
         raise InputError(f"--sigma takes one level, such as 25/255; got the range {text}")
+    check_level(most, depth, "--sigma")
     return most
 
 
@@ -54,5 +55,5 @@ def denoise(
             lines.row(row)
     level = float(np.median([row[1] for row in rows]))
     what = "as it was told" if sigma is not None else "estimated, the median of the images"
-    voice.say(f"noise of {255 * level:.3g}/255 ({what}); of each image in {path}")
+    voice.say(f"noise of {level_text(level, model.plan_.depth)} ({what}); of each image in {path}")
     voice.result({**written, "levels": path, "noise_level": level, "ensemble": ensemble})

@@ -8,9 +8,10 @@ from typing import Any
 from convae.cli.measured import fit_occasion, images_measured, table
 from convae.denoising_evaluation import DenoisingEvaluation, evaluate_denoiser
 from convae.estimators.denoiser import Denoiser
+from convae.estimators.noise_units import stretch
 from convae.images.image_source import ImageSource
 from convae.report.folder import write_folder
-from convae.report.of_denoising import caveats, metric_rows, report_of_denoising, verdicts
+from convae.report.of_denoising import caveats, decision, metric_rows, report_of_denoising, verdicts
 from convae.report.of_model import advice
 
 
@@ -24,13 +25,15 @@ class Fitted:
     def lines(self) -> list[str]:
         """The table, what it says, and advice."""
         where = "on images held out" if not self.found.seen else "on training images"
-        told = [*verdicts(self.found), *caveats(self.found), *advice(self.model)]
+        told = [*verdicts(self.found), *caveats(self.found), *decision(self.model)]
+        told += advice(self.model)
         return [*table(metric_rows(self.found), where), "", *told]
 
     def values(self) -> dict[str, Any]:
         """For programs."""
         return {
             "learnt_from": self.model.learn_,
+            "noise_found": noise_found(self.model),
             "measured_on_training_images": self.found.seen,
             "evaluation": values_of(self.found),
         }
@@ -45,6 +48,15 @@ class Fitted:
             measured_on=images_measured(found.images, found.seen),
         )
         return write_folder(folder, report_of_denoising(self.model, found, occasion))
+
+
+def noise_found(model: Denoiser) -> dict[str, Any] | None:
+    """What decided between clean and noisy, as fractions of what the file type can hold."""
+    found = model.noise_found_
+    if found is None:
+        return None
+    factor = stretch(model.scaling_)
+    return {"noisy": found.noisy, "fine": found.fine / factor, "coarse": found.coarse / factor}
 
 
 def values_of(found: DenoisingEvaluation) -> dict[str, Any]:

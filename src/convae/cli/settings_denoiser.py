@@ -15,7 +15,8 @@ DENOISER: tuple[Setting, ...] = (
     Setting(
         name="sigma", kind="text", default=None, group=_NOISE, metavar="LEVEL",
         unset="the noise's usual one",
-        help="The level of the noise, such as 25/255 or 0..55/255 (1 leads from black to white).",
+        help="The level of the noise in grey levels of the file type: 25/255 or 0..55/255, 25/65535 for "
+        "16-bit images.",
     ),
     Setting(
         name="mean", kind="float", default=0.0, group=_NOISE, help="Added along with the noise.",
@@ -27,7 +28,8 @@ DENOISER: tuple[Setting, ...] = (
     Setting(
         name="learn", kind="text", default="auto", group=_NOISE,
         choices=("auto", "clean", "noisy", "pairs"),
-        help="From clean images, from noisy ones alone, or from pairs (--target).",
+        help="From clean images, from noisy ones alone, or from pairs (--target); auto finds out whether "
+        "images are noisy.",
     ),
     *RESTORING,
 )  # fmt: skip

@@ -49,11 +49,41 @@ def level_text(level: float, depth: str = "uint8") -> str:
         level: as a fraction of what the file type can hold.
         depth: ``uint8``, ``uint16`` or ``float32``.
 
-    >>> level_text(0.05), level_text(0.0005, "uint16"), level_text(0.05, "float32")
-    ('12.8/255', '32.8/65535', '0.05')
+    >>> level_text(0.05), level_text(0.05, "uint16"), level_text(0.05, "float32")
+    ('12.8/255', '3277/65535', '0.05')
     """
     steps = STEPS.get(depth)
-    return f"{level:.3g}" if steps is None else f"{level * steps:.3g}/{steps}"
+    return _digits(level) if steps is None else f"{_digits(level * steps)}/{steps}"
+
+
+def _digits(value: float) -> str:
+    """Three digits, or all before the point: an exponent is hard to read, and + joins kinds of noise."""
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
+def check_level(level: float, depth: str, what: str = "sigma") -> None:
+    """Refuse a level above 1 for images of whole numbers, which was probably meant in grey levels.
+
+    Args:
+        level: as a fraction of what the file type can hold; floats have their own values as the unit.
+        depth: ``uint8``, ``uint16`` or ``float32``.
+        what: what the level is called in an error.
+
+    Raises:
+        InputError: with the level as it has to be written.
+
+    >>> check_level(25 / 255, "uint8"), check_level(40.0, "float32")
+    (None, None)
+    """
+    steps = STEPS.get(depth)
+    if (steps is None and 0 <= level < math.inf) or 0 <= level <= 1:
+        return
+    if steps is None:
+        raise InputError(f"{what} must be a number from 0 up; got {level!r}")
+    hint = f": for {level:g} grey levels write {level:g}/{steps}" if 1 < level <= steps else ""
+    raise InputError(
+        f"{what} must lie between 0 and 1, where 1 leads from black to white; got {level:g}{hint}"
+    )
 
 
 def _number(end: object) -> float | None:

@@ -161,7 +161,12 @@ class Noise:
 
 
 def parse_noise(
-    spec: "str | Noise", *, sigma: Level | None = None, mean: float = 0.0, clip: bool = False
+    spec: "str | Noise",
+    *,
+    sigma: Level | None = None,
+    mean: float = 0.0,
+    clip: bool = False,
+    limited: bool = True,
 ) -> Noise:
     """The noise that a text names.
 
@@ -175,6 +180,7 @@ def parse_noise(
             its own; a number, text as above, or a pair.
         mean: of the first additive kind.
         clip: whether values end in [0, 1].
+        limited: whether additive noise above 1 is refused, see :func:`check_levels`.
 
     Raises:
         InputError: for an unknown kind, a level that the kind cannot have, and a ``sigma`` or ``mean``
@@ -200,7 +206,10 @@ def parse_noise(
         if True not in place:
             raise InputError(f"noise {spec!r}: a mean is for additive noise such as gaussian")
         pieces[place.index(True)] = dataclasses.replace(pieces[place.index(True)], mean=mean)
-    return Noise(tuple(pieces), clip)
+    noise = Noise(tuple(pieces), clip)
+    if limited:
+        check_levels(noise)
+    return noise
 
 
 def _first(spec: str, sigma: Level, takes: list[bool]) -> int:
@@ -219,17 +228,30 @@ def _piece(name: str, level: Level | None) -> Piece:
     if level is None:
         return Piece(name, *kind.usual)
     least, most = parse_level(level, f"the level of {name}")
-    if kind.additive and most > 1:
-        raise InputError(
-            f"the level of {name} must lie between 0 and 1, where 1 leads from black to white; got "
-            f"{level}: for 8-bit images write {_of_255(least, most)}"
-        )
     return Piece(name, least, most)
 
 
-def _of_255(least: float, most: float) -> str:
-    """The level as it was probably meant: ``25/255``."""
-    return "..".join(f"{end:g}/255" if end else "0" for end in dict.fromkeys((least, most)))
+def check_levels(noise: Noise) -> None:
+    """Refuse additive noise above 1, which was probably meant in grey levels.
+
+    Raises:
+        InputError: with the level as it has to be written.
+
+    >>> check_levels(parse_noise("gaussian:25/255"))
+    """
+    for piece in noise.pieces:
+        if KINDS[piece.kind].additive and piece.most > 1:
+            raise InputError(
+                f"the level of {piece.kind} must lie between 0 and 1, where 1 leads from black to white; "
+                f"got {_ends(piece)}: for 8-bit images write {_ends(piece, '/255')}, for 16-bit images "
+                f"{_ends(piece, '/65535')}"
+            )
+
+
+def _ends(piece: Piece, unit: str = "") -> str:
+    """The level, as it was probably meant if there is a unit: ``25/255``."""
+    ends = dict.fromkeys((piece.least, piece.most))
+    return "..".join(f"{end:g}{unit}" if end else "0" for end in ends)
 
 
 def _check_names(what: str, values: object, cls: type) -> None:

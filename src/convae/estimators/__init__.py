@@ -5,6 +5,7 @@
 - sparse: codes of many numbers, few of which are on
 - stacked: levels trained one by one, each on the codes of the one below, then together
 - restoring, restored, denoiser: images without their noise, from any way to learn it
+- noise_decision, noise_units: whether images look clean or noisy to a denoiser; levels of noise for people
 - inpainter: images with their holes filled; damage: what is damaged though no mask says so
 - anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
 - detector_fit, normals: from normal images to a detector, its threshold by images that nothing else saw

@@ -13,12 +13,21 @@ from torch import Tensor
 
 from convae.bottlenecks import Bottleneck
 from convae.classical.noise_level import estimate_noise_level
+from convae.classical.noise_presence import NoisePresence
 from convae.composition import check, of_loss
-from convae.corruption.levels import Level
-from convae.corruption.noise import Noise, parse_noise
+from convae.corruption.levels import Level, check_level
+from convae.corruption.noise import Noise, check_levels, parse_noise
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.estimators.fitting import Ready, Run
 from convae.estimators.labels import holds_images
+from convae.estimators.noise_decision import (
+    asked_way,
+    chosen_way,
+    fixed_level,
+    holds_floats,
+    noise_levels,
+)
+from convae.estimators.noise_units import noise_text, stored_level, stretch
 from convae.estimators.parameters import Parameters
 from convae.estimators.restored import Restored, iter_restored
 from convae.estimators.restoring import (
@@ -30,7 +39,6 @@ from convae.estimators.streaming import OnBad
 from convae.estimators.tables import is_table, row_shape, rows_to_images
 from convae.images.image_source import ImageSource
 from convae.images.pairs import PairSource
-from convae.images.scaling import DTYPE_RANGES, Scaling
 from convae.images.sources import open_source
 from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
@@ -47,8 +55,6 @@ from convae.training.observers import Observer
 from convae.training.task import Task
 
 LEARN = ("auto", "clean", "noisy", "pairs")
-NOISY = 0.02  # images with more noise than this (5/255) are taken for noisy ones
-LOOKED_AT = 64  # images are looked at to decide that
 USUAL = "gaussian:0..55/255"
 # The ways to learn, as the table of what goes with what calls them.
 TASK_OF = {"clean": "denoising", "noisy gaussian": "halves", "noisy blind": "hidden pixels"}
@@ -68,13 +74,15 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             ``poisson``, ``speckle``, ``uniform``, ``jpeg``, ``blur``, ``stripes``, several joined by
             ``+``, each with a level after a colon if it is not the usual one: ``"gaussian:5/255+jpeg:30"``.
             None is ``gaussian`` of every level up to 55/255 for clean images, and unknown for noisy ones.
-        sigma: the level of Gaussian (or uniform, ...) noise as a fraction of what the file type can hold:
-            ``25/255``, or a range ``"0..55/255"``. For noisy images None estimates it in each.
+        sigma: the level of Gaussian (or uniform, ...) noise as a fraction of what the file type can hold,
+            or in grey levels: ``"25/255"`` for 8-bit images, ``"25/65535"`` for 16-bit ones (for floats in
+            their own values); or a range ``"0..55/255"``. For noisy images None estimates it in each.
         mean: added along with the noise (the classic MNIST tutorial has 0.5 with ``sigma`` 0.5).
         clip: whether noisy images end at black and white, as files of whole numbers do.
         learn: ``clean``, ``noisy``, ``pairs`` (needs a target), or ``auto``: pairs if there is a target,
-            clean if a noise was named, else noisy if the images look noisy, else clean. What was chosen is
-            said, and in ``learn_``.
+            clean if a noise was named, else noisy if the images have white noise of about 2/255 of the
+            range they use (see :func:`convae.classical.noise_presence.find_noise`), else clean. What was
+            chosen and why is reported, and in ``learn_`` and ``noise_found_``.
         preset: ``unet`` (residual blocks with skips at half resolution and below: the one to choose), or
             an autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
         latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
@@ -92,7 +100,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
 
     Attributes:
         learn_: how it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
-        noise_: the noise that was added (None for pairs and blind spots).
+        noise_: the noise that was added, in the units of the network (None for pairs and blind spots).
+        noise_found_: what decided between clean and noisy, in the same units, see
+            :class:`convae.classical.noise_presence.NoisePresence`; None where a parameter did.
         and those of :class:`convae.ConvAutoencoder`, but PCA.
 
     >>> import numpy as np
@@ -272,10 +282,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             on_bad: is told of images that cannot be used, which are then left out; None raises.
         """
         check_is_fitted(self, "network_")
-        if sigma is not None and not 0 <= sigma <= 1:
-            raise InputError(
-                f"sigma must lie between 0 and 1, where 1 leads from black to white; got {sigma!r}"
-            )
+        if sigma is not None:
+            check_level(sigma, self.plan_.depth)
         factor = stretch(self.scaling_)
         level = None if sigma is None else torch.tensor(float(sigma * factor)).to(self._unit.device)
         return iter_restored(self, self.open(X), level, factor, ensemble=ensemble, on_bad=on_bad)
@@ -326,15 +334,17 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         """The way to learn, as far as it is known before the images are looked at."""
         if self._target is not None or p["learn"] == "pairs":
             return ("pairs",)
-        named = p["noise"] is not None or p["sigma"] is not None
-        return (TASK_OF[chosen_way(p, 0.0)[0]],) if p["learn"] != "auto" or named else ()
+        asked = asked_way(p)
+        return () if asked is None else (TASK_OF[asked[0]],)
 
     def _noise(self, p: Parameters) -> Noise:
         """The noise for clean images, in the units of the files."""
         spec = self.noise
         if spec is None:
             spec = "gaussian" if p["sigma"] is not None else USUAL
-        return parse_noise(spec, sigma=p["sigma"], mean=p["mean"], clip=p["clip_noise"])
+        return parse_noise(
+            spec, sigma=p["sigma"], mean=p["mean"], clip=p["clip_noise"], limited=False
+        )
 
     def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
         target = self._target
@@ -343,6 +353,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         if target is not None and p["learn"] not in ("auto", "pairs"):
             raise InputError(f"learn {p['learn']!r} has no use for a target; leave one of them out")
         if target is None:
+            if not holds_floats(source):
+                check_levels(self._noise(p))
             return self._fit_restorer(material_for(source, p), p, run)
         pairs = PairSource(source, target, channels=p["channels"])
         return self._fit_restorer(material_for(pairs, p, pairs.channels), p, run)
@@ -355,28 +367,31 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         if isinstance(material.source, PairSource):
             run.observers.message("learning from pairs, because there is a target")
             return FromPairs(loss, material.channels[0], turn=turn), {"learn": "pairs"}
-        levels = noise_levels(ready)
-        way, why = chosen_way(p, float(levels.median()) / stretch(ready.unit.scaling))
+        scaling = ready.unit.scaling
+        factor, told = stretch(scaling), self._extra_inputs(p) > 0
+        way, why, looked = chosen_way(ready, p)
+        task: Task
         check(task=[TASK_OF[way]], loss=of_loss(loss))
-        told = self._extra_inputs(p) > 0
-        factor = stretch(ready.unit.scaling)
         if way == "clean":
             noise = self._noise(p)
             noise = noise if self.noise is None and p["sigma"] is None else noise.rescaled(factor)
-            run.observers.message(f"learning from clean images with made noise ({noise}), {why}")
-            identity = {"learn": way, "noise": noise.to_dict()}
+            made = noise_text(noise, scaling)
+            run.observers.message(f"learning from clean images with made noise ({made}), {why}")
+            identity = {"learn": way, "noise": noise.to_dict(), **looked}
             return FromClean(loss, noise, turn=turn, level_map=told), identity
+        levels = noise_levels(ready)
         if way == "noisy gaussian":
             fixed = fixed_level(p, self._noise(p))
             level = levels if fixed is None else torch.full_like(levels, fixed * factor)
             run.observers.message(
                 f"learning from noisy images alone, their Gaussian noise (about "
-                f"{float(level.median()) / factor * 255:.3g}/255) split in two, {why}"
+                f"{stored_level(float(level.median()), scaling)}) split in two, {why}"
             )
-            task: Task = FromNoisyGaussian(loss, level, turn=turn, level_map=told)
+            task = FromNoisyGaussian(loss, level, turn=turn, level_map=told)
             return task, {"learn": way, "level": fixed}
         run.observers.message(f"learning from noisy images alone, by hidden pixels, {why}")
-        return FromNoisyBlind(loss, levels, turn=turn, level_map=told), {"learn": way}
+        task = FromNoisyBlind(loss, levels, turn=turn, level_map=told)
+        return task, {"learn": way, **looked}
 
     def _extra_inputs(self, p: Parameters) -> int:
         """One for the level of the noise, where it is known in training."""
@@ -387,46 +402,6 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         learnt = stored.facts["learnt"]
         self.learn_ = str(learnt["learn"])
         self.noise_ = Noise.from_dict(learnt["noise"]) if "noise" in learnt else None
+        found = learnt.get("noise_found")
+        self.noise_found_ = None if found is None else NoisePresence(**found)
         return self
-
-
-def chosen_way(p: Parameters, level: float) -> tuple[str, str]:
-    """How to learn from images without targets, and why.
-
-    Args:
-        level: the median noise level of the images, in the units of the files.
-    """
-    gaussian = p["noise"] is not None and p["noise"].split(":")[0] == "gaussian"
-    noisy = "noisy gaussian" if gaussian else "noisy blind"
-    if p["learn"] != "auto":
-        return noisy if p["learn"] == "noisy" else p["learn"], "as asked for"
-    if p["noise"] is not None or p["sigma"] is not None:
-        return "clean", "because the noise to make was named"
-    shown = f"because their own noise is about {255 * level:.2g}/255"
-    return (noisy, shown) if level > NOISY else ("clean", shown)
-
-
-def noise_levels(ready: Ready) -> Tensor:
-    """(n,) the estimated noise of every image of the set (of some, where they are streamed)."""
-    images, count = ready.images, len(ready.images)
-    positions = np.arange(count)
-    if images.storage == "streamed":
-        positions = positions[:: max(1, count // LOOKED_AT)]
-    batches = images.batches([positions[i : i + 1] for i in range(len(positions))])
-    found = [estimate_noise_level(ready.unit(batch)) for batch in batches]
-    levels = torch.cat(found).cpu()
-    return levels if len(levels) == count else levels.median().expand(count).clone()
-
-
-def fixed_level(p: Parameters, noise: Noise) -> float | None:
-    """The one level that noisy images were said to have; None to estimate it in each."""
-    piece = noise.pieces[0]
-    named = p["sigma"] is not None or ":" in p["noise"]
-    return piece.most if named and piece.least == piece.most else None
-
-
-def stretch(scaling: Scaling) -> float:
-    """How much further apart values are for the network than as fractions of the file type's range."""
-    low, high = DTYPE_RANGES[scaling.dtype]
-    spans = [b - a for a, b in zip(scaling.low, scaling.high, strict=True)]
-    return (high - low) / (sum(spans) / len(spans))

@@ -32,8 +32,8 @@ class Restored:
         image: as it was read.
         pixels: (H, W, C) the restored image, in the depth of ``image``.
         level: the noise that was found or told, in the units of the parameter ``sigma``.
-        removed: the standard deviation of what was removed, as a part of the network's range; NaN where
-            the result has other channels.
+        removed: the standard deviation of what was removed, in the same units; NaN where the result has
+            other channels.
     """
 
     index: int
@@ -101,7 +101,7 @@ def iter_restored(
             image=image,
             pixels=as_read(model, pixels, image),
             level=found / factor,
-            removed=removed,
+            removed=removed / factor,
         )
 
 

@@ -19,6 +19,7 @@ from convae.denoising_evaluation import (
     Shown,
 )
 from convae.estimators.denoiser import Denoiser
+from convae.estimators.noise_decision import decision_text
 from convae.evaluation import middle
 from convae.report.contents import Metric, Panel, Report
 from convae.report.network_facts import report_on, training_facts
@@ -42,7 +43,7 @@ def report_of_denoising(model: Denoiser, found: DenoisingEvaluation, occasion: O
     """Everything there is to say about a denoiser measured on images."""
     return replace(
         report_on(model, occasion, found.images, found.skipped),
-        summary=[*verdicts(found), *caveats(found)],
+        summary=[*verdicts(found), *caveats(found), *decision(model)],
         metrics=metric_rows(found),
         metrics_note=f"{occasion.measured_on}; the level of the noise was estimated in each image",
         training_facts={"learnt from": WAYS[model.learn_], **training_facts(model)},
@@ -102,6 +103,14 @@ def _without_targets(found: DenoisingEvaluation) -> str:
         f"Of noise of {before}, estimated in the images, {left:.0%} is left, and what was removed {looks} "
         f"(whiteness {white:.2f} of 1)."
     ).replace("%", " %")
+
+
+def decision(model: Denoiser) -> list[str]:
+    """Why it took the images for clean or noisy, if nobody chose."""
+    if model.noise_found_ is None:
+        return []
+    text = decision_text(model.noise_found_, model.scaling_)
+    return [f"{text[0].upper()}{text[1:]}."]
 
 
 def caveats(found: DenoisingEvaluation) -> list[str]:
