@@ -35,8 +35,8 @@ class FileSource(ImageSource):
         self, root: Path, names: list[str], *, description: str, limits: ReadLimits | None = None
     ) -> None:
         self.root, self._files, self._limits = root, names, limits or ReadLimits()
-        self.description, self.skipped, self.notes = description, [], []
-        pages = page_counts(root, names, self._limits)
+        self.description, self.notes = description, []
+        pages, self.skipped = page_counts(root, names, self._limits)
         self._names: Sequence[str] = names
         self._starts: np.ndarray | None = None
         self._summed: tuple[Path | None, str] = None, ""  # the last file and its checksum
@@ -196,7 +196,7 @@ def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) ->
     root = Path(os.path.commonpath([os.path.dirname(path) for path in found]))
     names = [os.path.relpath(path, root) for path in found]
     source = FileSource(root, names, description=f"{len(names)} files", limits=limits)
-    source.skipped = skipped
+    source.skipped = [*skipped, *source.skipped]
     return source
 
 
@@ -260,26 +260,31 @@ def path_fault(path: str) -> str | None:
         return getattr(error, "strerror", None) or str(error)
 
 
-def page_counts(root: Path, names: list[str], limits: ReadLimits) -> np.ndarray | None:
-    """Pages of each file (n,), or None when every file is one image. Looks into TIFF files only."""
-    several = {
-        index: pages
-        for index, name in enumerate(names)
-        if name.lower().endswith(TIFF_SUFFIXES) and (pages := _pages(root / name, limits)) > 1
-    }
+def page_counts(
+    root: Path, names: list[str], limits: ReadLimits
+) -> tuple[np.ndarray | None, list[Skipped]]:
+    """Pages of each file (n,), or None when every file is one image. Looks into TIFF files only.
+
+    Pages that a file promises and does not hold are listed as skipped.
+    """
+    several, skipped = dict[int, int](), list[Skipped]()
+    for index, name in enumerate(names):
+        if not name.lower().endswith(TIFF_SUFFIXES):
+            continue
+        try:
+            header = probe_image(root / name, limits=limits)
+        except ImageError:
+            continue  # reading it will say why
+        if header.pages > 1:
+            several[index] = header.pages
+        if header.shortfall:
+            skipped.append(Skipped(name, header.shortfall))
     if not several:
-        return None
+        return None, skipped
     counts = array("q", [1]) * len(names)
     for index, pages in several.items():
         counts[index] = pages
-    return np.frombuffer(counts, dtype=np.int64)
-
-
-def _pages(path: Path, limits: ReadLimits) -> int:
-    try:
-        return probe_image(path, limits=limits).pages
-    except ImageError:
-        return 1  # reading it will say why
+    return np.frombuffer(counts, dtype=np.int64), skipped
 
 
 def _listed(root: Path, listing: Listing, description: str, limits: ReadLimits) -> FileSource:
@@ -287,7 +292,7 @@ def _listed(root: Path, listing: Listing, description: str, limits: ReadLimits) 
         found = "; ".join([*listing.notes(), _reasons(listing.skipped)]).strip("; ")
         raise InputError(f"{description}: no image found" + (f" ({found})" if found else ""))
     source = FileSource(root, listing.names, description=description, limits=limits)
-    source.skipped = listing.skipped
+    source.skipped = [*listing.skipped, *source.skipped]
     source.notes = listing.notes() + source.notes
     return source
 

@@ -87,6 +87,27 @@ class Image:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Pixels to be written, and what is to be said of them.
+
+    Attributes:
+        pixels: ``(H, W, C)``.
+        like: the info of the image that they belong to; None: nothing is known of them.
+        holes: ``(H, W)``, True where a pixel is still missing; None: none is.
+    """
+
+    pixels: Pixels
+    like: ImageInfo | None = None
+    holes: NDArray[np.bool_] | None = None
+
+    @property
+    def masked(self) -> bool:
+        """Whether missing pixels need a mask, because no value stands for them."""
+        declared = self.like is not None and self.like.nodata is not None
+        return self.holes is not None and not declared
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What is known of an image before it is decoded.
@@ -98,6 +119,7 @@ class Header:
         format: the file kind.
         stored: the dtype that the file stores.
         mode: the colour model as stored.
+        shortfall: what the file promises and does not hold, in words; empty where it holds all.
     """
 
     shape: tuple[int, int, int]
@@ -106,6 +128,7 @@ class Header:
     format: str
     stored: str
     mode: str
+    shortfall: str = ""
 
 
 MOST_BYTES = 768 * 2**20

@@ -6,8 +6,10 @@ Where tifffile lacks a codec that Pillow has, Pillow decodes, if depth and chann
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convae.errors import needs_package
+from convae.images.besides import PREMULTIPLIED, STRAIGHT
 from convae.images.colour import (
     ORIENTED,
     cmyk_to_rgb,
@@ -19,10 +21,11 @@ from convae.images.colour import (
     widened,
     ycbcr_to_rgb,
 )
-from convae.images.image import Decoded, Header, Pixels, ReadLimits, depth_read
+from convae.images.image import Decoded, Header, Pixels, ReadLimits, Size, depth_read
 from convae.images.pillow import PillowFile
-from convae.images.tiff_layout import Block, blocks_of, count_directories
-from convae.images.tiff_tags import description_of, resolution_of
+from convae.images.tiff_completeness import is_complete, shortfall
+from convae.images.tiff_layout import Block, blocks_of, count_directories, in_blocks, masks_of
+from convae.images.tiff_tags import description_of, resolution_of, tags_of
 
 _WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _JPEG = (6, 7, 34892, 33007)
@@ -44,22 +47,30 @@ class TiffImages:
             ValueError: there is no image in it.
             Exception: whatever tifffile raises.
         """
-        import tifffile
-
-        if count_directories(handle, limits.max_pages) == 0:
+        directories, broken = count_directories(handle, limits.max_pages)
+        if directories == 0:
             raise ValueError("it holds no image")
         self._handle = handle
-        # _multifile: an OME file may name other files; they are not opened behind the user's back.
-        options = {"name": "image.tif", "_multifile": False}
-        handle.seek(0)
-        self._tif = tifffile.TiffFile(handle, **options)
+        self._open()
+        complete = True
         try:
             self._blocks = blocks_of(self._tif)
+            complete = all(is_complete(self._tif, block) for block in self._blocks)
         except Exception:  # a damaged description: the pages can be read without it
-            handle.seek(0)
-            self._tif = tifffile.TiffFile(handle, **options, **_UNDESCRIBED)
+            complete = False
+        if not complete:
+            self._open(**_UNDESCRIBED)
             self._blocks = blocks_of(self._tif)
         self.pages = sum(block.count for block in self._blocks)
+        planes = sum(block.count * block.bands for block in self._blocks)
+        self.shortfall = shortfall(self._tif, planes, broken)
+
+    def _open(self, **options: bool) -> None:
+        import tifffile
+
+        self._handle.seek(0)
+        # _multifile: an OME file may name other files; they are not opened behind the user's back.
+        self._tif = tifffile.TiffFile(self._handle, name="image.tif", _multifile=False, **options)
 
     def header(self, page: int) -> Header:
         """Describe one image of the file."""
@@ -79,6 +90,7 @@ class TiffImages:
             format="TIFF",
             stored=stored,
             mode=_mode(block),
+            shortfall=self.shortfall,
         )
 
     def decode(self, page: int) -> Decoded:
@@ -88,6 +100,8 @@ class TiffImages:
         decoded = self._decoded(page, header)
         orientation = _tag(first, _ORIENTATION, 1)
         decoded.resolution = resolution_of(first, header.shape[:2], orientation)
+        decoded.tags = tags_of(first, header.shape, decoded.conversions)
+        decoded.valid = self._valid(page, header.shape[:2], orientation)
         # It is true of the pixels as stored, and belongs to the first page as it does in the file.
         if page == 0 and not decoded.conversions:
             decoded.description = description_of(self._tif, self._blocks, header)
@@ -111,14 +125,24 @@ class TiffImages:
             depth=header.stored,
             conversions=notes,
             nodata=_nodata(block.first),
+            opacity=_opacity(block),
+            top=_top(block.first),
+            white_is_zero=_is_inverted(block.first),
         )
 
+    def _valid(self, page: int, size: Size, orientation: int) -> NDArray[np.bool_] | None:
+        """``(H, W)`` where the file's own mask says that a pixel is part of the image; None: no mask."""
+        masks = masks_of(self._tif)
+        if not masks or sum(block.count for block in masks) != self.pages:
+            return None
+        block, index = in_blocks(masks, page)
+        mask = upright(block.stack(self._tif, index)[..., 0], orientation) != 0
+        if mask.shape != size:
+            raise ValueError(f"its mask is {mask.shape[0]} x {mask.shape[1]}, the image {size}")
+        return np.asarray(mask)
+
     def _find(self, page: int) -> tuple[Block, int]:
-        for block in self._blocks:
-            if page < block.count:
-                return block, page
-            page -= block.count
-        raise IndexError("no such page")
+        return in_blocks(self._blocks, page)
 
     def _channels(self, block: Block) -> int:
         first = block.first
@@ -168,6 +192,25 @@ def _nodata(first: Any) -> float | None:
         return None
 
 
+def _opacity(block: Block) -> str:
+    """What the last channel is by the file, where that is opacity; unspecified extra samples are bands."""
+    extras = [int(extra) for extra in block.first.extrasamples]
+    if block.bands > 1 or len(extras) != 1:  # of several extra samples, all stay bands
+        return ""
+    return {1: PREMULTIPLIED, 2: STRAIGHT}.get(extras[0], "")
+
+
+def _top(first: Any) -> float | None:
+    """The largest value of samples that do not fill their dtype, 4095 of 12 bits."""
+    bits = first.bitspersample
+    whole = first.dtype is None or first.dtype.kind != "u" or bits == first.dtype.itemsize * 8
+    return None if whole or bits < 8 else float(2**bits - 1)
+
+
+def _is_inverted(first: Any) -> bool:
+    return int(first.photometric) == _WHITE and first.dtype is not None and first.dtype.kind in "ub"
+
+
 def _colours(first: Any) -> Pixels:
     """The palette as ``(n, 3)`` uint8, or None."""
     table = first.colormap
@@ -194,12 +237,12 @@ def _mode(block: Block) -> str:
         return names[first.photometric] + ("A" if samples in (2, 4) else "")
     if _is_cmyk(block):
         return "CMYK" if samples == 4 else f"CMYK and {samples - 4} more"
-    if first.photometric == _RGB and samples in (3, 4):
-        return "RGB" if samples == 3 else "RGBA"
+    opaque = bool(_opacity(block))
+    if first.photometric == _RGB and samples == 3 + opaque:
+        return "RGBA" if opaque else "RGB"
     if samples == 1:
         return "1" if first.dtype == np.bool_ else "L"
-    alpha = any(int(extra) in (1, 2) for extra in first.extrasamples)
-    return "LA" if samples == 2 and alpha else f"{samples} bands"
+    return "LA" if samples == 2 and opaque else f"{samples} bands"
 
 
 def _coloured(block: Block, pixels: Pixels, notes: list[str]) -> Pixels:
@@ -224,8 +267,6 @@ def _coloured(block: Block, pixels: Pixels, notes: list[str]) -> Pixels:
     if pixels.dtype == np.uint8 and first.bitspersample in (2, 4) and model in (_WHITE, _BLACK):
         notes.append(f"{first.bitspersample}-bit values spread over 0..255")
         pixels = widened(pixels, first.bitspersample)
-    if any(int(extra) == 1 for extra in first.extrasamples):
-        notes.append("premultiplied alpha kept as stored")
     return pixels
 
 

@@ -1,20 +1,17 @@
 """Where the images of a TIFF lie: pages, planes of a volume, bands on an axis of their own."""
 
-import importlib.util
 import math
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from convae.images.image import Pixels
+from convae.images.tiff_segments import check_plane, check_segments
 
-_DEFLATE, _LZMA = (8, 32946), 34925
-_LARGEST_RATIO = 1032  # of what deflate can inflate to
-_HARMLESS = 64 * 2**20
-_REDUCED_OR_MASK = 1 | 4  # bits of NewSubfileType: a thumbnail, a transparency mask
+_MASK = 4  # bit of NewSubfileType: a transparency mask
+_REDUCED_OR_MASK = 1 | _MASK  # or a thumbnail
 
 
 @dataclass(slots=True)
@@ -72,8 +69,10 @@ def _plane(tif: Any, series: Any, flat: int) -> Pixels:
         start = series.dataoffset
         if start is None:
             raise ValueError("the planes of this volume do not follow each other")
+        start += flat * first.nbytes
+        check_plane(tif, series, start, first.nbytes)
         kind = f"{tif.byteorder}{first.dtype.char}"
-        pixels = tif.filehandle.read_array(kind, first.size, start + flat * first.nbytes)
+        pixels = tif.filehandle.read_array(kind, first.size, start)
         return np.asarray(pixels).reshape(first.shaped)
     page = series[flat]
     if page is None:
@@ -82,48 +81,29 @@ def _plane(tif: Any, series: Any, flat: int) -> Pixels:
     return np.asarray(page.asarray(squeeze=False, maxworkers=1)).reshape(first.shaped)
 
 
-def check_segments(tif: Any, page: Any) -> None:
-    """Refuse a page whose strips or tiles reach beyond the file, before zeros stand in for them."""
-    size = tif.filehandle.size
-    ends = zip(page.dataoffsets, page.databytecounts, strict=False)
-    if any(start + count > size for start, count in ends):
-        raise ValueError("file is truncated")
-    if not page.dataoffsets or len(page.databytecounts) < len(page.dataoffsets):
-        raise ValueError("the file does not say where its pixels are")
-    _check_expansion(tif, page)
-    key = page.keyframe
-    whole = key.compression == 1 and not key.is_tiled and key.dtype is not None
-    if whole and sum(page.databytecounts) < math.prod(key.shaped) * key.bitspersample // 8:
-        raise ValueError("file is truncated")
-
-
-def _check_expansion(tif: Any, page: Any) -> None:
-    """Refuse strips that inflate beyond the page: tifffile's own codecs do not stop at its size.
-
-    imagecodecs does, so this second pass is only made without it, and only over strips that could.
-    """
-    key = page.keyframe
-    if importlib.util.find_spec("imagecodecs") or key.compression not in (*_DEFLATE, _LZMA):
-        return
-    if key.compression == _LZMA:
-        raise NotImplementedError("imagecodecs is missing")
-    most = math.prod(key.shaped) * key.dtype.itemsize + _HARMLESS
-    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if count * _LARGEST_RATIO < _HARMLESS:
-            continue
-        tif.filehandle.seek(start)
-        packed, inflater, total = tif.filehandle.read(count), zlib.decompressobj(), 0
-        while packed and total <= most:
-            total += len(inflater.decompress(packed, 2**20))
-            packed = inflater.unconsumed_tail
-        if total > most:
-            raise ValueError("a strip holds more than the page (decompression bomb)")
-
-
 def blocks_of(tif: Any) -> list[Block]:
     """List the series of a TIFF, thumbnails, reduced levels and masks left out."""
     chosen = [s for s in tif.series if not int(s.keyframe.subfiletype or 0) & _REDUCED_OR_MASK]
     return [_block(series) for series in chosen or list(tif.series)[:1]]
+
+
+def masks_of(tif: Any) -> list[Block]:
+    """List the series that are transparency masks of whole images, not of reduced ones."""
+    kinds = [(s, int(s.keyframe.subfiletype or 0) & _REDUCED_OR_MASK) for s in tif.series]
+    return [_block(series) for series, kind in kinds if kind == _MASK]
+
+
+def in_blocks(blocks: list[Block], page: int) -> tuple[Block, int]:
+    """The series that holds an image, and its number in it.
+
+    Raises:
+        IndexError: there is no such image.
+    """
+    for block in blocks:
+        if page < block.count:
+            return block, page
+        page -= block.count
+    raise IndexError("no such page")
 
 
 def _block(series: Any) -> Block:
@@ -144,7 +124,7 @@ def _block(series: Any) -> Block:
     return Block(series, tuple(lead), band, bands, first.shaped[1])
 
 
-def count_directories(handle: BinaryIO, most: int) -> int:
+def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
     """Walk the chain of image directories without reading them.
 
     Args:
@@ -152,7 +132,7 @@ def count_directories(handle: BinaryIO, most: int) -> int:
         most: the largest number accepted.
 
     Returns:
-        how many there are; a chain that leaves the file ends there.
+        how many there are, and whether the chain leaves the file, where it ends then.
 
     Raises:
         ValueError: the chain bites its tail, or is longer than ``most``.
@@ -171,11 +151,12 @@ def count_directories(handle: BinaryIO, most: int) -> int:
         handle.seek(at)
         start = handle.read(struct.calcsize(order + number))
         if len(start) < struct.calcsize(order + number):
-            seen.discard(at)
-            break
+            return len(seen) - 1, True
         handle.seek(struct.unpack(order + number, start)[0] * entry, 1)
         link = handle.read(struct.calcsize(order + pointer))
-        at = struct.unpack(order + pointer, link)[0] if len(link) == struct.calcsize(pointer) else 0
+        if len(link) < struct.calcsize(order + pointer):
+            return len(seen), True
+        (at,) = struct.unpack(order + pointer, link)
     if at in seen and at:
         raise ValueError("its pages point at each other in a circle")
-    return len(seen)
+    return len(seen), False

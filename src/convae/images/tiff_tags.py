@@ -13,13 +13,18 @@ from collections import defaultdict
 from typing import Any
 from xml.etree import ElementTree
 
-from convae.images.besides import Description, Resolution, resolution
+from convae.images.besides import Description, Resolution, Tags, TiffTag, resolution
 from convae.images.image import Header
 from convae.images.tiff_layout import Block
 
 _MOST_BYTES = 2**20
 _DESCRIPTION, _X, _Y, _UNIT = 270, 282, 283, 296
 _ASCII, _INCH = 2, 2
+_ICC, _MOST_PROFILE = 34675, 2**24
+_GDAL_METADATA = 42112
+# GeoTIFF: pixel scale, tie points, transformation, keys and their parameters; GDAL: metadata.
+_GEO = (33550, 33922, 34264, 34735, 34736, 34737, _GDAL_METADATA)
+_STATISTICS = re.compile(rb'<Item name="STATISTICS_[^>]*>[^<]*</Item>\s*')
 _UNITS = {1: "", 2: "inch", 3: "cm"}
 _SIDEWAYS = range(5, 9)  # orientations that swap rows and columns
 _OME_TYPES = {"float32": "float", "float64": "double", "bool": "bit"}
@@ -39,6 +44,45 @@ def resolution_of(first: Any, size: tuple[int, int], orientation: int) -> Resolu
         return None
     x, y = first.tags.valueof(_X), first.tags.valueof(_Y)
     return resolution(*((y, x) if orientation in _SIDEWAYS else (x, y)), unit, size)
+
+
+def tags_of(first: Any, shape: tuple[int, int, int], conversions: list[str]) -> Tags | None:
+    """Read colour profile and georeference of a page, which its copy must have as well.
+
+    Args:
+        first: tifffile's page.
+        shape: ``(H, W, C)`` of the image, upright.
+        conversions: what was done to its colours; the profile of CMYK is not true of RGB, for which a
+            sentence is added.
+    """
+    profile = _profile(first)
+    if profile is not None and any("converted to RGB" in text for text in conversions):
+        conversions.append("its colour profile, which is not one of RGB, is left out")
+        profile = None
+    geo = tuple(tag for code in _GEO if (tag := _geo_tag(first, code)) is not None)
+    return Tags(size=shape[:2], channels=shape[2], profile=profile, geo=geo) or None
+
+
+def _profile(first: Any) -> bytes | None:
+    value = first.tags.valueof(_ICC)
+    return value if isinstance(value, bytes) and 128 <= len(value) <= _MOST_PROFILE else None
+
+
+def _geo_tag(first: Any, code: int) -> TiffTag | None:
+    tag = first.tags.get(code)
+    if tag is None or tag.count > _MOST_BYTES:
+        return None
+    value = tag.value
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    if code == _GDAL_METADATA and isinstance(value, bytes):
+        value = _STATISTICS.sub(b"", value)  # of pixels that have changed
+    if isinstance(value, bytes):
+        return TiffTag(code=code, dtype=_ASCII, count=len(value) + 1, value=value)
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(number, int | float) for number in numbers):
+        return None
+    return TiffTag(code=code, dtype=int(tag.dtype), count=len(numbers), value=numbers)
 
 
 def description_of(tif: Any, blocks: list[Block], header: Header) -> Description | None:

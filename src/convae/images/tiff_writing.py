@@ -1,4 +1,4 @@
-"""Pixels to TIFF, page by page, with the resolution and the axes of the file they came from."""
+"""Pixels to TIFF, page by page, with what the file that they came from says of them."""
 
 import json
 from collections.abc import Iterable
@@ -7,29 +7,29 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from convae.images.besides import Description
-from convae.images.image import ImageInfo, Pixels
+from convae.images.besides import PREMULTIPLIED, STRAIGHT, UNUSED, Description
+from convae.images.colour import inverted
+from convae.images.image import ImageInfo, Page, Pixels
 
 _CLASSIC_BYTES = 4 * 10**9
 _PAGE_BYTES = 4096
 _DESCRIPTION, _UNITS = 270, {"": "NONE", "inch": "INCH", "cm": "CENTIMETER"}
+_GDAL_NODATA, _MAX_SAMPLE_VALUE = 42113, 281
+_ASCII, _SHORT = 2, 3  # TIFF's data types
+_EXTRA = {STRAIGHT: "unassalpha", UNUSED: "unassalpha", PREMULTIPLIED: "assocalpha"}
+_MASK = {"subfiletype": 4, "photometric": "mask", "compression": "zlib", "metadata": None}
 
 
 def write_tiff(
-    handle: BinaryIO,
-    pages: Iterable[Pixels],
-    like: ImageInfo | None = None,
-    *,
-    count: int | None = None,
-    at_most: int | None = None,
+    handle: BinaryIO, pages: Iterable[Page], *, count: int | None = None, at_most: int | None = None
 ) -> None:
     """Write pages in the memory of one.
 
     Args:
         handle: open for writing, reading and seeking.
-        pages: each ``(H, W, C)``, in the depth to store; at least one.
-        like: the first image of the file that they belong to. Its resolution is written with pages of its
-            size, its description with exactly the images that it speaks of.
+        pages: at least one, each in the depth to store. What the file of the first says of all pages
+            together (axes, spacing) is written with exactly the images that it speaks of; all else is
+            written with the page that it is true of.
         count: how many pages there are, if that is known.
         at_most: how many there can be, if that is known.
     """
@@ -37,18 +37,22 @@ def write_tiff(
 
     pages = iter(pages)
     first = next(pages)
-    said, written, alike = _fitting(like, first, count), 0, True
-    apart = said is not None and said.apart
-    text = None if said is None else said.text
-    with tifffile.TiffWriter(handle, bigtiff=_is_big(first, count or at_most)) as writer:
-        for plane in chain([first], pages):
+    shape, dtype = first.pixels.shape, first.pixels.dtype
+    described, written, alike = _fitting(first, count), 0, True
+    apart = described is not None and described.apart
+    text = None if described is None else described.text
+    with tifffile.TiffWriter(handle, bigtiff=_is_big(first.pixels, count or at_most)) as writer:
+        for page in chain([first], pages):
+            plane = _as_stored(page)
             for piece in np.split(plane, plane.shape[2], axis=2) if apart else [plane]:
-                writer.write(flat(piece), description=text, **_options(piece, like))
+                writer.write(flat(piece), description=text, **_options(piece, page.like))
                 text = None
+            if page.masked:
+                writer.write(~page.holes, **_MASK)
             written += 1
-            alike = alike and plane.shape == first.shape
-    if said is not None and (written != said.images or not alike):
-        _overwrite(handle, _plain(said, written) if alike else b"")
+            alike = alike and (page.pixels.shape, page.pixels.dtype) == (shape, dtype)
+    if described is not None and (written != described.images or not alike):
+        _overwrite(handle, _plain(described, written) if alike else b"")
 
 
 def flat(plane: Pixels) -> Pixels:
@@ -65,11 +69,25 @@ def _is_big(first: Pixels, most: int | None) -> bool:
     return bool(most * page > _CLASSIC_BYTES)
 
 
-def _fitting(like: ImageInfo | None, first: Pixels, count: int | None) -> Description | None:
-    said = None if like is None else like.description
-    if said is None or (said.shape, said.depth) != (first.shape, str(first.dtype)):
+def _fitting(first: Page, count: int | None) -> Description | None:
+    described = None if first.like is None else first.like.description
+    have = first.pixels.shape, str(first.pixels.dtype)
+    if described is None or (described.shape, described.depth) != have:
         return None
-    return said if count in (None, said.images) else None
+    return described if count in (None, described.images) else None
+
+
+def _as_stored(page: Page) -> Pixels:
+    """Pixels with white as 0 where the file had it so."""
+    if not _is_inverted(page.pixels, page.like):
+        return page.pixels
+    return inverted(page.pixels, page.pixels.dtype.itemsize * 8)
+
+
+def _is_inverted(plane: Pixels, like: ImageInfo | None) -> bool:
+    """Whether white is stored as 0: one channel of unsigned values or bits, of a file that did so."""
+    inverted = like is not None and like.white_is_zero
+    return inverted and plane.shape[2] == 1 and plane.dtype.kind in "ub"
 
 
 def _plain(said: Description, written: int) -> bytes:
@@ -91,23 +109,53 @@ def _overwrite(handle: BinaryIO, text: bytes) -> None:
 def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
     """How tifffile is to store ``(H, W, C)``: colour only where it is colour, else bands."""
     channels = plane.shape[2]
-    stored = "" if like is None else like.mode
-    bands = "bands" in stored
-    colour = channels in (3, 4) and plane.dtype.kind == "u" and not bands
+    opacity = None if like is None or channels not in (2, 4) else like.opacity
+    colours = channels - (opacity is not None)
+    colour = _is_colour(plane, colours, like)
+    grey = "miniswhite" if _is_inverted(plane, like) else "minisblack"
     options: dict[str, Any] = {
-        "photometric": "rgb" if colour else "minisblack",
+        "photometric": "rgb" if colour else grey,
         "metadata": None,
         "compression": "zlib" if plane.dtype != np.bool_ else None,
+        "extratags": _extra_tags(plane, like),
+        "iccprofile": _profile(plane, like),
         **_resolution(plane, like),
     }
     if channels == 1:
         return options
     options["planarconfig"] = "contig"
-    alpha = channels in (2, 4) and not bands
     extra = channels - (3 if colour else 1)
     if extra:
-        options["extrasamples"] = ["unassalpha" if alpha else "unspecified"] * extra
+        last = "unspecified" if opacity is None else _EXTRA[opacity.kind]
+        options["extrasamples"] = ["unspecified"] * (extra - 1) + [last]
     return options
+
+
+def _is_colour(plane: Pixels, colours: int, like: ImageInfo | None) -> bool:
+    """Whether the first three channels are RGB: by what the file says, else by their number and dtype."""
+    if like is None or like.format == "array":
+        return colours == 3 and plane.dtype.kind == "u"
+    return colours == 3 and "bands" not in like.mode
+
+
+def _profile(plane: Pixels, like: ImageInfo | None) -> bytes | None:
+    tags = None if like is None else like.tags
+    return tags.profile if tags is not None and tags.channels == plane.shape[2] else None
+
+
+def _extra_tags(plane: Pixels, like: ImageInfo | None) -> list[tuple[Any, ...]]:
+    """Georeference of an image of the same size, the missing value, and the largest value in use."""
+    if like is None:
+        return []
+    found: list[tuple[Any, ...]] = []
+    if like.tags is not None and like.tags.size == plane.shape[:2]:
+        found += [(tag.code, tag.dtype, tag.count, tag.value, True) for tag in like.tags.geo]
+    if like.nodata is not None:
+        text = f"{like.nodata:.17g}"
+        found.append((_GDAL_NODATA, _ASCII, len(text) + 1, text, True))
+    if like.top is not None and plane.dtype == np.uint16:
+        found.append((_MAX_SAMPLE_VALUE, _SHORT, 1, int(like.top), True))
+    return found
 
 
 def _resolution(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:

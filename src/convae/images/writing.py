@@ -1,6 +1,7 @@
 """Pixels to an image file: the kind, depth and channels of the file they came from."""
 
 from collections.abc import Callable, Iterable, Sized
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,7 +11,8 @@ from PIL import Image as PillowImage
 
 from convae.atomic import atomic_write
 from convae.errors import InputError, unknown_name
-from convae.images.image import ImageInfo, Pixels
+from convae.images.facts import Missing
+from convae.images.image import ImageInfo, Page, Pixels
 from convae.images.png16 import write_png16
 from convae.images.tiff_writing import flat, write_tiff
 
@@ -55,20 +57,25 @@ def write_image(
     like: ImageInfo | None = None,
     format: str | None = None,
     quality: int = 95,
+    holes: Missing | None = None,
 ) -> Path:
     """Write one image, complete or not at all.
 
     Args:
         path: where; its suffix is corrected where the kind of file differs from it, and missing
             folders are made.
-        pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read.
+        pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read, or
+            already in the depth of ``like``.
         like: the info of the image that these pixels belong to: its file kind and depth come back,
-            its resolution if the size is the same, and the axes and units that a TIFF describes if it
-            described one such image. Values are rounded and clipped to that depth; NaN becomes 0 in
-            an integer one.
+            what it says of its pixels (opacity, largest value, missing value, colour profile, EXIF,
+            georeference) as far as the kind of file holds it, its resolution if the size is the same,
+            and the axes and units that a TIFF describes if it described one such image. Values are
+            rounded and clipped to that depth; NaN becomes the missing value, or 0 where an integer
+            depth has none.
         format: another kind of file, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ...; the default is the
             kind of ``like``, then the suffix of ``path``, then PNG.
         quality: of a JPEG, 1 to 100; everything else is lossless.
+        holes: ``(H, W)``, True where a pixel is still missing; a TIFF without a missing value gets a mask.
 
     Returns:
         the path written. A kind that cannot hold the depth or the channels gives way to PNG, and
@@ -77,12 +84,12 @@ def write_image(
     Raises:
         InputError: it cannot be written; names the path and what to do.
     """
-    plane = _restored(_checked_pixels(pixels), like)
+    plane = _restored(_checked_pixels(pixels, like), like)
     kind = _kind(Path(path), plane, like, format)
     target = _with_suffix(Path(path), kind)
     _make_folder(target)
     with atomic_write(target) as handle:
-        _encode(handle, plane, kind, quality, like)
+        _encode(handle, Page(plane, like, holes), kind, quality)
     return target
 
 
@@ -94,25 +101,25 @@ def target_of(
     format: str | None = None,
 ) -> Path:
     """The path that :func:`write_image` would write; its arguments are the same."""
-    plane = _restored(_checked_pixels(pixels), like)
+    plane = _restored(_checked_pixels(pixels, like), like)
     return _with_suffix(Path(path), _kind(Path(path), plane, like, format))
 
 
 def write_stack(
     path: str | Path,
-    stack: Iterable[Pixels],
+    stack: Iterable[Pixels | Page],
     *,
     like: ImageInfo | None = None,
     at_most: int | None = None,
 ) -> Path:
-    """Write a multi-page TIFF page by page, in the memory of one page.
+    """Write a multi-page TIFF page by page, in the memory of one page; each page keeps its own depth.
 
     Args:
         path: where; the suffix becomes ``.tif`` if it is not one of TIFF's.
-        stack: the pages, each ``(H, W, C)`` or ``(H, W)``; an array or any iterator.
-        like: the info of the first page of the stack they belong to. Its depth comes back, its
-            resolution if the size is the same, and its description of axes, spacing and units
-            if all of its pages are written; a part of them gets none.
+        stack: the pages, each ``(H, W, C)`` or ``(H, W)``, or with the info of its own page; an array or
+            any iterator.
+        like: the info of pages that come without their own, as in :func:`write_image`. A description
+            of axes, spacing and units is written if all of its pages are; a part of them gets none.
         at_most: how many pages an iterator can give; unknown, the file is a BigTIFF, which
             ImageJ, for one, does not read.
 
@@ -123,7 +130,7 @@ def write_stack(
     Raises:
         InputError: there is no page, or it cannot be written.
     """
-    pages = (_restored(_checked_pixels(page), like) for page in stack)
+    pages = (_page(one, like) for one in stack)
     first = next(pages, None)
     if first is None:
         raise InputError(f"{path}: there is no page to write")
@@ -131,7 +138,7 @@ def write_stack(
     _make_folder(target)
     count = len(stack) if isinstance(stack, Sized) else None
     with atomic_write(target) as handle:
-        write_tiff(handle, chain([first], pages), like, count=count, at_most=at_most)
+        write_tiff(handle, chain([first], pages), count=count, at_most=at_most)
     return target
 
 
@@ -149,14 +156,23 @@ def holds(kind: str, depth: str, channels: int) -> bool:
     return depth in depths and channels in counts
 
 
-def restore_depth(pixels: Pixels, depth: str) -> Pixels:
-    """Bring pixels back to the depth of a file: rounded and clipped, NaN to 0 in integers.
+def restore_depth(
+    pixels: Pixels, depth: str, *, nodata: float | None = None, top: float | None = None
+) -> Pixels:
+    """Bring pixels back to the depth of a file: rounded and clipped, NaN to what stands for it.
 
     Args:
-        pixels: uint8, uint16 or float32.
+        pixels: uint8, uint16 or float32, or in that depth already.
         depth: a numpy dtype; of ``"bool"`` the upper half, 128 to 255, is True.
+        nodata: the value that stands for NaN; None: 0 in integers, NaN in floats.
+        top: the largest value that the file may hold; None: that of the dtype.
     """
     kind = np.dtype(depth)
+    if nodata is not None and pixels.dtype.kind == "f" and np.isfinite(nodata):
+        with np.errstate(over="ignore"):
+            pixels = np.where(np.isnan(pixels), pixels.dtype.type(nodata), pixels)
+    if top is not None and pixels.dtype.kind != "b":
+        pixels = np.where(pixels == nodata, pixels, np.minimum(pixels, pixels.dtype.type(top)))
     if kind == pixels.dtype:
         return pixels
     if kind == np.bool_:
@@ -174,6 +190,11 @@ def restore_depth(pixels: Pixels, depth: str) -> Pixels:
     return np.clip(pixels, info.min, high).astype(kind)
 
 
+def _page(one: Pixels | Page, like: ImageInfo | None) -> Page:
+    page = one if isinstance(one, Page) else Page(one, like)
+    return replace(page, pixels=_restored(_checked_pixels(page.pixels, page.like), page.like))
+
+
 def _restored(pixels: Pixels, like: ImageInfo | None) -> Pixels:
     if like is None:
         return pixels
@@ -185,15 +206,16 @@ def _restored(pixels: Pixels, like: ImageInfo | None) -> Pixels:
         raise InputError(f"depth {like.depth!r} of {like.name} cannot be written")
     if kind == np.bool_ and pixels.shape[2] > 1:
         return pixels  # no file kind holds several bilevel channels
-    return restore_depth(pixels, like.depth)
+    return restore_depth(pixels, like.depth, nodata=like.nodata, top=like.top)
 
 
-def _checked_pixels(pixels: Pixels) -> Pixels:
+def _checked_pixels(pixels: Pixels, like: ImageInfo | None) -> Pixels:
     plane = np.asarray(pixels)
     plane = plane[..., None] if plane.ndim == 2 else plane
     if plane.ndim != 3 or 0 in plane.shape:
         raise InputError(f"pixels must be (H, W, C) and not empty, got {np.shape(pixels)}")
-    if str(plane.dtype) not in ("uint8", "uint16", "float32"):
+    depths = ("uint8", "uint16", "float32", "" if like is None else like.depth)
+    if str(plane.dtype) not in depths:
         raise InputError(f"pixels must be uint8, uint16 or float32, got {plane.dtype}")
     return plane
 
@@ -241,11 +263,10 @@ def _make_folder(target: Path) -> None:
         ) from fault
 
 
-def _encode(
-    handle: BinaryIO, plane: Pixels, kind: str, quality: int, like: ImageInfo | None
-) -> None:
+def _encode(handle: BinaryIO, page: Page, kind: str, quality: int) -> None:
+    plane, like = page.pixels, page.like
     if kind == "TIFF":
-        write_tiff(handle, [plane], like, count=1)
+        write_tiff(handle, [page], count=1)
     elif kind == "PNG" and plane.dtype == np.uint16:
         write_png16(handle, plane, _dots(plane, like))
     elif kind in _NETPBM:

@@ -1,0 +1,102 @@
+"""Whether the strips and tiles of a TIFF page, or the planes of a volume, are all in the file.
+
+tifffile fills what is missing with zeros and reads on; here it is found before memory is taken.
+"""
+
+import importlib.util
+import math
+import zlib
+from typing import Any
+
+_DEFLATE, _LZMA = (8, 32946), 34925
+# The most that a byte can expand to. Deflate: 258 bytes for 2 bits; LZW: a string of 4,096 - 258 bytes for a
+# code of 12 bits; PackBits: 128 bytes for two.
+_LARGEST_RATIO = {8: 1032, 32946: 1032, 5: 2560, 32773: 64}
+_HARMLESS = 64 * 2**20
+
+
+def check_segments(tif: Any, page: Any) -> None:
+    """Refuse a page that does not hold all of its strips or tiles, before memory is taken for them.
+
+    Segments of no bytes that are listed (sparse files, as GDAL writes them) are what they say: empty.
+
+    Raises:
+        ValueError: something is missing, or a strip would expand beyond the page.
+    """
+    offsets, counts, size = page.dataoffsets, page.databytecounts, tif.filehandle.size
+    if any(start + count > size for start, count in zip(offsets, counts, strict=False)):
+        raise ValueError("file is truncated")
+    listed = min(len(offsets), len(counts))
+    if not listed:
+        raise ValueError("the file does not say where its pixels are")
+    key = page.keyframe
+    needed, what = math.prod(key.chunked), "tiles" if key.is_tiled else "strips"
+    if listed < needed:
+        raise ValueError(
+            f"file is truncated: {key.imagelength} x {key.imagewidth} pixels take {needed} {what}, it "
+            f"lists {listed}"
+        )
+    if not any(counts):
+        raise ValueError(f"it holds no pixels: all of its {what} are empty")
+    _check_sizes(key, counts[:needed])
+    _check_expansion(tif, page)
+
+
+def _check_sizes(key: Any, counts: Any) -> None:
+    """Refuse segments of fewer bytes than their pixels can be packed into."""
+    ratio = 1 if key.compression == 1 else _LARGEST_RATIO.get(int(key.compression))
+    if ratio is None or key.dtype is None:
+        return
+    whole = math.prod(key.chunks) * key.bitspersample // 8
+    rows = 1 if key.is_tiled else key.rowsperstrip
+    last = key.imagelength % rows or rows  # rows of the last strip of a plane
+    across = math.prod(key.chunked[-2:]) if key.is_tiled else math.ceil(key.imagelength / rows)
+    for number, count in enumerate(counts):
+        is_last = not key.is_tiled and number % max(1, across) == across - 1
+        wanted = whole * last // rows if is_last else whole
+        if count and count * ratio < wanted:
+            raise ValueError("file is truncated: a strip or tile has fewer bytes than pixels")
+
+
+def _check_expansion(tif: Any, page: Any) -> None:
+    """Refuse strips that inflate beyond the page: tifffile's own codecs do not stop at its size.
+
+    imagecodecs does, so this second pass is only made without it, and only over strips that could.
+    """
+    key = page.keyframe
+    if importlib.util.find_spec("imagecodecs") or key.compression not in (*_DEFLATE, _LZMA):
+        return
+    if key.compression == _LZMA:
+        raise NotImplementedError("imagecodecs is missing")
+    most = math.prod(key.shaped) * key.dtype.itemsize + _HARMLESS
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if count * _LARGEST_RATIO[8] < _HARMLESS:
+            continue
+        tif.filehandle.seek(start)
+        packed, inflater, total = tif.filehandle.read(count), zlib.decompressobj(), 0
+        while packed and total <= most:
+            total += len(inflater.decompress(packed, 2**20))
+            packed = inflater.unconsumed_tail
+        if total > most:
+            raise ValueError("a strip holds more than the page (decompression bomb)")
+
+
+def check_plane(tif: Any, series: Any, start: int, nbytes: int) -> None:
+    """Refuse a plane of a volume that one directory stands for, where no pixels are.
+
+    Args:
+        start: where its bytes begin.
+        nbytes: how many there are.
+
+    Raises:
+        ValueError: the bytes lie beyond the file, or directories lie among them.
+    """
+    if start + nbytes > tif.filehandle.size:
+        raise ValueError("file is truncated")
+    directories = (getattr(page, "offset", 0) for page in (tif.pages.first, *_listed(tif)))
+    if any(start <= at < start + nbytes for at in directories):
+        raise ValueError("the page is missing: the file's description promises more than it holds")
+
+
+def _listed(tif: Any) -> list[Any]:
+    return list(tif.pages[1:2]) if len(tif.pages) > 1 else []
