@@ -16,8 +16,9 @@ from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError, unknown_name
 from convae.images.array_sources import ArraySource
+from convae.images.facts import Missing
 from convae.images.file_sources import FileSource
-from convae.images.image import Image, Pixels
+from convae.images.image import Image, Page, Pixels
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.parallel import cores, in_threads
 from convae.images.surveying import refuse_skipped
@@ -42,6 +43,10 @@ class Result(Protocol):
     def pixels(self) -> Pixels:
         """(H, W, C) what is to be written."""
 
+    @property
+    def holes(self) -> Missing | None:
+        """(H, W) where a pixel still has no value; None: each has one."""
+
 
 @dataclass(kw_only=True)
 class Tally:
@@ -49,6 +54,7 @@ class Tally:
 
     images: int = 0
     files: int = 0
+    empty_pages: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -126,6 +132,11 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
         f"file{'s' * (tally.files != 1)} in {out}"
         + (f"; {len(tally.skipped):,} skipped, see {listed}" if listed else "")
     )
+    if tally.empty_pages:
+        voice.note(
+            f"{tally.empty_pages:,} page{'s' * (tally.empty_pages != 1)} of stacks could not be used: each "
+            "keeps its place in the result as an empty page"
+        )
     return {
         "out": out,
         "images": tally.images,
@@ -161,29 +172,60 @@ def write_files(
     """
     workers = min(WRITERS, cores())
     for written in in_threads(
-        lambda write: write(), _writes(source, results, out, format), workers=workers, ahead=1
+        lambda write: write(),
+        _writes(source, results, out, format, tally),
+        workers=workers,
+        ahead=1,
     ):
         tally.files += written
 
 
 def _writes(
-    source: ImageSource, results: Iterator[Result], out: Path, format: str | None
+    source: ImageSource, results: Iterator[Result], out: Path, format: str | None, tally: Tally
 ) -> Iterator[Callable[[], int]]:
     """What writes each file and says how many it wrote; a TIFF of many pages is written on the way."""
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
         inside = source.pages_beside(first.index) if isinstance(source, FileSource) else 1
-        if file is not None and inside > 1 and format is None:
+        if isinstance(source, FileSource) and file is not None and inside > 1 and format is None:
             path = places.free(file, out / _with_tiff_suffix(file))
             _refuse_input(source, first.index, path)
-            like = first.image.info
-            write_stack(path, (page.pixels for page in pages), like=like, at_most=inside)
+            write_stack(path, _in_place(source, pages, inside, tally), at_most=inside)
             yield lambda: 1
             continue
         kind = format or (None if file is not None else "PNG")
         for done in pages:
             yield _writing(source, done, places, out, kind)
+
+
+def _in_place(
+    source: FileSource, pages: Iterator[Result], inside: int, tally: Tally
+) -> Iterator[Page]:
+    """The pages of a stack, each where it was: one that cannot be used leaves an empty page.
+
+    Args:
+        pages: the results of one file, in order, some of them missing.
+        inside: how many pages the file has.
+    """
+    place = 0
+    for done in pages:
+        _, number = source.locate(done.index)
+        page = Page(done.pixels, done.image.info, done.holes)
+        yield from _empty(page, number - place, tally)
+        yield page
+        place = number + 1
+    yield from _empty(page, inside - place, tally)
+
+
+def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
+    """Pages like another one without a value in them: the missing value, or else 0."""
+    tally.empty_pages += count
+    nodata = None if page.like is None else page.like.nodata
+    dtype = page.pixels.dtype
+    value = 0 if nodata is None or (dtype.kind in "bui" and np.isnan(nodata)) else nodata
+    for _ in range(count):
+        yield Page(np.full(page.pixels.shape, value, dtype), page.like)
 
 
 def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
@@ -199,10 +241,10 @@ def _writing(
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
     _refuse_input(source, done.index, path)
-    pixels = done.pixels
+    pixels, holes = done.pixels, done.holes
 
     def write() -> int:
-        write_image(path, pixels, like=info, format=kind)
+        write_image(path, pixels, like=info, format=kind, holes=holes)
         return 1
 
     return write

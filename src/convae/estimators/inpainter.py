@@ -24,6 +24,7 @@ from convae.images.image_source import ImageSource
 from convae.images.masks import Masks, Missing, missing_values, open_masks
 from convae.images.parallel import in_threads
 from convae.images.reach import not_finite_reason
+from convae.images.writing import restore_depth
 from convae.losses import Loss, parse_loss
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
@@ -45,7 +46,8 @@ class Inpainted:
         image: as it was read, without the alpha channel that was its mask.
         missing: (H, W) where a value was missing in at least one channel, damage included.
         damaged: (H, W) where damage was found that no mask told of.
-        pixels: (H, W, C) the filled image in the depth of ``image``; known values are those of ``image``.
+        pixels: (H, W, C) the filled image in the dtype that ``image`` has in its file or array, where known
+            values are those of ``image``, bit for bit.
         started: (1, C, H, W) the classical fill, in about [0, 1].
         filled: (1, C, H, W) what the network made of it, known pixels included.
     """
@@ -57,6 +59,10 @@ class Inpainted:
     pixels: Pixels
     started: Tensor
     filled: Tensor
+
+    @property
+    def holes(self) -> None:
+        """Nothing is missing any more."""
 
 
 Masked = tuple[int, Image, NDArray[np.bool_], Pixels]
@@ -333,7 +339,8 @@ class Inpainter(RestoringEstimator):
                 f"it has {image.pixels.shape[2]} channels and the model fills {new.shape[2]}: known pixels "
                 "could not stay as they are; convert the image first",
             )
-        pixels = np.where(values, new, image.pixels)
+        stored = restore_depth(new, image.info.depth, top=image.info.top)
+        pixels = np.where(values, stored, image.original)
         return Inpainted(
             index=index,
             image=image,

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from convae.classical.noise_level import bands, estimate_noise_level, noise_level_of
-from convae.estimators.streaming import OnBad, as_read, paired
+from convae.estimators.streaming import OnBad, as_read, as_stored, holes_left, paired
+from convae.images.facts import Missing
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.inference import batches_of_one_shape
@@ -30,7 +31,7 @@ class Restored:
     Attributes:
         index: its position in the source.
         image: as it was read.
-        pixels: (H, W, C) the restored image, in the depth of ``image``.
+        pixels: (H, W, C) the restored image, in the dtype that ``image`` has in its file or array.
         level: the noise that was found or told, in the units of the parameter ``sigma``.
         removed: the standard deviation of what was removed, in the same units; NaN where the result has
             other channels.
@@ -41,6 +42,11 @@ class Restored:
     pixels: Pixels
     level: float
     removed: float
+
+    @property
+    def holes(self) -> Missing | None:
+        """(H, W) where the file declares a pixel missing, in the result as well; None: nowhere."""
+        return holes_left(self.pixels, self.image)
 
 
 class _Batch(NamedTuple):
@@ -99,7 +105,7 @@ def iter_restored(
         yield Restored(
             index=index,
             image=image,
-            pixels=as_read(model, pixels, image),
+            pixels=as_stored(as_read(model, pixels, image), image),
             level=found / factor,
             removed=removed / factor,
         )

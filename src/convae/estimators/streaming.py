@@ -14,12 +14,15 @@ from torch import Tensor
 from convae import metrics
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator, Prepared
+from convae.images.facts import Missing
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.preparing import from_integers, to_channels
 from convae.images.reach import not_finite_reason
 from convae.inference import batches_of_one_shape
 from convae.tiles import Tile, tiles
+from convae.images.masks import missing_values
+from convae.images.writing import restore_depth
 
 OnBad = Callable[[ImageError], None]
 
@@ -32,8 +35,8 @@ class Reconstructed:
         index: its position in the source.
         image: as it was read.
         prepared: (H, W, C) as the network saw it, before scaling.
-        pixels: (H, W, C) the reconstruction, in the size, depth and channels of ``image`` as far as they
-            are known.
+        pixels: (H, W, C) the reconstruction, in the size, dtype and channels that ``image`` has in its file
+            or array, as far as they are known; what has no value there has none here.
         error, baseline_error: mean squared error of the model and of PCA, in the network's units; NaN where
             nobody wants to know.
     """
@@ -44,6 +47,11 @@ class Reconstructed:
     pixels: Pixels
     error: float
     baseline_error: float
+
+    @property
+    def holes(self) -> Missing | None:
+        """(H, W) where the file declares a pixel missing, in the result as well; None: nowhere."""
+        return holes_left(self.pixels, self.image)
 
 
 def iter_reconstructions(
@@ -78,7 +86,7 @@ def iter_reconstructions(
             index=index,
             image=image,
             prepared=prepared,
-            pixels=as_read(model, pixels, image),
+            pixels=as_stored(as_read(model, pixels, image), image),
             error=error,
             baseline_error=linear,
         )
@@ -191,6 +199,20 @@ def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
     if image.pixels.shape[2] == 1 and model.plan_.channels == pixels.shape[2] == 3:
         pixels = to_channels(pixels, 1, image.info.name)
     return pixels
+
+
+def as_stored(pixels: Pixels, image: Image) -> Pixels:
+    """A result (H, W, C) in the dtype of its file or array; what has no value there has none here."""
+    info = image.info
+    stored = restore_depth(pixels, info.depth, nodata=info.nodata, top=info.top)
+    if pixels.shape != image.pixels.shape or not info.missing:
+        return stored
+    return np.where(missing_values(image), image.original, stored)
+
+
+def holes_left(pixels: Pixels, image: Image) -> Missing | None:
+    """(H, W) where a result is missing because its image was; None: nowhere, or it has another size."""
+    return image.holes if pixels.shape[:2] == image.pixels.shape[:2] else None
 
 
 def paired(

@@ -36,7 +36,8 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
         conversions=tuple(notes),
         missing=missing,
     )
-    stored = None if dtype_name(pixels.dtype) == depth else original
+    same = dtype_name(pixels.dtype) == depth and not missing
+    stored = None if same else original
     return Image(np.ascontiguousarray(pixels), info, stored=stored)
 
 

@@ -72,8 +72,8 @@ def missing_pixels(
 
     A pixel is missing where all its colours have the nodata value, as the mask of a whole data set is
     defined by GDAL (rasterio's ``dataset_mask``): the zeros of red, (230, 0, 0), are a colour. One band alone
-    has no value where its nodata lies outside all values that the image holds otherwise, -9999 among 0 to
-    2000.
+    has no value where nodata can be no measurement: it lies further from all other values of the image than
+    those lie apart, as -9999 does from 0 to 2000.
 
     Args:
         pixels: ``(H, W, C)`` as stored.
@@ -108,4 +108,7 @@ def _equal(pixels: Pixels, nodata: float) -> Missing:
 def _outside(pixels: Pixels, equal: Missing, nodata: float) -> bool:
     others = pixels[~equal]
     others = others[np.isfinite(others)] if others.dtype.kind == "f" else others
-    return others.size > 0 and not others.min() <= nodata <= others.max()
+    if not others.size:
+        return False
+    least, most = float(others.min()), float(others.max())
+    return max(least - nodata, nodata - most) > most - least

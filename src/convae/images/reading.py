@@ -280,7 +280,9 @@ def _finished(decoded: Decoded, shown: str) -> Image:
         description=decoded.description,
         tags=decoded.tags or None,
     )
-    same = _text(pixels.dtype) == dtype_name(original.dtype)
+    same = _text(pixels.dtype) == dtype_name(original.dtype) and not (
+        pixels.dtype.kind == "f" and pixels is not original  # NaN stands where there is no value
+    )
     declared = None if decoded.nodata is None and decoded.valid is None else holes
     return Image(
         np.ascontiguousarray(pixels),

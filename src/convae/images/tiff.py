@@ -240,6 +240,8 @@ def _mode(block: Block) -> str:
     opaque = bool(_opacity(block))
     if first.photometric == _RGB and samples == 3 + opaque:
         return "RGBA" if opaque else "RGB"
+    if first.photometric == _RGB and samples > 3:
+        return f"RGB and {samples - 3} more"
     if samples == 1:
         return "1" if first.dtype == np.bool_ else "L"
     return "LA" if samples == 2 and opaque else f"{samples} bands"

@@ -135,7 +135,7 @@ def _is_colour(plane: Pixels, colours: int, like: ImageInfo | None) -> bool:
     """Whether the first three channels are RGB: by what the file says, else by their number and dtype."""
     if like is None or like.format == "array":
         return colours == 3 and plane.dtype.kind == "u"
-    return colours == 3 and "bands" not in like.mode
+    return plane.shape[2] >= 3 and "bands" not in like.mode
 
 
 def _profile(plane: Pixels, like: ImageInfo | None) -> bytes | None:

@@ -1,0 +1,150 @@
+"""A TIFF that holds less than it says: refused, or what is missing is said."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from convae.errors import ImageError
+from convae.images.image_source import ImageSource
+from convae.images.reading import probe_image, read_image
+from convae.images.sources import open_source
+
+RNG = np.random.default_rng(0)
+PLANE = RNG.integers(0, 256, (64, 40), dtype=np.uint8)
+CODECS = ("none", "zlib", "lzw", "packbits")
+STACKS: dict[str, dict[str, Any]] = {
+    "imagej": {"imagej": True, "metadata": {"axes": "TYX"}},
+    "ome": {"ome": True, "metadata": {"axes": "TYX"}},
+    "shaped": {"metadata": {"axes": "TYX"}, "photometric": "minisblack"},
+    "plain": {"metadata": None, "photometric": "minisblack"},
+}
+
+
+def altered(data: bytes, tag: str, value: int) -> bytes:
+    handle = io.BytesIO(data)
+    with tifffile.TiffFile(handle, name="a.tif", mode="r+b") as tif:
+        tif.pages.first.tags[tag].overwrite(value)
+    return handle.getvalue()
+
+
+def stored(array: np.ndarray, **options: Any) -> bytes:
+    handle = io.BytesIO()
+    tifffile.imwrite(handle, array, **options)
+    return handle.getvalue()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(
+    ("tag", "factor"), [("ImageLength", 2), ("ImageWidth", 2), ("ImageLength", 200)]
+)
+@pytest.mark.parametrize("layout", [{"rowsperstrip": 16}, {"rowsperstrip": 64}, {"tile": (16, 16)}])
+def test_more_pixels_than_are_stored_are_refused(
+    codec: str, tag: str, factor: int, layout: dict[str, Any]
+) -> None:
+    if codec in ("lzw", "packbits"):
+        pytest.importorskip("imagecodecs")
+    data = stored(PLANE, compression=None if codec == "none" else codec, metadata=None, **layout)
+    assert np.array_equal(read_image(data).pixels[..., 0], PLANE)
+    side = PLANE.shape[0 if tag == "ImageLength" else 1]
+    with pytest.raises(ImageError):
+        read_image(altered(data, tag, side * factor))
+
+
+def test_a_few_bytes_that_claim_a_giant_are_refused_for_what_they_hold() -> None:
+    data = altered(
+        altered(stored(PLANE[:4, :4], compression="zlib"), "ImageLength", 9900), "ImageWidth", 9900
+    )
+    assert len(data) < 600
+    with pytest.raises(ImageError, match="truncated"):
+        read_image(data)
+
+
+def test_listed_tiles_of_no_bytes_are_empty_and_legal() -> None:
+    data = stored(np.pad(PLANE[:16, :16], ((0, 16), (0, 16))), tile=(16, 16), metadata=None)
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        offsets, counts = tif.pages.first.dataoffsets, tif.pages.first.databytecounts
+    handle = io.BytesIO(data)
+    with tifffile.TiffFile(handle, mode="r+b") as tif:
+        tags = tif.pages.first.tags
+        tags["TileByteCounts"].overwrite((counts[0], 0, 0, 0))
+        tags["TileOffsets"].overwrite((offsets[0], 0, 0, 0))
+    pixels = read_image(handle.getvalue()).pixels[..., 0]
+    assert np.array_equal(pixels[:16, :16], PLANE[:16, :16])
+    assert not pixels[16:].any()
+
+
+@pytest.mark.parametrize("kind", STACKS)
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
+def test_a_cut_stack_says_what_is_missing(tmp_path: Path, kind: str, part: float) -> None:
+    stack = RNG.integers(0, 256, (12, 32, 32), dtype=np.uint8)
+    path = tmp_path / "stack.tif"
+    with tifffile.TiffWriter(path, ome=kind == "ome", imagej=kind == "imagej") as writer:
+        if kind == "plain":  # each page with its pixels behind it
+            for page in stack:
+                writer.write(page, **STACKS[kind])
+        else:
+            writer.write(stack, metadata={"axes": "TYX"}, photometric="minisblack")
+    data = path.read_bytes()
+    assert probe_image(data).shortfall == ""
+    path.write_bytes(data[: int(len(data) * part)])
+    try:
+        header = probe_image(path)
+    except ImageError as error:  # cut inside of a directory
+        damage = error.reason
+    else:
+        damage = header.shortfall
+        source = open_source(tmp_path)
+        assert [(i.name, i.reason) for i in source.skipped] == [("stack.tif", damage)]
+        for index in range(len(source)):
+            assert_same_or_truncated(source, index, stack[index])
+    assert any(word in damage for word in ("missing", "cut", "damaged"))
+
+
+def assert_same_or_truncated(source: ImageSource, index: int, page: np.ndarray) -> None:
+    try:
+        pixels = source.read(index).pixels[..., 0]
+    except ImageError as error:
+        reason = error.reason
+    else:
+        reason = "truncated"
+        assert np.array_equal(pixels, page)
+    assert "truncated" in reason
+
+
+@pytest.mark.parametrize("promised", [1, 2, 7, 100])
+def test_a_description_of_other_pages_than_there_are_reads_no_byte_as_a_pixel(
+    tmp_path: Path, promised: int
+) -> None:
+    stack = RNG.integers(0, 256, (5, 32, 32), dtype=np.uint8)
+    path = tmp_path / "stack.tif"
+    text = f"ImageJ=1.53\nimages={promised}\nframes={promised}\nhyperstack=true\n"
+    with tifffile.TiffWriter(path) as writer:
+        for page in stack:
+            writer.write(page, description=text, metadata=None, contiguous=False)
+            text = ""
+    header = probe_image(path)
+    assert header.pages == 5
+    assert f"promises {promised} pages, the file holds 5" in header.shortfall
+    for number, page in enumerate(stack):
+        assert np.array_equal(read_image(path, page=number).pixels[..., 0], page)
+
+
+def test_a_volume_behind_one_directory_is_read_whole() -> None:
+    """ImageJ writes stacks above 4 GB so: one directory, the planes one behind the other."""
+    stack = RNG.integers(0, 256, (6, 16, 16), dtype=np.uint8)
+    handle = io.BytesIO()
+    text = "ImageJ=1.53\nimages=6\nslices=6\n"
+    with tifffile.TiffWriter(handle) as writer:
+        writer.write(stack[0], description=text, metadata=None)
+    data = handle.getvalue()
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        assert tif.pages.first.dataoffsets[0] + 256 == len(data)
+    data += stack[1:].tobytes()
+    header = probe_image(data)
+    assert (header.pages, header.shortfall) == (6, "")
+    for number, page in enumerate(stack):
+        assert np.array_equal(read_image(data, page=number).pixels[..., 0], page)
