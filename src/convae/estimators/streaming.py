@@ -20,13 +20,9 @@ from convae.images.image_source import ImageSource
 from convae.images.masks import missing_values
 from convae.images.preparing import from_integers, to_channels
 from convae.images.reach import not_finite_reason
-<<<<<<< HEAD
+from convae.images.writing import restore_depth
 from convae.inference import batches_of_one_shape
 from convae.tiles import Tile, tiles
-from convae.images.masks import missing_values
-=======
->>>>>>> 5391c6e (Sorted imports)
-from convae.images.writing import restore_depth
 
 OnBad = Callable[[ImageError], None]
 
