@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from convae.errors import ImageError, InputError
+from convae.images.besides import STRAIGHT, Opacity
 from convae.images.framing import Framing
 from convae.images.image import Image, ImageInfo, Pixels
 from convae.images.preparing import (
@@ -84,7 +85,8 @@ def test_depth_is_never_lost_silently(have: str, want: str, text: str) -> None:
 )
 def test_channels_by_hand(pixel: list[int], channels: int, expected: list[int]) -> None:
     pixels = np.array(pixel, dtype=np.uint8).reshape(1, 1, -1)
-    converted = to_channels(pixels, channels, "x")
+    opacity = Opacity(kind=STRAIGHT, opaque=255) if len(pixel) in (2, 4) else None
+    converted = to_channels(pixels, channels, "x", opacity)
     assert converted.dtype == np.uint8
     assert converted.reshape(-1).tolist() == expected
 
