@@ -126,9 +126,10 @@ def test_a_microscopes_stack_keeps_its_axes_and_pixel_size(convae: Command, tmp_
             assert after.pages.first.resolution == before.pages.first.resolution == (9.5, 9.5)
             assert after.series[0].dtype == np.uint16
             assert not after.is_bigtiff
-            if name == "part.tif":
-                assert (after.imagej_metadata, len(after.pages)) == (None, 5)
-                continue
+            if name == "part.tif":  # the page that cannot be read keeps its place, without values
+                assert [bool(page.asarray().any()) for page in after.pages] == [True] * 3 + [
+                    False
+                ] + [True] * 2
             assert after.imagej_metadata == before.imagej_metadata
             assert after.series[0].axes == before.series[0].axes
             assert after.series[0].shape == before.series[0].shape

@@ -213,7 +213,7 @@ def test_an_image_of_another_scale_is_skipped_and_the_others_stay(
     assert [images.batch(np.array([i])).mean() for i in range(5)] == [1, 2, 4, 5, 6]
     assert images.batch(np.arange(5)).shape == (5, 1, 4, 5)
     assert images.extremes[:, 0].tolist() == [[v, v] for v in (1, 2, 4, 5, 6)]
-    with pytest.raises(InputError, match=r"1 of 6 images cannot be read.*2\.tif: its values reach"):
+    with pytest.raises(InputError, match=r"1 of 6 images cannot be used.*2\.tif: its values reach"):
         prepared(tmp_path, storage=storage, strict=True)
 
 
