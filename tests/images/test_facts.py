@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from convae.errors import ImageError
 from convae.images.besides import PREMULTIPLIED, STRAIGHT, UNUSED, Opacity
 from convae.images.facts import converted, missing_pixels, opacity_of
+from convae.images.framing import Framing
 from convae.images.image import Image, ImageInfo
-from convae.images.preparing import Framing, Plan, to_channels
+from convae.images.preparing import Plan, to_channels
 
 DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16",
           "float32", "float64")  # fmt: skip

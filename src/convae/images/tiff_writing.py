@@ -47,7 +47,7 @@ def write_tiff(
             for piece in np.split(plane, plane.shape[2], axis=2) if apart else [plane]:
                 writer.write(flat(piece), description=text, **_options(piece, page.like))
                 text = None
-            if page.masked:
+            if page.masked and page.holes is not None:
                 writer.write(~page.holes, **_MASK)
             written += 1
             alike = alike and (page.pixels.shape, page.pixels.dtype) == (shape, dtype)
