@@ -8,7 +8,7 @@ import numpy as np
 
 from fuzzing import edits, image_seeds, other_seeds
 from fuzzing.case import Reader, Seed
-from fuzzing.other_seeds import COUNT, IMAGES, TINY
+from fuzzing.other_seeds import IMAGES, TINY
 
 _PAGES = 4  # of a file are read
 _LARGE = 2 * 2**30  # bytes, for a picture of 100 million pixels and what it is made from
@@ -48,7 +48,7 @@ def read_table(path: Path) -> None:
     from convae.errors import InputError
     from convae.images.sources import open_source
 
-    source, fault = open_source(IMAGES), None
+    source, faults = open_source(IMAGES), list[InputError]()
     for read in (
         lambda: read_labels(str(path), source, Voice(quiet=True)),
         lambda: read_groups(path, source),
@@ -56,9 +56,9 @@ def read_table(path: Path) -> None:
         try:
             read()
         except InputError as error:
-            fault = error
-    if fault is not None:
-        raise fault
+            faults.append(error)
+    if len(faults) == 2:
+        raise faults[0]
 
 
 def read_model(path: Path) -> None:
@@ -76,8 +76,8 @@ def read_model(path: Path) -> None:
     if max(shape) > 64:
         return
     images = np.resize(IMAGES, (2, *shape[1:], shape[0])).astype(model.plan_.depth)
-    masks = {"masks": images[..., 0] > 99} if job == "inpaint" else {}
-    getattr(model, job)(images, **masks)
+    mask = {"mask": images[..., 0] > 99} if job == "inpaint" else {}
+    getattr(model, job)(images, **mask)
     if hasattr(model, "transform"):
         model.transform(images)
     model.save(path.with_name("again.convae"))
@@ -100,7 +100,7 @@ def read_configuration(path: Path) -> None:
     from convae.estimators.autoencoder import ConvAutoencoder
     from convae.estimators.denoiser import Denoiser
 
-    fault = None
+    faults = list[InputError]()
     tables: Any = ((AUTOENCODER, ConvAutoencoder), (DENOISER, Denoiser))
     for table, estimator in tables:
         try:
@@ -109,20 +109,9 @@ def read_configuration(path: Path) -> None:
             model = estimator(**{k: v for k, v in values.items() if k != "image_shape"})
             model._parameters()
         except InputError as error:
-            fault = error
-    if fault is not None:
-        raise fault
-
-
-def read_index(path: Path) -> None:
-    """Search in an index that lies beside codes."""
-    from convae.cli.code_index import find_index, search_index
-
-    shutil.copy(path, path.with_name("c.npy.euclidean.index"))
-    codes = path.with_name("c.npy")
-    found = find_index(codes, "euclidean", COUNT)
-    if found is not None:
-        search_index(found, np.zeros((1, 4), np.float32), 3, "euclidean")
+            faults.append(error)
+    if len(faults) == 2:
+        raise faults[0]
 
 
 def _images(name: str, make: Any, *own: Any, share: float = 1.0, packed: bool = True) -> Reader:

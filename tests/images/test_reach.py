@@ -27,6 +27,9 @@ def test_extremes_are_of_each_channel_and_of_finite_values_only() -> None:
     pixels[..., 1] = np.array([[np.inf, 5], [6, -np.inf]])
     pixels[..., 2] = np.nan
     assert extremes_of(pixels).tolist() == [[-3, 2], [5, 6], [0, 0]]
+    for dtype in ("uint8", "uint16"):  # which hold no infinite start
+        whole = np.array([[[7, 0], [3, 200]]], dtype)
+        assert extremes_of(whole).tolist() == [[3, 7], [0, 200]]
 
 
 @pytest.mark.parametrize("value", [-3.4028235e38, 1e30, 1e7, -1e7])

@@ -33,6 +33,9 @@ def typical_of(pixels: Pixels) -> Array:
 
 def extremes_of(pixels: Pixels) -> Array:
     """(C, 2) float64 the lowest and the highest finite value of each channel of (H, W, C); 0 without any."""
+    if pixels.dtype.kind != "f":
+        ends = [pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))]
+        return np.stack(ends, axis=1).astype(np.float64)
     known = np.isfinite(pixels)
     least = np.min(pixels, axis=(0, 1), where=known, initial=np.inf)
     most = np.max(pixels, axis=(0, 1), where=known, initial=-np.inf)
