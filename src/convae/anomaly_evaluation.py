@@ -4,7 +4,7 @@ The images are those that set its threshold: it was neither trained nor chosen b
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from convae.estimators.detection import Judged
 from convae.images.image_source import ImageSource
 from convae.inference import batch_size
 from convae.ranking import PixelRanking, auroc
+from convae.resampling import Difference, auroc_samples, between, resamples
 from convae.similarity_maps import resized
 
 MOST = 64  # images that are measured with each kind of defect
@@ -52,10 +53,12 @@ class DetectionEvaluation:
         images: how many normal images were measured, and damaged in every way.
         scores: measure -> detector -> value: the AUROC for each kind of defect, and where they were found.
         shown: pictures of some.
+        differences: other detector -> the model's mean AUROC over the kinds minus its.
     """
 
     images: int
     scores: dict[str, dict[str, float]]
+    differences: dict[str, Difference] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
 
     @property
@@ -77,6 +80,10 @@ def evaluate_detector(
         seed: of the defects.
     """
     names, images = _read(model, source.select(positions[:MOST]))
+    if not names:
+        return DetectionEvaluation(images=0, scores={})
+    weights = resamples(len(images))
+    drawn: dict[str, list[np.ndarray]] = {}
     detectors = _Detectors(model)
     normal = detectors.judge(images)
     scores: dict[str, dict[str, float]] = {}
@@ -95,6 +102,11 @@ def evaluate_detector(
             name: auroc(np.concatenate([normal[name].scores, found[name].scores]), labels)
             for name in normal
         }
+        for name, one in found.items():
+            samples = auroc_samples(
+                normal[name].scores, one.scores, seen.numpy(force=True), weights
+            )
+            drawn.setdefault(name, []).append(samples)
         for name, ranking in places.items():
             for one, truth in zip(found[name].maps, mask[seen, 0], strict=True):
                 ranking.update(one.numpy(), truth.cpu().numpy())
@@ -103,7 +115,26 @@ def evaluate_detector(
             shown.append(Shown(names[k], kind, *(one.cpu().numpy() for one in pictures)))
     if scores:
         scores[OVERALL] = {name: ranking.aupro() for name, ranking in places.items()}
-    return DetectionEvaluation(images=len(images), scores=scores, shown=shown)
+    measured = DetectionEvaluation(images=len(images), scores=scores, shown=shown)
+    return replace(measured, differences=_differences(measured, drawn)) if scores else measured
+
+
+def _differences(
+    measured: DetectionEvaluation, drawn: dict[str, list[np.ndarray]]
+) -> dict[str, Difference]:
+    """The mean AUROC of the model minus that of each other, with the interval by the same resamples."""
+    means = {name: np.mean(samples, axis=0) for name, samples in drawn.items()}
+    found = {}
+    for name in (MEAN, NEAREST):
+        samples = means[MODEL] - means[name]
+        samples = samples[np.isfinite(samples)]
+        enough = measured.images > 1 and len(samples) > 0
+        found[name] = Difference(
+            value=measured.mean[MODEL] - measured.mean[name],
+            interval=between(samples) if enough else None,
+            images=measured.images,
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -153,7 +184,7 @@ def _read(model: AnomalyDetector, source: ImageSource) -> tuple[list[str], Tenso
         if not isinstance(item, ImageError):
             names.append(item[1].info.name)
             images.append(model.inference_.unit(np.moveaxis(item[2], 2, 0)[None].copy()))
-    return names, torch.cat(images)
+    return names, torch.cat(images) if images else torch.zeros(0)
 
 
 def _parts(images: Tensor, size: int) -> Iterator[Tensor]:

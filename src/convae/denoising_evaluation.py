@@ -23,6 +23,7 @@ from convae.images.image_source import ImageSource, Skipped
 from convae.images.pairs import PairSource
 from convae.images.preparing import image_hash, to_depth
 from convae.inference import batch_size
+from convae.resampling import Difference, paired_difference
 
 MOST_PIXELS = 2**21  # of all images measured; non-local means need some microseconds for each
 MOST_PIXELS_BM3D = 2**18  # where it is installed: it needs a hundred microseconds
@@ -52,10 +53,12 @@ class Round:
     Attributes:
         noise: what it was, for people; empty for that of the images themselves.
         scores: measure -> method -> the mean over the images; NaN for what cannot be said.
+        differences: measure -> other method -> the model minus it, over the images.
     """
 
     noise: str
     scores: dict[str, dict[str, float]]
+    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
 
     def best_other(self, measure: str) -> tuple[str, float]:
         """The best of the classical methods by a measure of which more is better."""
@@ -115,6 +118,21 @@ class _Sums:
         return {
             measure: {name: float(torch.cat(parts).mean()) for name, parts in methods.items()}
             for measure, methods in self.values.items()
+        }
+
+    def differences(self) -> dict[str, dict[str, Difference]]:
+        """The model minus each other method, image by image."""
+        whole = {
+            measure: {name: torch.cat(parts).numpy() for name, parts in methods.items()}
+            for measure, methods in self.values.items()
+        }
+        return {
+            measure: {
+                name: paired_difference(values[MODEL], other)
+                for name, other in values.items()
+                if name != MODEL
+            }
+            for measure, values in whole.items()
         }
 
 
@@ -252,7 +270,8 @@ def _round(
             shown += _pictures(batch, given, results[MODEL], target)
     level = float(torch.cat(levels).mean()) / factor
     named = "" if noise is None else f"noise of {level_text(level, model.plan_.depth)}"
-    return Round(noise=named, scores=sums.means()), shown[:SHOWN], level
+    done = Round(noise=named, scores=sums.means(), differences=sums.differences())
+    return done, shown[:SHOWN], level
 
 
 def _batches(cases: list[_Case]) -> Iterator[list[_Case]]:

@@ -1,5 +1,6 @@
 """How good a model is on images it was not trained on, beside PCA with as many numbers per image."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,8 +16,10 @@ from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import image_hash
 from convae.losses import parse_loss
 from convae.metrics import MetricTotals
+from convae.resampling import Difference, paired_difference
 
 Part = TypeVar("Part", Tensor, np.ndarray)
+EXACT = 1e-10  # a squared error of rounding: 100 dB
 MAX_CODES = 10_000  # codes kept for maps and spectra, spread evenly over the images
 MAX_CODE_VALUES = 2**25  # numbers in all of them; codes of large images can be large themselves
 
@@ -57,8 +60,19 @@ class Evaluation:
 
     @property
     def gain(self) -> float:
-        """Fraction by which the model's squared error is below the baseline's (negative: above)."""
-        return 1 - self.model["mse"] / self.baseline["mse"] if self.baseline["mse"] else 0.0
+        """Fraction by which the model's squared error is below the baseline's (negative: above).
+
+        0 where both are exact; NaN where the baseline alone is: no fraction says how far above that is.
+        """
+        ours, theirs = self.model["mse"], self.baseline["mse"]
+        if theirs > EXACT:
+            return 1 - ours / theirs
+        return 0.0 if ours <= EXACT else math.nan
+
+    @property
+    def difference(self) -> Difference:
+        """The squared error of the model minus that of the baseline; below 0 where the model is better."""
+        return paired_difference(self.errors, self.baseline_errors)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; infinite values (a perfect reconstruction) become None."""
@@ -71,7 +85,8 @@ class Evaluation:
             "baseline": _finite(self.baseline),
             "baseline_name": self.baseline_name,
             "loss": self.loss,
-            "error_below_baseline": self.gain,
+            "error_below_baseline": self.gain if math.isfinite(self.gain) else None,
+            "difference": {"mse": self.difference.to_dict()},
         }
 
 

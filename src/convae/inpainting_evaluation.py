@@ -1,5 +1,6 @@
 """How well an inpainter fills holes in images it was not trained on, beside fills that need no training."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from convae.estimators.inpainter import Inpainter
 from convae.evaluation import Sample, middle, nothing_measured, samples
 from convae.hole_metrics import hole_psnr, hole_ssim, seam_error
 from convae.images.image_source import ImageSource, Skipped
+from convae.resampling import Difference, paired_difference
 
 MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
 SIDE = 256  # of larger images the middle is measured
@@ -43,17 +45,19 @@ class Round:
     Attributes:
         holes: its name.
         missing: part of the pixels that was missing.
-        scores: measure -> method -> the mean over the images.
+        scores: measure -> method -> the mean over the images; NaN for what cannot be said.
+        differences: measure -> other method -> the model minus it, over the images.
     """
 
     holes: str
     missing: float
     scores: dict[str, dict[str, float]]
+    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
 
     def best_other(self, measure: str) -> tuple[str, float]:
         """The best of the classical methods by a measure of which more is better."""
         values = {name: v for name, v in self.scores[measure].items() if name != MODEL}
-        name = max(values, key=values.__getitem__)
+        name = max(values, key=lambda n: -math.inf if math.isnan(values[n]) else values[n])
         return name, values[name]
 
 
@@ -155,10 +159,26 @@ def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
                 score = float(measure(filled, image.clamp(0, 1), mask))
                 values[name].setdefault(method, []).append(score)
     means = {
-        name: {method: float(np.nanmean(scores)) for method, scores in methods.items()}
+        name: {method: _mean(scores) for method, scores in methods.items()}
         for name, methods in values.items()
     }
-    return Round(holes=holes.kind, missing=float(np.mean(shares)), scores=means)
+    differences = {
+        name: {
+            method: paired_difference(methods[MODEL], scores)
+            for method, scores in methods.items()
+            if method != MODEL
+        }
+        for name, methods in values.items()
+    }
+    return Round(
+        holes=holes.kind, missing=float(np.mean(shares)), scores=means, differences=differences
+    )
+
+
+def _mean(scores: list[float]) -> float:
+    """Of those that are numbers; NaN without any."""
+    known = [score for score in scores if not math.isnan(score)]
+    return float(np.mean(known)) if known else math.nan
 
 
 def _with_holes(images: list[Tensor], holes: Holes) -> Iterator[tuple[Tensor, Tensor]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convae.anomaly_evaluation import DetectionEvaluation, evaluate_detector
-from convae.cli.measured import fit_occasion, table
+from convae.cli.measured import differences_said, fit_occasion, table
 from convae.estimators.anomaly import AnomalyDetector
 from convae.images.image_source import ImageSource
 from convae.report.folder import write_folder
@@ -29,6 +29,7 @@ class Fitted:
     def values(self) -> dict[str, Any]:
         """For programs."""
         return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
+                "differences": differences_said({"mean AUROC": self.found.differences}),
                 "score_by": self.model.chosen_.get("score"),
                 "verdict": verdict(self.found, self.model.method)}  # fmt: skip
 

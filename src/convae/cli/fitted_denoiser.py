@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convae.cli.measured import fit_occasion, images_measured, table
+from convae.cli.measured import differences_said, fit_occasion, images_measured, table
 from convae.denoising_evaluation import DenoisingEvaluation, evaluate_denoiser
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.noise_units import stretch
@@ -65,7 +65,10 @@ def values_of(found: DenoisingEvaluation) -> dict[str, Any]:
         "images": found.images,
         "noise_made": found.made,
         "noise_level": found.level,
-        "rounds": [{"noise": done.noise, **done.scores} for done in found.rounds],
+        "rounds": [
+            {"noise": done.noise, **done.scores, "differences": differences_said(done.differences)}
+            for done in found.rounds
+        ],
         "verdict": " ".join(verdicts(found)),
     }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convae.cli.measured import fit_occasion, images_measured, table
+from convae.cli.measured import differences_said, fit_occasion, images_measured, table
 from convae.estimators.inpainter import Inpainter
 from convae.images.image_source import ImageSource
 from convae.inpainting_evaluation import InpaintingEvaluation, evaluate_inpainter
@@ -51,7 +51,13 @@ def values_of(found: InpaintingEvaluation) -> dict[str, Any]:
     return {
         "images": found.images,
         "rounds": [
-            {"holes": done.holes, "missing": done.missing, **done.scores} for done in found.rounds
+            {
+                "holes": done.holes,
+                "missing": done.missing,
+                **done.scores,
+                "differences": differences_said(done.differences),
+            }
+            for done in found.rounds
         ],
         "verdict": " ".join(verdicts(found)),
     }

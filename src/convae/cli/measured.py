@@ -1,7 +1,6 @@
 """A measurement in words, as a table, and for programs."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convae.cli.fitting import command_line
@@ -9,18 +8,26 @@ from convae.cli.voice import aligned
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
 from convae.report.contents import Metric
+from convae.report.differences import interval_of
 from convae.report.occasion import Occasion
-from convae.report.of_model import caveats, metric_rows, verdict
+from convae.report.of_model import caveats, metric_rows, verdict, winner
 from convae.report.text import numbers
+from convae.resampling import Difference
 
 
 def table(metrics: Sequence[Metric], where: str) -> list[str]:
     """The model beside the others, a line a measure; ``where`` stands above the names."""
     names = list(dict.fromkeys(name for metric in metrics for name in metric.baselines))
-    rows: list[tuple[str, ...]] = [(where, "model", *names)]
+    known = any(metric.rival for metric in metrics)
+    rows: list[tuple[str, ...]] = [
+        (where, "model", *names, *(["model minus the best other"] if known else []))
+    ]
     for metric in metrics:
         values = [metric.model, *(metric.baselines.get(name) for name in names)]
-        rows.append((metric.name, *(_ascii(text) for text in numbers(values))))
+        cells = [metric.name, *numbers(values)]
+        if metric.rival is not None:
+            cells.append(interval_of(metric.differences[metric.rival]))
+        rows.append(tuple(_ascii(text) for text in cells))
     return aligned(rows)
 
 
@@ -39,10 +46,15 @@ def told(evaluation: Evaluation, where: str) -> list[str]:
 
 def said(evaluation: Evaluation) -> dict[str, Any]:
     """The same as plain values."""
-    winner = "neither"
-    if math.isfinite(evaluation.gain) and abs(evaluation.gain) >= 0.005:
-        winner = "model" if evaluation.gain > 0 else "baseline"
-    return {**evaluation.to_dict(), "winner": winner, "verdict": verdict(evaluation)}
+    return {**evaluation.to_dict(), "winner": winner(evaluation), "verdict": verdict(evaluation)}
+
+
+def differences_said(found: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
+    """Measure -> other method -> the model minus it, as plain values."""
+    return {
+        measure: {name: one.to_dict() for name, one in others.items()}
+        for measure, others in found.items()
+    }
 
 
 def fit_occasion(model: ImageEstimator, title: str, *, what: str, measured_on: str) -> Occasion:

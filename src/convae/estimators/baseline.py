@@ -20,6 +20,7 @@ class PCABaseline:
         self.architecture = a
         self.linear = DenseBypass(a) if a.code == "dense" else SpatialBypass(a)
         self.linear.requires_grad_(False).to(device)
+        self.components = a.latent_dim
 
     @classmethod
     def fitted(
@@ -27,19 +28,23 @@ class PCABaseline:
     ) -> "PCABaseline":
         """The baseline with the components found on the training images."""
         baseline = cls(a, device)
+        baseline.components = len(pca.components) or a.latent_dim
         baseline.linear.set_components(pca.mean.to(device), pca.components.to(device))
         return baseline
 
     @property
     def name(self) -> str:
-        """For people: ``PCA, 16 components``, ``PCA of 4x4 blocks, 8 components each``."""
+        """For people: ``PCA, 16 components``, ``PCA of 4x4 blocks, 8 components each``.
+
+        As many as there are: of images with fewer pixels than the code has numbers, or of few images, fewer.
+        """
         a = self.architecture
         if isinstance(self.linear, SpatialBypass):
             height, width = a.factor
-            return f"PCA of {height}x{width} blocks, {a.latent_dim} components each"
+            return f"PCA of {height}x{width} blocks, {self.components} components each"
         height, width = self.linear.work_shape[1:]
         at = f" at {height}x{width} pixels" if (height, width) != a.image_shape[1:] else ""
-        return f"PCA{at}, {a.latent_dim} components"
+        return f"PCA{at}, {self.components} components"
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to codes of the model's shape."""

@@ -13,6 +13,7 @@ from convae.neighbours import trust_of_each
 from convae.probing import readouts
 from convae.probing.readouts import Score
 from convae.probing.representations import MODEL, PIXELS, Representations, represent
+from convae.resampling import resamples
 from convae.training.order import hold_out
 
 TEST_FRACTION = 0.3
@@ -126,7 +127,7 @@ def probe(
     _refuse_too_few(source, fit, test, found.skipped)
     values = target.values[found.index]
     numbers = {name: (rows[fit], rows[test]) for name, rows in found.numbers.items()}
-    weights = readouts.resamples(len(test), seed)
+    weights = resamples(len(test), seed)
     read = _classes if target.classes else _values
     measures = [
         *read(numbers, (values[fit], values[test]), weights, seed),

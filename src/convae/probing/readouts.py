@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convae.neighbours import nearest
+from convae.resampling import between
 
-RESAMPLES = 1000
 STRENGTHS = (
     0.01,
     0.1,
@@ -38,18 +38,6 @@ class Score:
     def interval(self) -> tuple[float, float]:
         """Where 95 % of the resamples lie."""
         return between(self.samples)
-
-
-def between(samples: np.ndarray) -> tuple[float, float]:
-    """The 2.5 % and the 97.5 % quantile."""
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def resamples(count: int, seed: int) -> np.ndarray:
-    """(B, n) how often each of n images is in each bootstrap resample of n."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float32)
 
 
 def mean_score(values: np.ndarray, weights: np.ndarray) -> Score:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from convae.probing.probe import Measure, Probe
-from convae.probing.readouts import between
 from convae.probing.representations import MODEL, PCA, PIXELS, RANDOM
+from convae.resampling import between
 
 RIVALS = (PCA, RANDOM)  # as many numbers as the code
 

@@ -6,6 +6,7 @@
 - charts, ticks, curves, codes, drawing: the SVG charts
 - image_map, dot_map: images placed by their codes, as a picture and as a page
 - unit_page: what each number of a code stands for, as a page
+- differences: how sure a difference is, in words
 - contents, occasion, text, html, folder, storing: what a report says, the page that says it, and its folder
 
 Only these know models: of_model, of_denoising, of_inpainting, of_anomaly, of_detections, of_probe, of_units

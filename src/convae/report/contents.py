@@ -1,5 +1,6 @@
 """What a report says, as plain data: whoever has a result fills in what there is."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from convae.errors import InputError
 from convae.report.comparison import Comparison
+from convae.resampling import Difference
 
 BETTER = ("lower", "higher", "")
 
@@ -21,6 +23,7 @@ class Metric:
         baselines: the same for each thing to compare with: ``{"PCA": 0.0132}``.
         better: ``lower``, ``higher``, or empty where neither is better.
         intervals: ``model`` or the name of a baseline: where its value may lie.
+        differences: the name of a baseline: how far the model is from it, by the same images.
     """
 
     name: str
@@ -28,10 +31,25 @@ class Metric:
     baselines: Mapping[str, float | None] = field(default_factory=dict)
     better: str = "lower"
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    differences: Mapping[str, Difference] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.better not in BETTER:
             raise InputError(f"better must be one of {BETTER}, got {self.better!r}")
+
+    @property
+    def rival(self) -> str | None:
+        """The best of the baselines that differences are known to; where neither is better the first."""
+        known = {
+            name: value
+            for name in self.differences
+            if (value := self.baselines.get(name)) is not None and not math.isnan(value)
+        }
+        if not known:
+            return None
+        if not self.better:
+            return next(iter(known))
+        return (min if self.better == "lower" else max)(known, key=known.__getitem__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from convae.report.comparison import Comparison
 from convae.report.contents import CodeMap, Metric, Panel, Report
 from convae.report.curves import effective_dimensions, error_histogram_svg, loss_curve_svg
 from convae.report.curves import spectrum_svg as draw_spectrum
+from convae.report.differences import interval_of
 from convae.report.drawing import architecture_svg, shape_text
 from convae.report.pictures import (
     band_note,
@@ -133,10 +134,17 @@ def _metric_rows(metrics: Sequence[Metric]) -> list[dict[str, object]]:
                         zip(numbers(values), ["model", *names], strict=True)
                     )
                 ],
+                "difference": _difference(metric),
                 "verdict": _verdict(values[0], values[1] if len(values) > 1 else None, metric),
             }
         )
     return rows
+
+
+def _difference(metric: Metric) -> str:
+    """``model − PCA: −0.0012 (95 % interval −0.0015 to −0.0009)`` where it is known."""
+    rival = metric.rival
+    return "" if rival is None else f"model − {rival}: {interval_of(metric.differences[rival])}"
 
 
 def _interval(metric: Metric, name: str) -> str:
@@ -146,7 +154,7 @@ def _interval(metric: Metric, name: str) -> str:
 
 
 def _winner(values: Sequence[float | None], better: str) -> int | None:
-    real = [(float(v), k) for k, v in enumerate(values) if v is not None and math.isfinite(v)]
+    real = [(float(v), k) for k, v in enumerate(values) if v is not None and not math.isnan(v)]
     if not better or len(real) < 2:
         return None
     best = min(v for v, _ in real) if better == "lower" else max(v for v, _ in real)
@@ -158,7 +166,7 @@ def _verdict(model: float | None, baseline: float | None, metric: Metric) -> tup
     """How far the model is from the first baseline, and whether that is good or bad."""
     if model is None or baseline is None or not np.isfinite([model, baseline]).all():
         return None
-    if baseline == 0 or "dB" in metric.name:
+    if abs(baseline) < 1e-9 or "dB" in metric.name:  # no percentage of what is exact
         change, text = model - baseline, number(float(abs(model - baseline)))
         text += " dB" if "dB" in metric.name else ""
     else:
@@ -166,7 +174,8 @@ def _verdict(model: float | None, baseline: float | None, metric: Metric) -> tup
         text = percent(abs(change), 2 if abs(change) < 1 else 3)
     if change == 0:
         return "the same", ""
-    chance = _overlap(metric)
+    first = metric.differences.get(next(iter(metric.baselines), ""))
+    chance = _overlap(metric) if first is None else not first.sign
     sign = "+" if change > 0 else "−"
     good = (
         ""

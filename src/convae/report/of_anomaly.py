@@ -7,12 +7,12 @@ import numpy as np
 from convae.anomaly_evaluation import MEAN, MODEL, NEAREST, DetectionEvaluation
 from convae.estimators.anomaly import AnomalyDetector
 from convae.report.contents import Metric, Panel, Report
+from convae.report.differences import interval_of
 from convae.report.heatmaps import BRIGHT, heat
 from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, shown_range, to_display
 
-CLEAR = 0.02  # of AUROC: less is no clear difference
 BESIDE_LOSS = {
     "defects": "0.1 cross-entropy of the place",
     "attributes": "0.05 cross-entropy of the pose",
@@ -48,7 +48,7 @@ def report_of_detector(
 
 def metric_rows(found: DetectionEvaluation) -> list[Metric]:
     """The table: the model beside detectors by pixels."""
-    return [
+    rows = [
         Metric(
             name=name,
             model=values[MODEL],
@@ -57,12 +57,26 @@ def metric_rows(found: DetectionEvaluation) -> list[Metric]:
         )
         for name, values in found.scores.items()
     ]
+    if found.differences:
+        mean = found.mean
+        others: dict[str, float | None] = {name: mean[name] for name in (MEAN, NEAREST)}
+        rows.append(
+            Metric(
+                name="mean of the AUROC of all kinds",
+                model=mean[MODEL],
+                baselines=others,
+                better="higher",
+                differences=found.differences,
+            )
+        )
+    return rows
 
 
 def verdict(found: DetectionEvaluation, method: str) -> str:
     """Whether a model of that method finds defects better than pixels do."""
     if not found.scores:
-        return "The images are too small for synthetic defects, so nothing was measured."
+        why = "are too small for synthetic defects" if found.images else "cannot be read any more"
+        return f"The images {why}, so nothing was measured."
     means = found.mean
     other = max((MEAN, NEAREST), key=lambda name: means[name])
     gap = means[MODEL] - means[other]
@@ -73,12 +87,16 @@ def verdict(found: DetectionEvaluation, method: str) -> str:
             f"{first}, beside {beside}. Defects are not what this method is for: it tells other kinds of "
             "objects, and normal images alone cannot say how well."
         )
-    if gap > CLEAR:
-        return f"{first}, beside {beside}."
-    if gap > -CLEAR:
+    sure = found.differences.get(other)
+    if sure is not None and sure.sign == 0:
         return (
-            f"{first}, no clear gain over the {beside}: train longer (--epochs), or on more images."
+            f"{first}, which cannot be told apart from {beside} (difference {interval_of(sure)}): train "
+            "longer (--epochs), or on more images."
         )
+    if sure is not None:
+        beside = f"{beside} (difference {interval_of(sure)})"
+    if gap > 0:
+        return f"{first}, compared with {beside}."
     return f"{first}, below the {beside}, which needs no training: train longer (--epochs)."
 
 

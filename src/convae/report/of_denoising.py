@@ -22,6 +22,7 @@ from convae.estimators.denoiser import Denoiser
 from convae.estimators.noise_decision import decision_text
 from convae.evaluation import middle
 from convae.report.contents import Metric, Panel, Report
+from convae.report.differences import against
 from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, to_display
@@ -60,7 +61,13 @@ def metric_rows(found: DenoisingEvaluation) -> list[Metric]:
             beside: dict[str, float | None] = {n: v for n, v in values.items() if n != MODEL}
             name = f"{measure}, {done.noise}" if done.noise else measure
             rows.append(
-                Metric(name=name, model=values[MODEL], baselines=beside, better=better[measure])
+                Metric(
+                    name=name,
+                    model=values[MODEL],
+                    baselines=beside,
+                    better=better[measure],
+                    differences=done.differences.get(measure, {}),
+                )
             )
     return rows
 
@@ -79,7 +86,15 @@ def verdicts(found: DenoisingEvaluation) -> list[str]:
     if NLM not in values:
         return [f"{first}."]
     name, other = done.best_other(PSNR)
-    gap = after - other
+    gap, sure = after - other, done.differences.get(PSNR, {}).get(name)
+    if sure is not None and sure.sign >= 0:
+        best = f"{name}, the best classical method here" if sure.sign == 0 else _best(name)
+        return [f"{first}, {against(sure, best, ' dB')}."]
+    if sure is not None:
+        return [
+            f"{first}, {against(sure, name, ' dB')}, which needs no training: train longer (--epochs), or on "
+            "more images."
+        ]
     if gap > 0:
         best = f"{first}, {gap:.2f} dB above the best classical method here ({name})."
         return [best if done.noise else f"{best} {ESTIMATED}"]
@@ -87,6 +102,10 @@ def verdicts(found: DenoisingEvaluation) -> list[str]:
         f"{first}, {-gap:.2f} dB below {name}, which needs no training: train longer (--epochs), or on more "
         "images."
     ]
+
+
+def _best(name: str) -> str:
+    return f"the best classical method here, {name}"
 
 
 def _without_targets(found: DenoisingEvaluation) -> str:

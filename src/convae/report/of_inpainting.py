@@ -1,5 +1,6 @@
 """The report of an inpainter: how well it fills holes, beside fills that need no training, and pictures."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from convae.estimators.inpainter import Inpainter
 from convae.evaluation import middle
 from convae.inpainting_evaluation import MODEL, PSNR, SEAM, SSIM, InpaintingEvaluation, Round
 from convae.report.contents import Metric, Panel, Report
+from convae.report.differences import against
 from convae.report.network_facts import report_on, training_facts
 from convae.report.occasion import Occasion
 from convae.report.pictures import band_note, to_display
@@ -41,7 +43,13 @@ def metric_rows(found: InpaintingEvaluation) -> list[Metric]:
             beside: dict[str, float | None] = {n: v for n, v in values.items() if n != MODEL}
             name = f"{measure}, {_named(done)}"
             rows.append(
-                Metric(name=name, model=values[MODEL], baselines=beside, better=better[measure])
+                Metric(
+                    name=name,
+                    model=values[MODEL],
+                    baselines=beside,
+                    better=better[measure],
+                    differences=done.differences.get(measure, {}),
+                )
             )
     return rows
 
@@ -57,6 +65,11 @@ def _verdict(done: Round) -> str:
     first = f"Holes of the kind {_named(done)} ({done.missing:.0%} missing): {ours:.2f} dB".replace(
         "%", " %"
     )
+    sure = done.differences.get(PSNR, {}).get(name)
+    if math.isnan(gap):  # both are perfect, or nothing was missing
+        return f"{first}, as good as the {name} fill, which needs no training."
+    if sure is not None and (sure.sign == 0 or gap > ALIKE):
+        return f"{first}, {against(sure, f'the {name} fill, the best classical one here', ' dB')}."
     if gap > ALIKE:
         return f"{first}, {gap:.2f} dB above the best classical fill here ({name})."
     if gap >= -ALIKE:

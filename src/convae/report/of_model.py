@@ -11,6 +11,7 @@ from convae.evaluation import Evaluation
 from convae.images.image_source import ImageSource
 from convae.report.chosen_images import galleries
 from convae.report.contents import Metric, Report
+from convae.report.differences import interval_of
 from convae.report.map_of_codes import map_of_codes
 from convae.report.network_facts import report_on
 from convae.report.occasion import Occasion
@@ -35,7 +36,11 @@ def metric_rows(evaluation: Evaluation) -> list[Metric]:
             rounded(values[key]) for values in (evaluation.model, evaluation.baseline)
         )
         if not (math.isnan(model) and math.isnan(baseline)):
-            rows.append(Metric(name=name, model=model, baselines={PCA: baseline}, better=better))
+            known = {PCA: evaluation.difference} if key == "mse" else {}
+            beside: dict[str, float | None] = {PCA: baseline}
+            rows.append(
+                Metric(name=name, model=model, baselines=beside, better=better, differences=known)
+            )
     return rows
 
 
@@ -49,21 +54,40 @@ def rounded(value: float) -> float:
 
 
 def verdict(evaluation: Evaluation) -> str:
-    """Who wins, in one plain sentence.
+    """Who is better, in one plain sentence, where the interval of the difference leaves out zero.
 
     The words say what is compared: squared errors at codes of one size.
     """
     name, gain = evaluation.baseline_name.replace(", ", " with ", 1), evaluation.gain
+    difference = evaluation.difference
+    told = f"squared error, model minus PCA: {interval_of(difference)}"
+    if math.isnan(gain):
+        return (
+            f"{name} is better: it restores these images exactly, and the model does not ({told})."
+        )
     if abs(gain) < 0.005:
         return (
             f"The model and {name} do equally well: their squared errors differ by less than 0.5 %."
         )
+    if difference.interval is None:
+        return f"One image is too few to tell whether the model is better than {name} ({told})."
+    if not difference.sign:
+        return f"The model and {name} cannot be told apart on these images ({told})."
     times = f"{abs(gain):.0%}".replace("%", " %")
-    if gain > 0:
-        return (
-            f"The model wins: its squared error is {times} below that of {name}{_but(evaluation)}."
-        )
-    return f"{name} wins: the model's squared error is {times} above that{_but(evaluation)}."
+    if difference.sign < 0:
+        by = f"its squared error is {times} below{_but(evaluation)}"
+        return f"The model is better than {name}: {by} ({told})."
+    by = f"whose squared error is {times} above{_but(evaluation)}"
+    return f"{name} is better than the model, {by} ({told})."
+
+
+def winner(evaluation: Evaluation) -> str:
+    """``model``, ``baseline`` or ``neither``: as :func:`verdict` has it."""
+    if math.isnan(evaluation.gain):
+        return "baseline"
+    if abs(evaluation.gain) < 0.005 or not evaluation.difference.sign:
+        return "neither"
+    return "model" if evaluation.difference.sign < 0 else "baseline"
 
 
 def _but(evaluation: Evaluation) -> str:
@@ -72,7 +96,8 @@ def _but(evaluation: Evaluation) -> str:
     names = []
     for metric in metric_rows(evaluation):
         model, beside = metric.model, metric.baselines[PCA]
-        if model is not None and beside is not None and model != beside:
+        known = model is not None and beside is not None and not math.isnan(model + beside)
+        if model is not None and beside is not None and known and model != beside:
             better = (model < beside) == (metric.better == "lower")
             if better != wins:
                 names.append(metric.name)

@@ -1,0 +1,109 @@
+"""How sure a difference is: bootstrap resamples of the images that two methods were measured on.
+
+Both methods are resampled together (paired): what makes an image hard for both cancels out.
+
+Source: Efron, Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 13.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+RESAMPLES = 1000
+SEED = 0
+MOST = 5000  # of more images the mean is normally distributed, and the interval follows from its deviation
+PERFECT = 100.0  # decibels that an infinite PSNR counts as in a difference
+WIDTH = 1.959964  # standard deviations that hold 95 % of a normal distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far one method is from another on the same images.
+
+    Attributes:
+        value: the mean of the first minus that of the second; NaN where neither says anything.
+        interval: where 95 % of the resamples lie; None with fewer than two images.
+        images: how many it is of.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    images: int
+
+    @property
+    def sign(self) -> int:
+        """1 where the first is higher for sure, -1 where it is lower, 0 where chance may explain it."""
+        if self.interval is None:
+            return 0
+        low, high = self.interval
+        return int(low > 0) - int(high < 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        value = self.value if math.isfinite(self.value) else None
+        interval = None if self.interval is None else list(self.interval)
+        return {"value": value, "interval": interval, "images": self.images}
+
+
+def between(samples: Array) -> tuple[float, float]:
+    """The 2.5 % and the 97.5 % quantile."""
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resamples(count: int, seed: int = SEED) -> Array:
+    """(B, n) how often each of n images is in each bootstrap resample of n."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float32)
+
+
+def paired_difference(first: Any, second: Any, *, seed: int = SEED) -> Difference:
+    """The mean difference of one value an image, and its interval.
+
+    Args:
+        first, second: (n,) one value an image each, in one order. Images for which one of them is NaN are
+            left out; infinite ones count as :data:`PERFECT`.
+        seed: of the resamples.
+
+    >>> paired_difference([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]).interval
+    (1.0, 1.0)
+    """
+    one, other = (np.clip(np.asarray(x, dtype=np.float64), -PERFECT, PERFECT) if _infinite(x) else
+                  np.asarray(x, dtype=np.float64) for x in (first, second))  # fmt: skip
+    gaps = one - other
+    gaps = gaps[np.isfinite(gaps)]
+    count = len(gaps)
+    if not count:
+        return Difference(value=math.nan, interval=None, images=0)
+    mean = float(gaps.mean())
+    if count == 1:
+        return Difference(value=mean, interval=None, images=1)
+    if count > MOST:
+        reach = WIDTH * float(gaps.std(ddof=1)) / math.sqrt(count)
+        return Difference(value=mean, interval=(mean - reach, mean + reach), images=count)
+    # About the mean, so that equal differences give it exactly.
+    samples = mean + resamples(count, seed).astype(np.float64) @ (gaps - mean) / count
+    return Difference(value=mean, interval=between(samples), images=count)
+
+
+def auroc_samples(normal: Array, anomalous: Array, members: Array, weights: Array) -> Array:
+    """(B,) the AUROC on each resample of images that are there both normal and damaged.
+
+    Args:
+        normal, anomalous: (n,) and (m,) scores.
+        members: (m,) which of the n images each damaged one was made of.
+        weights: (B, n) how often each image is in each resample.
+    """
+    above = (anomalous[:, None] > normal) + 0.5 * (anomalous[:, None] == normal)
+    chosen = weights[:, members]
+    pairs = chosen.sum(axis=1) * weights.sum(axis=1)
+    found: Array = ((chosen @ above) * weights).sum(axis=1) / np.where(pairs > 0, pairs, np.nan)
+    return found
+
+
+def _infinite(values: Any) -> bool:
+    return bool(np.isinf(np.asarray(values, dtype=np.float64)).any())
