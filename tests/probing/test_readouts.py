@@ -6,6 +6,7 @@ from sklearn.metrics import adjusted_rand_score, r2_score, v_measure_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from convae.probing import readouts
+from convae.resampling import resamples
 
 RNG = np.random.default_rng(0)
 
@@ -57,7 +58,7 @@ def test_clusters_of_new_images_are_those_of_the_nearest_centres() -> None:
 
 def test_measures_of_clusterings_are_scikit_learns() -> None:
     found = RNG.integers(4, size=90)
-    weights = readouts.resamples(90, seed=0)[:20]
+    weights = resamples(90, seed=0)[:20]
     for clusters in (found, TRUTH, np.zeros(90, np.int64)):
         rand, v = readouts.cluster_scores(TRUTH, clusters, weights)
         assert rand.value == pytest.approx(adjusted_rand_score(TRUTH, clusters))
@@ -79,7 +80,7 @@ def test_one_class_in_one_cluster_is_perfect() -> None:
 def test_explained_variance_is_scikit_learns() -> None:
     truth = RNG.normal(size=90)
     answers = truth + RNG.normal(size=90)
-    weights = readouts.resamples(90, seed=0)
+    weights = resamples(90, seed=0)
     score = readouts.explained_score(truth, answers, weights)
     assert score.value == pytest.approx(r2_score(truth, answers))
     expected = r2_score(truth, answers, sample_weight=weights[3])
@@ -88,17 +89,17 @@ def test_explained_variance_is_scikit_learns() -> None:
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:
     right = (RNG.uniform(size=400) < 0.8).astype(float)
-    score = readouts.mean_score(right, readouts.resamples(400, seed=0))
+    score = readouts.mean_score(right, resamples(400, seed=0))
     half = 1.96 * right.std() / 20
     assert score.value == right.mean()
     assert score.interval == pytest.approx((right.mean() - half, right.mean() + half), abs=0.008)
 
 
 def test_resamples_are_those_of_the_seed() -> None:
-    one = readouts.resamples(30, seed=0)
+    one = resamples(30, seed=0)
     assert (one.sum(axis=1) == 30).all()
-    assert np.array_equal(one, readouts.resamples(30, seed=0))
-    assert not np.array_equal(one, readouts.resamples(30, seed=1))
+    assert np.array_equal(one, resamples(30, seed=0))
+    assert not np.array_equal(one, resamples(30, seed=1))
 
 
 def test_what_does_not_vary_stays_finite() -> None:

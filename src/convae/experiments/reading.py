@@ -16,6 +16,7 @@ from convae.probing import readouts
 from convae.probing.probe import NEIGHBOURS, Target
 from convae.probing.readouts import Answers, Score
 from convae.probing.representations import (
+from convae.resampling import resamples
     PCA,
     PIXELS,
     Reader,
@@ -119,7 +120,7 @@ def read_robustness(
         name: {code: reader(rows) for code, rows in fit.items()}
         for name, reader in _read_outs(target, seed).items()
     }
-    weights = readouts.resamples(len(truth), seed)
+    weights = resamples(len(truth), seed)
     scores: dict[str, dict[str, dict[str, Score]]] = {name: {} for name in read}
     for corruption, noise in noises.items():
         rows = _numbers(first, readers, first.open(others), noise, seed)
