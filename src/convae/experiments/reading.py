@@ -16,7 +16,6 @@ from convae.probing import readouts
 from convae.probing.probe import NEIGHBOURS, Target
 from convae.probing.readouts import Answers, Score
 from convae.probing.representations import (
-from convae.resampling import resamples
     PCA,
     PIXELS,
     Reader,
@@ -24,6 +23,7 @@ from convae.resampling import resamples
     code_reader,
     pixel_reader,
 )
+from convae.resampling import resamples
 
 CLEAN = "clean"
 CORRUPTIONS = ("gaussian:0.3", "salt-and-pepper:0.2", "blur:1")
