@@ -53,7 +53,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("corruption",),
     ("report",),  # the rest of it takes plain data
     ("images",),
-    ("safe_tensors", "tables", "result_folders"),
+    ("safe_tensors", "tables", "result_folders", "resampling"),
     ("atomic",),
     ("run_files",),
     ("errors", "version"),
