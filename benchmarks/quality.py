@@ -25,6 +25,7 @@ from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
+from roundtrip import roundtrip  # noqa: E402
 from usual import TUTORIAL  # noqa: E402
 from variants import (  # noqa: E402
     dynamic_mnist,
@@ -223,6 +224,7 @@ COMMANDS = {
         one_class,
         magnetic_tile,
         false_alarms,
+        roundtrip,
     )
 }
 

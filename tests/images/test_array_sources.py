@@ -9,6 +9,7 @@ from PIL import Image as PillowImage
 
 from convae.errors import ImageError, InputError
 from convae.images.array_image import array_image
+from convae.images.array_sources import DatasetSource
 from convae.images.sources import open_source
 
 REAL = ["bool", "u1", "i1", ">u2", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", ">f4", "f8"]
@@ -231,3 +232,24 @@ def test_a_dataset_is_asked_once_for_a_small_image_at_first_look() -> None:
     assert (image.pixels == 1).all()
     assert dataset.asked == before + 1
     assert source.first_look(1, most_bytes=23) == (header, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("L", None),
+        ("RGB", None),
+        ("LA", "straight"),
+        ("RGBA", "straight"),
+        ("RGBa", "premultiplied"),
+    ],
+)
+def test_pillow_images_say_what_their_last_channel_is(mode: str, kind: str | None) -> None:
+    picture = PillowImage.new("RGBA", (12, 9), (10, 20, 30, 128)).convert(mode)
+    for source in (open_source([picture, picture]), DatasetSource([(picture, 0), (picture, 1)])):
+        image = source.read(1)
+        opacity = image.info.opacity
+        assert (None if opacity is None else (opacity.kind, opacity.opaque)) == (
+            kind and (kind, 255.0)
+        )
+    assert open_source([np.zeros((9, 12, 4), np.uint8)] * 2).read(0).info.opacity is None

@@ -474,3 +474,20 @@ def test_what_may_be_missing_is_looked_through() -> None:
     images = prepared(stack)
     assert images.missing == 1
     assert open_source(stack).stack() is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "dark"),
+    [("uint8", 1, True), ("uint8", 0, False), ("uint8", 2, False), ("bool", 1, False)],
+)
+@pytest.mark.parametrize("as_files", [False, True])
+def test_values_of_0_and_1_in_8_bits_are_said(
+    tmp_path: Path, dtype: str, top: int, dark: bool, as_files: bool
+) -> None:
+    stack = np.zeros((3, 6, 5), np.uint8)
+    stack[1:, 2:4] = top
+    stack = stack.astype(dtype)
+    for number, pixels in enumerate(stack):
+        write(tmp_path / f"{number}.png", pixels)
+    notes = prepared(tmp_path if as_files else stack).notes
+    assert any("all 8-bit values are 0 or 1" in note for note in notes) is dark

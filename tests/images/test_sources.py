@@ -156,7 +156,7 @@ def test_pages_of_a_tiff_are_images(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     assert list(source.names)[4:] == ["stack.tif[4]", "y/one.tif", "z/one.tif"]
     assert source.read(6).pixels.flat[0] == 7
-    assert "each page is an image" in source.notes[0]
+    assert "each is an image" in source.notes[0]
     with pytest.raises(IndexError):
         source.read(7)
 

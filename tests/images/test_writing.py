@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image as PillowImage
 
 from convae.errors import InputError
+from convae.images.besides import Opacity
 from convae.images.image import ImageInfo, depth_read
 from convae.images.reading import probe_image, read_image
 from convae.images.writing import SUFFIXES, holds, restore_depth, write_image, write_stack
@@ -42,8 +43,14 @@ def images(draw: Any) -> tuple[np.ndarray[Any, Any], ImageInfo]:
         low, high = max(np.iinfo(kind).min, -(2**24)), min(np.iinfo(kind).max, 2**24)
         stored = draw(hnp.arrays(np.int64, shape, elements=st.integers(low, high)))
         pixels = stored.astype(depth_read(depth))
-    info = ImageInfo(name="x", format=draw(st.sampled_from([*KINDS, "GIF", "array"])), depth=depth)
-    return pixels, info
+    kind_of_file = draw(st.sampled_from([*KINDS, "GIF", "array"]))
+    opaque = float(np.iinfo(kind).max) if kind.kind in "iu" else 1.0
+    opacity = (
+        Opacity(kind="straight", opaque=opaque)
+        if shape[2] in (2, 4) and draw(st.booleans())
+        else None
+    )
+    return pixels, ImageInfo(name="x", format=kind_of_file, depth=depth, opacity=opacity)
 
 
 @settings(
@@ -56,7 +63,10 @@ def test_round_trip_of_every_depth_kind_and_channel_count(tmp_path: Path, case: 
     again = read_image(path)
     assert again.pixels.shape == pixels.shape
     assert again.pixels.dtype == pixels.dtype
-    if info.format in SUFFIXES and holds(info.format, info.depth, pixels.shape[2]):
+    bands = pixels.shape[2] in (2, 4) and info.opacity is None
+    if bands:
+        assert again.info.format == "TIFF"
+    elif info.format in SUFFIXES and holds(info.format, info.depth, pixels.shape[2]):
         assert again.info.format == info.format
     if info.depth != "bool" or pixels.shape[2] == 1:
         assert again.info.depth == info.depth

@@ -1,9 +1,11 @@
 """Images: from files and arrays to tensors and back.
 
 - image, facts, reading, writing: one image, at its full depth
-- kinds, pillow, png16, deep, netpbm, tiff, tiff_layout, colour,
+- kinds, pillow, png16, deep, gif, netpbm, tiff, tiff_layout, colour,
   quiet: the kinds of files and their decoders
 - tiff_segments, tiff_completeness: whether a TIFF holds what it promises
+- png_chunks, exif: what files say of colour, orientation and camera; netpbm_writing: PBM, PGM, PPM and PFM
+- picture_counts: which files may hold several pictures
 - besides, tiff_tags, tiff_writing: resolution and axes, what a file says besides its pixels
 - kept_facts: what each kind of file can hold of it
 - sources, image_source: whatever holds images, in a fixed order

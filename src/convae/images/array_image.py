@@ -1,11 +1,12 @@
 """One array in memory to one :class:`Image`: any real dtype, ``(h, w)`` or ``(h, w, c)``."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from convae.errors import ImageError
-from convae.images.facts import converted
+from convae.images.facts import converted, opacity_of
 from convae.images.image import Header, Image, ImageInfo, depth_read, dtype_name
 
 
@@ -39,6 +40,14 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
     same = dtype_name(pixels.dtype) == depth and not missing
     stored = None if same else original
     return Image(np.ascontiguousarray(pixels), info, stored=stored)
+
+
+def with_opacity(image: Image, kind: str) -> Image:
+    """The same image, whose last channel is ``"straight"`` or ``"premultiplied"`` opacity; ``""``: none."""
+    if not kind:
+        return image
+    opacity = opacity_of(image.original, kind, exact=True)
+    return replace(image, info=replace(image.info, opacity=opacity))
 
 
 def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:

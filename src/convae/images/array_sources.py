@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 
 from convae.errors import ImageError, InputError
-from convae.images.array_image import array_header, array_image, check_array, check_dtype
+from convae.images.array_image import (
+    array_header,
+    array_image,
+    check_array,
+    check_dtype,
+    with_opacity,
+)
 from convae.images.axes import COLOURS, channels_last, is_one_colour_image, settle, settle_all
+from convae.images.besides import PREMULTIPLIED, STRAIGHT
 from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, NumberedNames
 
@@ -110,6 +117,7 @@ class ListSource(ImageSource):
         shapes = [array.shape for array in given]
         self.channels_first, self.reading = settle_all(shapes, channels_first, stem), ""
         self._arrays = [channels_last(array, self.channels_first) for array in given]
+        self._opacity = [pillow_opacity(image) for image in images]
         if self.channels_first and channels_first is None:
             told = next(shape for shape in shapes if len(shape) == 3)
             self.reading = _first_axis(f"{stem}: an image", told, plural=False)
@@ -123,7 +131,9 @@ class ListSource(ImageSource):
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
         """Decode image ``index``."""
-        return array_image(self._arrays[index], self._names[index])
+        return with_opacity(
+            array_image(self._arrays[index], self._names[index]), self._opacity[index]
+        )
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index``."""
@@ -179,13 +189,15 @@ class DatasetSource(ImageSource):
         """Decode image ``index``."""
         name = self._names[index]
         try:
-            array = plain_array(split_item(self._item(index))[0])
+            given = split_item(self._item(index))[0]
+            array = plain_array(given)
         except ImageError:
             raise
         except Exception as error:  # the user's own code may raise anything
             raise ImageError(name, f"{type(error).__name__}: {error}") from error
         check_array(array, name)
-        return array_image(channels_last(array, self.channels_first), name)
+        image = array_image(channels_last(array, self.channels_first), name)
+        return with_opacity(image, pillow_opacity(given))
 
     def header(self, index: int) -> Header:
         """The shape and depth of image ``index``."""
@@ -326,6 +338,16 @@ def digest_arrays(arrays: Any, indices: Sequence[int], head: str = "list") -> st
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def pillow_opacity(image: Any) -> str:
+    """What opacity the last channel of :func:`plain_array` is, by the mode of a Pillow image; else empty."""
+    if not hasattr(image, "getbands") or not hasattr(image, "convert"):
+        return ""
+    if image.mode in ("La", "RGBa"):
+        return PREMULTIPLIED
+    clear = image.mode in ("P", "PA") and "transparency" in image.info
+    return STRAIGHT if clear or image.mode in ("LA", "RGBA") else ""
 
 
 def _pillow_array(image: Any) -> np.ndarray:

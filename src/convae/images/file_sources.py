@@ -1,4 +1,4 @@
-"""Sources that are files: a folder, a glob, a list of paths, one file; pages of TIFFs are images."""
+"""Sources that are files: a folder, a glob, a list of paths, one file; each picture in a file is an image."""
 
 import hashlib
 import os
@@ -11,7 +11,8 @@ import numpy as np
 from convae.errors import ImageError, InputError
 from convae.images.image import Header, Image, ReadLimits, Request, Size
 from convae.images.image_source import ImageSource, LazyNames, Skipped
-from convae.images.listing import TIFF_SUFFIXES, Listing, file_fault, list_images
+from convae.images.listing import Listing, file_fault, list_images
+from convae.images.picture_counts import may_hold_several
 from convae.images.reading import look_at_image, probe_image, read_image
 from convae.run_files import reading_all
 
@@ -22,7 +23,8 @@ class FileSource(ImageSource):
     """Image files under one folder, known by their names relative to it.
 
     Only the names are kept (about 100 bytes a file); sizes and depths are looked up when asked for.
-    TIFF files with several pages count one image a page, named ``stack.tif[3]``.
+    Files with several pictures (pages of a TIFF, frames of an animation, PNM behind each other) count one
+    image a picture, named ``stack.tif[3]``.
 
     Arguments:
         root: the folder that names are relative to.
@@ -45,7 +47,9 @@ class FileSource(ImageSource):
             self._starts = np.concatenate([[0], np.cumsum(pages)])
             self._names = PageNames(names, self._starts)
             stacks = int((pages > 1).sum())
-            self.notes.append(f"{stacks} TIFF file(s) with several pages: each page is an image")
+            self.notes.append(
+                f"{stacks} file(s) with several pictures (pages, frames): each is an image"
+            )
 
     def __len__(self) -> int:
         return len(self._names)
@@ -263,13 +267,13 @@ def path_fault(path: str) -> str | None:
 def page_counts(
     root: Path, names: list[str], limits: ReadLimits
 ) -> tuple[np.ndarray | None, list[Skipped]]:
-    """Pages of each file (n,), or None when every file is one image. Looks into TIFF files only.
+    """Pictures in each file (n,), or None when every file is one image.
 
     Pages that a file promises and does not hold are listed as skipped.
     """
-    several, skipped = dict[int, int](), list[Skipped]()
+    several, skipped, folder = dict[int, int](), list[Skipped](), os.fspath(root)
     for index, name in enumerate(names):
-        if not name.lower().endswith(TIFF_SUFFIXES):
+        if not may_hold_several(f"{folder}/{name}"):
             continue
         try:
             header = probe_image(root / name, limits=limits)

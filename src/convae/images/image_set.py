@@ -37,6 +37,11 @@ from convae.images.surveying import Survey, make_plan, refuse_skipped, same_plan
 
 TRIED = 16  # images looked at for one that can be read
 
+DARK = (
+    "all 8-bit values are 0 or 1 in a range of 0 to 255, which is nearly black: these are masks, or floats "
+    "cast to integers; scaling minmax spreads them"
+)
+
 
 @dataclass(kw_only=True)
 class ImageSet:
@@ -261,6 +266,8 @@ def prepare(
         store.fill(stack)
         kept[:] = found.index
         images.hashes[:] = [image_hash(pixels) for pixels in stack]
+        if _all_dark(stack):
+            images.notes.append(DARK)
         if stack.dtype.kind == "f":
             images.extremes = np.stack([extremes_of(pixels) for pixels in stack])
             images.typical = np.stack([typical_of(pixels) for pixels in stack])
@@ -296,13 +303,14 @@ def _take(
 ) -> None:
     """Into the store, what can be read; the rest is skipped, and what was converted or is missing noted."""
     conversions = Counter[str]()
-    count = 0
+    count, brightest = 0, 0
     extremes, typical = list[np.ndarray](), list[np.ndarray]()
     for done, (i, result) in enumerate(read, 1):
         if isinstance(result, ImageError):
             images.skipped.append(Skipped(images.source.names[i], result.reason))
         else:
             images.store.append(result.pixels)
+            brightest = max(brightest, 2 if brightest > 1 else _brightness(result.pixels))
             images.index[count], images.hashes[count] = i, result.digest
             if images.depth == "float32":
                 extremes.append(extremes_of(result.pixels))
@@ -315,12 +323,29 @@ def _take(
     images.index, images.hashes = images.index[:count], images.hashes[:count]
     if extremes:
         images.extremes, images.typical = np.stack(extremes), np.stack(typical)
+    if brightest == 1:
+        images.notes.append(DARK)
     if images.missing:
         images.notes.append(
             f"{images.missing} image{'s hold' if images.missing > 1 else ' holds'} NaN or nodata pixels; "
             "they are read as the mean of their image"
         )
     images.notes += conversion_notes(conversions.items())
+
+
+def _brightness(pixels: np.ndarray) -> int:
+    """The largest value of 8-bit pixels; of others one that is not dark."""
+    return int(pixels.max()) if pixels.dtype == np.uint8 else 2
+
+
+def _all_dark(stack: np.ndarray) -> bool:
+    """Whether 8-bit images hold nothing but 0 and 1, and both; the first that does not ends the search."""
+    brightest = 0
+    for pixels in stack:
+        brightest = max(brightest, _brightness(pixels))
+        if brightest > 1:
+            return False
+    return brightest == 1
 
 
 def _leave_strays_out(images: ImageSet) -> None:

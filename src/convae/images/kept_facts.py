@@ -1,7 +1,9 @@
 """Which facts of a file each kind of file can hold, and which of them are lost in another."""
 
-from convae.images.besides import Tags
-from convae.images.image import ImageInfo
+import numpy as np
+
+from convae.images.besides import PREMULTIPLIED, UNUSED, Tags
+from convae.images.image import ImageInfo, Pixels
 
 _TIFF = "TIFF"
 _PROFILES = ("PNG", "JPEG", "WEBP", _TIFF)
@@ -73,6 +75,25 @@ def chunks_for(tags: Tags | None, channels: int) -> tuple[tuple[str, bytes], ...
         for name, body in found
         if name != "sBIT" or _significant_bits(body, channels)
     )
+
+
+def holds_opacity(kind: str, pixels: Pixels, like: ImageInfo | None) -> bool:
+    """Whether a kind of file may take these pixels without saying what is not so of their last channel.
+
+    Two or four channels are grey or RGB with opacity in every kind but TIFF: colours not multiplied by it,
+    opaque at the largest value of the dtype. Bands are not that, nor 12-bit samples with 4095 for opaque.
+
+    Args:
+        kind: of the file that is written.
+        pixels: ``(H, W, C)`` in the depth to store.
+        like: the image as it was read; None: a caller's own pixels, whose kind of file says what they are.
+    """
+    if kind == _TIFF or pixels.shape[2] not in (2, 4) or like is None:
+        return True
+    if like.opacity is None or like.opacity.kind == PREMULTIPLIED:
+        return False
+    largest = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    return like.opacity.kind == UNUSED or like.opacity.opaque == largest
 
 
 def _significant_bits(body: bytes, channels: int) -> bytes:

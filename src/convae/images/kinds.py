@@ -80,7 +80,7 @@ def kind_of(head: bytes) -> Kind:
         return Kind("pillow")
     if head[:4] in _TIFF:
         return Kind("tiff")
-    if head[:1] == b"P" and head[1:2] in b"123456fF" and head[2:3].isspace():
+    if head[:1] == b"P" and head[1:2] in b"123456fF" and (head[2:3].isspace() or head[2:3] == b"#"):
         return Kind("netpbm")
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Kind("pillow")

@@ -12,14 +12,18 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from convae.images.besides import STRAIGHT, Resolution, resolution
+from convae.images.besides import STRAIGHT, Resolution, Tags, resolution
 from convae.images.colour import ORIENTED, is_grey, turned, upright
 from convae.images.deep import decode_deep, deep_kind
+from convae.images.exif import upright_exif
+from convae.images.gif import GifLook, look_at_gif
 from convae.images.image import Decoded, Header, Pixels, Size, depth_read
-from convae.images.kinds import PILLOW_KINDS, SNIFF_BYTES, jpeg2000_depth
+from convae.images.kinds import PILLOW_KINDS, jpeg2000_depth
+from convae.images.png_chunks import SIGNATURE, PngChunks
 
 PillowImage.init()
 
+_GREY_ALPHA = 4  # the type of colour in the header of a PNG
 ENOUGH = 2  # times as many pixels a side as wanted; resizing makes a fair mean of them
 
 # Pillow's mode: what it stores, how many channels.
@@ -77,8 +81,11 @@ class PillowFile:
         """
         self._handle = handle
         self._head = head
+        self._look: GifLook | None = None
         self._whole: Size | None = None  # what the file holds, where less of it is decoded
-        self._image = open_allowed(handle, kinds)
+        self._chunks = PngChunks(handle) if head[:8] == SIGNATURE else None
+        self._pixels_at = handle if self._chunks is None else self._chunks.pixels_only()
+        self._image = open_allowed(self._pixels_at, kinds)
         self.format = str(self._image.format)
         self._deep = deep_kind(self.format, head)
         self._primary_only = self.format == "MPO" or bool(self._deep)
@@ -97,7 +104,7 @@ class PillowFile:
         if page:
             self._image.seek(page)
         plan = self._plan()
-        shape = turned((*self.size, plan.channels), self._orientation(decoded=False)[0])
+        shape = turned((*self.size, plan.channels), self._orientation()[0])
         return Header(
             shape=shape,
             depth=depth_read(plan.stored),
@@ -120,7 +127,7 @@ class PillowFile:
         """
         if self.format not in ("JPEG", "MPO"):
             return 1.0
-        sideways = self._orientation(decoded=False)[0] > 4
+        sideways = self._orientation()[0] > 4
         height, width = reversed(size) if sideways else size
         self._whole = self.size
         self._image.draft(None, (ENOUGH * width, ENOUGH * height))
@@ -136,11 +143,16 @@ class PillowFile:
             notes.append("JPEG decoded at a part of its size, twice the size wanted or more")
         if self._primary_only and self.frames > 1:
             notes.append(f"first of {self.frames} frames")
+        sizes = self._image.info.get("sizes", ()) if self.format == "ICO" else ()
+        if len(sizes) > 1:
+            notes.append(f"largest of {len(sizes)} pictures")
         mode = self._mode(plan)
         pixels = self._pixels(plan, notes)
-        orientation, note = self._orientation(decoded=True)
+        orientation, note = self._orientation()
         notes.extend([note] if note else [])
         pixels = upright(pixels, orientation)
+        height, width = self._whole or self.size
+        size = (width, height) if orientation > 4 else (height, width)
         return Decoded(
             pixels=pixels,
             format=self.format,
@@ -151,6 +163,30 @@ class PillowFile:
             # opacity, and are brought to straight values.
             opacity=STRAIGHT if pixels.shape[2] in (2, 4) else "",
             resolution=self._resolution(sideways=orientation > 4),
+            tags=self._tags(size, pixels.shape[2], notes),
+        )
+
+    def _tags(self, size: Size, channels: int, notes: list[str]) -> Tags | None:
+        """What is to be written again with the pixels; ``notes`` takes what is not."""
+        profile, exif = (self._image.info.get(key) for key in ("icc_profile", "exif"))
+        chunks: tuple[tuple[str, bytes], ...] = ()
+        if self._chunks is not None:
+            facts = self._chunks.facts()
+            profile, exif, chunks = facts.profile, facts.exif, tuple(facts.chunks)
+            notes.extend(facts.notes)
+        if not (profile or exif or chunks):
+            return None
+        if profile and not _fits(profile, channels):
+            notes.append("colour profile of another colour model not kept")
+            profile = None
+        if exif:
+            try:
+                exif = upright_exif(exif, size)
+            except ValueError:
+                notes.append("damaged EXIF data not kept")
+                exif = None
+        return Tags(
+            size=size, channels=channels, profile=profile or None, exif=exif or None, chunks=chunks
         )
 
     def _resolution(self, *, sideways: bool) -> Resolution | None:
@@ -162,11 +198,18 @@ class PillowFile:
         return resolution(x, y, "inch", (width, height) if sideways else (height, width))
 
     def _mode(self, plan: _Plan) -> str:
-        return f"{self._image.mode};16" if self._deep and plan.channels > 1 else self._image.mode
+        if self._deep and plan.channels > 1:
+            return ("LA" if plan.channels == 2 else self._image.mode) + ";16"
+        return str(self._image.mode)
+
+    def _deep_channels(self) -> int:
+        # Pillow takes grey with opacity of 16 bits for RGBA.
+        is_grey_alpha = self.format == "PNG" and self._head[25] == _GREY_ALPHA
+        return 2 if is_grey_alpha else len(self._image.getbands())
 
     def _pixels(self, plan: _Plan, notes: list[str]) -> Pixels:
         if self._deep:
-            return decode_deep(self._deep, self._handle)
+            return decode_deep(self._deep, self._pixels_at)
         image = self._image.convert(plan.target) if plan.target else self._image
         pixels: Pixels = np.asarray(image)
         if pixels.ndim == 2:
@@ -191,7 +234,9 @@ class PillowFile:
         image = self._image
         mode = image.mode
         if self._deep:
-            plan = _Plan("uint16", len(image.getbands()))
+            plan = _Plan("uint16", self._deep_channels())
+        elif self.format == "GIF" and self.frames > 1:
+            return self._animated_plan()
         elif mode in _AS_IT_IS:
             plan = _Plan(*_AS_IT_IS[mode])
         elif mode in _CONVERTED:
@@ -208,35 +253,44 @@ class PillowFile:
     def _palette_plan(self) -> _Plan:
         image = self._image
         clear = image.has_transparency_data
-        # The later frames of an animation come as RGB, so its first does not turn grey.
-        grey = self.frames == 1 and is_grey(_palette(image))
-        target = "RGBA" if clear else "RGB"
-        if not grey:
-            return _Plan("uint8", len(target), target, notes=[f"palette expanded to {target}"])
-        take = (0, 3) if clear else (0,)
-        what = "grey with alpha" if clear else "grey"
-        return _Plan("uint8", len(take), target, take, [f"palette expanded to {what}"])
+        # The later frames of an animation may come as RGB, so its first does not turn grey.
+        return _expanded(grey=self.frames == 1 and is_grey(_palette(image)), clear=clear)
 
-    def _orientation(self, *, decoded: bool) -> tuple[int, str]:
+    def _animated_plan(self) -> _Plan:
+        """One plan for all pictures of a GIF, of which the first comes with a palette, the others without."""
+        if self._look is None:
+            here = self._handle.tell()
+            self._look = look_at_gif(self._handle)
+            self._handle.seek(here)
+        return _expanded(grey=self._look.grey, clear=self._look.clear)
+
+    def _orientation(self) -> tuple[int, str]:
         """The EXIF orientation of this frame, and what to tell of it."""
-        image = self._image
-        if self.format == "PNG" and not decoded and not self._has_exif():
-            return 1, ""  # asking Pillow would decode the whole image
+        if self._chunks is not None:
+            value, note = self._chunks.orientation()
+            return value, note or (ORIENTED if value > 1 else "")
         try:
-            value = image.getexif().get(274, 1)
+            value = self._image.getexif().get(274, 1)
         except Exception:
             return 1, "damaged EXIF data not used"
         value = value if isinstance(value, int) and 1 <= value <= 8 else 1
         return value, ORIENTED if value > 1 else ""
 
-    def _has_exif(self) -> bool:
-        if any(key in self._image.info for key in ("exif", "Raw profile type exif", "xmp")):
-            return True
-        here = self._handle.tell()
-        try:
-            return _has_chunk(self._handle, b"eXIf")
-        finally:
-            self._handle.seek(here)
+
+def _fits(profile: bytes, channels: int) -> bool:
+    """Whether a profile is one of so many channels, as far as it says of which colours it is one."""
+    colours = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": ()}.get(profile[16:20])
+    return colours is None or channels in colours
+
+
+def _expanded(*, grey: bool, clear: bool) -> _Plan:
+    """A palette as what its colours are."""
+    target = "RGBA" if clear else "RGB"
+    if not grey:
+        return _Plan("uint8", len(target), target, notes=[f"palette expanded to {target}"])
+    take = (0, 3) if clear else (0,)
+    what = "grey with alpha" if clear else "grey"
+    return _Plan("uint8", len(take), target, take, [f"palette expanded to {what}"])
 
 
 def open_allowed(handle: BinaryIO, kinds: tuple[str, ...]) -> Any:
@@ -273,16 +327,3 @@ def _palette(image: Any) -> Pixels:
     if width not in (3, 4) or raw.size < width:
         return np.array([[0, 0, 1]], dtype=np.uint8)
     return raw[: raw.size // width * width].reshape(-1, width)[:, :3]
-
-
-def _has_chunk(handle: BinaryIO, wanted: bytes) -> bool:
-    at = 8
-    for _ in range(SNIFF_BYTES):
-        handle.seek(at)
-        start = handle.read(8)
-        if len(start) < 8 or start[4:] == b"IEND":
-            return False
-        if start[4:] == wanted:
-            return True
-        at += 12 + int.from_bytes(start[:4], "big")
-    return False

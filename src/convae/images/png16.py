@@ -12,8 +12,8 @@ import numpy as np
 
 from convae.errors import needs_package
 from convae.images.image import Pixels
+from convae.images.png_chunks import SIGNATURE, chunk
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _METRES_PER_INCH = 0.0254
 _COLOUR = {channels: colour for colour, channels in _CHANNELS.items()}
@@ -103,11 +103,18 @@ def _guess(kind: Pixels, left: Pixels, up: Pixels, corner: Pixels) -> Pixels:
 
 
 def write_png16(
-    handle: BinaryIO, pixels: Pixels, per_inch: tuple[float, float] | None = None
+    handle: BinaryIO,
+    pixels: Pixels,
+    per_inch: tuple[float, float] | None = None,
+    facts: bytes = b"",
 ) -> None:
     """Encode ``(H, W, C)`` uint16 pixels, C from 1 to 4, as a PNG of full depth.
 
-    ``per_inch``: pixels to the inch across and down, from 1 to 65,535.
+    Args:
+        handle: open for writing.
+        pixels: values from 0 to 65,535.
+        per_inch: pixels to the inch across and down, from 1 to 65,535.
+        facts: chunks to stand behind the header, whole.
     """
     height, width, channels = pixels.shape
     raw = np.ascontiguousarray(pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
@@ -117,14 +124,10 @@ def write_png16(
     rows[:, 0] = 2  # each row minus the one above: cheap, and most of the gain on smooth images
     np.subtract(raw, above, out=rows[:, 1:])
     handle.write(SIGNATURE)
-    _put(handle, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR[channels], 0, 0, 0))
+    head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR[channels], 0, 0, 0)
+    handle.write(chunk(b"IHDR", head) + facts)
     if per_inch is not None:
         x, y = (round(dots / _METRES_PER_INCH) for dots in per_inch)
-        _put(handle, b"pHYs", struct.pack(">IIB", x, y, 1))
-    _put(handle, b"IDAT", zlib.compress(rows.tobytes(), 6))
-    _put(handle, b"IEND", b"")
-
-
-def _put(handle: BinaryIO, kind: bytes, body: bytes) -> None:
-    handle.write(struct.pack(">I", len(body)) + kind + body)
-    handle.write(struct.pack(">I", zlib.crc32(kind + body)))
+        handle.write(chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+    handle.write(chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)))
+    handle.write(chunk(b"IEND", b""))

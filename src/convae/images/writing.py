@@ -1,6 +1,7 @@
 """Pixels to an image file: the kind, depth and channels of the file they came from."""
 
-from collections.abc import Callable, Iterable, Sized
+import io
+from collections.abc import Iterable, Sized
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,10 @@ from convae.atomic import atomic_write
 from convae.errors import InputError, unknown_name
 from convae.images.facts import Missing
 from convae.images.image import ImageInfo, Page, Pixels
+from convae.images.kept_facts import DOTS, chunks_for, exif_for, holds_opacity, profile_for
+from convae.images.netpbm_writing import NETPBM
 from convae.images.png16 import write_png16
+from convae.images.png_chunks import PNG_HEADER, colour_chunks
 from convae.images.tiff_writing import flat, write_tiff
 
 # Each kind with its suffixes, the first of them for new files.
@@ -47,7 +51,6 @@ _HOLDS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
 _BILEVEL = ("PNG", "BMP", "PBM")
 _MOST_DOTS = 65_535  # JPEG stores 16 bits
 _LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "TGA": 65_535}
-_DOTS = ("PNG", "JPEG", "BMP")  # kinds that say how many pixels there are to the inch
 
 
 def write_image(
@@ -67,8 +70,8 @@ def write_image(
         pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read, or
             already in the depth of ``like``.
         like: the info of the image that these pixels belong to: its file kind and depth come back,
-            what it says of its pixels (opacity, largest value, missing value, colour profile, EXIF,
-            georeference) as far as the kind of file holds it, its resolution if the size is the same,
+            what it says of its pixels as far as the kind of file holds it
+            (:func:`~convae.images.kept_facts.what_is_lost`), its resolution if the size is the same,
             and the axes and units that a TIFF describes if it described one such image. Values are
             rounded and clipped to that depth; NaN becomes the missing value, or 0 where an integer
             depth has none.
@@ -79,7 +82,8 @@ def write_image(
 
     Returns:
         the path written. A kind that cannot hold the depth or the channels gives way to PNG, and
-        that to TIFF.
+        that to TIFF. Two or four channels are written as grey or RGB with opacity only where the
+        file they come from says so; bands go to TIFF.
 
     Raises:
         InputError: it cannot be written; names the path and what to do.
@@ -234,6 +238,7 @@ def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None)
     depth, channels = str(plane.dtype), plane.shape[2]
     for choice in (kind, "PNG"):
         fits = max(plane.shape[:2]) <= _LARGEST_SIDE.get(choice, 2**31 - 1)
+        fits = fits and holds_opacity(choice, plane, like)
         if choice in SUFFIXES and fits and holds(choice, depth, channels):
             return choice
     return "TIFF"
@@ -268,52 +273,52 @@ def _encode(handle: BinaryIO, page: Page, kind: str, quality: int) -> None:
     if kind == "TIFF":
         write_tiff(handle, [page], count=1)
     elif kind == "PNG" and plane.dtype == np.uint16:
-        write_png16(handle, plane, _dots(plane, like))
-    elif kind in _NETPBM:
-        _NETPBM[kind](handle, plane)
+        write_png16(handle, plane, _dots(plane, like), _png_facts(plane, like))
+    elif kind in NETPBM:
+        NETPBM[kind](handle, plane, None if like is None else like.top)
     else:
-        options: dict[str, Any] = {}
-        if kind == "JPEG":
-            options = {"quality": quality, "subsampling": 0}
-        elif kind == "WEBP":
-            options = {"lossless": True, "exact": True}
-        dots = _dots(plane, like)
-        if dots is not None and kind in _DOTS:
-            options["dpi"] = dots
-        PillowImage.fromarray(flat(plane)).save(handle, format=kind, **options)
+        options = _options(plane, kind, quality, like)
+        facts = _png_facts(plane, like) if kind == "PNG" else b""
+        to = io.BytesIO() if facts else handle
+        PillowImage.fromarray(flat(plane)).save(to, format=kind, **options)
+        if isinstance(to, io.BytesIO):
+            data = to.getvalue()
+            handle.write(data[:PNG_HEADER] + facts + data[PNG_HEADER:])
+
+
+def _options(plane: Pixels, kind: str, quality: int, like: ImageInfo | None) -> dict[str, Any]:
+    """How Pillow is to write a kind of file, and what it is to say in it."""
+    options: dict[str, Any] = {}
+    if kind == "JPEG":
+        options = {"quality": quality, "subsampling": 0}
+    elif kind == "WEBP":
+        options = {"lossless": True, "exact": True}
+    dots = _dots(plane, like)
+    if dots is not None and kind in DOTS:
+        options["dpi"] = dots
+    if like is not None and kind in ("JPEG", "WEBP"):
+        if (profile := profile_for(like, kind, plane.shape)) is not None:
+            options["icc_profile"] = profile
+        if (exif := exif_for(like, kind)) is not None:
+            options["exif"] = b"Exif\0\0" + exif
+    return options
+
+
+def _png_facts(plane: Pixels, like: ImageInfo | None) -> bytes:
+    """The chunks that a PNG of these pixels is to have behind its header."""
+    if like is None or like.tags is None:
+        return b""
+    return colour_chunks(
+        chunks_for(like.tags, plane.shape[2]),
+        profile_for(like, "PNG", plane.shape),
+        exif_for(like, "PNG"),
+    )
 
 
 def _dots(plane: Pixels, like: ImageInfo | None) -> tuple[float, float] | None:
-    """Pixels per inch, if they are known and every kind in _DOTS can say them."""
+    """Pixels per inch, if they are known and every kind in DOTS can say them."""
     told = None if like is None else like.resolution
     if told is None or told.size != plane.shape[:2]:
         return None
     dots = told.per_inch()
     return dots if dots is not None and 1 <= min(dots) <= max(dots) <= _MOST_DOTS else None
-
-
-def _write_pbm(handle: BinaryIO, plane: Pixels) -> None:
-    height, width = plane.shape[:2]
-    handle.write(f"P4\n{width} {height}\n".encode())
-    handle.write(np.packbits(~plane[..., 0], axis=1).tobytes())  # in PBM 1 is ink
-
-
-def _write_pnm(handle: BinaryIO, plane: Pixels) -> None:
-    height, width, channels = plane.shape
-    magic, top = ("P6" if channels == 3 else "P5"), int(np.iinfo(plane.dtype).max)
-    handle.write(f"{magic}\n{width} {height}\n{top}\n".encode())
-    handle.write(plane.astype(plane.dtype.newbyteorder(">")).tobytes())
-
-
-def _write_pfm(handle: BinaryIO, plane: Pixels) -> None:
-    height, width, channels = plane.shape
-    handle.write(f"{'PF' if channels == 3 else 'Pf'}\n{width} {height}\n-1.0\n".encode())
-    handle.write(plane[::-1].astype("<f4").tobytes())
-
-
-_NETPBM: dict[str, Callable[[BinaryIO, Pixels], None]] = {
-    "PBM": _write_pbm,
-    "PGM": _write_pnm,
-    "PPM": _write_pnm,
-    "PFM": _write_pfm,
-}

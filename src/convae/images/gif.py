@@ -1,0 +1,74 @@
+"""What all pictures of an animated GIF have in common: whether they are grey, and whether anything is clear.
+
+Pillow settles that picture by picture, but all images of a set need the same channels. Source: CompuServe,
+Graphics Interchange Format, Version 89a.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_SCREEN, _EXTENSION, _IMAGE, _CONTROL = 13, 0x21, 0x2C, 0xF9
+_TABLE, _CLEAR = 0x80, 0x01
+_KEPT = (0, 1)  # how a picture is disposed of: not at all
+
+
+@dataclass(slots=True)
+class GifLook:
+    """What the blocks of a GIF say.
+
+    Attributes:
+        grey: whether all colours of all tables are grey.
+        clear: whether pixels of a picture can be transparent when all before it are painted.
+    """
+
+    grey: bool = True
+    clear: bool = False
+
+
+def look_at_gif(handle: BinaryIO) -> GifLook:
+    """Walk through the blocks of a GIF, as far as they are whole, without decoding a picture."""
+    look, first, control = GifLook(), True, 0
+    handle.seek(0)
+    screen = handle.read(_SCREEN)
+    if len(screen) < _SCREEN:
+        return look
+    _table(handle, screen[10], look)
+    size = screen[6:10]
+    while block := handle.read(1):
+        if block[0] == _EXTENSION:
+            label = handle.read(1)
+            control = _passed(handle, control, label[:1] == bytes([_CONTROL]))
+        elif block[0] == _IMAGE:
+            place = handle.read(9)
+            if len(place) < 9:
+                break
+            whole = place[:8] == b"\0\0\0\0" + size
+            disposed = (control >> 2) & 7
+            look.clear |= first and (bool(control & _CLEAR) or not whole)
+            look.clear |= bool(control & _CLEAR) and disposed not in _KEPT
+            _table(handle, place[8], look)
+            handle.seek(1, os.SEEK_CUR)  # the width of its codes
+            _passed(handle, 0, False)
+            first, control = False, 0
+        else:
+            break
+    return look
+
+
+def _table(handle: BinaryIO, flags: int, look: GifLook) -> None:
+    """Take in a table of colours, if there is one."""
+    if flags & _TABLE:
+        colours = handle.read(3 << ((flags & 7) + 1))
+        look.grey &= colours[0::3] == colours[1::3] == colours[2::3]
+
+
+def _passed(handle: BinaryIO, control: int, is_control: bool) -> int:
+    """Pass over sub-blocks; the flags of a control block, or those that were known before."""
+    while (length := handle.read(1)) and length[0]:
+        if is_control:
+            control = (handle.read(length[0]) or b"\0")[0]
+            is_control = False
+        else:
+            handle.seek(length[0], os.SEEK_CUR)
+    return control
