@@ -85,7 +85,7 @@ def test_lists_what_it_skips_and_strict_refuses(convae: Command, tmp_path: Path)
     before = out.read_bytes()
     done = convae("fit", "autoencoder", folder, "--out", out, *FIT, "--strict", "--overwrite")
     assert done.code == 2
-    assert "2 of 14 images cannot be read" in done.err
+    assert "2 of 14 images cannot be used, which --strict forbids" in done.err
     assert out.read_bytes() == before
 
 

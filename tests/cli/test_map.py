@@ -81,7 +81,7 @@ def test_of_many_images_some_are_taken(
     assert "9 of 24 images" in done.out
     chosen = re.findall(r'title="([^"]+)"', (tmp_path / "map.html").read_text())
     assert len(set(chosen)) == 9
-    convae(*command, "--seed", 4)
+    convae(*command, "--seed", 4, "--overwrite")
     assert re.findall(r'title="([^"]+)"', (tmp_path / "map.html").read_text()) != chosen
 
 

@@ -22,7 +22,7 @@ def query(tmp_path: Path) -> Path:
 
 
 def encoded(convae: Command, model: Path, images: Path, out: Path, *more: str) -> Path:
-    assert convae("encode", model, images, "--out", out, *more).code == 0
+    assert convae("encode", model, images, "--out", out, "--overwrite", *more).code == 0
     return out
 
 
