@@ -256,7 +256,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             on_bad: is told of images that cannot be used, which are then left out; None raises.
         """
         for index, image, _, judged in self._iter_judged(self.open(X), on_bad, originals=True):
-            scores = resize(judged.map[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
+            scores, change = (
+                resize(one[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
+                for one in (judged.map, judged.change)
+            )
             score = float(judged.score)
             anomalous = not score <= -self.offset_  # what is no number is not called normal
             yield Detection(
@@ -266,7 +269,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 p_value=float(self.calibration_.p_values(score)),
                 anomalous=anomalous,
                 map=scores,
-                regions=find_regions(scores, self._level_of(scores, anomalous), self.peaks_),
+                regions=find_regions(
+                    scores, self._level_of(scores, anomalous), self.peaks_, change
+                ),
                 nearest=int(judged.nearest),
             )
 

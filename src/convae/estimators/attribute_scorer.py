@@ -156,7 +156,7 @@ class AttributeScorer:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
         look = self.looker(batch)
         score = self.line.measure(look)[:, self.chosen].mean(dim=1)
-        return Judged(score, self.standards.apply(look.map), look.nearest)
+        return Judged(score, self.standards.apply(look.map), look.map, look.nearest)
 
 
 class Looker:

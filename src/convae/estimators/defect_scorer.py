@@ -17,6 +17,7 @@ from convae.training.turning import turned, turned_back
 FOUND = "found"
 NAMES = (*MAPS, FOUND)
 CODE = "code"
+CHANGE = NAMES.index("colour")  # the map that grows with a defect's contrast without end
 BLUR = 2.0  # pixels: of all maps
 PLACES = 4  # a code is averaged over so many places a side at most
 MIRRORS = 4
@@ -178,43 +179,48 @@ class DefectScorer:
 
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
-        one, codes = self._looked(batch)
+        both, codes = self._looked(batch)
+        one, change = both[:, :1], both[:, 1:]
         score = top_mean(one, self.fraction)
         distances, nearest = nearest_codes(codes, self.usual.spread, self.usual.codes)
         if CODE in self.recipe.parts:
             mean, factor = self.usual.distance.to(score)
             score = score + factor * (distances - mean)
-        return Judged(score, one, nearest)
+        return Judged(score, one, change, nearest)
 
     def _looked(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1, H, W) the map of the recipe and (B, K) the codes; of large images tile by tile."""
+        """(B, 2, H, W) map of the recipe and change, and (B, K) codes; of large images tile by tile."""
         height, width = batch.shape[-2:]
         parts = tiles(self.network, height, width, around=AROUND, step=STEP)
         standards = self.usual.standards.for_size((height, width))
         # Standards for each pixel take more memory than a pass over the whole.
         if len(parts) == 1 or standards.mean.shape[-2:] != (1, 1):
             look = look_at(self.network, batch, flips=self.flips)
-            return joined(self.usual.standards.apply(look.maps), self.recipe), look.codes
+            return self._map_and_change(look.maps, self.usual.standards), look.codes
         views = range(MIRRORS if self.flips else 1)
-        total, codes = torch.zeros_like(batch[:, :1]), batch[:, :0]
+        total, codes = batch.new_zeros((len(batch), 2, height, width)), batch[:, :0]
         for view in views:
             one, code = self._by_tiles(turned(batch, view).contiguous(), parts, standards)
             total += turned_back(one, view)
             codes = codes if view else _pooled(code)
         return total / len(views), codes
 
+    def _map_and_change(self, maps: Tensor, standards: Standards) -> Tensor:
+        """(B, 2, H, W) the map of the recipe, and how far images are from their restoration."""
+        one = joined(standards.apply(maps), self.recipe)
+        return torch.cat([one, maps[:, CHANGE : CHANGE + 1]], dim=1)
+
     def _by_tiles(
         self, batch: Tensor, parts: list[Tile], standards: Standards
     ) -> tuple[Tensor, Tensor]:
-        """The map of one view, and its whole code (B, k, h, w)."""
+        """The map and the change (B, 2, H, W) of one view, and its whole code (B, k, h, w)."""
         down, across = self.network.architecture.factor
         height, width = batch.shape[-2:]
-        one: Tensor = torch.empty_like(batch[:, :1])
+        both = batch.new_empty((len(batch), 2, height, width))
         codes: Tensor | None = None
         for part in parts:
             maps, code = _maps_and_code(self.network, batch[(..., *part.seen)].contiguous())
-            standardised = standards.apply(maps[(..., *part.kept)])
-            one[(..., *part.place)] = joined(standardised, self.recipe)
+            both[(..., *part.place)] = self._map_and_change(maps[(..., *part.kept)], standards)
             if codes is None:
                 shape = (-(-height // down), -(-width // across))
                 codes = code.new_empty((*code.shape[:2], *shape))
@@ -222,7 +228,7 @@ class DefectScorer:
                 (..., *_coarse(part.kept, down, across))
             ]
         assert codes is not None
-        return one, codes
+        return both, codes
 
 
 def _coarse(place: tuple[slice, slice], down: int, across: int) -> tuple[slice, slice]:

@@ -29,11 +29,15 @@ class Judged(NamedTuple):
     Attributes:
         score: (B,) higher for more anomalous.
         map: (B, 1, H, W) where, in standard deviations above normal images.
+        change: (B, 1, H, W) how far each pixel is from what the network makes of it, in the units of the
+            image. Unlike those of a map, whose parts have a highest value, its values grow with a defect's
+            contrast, so that they tell the defect from what it disturbs around it.
         nearest: (B,) which of the normal images that the model keeps is most like it.
     """
 
     score: Tensor
     map: Tensor
+    change: Tensor
     nearest: Tensor
 
 

@@ -80,7 +80,7 @@ class LikelihoodScorer:
         error = smoothed(colour_difference(output.reconstruction, batch), BLUR)
         codes = output.code.flatten(1)
         _, nearest = nearest_codes(codes, self.extras["codes.spread"], self.extras["codes.kept"])
-        return Judged(score, self.standards.apply(error), nearest)
+        return Judged(score, self.standards.apply(error), error, nearest)
 
 
 class Likelihood:

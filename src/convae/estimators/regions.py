@@ -8,6 +8,8 @@ import numpy as np
 from convae.conformal import Calibration
 from convae.ranking import label_regions
 
+CORE = 0.5  # part of the highest strength of a region that all of it has
+
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
@@ -35,17 +37,24 @@ class Region:
         }
 
 
-def find_regions(scores: np.ndarray, level: float, peaks: Calibration) -> list[Region]:
+def find_regions(
+    scores: np.ndarray, level: float, peaks: Calibration, change: np.ndarray | None = None
+) -> list[Region]:
     """The 8-connected regions of a map above a level, the highest first.
+
+    A defect of strong contrast disturbs what a network makes of everything around it, so that the whole
+    image may be above the level. So of each part above it only that is kept where the map times the change
+    comes to :data:`CORE` of its highest there. Where that has several parts they are regions of their own.
 
     Args:
         scores: (H, W) the map.
         level: what is above it stands out.
         peaks: the highest values of the maps of held-out normal images.
+        change: (H, W) how far each pixel is from what there should be, 0 or more; None takes the map alone.
     """
     from scipy.ndimage import find_objects, maximum
 
-    labels, areas = label_regions(scores > level)
+    labels, areas = label_regions(_cores(scores, level, change))
     if not len(areas):
         return []
     tops = np.asarray(maximum(scores, labels, np.arange(1, len(areas) + 1)), dtype=float)
@@ -60,6 +69,21 @@ def find_regions(scores: np.ndarray, level: float, peaks: Calibration) -> list[R
         )
         for i in np.argsort(-tops, kind="stable")
     ]
+
+
+def _cores(scores: np.ndarray, level: float, change: np.ndarray | None) -> np.ndarray:
+    """(H, W) which pixels belong to regions."""
+    from scipy.ndimage import maximum
+
+    above: np.ndarray = scores > level
+    labels, areas = label_regions(above)
+    if change is None or not len(areas):
+        return above
+    # From zero up: where an image is anomalous as a whole, the level may be below what is usual.
+    strength = (scores - min(0.0, level)) * np.maximum(change, 0)
+    tops = np.asarray(maximum(strength, labels, np.arange(1, len(areas) + 1)), dtype=float)
+    kept: np.ndarray = above & (strength >= CORE * np.concatenate([[np.inf], tops])[labels])
+    return kept
 
 
 def _box(place: tuple[slice, slice]) -> tuple[int, int, int, int]:
