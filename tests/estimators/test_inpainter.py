@@ -198,6 +198,26 @@ def test_damage_is_found_and_filled() -> None:
         assert np.array_equal(after.pixels[~after.missing], after.image.pixels[~after.missing])
 
 
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_solid_patches_are_found_whole_though_some_training_images_have_them(
+    channels: tuple[int, ...], tmp_path: Path
+) -> None:
+    images = blobs(24, 32, 32, *channels)
+    images[:5, 8:18, 8:20] = 250
+    model = Inpainter(**TINY).fit(images)
+    model.save(tmp_path / "m.convae")
+    loaded = convae.load(tmp_path / "m.convae")
+    assert isinstance(loaded, Inpainter)
+    assert loaded.damage_thresholds_ == model.damage_thresholds_
+    mask = np.zeros((32, 32), np.bool_)
+    mask[8:18, 8:20] = True
+    for i, found in enumerate(loaded.find_damage(images)):
+        if i < 5:
+            assert (found & mask).sum() >= 0.8 * (found | mask).sum()
+        else:
+            assert not found.any()
+
+
 def test_the_same_seed_gives_the_same_model() -> None:
     images = blobs(8, 24, 24)
     first, again = (Inpainter(**TINY).fit(images) for _ in range(2))

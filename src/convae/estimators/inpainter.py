@@ -14,7 +14,12 @@ from torch import Tensor
 from convae.bottlenecks import Bottleneck
 from convae.corruption.holes import Holes, parse_holes
 from convae.errors import ImageError, InputError, unknown_name
-from convae.estimators.damage import find_damage, usual_surprise
+from convae.estimators.damage import (
+    DamageThresholds,
+    find_damage,
+    normal_prominences,
+    normal_surprise,
+)
 from convae.estimators.fitting import Ready, Run
 from convae.estimators.parameters import Parameters
 from convae.estimators.restoring import Material, RestoringEstimator, material_for
@@ -33,7 +38,9 @@ from convae.training.inpainting import FILLS, FromHoles, with_fill
 from convae.training.observers import Observer
 from convae.training.task import Task
 
-LOOKED_AT, SIDE = 8, 96  # sound images, and how much of each, tell what is no damage
+LOOKED_AT, SIDE = 8, 96  # sound images, and how much of each, show how well holes are filled
+SEARCHED, WIDE = 128, 512  # images, and how much of each, show what solid patches are normal
+MOST_SEARCHED = 4_000_000  # values of these in all
 CONTRAST = 0.05  # about the error of a fill: 26 dB
 
 
@@ -101,8 +108,8 @@ class Inpainter(RestoringEstimator):
 
     Attributes:
         holes_: the holes that it learnt to fill.
-        damage_level_: from which error on a part of an image is damaged, see :meth:`find_damage`, in about
-            [0, 1].
+        damage_thresholds_: what is taken for damage by :meth:`find_damage`, see
+            :class:`convae.estimators.damage.DamageThresholds`.
         and those of :class:`convae.ConvAutoencoder`, but PCA.
 
     >>> import numpy as np
@@ -247,9 +254,11 @@ class Inpainter(RestoringEstimator):
     def find_damage(self, X: Any) -> list[Missing]:
         """Where images are damaged, (H, W) for each: a mask to look at, and to :meth:`inpaint` with.
 
-        Damage is what is much further from what its surroundings let expect than 99.9 % of the pixels in
-        the images that were held out: stains and spots in images that are smooth or alike. Photographs full
-        of edges hide small damage. Look at the mask.
+        Damage is, first, solid patches: regions of one colour with a sharp outline, such as stains, holes
+        and scratches at least two pixels wide. They are found to their outline, unless most of the images
+        that the model was fitted on hold such regions (text, drawings). It is, second, spots that are
+        further from what their surroundings let expect than anything in the images that were held out: in
+        images that are smooth or alike. Look at the mask.
 
         Args:
             X: any source.
@@ -323,7 +332,7 @@ class Inpainter(RestoringEstimator):
         mask = torch.from_numpy(missing)[None, None].to(x.device, torch.float32)
         damaged = np.zeros_like(missing)
         if looking:
-            damage = find_damage(self._best, x, mask, self.damage_level_)
+            damage = find_damage(self._best, x, mask, self.damage_thresholds_)
             mask, damaged = torch.maximum(mask, damage), damage[0, 0].cpu().numpy() > 0
             values, missing = values | damaged[..., None], missing | damaged
         if missing.any():
@@ -369,20 +378,43 @@ class Inpainter(RestoringEstimator):
     def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
         stored = self._fit_restorer(material_for(source, p), p, run)
         self._adopt(stored)
-        learnt = {**stored.facts["learnt"], "damage": self._usual_surprise(source)}
+        thresholds = self._damage_thresholds(source)
+        learnt = {**stored.facts["learnt"], "damage": thresholds.to_dict()}
         return replace(stored, facts={**stored.facts, "learnt": learnt})
 
-    def _usual_surprise(self, source: ImageSource) -> float:
-        """What sound images have in errors: the held-out ones are such, or else some of the others."""
+    def _damage_thresholds(self, source: ImageSource) -> DamageThresholds:
+        """What is no damage: how held-out images differ from their fills, and the patches of any images."""
         held_out = self.held_out_
-        places = np.arange(len(source)) if held_out is None or not len(held_out) else held_out
-        images = []
-        for item in self.prepared(source.select(places[:LOOKED_AT])):
-            if not isinstance(item, ImageError):
-                top, left = (max(0, (side - SIDE) // 2) for side in item[2].shape[:2])
-                part = np.moveaxis(item[2][top : top + SIDE, left : left + SIDE], 2, 0)
-                images.append(self._unit(part[None].copy()))
-        return usual_surprise(self._best, images) if images else 1.0
+        count = len(source)
+        places = np.arange(count) if held_out is None or not len(held_out) else held_out
+        judged = list(self._middles(source, places[:LOOKED_AT], SIDE))
+        if not judged:
+            return DamageThresholds()
+        error, worst = normal_surprise(self._best, judged)
+        some = np.random.default_rng(0).permutation(count)[:SEARCHED]
+        searched = _up_to(MOST_SEARCHED, self._middles(source, some, WIDE))
+        prominences = normal_prominences(searched)
+        return DamageThresholds(error=error, worst_error=worst, prominences=prominences)
+
+    def _middles(
+        self, source: ImageSource, places: NDArray[Any], side: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The middle of each image (1, C, H, W) in about [0, 1], and its missing pixels (1, 1, H, W).
+
+        Args:
+            side: of the middle, in pixels at most.
+        """
+        for item in self.prepared(source.select(places)):
+            if isinstance(item, ImageError):
+                continue
+            _, image, pixels = item
+            top, left = (max(0, (have - side) // 2) for have in pixels.shape[:2])
+            middle = np.s_[top : top + side, left : left + side]
+            x = self._unit(np.moveaxis(pixels[middle], 2, 0)[None].copy())
+            missing: Missing = np.zeros(pixels.shape[:2], np.bool_)
+            if image.pixels.shape[:2] == missing.shape:
+                missing = np.asarray(missing_values(image).any(axis=2))
+            yield x, torch.from_numpy(missing[middle])[None, None].to(x)
 
     def _task(
         self, ready: Ready, material: Material, p: Parameters, run: Run
@@ -407,6 +439,17 @@ class Inpainter(RestoringEstimator):
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
-        self.damage_level_ = float(stored.facts["learnt"].get("damage", 1.0))
+        known = stored.facts["learnt"].get("damage", 1.0)
+        self.damage_thresholds_ = DamageThresholds.from_dict(known)
         self.holes_ = Holes.from_dict(stored.facts["learnt"]["holes"])
         return self
+
+
+def _up_to(most: int, images: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The first images that have ``most`` values together."""
+    total = 0
+    for image in images:
+        yield image
+        total += image[0].numel()
+        if total >= most:
+            return
