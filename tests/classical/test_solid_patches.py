@@ -25,7 +25,8 @@ def smooth(channels: int = 1, seed: int = 0) -> np.ndarray:
         0.5 + 0.2 * np.sin(a * x + 6 * p) + 0.2 * np.cos(b * y + 3 * p)
         for a, b, p in rng.uniform(0.1, 0.5, (channels, 3))
     ]
-    return np.asarray(np.rint(255 * np.stack(waves, axis=2)) / 255, np.float32)
+    image: np.ndarray = (np.rint(255 * np.stack(waves, axis=2)) / 255).astype(np.float32)
+    return image
 
 
 def grainy(channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -49,18 +50,20 @@ def shapes(draw: st.DrawFn) -> np.ndarray:
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     top, left = draw(st.integers(4, HEIGHT - 14)), draw(st.integers(4, WIDTH - 14))
     kind = draw(st.sampled_from(("rectangle", "disc", "scratch", "strip")))
+    mask: np.ndarray
     if kind == "rectangle":
         high, wide = draw(st.integers(6, 24)), draw(st.integers(6, 24))
-        return np.asarray((y >= top) & (y < top + high) & (x >= left) & (x < left + wide))
-    if kind == "disc":
-        radius = draw(st.integers(4, 14))
-        return np.asarray((y - top) ** 2 + (x - left) ** 2 <= radius**2)
-    if kind == "strip":
-        return np.asarray((y >= top) & (y < top + draw(st.integers(2, 4))))
-    angle = draw(st.floats(0, np.pi))
-    across = (y - HEIGHT / 2) * np.cos(angle) + (x - WIDTH / 2) * np.sin(angle)
-    along = (x - WIDTH / 2) * np.cos(angle) - (y - HEIGHT / 2) * np.sin(angle)
-    return np.asarray((np.abs(across) <= 1.5) & (np.abs(along) <= 20))
+        mask = (y >= top) & (y < top + high) & (x >= left) & (x < left + wide)
+    elif kind == "disc":
+        mask = (y - top) ** 2 + (x - left) ** 2 <= draw(st.integers(4, 14)) ** 2
+    elif kind == "strip":
+        mask = (y >= top) & (y < top + draw(st.integers(2, 4)))
+    else:
+        angle = draw(st.floats(0, np.pi))
+        across = (y - HEIGHT / 2) * np.cos(angle) + (x - WIDTH / 2) * np.sin(angle)
+        along = (x - WIDTH / 2) * np.cos(angle) - (y - HEIGHT / 2) * np.sin(angle)
+        mask = (np.abs(across) <= 1.5) & (np.abs(along) <= 20)
+    return mask
 
 
 @settings(deadline=None, max_examples=60)
@@ -147,7 +150,7 @@ def test_a_patch_of_a_jpeg_is_found() -> None:
     image[mask] = 1
     file = io.BytesIO()
     Image.fromarray(np.rint(255 * image[..., 0]).astype(np.uint8)).save(file, "JPEG", quality=90)
-    read = np.asarray(Image.open(file), np.float32)[..., None] / np.float32(255)
+    read = (np.asarray(Image.open(file))[..., None] / 255).astype(np.float32)
     assert iou(solid_patches(read, none(), THRESHOLDS), mask) >= 0.8
 
 
