@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PillowImage
 from tests.cli.conftest import Command, fill, waves
 
@@ -127,6 +128,67 @@ def test_damage_is_looked_for(convae: Command, inpainter: Path, tmp_path: Path) 
     assert done.code == 0
     assert 0 <= done.json["damaged"] <= done.json["missing"] < 0.5
     assert (tmp_path / "o" / "masks" / "0.png.png").exists()
+
+
+def test_masks_that_were_written_can_be_edited_and_given_back(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    """Names of every kind: two that differ in their suffix, in folders, of pages, very long ones."""
+    images = waves(8, (*SIZE, 1))
+    for image in images[:6]:
+        image[4:14, 3:15] = 255
+    given, out, again = tmp_path / "in", tmp_path / "o", tmp_path / "again"
+    names = ["a.png", "a.tif", "b/a.png", f"{'n' * 251}.png", f"{'n' * 251}.bmp"]
+    for name, image in zip(names, images[:5], strict=True):
+        write_image(given / name, image)
+    tifffile.imwrite(given / "stack.tif", images[5:8, ..., 0], photometric="minisblack")
+    done = convae("inpaint", inpainter, given, "--find-damage", "--out", out)
+    assert done.code == 0
+    masks = sorted(path for path in (out / "masks").rglob("*") if path.is_file())
+    assert len(masks) == 8
+    edited = np.zeros((*SIZE, 1), np.uint8)
+    edited[20:22, 5:9] = 255
+    write_image(out / "masks" / "b" / "a.png.png", edited)
+    done = convae("inpaint", inpainter, given, "--mask", out / "masks", "--out", again)
+    assert done.code == 0, done.err
+    for name in ("a.png", "a.tif", f"{'n' * 251}.png", "stack.tif"):
+        assert (again / name).read_bytes() == (out / name).read_bytes()
+    for path in masks:
+        same = again / path.relative_to(out)
+        assert np.array_equal(read_image(same).pixels, read_image(path).pixels)
+    back = read_image(again / "b" / "a.png").pixels
+    assert np.array_equal(back[edited == 0], images[2][edited == 0])
+
+
+def test_known_pixels_of_jpegs_with_the_longest_names(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    given, out = tmp_path / "in", tmp_path / "o"
+    given.mkdir()
+    for end in ("a", "b"):
+        image = PillowImage.fromarray(waves(1, (*SIZE, 1))[0, ..., 0])
+        image.save(given / f"{'n' * 250}{end}.jpg")
+    write_image(tmp_path / "mask.png", hole())
+    done = convae("inpaint", inpainter, given, "--mask", tmp_path / "mask.png", "--out", out)
+    assert done.code == 0, done.err
+    assert len(list(out.glob("*.png"))) == 2
+    again = convae("inpaint", inpainter, given, "--mask", out / "masks", "--out", tmp_path / "p")
+    assert again.code == 0, again.err
+
+
+def test_a_mask_for_all_that_cannot_be_used_is_no_fault_of_the_images(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    given = fill(tmp_path / "in", waves(3, (*SIZE, 1)))
+    grey, cut = tmp_path / "grey.png", tmp_path / "cut.png"
+    write_image(grey, waves(1, (*SIZE, 1))[0])
+    cut.write_bytes(grey.read_bytes()[:60])
+    for mask, words in ((grey, "--mask: grey.png: is no mask"), (cut, "--mask: cut.png: ")):
+        done = convae("inpaint", inpainter, given, "--mask", mask, "--out", tmp_path / "o")
+        assert done.code == 2
+        assert words in done.err
+        assert "images" not in done.err
+        assert done.err.count("cut.png") + done.err.count("grey.png") == 1
 
 
 def test_without_a_mask_nothing_is_filled_and_that_is_said(

@@ -211,8 +211,9 @@ def test_an_unknown_format_is_answered(convae: Command, model: Path, tmp_path: P
 
 
 def test_names_stay_below_the_folder(tmp_path: Path) -> None:
-    from convae.cli.image_files import Places, below
+    from convae.cli.image_files import Places
     from convae.images.array_sources import ArraySource
+    from convae.images.naming import below
 
     assert below("../../a.png") == "a.png"
     assert below("/etc/passwd") == "etc/passwd"

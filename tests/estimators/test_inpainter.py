@@ -141,6 +141,13 @@ def test_nan_and_nodata_are_holes_of_their_own() -> None:
     assert np.isfinite(filled).all()
 
 
+def test_without_a_mask_and_holes_nothing_is_filled_and_that_is_said(model: Inpainter) -> None:
+    images = waves(2, seed=2)
+    with pytest.warns(UserWarning, match="no pixel is missing in these images"):
+        filled = filled_by(model, images)
+    assert np.array_equal(filled, images)
+
+
 def test_transparent_pixels_are_filled(model: Inpainter) -> None:
     images, mask = waves(2, seed=2), hole()
     given = np.stack([images, np.broadcast_to(~mask * np.uint8(255), images.shape)], axis=3)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from convae.cli.code_reading import read_codes, refuse_other_model
-from convae.cli.image_files import below, check_format
+from convae.cli.image_files import check_format
 from convae.cli.outputs import result_folder
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_images, made_by
+from convae.images.naming import below
 from convae.images.writing import target_of, write_image
 
 

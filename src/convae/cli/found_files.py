@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from convae.atomic import atomic_write
-from convae.cli.image_files import Places, below
+from convae.cli.image_files import Places
 from convae.cli.voice import plain
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.images.image_source import ImageSource
+from convae.images.naming import below
 from convae.images.writing import write_image
 from convae.report.of_detections import Pictures
 from convae.report.pictures import save_picture

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -20,6 +19,7 @@ from convae.images.facts import Missing
 from convae.images.file_sources import FileSource
 from convae.images.image import Image, Page, Pixels
 from convae.images.image_source import ImageSource, Skipped
+from convae.images.naming import below, with_added_suffix
 from convae.images.parallel import cores, in_threads
 from convae.images.surveying import refuse_skipped
 from convae.images.writing import SUFFIXES, restore_depth, target_of, write_image, write_stack
@@ -276,23 +276,10 @@ class Places:
             self._names = frozenset(self._source.names)
         suffix, kept = target.suffix, name
         while str(target.relative_to(self._out)) in self._names | self._given:
-            kept += suffix
+            kept = with_added_suffix(kept, suffix)
             target = self._out / kept
         self._given.add(str(target.relative_to(self._out)))
         return target
-
-
-def below(name: str) -> str:
-    """A relative path for an image of this name, whatever the name says.
-
-    >>> below("a/b.png"), below("../../etc/passwd"), below("stack.tif[7]")
-    ('a/b.png', 'etc/passwd', 'stack.tif-000007')
-    """
-    page = re.fullmatch(r"(.*)\[(\d+)\]", name, flags=re.DOTALL)
-    if page is not None:
-        name = f"{page[1]}-{int(page[2]):06d}"
-    parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
-    return str(PurePosixPath(*parts)) if parts else "image"
 
 
 def write_array(source: ImageSource, results: Iterator[Result], path: Path, tally: Tally) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from convae.cli import image_files
-from convae.cli.image_files import OnBad, Writing, below, write_results
+from convae.cli.image_files import OnBad, Writing, write_results
 from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.inpainter import Inpainted, Inpainter
 from convae.images.image import Image
 from convae.images.image_source import ImageSource
 from convae.images.masks import Masks, open_masks
+from convae.images.naming import mask_name, with_added_suffix
 from convae.images.writing import write_image
 from convae.tables import write_table
 
@@ -102,8 +103,8 @@ def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: V
 
 
 def _show(folder: Path, done: Inpainted) -> None:
-    """The mask that was used, white where a pixel was filled."""
-    path = folder / f"{below(done.image.info.name)}.png"
+    """The mask that was used, white where a pixel was filled; --mask takes it back by this name."""
+    path = folder / mask_name(done.image.info.name)
     write_image(path, done.missing[..., None].astype(np.uint8) * 255)
 
 
@@ -112,5 +113,5 @@ def _without_loss(done: Inpainted) -> Inpainted:
     info = done.image.info
     if info.format not in LOSSY:
         return done
-    named = replace(info, name=f"{info.name}.png", format="PNG")
+    named = replace(info, name=with_added_suffix(info.name, ".png"), format="PNG")
     return replace(done, image=Image(done.image.pixels, named))

@@ -23,6 +23,7 @@ CELL = 12  # pixels a side of what is hidden; of each square its middle, half as
 SMOOTH = 3  # pixels a side over which an error is averaged: a single pixel is noise
 NORMAL = 0.999  # of the errors in sound images are no damage
 MARGIN = 1.5  # times that is, and times the largest of all errors in sound images for the worst of a spot
+HOPELESS = 0.75  # of the range: where sound images differ from their fills by so much, fills show no damage
 GROWN = 2  # pixels by which what is found is widened: its edges are damaged as well
 # Patches as prominent as those in so many of the images that it was fitted on are rare enough to be damage:
 # the other images may be damaged themselves, because their owner has no others.
@@ -129,7 +130,9 @@ def find_damage(fill: Fill, x: Tensor, missing: Tensor, thresholds: DamageThresh
         thresholds: what is damage.
     """
     patches = solid_patches(_array(x), _mask(missing), thresholds.prominences)
-    damage = torch.from_numpy(patches)[None, None].to(missing)
+    damage = torch.from_numpy(patches)[None, None].to(missing) * (missing == 0)
+    if thresholds.worst_error >= HOPELESS:
+        return damage
     spots = _spots(fill, x, torch.maximum(missing, damage), thresholds)
     return torch.maximum(damage, spots) * (missing == 0)
 

@@ -1,5 +1,6 @@
 """The inpainter: fills what is missing in images, and leaves every known pixel as it is."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -243,10 +244,22 @@ class Inpainter(RestoringEstimator):
 
         Returns:
             an array as X was one; a list for images of different sizes.
+
+        Warns:
+            UserWarning: no mask is given and no pixel is missing.
         """
         source = self.open(X)
         masks = open_masks(mask, source, invert=invert)
-        images = [done.pixels for done in self.iter_inpaint(source, masks, ensemble=ensemble)]
+        images, filled = [], False
+        for done in self.iter_inpaint(source, masks, ensemble=ensemble):
+            images.append(done.pixels)
+            filled = filled or bool(done.missing.any())
+        if mask is None and not filled:
+            warnings.warn(
+                "no pixel is missing in these images, so they come back as they are: give a mask, for "
+                "instance one that find_damage finds",
+                stacklevel=2,
+            )
         if len({image.shape for image in images}) > 1:
             return images
         return self._like_fit(images)

@@ -6,7 +6,6 @@ White (255, 65535, 1 or True) is missing, black (0) is known.
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -114,15 +113,15 @@ class OneMask(Masks):
     def __init__(self, masks: ImageSource, *, invert: bool = False) -> None:
         super().__init__()
         self.inverted, self._masks = invert, masks
+        try:  # now, because a mask that cannot be used is the fault of none of the images
+            mask = masks.read(0)
+            self._missing = self._binary(mask.pixels, mask.info.name)
+        except ImageError as error:
+            raise InputError(f"{error.name}: {error.reason}") from error
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
         """The image as it is, and the mask."""
         return image, _of_size(self._missing, self._masks.names[0], image)
-
-    @cached_property
-    def _missing(self) -> Missing:
-        mask = self._masks.read(0)
-        return self._binary(mask.pixels, mask.info.name)
 
 
 class ManyMasks(Masks):
@@ -163,12 +162,12 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
             exact path, then by the path without suffix (``a/b.png`` to ``a/b.jpg`` or ``a/b_mask.png``),
             those of arrays by number:
             anything that :func:`convae.images.sources.open_source` takes.
-        images: what the masks are for; nothing is read yet.
+        images: what the masks are for; none of them is read yet.
         invert: whether black is missing and white is known.
 
     Raises:
-        InputError: if there are no masks, none of them belongs to an image, or one of two may belong to the
-            same image.
+        InputError: if there are no masks, the only one cannot be used, none belongs to an image, or one
+            of two may belong to the same image.
     """
     if given is None:
         if invert:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convae.errors import InputError
 from convae.images.image_source import ImageSource
+from convae.images.naming import mask_name
 
 SHOWN = 3  # names in an error
 NONE = -1
@@ -44,7 +45,8 @@ def match(
         images: what partners are wanted for.
         partners: masks or targets; nothing is read.
         what: a partner is called in errors: ``mask``, ``target``.
-        unmarked: whether ``a_mask.png`` belongs to ``a.png``, too.
+        unmarked: whether ``a_mask.png`` belongs to ``a.png``, too, and ``a.jpg.png`` to ``a.jpg``, as the
+            masks that ``convae inpaint`` writes are called.
 
     Raises:
         InputError: nothing belongs together, or an image could have either of two partners, or a partner
@@ -54,6 +56,7 @@ def match(
     key = _number if _numbered(images.names) and _numbered(partners.names) else name_key
     matching.by(lambda name: [name])
     if unmarked:
+        matching.by(lambda name: [name], mask_name)
         matching.by(lambda name: [_MARK.sub("", name)])
         matching.by(lambda name: {key(name), key(_MARK.sub("", name))}, key)
     else:
