@@ -20,6 +20,7 @@ from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from embedding import embedding  # noqa: E402
+from finding_damage import find_damage  # noqa: E402
 from inpainting import inpainting  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
@@ -212,6 +213,7 @@ COMMANDS = {
         documents,
         microscopy,
         inpainting,
+        find_damage,
         embedding,
         static_mnist,
         static_mnist_short,
