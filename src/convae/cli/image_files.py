@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,10 +20,18 @@ from convae.images.facts import Missing
 from convae.images.file_sources import FileSource
 from convae.images.image import Image, Page, Pixels
 from convae.images.image_source import ImageSource, Skipped
+from convae.images.kept_facts import what_is_lost
 from convae.images.naming import below, with_added_suffix
 from convae.images.parallel import cores, in_threads
 from convae.images.surveying import refuse_skipped
-from convae.images.writing import SUFFIXES, restore_depth, target_of, write_image, write_stack
+from convae.images.writing import (
+    SUFFIXES,
+    kind_of_suffix,
+    restore_depth,
+    target_of,
+    write_image,
+    write_stack,
+)
 
 WRITERS = 4  # threads at most: each holds an image, and images can be large
 _SHORT = {"JPG": "JPEG", "TIF": "TIFF"}
@@ -55,6 +64,7 @@ class Tally:
     images: int = 0
     files: int = 0
     empty_pages: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -132,6 +142,10 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
         f"file{'s' * (tally.files != 1)} in {out}"
         + (f"; {len(tally.skipped):,} skipped, see {listed}" if listed else "")
     )
+    for what, count in sorted(tally.lost.items()):
+        voice.note(
+            f"{count:,} file{'s' * (count != 1)}: the result cannot hold the {what} of the original"
+        )
     if tally.empty_pages:
         voice.note(
             f"{tally.empty_pages:,} page{'s' * (tally.empty_pages != 1)} of stacks could not be used: each "
@@ -141,6 +155,7 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
         "out": out,
         "images": tally.images,
         "files": tally.files,
+        "lost": dict(tally.lost),
         "skipped": [[s.name, s.reason] for s in tally.skipped],
         "skipped_file": listed,
     }
@@ -191,12 +206,13 @@ def _writes(
         if isinstance(source, FileSource) and file is not None and inside > 1 and format is None:
             path = places.free(file, out / _with_tiff_suffix(file))
             _refuse_input(source, first.index, path)
+            tally.lost.update(what_is_lost(first.image.info, "TIFF", first.pixels.shape))
             write_stack(path, _in_place(source, pages, inside, tally), at_most=inside)
             yield lambda: 1
             continue
         kind = format or (None if file is not None else "PNG")
         for done in pages:
-            yield _writing(source, done, places, out, kind)
+            yield _writing(source, done, places, out, kind, tally)
 
 
 def _in_place(
@@ -235,13 +251,14 @@ def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
 
 
 def _writing(
-    source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None
+    source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None, tally: Tally
 ) -> Callable[[], int]:
     """What writes one image, whose place is settled now."""
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
     _refuse_input(source, done.index, path)
     pixels, holes = done.pixels, done.holes
+    tally.lost.update(what_is_lost(info, kind_of_suffix(path.suffix), pixels.shape))
 
     def write() -> int:
         write_image(path, pixels, like=info, format=kind, holes=holes)

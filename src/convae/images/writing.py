@@ -234,7 +234,7 @@ def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None)
         stored = "" if like is None else like.format
         kind = _ALIASES.get(stored, stored)
         if stored in ("", "array"):
-            kind = _kind_of_suffix(path.suffix)
+            kind = kind_of_suffix(path.suffix)
     depth, channels = str(plane.dtype), plane.shape[2]
     for choice in (kind, "PNG"):
         fits = max(plane.shape[:2]) <= _LARGEST_SIDE.get(choice, 2**31 - 1)
@@ -244,7 +244,12 @@ def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None)
     return "TIFF"
 
 
-def _kind_of_suffix(suffix: str) -> str:
+def kind_of_suffix(suffix: str) -> str:
+    """The kind of file that a suffix names; empty where none has it.
+
+    >>> kind_of_suffix(".JPG"), kind_of_suffix(".txt")
+    ('JPEG', '')
+    """
     small = suffix.lower()
     return next((kind for kind, known in SUFFIXES.items() if small in known), "")
 
@@ -253,7 +258,7 @@ def _with_suffix(path: Path, kind: str) -> Path:
     small = path.suffix.lower()
     if small in SUFFIXES[kind]:
         return path
-    known = small in _OTHER_SUFFIXES or bool(_kind_of_suffix(small))
+    known = small in _OTHER_SUFFIXES or bool(kind_of_suffix(small))
     stem = path.name[: -len(path.suffix)] if known else path.name  # "cell.3" is not a suffix
     return path.with_name(stem + SUFFIXES[kind][0])
 
