@@ -277,7 +277,7 @@ def test_animations_are_pages() -> None:
         ("misc/multichannel/rasterio_RGBA.uint16.tif", (411, 634, 4), "uint16", 1, 0),
         ("misc/multichannel/rasterio_all-nodata.tif", (2475, 71, 4), "uint16", 1, 2475 * 71),
         ("misc/multichannel/rasterio_float_raster_with_nodata.tif", (12, 13, 1), "float32", 1, 58),
-        ("misc/multichannel/rasterio_goes.tif", (542, 542, 3), "uint8", 1, 0),
+        ("misc/multichannel/rasterio_goes.tif", (542, 542, 3), "uint8", 1, 63_712),
         ("misc/skimage/chessboard_GRAY_U16B.tif", (200, 200, 1), "uint16", 1, 0),
         ("misc/skimage/multipage_rgb.tif", (10, 10, 3), "float32", 2, 0),
         ("misc/skimage/palette_gray.png", (10, 10, 1), "uint8", 1, 0),
