@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image as PillowImage
 
+from convae.errors import ImageError
 from convae.images.picture_counts import may_hold_several
 from convae.images.png_chunks import PNG_HEADER, chunk
 from convae.images.reading import probe_image, read_image
@@ -163,3 +164,15 @@ def test_an_icon_says_how_many_pictures_are_left_out() -> None:
     image = read_image(to.getvalue())
     assert image.pixels.shape == (64, 64, 4)
     assert "largest of 3 pictures" in image.info.conversions
+
+
+def test_a_canvas_wider_than_webp_holds_is_refused_before_it_is_made() -> None:
+    """A few hundred bytes whose canvas, 24 bits a side, claims four million pixels: minutes of decoding."""
+    frames = [PillowImage.new("RGB", (8, 8), (value, 0, 0)) for value in (10, 200)]
+    handle = io.BytesIO()
+    frames[0].save(handle, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    data = bytearray(handle.getvalue())
+    assert data[12:16] == b"VP8X"
+    data[24:27] = (4_194_327).to_bytes(3, "little")  # the width less one
+    with pytest.raises(ImageError, match="4194328 pixels a side, WebP holds 16383"):
+        probe_image(bytes(data))

@@ -24,6 +24,7 @@ from convae.images.png_chunks import SIGNATURE, PngChunks
 PillowImage.init()
 
 _GREY_ALPHA = 4  # the type of colour in the header of a PNG
+_WEBP_SIDE = 16_383  # 14 bits; the canvas of an animation has 24, and a few bytes may claim them
 ENOUGH = 2  # times as many pixels a side as wanted; resizing makes a fair mean of them
 
 # Pillow's mode: what it stores, how many channels.
@@ -93,6 +94,8 @@ class PillowFile:
         self.pages = 1 if self._primary_only else self.frames
         if self.format == "SGI" and head[3:4] == b"\2":
             raise ValueError("16-bit SGI is not read at its full depth; save it as TIFF or PNG")
+        if self.format == "WEBP" and max(self.size) > _WEBP_SIDE:
+            raise ValueError(f"damaged: {max(self.size)} pixels a side, WebP holds {_WEBP_SIDE}")
 
     @property
     def size(self) -> tuple[int, int]:
