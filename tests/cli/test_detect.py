@@ -248,4 +248,4 @@ def test_the_method_for_other_kinds_of_objects(
         "fit", "anomaly", good, "--out", out, "--method", "attributes", "--tune", "--overwrite"
     )
     assert refused.code == 2
-    assert "tune goes with method 'defects'" in refused.err
+    assert "tune goes with --method defects" in refused.err

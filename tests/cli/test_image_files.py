@@ -23,7 +23,7 @@ def results(count: int = 9) -> Iterator[Any]:
     for i in range(count):
         pixels = np.full((4, 5, 1), i, np.uint8)
         image = Image(pixels, ImageInfo(name=f"{i}.png", format="PNG"))
-        yield SimpleNamespace(index=i, image=image, pixels=pixels)
+        yield SimpleNamespace(index=i, image=image, pixels=pixels, holes=None)
 
 
 def test_every_image_comes_to_its_place(tmp_path: Path) -> None:

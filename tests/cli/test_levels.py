@@ -64,4 +64,4 @@ def test_wrong_input(
         "fit", "stacked", pictures, "--out", tmp_path / "m.convae", *FIT, "--up", "nearest"
     )
     assert done.code != 0
-    assert "'subpixel'" in done.err
+    assert "--up subpixel" in done.err

@@ -112,7 +112,7 @@ def test_wrong_input_is_answered(
 
 def test_another_bottleneck_is_refused(convae: Command, pictures: Path, tmp_path: Path) -> None:
     words = ("fit", "variational", pictures, "--out", tmp_path / "v.convae", "--bottleneck")
-    told = "has a bottleneck 'gaussian', whose codes are distributions; got 'top-k'"
+    told = "bottleneck gaussian, whose codes are distributions; got 'top-k'"
     assert told in convae(*words, "top-k").err
     assert "did you mean 'free_bits'?" in convae(*words, "gaussian:1,freebits=1").err
 

@@ -231,7 +231,7 @@ def test_the_findings_are_plain_json(shared_data: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 64), (3, 64, 1, 5), (2, 3, 3, 2)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 64), (3, 64, 1, 2), (2, 3, 3, 2)])
 def test_any_size(shape: tuple[int, ...]) -> None:
     found = check_images(open_source(np.random.default_rng(0).random(shape)))
     assert found.readable == shape[0]

@@ -447,7 +447,7 @@ def test_small_files_are_opened_once_as_long_as_there_is_room(
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("shape", [(7, 5, 4), (7, 5, 4, 1), (7, 5, 4, 3), (7, 5, 4, 6)])
+@pytest.mark.parametrize("shape", [(7, 5, 6), (7, 5, 6, 1), (7, 5, 6, 3), (7, 5, 6, 2)])
 @pytest.mark.parametrize("wanted", [{}, {"size": (3, 3), "framing": "random-crop"}], ids=str)
 def test_a_stack_that_needs_nothing_is_taken_as_it_is(
     shape: tuple[int, ...], dtype: str, wanted: dict[str, Any]

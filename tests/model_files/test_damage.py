@@ -137,7 +137,7 @@ def test_other_files(tmp_path: Path, file: Path) -> None:
         (save({"a": torch.zeros(3)}, {"convae": "{}"}), "not a model file"),
         (struct.pack("<Q", 2) + b"[]", "not a table"),
         (struct.pack("<Q", 4) + b"\xff\xfe\xfd\xfc", "not JSON"),
-        (struct.pack("<Q", 2**62) + b"{}", "header would be"),
+        (struct.pack("<Q", 2**62) + b"{}", "it does not begin as one"),
         (struct.pack("<Q", MAX_HEADER) + b"{}", "cut short"),
         (struct.pack("<Q", 200_000) + b"[" * 200_000, "not JSON"),
     ):

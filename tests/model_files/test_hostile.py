@@ -235,6 +235,7 @@ def test_odd_values_everywhere_end_in_one_sentence_and_little_memory(
         for name in (
             *("blocks", "inputs", "base", "contrast", "fine", "active", "levels", "finer_dim"),
             "pattern",
+            "from_latent_activation",
         )
     }
     assert {path for path, _ in read if path[0] != "scaling"} <= harmless
