@@ -1,12 +1,13 @@
 """Folders that convae fills: each carries a marker with the files of the run, so that they are known again.
 
-The marker (:data:`MARKER`) has one line of JSON with the version and the verb, and then one for each file,
+The marker (:data:`MARKER`) is a table: a row with the version and the verb, and then one for each file,
 written before the file is. Such a folder is left out where images are looked for,
-and the next run into it replaces the files on record, all of them, and no others.
+and the next run into it replaces the files on record, all of them, and no others. It is named as the other
+tables beside pictures are, so that a script that looks through the pictures of a folder passes it by.
 """
 
 import contextlib
-import json
+import csv
 import os
 import secrets
 import shutil
@@ -14,13 +15,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from convae.errors import InputError
 from convae.run_files import RunFiles
 from convae.version import __version__
 
-MARKER = ".convae-output.jsonl"
+MARKER = ".convae-output.csv"
 _EARLIER = ".convae-earlier-"
+_WHOLE, _PART, _FILE, _END = "whole", "part", "file", "\r\n"
 
 
 @dataclass(frozen=True)
@@ -38,27 +41,37 @@ class Marked:
 
 def marked(folder: str | os.PathLike[str]) -> Marked | None:
     """What the marker of a folder says; None where there is none."""
-    try:
-        with open(os.path.join(folder, MARKER), encoding="utf-8", errors="replace") as file:
-            head = json.loads(file.readline(2**16) or "{}")
-    except OSError:
+    rows = _rows(folder)
+    head = next(rows, None)
+    if head is None:
         return None
-    except ValueError:
-        head = {}
-    head = head if isinstance(head, dict) else {}
-    return Marked(str(head.get("verb", "")), head.get("whole") is not False)
+    _, _, verb, extent = head if len(head) == 4 else ("", "", "", "")
+    return Marked(verb, extent != _PART)
 
 
 def recorded(folder: str | os.PathLike[str]) -> Iterator[str]:
     """The files of the run, relative to the folder; names that lead out of it are left out."""
-    with contextlib.suppress(OSError), open(os.path.join(folder, MARKER), "rb") as file:
-        next(file, None)
-        for line in file:
-            with contextlib.suppress(ValueError):  # the last line of a killed run
-                name = json.loads(line)
-                parts = PurePosixPath(name).parts if isinstance(name, str) else ()
-                if parts and not {"..", "/"} & set(parts) and parts[-1] != MARKER:
-                    yield name
+    rows = _rows(folder)
+    next(rows, None)
+    for row in rows:
+        parts = PurePosixPath(row[1]).parts if len(row) == 2 and row[0] == _FILE else ()
+        if parts and not {"..", "/"} & set(parts) and parts[-1] != MARKER:
+            yield row[1]
+
+
+def _rows(folder: str | os.PathLike[str]) -> Iterator[list[str]]:
+    """The rows of a marker, without a last one that a killed run did not finish; none without a marker."""
+    try:
+        file = open(os.path.join(folder, MARKER), "rb")
+    except OSError:
+        return
+    with file, contextlib.suppress(csv.Error, OSError):
+        yield from csv.reader(_whole_lines(file))
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[str]:
+    lines = (line.decode("utf-8", "surrogateescape") for line in file)
+    yield from (line for line in lines if line.endswith("\n"))
 
 
 class ResultFolder:
@@ -82,9 +95,10 @@ class ResultFolder:
         whole = earlier.whole if earlier else not any(self.path.iterdir())
         self._lock, self._any = threading.Lock(), False
         self._aside = None if earlier is None else self._set_aside()
-        head = {"convae": __version__, "verb": run.verb, "whole": whole}
-        self._file = (self.path / MARKER).open("w", encoding="utf-8")
-        self._add(head)
+        self._file = (self.path / MARKER).open(
+            "w", encoding="utf-8", errors="surrogateescape", newline=""
+        )
+        self._add("convae", __version__, run.verb, _WHOLE if whole else _PART)
         run.watchers.append(self.note)
         run.closers.append(self.finish)
 
@@ -106,7 +120,7 @@ class ResultFolder:
                     "folder"
                 )
             self._any = True
-            self._add(name)
+            self._add(_FILE, name)
 
     def finish(self, failed: bool) -> None:
         """Remove the earlier run, or bring it back where the new one failed."""
@@ -123,8 +137,8 @@ class ResultFolder:
                 with contextlib.suppress(OSError):  # it is not empty
                     os.rmdir(self.path / folder)
 
-    def _add(self, line: object) -> None:
-        self._file.write(json.dumps(line) + "\n")
+    def _add(self, *row: str) -> None:
+        csv.writer(self._file, lineterminator=_END).writerow(row)
         self._file.flush()
 
     def _set_aside(self) -> Path:

@@ -210,7 +210,7 @@ def test_a_folder_with_an_earlier_run_is_replaced_as_a_whole_or_not_at_all(
     assert contents(out) == first
     # Something of the earlier run that the new one does not write goes; what is the user's stays.
     with (out / MARKER).open("a") as file:
-        file.write('"stale/old.png"\n"../../in/a/0.png"\n"/etc/hostname"\n{torn')
+        file.write("file,stale/old.png\nfile,../../in/a/0.png\nfile,/etc/hostname\nfile,mine.txt")
     (out / "stale").mkdir()
     (out / "stale" / "old.png").write_bytes(b"old")
     (out / "mine.txt").write_text("mine")
@@ -243,7 +243,7 @@ def test_a_killed_run_is_replaced_with_all_that_it_left(
     (aside / "a").mkdir(parents=True)
     (out / "a" / "0.png").rename(aside / "a" / "0.png")
     with (out / MARKER).open("a") as file:
-        file.write('"torn')
+        file.write('file,"torn')
     assert convae("reconstruct", model, there / "in", "--out", out, "--overwrite").code == 0
     assert not list(out.glob(".convae-earlier*"))
     assert len(list(out.rglob("*.png"))) == 24

@@ -15,13 +15,15 @@ from convae.cli.voice import harmless
 WORDS = [word for word in FIT if word != "--quiet"]
 
 
-def in_shell(words: list[object], redirection: str) -> subprocess.CompletedProcess[str]:
-    """``convae WORDS`` with the streams that the redirection leaves."""
+def in_shell(
+    words: list[object], redirection: str, *, before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """``convae WORDS`` with the streams that the redirection leaves, after what is done before."""
     return subprocess.run(
         [
             "bash",
             "-c",
-            f'"$@" {redirection}',
+            f'{before}"$@" {redirection}',
             "bash",
             sys.executable,
             "-m",
@@ -88,3 +90,16 @@ def test_names_with_escapes_are_shown_escaped(convae: Command, tmp_path: Path) -
         assert "\x1b" not in done.out + done.err
         assert "\x07" not in done.out + done.err
         assert "a\\x1b]0;title\\x07\\x1b[31m.png" in done.out + done.err
+
+
+def test_a_working_directory_that_was_removed_does_not_end_a_training(
+    pictures: Path, tmp_path: Path
+) -> None:
+    gone, out = tmp_path / "gone", tmp_path / "m.convae"
+    gone.mkdir()
+    words = ["fit", "autoencoder", pictures, "--out", out, "--no-report", *WORDS]
+    done = in_shell(words, "", before=f"cd {gone}; rmdir {gone}; ")
+    assert (done.returncode, out.is_file()) == (0, True)
+    assert "the working directory does not exist any more" in done.stderr
+    done = in_shell(["info", "m.convae"], "", before=f"mkdir {gone}; cd {gone}; rmdir {gone}; ")
+    assert done.returncode == 2

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from convae.errors import InputError
 from convae.images import scaling as module
-from convae.images.scaling import Scaling
+from convae.images.scaling import Scaling, fit_scaling
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -248,3 +248,21 @@ def test_channels_must_agree() -> None:
     scaling = Scaling((0.0, 0.0), (1.0, 1.0), "uint8")
     with pytest.raises(InputError, match=r"for 2 channels, the images have the shape \(3, 4, 4\)"):
         scaling.apply(np.zeros((3, 4, 4), np.uint8))
+
+
+@given(
+    hnp.arrays(np.uint16, (2, 1, 16, 16), elements=st.integers(900, 1100)),
+    st.integers(0, 65535),
+)
+def test_what_lies_outside_of_the_range_is_told_in_widths_of_it(images: Array, bright: int) -> None:
+    images = images.copy()
+    images[0, 0, 3, 4] = bright
+    found = fit_scaling([images], "uint16")
+    low, high = found.scaling.low[0], found.scaling.high[0]
+    values = images.astype(float)
+    assert found.beyond[0] == pytest.approx(
+        max(0.0, values.max() - high, low - values.min()) / (high - low)
+    )
+    assert found.farthest[0] in (values.max(), values.min())
+    assert fit_scaling([images], "uint16", "minmax").beyond == (0.0,)
+    assert fit_scaling(iter(()), "uint8").beyond == ()

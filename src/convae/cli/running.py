@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # a file name of any bytes can be printed anywhere
             reconfigure(errors="backslashreplace")
+    leave_removed_directory()
     with warnings.catch_warnings(), loading():
         if not sys.warnoptions:  # meant for developers, who can ask for them with python -W
             warnings.simplefilter("ignore")
@@ -87,6 +88,21 @@ def open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def leave_removed_directory() -> None:
+    """Step out of a working directory that was removed: torch's arithmetic ends the process in it.
+
+    The new one is a place where nobody can write, so that a relative path still leads nowhere.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        with contextlib.suppress(OSError):
+            os.chdir("/proc")
+            warn("the working directory does not exist any more: relative paths lead nowhere")
+    except OSError:
+        pass
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,7 @@ from convae.images.image import Pixels
 from convae.images.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
-from convae.images.scaling import Scaling
+from convae.images.scaling import FittedScaling, Scaling, fit_scaling
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.model_file import StoredModel, versions
@@ -49,6 +50,7 @@ ARCHITECTURE_PARAMETERS = (
 )  # fmt: skip
 # One epoch of the tutorial's network in larger batches than the tutorial's ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
+OUTLYING = 3.0  # widths of the fitted range: beyond it a value is told of
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
 
 
@@ -244,8 +246,12 @@ def make_ready(
     chunks = images.batches(epoch_batches(training, size, seed, 0))
     unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"
     squeeze = p["scaling"] == "auto" and unit_loss and images.depth != "uint8"
-    scaling = Scaling.fit(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    fitted = fit_scaling(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    scaling = fitted.scaling
     refuse_far_images(images, scaling)
+    if word := outliers_word(fitted):
+        warnings.warn(word, UserWarning, stacklevel=2)
+        run.observers.message(word)
     if parse_loss(p["loss"]).of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
         raise InputError(
             f"loss {p['loss']!r} is the likelihood of the 256 values of 8-bit images, scaled by 'dtype'; got "
@@ -368,6 +374,19 @@ def _one_each(source: ImageSource, groups: Sequence[Any] | np.ndarray) -> np.nda
             f"groups must name the group of each of {len(source)} images; got shape {values.shape}"
         )
     return values
+
+
+def outliers_word(fitted: FittedScaling) -> str | None:
+    """A warning where a few values lie so far outside of the fitted range that a network loses them."""
+    if not fitted.beyond or max(fitted.beyond) <= OUTLYING:
+        return None
+    channel = fitted.beyond.index(max(fitted.beyond))
+    low, high = fitted.scaling.low[channel], fitted.scaling.high[channel]
+    return (
+        f"a few values reach {fitted.farthest[channel]:g}, far outside of the range of almost all others "
+        f"({low:g} to {high:g}), as bright points or hot pixels do: the network may cut or remove them; "
+        "where they matter, fit with scaling minmax"
+    )
 
 
 def whole_range(scaling: Scaling) -> bool:

@@ -7,7 +7,7 @@ back as it was. Arrays are channels first, ``(n, C, H, W)`` or ``(C, H, W)``.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -117,22 +117,7 @@ class Scaling:
         Raises:
             InputError: the method or dtype is unknown, or there are no images.
         """
-        if method not in METHODS:
-            raise unknown_name("scaling", method, METHODS)
-        if dtype not in DTYPE_RANGES:
-            raise unknown_name("pixel dtype", dtype, DTYPE_RANGES)
-        if method == "dtype" or (method == "auto" and dtype == "uint8"):
-            low, high = DTYPE_RANGES[dtype]
-            return cls((low,), (high,), dtype)
-        sketch = _Sketch(dtype, with_quantiles=method == "auto")
-        for batch in batches:
-            sketch.add(batch)
-        if not sketch.count:
-            raise InputError("scaling: there are no images to fit it on")
-        if method == "auto" and dtype == "float32" and sketch.in_unit_range():
-            return cls((0.0,), (1.0,), dtype)
-        low_high = [sketch.channel_range(channel) for channel in range(sketch.channels)]
-        return cls(tuple(low for low, _ in low_high), tuple(high for _, high in low_high), dtype)
+        return fit_scaling(batches, dtype, method).scaling
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` gives back an equal scaling."""
@@ -162,6 +147,47 @@ class Scaling:
         shape = (-1, 1, 1) if len(self.low) > 1 else ()
         low = np.array(self.low, dtype=np.float32).reshape(shape)
         return low, np.array(self.high, dtype=np.float32).reshape(shape) - low
+
+
+class FittedScaling(NamedTuple):
+    """A scaling, and what it does not cover.
+
+    Attributes:
+        scaling: fitted to most values.
+        beyond: channel by channel how far the farthest value lies outside of the fitted range, in widths
+            of that range; 0 where none does. Empty where the values were not looked at.
+        farthest: that value, channel by channel.
+    """
+
+    scaling: Scaling
+    beyond: tuple[float, ...] = ()
+    farthest: tuple[float, ...] = ()
+
+
+def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> FittedScaling:
+    """:meth:`Scaling.fit`, with the values that lie outside of the range it found.
+
+    Raises:
+        InputError: as :meth:`Scaling.fit`.
+    """
+    if method not in METHODS:
+        raise unknown_name("scaling", method, METHODS)
+    if dtype not in DTYPE_RANGES:
+        raise unknown_name("pixel dtype", dtype, DTYPE_RANGES)
+    if method == "dtype" or (method == "auto" and dtype == "uint8"):
+        low, high = DTYPE_RANGES[dtype]
+        return FittedScaling(Scaling((low,), (high,), dtype))
+    sketch = _Sketch(dtype, with_quantiles=method == "auto")
+    for batch in batches:
+        sketch.add(batch)
+    if not sketch.count:
+        raise InputError("scaling: there are no images to fit it on")
+    if method == "auto" and dtype == "float32" and sketch.in_unit_range():
+        return FittedScaling(Scaling((0.0,), (1.0,), dtype))
+    ranges = [sketch.channel_range(channel) for channel in range(sketch.channels)]
+    outside = [sketch.outside(channel, *ranges[channel]) for channel in range(sketch.channels)]
+    scaling = Scaling(tuple(low for low, _ in ranges), tuple(high for _, high in ranges), dtype)
+    return FittedScaling(scaling, *(tuple(part) for part in zip(*outside, strict=True)))
 
 
 class _Sketch:
@@ -212,6 +238,13 @@ class _Sketch:
             return low, high
         # 1 is lost beside 1e10 in float32, hence a few of its steps there.
         return low, low + max(1.0, 4 * float(np.spacing(np.float32(abs(low)))))
+
+    def outside(self, channel: int, low: float, high: float) -> tuple[float, float]:
+        """(widths of the range that the farthest value lies outside of it, that value)."""
+        ends = ((self.most[channel] - high, self.most[channel]),
+                (low - self.least[channel], self.least[channel]))
+        distance, value = max(ends)
+        return max(0.0, distance / (high - low)), value
 
     def _start(self, channels: int) -> None:
         self.channels = channels
