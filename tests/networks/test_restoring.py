@@ -8,6 +8,7 @@ import torch
 from convae.errors import InputError
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.decoder import last_layer
 from convae.networks.presets import make_architecture
 from convae.networks.summary import summarize
 from convae.tiles import reach
@@ -138,6 +139,7 @@ def test_skips_carry_detail_by_the_code() -> None:
         torch.manual_seed(0)
         network = Autoencoder(make_architecture("unet", (1, 16, 16), skips=skips, **changes))
         with torch.no_grad():
+            last_layer(network.decoder).weight.normal_()  # which starts at zero
             network.bottleneck.squeeze.weight.zero_()
             change = network(x).reconstruction - network(other).reconstruction
         differences.append(float(change.abs().max()))

@@ -51,6 +51,7 @@ ARCHITECTURE_PARAMETERS = (
 # One epoch of the tutorial's network in larger batches than the tutorial's ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
 OUTLYING = 3.0  # widths of the fitted range: beyond it a value is told of
+STARTED_BY = 256  # training images whose mean brightness a network starts at
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
 
 
@@ -333,11 +334,21 @@ def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
     """First weights from the seed, and from PCA where there is a bypass."""
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
+    network.start_at(mean_level(ready))
     if network.bypass is not None:
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)
         network.scale[: len(spread)] = spread.view(-1, *network.scale.shape[1:])
     return on_device(network, ready.unit.device)
+
+
+def mean_level(ready: Ready) -> Tensor:
+    """(C,) the mean of each channel over some training images; 0 for channels that are no image's."""
+    some = ready.batches(ready.training[:STARTED_BY])
+    means = torch.cat([batch.float().mean(dim=(2, 3)) for batch in some]).mean(dim=0)
+    level = means.new_zeros(ready.architecture.image_shape[0])
+    level[: len(means)] = means[: len(level)]
+    return level
 
 
 def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:

@@ -241,8 +241,10 @@ class _Sketch:
 
     def outside(self, channel: int, low: float, high: float) -> tuple[float, float]:
         """(widths of the range that the farthest value lies outside of it, that value)."""
-        ends = ((self.most[channel] - high, self.most[channel]),
-                (low - self.least[channel], self.least[channel]))
+        ends = (
+            (self.most[channel] - high, self.most[channel]),
+            (low - self.least[channel], self.least[channel]),
+        )
         distance, value = max(ends)
         return max(0.0, distance / (high - low)), value
 

@@ -16,10 +16,12 @@ from convae.networks.bottleneck import (
     SpatialBottleneck,
     SpatialBypass,
 )
-from convae.networks.decoder import Decoder, Patterns, Refinement
+from convae.networks.decoder import Decoder, Patterns, Refinement, last_layer
 from convae.networks.encoder import Encoder
 from convae.networks.ladder import Descent, Ladder
 from convae.networks.layers import initialize, mean_around, pad_to_multiple
+
+SIGMOID_START = (0.01, 0.99)  # nearer to the ends a sigmoid hardly learns
 
 
 class Output(NamedTuple):
@@ -92,6 +94,25 @@ class Autoencoder(nn.Module):
             if self.bypass is not None:
                 self.bypass.draw_components()
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
+
+    @torch.no_grad()
+    def start_at(self, level: Tensor) -> None:
+        """Make a network that has learnt nothing say the same of every pixel: the mean of the images.
+
+        Training then starts from what is known without a network, not from what first weights happen to
+        say. A network that starts from PCA, or from its input, is left alone.
+
+        Args:
+            level: (C,) in about [0, 1], the mean of each channel that the network makes.
+        """
+        a = self.architecture
+        if a.bypass != "none" or a.base:
+            return
+        bias = last_layer(self.decoder).bias
+        assert bias is not None
+        if a.output == "sigmoid":
+            level = torch.logit(level.clamp(*SIGMOID_START))
+        bias.copy_(level.to(bias).repeat_interleave(len(bias) // len(level)))
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to codes; of a Gaussian bottleneck to their means."""

@@ -68,6 +68,13 @@ class Patterns(nn.ConvTranspose2d):
         return super().forward(x)
 
 
+def last_layer(decoder: nn.Module) -> nn.Conv2d | nn.ConvTranspose2d:
+    """The layer that makes the image: its bias is what the decoder says of an image it knows nothing of."""
+    layers = (nn.Conv2d, nn.ConvTranspose2d)
+    found = [layer for layer in decoder.modules() if isinstance(layer, layers)]
+    return found[-1]
+
+
 class Decoder(nn.Sequential):
     """(B, widths[-1], h, w) to (B, C, h * fy, w * fx), before the output function.
 
@@ -93,8 +100,9 @@ class Decoder(nn.Sequential):
         if not shuffled_out:
             stages.append(convolution(a, channels, a.image_shape[0]))
         super().__init__(*stages)
-        if a.bypass != "none" or a.base:
-            zero_(next(m for m in reversed(list(self.modules())) if isinstance(m, nn.Conv2d)))
+        # He's weights through blocks and skips would make a first image of hundreds where 0 to 1 is meant.
+        if a.bypass != "none" or a.base or a.blocks or a.skips:
+            zero_(last_layer(self))
 
     def forward(self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()) -> Tensor:
         """The image before the output function.

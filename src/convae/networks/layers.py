@@ -286,7 +286,7 @@ def half_unless_long(length: int, x: Tensor) -> torch.autocast:
     return torch.autocast(device, torch.bfloat16, enabled=half)
 
 
-def zero_(layer: nn.Conv2d | nn.Linear) -> None:
+def zero_(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
     """Start a layer at zero."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:

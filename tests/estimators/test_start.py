@@ -1,0 +1,63 @@
+"""Every training starts from what is known without a network: no first loss above that of a plain image."""
+
+import numpy as np
+import pytest
+
+import convae
+from convae.estimators.base import ImageEstimator
+
+# Each job with the parts that decide what its first image is.
+AUTOENCODERS = [
+    convae.ConvAutoencoder(preset=preset, code=code, loss=loss)
+    for preset in ("tutorial", "pooled", "residual")
+    for code in (None, "spatial")
+    for loss in ("mse", "bce", "mse+0.1*ssim")
+] + [
+    convae.ConvAutoencoder(preset="residual", blocks=2, down=down, up=up, bypass="none")
+    for down in ("stride", "max", "average", "unshuffle")
+    for up in ("transposed", "nearest", "bilinear", "subpixel")
+]
+OTHERS = [
+    convae.VariationalAutoencoder(),
+    convae.VariationalAutoencoder(preset="residual", bypass="none"),
+    convae.SparseAutoencoder(),
+    convae.Denoiser(),
+    convae.Denoiser(preset="fine"),
+    convae.Inpainter(),
+    convae.Inpainter(preset="unet"),
+    convae.AnomalyDetector(),
+    convae.AnomalyDetector(flips=True),
+    convae.AnomalyDetector(method="attributes"),
+    convae.AnomalyDetector(method="likelihood"),
+    convae.AnomalyDetector(blocks=1, widths=(8, 16, 24)),
+]
+NOISE = (
+    50 / 255
+) ** 2  # the variance of the strongest noise that a denoiser is trained with by default
+SHAPES = [(9, 13, 1), (28, 28, 1), (40, 64, 3), (33, 21, 4)]
+RANGES = {"uint8": (0, 255), "uint16": (300, 4000), "float32": (0.0, 1.0)}
+
+
+def images(shape: tuple[int, ...], dtype: str, bright: float) -> np.ndarray:
+    """Waves around a brightness, as a part of the dtype's range here."""
+    rng = np.random.default_rng(0)
+    low, high = RANGES[dtype]
+    phase = rng.uniform(0, 6, (40, 1, 1, shape[2]))
+    rows = np.arange(shape[0])[None, :, None, None]
+    waves = bright + 0.1 * np.sin(rows / 3 + phase) + rng.normal(0, 0.02, (40, *shape))
+    scaled = low + (high - low) * waves.clip(0, 1)
+    return scaled.round().astype(dtype) if dtype != "float32" else scaled.astype(dtype)
+
+
+@pytest.mark.parametrize("model", AUTOENCODERS + OTHERS, ids=str)
+@pytest.mark.parametrize("bright", [0.2, 0.8])
+def test_no_job_starts_above_the_mean_of_the_images(model: ImageEstimator, bright: float) -> None:
+    for shape, dtype in zip(SHAPES, (*RANGES, "uint8"), strict=True):
+        x = images(shape, dtype, bright)
+        fitted = model.set_params(epochs=0, random_state=0).fit(x)
+        first = fitted.history_[0]["validation_mse"]
+        scaled = fitted.scaling_.apply(np.moveaxis(x, 3, 1))
+        plain = float(np.square(scaled - scaled.mean(axis=(0, 2, 3), keepdims=True)).mean())
+        # A denoiser starts from its noisy input; the few images held out differ a little from all.
+        noise = NOISE if isinstance(model, convae.Denoiser) else 0.0
+        assert first <= 1.25 * max(plain, noise) + 1e-3, (shape, dtype, first, plain)
