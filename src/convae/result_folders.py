@@ -8,6 +8,7 @@ tables beside pictures are, so that a script that looks through the pictures of 
 
 import contextlib
 import csv
+import io
 import os
 import secrets
 import shutil
@@ -15,7 +16,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from convae.errors import InputError
 from convae.run_files import RunFiles
@@ -62,16 +62,12 @@ def recorded(folder: str | os.PathLike[str]) -> Iterator[str]:
 def _rows(folder: str | os.PathLike[str]) -> Iterator[list[str]]:
     """The rows of a marker, without a last one that a killed run did not finish; none without a marker."""
     try:
-        file = open(os.path.join(folder, MARKER), "rb")
+        text = (Path(folder) / MARKER).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return
-    with file, contextlib.suppress(csv.Error, OSError):
-        yield from csv.reader(_whole_lines(file))
-
-
-def _whole_lines(file: IO[bytes]) -> Iterator[str]:
-    lines = (line.decode("utf-8", "surrogateescape") for line in file)
-    yield from (line for line in lines if line.endswith("\n"))
+    whole = text[: text.rfind("\n") + 1]
+    with contextlib.suppress(csv.Error):
+        yield from csv.reader(io.StringIO(whole, newline=""))
 
 
 class ResultFolder:
