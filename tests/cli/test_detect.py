@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -108,7 +110,39 @@ def test_detect_writes_scores_regions_and_pictures(
     page = (out / "report.html").read_text()
     assert "nearest normal image" in page
     assert "bad/" in page
+    assert "<h2>Data</h2>" in page  # it lists broken.png
+    assert "threshold" in (out / "scores.svg").read_text()
     assert done.json["anomalous"] == sum(row["anomalous"] == "1" for row in rows.values())
+
+
+def test_the_page_leads_to_every_file_and_shows_pictures_at_their_size(
+    convae: Command, detector: Path, tmp_path: Path
+) -> None:
+    """30 images, whose names an address has to escape: 24 are large, six are rows, and no link is dead."""
+    images = np.kron(waves(30, (20, 16, 1), seed=4) // 2 + 100, np.ones((1, 70, 70, 1), np.uint8))
+    images[:4, 400:700, 200:800] = 0
+    folder = fill(tmp_path / "in", images)
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"50% #{path.name}")
+    out = tmp_path / "found"
+    done = convae("detect", detector, folder, "--out", out, "--json")
+    assert done.code == 0, done.err
+    page = (out / "report.html").read_text()
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', page)
+    assert addresses
+    assert all((out / unquote(address)).is_file() for address in addresses)
+    assert {unquote(a) for a in addresses if a.startswith("overlays/")} == {
+        f"overlays/50% #{i}.png" for i in range(30)
+    }
+    assert page.count("<article") == 24
+    assert "The other 6 images" in page
+    assert "<h2>Data</h2>" not in page  # there is nothing to say of it
+    assert len(list((out / "highest").iterdir())) == 3 * 24
+    verdicts = re.findall(r'<b class="verdict (\w+)">', page)
+    assert len(verdicts) == 30
+    assert verdicts.count("anomalous") == done.json["anomalous"]
+    shape = read_image(out / "highest" / "01-regions.jpg").pixels.shape
+    assert shape == (1024, 819, 3)  # of 1400 x 1120
 
 
 def test_detect_tells_the_highest(
@@ -191,7 +225,10 @@ def test_a_folder_is_ranked_by_itself(convae: Command, tmp_path: Path) -> None:
         (float(row["score"]) for row in rows), reverse=True
     )
     assert {row["p_value"] for row in rows} == {""}
-    assert (out / "report.html").is_file()
+    page = (out / "report.html").read_text()
+    assert page.count("<article") == 24
+    assert '<b class="verdict' not in page  # nobody has said what is normal
+    assert "p-value" not in page
     assert len(open_source(out / "heatmaps")) == 40
 
 

@@ -17,7 +17,7 @@ from convae.images.image_source import ImageSource, Skipped
 from convae.images.surveying import refuse_skipped
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder
-from convae.report.of_detections import Highest, report_of_detections, summary_of, told_of
+from convae.report.of_detections import report_of_detections, summary_of
 from convae.report.text import number
 
 TOLD = 10  # images that the account names
@@ -59,12 +59,11 @@ class Leaving:
 def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: Voice) -> None:
     """Everything that ``convae detect`` does with a model."""
     leaving = start(source, how, voice)
-    files, highest = FoundFiles(source, how.out), Highest.for_model(model)
+    files = FoundFiles(source, how.out)
     for found in counted(lambda: model.iter_detect(source, on_bad=leaving), source, voice):
         name, count = found.image.info.name, len(found.regions)
         row = Row(name, found.score, found.p_value, found.anomalous, count)
-        pictures = files.add(model, found, row, shown=found.anomalous)
-        highest.add(found, pictures, told_of(found))
+        files.add(model, found, row, shown=found.anomalous)
     if not files.rows:
         refuse_skipped(source, leaving.skipped, strict=False, left=0)
     values = calibration_values(model)
@@ -75,7 +74,7 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
         how.out,
         report_of_detections(
             model,
-            highest,
+            files.shown(),
             summary=summary,
             title=how.out.resolve().name,
             subtitle=f"Anomalies in {source.description}",

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.images.image_source import ImageSource
 from convae.images.naming import below
 from convae.images.writing import write_image
-from convae.report.of_detections import Pictures
+from convae.report.findings import Finding
+from convae.report.of_detections import Highest, Pictures
 from convae.report.pictures import save_picture
 from convae.tables import escape, write_table
 
@@ -42,20 +43,24 @@ class FoundFiles:
         source: the images, whose names the files take.
         rows: of all images so far.
         listed: of each, what goes into ``regions.json``.
+        findings: of each, what goes into the page; the ``highest`` get their pictures at the end.
     """
 
     source: ImageSource
     out: Path
     rows: list[Row] = field(default_factory=list)
     listed: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    highest: Highest = field(default_factory=Highest)
 
     def __post_init__(self) -> None:
         self._places = Places(self.source, self.out / OVERLAYS)
 
-    def add(self, model: AnomalyDetector, found: Detection, row: Row, *, shown: bool) -> Pictures:
+    def add(self, model: AnomalyDetector, found: Detection, row: Row, *, shown: bool) -> None:
         """Write the heatmap and the pictures of one image.
 
         Args:
+            row: what is said of it, also where that is not what ``found`` says.
             shown: whether it gets a picture beside the nearest normal image, too.
         """
         name = below(found.image.info.name)
@@ -67,7 +72,8 @@ class FoundFiles:
             if shown or path == overlay:
                 path.parent.mkdir(parents=True, exist_ok=True)
         save_picture(overlay, pictures.overlay)
-        write_image((self.out / HEATMAPS / stem).with_suffix(".tif"), stored(found.map, model))
+        heatmap = PurePath(HEATMAPS, stem).with_suffix(".tif")
+        write_image(self.out / heatmap, stored(found.map, model))
         if shown:
             save_picture(self.out / DETECTIONS / stem, pictures.row())
         self.rows.append(row)
@@ -79,7 +85,25 @@ class FoundFiles:
                 "regions": [region.to_dict() for region in found.regions],
             }
         )
-        return pictures
+        links = {"overlay": PurePath(OVERLAYS, stem), "map (TIFF)": heatmap}
+        if shown:
+            links["side by side"] = PurePath(DETECTIONS, stem)
+        finding = Finding(
+            name=row.name,
+            anomalous=row.anomalous,
+            score=row.score,
+            p_value=row.p_value,
+            regions=row.regions,
+            links=links,
+        )
+        self.findings.append(finding)
+        self.highest.add(finding, len(self.rows), pictures, found.regions)
+
+    def shown(self) -> list[Finding]:
+        """What the page shows: the highest scores with their pictures, which are written, then all others."""
+        large = self.highest.write(self.out)
+        names = {one.links["overlay"] for one in large}
+        return large + [one for one in self.findings if one.links["overlay"] not in names]
 
     def close(self, facts: dict[str, Any], *, by_score: bool = False) -> None:
         """Write ``scores.csv`` and ``regions.json``.

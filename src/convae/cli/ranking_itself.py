@@ -1,6 +1,5 @@
 """A set of images ranked by itself: each by a detector that was fitted on the others."""
 
-from dataclasses import replace
 from typing import Any
 
 from convae.cli.detecting import Detecting, start, tell
@@ -16,8 +15,7 @@ from convae.images.image_source import ImageSource
 from convae.images.surveying import refuse_skipped
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder
-from convae.report.of_detections import Highest, report_of_detections
-from convae.report.text import number
+from convae.report.of_detections import report_of_detections
 
 CAVEAT = (
     "Nothing is promised, as nobody has said which of them are normal: a score is how many usual spreads an "
@@ -37,20 +35,18 @@ def rank_itself(
     leaving = start(source, how, voice)
     model = AnomalyDetector(**{k: v for k, v in parameters.items() if k != "image_shape"})
     files = FoundFiles(source, how.out)
-    highest: Highest | None = None
+    last: AnomalyDetector | None = None
     scales = []
     with training(voice) as observers:
         for fold in cross_fitted(model, source, observers=observers):
-            highest = highest or Highest.for_model(fold.model)
+            last = fold.model
             scales.append(scale_of(fold.model))
             some = source.select(fold.positions)
             for found in fold.model.iter_detect(some, on_bad=leaving):
                 score = (found.score - fold.usual) / fold.spread
                 row = Row(found.image.info.name, score, None, None, len(found.regions))
-                pictures = files.add(fold.model, found, row, shown=found.anomalous)
-                ranked = replace(found, score=score, index=int(fold.positions[found.index]))
-                highest.add(ranked, pictures, f"score {number(score)}")
-    if not files.rows or highest is None:
+                files.add(fold.model, found, row, shown=found.anomalous)
+    if not files.rows or last is None:
         refuse_skipped(source, leaving.skipped, strict=False, left=0)
         return
     files.close({"heatmap_scales": scales}, by_score=True)
@@ -60,8 +56,8 @@ def rank_itself(
     page = write_folder(
         how.out,
         report_of_detections(
-            fold.model,
-            highest,
+            last,
+            files.shown(),
             summary=summary,
             title=how.out.resolve().name,
             subtitle=f"{source.description}, ranked by itself",

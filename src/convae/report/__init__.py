@@ -2,6 +2,7 @@
 
 - pictures, colours: any pixels as 8-bit RGB, error maps, PNG files
 - heatmaps: maps of scores as colours, over pictures, with boxes
+- findings, score_chart: what was found in each image, and the histogram of the scores
 - comparison: originals over reconstructions over error maps
 - charts, ticks, curves, codes, drawing: the SVG charts
 - image_map, dot_map: images placed by their codes, as a picture and as a page

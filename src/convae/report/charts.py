@@ -30,12 +30,15 @@ _RULES = {
     ".cv-baseline": "stroke:{baseline};color:{baseline}",
     ".cv-train": "stroke:{train};color:{train}",
     ".cv-box": "stroke:{muted};color:{muted}",
+    ".cv-bad": "stroke:{bad};color:{bad}",
+    ".cv-mark": "stroke:{ink};color:{ink}",
 }
 _SHAPES = (
     ".cv text{font-size:13px;stroke:none}.cv .cv-head{font-size:14px;font-weight:600}"
     ".cv .cv-line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
     ".cv .cv-dash{stroke-dasharray:6 4;stroke-linecap:butt}.cv .cv-thin{stroke-width:1.5}"
     ".cv .cv-fill{fill:currentColor;stroke:none}.cv .cv-soft{fill-opacity:.28}"
+    ".cv .cv-strong{fill-opacity:.8}"
     ".cv .cv-dots{fill:none;stroke-linecap:round;stroke-opacity:.75}"
 )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from convae.errors import InputError
 from convae.report.comparison import Comparison
+from convae.report.findings import Finding, ScoreSpread
 from convae.resampling import Difference
 
 BETTER = ("lower", "higher", "")
@@ -134,6 +135,7 @@ class Report:
         title: the first line.
         subtitle: the line below it: what model, what images.
         summary: plain sentences; the first is set large.
+        warnings: sentences that a reader must not miss, below those.
         metrics: the table of results.
         metrics_note: which images the results are of: ``360 images held out from training``.
         history: one mapping an epoch: ``epoch``, ``train_loss``, ``validation_loss``, ``seconds``,
@@ -146,6 +148,10 @@ class Report:
         best: the images with the smallest errors.
         worst: the images with the largest errors.
         panels: other pictures of images, shown after those.
+        findings: what was found in each image, in the order to show, with pictures in files beside the page.
+        findings_note: a sentence about their pictures.
+        scores: the scores of all images, for their histogram.
+        scores_facts: name and value, shown beside that histogram: ``{"threshold": 2.4}``.
         errors: the error of every image measured, for the histogram.
         baseline_errors: name, and the baseline's error of the same images.
         error_name: what these errors are.
@@ -162,6 +168,7 @@ class Report:
     title: str
     subtitle: str = ""
     summary: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     metrics: Sequence[Metric] = ()
     metrics_note: str = ""
     history: Sequence[Mapping[str, float | None]] = ()
@@ -173,6 +180,10 @@ class Report:
     best: Comparison | None = None
     worst: Comparison | None = None
     panels: Sequence[Panel] = ()
+    findings: Sequence[Finding] = ()
+    findings_note: str = ""
+    scores: ScoreSpread | None = None
+    scores_facts: Mapping[str, object] = field(default_factory=dict)
     errors: Sequence[float] | np.ndarray = ()
     baseline_errors: tuple[str, Sequence[float] | np.ndarray] | None = None
     error_name: str = "MSE"

@@ -20,6 +20,7 @@ from convae.report.curves import effective_dimensions, error_histogram_svg, loss
 from convae.report.curves import spectrum_svg as draw_spectrum
 from convae.report.differences import interval_of
 from convae.report.drawing import architecture_svg, shape_text
+from convae.report.findings import large_and_listed
 from convae.report.pictures import (
     band_note,
     data_uri,
@@ -28,6 +29,7 @@ from convae.report.pictures import (
     shown_range,
     to_display,
 )
+from convae.report.score_chart import score_histogram_svg
 from convae.report.storing import store
 from convae.report.text import clean, duration, number, numbers, percent, shorten
 
@@ -54,6 +56,8 @@ def render_report(report: Report) -> str:
             metric_rows=_metric_rows(report.metrics),
             galleries=_galleries(report),
             panels=[_panel(panel) for panel in report.panels if len(panel)],
+            scores=_scores(report),
+            findings=_findings(report),
             curve=_loss_curve(report),
             history=_history(report),
             histogram=_histogram(report),
@@ -295,6 +299,23 @@ def _shown_size(height: int, width: int, count: int) -> tuple[int, int]:
     return width * factor, height * factor
 
 
+def _findings(report: Report) -> Markup | str:
+    if not report.findings:
+        return ""
+    large, listed = large_and_listed(report.findings)
+    others = len(report.findings) - len(large)
+    text = page_template("findings.html.jinja").render(
+        large=large,
+        listed=listed,
+        others=others,
+        heads=list(dict.fromkeys(what for one in listed for what in one.links)),
+        judged=any(one.anomalous is not None for one in listed),
+        probable=any(one.p_value is not None for one in listed),
+        note=report.findings_note,
+    )
+    return Markup(text)
+
+
 # ---- curves, codes, network --------------------------------------------------------------------
 
 
@@ -310,6 +331,12 @@ def _loss_curve(report: Report) -> Markup | str:
             standalone=False,
         )
     )
+
+
+def _scores(report: Report) -> Markup | str:
+    if report.scores is None or not len(report.scores.scores):
+        return ""
+    return Markup(score_histogram_svg(report.scores, standalone=False))
 
 
 def _history(report: Report) -> dict[str, object]:

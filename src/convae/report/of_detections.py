@@ -1,24 +1,33 @@
 """The page of what a detector found: how many, which, where, and what normal looks like."""
 
 import heapq
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from convae.estimators.anomaly import AnomalyDetector, Detection
+from convae.estimators.regions import Region
 from convae.images.framing import resize
 from convae.images.preparing import to_depth
 from convae.images.scaling import Scaling
-from convae.report.contents import DataFacts, Panel, Report
+from convae.report.contents import DataFacts, Report
+from convae.report.findings import Finding, LinkedPicture, ScoreSpread
 from convae.report.heatmaps import boxed, overlay, side_by_side
-from convae.report.of_anomaly import promise, scale_note
-from convae.report.pictures import fit_size, to_display
+from convae.report.of_anomaly import percent, promise, scale_note
+from convae.report.pictures import fit_size, jpeg_bytes, png_bytes, to_display
+from convae.report.storing import store
 from convae.report.text import number
 
-SHOWN = 24  # images on the page: the highest scores
-MOST_SIDE = 256  # pixels of a picture on the page
+FOLDER = "highest"  # beside the page: the pictures that it shows
+SHOWN = 24  # images that the page shows large: the highest scores
+MOST_SIDE = 1024  # pixels of a picture that the page shows
+MOST_EXACT = 512  # pixels of the longer side up to which such a picture is exact
+NAMED = 6  # regions of an image that the page names
 SEEN, LARGEST = 192, 4096  # pixels of a picture in a file of its own
+Regions = Sequence[Region]
 
 
 @dataclass(frozen=True)
@@ -50,50 +59,80 @@ class Pictures:
         return side_by_side(list(fit_size(three, enlarge_to=SEEN, limit=LARGEST)))
 
 
-@dataclass
-class Highest:
-    """The images with the highest scores so far, as small pictures of one size.
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as a file of at most :data:`MOST_SIDE` pixels a side: small ones PNG, others JPEG."""
 
-    Attributes:
-        size: (height, width) of all.
-    """
-
+    what: str
+    data: bytes
+    suffix: str
     size: tuple[int, int]
-    _kept: list[tuple[float, int, str, list[np.ndarray]]] = field(default_factory=list)
 
     @classmethod
-    def for_model(cls, model: AnomalyDetector) -> "Highest":
-        """In the proportions that the model brings images to."""
-        _, height, width = model.image_shape_
-        factor = min(1.0, MOST_SIDE / max(height, width))
-        return cls((max(1, round(factor * height)), max(1, round(factor * width))))
+    def of(cls, what: str, picture: np.ndarray) -> "Encoded":
+        """Of a uint8 picture (H, W, 3)."""
+        shown = fit_size(picture[None], enlarge_to=1, limit=MOST_SIDE)[0]
+        size = (shown.shape[1], shown.shape[0])
+        if max(size) <= MOST_EXACT:
+            return cls(what, png_bytes(shown), ".png", size)
+        return cls(what, jpeg_bytes(shown), ".jpg", size)
 
-    def add(self, found: Detection, pictures: Pictures, told: str) -> None:
-        """Take one more; it is kept if it is among the highest."""
-        if len(self._kept) == SHOWN and found.score <= self._kept[0][0]:
+
+@dataclass
+class Highest:
+    """The images with the highest scores so far, as files of pictures that a page shows large."""
+
+    _kept: list[tuple[float, int, Finding, dict[str, Encoded]]] = field(default_factory=list)
+
+    def add(self, finding: Finding, index: int, pictures: Pictures, regions: Regions) -> None:
+        """Take one more; it is kept if it is among the highest.
+
+        Args:
+            index: of equal scores, the lower index counts as higher.
+            regions: of the image, the highest first.
+        """
+        score = finding.score if math.isfinite(finding.score) else math.inf
+        if len(self._kept) == SHOWN and score <= self._kept[0][0]:
             return
-        three = (pictures.image, pictures.overlay, pictures.nearest)
-        small = [resize(picture, self.size) for picture in three]
-        item = (found.score, -found.index, f"{found.image.info.name}\n{told}", small)
+        shown = {
+            "regions": ("image, with its regions" if regions else "image", pictures.boxed),
+            "heatmap": ("heatmap over the image", pictures.overlay),
+            "normal": ("nearest normal image", pictures.nearest),
+        }
+        encoded = {name: Encoded.of(what, picture) for name, (what, picture) in shown.items()}
+        item = (score, -index, replace(finding, notes=region_notes(regions)), encoded)
         (heapq.heappush if len(self._kept) < SHOWN else heapq.heapreplace)(self._kept, item)
 
-    def panel(self, note: str) -> Panel:
-        """The pictures, the highest first."""
+    def write(self, folder: Path) -> list[Finding]:
+        """Write the pictures into :data:`FOLDER` of a folder; gives the images, the highest first."""
+        (folder / FOLDER).mkdir(exist_ok=True)
         items = sorted(self._kept, reverse=True, key=lambda item: item[:2])
-        texts = [item[2].split("\n", 1) for item in items]
-        rows = ("image", "found", "nearest normal image")
-        return Panel(
-            heading="The highest scores",
-            rows={name: np.stack([item[3][k] for item in items]) for k, name in enumerate(rows)},
-            names=[name for name, _ in texts],
-            told=[told for _, told in texts],
-            note=note,
-        )
+        found = []
+        for rank, (_, _, finding, encoded) in enumerate(items, start=1):
+            pictures = []
+            for name, one in encoded.items():
+                path = PurePath(FOLDER, f"{rank:02d}-{name}{one.suffix}")
+                store(folder / path, one.data)
+                pictures.append(LinkedPicture(what=one.what, path=path, size=one.size))
+            found.append(replace(finding, pictures=pictures))
+        return found
+
+
+def region_notes(regions: Regions) -> list[str]:
+    """The regions in a sentence: where, how large, how high."""
+    if not regions:
+        return []
+    texts = [
+        f"{r.box[2]} × {r.box[3]} pixels at ({r.box[0]}, {r.box[1]}), score {number(r.score, 2)}"
+        for r in regions[:NAMED]
+    ]
+    more = f"; {len(regions) - NAMED} more in regions.json" if len(regions) > NAMED else ""
+    return [f"{'Regions' if len(regions) > 1 else 'Region'}: {'; '.join(texts)}{more}."]
 
 
 def report_of_detections(
     model: AnomalyDetector,
-    highest: Highest,
+    findings: Sequence[Finding],
     *,
     summary: Sequence[str],
     title: str,
@@ -101,31 +140,61 @@ def report_of_detections(
     command: str,
     data: DataFacts,
 ) -> Report:
-    """The page."""
+    """The page.
+
+    Args:
+        findings: what was found in each image, those of :class:`Highest` with their pictures.
+    """
+    ordered = sorted(
+        findings, key=lambda one: -one.score if math.isfinite(one.score) else -math.inf
+    )
+    judged = all(one.anomalous is not None for one in ordered)
     return Report(
         title=title,
         subtitle=subtitle,
         summary=summary,
-        panels=[highest.panel(scale_note(model))],
+        findings=ordered,
+        findings_note=f"{scale_note(model)} A click on a picture opens its file.",
+        scores=_spread(model, ordered) if judged else _unjudged(ordered),
+        scores_facts=_facts(model, ordered) if judged else {},
         data=data,
         versions=model._stored.facts.get("versions", {}),
         command=command,
     )
 
 
+def _spread(model: AnomalyDetector, findings: Sequence[Finding]) -> ScoreSpread:
+    return ScoreSpread(
+        scores=[one.score for one in findings],
+        anomalous=[bool(one.anomalous) for one in findings],
+        threshold=-model.offset_,
+        calibration=model.calibration_.scores.tolist(),
+    )
+
+
+def _unjudged(findings: Sequence[Finding]) -> ScoreSpread:
+    return ScoreSpread(scores=[one.score for one in findings])
+
+
+def _facts(model: AnomalyDetector, findings: Sequence[Finding]) -> dict[str, object]:
+    return {
+        "images": len(findings),
+        "anomalous": sum(bool(one.anomalous) for one in findings),
+        "threshold": number(float(-model.offset_)),
+        "promised false-alarm rate": percent(model.false_alarm_rate_),
+        "calibration images": len(model.calibration_.scores),
+        "their median score": number(float(np.median(model.calibration_.scores))),
+    }
+
+
 def summary_of(model: AnomalyDetector, anomalous: int, images: int) -> list[str]:
-    """How many were found, beside how many there would be if all were normal."""
+    """How many were found, compared with how many there would be if all were normal."""
     rate = model.false_alarm_rate_
     return [
         f"{anomalous:,} of {images:,} images are anomalous; of as many normal images at most "
         f"{rate * images:.3g} would be called so, on average.",
         promise(model),
     ]
-
-
-def told_of(found: Detection) -> str:
-    """Score and p-value below a picture."""
-    return f"score {number(found.score, 3)}, p {number(found.p_value, 2)}"
 
 
 def _shown(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
