@@ -25,8 +25,8 @@ MAX_HEADER = 8 * 2**20
 DESCRIPTION = "convae"  # the key of the JSON description among safetensors' metadata
 
 # All that convae's files hold, as they call it.
-KINDS = {torch.float32: "F32", torch.int64: "I64", torch.uint8: "U8"}
-_SIZES = {"F32": 4, "I64": 8, "U8": 1}
+KINDS = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64", torch.uint8: "U8"}
+_SIZES = {"F32": 4, "F16": 2, "I64": 8, "U8": 1}
 _UNSEALED = b"0" * 64
 
 Expected = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]

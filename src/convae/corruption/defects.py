@@ -1,8 +1,10 @@
 """Synthetic defects, made of nothing but the images of the batch: what an anomaly may look like.
 
 A defect is a shape (spot, patch, field, line) and what fills it: a piece of an image of the batch,
-resized, turned and moved; or the image itself in another tone (brighter, darker, harsher, flatter).
-Edges are soft. No texture from outside is used, and no picture of a real defect.
+resized, turned and moved; the image itself in another tone (brighter, darker, harsher, flatter); one colour
+that images have elsewhere (a missing or an extra part); or the image itself, bent.
+Edges are soft. No texture from outside is used, and no picture of a real defect. Where a defect changes
+nothing that could be seen, there is none.
 
 >>> batch = torch.rand(4, 1, 32, 32)
 >>> damaged, mask = Defects().apply(batch, torch.Generator().manual_seed(0))
@@ -19,12 +21,19 @@ from torch import Generator, Tensor
 
 from convae.corruption.shapes import SHAPES, Chance
 from convae.errors import InputError, raise_faults, unknown_name
+from convae.similarity_maps import smoothed
 
-FILLINGS = ("piece", "tone")
+FILLINGS = ("piece", "tone", "colour", "bend")
+WEIGHTED = ("piece", "tone", "colour", "colour", "bend")  # what is drawn from where all are allowed
 PIECE_SCALE = (0.6, 1.7)  # of the resized piece
 CONTRAST = (0.2, 2.5)  # of the details inside a toned defect
 SHIFT = (0.4, 4.0)  # of its brightness, in standard deviations of the image
 THIN = ("spot", "line")  # too small for a change of contrast alone to be seen
+COVERED = 0.4  # cover from which a pixel belongs to a defect
+VISIBLE = 0.02  # change of a pixel, with those around it, below which nothing is seen
+AROUND = 1.5  # pixels that are looked at together for that
+BEND = (2.0, 10.0)  # pixels at most that a bent defect moves
+PATCH = 5  # pixels a side over which a colour is averaged
 LOCAL = 1 / 8  # part of the shorter side over which the local brightness is averaged
 
 
@@ -74,7 +83,7 @@ class Defects:
 
         Returns:
             The damaged images (B, C, H, W), within the range of [0, 1] and of the batch, and the mask
-            (B, 1, H, W) float32, 1 where a defect covers a pixel by more than half.
+            (B, 1, H, W) float32, 1 where a defect covers a pixel and changes it visibly.
         """
         chance = Chance(generator)
         lowest, highest = min(0.0, float(batch.min())), max(1.0, float(batch.max()))
@@ -83,15 +92,60 @@ class Defects:
             if chance.uniform(0, 1) >= self.share:
                 continue
             for _ in range(chance.whole(1, self.most)):
-                shape = chance.one_of(self.shapes)
-                cover = SHAPES[shape](_size(batch), chance).to(batch.device)
-                if chance.one_of(self.fillings) == "piece":
-                    filling = piece(damaged[i], batch[chance.whole(0, len(batch) - 1)], chance)
-                else:
-                    filling = tone(damaged[i], chance, shifted=shape in THIN)
-                damaged[i] += cover.to(batch.dtype) * (filling - damaged[i])
-                mask[i] = torch.maximum(mask[i], (cover > 0.5).float())
-        return damaged.clamp_(lowest, highest), mask
+                cover = self._put(damaged[i], batch, chance)
+                mask[i] = torch.maximum(mask[i], (cover > COVERED).float())
+        damaged = damaged.clamp_(lowest, highest)
+        return damaged, mask * visible(damaged, batch)
+
+    def _put(self, image: Tensor, batch: Tensor, chance: Chance) -> Tensor:
+        """Put a defect into an image (C, H, W) of a batch; gives its cover (H, W)."""
+        shape, filling = chance.one_of(self.shapes), self._filling(chance)
+        cover = SHAPES[shape](_size(batch), chance).to(batch.device)
+        if filling == "bend" and shape != "line":  # a bent line is not to be seen
+            image.copy_(bent(image, cover, chance))
+            return cover
+        source = batch[chance.whole(0, len(batch) - 1)]
+        if filling == "piece":
+            new = piece(image, source, chance)
+        elif filling == "colour":
+            new = colour(image if chance.coin() else source, chance)
+        else:
+            new = tone(image, chance, shifted=shape in THIN)
+        image += cover.to(batch.dtype) * (new - image)
+        return cover
+
+    def _filling(self, chance: Chance) -> str:
+        return chance.one_of([name for name in WEIGHTED if name in self.fillings])
+
+
+def visible(damaged: Tensor, batch: Tensor) -> Tensor:
+    """(B, 1, H, W) float32, 1 where images (B, C, H, W) differ so much that it is seen."""
+    change = (damaged - batch).abs().amax(dim=1, keepdim=True).float()
+    return (smoothed(change, AROUND) > VISIBLE).float()
+
+
+def colour(source: Tensor, chance: Chance) -> Tensor:
+    """One colour (C, 1, 1) that ``source`` (C, H, W) has somewhere: of a pixel, or of a small patch."""
+    height, width = _size(source)
+    y, x = chance.whole(0, height - 1), chance.whole(0, width - 1)
+    half = PATCH // 2 if chance.coin() else 0
+    place = source[:, max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1]
+    return place.mean(dim=(1, 2), keepdim=True)
+
+
+def bent(image: Tensor, cover: Tensor, chance: Chance) -> Tensor:
+    """The image (C, H, W) moved a few pixels where it is covered, and less towards the outline."""
+    height, width = _size(image)
+    angle, far = chance.uniform(0, 2 * math.pi), chance.log_uniform(*BEND)
+    soft = smoothed(cover[None, None].float(), 2.0)[0, 0] * far
+    move = torch.stack(
+        [soft * math.cos(angle) * 2 / width, soft * math.sin(angle) * 2 / height], -1
+    )
+    straight = torch.eye(2, 3, device=image.device)[None]
+    grid = F.affine_grid(straight, [1, 1, height, width], align_corners=False) + move
+    return F.grid_sample(image[None].float(), grid, padding_mode="reflection", align_corners=False)[
+        0
+    ].to(image.dtype)
 
 
 def piece(image: Tensor, source: Tensor, chance: Chance) -> Tensor:

@@ -1,8 +1,8 @@
-"""How the score of a detector of defects is fitted, and chosen by synthetic defects in normal images."""
+"""How the score of a detector of defects is fitted to normal images, and measured by synthetic defects."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,184 +10,148 @@ import torch
 from torch import Tensor
 
 from convae.corruption.defects import Defects
-from convae.estimators.defect_scorer import (
-    CODE,
-    LEAST_SPREAD,
-    Look,
-    Recipe,
-    Usual,
-    joined,
-    look_at,
-    nearest_codes,
-)
+from convae.estimators.defect_scorer import Usual, Viewer
 from convae.estimators.detection import Normals
+from convae.estimators.fusion import Fusion
+from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.inference import batch_size
-from convae.networks.autoencoder import Autoencoder
 from convae.ranking import auroc
-from convae.similarity_maps import Standards, top_mean
+from convae.similarity_maps import Standards
+from convae.training.order import generator
 
-FRACTIONS = (0.001, 0.004, 0.016, 0.064)
-SMOOTHINGS = (1 / 16, 0.0)
-SCORES = (
-    "gradient", "gradient+structure", "gradient+structure+colour", "gradient+structure+colour+found",
-    "gradient+found", "found",
-)  # fmt: skip
 # Each kind counts as much: what comes is not known.
 KINDS = {
-    "spot": Defects(share=1.0, most=1, shapes=("spot",), fillings=("tone",)),
-    "patch": Defects(share=1.0, most=1, shapes=("patch",)),
-    "field": Defects(share=1.0, most=1, shapes=("field",)),
-    "line": Defects(share=1.0, most=1, shapes=("line",), fillings=("tone",)),
+    "spot": Defects(share=1.0, most=1, shapes=("spot",), fillings=("tone", "colour")),
+    "patch": Defects(share=1.0, most=1, shapes=("patch",), fillings=("tone", "piece", "colour")),
+    "field": Defects(share=1.0, most=1, shapes=("field",), fillings=("tone", "piece", "bend")),
+    "line": Defects(share=1.0, most=1, shapes=("line",), fillings=("tone", "colour")),
 }
-TRIED = 128  # images at most to choose by
-DAMAGED = 24  # times at least that each kind of defect is made in them
+FOLDS = 4  # cues are fitted to three of them and measured on the fourth
+SHARING = 1 / 16  # of the shorter side: pixels over which a map shares what is normal
+TRIED = 32  # images at most with each kind of defect
 TOGETHER = 16  # images that lend each other pieces
 
 
 class Fitted(NamedTuple):
-    """How normal images look, the recipe, and plain values on how it was chosen."""
+    """How normal images look, and plain values on how well defects are told from them."""
 
     usual: Usual
-    recipe: Recipe
     facts: dict[str, Any]
 
 
-def fit_score(
-    network: Autoencoder, normals: Normals, recipes: Sequence[Recipe], *, flips: bool
-) -> Fitted:
-    """Find the recipe that tells normal images best from the same with synthetic defects, and fit it.
+@dataclass
+class _Measured:
+    """Values (M, POOLINGS) of images that the cues were not fitted on.
 
-    Half of the images that were not trained on say what is usual, the other half is judged by it, and
-    the other way round: an image that helped to say what is usual would look too usual.
+    Attributes:
+        normal: of normal images.
+        plain: of those normal images that the defects are made in.
+        damaged: kind -> of the same with a defect.
+    """
 
-    Args:
-        recipes: to choose among; of equally good ones the first is taken.
+    normal: list[Tensor] = field(default_factory=list)
+    plain: list[Tensor] = field(default_factory=list)
+    damaged: dict[str, list[Tensor]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+
+
+def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
+    """Fit all cues of the viewer's recipe.
+
+    Their values on normal images come from four folds, none fitted on the images it measures. The network has
+    seen some of them, with and without defects; what it finds in them hardly differs from others.
 
     Returns:
-        with ``auroc`` among the facts: of the one that was taken, the mean over the kinds of defect;
-        ``auroc_by_kind``; and ``tried``: [recipe, fraction, smoothing, auroc] of all.
+        with ``auroc`` among the facts: the mean over the kinds of defect, and ``auroc_by_kind``.
     """
-    codes = torch.cat([look.codes for look in _looks(network, normals, normals.kept, flips)])
-    spread = codes.std(dim=0, correction=0).clamp_min(LEAST_SPREAD)
-    judge = _Judge(network, normals, recipes, spread.cpu(), (codes / spread).cpu(), flips)
-    normal, damaged = judge.halves()
-    terms = [_distance_term(normal, i) for i in range(len(recipes))]
-    kinds = {
-        kind: [
-            _auroc(_scores(normal, recipes, k, terms), _scores(rated, recipes, k, terms))
-            for k in range(len(recipes))
-        ]
-        for kind, rated in damaged.items()
-        if len(rated)
-    }
-    means = np.mean(list(kinds.values()), axis=0) if kinds else np.full(len(recipes), 0.5)
-    best = int(np.argmax(means))
-    facts = {
-        "auroc": float(means[best]),
-        "auroc_by_kind": {kind: row[best] for kind, row in kinds.items()},
-        "tried": [
-            [str(r), r.fraction, r.smoothing, float(v)] for r, v in zip(recipes, means, strict=True)
-        ],
-    }
-    standards = judge.standards(normals.choosing, recipes[best].smoothing)
-    distance = torch.tensor(terms[best], dtype=torch.float32)
-    usual = Usual(standards=standards, spread=judge.spread, codes=judge.codes, distance=distance)
-    return Fitted(usual, recipes[best], facts)
+    positions = np.concatenate([normals.kept, normals.choosing])
+    small = torch.cat([viewer.shrunk(batch).cpu() for batch in _batches(normals, positions)])
+    names = (*(name for name in viewer.recipe.cues if name in CUES), NearestImage.name)
+    kinds = {name: CUES[name] for name in names}
+    looks = {name: _looks(cue, small) for name, cue in kinds.items()}
+    measured = _Measured()
+
+    def maps() -> Iterator[Tensor]:
+        for inside, outside in _folds(normals, positions):
+            cues = [cue.fit(looks[name][inside]) for name, cue in kinds.items()]
+            yield from _measure(viewer, normals, cues, positions[outside], measured)
+
+    standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
+    fusion = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds)
+    usual = Usual(
+        cues=tuple(cue.fit(looks[name]) for name, cue in kinds.items()),
+        kept=len(normals.kept),
+        fusion=fusion,
+        standards=standards,
+    )
+    return Fitted(usual, _facts(fusion, measured))
 
 
-@dataclass
-class _Judge:
-    """Judges images by all recipes at once."""
-
-    network: Autoencoder
-    normals: Normals
-    recipes: Sequence[Recipe]
-    spread: Tensor
-    codes: Tensor
-    flips: bool
-
-    def standards(self, positions: np.ndarray, smoothing: float) -> Standards:
-        """What is usual by these images."""
-        looks = _looks(self.network, self.normals, positions, self.flips)
-        sigma = smoothing * min(self.normals.ready.images.shape[1:])
-        return Standards.of((maps for look in looks for maps in look.maps.cpu()), sigma=sigma)
-
-    def halves(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """(images, recipes + 1) of normal images, and of the same with each kind of defect."""
-        some = self.normals.choosing[:TRIED]
-        chances = {
-            kind: torch.Generator().manual_seed(self.normals.seed + i)
-            for i, kind in enumerate(KINDS)
-        }
-        often = math.ceil(DAMAGED / len(some))
-        normal: list[np.ndarray] = []
-        damaged: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
-        for judged, others in ((some[::2], some[1::2]), (some[1::2], some[::2])):
-            smoothings = sorted({recipe.smoothing for recipe in self.recipes})
-            usual = {smoothing: self.standards(others, smoothing) for smoothing in smoothings}
-            normal.append(self._rated(self.normals.batches(judged, TOGETHER), usual))
-            for kind, defects in KINDS.items():
-                images = _damaged(self.normals, np.tile(judged, often), defects, chances[kind])
-                damaged[kind].append(self._rated(images, usual))
-        return np.concatenate(normal), {k: np.concatenate(rows) for k, rows in damaged.items()}
-
-    def _rated(self, batches: Iterable[Tensor], usual: dict[float, Standards]) -> np.ndarray:
-        """(images, recipes + 1) the pooled map of every recipe, and the distance of the code."""
-        rows = [
-            self._rate(look, usual)
-            for batch in batches
-            for look in _in_parts(self.network, batch, self.flips)
-        ]
-        return torch.cat(rows).numpy() if rows else np.zeros((0, len(self.recipes) + 1))
-
-    def _rate(self, look: Look, usual: dict[float, Standards]) -> Tensor:
-        maps = {smoothing: one.apply(look.maps) for smoothing, one in usual.items()}
-        pooled = [top_mean(joined(maps[r.smoothing], r), r.fraction) for r in self.recipes]
-        distances, _ = nearest_codes(look.codes, self.spread, self.codes)
-        return torch.stack([*pooled, distances], dim=1).cpu()
-
-
-def _looks(
-    network: Autoencoder, normals: Normals, positions: np.ndarray, flips: bool
-) -> Iterator[Look]:
-    for batch in normals.batches(positions, TOGETHER):
-        yield from _in_parts(network, batch, flips)
-
-
-def _in_parts(network: Autoencoder, batch: Tensor, flips: bool) -> Iterator[Look]:
-    """Looks at as many images of a batch at a time as memory is planned for."""
-    network.eval()
-    size = batch_size(batch[0].numel())
-    for start in range(0, len(batch), size):
-        with torch.inference_mode():
-            yield look_at(network, batch[start : start + size], flips=flips)
-
-
-def _damaged(
-    normals: Normals, positions: np.ndarray, defects: Defects, chance: torch.Generator
+def _measure(
+    viewer: Viewer, normals: Normals, cues: list[Cue], positions: np.ndarray, measured: _Measured
 ) -> Iterator[Tensor]:
-    """The images with a defect each; those where it lies outside are left out."""
-    for batch in normals.batches(positions, TOGETHER):
-        damaged, mask = defects.apply(batch, chance)
+    """Measure normal images, and some with defects; yields the maps (M, h, w) of the normal ones."""
+    wanted = [cue for cue in cues if cue.name in viewer.recipe.cues]
+    for batch in _batches(normals, positions):
+        with torch.inference_mode():
+            maps, _ = viewer.maps(batch, wanted)
+            measured.normal += list(viewer.values(maps).cpu())
+            yield from viewer.shown(maps, viewer.small).cpu()
+    some = np.intersect1d(positions, normals.choosing)[: math.ceil(TRIED / FOLDS)]
+    for batch in _batches(normals, some):
+        measured.plain += _values(viewer, wanted, batch)
+        for kind, damaged in _damaged(batch, normals.seed + int(some[0])):
+            measured.damaged[kind] += _values(viewer, wanted, damaged)
+
+
+def _values(viewer: Viewer, cues: list[Cue], batch: Tensor) -> list[Tensor]:
+    with torch.inference_mode():
+        return list(viewer.values(viewer.maps(batch, cues)[0]).cpu())
+
+
+def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """The images with each kind of defect; those where none is to be seen are left out."""
+    for i, (kind, defects) in enumerate(KINDS.items()):
+        damaged, mask = defects.apply(batch, torch.Generator().manual_seed(seed + i))
         seen = mask.flatten(1).any(dim=1)
         if bool(seen.any()):
-            yield damaged[seen]
+            yield kind, damaged[seen]
 
 
-def _distance_term(normal: np.ndarray, recipe: int) -> tuple[float, float]:
-    """What to subtract from a distance, and to multiply it by, to give it the spread of a recipe's map."""
-    distances, spread = normal[:, -1], normal[:, recipe].std()
-    return float(distances.mean()), float(spread / max(distances.std(), LEAST_SPREAD))
+def _facts(fusion: Fusion, measured: _Measured) -> dict[str, Any]:
+    """How well the fused score tells defects from the normal images that they were made in."""
+    plain = fusion.score(torch.stack(measured.plain)) if measured.plain else torch.zeros(0)
+    by_kind = {
+        kind: _auroc(plain, fusion.score(torch.stack(values)))
+        for kind, values in measured.damaged.items()
+        if values and len(plain)
+    }
+    mean = float(np.mean(list(by_kind.values()))) if by_kind else 0.5
+    return {"auroc": mean, "auroc_by_kind": by_kind}
 
 
-def _scores(
-    rated: np.ndarray, recipes: Sequence[Recipe], recipe: int, terms: list[tuple[float, float]]
-) -> np.ndarray:
-    mean, factor = terms[recipe]
-    scores: np.ndarray = rated[:, recipe]
-    return scores + factor * (rated[:, -1] - mean) if CODE in recipes[recipe].parts else scores
-
-
-def _auroc(normal: np.ndarray, damaged: np.ndarray) -> float:
+def _auroc(normal: Tensor, damaged: Tensor) -> float:
     labels = np.repeat([False, True], [len(normal), len(damaged)])
-    return auroc(np.concatenate([normal, damaged]), labels)
+    return auroc(torch.cat([normal, damaged]).double().numpy(), labels)
+
+
+def _folds(normals: Normals, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(places to fit on, places to measure) among the positions; a group lies on one side."""
+    names, group = np.unique(normals.groups[positions], return_inverse=True)
+    count = min(FOLDS, len(names))
+    part = generator(normals.seed, 0, 4).permutation(len(names)) % count
+    for number in range(count):
+        outside = part[group] == number
+        if count > 1:
+            yield np.flatnonzero(~outside), np.flatnonzero(outside)
+        else:
+            yield np.flatnonzero(outside), np.flatnonzero(outside)
+
+
+def _looks(cue: type[Cue], small: Tensor) -> Tensor:
+    return torch.cat([cue.look(part) for part in small.split(TOGETHER)])
+
+
+def _batches(normals: Normals, positions: np.ndarray) -> Iterator[Tensor]:
+    """As many images at a time as memory is planned for, and as lend each other pieces."""
+    size = min(TOGETHER, batch_size(math.prod(normals.ready.images.shape)))
+    return normals.batches(positions, max(1, size))

@@ -1,171 +1,210 @@
-"""How anomalous images are by a network that mends defects: what it changes, and what it says was one."""
+"""How anomalous images are by a network that repairs defects, and by cues that need no network."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from convae.errors import raise_faults, unknown_name
 from convae.estimators.detection import Extras, Judged
+from convae.estimators.fusion import Fusion, pooled
+from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.networks.autoencoder import Autoencoder
-from convae.similarity_maps import MAPS, Standards, difference_maps, smoothed, top_mean
+from convae.similarity_maps import Standards, colour_difference, resized, smoothed
 from convae.tiles import Tile, tiles
 from convae.training.turning import turned, turned_back
 
-FOUND = "found"
-NAMES = (*MAPS, FOUND)
-CODE = "code"
-CHANGE = NAMES.index("colour")  # the map that grows with a defect's contrast without end
-BLUR = 2.0  # pixels: of all maps
-PLACES = 4  # a code is averaged over so many places a side at most
+FOUND, REPAIRED = "found", "repaired"
+NETWORK = (FOUND, REPAIRED)
+NAMES = (*CUES, *NETWORK)
+# Cues of one kind err together, so that each kind counts once.
+KINDS_OF_CUES = {"mean": "whole", "components": "whole", "nearest": "whole"}
+AUTO = ("components", "nearest", "places", FOUND)
+SMALL = 256  # pixels of the longer side, of what is compared without the network
+BLUR = 2.0  # pixels: of the maps that are shown
 MIRRORS = 4
-LEAST_SPREAD = 1e-6
-# Pixels that the maps look at on each side: gradients at a quarter of the resolution, windows, the blur.
-AROUND, STEP = 32, 4
+SHOWN = 0.004  # part of an anomalous image that is shown at least
+# Pixels that the network's maps look at on each side: the blur of the colours.
+AROUND, STEP = 8, 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a score is made.
+    """Which cues make the score.
 
     Attributes:
-        parts: which of :data:`NAMES` make the map, and ``code`` if the distance of the code to the nearest
-            normal ones is added to the score.
-        fraction: the highest part of the map, whose mean is the score.
-        smoothing: over which part of the shorter side pixels share what is usual there; 0 for each by
-            itself.
+        cues: some of :data:`NAMES`.
     """
 
-    parts: tuple[str, ...]
-    fraction: float
-    smoothing: float = 0.0
+    cues: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str, fraction: float) -> "Recipe":
-        """The recipe written as ``gradient+found+code``.
+    def parse(cls, text: str) -> "Recipe":
+        """The recipe written as ``components+places+found``, or ``auto``.
 
         Raises:
-            InputError: a name is not known, comes twice, or there is no map.
+            InputError: a name is not known, or comes twice.
         """
-        parts = tuple(part.strip() for part in text.split("+"))
-        for part in parts:
-            if part not in (*NAMES, CODE):
-                raise unknown_name("score", part, (*NAMES, CODE))
-        faults = []
-        if len(set(parts)) < len(parts):
-            faults.append(f"each part counts once; got {text!r}")
-        if parts == (CODE,):
-            faults.append("a map is needed beside the code, to say where an image is anomalous")
-        raise_faults("score", faults)
-        return cls(parts=parts, fraction=fraction)
+        cues = AUTO if text == "auto" else tuple(part.strip() for part in text.split("+"))
+        for cue in cues:
+            if cue not in NAMES:
+                raise unknown_name("score", cue, ("auto", *NAMES))
+        twice = len(set(cues)) < len(cues)
+        raise_faults("score", [f"each part counts once; got {text!r}"] if twice else [])
+        return cls(cues=cues)
 
     @property
-    def maps(self) -> list[int]:
-        """The maps it is made of, by their place in :data:`NAMES`."""
-        return [NAMES.index(part) for part in self.parts if part != CODE]
+    def kinds(self) -> Tensor:
+        """(M,) int64, the number of the kind of each cue."""
+        kinds = [KINDS_OF_CUES.get(cue, cue) for cue in self.cues]
+        order = list(dict.fromkeys(kinds))
+        return torch.tensor([order.index(kind) for kind in kinds])
 
     def __str__(self) -> str:
-        return "+".join(self.parts)
+        return "+".join(self.cues)
 
 
-class Look(NamedTuple):
-    """What a network shows of a batch.
+class Viewer:
+    """Makes the maps of all cues of a recipe.
 
-    Attributes:
-        maps: (B, len(NAMES), H, W), higher where a defect is more likely.
-        codes: (B, K) the code, averaged over a few places.
+    Args:
+        flips: whether the network looks at all four mirrored views.
+        size: (height, width) of the images; what is compared without the network is smaller.
     """
 
-    maps: Tensor
-    codes: Tensor
+    def __init__(
+        self, network: Autoencoder, recipe: Recipe, *, flips: bool, size: tuple[int, int]
+    ) -> None:
+        self.network, self.recipe, self.flips = network, recipe, flips
+        factor = min(1.0, SMALL / max(size))
+        self.small = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
 
+    def shrunk(self, batch: Tensor) -> Tensor:
+        """(B, C, h, w) small, each pixel the mean of those it stands for."""
+        if tuple(batch.shape[-2:]) == self.small:
+            return batch
+        return torch.nn.functional.adaptive_avg_pool2d(batch, self.small)
 
-def look_at(network: Autoencoder, batch: Tensor, *, flips: bool) -> Look:
-    """Look at images (B, C, H, W) in about [0, 1], or at all four mirrored views of them."""
-    views = range(MIRRORS if flips else 1)
-    looks = [_look_once(network, turned(batch, view).contiguous()) for view in views]
-    maps = torch.stack([turned_back(x.maps, view) for view, x in zip(views, looks, strict=True)])
-    return Look(maps.mean(dim=0), looks[0].codes)
+    def by_network(self, batch: Tensor) -> Tensor:
+        """(B, 2, H, W): where the network finds defects (a logit), and how far it changes each pixel."""
+        views = range(MIRRORS if self.flips else 1)
+        total = torch.zeros((len(batch), len(NETWORK), *batch.shape[-2:]), device=batch.device)
+        for view in views:
+            total += turned_back(self._one_view(turned(batch, view).contiguous()), view)
+        return total / len(views)
 
+    def maps(self, batch: Tensor, cues: Sequence[Cue]) -> tuple[list[Tensor], Tensor]:
+        """A map (B, 1, h, w) of each cue of the recipe, and the change (B, 1, H, W)."""
+        seen, small = self.by_network(batch), self.shrunk(batch)
+        made = {name: seen[:, i : i + 1] for i, name in enumerate(NETWORK)}
+        made |= {cue.name: resized(cue.map(cue.look(small)), self.small) for cue in cues}
+        return [made[name] for name in self.recipe.cues], made[REPAIRED]
 
-def _look_once(network: Autoencoder, batch: Tensor) -> Look:
-    maps, code = _maps_and_code(network, batch)
-    return Look(maps, _pooled(code))
+    def values(self, maps: Sequence[Tensor]) -> Tensor:
+        """(B, M, POOLINGS) of the maps of the recipe."""
+        named = zip(self.recipe.cues, maps, strict=True)
+        return torch.stack([pooled(one, logarithm=name != FOUND) for name, one in named], dim=1)
 
+    def shown(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """(B, M, *size): maps as they are standardised and shown, blurred and all linear in the pixels."""
+        named = zip(self.recipe.cues, maps, strict=True)
+        soft = [smoothed(one, BLUR) for _, one in named]
+        linear = [
+            one if name == FOUND else one.clamp_min(0).sqrt()
+            for name, one in zip(self.recipe.cues, soft, strict=True)
+        ]
+        return torch.cat([resized(one, size) for one in linear], dim=1)
 
-def _maps_and_code(network: Autoencoder, batch: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, len(NAMES), H, W) maps and (B, k, h, w) code."""
-    channels = batch.shape[1]
-    output = network(batch)
-    mended, found = output.reconstruction[:, :channels], output.reconstruction[:, channels:]
-    maps = [difference_maps(mended, batch, sigma=BLUR), smoothed(found, BLUR)]
-    return torch.cat(maps, dim=1), output.code
+    def _one_view(self, batch: Tensor) -> Tensor:
+        height, width = batch.shape[-2:]
+        parts = tiles(self.network, height, width, around=AROUND, step=STEP)
+        if len(parts) == 1:
+            return self._whole(batch)
+        both = batch.new_empty((len(batch), len(NETWORK), height, width), dtype=torch.float32)
+        for part in parts:
+            both[(..., *part.place)] = self._part(batch, part)
+        return both
 
+    def _part(self, batch: Tensor, part: Tile) -> Tensor:
+        return self._whole(batch[(..., *part.seen)].contiguous())[(..., *part.kept)]
 
-def _pooled(code: Tensor) -> Tensor:
-    """(B, k, h, w) to (B, K): averaged over a few places."""
-    height, width = (min(PLACES, side) for side in code.shape[-2:])
-    return F.adaptive_avg_pool2d(code, (height, width)).flatten(1)
+    def _whole(self, batch: Tensor) -> Tensor:
+        channels = batch.shape[1]
+        said = self.network(batch).reconstruction.float()
+        return torch.cat(
+            [said[:, channels:], colour_difference(said[:, :channels], batch.float())], dim=1
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usual:
-    """How normal images look to the network.
+    """How normal images look to the cues.
 
     Attributes:
-        standards: of all maps, by images that were not trained on.
-        spread: (K,) of the codes of kept images; codes are divided by it.
-        codes: (n, K) of the kept images, so divided.
-        distance: (2,) what is subtracted from the distance to the nearest of them, and what it is then
-            multiplied by, to be added to a score.
+        cues: fitted to normal images; :class:`~convae.estimators.normal_cues.NearestImage` is among them.
+        kept: how many of its normal images, from the first, the model keeps to show.
+        fusion: how their values become one.
+        standards: of the maps as they are shown, small.
     """
 
+    cues: tuple[Cue, ...]
+    kept: int
+    fusion: Fusion
     standards: Standards
-    spread: Tensor
-    codes: Tensor
-    distance: Tensor
+
+    @property
+    def nearest(self) -> NearestImage:
+        """The cue that knows normal images one by one."""
+        return next(cue for cue in self.cues if isinstance(cue, NearestImage))
 
     def to_extras(self) -> Extras:
         """For a model file."""
-        return {
-            "usual.mean": self.standards.mean,
-            "usual.deviation": self.standards.deviation,
-            "usual.spread": self.spread,
-            "usual.codes": self.codes,
-            "usual.distance": self.distance,
+        extras = {
+            f"cue.{cue.name}.{name}": value
+            for cue in self.cues
+            for name, value in cue.to_extras().items()
         }
+        standards = {
+            "standards.mean": self.standards.mean, "standards.deviation": self.standards.deviation,
+        }  # fmt: skip
+        return (
+            extras | standards | self.fusion.to_extras() | {"kept.count": torch.tensor(self.kept)}
+        )
 
     @classmethod
     def from_extras(cls, extras: Extras) -> "Usual":
         """What :meth:`to_extras` gave."""
-        standards = Standards(extras["usual.mean"], extras["usual.deviation"])
-        names = ("spread", "codes", "distance")
-        return cls(standards=standards, **{name: extras[f"usual.{name}"] for name in names})
+        return cls(
+            cues=tuple(_loaded(extras)),
+            kept=int(extras["kept.count"]),
+            fusion=Fusion.from_extras(extras),
+            standards=Standards(extras["standards.mean"], extras["standards.deviation"]),
+        )
+
+
+def _loaded(extras: Extras) -> Iterator[Cue]:
+    for name, cue in CUES.items():
+        start = f"cue.{name}."
+        mine = {key[len(start) :]: value for key, value in extras.items() if key.startswith(start)}
+        if mine:
+            yield cue.from_extras(mine)
 
 
 class DefectScorer:
-    """Judges images by the maps and the code of a network that mends defects."""
+    """Judges images by all cues of a recipe together."""
 
-    def __init__(
-        self,
-        network: Autoencoder,
-        usual: Usual,
-        recipe: Recipe,
-        *,
-        flips: bool,
-        facts: dict[str, Any],
-    ) -> None:
+    fraction = SHOWN
+
+    def __init__(self, viewer: Viewer, usual: Usual, facts: dict[str, Any]) -> None:
         """Set it up.
 
         Args:
-            flips: whether to average over mirrored views.
-            facts: of how the recipe was chosen.
+            facts: of how well it does on synthetic defects.
         """
-        self.network, self.usual, self.recipe, self.flips = network, usual, recipe, flips
-        self.fraction = recipe.fraction
-        self.facts = {**facts, "score": str(recipe), "fraction": recipe.fraction}
+        self.viewer, self.usual = viewer, usual
+        self.facts = {**facts, "score": str(viewer.recipe)}
         self.extras = usual.to_extras()
 
     @property
@@ -173,76 +212,25 @@ class DefectScorer:
         """What was chosen, in a sentence for people."""
         kinds = ", ".join(f"{kind} {v:.3f}" for kind, v in self.facts["auroc_by_kind"].items())
         return (
-            f"score {self.recipe}, of the highest {self.fraction:.1%} of the map: AUROC "
-            f"{self.facts['auroc']:.3f} on synthetic defects in normal images ({kinds})"
+            f"score of {', '.join(self.viewer.recipe.cues)}: AUROC {self.facts['auroc']:.3f} on synthetic "
+            f"defects in normal images ({kinds})"
         )
 
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
-        both, codes = self._looked(batch)
-        one, change = both[:, :1], both[:, 1:]
-        score = top_mean(one, self.fraction)
-        distances, nearest = nearest_codes(codes, self.usual.spread, self.usual.codes)
-        if CODE in self.recipe.parts:
-            mean, factor = self.usual.distance.to(score)
-            score = score + factor * (distances - mean)
-        return Judged(score, one, change, nearest)
+        wanted = [cue for cue in self.usual.cues if cue.name in self.viewer.recipe.cues]
+        maps, change = self.viewer.maps(batch, wanted)
+        score = self.usual.fusion.score(self.viewer.values(maps))
+        size = (batch.shape[-2], batch.shape[-1])
+        shown = self.viewer.shown(maps, size)
+        known = self.usual.standards
+        mean, deviation = (resized(x[None].to(shown), size) for x in (known.mean, known.deviation))
+        one = self.usual.fusion.map((shown - mean) / deviation)
+        return Judged(score, one, change, self._nearest(batch))
 
-    def _looked(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 2, H, W) map of the recipe and change, and (B, K) codes; of large images tile by tile."""
-        height, width = batch.shape[-2:]
-        parts = tiles(self.network, height, width, around=AROUND, step=STEP)
-        standards = self.usual.standards.for_size((height, width))
-        # Standards for each pixel take more memory than a pass over the whole.
-        if len(parts) == 1 or standards.mean.shape[-2:] != (1, 1):
-            look = look_at(self.network, batch, flips=self.flips)
-            return self._map_and_change(look.maps, self.usual.standards), look.codes
-        views = range(MIRRORS if self.flips else 1)
-        total, codes = batch.new_zeros((len(batch), 2, height, width)), batch[:, :0]
-        for view in views:
-            one, code = self._by_tiles(turned(batch, view).contiguous(), parts, standards)
-            total += turned_back(one, view)
-            codes = codes if view else _pooled(code)
-        return total / len(views), codes
-
-    def _map_and_change(self, maps: Tensor, standards: Standards) -> Tensor:
-        """(B, 2, H, W) the map of the recipe, and how far images are from their restoration."""
-        one = joined(standards.apply(maps), self.recipe)
-        return torch.cat([one, maps[:, CHANGE : CHANGE + 1]], dim=1)
-
-    def _by_tiles(
-        self, batch: Tensor, parts: list[Tile], standards: Standards
-    ) -> tuple[Tensor, Tensor]:
-        """The map and the change (B, 2, H, W) of one view, and its whole code (B, k, h, w)."""
-        down, across = self.network.architecture.factor
-        height, width = batch.shape[-2:]
-        both = batch.new_empty((len(batch), 2, height, width))
-        codes: Tensor | None = None
-        for part in parts:
-            maps, code = _maps_and_code(self.network, batch[(..., *part.seen)].contiguous())
-            both[(..., *part.place)] = self._map_and_change(maps[(..., *part.kept)], standards)
-            if codes is None:
-                shape = (-(-height // down), -(-width // across))
-                codes = code.new_empty((*code.shape[:2], *shape))
-            codes[(..., *_coarse(part.place, down, across))] = code[
-                (..., *_coarse(part.kept, down, across))
-            ]
-        assert codes is not None
-        return both, codes
-
-
-def _coarse(place: tuple[slice, slice], down: int, across: int) -> tuple[slice, slice]:
-    """Rows and columns of pixels as those of a code; the last position may stand for fewer pixels."""
-    rows, columns = place
-    return (
-        slice(rows.start // down, -(-rows.stop // down)),
-        slice(columns.start // across, -(-columns.stop // across)),
-    )
-
-
-def joined(standardised: Tensor, recipe: Recipe) -> Tensor:
-    """(B, len(NAMES), H, W) to the one map (B, 1, H, W) of a recipe: the mean of its maps."""
-    return standardised[:, recipe.maps].mean(dim=1, keepdim=True)
+    def _nearest(self, batch: Tensor) -> Tensor:
+        known = NearestImage(self.usual.nearest.normal[: self.usual.kept])
+        return known.which(known.look(self.viewer.shrunk(batch)))
 
 
 def nearest_codes(codes: Tensor, spread: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:

@@ -49,12 +49,14 @@ class Normals:
         ready: the image set with its scaling.
         kept: positions of training images that the model keeps, to find the nearest among.
         choosing: positions of images that were not trained on.
+        groups: (n,) of all images of the set: what belongs together.
         seed: of all chance.
     """
 
     ready: Ready
     kept: np.ndarray
     choosing: np.ndarray
+    groups: np.ndarray
     seed: int
 
     def batches(self, positions: np.ndarray, size: int) -> Iterator[Tensor]:
@@ -106,6 +108,10 @@ class Method(Protocol):
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
         """Parameters of the training for so many images of a shape (C, H, W), where none are given."""
+        ...
+
+    def crops(self, count: int) -> int:
+        """How often each of so many training images is shown in an epoch."""
         ...
 
     def candidates(self) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from convae.similarity_maps import resized
 from convae.training.observers import Observers
 from convae.training.order import generator
 
-LARGEST_SIDE = 256  # pixels of a frame, where none was asked for
+MOST_PIXELS = 640 * 1024  # of a frame, where none was asked for
 SMALL = 96  # pixels of the longer side of normal images that a model keeps
 KEPT_BYTES = 2**25  # of them all
 TUNING = 0.3  # part of the epochs that each candidate is trained for
@@ -56,7 +56,11 @@ class _Fit:
         if len(kept) > most:
             kept = np.sort(generator(self.ready.seed, 0, 2).choice(kept, most, replace=False))
         return Normals(
-            ready=self.ready, kept=kept, choosing=self.parts.choosing, seed=self.ready.seed
+            ready=self.ready,
+            kept=kept,
+            choosing=self.parts.choosing,
+            groups=self.parts.groups,
+            seed=self.ready.seed,
         )
 
 
@@ -88,6 +92,7 @@ def fit_detector(
     ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
     usual = method.usual(len(ready.training), ready.images.shape)
     p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
+    ready = replace(ready, crops=method.crops(len(ready.training)))
     fit = _Fit(kind, p, run, method, ready, parts[0])
     changes, tuned = _tuned(fit) if p["tune"] else ({}, [])
     stored, scorer = _trained(fit, changes, p, run)
@@ -112,7 +117,7 @@ def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
         return height, width
     shapes = survey(source, strict=p["strict"]).shapes[:, :2]
     height, width = (float(side) for side in np.median(shapes, axis=0))
-    factor = min(1.0, LARGEST_SIDE / max(height, width))
+    factor = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
     return max(1, round(factor * height)), max(1, round(factor * width))
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from convae.bottlenecks import parse_bottleneck
 from convae.errors import raise_faults, unknown_name
 from convae.estimators.bounds import SMALLEST, bound, log_weights
-from convae.estimators.defect_scorer import LEAST_SPREAD, nearest_codes
+from convae.estimators.defect_scorer import nearest_codes
 from convae.estimators.detection import Extras, Judged, Normals
+from convae.estimators.fusion import LEAST_SPREAD
 from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
 from convae.inference import batch_size
@@ -105,6 +106,10 @@ class Likelihood:
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
         """Those of all estimators."""
         return {}
+
+    def crops(self, count: int) -> int:
+        """Once."""
+        return 1
 
     def candidates(self) -> list[dict[str, Any]]:
         """One: there are no synthetic anomalies to choose by."""

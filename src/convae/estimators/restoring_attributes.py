@@ -72,6 +72,10 @@ class RestoreAttributes:
         epochs = min(MOST, max(FEWEST, round(STEPS / math.ceil(count / batch))))
         return {"epochs": epochs, "batch_size": batch}
 
+    def crops(self, count: int) -> int:
+        """Once."""
+        return 1
+
     def candidates(self) -> list[dict[str, Any]]:
         """One: there are no synthetic anomalies to choose by."""
         return [{}]

@@ -106,13 +106,13 @@ class ImageSet:
         """(n, C, H, W) values as the files hold them.
 
         Args:
-            positions: (n,) which images.
+            positions: (n,) which images; from len(self) on they are shown again.
             moment: (seed, epoch) that random crops depend on, with the image; None crops the centre, and
                 for further crops of an image always the same places.
         """
         if (
             self.plan.framing.mode != "random-crop"
-            and (many := self.store.many(positions)) is not None
+            and (many := self.store.many(positions % len(self))) is not None
         ):
             return many
         return self._stack([self._one(int(p), moment) for p in positions], positions)

@@ -11,7 +11,8 @@ from convae.training.task import Draw, Example
 from convae.training.turning import turned
 
 MIRRORS = 4  # as it is, left to right, top to bottom, both
-FINDING = 0.1  # of the cross-entropy counts beside the loss of the mended image
+# Beside the cross-entropy of the place of defects: where that is wrong, and the loss of the mended image.
+HARD, MENDING = 0.2, 5.0
 
 
 class Mending:
@@ -20,7 +21,9 @@ class Mending:
     So a network learns to change what does not belong there and to leave the rest. What it changes in a
     new image, and where it says that something was to be changed, is where that is anomalous.
 
-    loss = loss(mended, normal) + 0.1 · cross-entropy(last channel as a logit, mask of the defects)
+    loss = 5 · loss(mended, normal) + H + 0.2 · (H where the place is told wrongly), with H the cross-entropy
+    of the last channel as a logit and the mask of the defects. Most pixels have no defect and are soon told
+    rightly: the second part goes by how wrong a pixel is.
     """
 
     def __init__(
@@ -32,23 +35,19 @@ class Mending:
             loss: between the mended image and the normal one.
             defects: which are put in.
             flips: whether images are mirrored at random first.
-            crop: pixels a side of the parts that are trained on, cut out behind the damage; None for
+            crop: pixels a side of the parts that are trained on, at a random place of each image; None for
                 whole images.
         """
         self.loss, self.defects, self.flips, self.crop = loss, defects, flips, crop
 
     def example(self, batch: Tensor, draw: Draw) -> Example:
         """The damaged images, the normal ones, and the mask."""
+        if self.crop is not None:
+            batch = torch.stack([x[:, *_part(x, self.crop, draw.generator)] for x in batch])
         if self.flips:
             views = torch.randint(MIRRORS, (len(batch),), generator=draw.generator).tolist()
             batch = torch.stack([turned(x, view) for x, view in zip(batch, views, strict=True)])
         damaged, mask = self.defects.apply(batch, draw.generator)
-        if self.crop is None:
-            return Example(damaged, batch, further=mask)
-        part = _part(batch.shape[-2:], self.crop, draw.generator)
-        damaged, batch, mask = (
-            x[..., part[0], part[1]].contiguous() for x in (damaged, batch, mask)
-        )
         return Example(damaged, batch, further=mask)
 
     def losses(self, output: Output, example: Example) -> Tensor:
@@ -57,10 +56,16 @@ class Mending:
         said, channels = output.reconstruction.float(), example.target.shape[1]
         mended, place = said[:, :channels], said[:, channels:]
         found = F.binary_cross_entropy_with_logits(place, example.further, reduction="none")
-        return self.loss(mended, example.target) + FINDING * found.mean(dim=(1, 2, 3))
+        wrong = (torch.sigmoid(place.detach()) - example.further).abs()
+        hard = (found * wrong).sum(dim=(1, 2, 3)) / wrong.sum(dim=(1, 2, 3)).clamp_min(1)
+        finding = found.mean(dim=(1, 2, 3)) + HARD * hard
+        return MENDING * self.loss(mended, example.target) + finding
 
 
-def _part(size: torch.Size, crop: int, generator: torch.Generator) -> tuple[slice, slice]:
+def _part(image: Tensor, crop: int, generator: torch.Generator) -> tuple[slice, slice]:
     """Rows and columns of a random part of at most ``crop`` pixels a side."""
-    starts = [int(torch.randint(max(0, side - crop) + 1, (), generator=generator)) for side in size]
+    starts = [
+        int(torch.randint(max(0, side - crop) + 1, (), generator=generator))
+        for side in image.shape[-2:]
+    ]
     return slice(starts[0], starts[0] + crop), slice(starts[1], starts[1] + crop)

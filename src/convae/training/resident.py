@@ -46,7 +46,7 @@ class Batches:
             yield from self._images.batches(order, moment)
             return
         for positions in order:
-            yield self._kept[torch.from_numpy(positions).to(self._device)]
+            yield self._kept[torch.from_numpy(positions % len(self._kept)).to(self._device)]
 
 
 def _room(device: torch.device) -> int:

@@ -1,0 +1,286 @@
+"""What tells an image from normal ones without a network: each cue gives a map, higher where less normal.
+
+- components: what principal components of normal images do not explain;
+- nearest: the difference from the nearest normal image;
+- mean: the difference from the mean normal image;
+- places: how unlikely the brightness, edges and grain around each place are there, as in Defard et al. 2021
+  (PaDiM, arXiv:2011.08785), but with fixed filters in the place of a pretrained network.
+
+All work on images (B, C, h, w) of one small size in about [0, 1], and are fitted to normal images alone.
+"""
+
+import math
+from typing import ClassVar, Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convae.estimators.detection import Extras
+from convae.similarity_maps import smoothed
+
+COMPONENTS = 16
+MOST_PIXELS = 128  # of the longer side where images are compared with the nearest
+CELL = 4  # pixels a side that share statistics of places
+SCALES = (1.0, 2.0, 4.0)  # pixels: Gaussians of the filters
+MOST_COLOURS = 4  # channels whose difference from grey is looked at
+PRIOR = 12  # images that the covariance of all places counts as, beside those at one place
+FLOOR = 1e-3  # variance, in units of that over all places, that every direction has at least
+SHARED = 0.7  # cells over which neighbouring places share their mean
+TOGETHER = 512  # places whose matrices are inverted at a time
+
+
+class Cue(Protocol):
+    """A map of what is not normal.
+
+    Attributes:
+        name: the word that ``score_by`` takes.
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    def fit(cls, looks: Tensor) -> Self:
+        """Learn normal images, as :meth:`look` shows them."""
+        ...
+
+    @staticmethod
+    def look(images: Tensor) -> Tensor:
+        """What is compared: (B, ...) from images (B, C, h, w)."""
+        ...
+
+    def map(self, looks: Tensor) -> Tensor:
+        """(B, 1, h', w') 0 or more, higher where less normal; perhaps smaller than the images."""
+        ...
+
+    def to_extras(self) -> Extras:
+        """For a model file."""
+        ...
+
+    @classmethod
+    def from_extras(cls, extras: Extras) -> Self:
+        """What :meth:`to_extras` gave."""
+        ...
+
+
+class MeanImage:
+    """The squared difference from the mean normal image."""
+
+    name = "mean"
+
+    def __init__(self, mean: Tensor) -> None:
+        self.mean = mean
+
+    @staticmethod
+    def look(images: Tensor) -> Tensor:
+        """The images."""
+        return images
+
+    @classmethod
+    def fit(cls, looks: Tensor) -> Self:
+        """Average them."""
+        return cls(looks.mean(dim=0))
+
+    def map(self, looks: Tensor) -> Tensor:
+        """(B, 1, h, w)."""
+        return (looks - self.mean.to(looks)).square().mean(dim=1, keepdim=True)
+
+    def to_extras(self) -> Extras:
+        """For a model file."""
+        return {"mean": self.mean}
+
+    @classmethod
+    def from_extras(cls, extras: Extras) -> Self:
+        """From a model file."""
+        return cls(extras["mean"])
+
+
+class ComponentsError:
+    """The squared error of the reconstruction from the first principal components."""
+
+    name = "components"
+
+    def __init__(self, mean: Tensor, axes: Tensor) -> None:
+        self.mean, self.axes = mean, axes
+
+    @staticmethod
+    def look(images: Tensor) -> Tensor:
+        """The images."""
+        return images
+
+    @classmethod
+    def fit(cls, looks: Tensor) -> Self:
+        """Find the components; one fewer than images at most."""
+        flat = looks.flatten(1)
+        mean = flat.mean(dim=0)
+        _, _, axes = torch.linalg.svd(flat - mean, full_matrices=False)
+        count = max(0, min(COMPONENTS, len(looks) - 1))
+        return cls(mean.view(looks.shape[1:]), axes[:count].contiguous())
+
+    def map(self, looks: Tensor) -> Tensor:
+        """(B, 1, h, w)."""
+        centred = (looks - self.mean.to(looks)).flatten(1)
+        axes = self.axes.to(looks)
+        # Each row by itself, so that an image's result does not depend on those beside it.
+        left = torch.stack([row - (axes @ row) @ axes for row in centred])
+        return left.view_as(looks).square().mean(dim=1, keepdim=True)
+
+    def to_extras(self) -> Extras:
+        """For a model file."""
+        return {"mean": self.mean, "axes": self.axes}
+
+    @classmethod
+    def from_extras(cls, extras: Extras) -> Self:
+        """From a model file."""
+        return cls(extras["mean"], extras["axes"])
+
+
+class NearestImage:
+    """The squared difference from the nearest normal image."""
+
+    name = "nearest"
+
+    def __init__(self, normal: Tensor) -> None:
+        self.normal = normal
+
+    @staticmethod
+    def look(images: Tensor) -> Tensor:
+        """The images, at most :data:`MOST_PIXELS` a side."""
+        height, width = images.shape[-2:]
+        factor = min(1.0, MOST_PIXELS / max(height, width))
+        return F.adaptive_avg_pool2d(
+            images, (math.ceil(height * factor), math.ceil(width * factor))
+        )
+
+    @classmethod
+    def fit(cls, looks: Tensor) -> Self:
+        """Keep them; 16 bits are enough for pixels."""
+        return cls(looks.half().float())
+
+    def map(self, looks: Tensor) -> Tensor:
+        """(B, 1, h, w)."""
+        nearest = self.normal.to(looks)[self.which(looks)]
+        return (looks - nearest).square().mean(dim=1, keepdim=True)
+
+    def which(self, looks: Tensor) -> Tensor:
+        """(B,) the number of the nearest normal image."""
+        normal = self.normal.to(looks)
+        return torch.stack([(normal - x).square().mean(dim=(1, 2, 3)).argmin() for x in looks])
+
+    def to_extras(self) -> Extras:
+        """For a model file."""
+        return {"normal": self.normal.half()}
+
+    @classmethod
+    def from_extras(cls, extras: Extras) -> Self:
+        """From a model file."""
+        return cls(extras["normal"].float())
+
+
+class PlaceStatistics:
+    """The squared Mahalanobis distance of what filters see around a place from what normal images show there.
+
+    The covariance at a place is drawn towards that of all places, as though that came from
+    :data:`PRIOR` images: from few normal images no place has one of its own.
+    """
+
+    name = "places"
+
+    def __init__(self, centre: Tensor, spread: Tensor, mean: Tensor, whitening: Tensor) -> None:
+        """Set it up.
+
+        Args:
+            centre, spread: (K,) of each filter over all places.
+            mean: (K, h, w) at each place, in those units.
+            whitening: (h·w, K, K) what differences are multiplied by.
+        """
+        self.centre, self.spread = centre, spread
+        self.mean, self.whitening = mean, whitening
+
+    @staticmethod
+    def look(images: Tensor) -> Tensor:
+        """(B, K, h, w): the grey image as the filters see it, and how far channels are from it."""
+        grey = images.mean(dim=1, keepdim=True)
+        seen = [filtered(grey)]
+        if images.shape[1] > 1:
+            colour = images[:, :MOST_COLOURS] - grey
+            seen += [_cells(smoothed(colour, sigma)) for sigma in SCALES]
+        return torch.cat(seen, dim=1)
+
+    @classmethod
+    def fit(cls, looks: Tensor) -> Self:
+        """Learn the mean and the covariance at each place."""
+        centre, spread = looks.mean(dim=(0, 2, 3)), looks.std(dim=(0, 2, 3)).clamp_min(1e-6)
+        seen = (looks - centre[:, None, None]) / spread[:, None, None]
+        mean = smoothed(seen.mean(dim=0, keepdim=True), SHARED)[0]
+        count, values, height, width = seen.shape
+        rest = (seen - mean).permute(2, 3, 0, 1).reshape(height * width, count, values)
+        everywhere = _second_moment(rest.reshape(1, -1, values))[0]
+        everywhere = everywhere + FLOOR * torch.eye(values).to(rest)
+        share = PRIOR / (PRIOR + count)
+        parts = []
+        for start in range(0, len(rest), TOGETHER):
+            own = _second_moment(rest[start : start + TOGETHER])
+            both = ((1 - share) * own + share * everywhere).double()
+            parts.append(torch.linalg.cholesky(torch.linalg.inv(both)).half().float())
+        return cls(centre, spread, mean, torch.cat(parts))
+
+    def map(self, looks: Tensor) -> Tensor:
+        """(B, 1, h, w), a value for each cell."""
+        centre, spread, mean, whitening = (
+            x.to(looks) for x in (self.centre, self.spread, self.mean, self.whitening)
+        )
+        seen = (looks - centre[:, None, None]) / spread[:, None, None] - mean
+        # Image by image, so that a result does not depend on the images beside it.
+        far = [
+            torch.bmm(one.flatten(1).T[:, None], whitening).square().sum(dim=(1, 2)) for one in seen
+        ]
+        return torch.stack(far).view(len(looks), 1, *mean.shape[1:])
+
+    def to_extras(self) -> Extras:
+        """For a model file."""
+        names = ("centre", "spread", "mean")
+        return {name: getattr(self, name) for name in names} | {"whitening": self.whitening.half()}
+
+    @classmethod
+    def from_extras(cls, extras: Extras) -> Self:
+        """From a model file."""
+        return cls(*(extras[name].float() for name in ("centre", "spread", "mean", "whitening")))
+
+
+def filtered(x: Tensor) -> Tensor:
+    """(B, 1, H, W) to (B, K, h, w): brightness, edges and grain at three scales, cell by cell."""
+    seen = []
+    for sigma in SCALES:
+        soft = smoothed(x, sigma)
+        across, down = _slopes(soft)
+        band = smoothed(x, 1.6 * sigma) - soft
+        grain = smoothed((x - soft).square(), 2 * sigma).clamp_min(0).sqrt()
+        edges = [smoothed(one.abs(), sigma) for one in (across, down, band)]
+        seen += [soft, band, grain, *edges]
+        if sigma == SCALES[0]:
+            seen.append((across.square() + down.square()).sqrt())
+    return _cells(torch.cat(seen, dim=1))
+
+
+def _cells(x: Tensor) -> Tensor:
+    """(B, K, H, W) to (B, K, h, w): means over cells."""
+    return F.avg_pool2d(x, CELL, ceil_mode=True, count_include_pad=False)
+
+
+def _second_moment(x: Tensor) -> Tensor:
+    """(P, n, K) to (P, K, K): the mean of the products of values."""
+    return x.transpose(1, 2) @ x / x.shape[1]
+
+
+def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the difference of the neighbours on both sides, across and down; the border is repeated."""
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    return across, down
+
+
+CUES: dict[str, type[Cue]] = {
+    cue.name: cue for cue in (MeanImage, ComponentsError, NearestImage, PlaceStatistics)
+}
