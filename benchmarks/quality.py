@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import convae  # noqa: E402
 from anomalies import false_alarms, magnetic_tile  # noqa: E402
+from anomaly_table import anomalies  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
@@ -225,6 +226,7 @@ COMMANDS = {
         stacked_ablation,
         one_class,
         magnetic_tile,
+        anomalies,
         false_alarms,
         roundtrip,
     )
