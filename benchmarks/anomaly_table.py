@@ -34,8 +34,8 @@ def anomalies() -> None:
     section = Section(
         "anomalies",
         "Anomaly detection with default settings, beside methods of three lines",
-        ("set", "method", "seeds", "AUROC", "lowest to highest", "pixel AUROC", "AUPRO", "in a region", "found",
-         "false alarms", "promised", "first loss", "CPU s to fit", "images/s"),
+        ("set", "method", "seeds", "AUROC", "lowest to highest", "pixel AUROC", "AUPRO", "in a region",
+         "found", "false alarms", "promised", "first loss", "CPU s to fit", "images/s"),
     )  # fmt: skip
     said = {}
     for name, load in all_sets().items():
@@ -49,8 +49,8 @@ def anomalies() -> None:
         *(f"{name}: {text}." for name, text in said.items() if not name.startswith("drawn")),
         f"The others see the images at {SIDE} pixels of the longer side; their score is the highest value of "
         f"the squared difference after a blur of {BLUR:g} pixels. *found* and *false alarms* are at the "
-        "threshold that the model promises; *in a region* is the part "
-        "of marked defects that a region lies on. AUPRO to a false-positive rate of 0.3, at the images' own sizes.",
+        "threshold that the model promises; *in a region* is the part of marked defects that a region lies "
+        "on. AUPRO to a false-positive rate of 0.3, at the images' own sizes.",
     ]
     section.write()
 

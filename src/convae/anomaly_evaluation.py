@@ -14,16 +14,20 @@ from convae.errors import ImageError
 from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.choosing import KINDS, TOGETHER
 from convae.estimators.detection import Judged
+from convae.estimators.normal_cues import COMPONENTS, ComponentsError
 from convae.images.image_source import ImageSource
 from convae.inference import batch_size
 from convae.ranking import PixelRanking, auroc
 from convae.resampling import Difference, auroc_samples, between, resamples
-from convae.similarity_maps import resized
+from convae.similarity_maps import resized, smoothed
 
 MOST = 64  # images that are measured with each kind of defect
 SHOWN_OF_EACH = 2  # pictures of each kind that are kept
 SEED = 1000  # defects other than those that the score was chosen by
 MODEL, MEAN, NEAREST = "model", "mean image", "nearest normal image"
+PCA = f"PCA-{COMPONENTS} error"
+OTHERS = (PCA, MEAN, NEAREST)
+BLUR = 2.0  # pixels: of a difference, whose highest value is the score
 OVERALL = "where: AUPRO"
 
 
@@ -65,9 +69,7 @@ class DetectionEvaluation:
     def mean(self) -> dict[str, float]:
         """Detector -> the mean AUROC over the kinds of defects."""
         kinds = [values for name, values in self.scores.items() if name != OVERALL]
-        return {
-            name: float(np.mean([row[name] for row in kinds])) for name in (MODEL, MEAN, NEAREST)
-        }
+        return {name: float(np.mean([row[name] for row in kinds])) for name in (MODEL, *OTHERS)}
 
 
 def evaluate_detector(
@@ -125,7 +127,7 @@ def _differences(
     """The mean AUROC of the model minus that of each other, with the interval by the same resamples."""
     means = {name: np.mean(samples, axis=0) for name, samples in drawn.items()}
     found = {}
-    for name in (MEAN, NEAREST):
+    for name in OTHERS:
         samples = means[MODEL] - means[name]
         samples = samples[np.isfinite(samples)]
         enough = measured.images > 1 and len(samples) > 0
@@ -146,15 +148,16 @@ class _Found:
 
 
 class _Detectors:
-    """The model, and two that compare pixels with the normal images that it keeps."""
+    """The model, and three that compare pixels with the normal images that it keeps."""
 
     def __init__(self, model: AnomalyDetector) -> None:
         self.model = model
         self.kept = torch.from_numpy(np.moveaxis(model.kept_, 3, 1).copy()).float() / 255
         self.mean = self.kept.mean(dim=0, keepdim=True)
+        self.components = ComponentsError.fit(self.kept)
 
     def judge(self, images: Tensor) -> dict[str, _Found]:
-        """What each of the three says of images (n, C, H, W)."""
+        """What each says of images (n, C, H, W)."""
         size = batch_size(images[0].numel())
         with torch.inference_mode():
             judged = [self.model.judge(part) for part in _parts(images, size)]
@@ -165,16 +168,22 @@ class _Detectors:
         )
         return {
             MODEL: _Found(one.score.double().numpy(), one.map[:, 0]),
-            MEAN: _by_pixels(small, self.mean, images),
-            NEAREST: _by_pixels(small, nearest, images),
+            PCA: _by_pixels(self.components.map(small), images),
+            MEAN: _by_pixels(_squares(small, self.mean), images),
+            NEAREST: _by_pixels(_squares(small, nearest), images),
         }
 
 
-def _by_pixels(small: Tensor, normal: Tensor, images: Tensor) -> _Found:
-    """The squared difference from what is normal, in each pixel and as the mean of all."""
-    difference = (small - normal).square().mean(dim=1, keepdim=True)
-    maps = resized(difference, (images.shape[-2], images.shape[-1]))[:, 0]
-    return _Found(difference.mean(dim=(1, 2, 3)).double().numpy(), maps)
+def _squares(small: Tensor, normal: Tensor) -> Tensor:
+    """(n, 1, h, w) the squared difference from what is normal."""
+    return (small - normal).square().mean(dim=1, keepdim=True)
+
+
+def _by_pixels(difference: Tensor, images: Tensor) -> _Found:
+    """A detector by a difference (n, 1, h, w), blurred: its map, and its highest value."""
+    soft = smoothed(difference, BLUR)
+    maps = resized(soft, (images.shape[-2], images.shape[-1]))[:, 0]
+    return _Found(soft.amax(dim=(1, 2, 3)).double().numpy(), maps)
 
 
 def _read(model: AnomalyDetector, source: ImageSource) -> tuple[list[str], Tensor]:

@@ -28,7 +28,12 @@ from convae.version import __version__
 
 FORMAT = 1
 MAX_SEEN, MAX_PARAMETERS, MAX_EXTRAS = 2**28, 2**32, 1000
-_KINDS = {"float32": torch.float32, "float16": torch.float16, "int64": torch.int64, "uint8": torch.uint8}
+_KINDS = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "int64": torch.int64,
+    "uint8": torch.uint8,
+}
 _EXTRA = {dtype: name for name, dtype in _KINDS.items()}
 
 

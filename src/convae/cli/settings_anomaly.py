@@ -20,9 +20,9 @@ ANOMALY: tuple[Setting, ...] = (
     ),
     Setting(
         name="score_by", kind="text", default="auto", group=_WHAT, metavar="NAME+NAME",
-        help="What makes the score: gradient, structure, colour, found, code, joined by +; auto chooses by "
-        "synthetic defects in normal images. With --method attributes: restored, pose, code, near, alike; "
-        "auto takes all. With --method likelihood: bound, elbo.",
+        help="What makes the score, joined by +: found and repaired (by the network), places, components, "
+        "nearest, mean (by normal images alone); auto takes components+nearest+places+found. "
+        "With --method attributes: restored, pose, code, near, alike; auto takes all. With --method likelihood: bound, elbo.",
     ),
     Setting(
         name="tune", kind="flag", default=False, group=_WHAT,
@@ -30,7 +30,7 @@ ANOMALY: tuple[Setting, ...] = (
     ),
     Setting(
         name="flips", kind="flag", default=False, group=_WHAT,
-        help="Mirrored images are as good: used in training, and averaged over when used.",
+        help="Look at all four mirrored views of an image and average: four times the time.",
     ),
     *taken(
         AUTOENCODER, "preset",
@@ -41,7 +41,7 @@ ANOMALY: tuple[Setting, ...] = (
     *taken(AUTOENCODER, "bottleneck", default=None, unset="plain; gaussian for likelihood"),
     *taken(AUTOENCODER, "epochs", "random_state", "device"),
     *taken(
-        AUTOENCODER, "size", unset="the usual size, 256 at most",
+        AUTOENCODER, "size", unset="the median size of the images, 655,360 pixels at most",
         help="Bring all images to this height and width.",
     ),
     *taken(

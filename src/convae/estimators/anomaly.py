@@ -94,17 +94,21 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
             normals (groups), 0.05 takes 19; None is 0.01, or with fewer than about 250 images the lowest that
             a fifth of them can promise.
-        score_by: what makes the score: ``gradient``, ``structure`` and ``colour`` (how much the network
-            changes an image), ``found`` (where it says that a defect is) and ``code`` (the distance of the
-            code to the nearest of normal images), joined by ``+``; ``auto`` chooses by synthetic defects in
-            normal images. With method ``attributes``: ``restored``, ``pose``, ``code``, ``near``, ``alike``
-            (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all. With method ``likelihood``:
+        score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
+            ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
+            are at their place), ``components`` (what 16 principal components do not explain), ``nearest``
+            and ``mean`` (the difference from the nearest and from the mean normal image). ``auto`` takes
+            ``components+nearest+places+found``: sets differ in what tells their defects, so that all compete,
+            see :mod:`convae.estimators.fusion`. With method ``attributes``: ``restored``, ``pose``, ``code``,
+            ``near``, ``alike`` (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all. With method ``likelihood``:
             ``bound`` (of 16 samples; ``auto``) or ``elbo``.
         tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
             the time.
-        flips: whether mirrored images are as good as they are: in training, and averaged over when used.
-        size: (height, width) that all images are brought to. None keeps images of one size up to 256
-            pixels a side, and brings others to one frame of their median proportions within that.
+        flips: whether to look at each image in all four mirrored views and to average what is found, at four
+            times the time. Training shows mirrored images in any case, as defects are local.
+        size: (height, width) that all images are brought to. None takes the median size of the images, made
+            smaller where that is more than 655,360 pixels (640 x 1,024). A defect thinner than a pixel of
+            that size is lost; the network sees the whole of it, the other cues at most 256 pixels a side.
         latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
             the architecture, see :class:`convae.Architecture`; None takes the method's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from convae.anomaly_evaluation import MEAN, MODEL, NEAREST, DetectionEvaluation
+from convae.anomaly_evaluation import MODEL, OTHERS, PCA, DetectionEvaluation
 from convae.estimators.anomaly import AnomalyDetector
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import interval_of
@@ -52,14 +52,14 @@ def metric_rows(found: DetectionEvaluation) -> list[Metric]:
         Metric(
             name=name,
             model=values[MODEL],
-            baselines={other: values[other] for other in (MEAN, NEAREST)},
+            baselines={other: values[other] for other in OTHERS},
             better="higher",
         )
         for name, values in found.scores.items()
     ]
     if found.differences:
         mean = found.mean
-        others: dict[str, float | None] = {name: mean[name] for name in (MEAN, NEAREST)}
+        others: dict[str, float | None] = {name: mean[name] for name in OTHERS}
         rows.append(
             Metric(
                 name="mean of the AUROC of all kinds",
@@ -78,10 +78,10 @@ def verdict(found: DetectionEvaluation, method: str) -> str:
         why = "are too small for synthetic defects" if found.images else "cannot be read any more"
         return f"The images {why}, so nothing was measured."
     means = found.mean
-    other = max((MEAN, NEAREST), key=lambda name: means[name])
+    other = max(OTHERS, key=lambda name: means[name])
     gap = means[MODEL] - means[other]
     first = f"Synthetic defects: AUROC {means[MODEL]:.3f}, over all kinds"
-    beside = f"{means[other]:.3f} of the distance to the {other}"
+    beside = f"{means[other]:.3f} of the {other if other == PCA else f'distance to the {other}'}"
     if method == "attributes":
         return (
             f"{first}, beside {beside}. Defects are not what this method is for: it tells other kinds of "
@@ -97,7 +97,7 @@ def verdict(found: DetectionEvaluation, method: str) -> str:
         beside = f"{beside} (difference {interval_of(sure)})"
     if gap > 0:
         return f"{first}, compared with {beside}."
-    return f"{first}, below the {beside}, which needs no training: train longer (--epochs)."
+    return f"{first}, below {beside}, which needs no training: train longer (--epochs)."
 
 
 def promise(model: AnomalyDetector) -> str:
