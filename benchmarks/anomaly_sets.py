@@ -39,6 +39,9 @@ class Labelled:
     said: str = ""
 
 
+Load = Callable[[int], Labelled]
+
+
 def magnetic_tile(seed: int) -> Labelled:
     """Two thirds of the groups of good tiles to learn from; the others and all defective ones to test on."""
     root = data("anomaly", "magnetic_tile")
@@ -118,24 +121,28 @@ def any_folder(root: Path, seed: int) -> Labelled:
     )
 
 
-def all_sets() -> dict[str, Callable[[int], Labelled]]:
+def all_sets() -> dict[str, Load]:
     """Name -> a function from a seed to a split set: the known ones, drawn ones, and any other folder."""
-    known = {"magnetic_tile": magnetic_tile, "solar_cells": solar_cells, "pcb": boards}
+    known: dict[str, Load] = {
+        "magnetic_tile": magnetic_tile,
+        "solar_cells": solar_cells,
+        "pcb": boards,
+    }
     drawn = {f"drawn: {name}": _drawn(name) for name in FAMILIES}
     return known | drawn | {root.name: _folder(root) for root in _others(known)}
 
 
-def _others(known: dict[str, Callable[[int], Labelled]]) -> Iterator[Path]:
+def _others(known: dict[str, Load]) -> Iterator[Path]:
     for root in sorted(data("anomaly").iterdir()):
         if root.name not in known and (root / "good").is_dir():
             yield root
 
 
-def _folder(root: Path) -> Callable[[int], Labelled]:
+def _folder(root: Path) -> Load:
     return lambda seed: any_folder(root, seed)
 
 
-def _drawn(name: str) -> Callable[[int], Labelled]:
+def _drawn(name: str) -> Load:
     def made(seed: int) -> Labelled:
         normal, good, bad, masks, kinds = draw(name, seed)
         return Labelled(

@@ -8,12 +8,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import convae
-from anomaly_sets import Labelled, all_sets
+from anomaly_sets import Labelled, Load, all_sets
 from convae.estimators.regions import Region
 from convae.images.framing import resize
 from convae.pca import fit_pca
@@ -55,7 +56,7 @@ def anomalies() -> None:
     section.write()
 
 
-def _row(section: Section, name: str, method: str, rows: list[dict[str, float]]) -> None:
+def _row(section: Section, name: str, method: str, rows: list[dict[str, Any]]) -> None:
     def mean(key: str) -> object:
         values = [row[key] for row in rows if row.get(key) is not None]
         return float(np.mean(values)) if values else "-"
@@ -68,7 +69,7 @@ def _row(section: Section, name: str, method: str, rows: list[dict[str, float]])
     )  # fmt: skip
 
 
-def _measured(name: str, load: Callable[[int], Labelled], seed: int) -> dict[str, object]:
+def _measured(name: str, load: Load, seed: int) -> Any:
     """What all methods reach on a set and seed; read from the work folder where it is there."""
     WORK.mkdir(parents=True, exist_ok=True)
     path = WORK / f"{name.replace(': ', '-')}-{seed}.json"
@@ -77,8 +78,7 @@ def _measured(name: str, load: Callable[[int], Labelled], seed: int) -> dict[str
         labelled = load(seed)
         methods = {OURS: _ours(labelled, seed), **_trivial(labelled)}
         path.write_text(json.dumps({"said": labelled.said, "methods": methods}))
-    found: dict[str, object] = json.loads(path.read_text())
-    return found
+    return json.loads(path.read_text())
 
 
 def _ours(labelled: Labelled, seed: int) -> dict[str, float | None]:
@@ -127,7 +127,7 @@ def _trivial(labelled: Labelled) -> dict[str, dict[str, float | None]]:
     size = (max(1, round(factor * height)), max(1, round(factor * width)))
     normal = _framed(labelled.normal, size)
     mean = normal.mean(dim=0)
-    pca = fit_pca((part.flatten(1) for part in normal.split(16)), COMPONENTS)
+    pca = fit_pca((part.flatten(1) for part in torch.split(normal, 16)), COMPONENTS)
 
     def components(x: torch.Tensor) -> torch.Tensor:
         centred = x.flatten() - pca.mean

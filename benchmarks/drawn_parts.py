@@ -5,12 +5,12 @@ doubled, stains have uneven edges, threads are pulled aside.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
 
-Array = np.ndarray
+Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 NORMAL, GOOD, BAD = 60, 40, 48
 
@@ -66,9 +66,8 @@ def _grid(rng: Rng) -> Array:
     y, x = _turned(192, 192, rng, 0.015)
     bars = np.minimum(np.abs(x % 16 - 8), np.abs(y % 16 - 8)) < 2.2
     shade = 300 * gaussian_filter(rng.normal(0, 1, bars.shape), 20)
-    return (
-        60 + 110 * gaussian_filter(bars.astype(float), 0.8) + shade + rng.normal(0, 5, bars.shape)
-    )
+    noise = rng.normal(0, 5, bars.shape)
+    return np.asarray(60 + 110 * gaussian_filter(bars.astype(float), 0.8) + shade + noise)
 
 
 def _brushed(rng: Rng) -> Array:
@@ -88,8 +87,8 @@ def _washer(rng: Rng) -> Array:
     for turn in np.arange(6) * np.pi / 3:
         hole = np.hypot(y - cy - 56 * np.sin(turn), x - cx - 56 * np.cos(turn)) < 7
         image -= 110 * gaussian_filter(hole.astype(float), 1)
-    mottled = 8 * gaussian_filter(rng.normal(0, 1, image.shape), 1)
-    return image * (1 + rng.normal(0, 0.04)) + mottled + rng.normal(0, 3, image.shape)
+    mottled = np.asarray(8 * gaussian_filter(rng.normal(0, 1, image.shape), 1))
+    return np.asarray(image) * (1 + rng.normal(0, 0.04)) + mottled + rng.normal(0, 3, image.shape)
 
 
 def _bracket(rng: Rng) -> Array:

@@ -22,7 +22,8 @@ ANOMALY: tuple[Setting, ...] = (
         name="score_by", kind="text", default="auto", group=_WHAT, metavar="NAME+NAME",
         help="What makes the score, joined by +: found and repaired (by the network), places, components, "
         "nearest, mean (by normal images alone); auto takes components+nearest+places+found. "
-        "With --method attributes: restored, pose, code, near, alike; auto takes all. With --method likelihood: bound, elbo.",
+        "With --method attributes: restored, pose, code, near, alike; auto takes all. "
+        "With --method likelihood: bound, elbo.",
     ),
     Setting(
         name="tune", kind="flag", default=False, group=_WHAT,

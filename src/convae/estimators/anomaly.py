@@ -100,8 +100,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             and ``mean`` (the difference from the nearest and from the mean normal image). ``auto`` takes
             ``components+nearest+places+found``: sets differ in what tells their defects, so that all compete,
             see :mod:`convae.estimators.fusion`. With method ``attributes``: ``restored``, ``pose``, ``code``,
-            ``near``, ``alike`` (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all. With method ``likelihood``:
-            ``bound`` (of 16 samples; ``auto``) or ``elbo``.
+            ``near``, ``alike`` (see :mod:`convae.estimators.attribute_scorer`); ``auto`` takes all. With
+            method ``likelihood``: ``bound`` (of 16 samples; ``auto``) or ``elbo``.
         tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
             the time.
         flips: whether to look at each image in all four mirrored views and to average what is found, at four

@@ -148,7 +148,7 @@ def _folds(normals: Normals, positions: np.ndarray) -> Iterator[tuple[np.ndarray
 
 
 def _looks(cue: type[Cue], small: Tensor) -> Tensor:
-    return torch.cat([cue.look(part) for part in small.split(TOGETHER)])
+    return torch.cat([cue.look(part) for part in torch.split(small, TOGETHER)])
 
 
 def _batches(normals: Normals, positions: np.ndarray) -> Iterator[Tensor]:

@@ -66,7 +66,7 @@ class Cue(Protocol):
 class MeanImage:
     """The squared difference from the mean normal image."""
 
-    name = "mean"
+    name: ClassVar[str] = "mean"
 
     def __init__(self, mean: Tensor) -> None:
         self.mean = mean
@@ -98,7 +98,7 @@ class MeanImage:
 class ComponentsError:
     """The squared error of the reconstruction from the first principal components."""
 
-    name = "components"
+    name: ClassVar[str] = "components"
 
     def __init__(self, mean: Tensor, axes: Tensor) -> None:
         self.mean, self.axes = mean, axes
@@ -138,7 +138,7 @@ class ComponentsError:
 class NearestImage:
     """The squared difference from the nearest normal image."""
 
-    name = "nearest"
+    name: ClassVar[str] = "nearest"
 
     def __init__(self, normal: Tensor) -> None:
         self.normal = normal
@@ -184,7 +184,7 @@ class PlaceStatistics:
     :data:`PRIOR` images: from few normal images no place has one of its own.
     """
 
-    name = "places"
+    name: ClassVar[str] = "places"
 
     def __init__(self, centre: Tensor, spread: Tensor, mean: Tensor, whitening: Tensor) -> None:
         """Set it up.
