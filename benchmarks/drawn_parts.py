@@ -88,7 +88,8 @@ def _washer(rng: Rng) -> Array:
         hole = np.hypot(y - cy - 56 * np.sin(turn), x - cx - 56 * np.cos(turn)) < 7
         image -= 110 * gaussian_filter(hole.astype(float), 1)
     mottled = np.asarray(8 * gaussian_filter(rng.normal(0, 1, image.shape), 1))
-    return np.asarray(image) * (1 + rng.normal(0, 0.04)) + mottled + rng.normal(0, 3, image.shape)
+    noisy: Array = image * (1 + rng.normal(0, 0.04)) + mottled + rng.normal(0, 3, image.shape)
+    return noisy
 
 
 def _bracket(rng: Rng) -> Array:
@@ -195,7 +196,8 @@ def _deep(inside: Array) -> Array:
 
 def _over(image: Array, colour: Array, where: Array) -> Array:
     cover = _soft(where, 0.8)[..., None]
-    return image * (1 - cover) + colour * cover
+    covered: Array = image * (1 - cover) + colour * cover
+    return covered
 
 
 def _turned(height: int, width: int, rng: Rng, most: float) -> tuple[Array, Array]:
