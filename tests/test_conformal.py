@@ -135,3 +135,39 @@ def test_groups_must_be_as_many() -> None:
 def test_what_is_no_rate(rate) -> None:
     with pytest.raises(InputError, match="a fraction above 0 and at most 1"):
         check_rate(rate)
+
+
+@given(
+    st.integers(10, 300), st.integers(0, 2**16), st.sampled_from(["normal", "uniform", "gumbel"])
+)
+def test_a_tail_goes_on_where_the_scores_end(count: int, seed: int, kind: str) -> None:
+    scores = getattr(np.random.default_rng(seed), kind)(size=count)
+    calibration = Calibration.of(scores)
+    lowest = calibration.lowest_rate
+    assert calibration.tail_threshold(lowest) == calibration.threshold(lowest)
+    rates = [lowest, lowest / 2, lowest / 10, lowest / 100]
+    thresholds = [calibration.tail_threshold(rate) for rate in rates]
+    assert np.isfinite(thresholds).all()
+    assert thresholds == sorted(thresholds)  # the rarer, the higher
+    moved = Calibration.of(3 * scores + 5)
+    assert moved.tail_threshold(rates[2]) == pytest.approx(3 * thresholds[2] + 5, rel=1e-6)
+
+
+def test_the_tail_of_an_exponential_is_found() -> None:
+    # Beyond u it is exponential again, with the same scale: the rate r lies at log(1/r).
+    for seed in range(5):
+        scores = np.random.default_rng(seed).exponential(size=2000)
+        found = Calibration.of(scores).tail_threshold(1e-4)
+        assert found == pytest.approx(np.log(1e4), rel=0.5)
+
+
+def test_a_tail_of_few_or_equal_scores_is_refused() -> None:
+    with pytest.raises(InputError, match="from at least 10 different ones; got 3"):
+        Calibration.of([1.0, 2.0, 3.0] * 5).tail_threshold(0.001)
+
+
+def test_groups_weigh_in_a_tail_as_one_image_each() -> None:
+    scores = np.random.default_rng(0).normal(size=30)
+    twice = Calibration.of(np.repeat(scores, 2), np.repeat(np.arange(30), 2))
+    once = Calibration.of(scores)
+    assert twice.tail_threshold(0.001) == pytest.approx(once.tail_threshold(0.001), rel=0.1)

@@ -26,6 +26,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Rates and weights are binary fractions: 1/3 is a little below a third. So much is taken for rounding.
 TOLERANCE = 1e-9
+TAIL, LEAST_TAIL = (
+    50,
+    10,
+)  # highest scores at most, and scores at least, that a tail is estimated from
+MOST_SHAPE = 0.5
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,37 @@ class Calibration:
             return -math.inf
         return float(values[np.argmax(above <= budget)])
 
+    def tail_threshold(self, rate: float) -> float:
+        """An estimate of the score above which a fraction ``rate`` of normal images lies: no promise.
+
+        Below :attr:`lowest_rate` the scores alone say nothing. A generalised Pareto distribution is fitted by
+        L-moments to what lies above the median (of more than twice :data:`TAIL` scores to so many of the
+        highest), and continued. The shape is kept between -0.5 and 0.5, as few scores hardly tell it.
+
+        Args:
+            rate: a fraction above 0 and at most 1; from :attr:`lowest_rate` on it is :meth:`threshold`.
+
+        Raises:
+            InputError: it is no fraction, or there are fewer than :data:`LEAST_TAIL` different scores.
+
+        Source: Hosking and Wallis 1987, doi:10.1080/00401706.1987.10488243.
+        """
+        check_rate(rate)
+        if witnesses_needed(rate) <= self.witnesses:
+            return self.threshold(rate)
+        if len(np.unique(self.scores)) < LEAST_TAIL:
+            raise InputError(
+                f"the tail of the scores can be estimated from at least {LEAST_TAIL} different ones; got "
+                f"{len(np.unique(self.scores))}"
+            )
+        first = max(len(self.scores) // 2, len(self.scores) - TAIL)
+        start, tail, weights = self.scores[first - 1], self.scores[first:], self.weights[first:]
+        share = float(weights.sum() / self.weights.sum())
+        scale, shape = _pareto(tail - start, weights)
+        past = rate / share
+        far = -math.log(past) if abs(shape) < TOLERANCE else (past**-shape - 1) / shape
+        return float(max(start + scale * far, self.scores[-1]))
+
     def _weight_from(self, places: Array) -> Array:
         """What all calibration scores from each place on weigh together."""
         cumulated = np.concatenate([[0.0], np.cumsum(self.weights[::-1])])[::-1]
@@ -128,6 +164,15 @@ class Calibration:
             f"the lowest that can be is 1/{self.witnesses + 1} = {self.lowest_rate:.3g}; "
             f"{rate:g} takes {witnesses_needed(rate)}"
         )
+
+
+def _pareto(excess: Array, weights: Array) -> tuple[float, float]:
+    """(scale, shape) of a generalised Pareto distribution by the first two L-moments of sorted values."""
+    middle = (np.cumsum(weights) - weights / 2) / weights.sum()
+    mean = float(np.average(excess, weights=weights))
+    second = float(np.average((2 * middle - 1) * excess, weights=weights))
+    shape = float(np.clip(2 - mean / max(second, mean * TOLERANCE), -MOST_SHAPE, MOST_SHAPE))
+    return mean * (1 - shape), shape
 
 
 def witnesses_needed(rate: float) -> int:

@@ -14,6 +14,7 @@ import convae
 from convae import AnomalyDetector, InputError, ModelFileError
 from convae.estimators.anomaly import METHODS
 from convae.ranking import auroc
+from convae.report.of_anomaly import promise
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 3}
 
@@ -264,3 +265,18 @@ def test_what_is_refused(parameters: dict[str, Any], message: str) -> None:
 def test_one_image_is_too_few() -> None:
     with pytest.raises(InputError, match=r"at least 8 different normal images.* got 1 of 1 sample"):
         AnomalyDetector(**TINY).fit(textured(1))
+
+
+def test_a_rate_that_cannot_be_promised_is_estimated_where_that_is_asked_for() -> None:
+    normal = np.random.default_rng(0).integers(90, 110, (40, 16, 16), dtype=np.uint8)
+    with pytest.raises(InputError, match="or let estimate_tail estimate the threshold"):
+        AnomalyDetector(epochs=0, false_alarm_rate=0.01).fit(normal)
+    model = AnomalyDetector(
+        epochs=0, false_alarm_rate=0.01, estimate_tail=True, random_state=0
+    ).fit(normal)
+    assert not model.promised_
+    assert model.false_alarm_rate_ == 0.01
+    assert -model.offset_ >= model.calibration_.scores[-1]
+    assert "an estimate without a guarantee" in " ".join(promise(model).split())
+    promised = AnomalyDetector(epochs=0, random_state=0).fit(normal)
+    assert promised.promised_

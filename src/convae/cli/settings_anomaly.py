@@ -12,6 +12,11 @@ ANOMALY: tuple[Setting, ...] = (
         help="The fraction of normal images that may be called anomalous.",
     ),
     Setting(
+        name="estimate_tail", kind="flag", default=False, group=_WHAT,
+        help="Allow a --false-alarm-rate below what the held-out normals can promise: the threshold is then "
+        "estimated from the tail of their scores, without a guarantee.",
+    ),
+    Setting(
         name="method", kind="text", default="defects", group=_WHAT,
         choices=("defects", "attributes", "likelihood"),
         help="How normal images are learnt: by mending synthetic defects, or (small images of one class of "

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from convae.bottlenecks import Bottleneck
-from convae.conformal import Calibration, check_rate
+from convae.conformal import TOLERANCE, Calibration, check_rate
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
 from convae.estimators.detection import Judged, MakeMethod, one_by_one
@@ -94,6 +94,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
             normals (groups), 0.05 takes 19; None is 0.01, or with fewer than about 250 images the lowest that
             a fifth of them can promise.
+        estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
+            The threshold is then continued beyond their scores, see
+            :meth:`convae.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
         score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
             ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
             are at their place), ``components`` (what 16 principal components do not explain), ``nearest``
@@ -122,7 +125,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             :class:`convae.ConvAutoencoder`.
 
     Attributes:
-        false_alarm_rate_: the rate that is promised.
+        false_alarm_rate_: the rate that is promised, or estimated.
+        promised_: whether it is promised; False for an estimate beyond what the held-out normals can promise.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
         calibration_: the :class:`convae.conformal.Calibration` by the held-out normals.
         level_: the value of an anomaly map above which a region stands out; at most a fraction
@@ -151,6 +155,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         *,
         method: str = "defects",
         false_alarm_rate: float | None = None,
+        estimate_tail: bool = False,
         score_by: str = "auto",
         tune: bool = False,
         flips: bool = False,
@@ -188,6 +193,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     ) -> None:
         self.method = method
         self.false_alarm_rate = false_alarm_rate
+        self.estimate_tail = estimate_tail
         self.score_by = score_by
         self.tune = tune
         self.flips = flips
@@ -364,7 +370,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             raise unknown_name("method", given["method"], METHODS)
         usual = {n: v for n, v in _USUAL[given["method"]].items() if given[n] is None}
         p = checked({**_FIXED, **given, **usual}, presets=PRESETS | RESTORING)
-        for name in ("tune", "flips"):
+        for name in ("tune", "flips", "estimate_tail"):
             if not isinstance(p[name], bool):
                 raise InputError(f"{name} must be True or False; got {p[name]!r}")
         if not isinstance(p["score_by"], str):
@@ -393,8 +399,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
         self.calibration_, self.peaks_ = calibrations_of(extras)
         self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
-        self.offset_ = -self.calibration_.threshold(self.false_alarm_rate_)
-        self.level_ = self.peaks_.threshold(self.false_alarm_rate_)
+        self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
+        self.offset_ = -self._threshold(self.calibration_, self.false_alarm_rate_)
+        self.level_ = self._threshold(self.peaks_, self.false_alarm_rate_)
         return self
 
     def _iter_judged(
@@ -415,6 +422,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             return self.level_
         return min(self.level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
 
+    def _threshold(self, calibration: Calibration, rate: float) -> float:
+        return (calibration.tail_threshold if self.estimate_tail else calibration.threshold)(rate)
+
     def _was_trained_on(self, pixels: Pixels) -> bool:
         value = np.uint64(image_hash(pixels))
         at = int(np.searchsorted(self.seen_, value))
@@ -425,8 +435,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     ) -> None:
         """Take over a calibration, at this rate, or at that of before or the lowest it can promise."""
         if rate is None:
-            rate = max(self.false_alarm_rate_, calibration.lowest_rate)
-        calibration.threshold(rate)  # refuses a rate that cannot be promised
+            lowest = 0.0 if self.estimate_tail else calibration.lowest_rate
+            rate = max(self.false_alarm_rate_, lowest)
+        self._threshold(calibration, rate)  # refuses a rate that cannot be promised
         facts = {**self._stored.facts, "false_alarm_rate": rate}
         facts["calibration_images"] = len(calibration.scores)
         extras = self._stored.extras | calibration_extras(calibration, peaks)

@@ -76,7 +76,8 @@ def fit_detector(
     parts: list[ThreeParts] = []
 
     def split(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        parts.append(split_normals(groups, p["false_alarm_rate"], p["random_state"]))
+        rate, seed = p["false_alarm_rate"], p["random_state"]
+        parts.append(split_normals(groups, rate, seed, estimated=p["estimate_tail"]))
         return parts[0].training, parts[0].choosing
 
     def settle(shape: tuple[int, int, int], _: Parameters, scaling: Scaling | None) -> Architecture:

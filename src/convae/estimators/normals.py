@@ -24,7 +24,7 @@ class ThreeParts(NamedTuple):
         choosing: by which weights and scores are chosen and maps are standardised.
         calibrating: by which the threshold is set; nothing else ever sees them.
         groups: (n,) the group of each image, of all.
-        rate: the false-alarm rate that they can promise.
+        rate: the false-alarm rate that they can promise, or that is to be estimated.
     """
 
     training: np.ndarray
@@ -34,7 +34,9 @@ class ThreeParts(NamedTuple):
     rate: float
 
 
-def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreeParts:
+def split_normals(
+    groups: np.ndarray, rate: float | None, seed: int, *, estimated: bool = False
+) -> ThreeParts:
     """Split normal images by group.
 
     Args:
@@ -42,6 +44,7 @@ def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreePar
         rate: the false-alarm rate to promise; None for 0.01, or if that takes too many for the lowest that
             a fifth of them can promise.
         seed: which groups go where.
+        estimated: whether the rate may be lower than can be promised.
 
     Raises:
         InputError: there are too few groups, or too few for that rate.
@@ -54,7 +57,7 @@ def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreePar
             f"on, to choose by and to calibrate with; got {count} of {len(groups)} "
             f"sample{'' if len(groups) == 1 else 's'}"
         )
-    witnesses, rate = _witnesses(count, rate)
+    witnesses, rate = _witnesses(count, rate, estimated=estimated)
     choosers = min(ENOUGH, max(2, math.ceil(CHOOSE * count)))
     order = generator(seed, 0, 1).permutation(count)
     part = np.zeros(count, int)
@@ -64,7 +67,7 @@ def split_normals(groups: np.ndarray, rate: float | None, seed: int) -> ThreePar
     return ThreeParts(training, choosing, calibrating, group, rate)
 
 
-def _witnesses(count: int, rate: float | None) -> tuple[int, float]:
+def _witnesses(count: int, rate: float | None, *, estimated: bool) -> tuple[int, float]:
     """How many of so many groups calibrate, and the rate they promise."""
     usual, most = min(ENOUGH, math.ceil(CALIBRATE * count)), math.floor(MOST_CALIBRATE * count)
     if rate is not None:
@@ -74,9 +77,11 @@ def _witnesses(count: int, rate: float | None) -> tuple[int, float]:
         return max(usual, needed), USUAL_RATE if rate is None else rate
     if rate is None:
         return usual, 1 / (usual + 1)
+    if estimated:
+        return most, rate
     raise InputError(
         f"a false-alarm rate of {rate:g} takes {needed} normal images held out to calibrate with, and of "
         f"{count} (each group counted once) {most} can be: the lowest rate they can promise is "
         f"1/{most + 1} = {1 / (most + 1):.3g}; ask for that, or for none, or fit on at least "
-        f"{math.ceil(needed / MOST_CALIBRATE)}"
+        f"{math.ceil(needed / MOST_CALIBRATE)}, or let estimate_tail estimate the threshold"
     )

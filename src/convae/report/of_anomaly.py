@@ -104,6 +104,13 @@ def promise(model: AnomalyDetector) -> str:
     """What the threshold promises, and what it could."""
     rate, calibration = model.false_alarm_rate_, model.calibration_
     count = calibration.witnesses
+    if not model.promised_:
+        return (
+            f"About {percent(rate)} of new normal images are expected to be called anomalous. This is an "
+            f"estimate without a guarantee: {count} held-out normals promise "
+            f"{percent(calibration.lowest_rate)} at best, and the threshold continues the tail of their "
+            "scores."
+        )
     return (
         f"Of new normal images at most {percent(rate)} are called anomalous. With {count} held-out normals "
         f"the lowest rate that can be promised is 1/{count + 1} = {percent(calibration.lowest_rate)}; "
