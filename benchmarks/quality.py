@@ -15,7 +15,7 @@ os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import convae  # noqa: E402
-from anomalies import false_alarms, magnetic_tile  # noqa: E402
+from anomalies import false_alarms  # noqa: E402
 from anomaly_table import anomalies  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
@@ -225,7 +225,6 @@ COMMANDS = {
         robust_codes,
         stacked_ablation,
         one_class,
-        magnetic_tile,
         anomalies,
         false_alarms,
         roundtrip,
