@@ -1,10 +1,14 @@
 """Every training starts from what is known without a network: no first loss above that of a plain image."""
 
+import itertools
+
 import numpy as np
 import pytest
+from tests.estimators.test_denoiser import Heard
 
 import convae
 from convae.estimators.base import ImageEstimator
+from convae.estimators.fitting import NOT_BETTER
 
 # Each job with the parts that decide what its first image is.
 AUTOENCODERS = [
@@ -61,3 +65,24 @@ def test_no_job_starts_above_the_mean_of_the_images(model: ImageEstimator, brigh
         # A denoiser starts from its noisy input; the few images held out differ a little from all.
         noise = NOISE if isinstance(model, convae.Denoiser) else 0.0
         assert first <= 1.25 * max(plain, noise) + 1e-3, (shape, dtype, first, plain)
+
+
+def test_a_run_that_ends_no_better_than_it_started_says_so() -> None:
+    x = images((16, 16, 1), "uint8", 0.5)
+    worse, better = Heard(), Heard()
+    far = convae.ConvAutoencoder(epochs=1, learning_rate=10.0, optimizer="adam", clip=0.0, ema=0.0)
+    far.set_params(random_state=0).fit(x, observers=[worse])
+    assert far.history_[-1]["validation_loss"] >= far.history_[0]["validation_loss"]
+    assert NOT_BETTER in worse.told
+    near = convae.ConvAutoencoder(preset="tutorial", epochs=3, random_state=0)
+    near.fit(x, observers=[better])
+    assert NOT_BETTER not in better.told
+
+
+@pytest.mark.parametrize("method", ["defects", "attributes", "likelihood"])
+def test_the_loss_of_a_detector_does_not_jump(method: str) -> None:
+    x = images((24, 24, 1), "uint8", 0.5)
+    model = convae.AnomalyDetector(method=method, epochs=6, random_state=0).fit(x)
+    losses = [row["train_loss"] for row in model.history_[1:]]
+    for before, after in itertools.pairwise(losses):
+        assert after <= before + 0.5 * abs(before) + 0.05, losses

@@ -52,6 +52,10 @@ ARCHITECTURE_PARAMETERS = (
 LARGEST_BATCH = {"tutorial": 32}
 OUTLYING = 3.0  # widths of the fitted range: beyond it a value is told of
 STARTED_BY = 256  # training images whose mean brightness a network starts at
+NOT_BETTER = (
+    "no epoch was better than the start, whose weights are kept: train longer, on more images, or with a "
+    "lower learning rate"
+)
 MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
 
 
@@ -152,6 +156,8 @@ def train_model(
         network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
     )
     best = min(history, key=lambda row: _finite(row["validation_loss"]))
+    if len(history) > 1 and not best["epoch"]:
+        run.observers.message(NOT_BETTER)
     facts = {
         "images": ready.images.source.description,
         "fingerprint": fingerprint_of(ready.images),
