@@ -1,4 +1,7 @@
-"""How a score is chosen: by synthetic defects, each normal image judged by others."""
+"""How the score of a detector is fitted: every normal image by cues that were not fitted on it."""
+
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -6,35 +9,44 @@ import torch
 from tests.estimators.test_anomaly import TINY, textured
 
 from convae import AnomalyDetector
-from convae.estimators.choosing import FRACTIONS, KINDS, SCORES, SMOOTHINGS
-from convae.estimators.defect_scorer import NAMES, Recipe, nearest_codes
+from convae.estimators.choosing import FOLDS, KINDS, _folds
+from convae.estimators.defect_scorer import AUTO, Recipe, nearest_codes
+from convae.estimators.detection import Normals
 
 
-@pytest.fixture(scope="module")
-def model() -> AnomalyDetector:
-    return AnomalyDetector(**TINY).fit(textured(60))
-
-
-def test_the_best_of_all_is_taken(model: AnomalyDetector) -> None:
-    chosen = model.chosen_
-    assert len(chosen["tried"]) == len(FRACTIONS) * len(SCORES) * len(SMOOTHINGS)
-    best = max(chosen["tried"], key=lambda row: row[3])
-    assert chosen["auroc"] == best[3]
-    assert [chosen["score"], chosen["fraction"]] == best[:2]
+def test_defects_are_measured_by_kind() -> None:
+    chosen = AnomalyDetector(**TINY).fit(textured(60)).chosen_
+    assert chosen["score"] == "+".join(AUTO)
     assert set(chosen["auroc_by_kind"]) == set(KINDS)
     assert chosen["auroc"] == pytest.approx(np.mean(list(chosen["auroc_by_kind"].values())))
+    assert chosen["auroc"] > 0.6
 
 
-def test_a_named_score_is_tried_with_all_fractions() -> None:
-    model = AnomalyDetector(**TINY, score_by="structure+code").fit(textured(40))
-    assert {row[0] for row in model.chosen_["tried"]} == {"structure+code"}
-    assert {row[1] for row in model.chosen_["tried"]} == set(FRACTIONS)
+@pytest.mark.parametrize("groups", [np.arange(23), np.arange(23) // 4, np.zeros(23, int)])
+def test_each_image_is_measured_once_by_cues_that_saw_none_of_its_group(groups: np.ndarray) -> None:
+    positions = np.arange(23)[::2]
+    normals = cast(Normals, SimpleNamespace(groups=groups, seed=0))
+    seen: list[int] = []
+    for inside, outside in _folds(normals, positions):
+        seen += outside.tolist()
+        if len(np.unique(groups)) > 1:
+            assert not set(groups[positions[inside]]) & set(groups[positions[outside]])
+            assert len(inside)
+    assert sorted(seen) == list(range(len(positions)))
+
+
+@pytest.mark.parametrize("count", [8, 11])
+def test_few_normal_images_are_enough(count: int) -> None:
+    model = AnomalyDetector(**(TINY | {"epochs": 1}), random_state=0).fit(textured(count))
+    assert np.isfinite(model.score_samples(textured(3, seed=5))).all()
+    assert FOLDS > 2
 
 
 def test_recipes_are_read_and_written() -> None:
-    recipe = Recipe.parse(" gradient + found+code", 0.1)
-    assert str(recipe) == "gradient+found+code"
-    assert [NAMES[i] for i in recipe.maps] == ["gradient", "found"]
+    recipe = Recipe.parse(" found + nearest+components")
+    assert str(recipe) == "found+nearest+components"
+    assert recipe.kinds.tolist() == [0, 1, 1]  # the last two are of one kind
+    assert Recipe.parse("auto").cues == AUTO
 
 
 def test_the_nearest_code_by_hand() -> None:

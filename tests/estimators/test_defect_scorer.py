@@ -1,63 +1,95 @@
-"""The maps and scores of the default detector: tiles give what the whole image gives."""
+"""The maps and scores of the default detector."""
 
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import convae
 from convae.estimators import defect_scorer as module
-from convae.estimators.defect_scorer import DefectScorer, Recipe, Usual, look_at
+from convae.estimators.defect_scorer import Recipe, Viewer
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
-from convae.similarity_maps import Standards
 from convae.tiles import tiles
 
 
-def scorer(size: tuple[int, int], *, flips: bool, factor: int) -> DefectScorer:
-    """A scorer with random weights, whose standards are of images of a size."""
+def viewer(*, flips: bool, size: tuple[int, int]) -> Viewer:
+    """One with random weights."""
     torch.manual_seed(0)
-    widths = (6,) * factor.bit_length()
     shape = (2, 64, 64)  # an image of one channel, and where a defect was
     network = Autoencoder(
-        make_architecture("unet", shape, widths=widths, blocks=1, inputs=1, base=0)
+        make_architecture("unet", shape, widths=(6, 6), blocks=1, inputs=1, base=0)
     ).eval()
     for weight in network.parameters():
         weight.data.add_(0.05 * torch.randn_like(weight))
-    with torch.inference_mode():
-        look = look_at(network, torch.rand(1, 1, *size), flips=flips)
-    spread = torch.ones(look.codes.shape[1])
-    usual = Usual(
-        standards=Standards.of([look.maps[0], 2 * look.maps[0]]),
-        spread=spread,
-        codes=torch.rand(3, len(spread)),
-        distance=torch.tensor([0.5, 2.0]),
-    )
-    recipe = Recipe.parse("gradient+structure+found+code", 0.01)
-    facts = {"auroc": 1.0, "auroc_by_kind": {}}
-    return DefectScorer(network, usual, recipe, flips=flips, facts=facts)
+    return Viewer(network, Recipe.parse("found+repaired"), flips=flips, size=size)
 
 
 @pytest.mark.parametrize("flips", [False, True])
 @pytest.mark.parametrize(("height", "width"), [(64, 300), (131, 210), (97, 333)])
-def test_tiles_judge_like_the_whole(
+def test_tiles_show_what_the_whole_shows(
     height: int, width: int, flips: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = scorer((64, 64), flips=flips, factor=2)
+    look = viewer(flips=flips, size=(height, width))
     image = torch.rand(1, 1, height, width)
     with torch.inference_mode():
-        whole = judge(image)
+        whole = look.by_network(image)
         monkeypatch.setattr(module, "tiles", partial(tiles, tile=64))
-        assert len(tiles(judge.network, height, width, 64, around=module.AROUND)) > 1
-        pieces = judge(image)
-    torch.testing.assert_close(pieces.map, whole.map, atol=2e-3, rtol=1e-3)
-    torch.testing.assert_close(pieces.score, whole.score, atol=1e-3, rtol=1e-3)
-    assert torch.equal(pieces.nearest, whole.nearest)
+        assert len(tiles(look.network, height, width, 64, around=module.AROUND)) > 1
+        pieces = look.by_network(image)
+    torch.testing.assert_close(pieces, whole, atol=1e-4, rtol=1e-4)
 
 
-def test_standards_of_every_pixel_are_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = scorer((64, 300), flips=False, factor=2)
-    image = torch.rand(1, 1, 64, 300)
+def test_flips_are_averaged() -> None:
+    image = torch.rand(1, 1, 40, 56)
+    look = viewer(flips=True, size=(40, 56))
     with torch.inference_mode():
-        whole = judge(image)
-        monkeypatch.setattr(module, "tiles", partial(tiles, tile=64))
-        assert torch.equal(judge(image).map, whole.map)
+        one = look.by_network(image)
+        other = look.by_network(image.flip(3)).flip(3)
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_what_needs_no_network_is_seen_small() -> None:
+    assert viewer(flips=False, size=(100, 200)).small == (100, 200)
+    look = viewer(flips=False, size=(512, 1024))
+    assert look.small == (128, 256)
+    assert look.shrunk(torch.ones(1, 1, 512, 1024)).shape == (1, 1, 128, 256)
+
+
+@pytest.fixture(scope="module")
+def model() -> convae.AnomalyDetector:
+    return convae.AnomalyDetector(epochs=4, random_state=0).fit(waves(60, 1))
+
+
+def waves(count: int, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 3, (count, 30, 40))
+    return (110 + 10 * np.sin(np.arange(40) / 5) + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("contrast", [40, 80, 140])
+def test_the_region_of_a_defect_is_within_twice_its_sides(
+    model: convae.AnomalyDetector, contrast: int
+) -> None:
+    image = waves(1, 2)
+    image[0, 12:17, 25:30] = 110 + contrast
+    assert model.predict(image).tolist() == [-1]
+    left, top, width, height = model.regions(image)[0][0].box
+    assert 20 <= left <= 27
+    assert 7 <= top <= 14
+    assert max(width, height) <= 10
+
+
+def test_an_image_scores_the_same_alone_among_others_and_after_a_file(
+    model: convae.AnomalyDetector, tmp_path: Path
+) -> None:
+    images = waves(4, 3)
+    scores, maps = model.score_samples(images), model.anomaly_map(images)
+    model.save(tmp_path / "m.convae")
+    again = convae.load(tmp_path / "m.convae")
+    assert isinstance(again, convae.AnomalyDetector)
+    assert np.array_equal(again.score_samples(images), scores)
+    for i in range(4):
+        assert again.score_samples(images[i : i + 1])[0] == scores[i]
+        assert np.array_equal(np.asarray(again.anomaly_map(images[i : i + 1]))[0], maps[i])

@@ -1,0 +1,78 @@
+"""Maps to one score: standardised by normal images, kinds averaged, joined by a soft maximum."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convae.estimators.fusion import POOLINGS, SHARPNESS, Fusion, pooled, soft_maximum
+
+NUMBERS = st.lists(st.floats(-20, 60), min_size=1, max_size=6)
+
+
+@given(NUMBERS)
+def test_a_soft_maximum_lies_between_the_mean_and_the_maximum(numbers: list[float]) -> None:
+    x = torch.tensor(numbers, dtype=torch.float64)
+    found = float(soft_maximum(x))
+    assert float(x.mean()) - 1e-6 <= found <= float(x.max()) + 1e-6
+    by_hand = math.log(sum(math.exp(SHARPNESS * n) for n in numbers) / len(numbers)) / SHARPNESS
+    assert found == pytest.approx(by_hand, abs=1e-6)
+
+
+@given(NUMBERS, st.integers(0, 5), st.floats(0.1, 5))
+def test_it_rises_with_each_of_them(numbers: list[float], place: int, more: float) -> None:
+    x = torch.tensor(numbers, dtype=torch.float64)
+    higher = x.clone()
+    higher[place % len(x)] += more
+    assert float(soft_maximum(higher)) >= float(soft_maximum(x))
+
+
+def test_normal_images_lie_around_zero_with_a_spread_of_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    normal = 5 + 3 * torch.randn((400, 3, POOLINGS), generator=generator)
+    fusion = Fusion.fit(normal, torch.tensor([0, 0, 1]))
+    kinds = fusion.by_kind(normal)
+    assert kinds.shape == (400, 2)
+    assert kinds.mean(dim=0).tolist() == pytest.approx([0, 0], abs=0.15)
+    assert kinds.std(dim=0).tolist() == pytest.approx([1, 1], abs=1e-4)
+    again = Fusion.from_extras(fusion.to_extras())
+    assert torch.equal(again.score(normal), fusion.score(normal))
+
+
+def test_the_units_of_a_cue_do_not_matter() -> None:
+    normal = torch.randn((50, 2, POOLINGS), generator=torch.Generator().manual_seed(1))
+    new = torch.randn((5, 2, POOLINGS), generator=torch.Generator().manual_seed(2))
+    kinds = torch.tensor([0, 1])
+    factor = torch.tensor([100.0, 0.01]).view(1, 2, 1)
+    scores = Fusion.fit(normal, kinds).score(new)
+    others = Fusion.fit(factor * normal + 3, kinds).score(factor * new + 3)
+    assert others.tolist() == pytest.approx(scores.tolist(), rel=1e-3)
+
+
+def test_cues_of_one_kind_are_averaged_in_a_map() -> None:
+    maps = torch.zeros(1, 3, 2, 2)
+    maps[0, 0, 0, 0], maps[0, 1, 0, 0], maps[0, 2, 1, 1] = 2.0, 4.0, 6.0
+    one = Fusion.fit(torch.randn(9, 3, POOLINGS), torch.tensor([0, 0, 1])).map(maps)
+    assert one.shape == (1, 1, 2, 2)
+    pairs = torch.tensor([[3.0, 0.0], [0.0, 6.0]])
+    want = soft_maximum(pairs)
+    assert [float(one[0, 0, 0, 0]), float(one[0, 0, 1, 1])] == pytest.approx(want.tolist())
+    assert float(one[0, 0, 0, 1]) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_single_normal_image_is_enough() -> None:
+    fusion = Fusion.fit(torch.ones(1, 2, POOLINGS), torch.tensor([0, 1]))
+    assert float(fusion.score(torch.ones(1, 2, POOLINGS))[0]) == pytest.approx(0, abs=1e-6)
+
+
+def test_what_is_pooled_is_the_highest_and_the_mean_of_the_highest_hundredth() -> None:
+    maps = torch.zeros(1, 1, 100, 100)
+    maps[..., 40:60, 40:60] = 2.0
+    values = pooled(maps, logarithm=False)[0]
+    assert values.shape == (POOLINGS,)
+    assert values[0] == pytest.approx(2.0, abs=1e-5)
+    assert values[1] == pytest.approx(2.0, abs=1e-2)  # 100 pixels are all inside
+    logs = pooled(maps, logarithm=True)[0]
+    assert logs.tolist() == pytest.approx(values.log().tolist())
