@@ -41,16 +41,16 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("composition",),
     ("losses", "bottlenecks"),
     (
-        "metrics",
         "ranking",
         "conformal",
-        "similarity_maps",
         "neighbours",
         "sparsity",
         "classical",
         "hole_metrics",
     ),
     ("corruption",),
+    ("similarity_maps",),
+    ("metrics",),
     ("report",),  # the rest of it takes plain data
     ("images",),
     ("safe_tensors", "tables", "result_folders", "resampling"),

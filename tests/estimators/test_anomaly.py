@@ -192,14 +192,14 @@ def test_images_of_many_sizes_and_channels(tmp_path: Path) -> None:
 
 def test_large_images_are_trained_on_in_parts_and_shown_small() -> None:
     model = AnomalyDetector(**{**TINY, "epochs": 1, "widths": (4,), "score_by": "found"}).fit(
-        textured(10, 260)
+        textured(8, 850)
     )
-    assert model.image_shape_ == (1, 256, 256)
+    assert model.image_shape_ == (1, 810, 810)  # the root of 640 · 1024
     assert model.kept_.shape[1:] == (96, 96, 1)
-    assert maps_of(model, textured(1, 260)).shape == (1, 260, 260)
+    assert maps_of(model, textured(1, 850)).shape == (1, 850, 850)
 
 
-@pytest.mark.parametrize("score", ["found", "gradient+code", "structure+colour+found+code"])
+@pytest.mark.parametrize("score", ["found", "places", "repaired+nearest+mean+components"])
 def test_a_score_can_be_named(normal: np.ndarray, score: str) -> None:
     model = AnomalyDetector(**TINY, score_by=score).fit(normal[:40])
     assert model.chosen_["score"] == score
@@ -246,8 +246,8 @@ def test_clone_and_rows(normal: np.ndarray) -> None:
     ("parameters", "message"),
     [
         ({"method": "defect"}, "unknown method 'defect': did you mean 'defects'?"),
-        ({"score_by": "gradiant"}, "unknown score 'gradiant': did you mean 'gradient'?"),
-        ({"score_by": "code"}, "score: a map is needed beside the code"),
+        ({"score_by": "plases"}, "unknown score 'plases': did you mean 'places'?"),
+        ({"score_by": "found+found"}, "score: each part counts once; got 'found+found'"),
         ({"score_by": "found+found"}, "score: each part counts once"),
         ({"score_by": 3}, "score_by must be a name; got 3"),
         ({"tune": 1}, "tune must be True or False; got 1"),

@@ -9,7 +9,7 @@ import torch
 from convae.corruption.defects import Defects
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.mending import FINDING, Mending
+from convae.training.mending import HARD, MENDING, Mending
 from convae.training.task import draw
 
 
@@ -43,13 +43,17 @@ def test_the_draw_decides_all() -> None:
     assert not torch.equal(first, other)
 
 
-def test_parts_are_cut_out_alike() -> None:
-    normal = batch(3, 1, 40, 12)
-    example = task(crop=16, share=1e-9).example(normal, draw(0, 0, 0, np.arange(3)))
-    assert example.input.shape == example.target.shape == (3, 1, 16, 12)
+def test_parts_are_cut_out_of_each_image_for_itself() -> None:
+    normal = batch(6, 1, 40, 12)
+    example = task(crop=16, share=1e-9).example(normal, draw(0, 0, 0, np.arange(6)))
+    assert example.input.shape == example.target.shape == (6, 1, 16, 12)
     assert torch.equal(example.input, example.target)
-    places = [i for i in range(25) if torch.equal(normal[:, :, i : i + 16], example.target)]
-    assert len(places) == 1
+    places = [
+        [i for i in range(25) if torch.equal(normal[k, :, i : i + 16], example.target[k])]
+        for k in range(6)
+    ]
+    assert all(len(one) == 1 for one in places)
+    assert len({one[0] for one in places}) > 1
 
 
 def test_mirrored_images_are_mirrored_on_both_sides() -> None:
@@ -71,8 +75,12 @@ def test_the_loss_by_hand() -> None:
     assert example.further is not None
     logits = torch.full((2, 1, 8, 8), 2.0)
     said = Output(torch.cat([example.target + 0.1, logits], dim=1), torch.zeros(2, 1))
-    share = example.further.mean(dim=(1, 2, 3)).numpy()
+    share = example.further.mean(dim=(1, 2, 3)).double().numpy()
     probability = 1 / (1 + math.exp(-2.0))
-    entropy = -share * math.log(probability) - (1 - share) * math.log(1 - probability)
+    there, elsewhere = -math.log(probability), -math.log(1 - probability)
+    entropy = share * there + (1 - share) * elsewhere
+    # Each pixel weighs by how wrong it is: 1 - p where a defect is, p elsewhere.
+    wrong = share * (1 - probability) + (1 - share) * probability
+    hard = share * (1 - probability) * there + (1 - share) * probability * elsewhere
     losses = task().losses(said, example).numpy()
-    assert losses == pytest.approx(0.01 + FINDING * entropy, rel=1e-4)
+    assert losses == pytest.approx(MENDING * 0.01 + entropy + HARD * hard / wrong, rel=1e-4)

@@ -10,7 +10,8 @@
 - anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
 - detector_fit, normals: from normal images to a detector, its threshold by images that nothing else saw
 - crossfit: detectors of a set by its other parts, to rank it by itself
-- mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is chosen
+- mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is fitted
+- normal_cues, fusion: what tells an image from normal ones without a network, and how several maps become one
 - restoring_attributes, attribute_scorer: the method of removed attributes, and its score
 - likelihood: the method of the likelihood bound
 - neighbourhood: where codes should lie so that they keep neighbours together
