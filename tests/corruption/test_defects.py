@@ -41,13 +41,13 @@ def test_pixels_outside_of_the_shape_stay(shape: str, filling: str) -> None:
     assert mask.shape == (12, 1, 48, 56)
     assert mask.dtype == torch.float32
     assert set(mask.unique().tolist()) == {0, 1}
-    changed = ((damaged - batch).abs() > VISIBLE).float()
+    changed = (smoothed((damaged - batch).abs(), AROUND) > VISIBLE).float()
     # A soft edge reaches beyond the mask, but most of the image is as it was to the eye.
     far = 20 if filling == "bend" else 10  # what is bent comes from up to ten pixels away
     near = torch.nn.functional.max_pool2d(mask, 2 * far + 1, stride=1, padding=far)
     assert (changed * (1 - near)).sum() < 0.2 * changed.sum()
     assert changed.mean() < 0.5
-    assert (changed * mask).sum() > 0.5 * mask.sum()  # what is seen is seen with its neighbours
+    assert (changed * mask).sum() == mask.sum()
     assert 0 < mask.mean() < 0.5
 
 
