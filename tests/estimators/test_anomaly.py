@@ -248,7 +248,6 @@ def test_clone_and_rows(normal: np.ndarray) -> None:
         ({"method": "defect"}, "unknown method 'defect': did you mean 'defects'?"),
         ({"score_by": "plases"}, "unknown score 'plases': did you mean 'places'?"),
         ({"score_by": "found+found"}, "score: each part counts once; got 'found+found'"),
-        ({"score_by": "found+found"}, "score: each part counts once"),
         ({"score_by": 3}, "score_by must be a name; got 3"),
         ({"tune": 1}, "tune must be True or False; got 1"),
         ({"flips": None}, "flips must be True or False; got None"),
