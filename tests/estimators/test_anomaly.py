@@ -1,6 +1,7 @@
 """The anomaly detector: what it finds, what it promises, files, and what is refused."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.estimators.test_denoiser import Heard
 import convae
 from convae import AnomalyDetector, InputError, ModelFileError
 from convae.estimators.anomaly import METHODS
+from convae.model_file import save_model
 from convae.ranking import auroc
 from convae.report.of_anomaly import promise
 
@@ -166,17 +168,24 @@ def test_a_file_keeps_all(model: AnomalyDetector, normal: np.ndarray, tmp_path: 
     assert (tmp_path / "again.convae").read_bytes() == (tmp_path / "model.convae").read_bytes()
 
 
-def test_a_damaged_file_is_refused(model: AnomalyDetector, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from convae.model_file import save_model
-
+def without(model: AnomalyDetector, start: str, path: Path) -> Path:
+    """A file of the model that lacks the tensors whose names start so."""
     stored = model._stored
-    extras = {name: value for name, value in stored.extras.items() if name != "kept"}
+    extras = {name: value for name, value in stored.extras.items() if not name.startswith(start)}
+    assert len(extras) < len(stored.extras)
     facts = {**stored.facts, "rows": False, "channel_axis": False}
-    save_model(tmp_path / "a.convae", replace(stored, extras=extras, facts=facts))
-    with pytest.raises(ModelFileError, match="damaged: its facts are not complete"):
-        convae.load(tmp_path / "a.convae")
+    save_model(path, replace(stored, extras=extras, facts=facts))
+    return path
+
+
+def test_a_damaged_file_is_refused(model: AnomalyDetector, tmp_path: Path) -> None:
+    """Each tensor is missing once, and each cue and each part as a whole."""
+    names = sorted(model._stored.extras)
+    assert {"cue.places.mean", "cue.nearest.normal", "fusion.kinds", "kept"} <= set(names)
+    parts = {name.rpartition(".")[0] for name in names} - {""}
+    for start in (*names, *(f"{part}." for part in sorted(parts))):
+        with pytest.raises(ModelFileError, match="damaged: its facts are not complete"):
+            convae.load(without(model, start, tmp_path / "a.convae"))
 
 
 def test_images_of_many_sizes_and_channels(tmp_path: Path) -> None:

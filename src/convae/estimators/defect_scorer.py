@@ -174,22 +174,21 @@ class Usual:
         )
 
     @classmethod
-    def from_extras(cls, extras: Extras) -> "Usual":
-        """What :meth:`to_extras` gave."""
+    def from_extras(cls, extras: Extras, recipe: Recipe) -> "Usual":
+        """What :meth:`to_extras` gave; a KeyError where it lacks something that the recipe needs."""
         return cls(
-            cues=tuple(_loaded(extras)),
+            cues=tuple(_loaded(extras, (*recipe.cues, NearestImage.name))),
             kept=int(extras["kept.count"]),
             fusion=Fusion.from_extras(extras),
             standards=Standards(extras["standards.mean"], extras["standards.deviation"]),
         )
 
 
-def _loaded(extras: Extras) -> Iterator[Cue]:
-    for name, cue in CUES.items():
+def _loaded(extras: Extras, needed: Sequence[str]) -> Iterator[Cue]:
+    for name in (name for name in CUES if name in needed):
         start = f"cue.{name}."
         mine = {key[len(start) :]: value for key, value in extras.items() if key.startswith(start)}
-        if mine:
-            yield cue.from_extras(mine)
+        yield CUES[name].from_extras(mine)
 
 
 class DefectScorer:

@@ -99,7 +99,7 @@ class MendDefects:
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
     ) -> DefectScorer:
         """The scorer of a model file."""
-        return DefectScorer(self._viewer(network), Usual.from_extras(extras), facts)
+        return DefectScorer(self._viewer(network), Usual.from_extras(extras, self.recipe), facts)
 
     def _viewer(self, network: Autoencoder) -> Viewer:
         _, height, width = network.architecture.image_shape
