@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from convae.estimators.normal_cues import (
     COMPONENTS,
     CUES,
     FLOOR,
+    MOST_PIXELS,
     PRIOR,
     Cue,
     PlaceStatistics,
@@ -72,6 +75,70 @@ def test_components_are_those_of_scikit_learn() -> None:
     flat = other.flatten(1).numpy()
     want = np.square(flat - known.inverse_transform(known.transform(flat))).reshape(4, 32, 40)
     assert fitted("components", images).map(other)[:, 0].numpy() == pytest.approx(want, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_a_fitted_cue_comes_back_bit_for_bit(name: str, channels: int) -> None:
+    cue = fitted(name, normal(6, channels))
+    extras = cue.to_extras()
+    again = CUES[name].from_extras(extras)
+    assert {key: value.dtype for key, value in again.to_extras().items()} == {
+        key: value.dtype for key, value in extras.items()
+    }
+    assert all(torch.equal(again.to_extras()[key], value) for key, value in extras.items())
+    other = normal(3, channels, seed=4)
+    assert torch.equal(again.map(again.look(other)), cue.map(cue.look(other)))
+
+
+def test_what_was_fitted_exactly_is_normal() -> None:
+    """The mean image itself; images no more than the components; the images that were kept."""
+    images = normal(COMPONENTS, 3)
+    mean = images.mean(dim=0, keepdim=True)
+    assert float(fitted("mean", images).map(mean).abs().max()) < 1e-12
+    left = fitted("components", images).map(images)
+    assert float(left.max()) < 1e-9  # n - 1 components explain n images
+    kept = images.half().float()
+    assert float(fitted("nearest", images).map(kept).max()) == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(NAMES),
+    st.integers(1, 5),
+    st.integers(1, 12),
+    st.integers(1, 14),
+    st.integers(1, 4),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_any_images_have_finite_maps_of_their_own(
+    name: str, channels: int, height: int, width: int, count: int, plain: bool, seed: int
+) -> None:
+    """Whatever their size, channels and number, and where all are one constant."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, channels, height, width)
+    images = torch.full(shape, 0.5) if plain else torch.rand(shape, generator=generator)
+    cue = fitted(name, images)
+    other = torch.cat([images[:1], torch.rand((2, *shape[1:]), generator=generator)])
+    together = cue.map(cue.look(other))
+    assert together.shape[:2] == (3, 1)
+    assert bool(torch.isfinite(together).all())
+    assert bool((together >= 0).all())
+    for i in range(3):
+        alone = cue.map(cue.look(other[i : i + 1]))[0]
+        torch.testing.assert_close(alone, together[i], rtol=1e-2, atol=1e-5)
+    assert all(bool(torch.isfinite(value).all()) for value in cue.to_extras().values())
+
+
+@pytest.mark.parametrize("size", [(300, 40), (129, 128), (128, 128), (20, 16)])
+def test_the_nearest_is_looked_for_at_most_so_large(size: tuple[int, int]) -> None:
+    image = torch.rand((1, 1, *size), generator=torch.Generator().manual_seed(0))
+    look = CUES["nearest"].look(image)
+    assert max(look.shape[-2:]) == min(MOST_PIXELS, max(size))
+    assert float(look.mean()) == pytest.approx(float(image.mean()), abs=0.02)
+    if max(size) <= MOST_PIXELS:
+        assert torch.equal(look, image)
 
 
 def test_the_nearest_is_the_nearest() -> None:

@@ -26,6 +26,7 @@ SCALES = (1.0, 2.0, 4.0)  # pixels: Gaussians of the filters
 MOST_COLOURS = 4  # channels whose difference from grey is looked at
 PRIOR = 12  # images that the covariance of all places counts as, beside those at one place
 FLOOR = 1e-3  # variance, in units of that over all places, that every direction has at least
+LEAST_SPREAD = 1e-4  # of a filter: what varies less over all normal images is rounding
 SHARED = 0.7  # cells over which neighbouring places share their mean
 TOGETHER = 512  # places whose matrices are inverted at a time
 
@@ -210,7 +211,8 @@ class PlaceStatistics:
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
         """Learn the mean and the covariance at each place."""
-        centre, spread = looks.mean(dim=(0, 2, 3)), looks.std(dim=(0, 2, 3)).clamp_min(1e-6)
+        centre = looks.mean(dim=(0, 2, 3))
+        spread = looks.std(dim=(0, 2, 3), correction=0).clamp_min(LEAST_SPREAD)
         seen = (looks - centre[:, None, None]) / spread[:, None, None]
         mean = smoothed(seen.mean(dim=0, keepdim=True), SHARED)[0]
         count, values, height, width = seen.shape
