@@ -5,7 +5,15 @@ import pytest
 from tests.estimators.test_anomaly import TINY, textured
 
 from convae import AnomalyDetector
-from convae.anomaly_evaluation import MEAN, MODEL, NEAREST, OVERALL, evaluate_detector
+from convae.anomaly_evaluation import (
+    MEAN,
+    MODEL,
+    NEAREST,
+    OTHERS,
+    OVERALL,
+    PCA,
+    evaluate_detector,
+)
 from convae.estimators.choosing import KINDS
 from convae.images.sources import open_source
 
@@ -28,7 +36,9 @@ def test_every_kind_is_measured_beside_pixels(model: AnomalyDetector, images: np
     values = [value for row in found.scores.values() for value in row.values()]
     assert all(0 <= value <= 1 for value in values)
     kinds = [row for name, row in found.scores.items() if name != OVERALL]
-    for name in (MODEL, MEAN, NEAREST):
+    assert set(found.mean) == {MODEL, *OTHERS} == {MODEL, PCA, MEAN, NEAREST}
+    assert set(found.differences) == set(OTHERS)
+    for name in found.mean:
         assert found.mean[name] == pytest.approx(np.mean([row[name] for row in kinds]))
     assert len(found.shown) == 2 * len(KINDS)
     for shown in found.shown:
@@ -54,4 +64,5 @@ def test_the_pixel_detectors_by_hand() -> None:
     model = AnomalyDetector(**TINY).fit(flat)
     found = evaluate_detector(model, open_source(flat), np.arange(20))
     assert found.mean[NEAREST] > 0.9
+    assert found.mean[PCA] > 0.9  # one component explains them
     assert found.scores[OVERALL][NEAREST] > 0.5

@@ -21,7 +21,7 @@ from convae.safe_tensors import MAX_HEADER, read_description, read_tensors, writ
 TENSORS = {
     "weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
     "count": torch.tensor(3),
-    "half": torch.tensor([1.5, -2.0**-24, 65504.0], dtype=torch.float16),
+    "half": torch.tensor([1.5, -(2.0**-24), 65504.0], dtype=torch.float16),
     "empty": torch.zeros(0, 4),
 }
 EXPECTED = {name: (t.dtype, tuple(t.shape)) for name, t in TENSORS.items()}

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convae.corruption.defects import (
     AROUND,
@@ -159,6 +161,46 @@ def test_where_nothing_is_to_be_seen_there_is_no_defect(filling: str) -> None:
     damaged, mask = Defects(share=1, fillings=(filling,)).apply(batch, seeded(3))
     change = smoothed((damaged - batch).abs().amax(dim=1, keepdim=True), AROUND)
     assert bool((change[mask > 0] > VISIBLE).all())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([*((name,) for name in FILLINGS), FILLINGS]),
+    st.integers(1, 4),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([0.0, 1e-4, 0.01, 0.1, 0.5]),
+    st.integers(0, 2**16),
+)
+def test_the_mask_is_where_it_is_seen_whatever_the_images(
+    fillings: tuple[str, ...], channels: int, height: int, width: int, contrast: float, seed: int
+) -> None:
+    batch = torch.rand((5, channels, height, width), generator=seeded(seed)) - 0.5
+    batch = 0.5 + contrast * batch
+    damaged, mask = Defects(share=0.8, most=3, fillings=fillings).apply(batch, seeded(seed + 1))
+    change = smoothed((damaged - batch).abs().amax(dim=1, keepdim=True), AROUND)
+    assert bool((change[mask > 0] > VISIBLE).all())
+    assert set(mask.unique().tolist()) <= {0, 1}
+    assert torch.isfinite(damaged).all()
+    assert 0 <= float(damaged.min()) <= float(damaged.max()) <= 1
+    same = (damaged == batch).flatten(1).all(dim=1)
+    assert not mask[same].any()
+    if contrast <= 1e-4 and "tone" not in fillings:
+        assert not mask.any()  # there is no other colour to be damaged with
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**16))
+def test_bending_makes_no_new_values(channels: int, height: int, width: int, seed: int) -> None:
+    image = 3 * torch.rand((channels, height, width), generator=seeded(seed)) - 1
+    cover = torch.rand((height, width), generator=seeded(seed + 1))
+    moved = bent(image, cover, Chance(seeded(seed + 2)))
+    assert moved.shape == image.shape
+    low, high = image.amin(dim=(1, 2)) - 1e-5, image.amax(dim=(1, 2)) + 1e-5
+    assert bool((moved.amin(dim=(1, 2)) >= low).all())
+    assert bool((moved.amax(dim=(1, 2)) <= high).all())
+    still = bent(image, torch.zeros(height, width), Chance(seeded(seed + 2)))
+    torch.testing.assert_close(still, image, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("filling", ["piece", "colour", "bend"])

@@ -41,6 +41,50 @@ def test_normal_images_lie_around_zero_with_a_spread_of_one() -> None:
     assert torch.equal(again.score(normal), fusion.score(normal))
 
 
+def test_the_example_by_hand() -> None:
+    """log((1 + exp(6 s)) / 2) / s, and of equal values that value."""
+    want = math.log((1 + math.exp(6 * SHARPNESS)) / 2) / SHARPNESS
+    found = soft_maximum(torch.tensor([[0.0, 0.0], [0.0, 6.0], [3.0, 3.0]]))
+    assert found.tolist() == pytest.approx([0, want, 3], abs=1e-5)
+    assert want == pytest.approx(4.3496, abs=1e-4)
+
+
+def test_every_pooled_value_of_normal_images_has_its_middle_at_zero() -> None:
+    """Of an odd number of images; of a kind with one cue the score is the mean of standardised values."""
+    normal = torch.randn((51, 2, POOLINGS), generator=torch.Generator().manual_seed(3)) * 7 - 2
+    fusion = Fusion.fit(normal, torch.tensor([0, 1]))
+    standard = (normal - fusion.middle) / fusion.spread
+    assert bool((standard.median(dim=0).values == 0).all())
+    torch.testing.assert_close(standard.std(dim=0), torch.ones(2, POOLINGS))
+    cues = standard.mean(dim=2)
+    torch.testing.assert_close(fusion.by_kind(normal), cues / cues.std(dim=0))
+
+
+@given(st.integers(0, 3), st.integers(0, POOLINGS - 1), st.floats(0.01, 100), st.integers(0, 50))
+def test_the_score_rises_with_every_value(cue: int, pooling: int, more: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    fusion = Fusion.fit(
+        torch.randn((20, 4, POOLINGS), generator=generator), torch.tensor([0, 0, 1, 2])
+    )
+    values = torch.randn((3, 4, POOLINGS), generator=generator)
+    higher = values.clone()
+    higher[1, cue, pooling] += more
+    before, after = fusion.score(values), fusion.score(higher)
+    assert float(after[1]) > float(before[1])
+    assert after[[0, 2]].tolist() == before[[0, 2]].tolist()  # the others stay
+
+
+def test_cues_of_one_kind_are_averaged_in_a_score() -> None:
+    """Two cues that say the same are one: the score is as it is with one of them."""
+    generator = torch.Generator().manual_seed(5)
+    one, other = (torch.randn((30, 1, POOLINGS), generator=generator) for _ in range(2))
+    alone = Fusion.fit(torch.cat([one, other], dim=1), torch.tensor([0, 1]))
+    twice = Fusion.fit(torch.cat([one, one, other], dim=1), torch.tensor([0, 0, 1]))
+    new = torch.randn((4, 2, POOLINGS), generator=generator)
+    repeated = new[:, [0, 0, 1]]
+    torch.testing.assert_close(twice.score(repeated), alone.score(new), rtol=1e-4, atol=1e-4)
+
+
 def test_the_units_of_a_cue_do_not_matter() -> None:
     normal = torch.randn((50, 2, POOLINGS), generator=torch.Generator().manual_seed(1))
     new = torch.randn((5, 2, POOLINGS), generator=torch.Generator().manual_seed(2))
@@ -65,6 +109,8 @@ def test_cues_of_one_kind_are_averaged_in_a_map() -> None:
 def test_a_single_normal_image_is_enough() -> None:
     fusion = Fusion.fit(torch.ones(1, 2, POOLINGS), torch.tensor([0, 1]))
     assert float(fusion.score(torch.ones(1, 2, POOLINGS))[0]) == pytest.approx(0, abs=1e-6)
+    # Nothing is known of its spread, which counts as 1: each kind is 2 above.
+    assert float(fusion.score(torch.full((1, 2, POOLINGS), 3.0))[0]) == pytest.approx(2, abs=1e-5)
 
 
 def test_what_is_pooled_is_the_highest_and_the_mean_of_the_highest_hundredth() -> None:

@@ -124,6 +124,19 @@ def test_images_of_many_sizes_are_cropped_at_random_from_each() -> None:
             assert np.array_equal(np.moveaxis(batch[i], 0, 2), framing.apply(array, (1, 2, i)))
 
 
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("framing", [None, "crop"])
+def test_positions_from_the_end_on_show_the_images_again(storage: str, framing: str | None) -> None:
+    wanted: dict[str, Any] = {} if framing is None else {"size": (4, 5), "framing": framing}
+    images = prepared([picture(i) for i in range(GOOD)], storage=storage, **wanted)
+    order = [np.array([2, GOOD + 2, 3 * GOOD]), np.array([2 * GOOD - 1])]
+    once = [positions % GOOD for positions in order]
+    for again, first in zip(images.batches(order, (0, 0)), images.batches(once), strict=True):
+        assert np.array_equal(again, first)
+    assert np.array_equal(images.batch(order[0]), images.batch(once[0]))
+    assert images.name(GOOD + 2) == images.name(2)
+
+
 def crops(images: ImageSet, moment: tuple[int, int] | None, positions: Any = range(GOOD)) -> bytes:
     return images.batch(np.array(positions), moment).tobytes()
 
