@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+import torch
 from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
@@ -382,3 +383,10 @@ def test_a_model_file_without_looks_gets_the_test_of_scores_alone(
     )
     assert done.code == 0, done.err
     assert {one["what"] for one in done.json["drift"]["tests"]} <= {SCORES}
+    for rows in (torch.ones(5, 5), torch.zeros(2, 6)):
+        save_model(tmp_path / "damaged.convae", replace(stored, extras={**extras, LOOKS: rows}))
+        done = convae(
+            "detect", tmp_path / "damaged.convae", changed["same"], "--out", tmp_path / "none"
+        )
+        assert done.code == 2
+        assert "damaged: its facts are not complete" in done.err

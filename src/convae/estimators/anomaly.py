@@ -16,7 +16,13 @@ from convae.drift import Look, look_of, look_rows
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
 from convae.estimators.detection import Extras, Judged, MakeMethod, one_by_one
-from convae.estimators.detector_fit import LOOKS, calibration_extras, calibrations_of, fit_detector
+from convae.estimators.detector_fit import (
+    LOOKS,
+    calibration_extras,
+    calibrations_of,
+    fit_detector,
+    looks_of,
+)
 from convae.estimators.fitting import Run
 from convae.estimators.likelihood import Likelihood
 from convae.estimators.mending_defects import MendDefects
@@ -399,7 +405,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.chosen_ = dict(facts)
         self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
         self.calibration_, self.peaks_ = calibrations_of(extras)
-        self.looks_ = extras[LOOKS].numpy() if LOOKS in extras else None
+        self.looks_ = looks_of(extras)
         self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
         self.offset_ = -self.calibration_.threshold(self.false_alarm_rate_)
         self.level_ = self.peaks_.threshold(self.false_alarm_rate_)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from convae.conformal import Calibration
-from convae.drift import look_of, look_rows
+from convae.drift import TESTS, look_of, look_rows
 from convae.estimators.detection import Extras, Method, Normals, Scorer
 from convae.estimators.fitting import (
     Ready,
@@ -171,6 +171,20 @@ def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
         pixels = images.batch(np.array([position]))[0]
         looks.append(look_of(scaling.apply(pixels), source.header(int(index)).shape[:2]))
     return look_rows(looks, fit.parts.groups[calibrating])
+
+
+def looks_of(extras: Extras) -> np.ndarray | None:
+    """How the calibration images look; None in a model file of an earlier version.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if LOOKS not in extras:
+        return None
+    rows: np.ndarray = extras[LOOKS].numpy().reshape(-1, TESTS)
+    if not (rows[:, -1] > 0).all():
+        raise ValueError("a calibration image counts nothing")
+    return rows
 
 
 def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:
