@@ -39,6 +39,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("networks",),
     ("pca", "layout"),
     ("composition",),
+    ("drift",),
     ("losses", "bottlenecks"),
     (
         "ranking",

@@ -3,17 +3,22 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+import torch
 from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
+from convae.drift import SCORES
+from convae.estimators.detector_fit import LOOKS
 from convae.images.reading import read_image
 from convae.images.sources import open_source
+from convae.model_file import load_model, save_model
 
 SMALL = ["--latent-dim", "8", "--widths", "8", "--blocks", "1", "--batch-size", "8"]
 ANOMALY = ["--epochs", "12", *SMALL, "--quiet"]
@@ -286,3 +291,102 @@ def test_the_method_for_other_kinds_of_objects(
     )
     assert refused.code == 2
     assert "tune goes with --method defects" in refused.err
+
+
+def grainy(count: int, seed: int) -> np.ndarray:
+    """(count, 20, 16, 1) grey images with a grain that a blur takes away."""
+    grain = np.random.default_rng(seed).integers(0, 60, (count, 20, 16, 1))
+    return (waves(count, (20, 16, 1), seed=seed) // 4 + 80 + grain).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 44 of them."""
+    return fill(tmp_path_factory.mktemp("usual") / "good", grainy(44, 0))
+
+
+@pytest.fixture(scope="session")
+def watching(usual: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A detector that was fitted on them, for two epochs."""
+    path = tmp_path_factory.mktemp("watching") / "ok.convae"
+    short = ["--false-alarm-rate", "0.1", "--epochs", "2", *SMALL, "--quiet"]
+    assert run(["fit", "anomaly", str(usual), "--out", str(path), *short]) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """30 more images each: as they were, darker, blurred, and of twice the size."""
+    images = grainy(30, 9)
+    apart = images.astype(float)
+    for axis in (1, 2):
+        apart = (np.roll(apart, 1, axis) + np.roll(apart, -1, axis) + apart) / 3
+    kinds = {
+        "same": images,
+        "darker": images // 2,
+        "blurred": apart.astype(np.uint8),
+        "resized": images.repeat(2, axis=1).repeat(2, axis=2),
+    }
+    folder = tmp_path_factory.mktemp("changed")
+    return {name: fill(folder / name, pixels) for name, pixels in kinds.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("darker", "brightness fell from 0."), ("blurred", "sharpness fell from "),
+     ("resized", "height rose from 20 to 40 pixels")],
+)  # fmt: skip
+def test_images_unlike_the_calibration_images_are_reported(
+    convae: Command, watching: Path, changed: dict[str, Path], tmp_path: Path, kind: str, words: str
+) -> None:
+    done = convae("detect", watching, changed[kind], "--out", tmp_path / "found", "--json")
+    assert done.code == 0, done.err
+    sentence = "recalibrate: these images are no longer like the calibration images: "
+    assert done.err.count(sentence) == 1
+    assert words in done.err
+    assert done.json["drift"]["recalibrate"] is True
+    assert done.json["drift"]["images"] == 30
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert f'<p class="warning">{sentence}' in page
+    assert words in page
+    listed = json.loads((tmp_path / "found" / "regions.json").read_text())
+    assert listed["drift"] == done.json["drift"]
+
+
+def test_calibration_images_and_new_ones_like_them_are_not_reported(
+    convae: Command, watching: Path, usual: Path, changed: dict[str, Path], tmp_path: Path
+) -> None:
+    """The folder of the fit as well: what it was trained on is left out, and the rest too little."""
+    done = convae("detect", watching, changed["same"], "--out", tmp_path / "same", "--json")
+    assert "recalibrate" not in done.err
+    assert done.json["drift"]["recalibrate"] is False
+    done = convae("detect", watching, usual, "--out", tmp_path / "good", "--json")
+    assert "recalibrate" not in done.err
+    assert done.json["drift"]["recalibrate"] is None
+    assert done.json["drift"]["images"] == done.json["calibration_images"]
+    model = tmp_path / "set.convae"
+    assert convae("calibrate", watching, changed["darker"], "--out", model).code == 0
+    done = convae("detect", model, changed["darker"], "--out", tmp_path / "darker", "--json")
+    assert "recalibrate" not in done.err  # these are now the calibration images
+    assert done.json["drift"]["recalibrate"] is False
+    assert "yes, as far as" in (tmp_path / "darker" / "report.html").read_text()
+
+
+def test_a_model_file_without_looks_gets_the_test_of_scores_alone(
+    convae: Command, watching: Path, changed: dict[str, Path], tmp_path: Path
+) -> None:
+    stored = load_model(watching)
+    extras = {name: one for name, one in stored.extras.items() if name != LOOKS}
+    save_model(tmp_path / "older.convae", replace(stored, extras=extras))
+    done = convae(
+        "detect", tmp_path / "older.convae", changed["same"], "--out", tmp_path / "found", "--json"
+    )
+    assert done.code == 0, done.err
+    assert {one["what"] for one in done.json["drift"]["tests"]} <= {SCORES}
+    for rows in (torch.ones(5, 5), torch.zeros(2, 6)):
+        save_model(tmp_path / "damaged.convae", replace(stored, extras={**extras, LOOKS: rows}))
+        done = convae(
+            "detect", tmp_path / "damaged.convae", changed["same"], "--out", tmp_path / "none"
+        )
+        assert done.code == 2
+        assert "damaged: its facts are not complete" in done.err

@@ -11,6 +11,7 @@ from convae.cli.image_files import refuse_own_folder
 from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
+from convae.drift import Drift, Look, find_drift
 from convae.errors import ImageError
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.images.image_source import ImageSource, Skipped
@@ -56,18 +57,44 @@ class Leaving:
         self.skipped.append(Skipped(error.name, error.reason))
 
 
+@dataclass
+class New:
+    """Scores and looks of images that the model was not trained on, to find drift by."""
+
+    scores: list[float] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+
+    def add(self, found: Detection) -> None:
+        """Take one more."""
+        if not found.trained_on:
+            self.scores.append(found.score)
+            self.looks.append(found.look)
+
+    def drift(self, model: AnomalyDetector) -> Drift:
+        """Compare them with the calibration images."""
+        return find_drift(
+            model.calibration_,
+            -model.offset_,
+            model.looks_,
+            scores=self.scores,
+            looks=self.looks,
+        )
+
+
 def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: Voice) -> None:
     """Everything that ``convae detect`` does with a model."""
     leaving = start(source, how, voice)
-    files = FoundFiles(source, how.out)
+    files, new = FoundFiles(source, how.out), New()
     for found in counted(lambda: model.iter_detect(source, on_bad=leaving), source, voice):
         name, count = found.image.info.name, len(found.regions)
         row = Row(name, found.score, found.p_value, found.anomalous, count)
         files.add(model, found, row, shown=found.anomalous)
+        new.add(found)
     if not files.rows:
         refuse_skipped(source, leaving.skipped, strict=False, left=0)
     values = calibration_values(model)
-    files.close({**values, "heatmap_scale": scale_of(model)})
+    drift = new.drift(model)
+    files.close({**values, "drift": drift.to_dict(), "heatmap_scale": scale_of(model)})
     anomalous = [row for row in files.rows if row.anomalous]
     summary = summary_of(model, len(anomalous), len(files.rows))
     page = write_folder(
@@ -76,6 +103,7 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
             model,
             files.shown(),
             summary=summary,
+            drift=drift,
             title=how.out.resolve().name,
             subtitle=f"Anomalies in {source.description}",
             command=command_line(),
@@ -88,12 +116,15 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
     tell(anomalous, voice)
     said = f"; {len(leaving.skipped):,} skipped, see {listed}" if listed else ""
     voice.say(f"scores in {how.out / SCORES}, pictures in {page}{said}")
+    if drift.moved:
+        voice.note(drift.sentence)
     voice.result(
         {
             "out": how.out,
             "images": len(files.rows),
             "anomalous": len(anomalous),
             **values,
+            "drift": drift.to_dict(),
             "scores": how.out / SCORES,
             "regions": how.out / REGIONS,
             "report": page,

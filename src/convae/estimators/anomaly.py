@@ -8,14 +8,21 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, from_numpy
 
 from convae.bottlenecks import Bottleneck
 from convae.conformal import TOLERANCE, Calibration, check_rate
+from convae.drift import Look, look_of, look_rows
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
-from convae.estimators.detection import Judged, MakeMethod, one_by_one
-from convae.estimators.detector_fit import calibration_extras, calibrations_of, fit_detector
+from convae.estimators.detection import Extras, Judged, MakeMethod, one_by_one
+from convae.estimators.detector_fit import (
+    LOOKS,
+    calibration_extras,
+    calibrations_of,
+    fit_detector,
+    looks_of,
+)
 from convae.estimators.fitting import Run
 from convae.estimators.likelihood import Likelihood
 from convae.estimators.mending_defects import MendDefects
@@ -64,6 +71,8 @@ class Detection:
         map: (H, W) float32, the size of ``image``: where, in standard deviations above normal images.
         regions: the parts that stand out, the highest first.
         nearest: the number of the normal image that is most like it, among those the model keeps.
+        look: its brightness, contrast, sharpness and size.
+        trained_on: whether the model was trained on it: it then says nothing of new images.
     """
 
     index: int
@@ -74,6 +83,8 @@ class Detection:
     map: np.ndarray
     regions: list[Region]
     nearest: int
+    look: Look
+    trained_on: bool
 
 
 class AnomalyDetector(OutlierMixin, ImageEstimator):
@@ -129,6 +140,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         promised_: whether it is promised; False for an estimate beyond what the held-out normals can promise.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
         calibration_: the :class:`convae.conformal.Calibration` by the held-out normals.
+        looks_: how the calibration images look, see :func:`convae.drift.look_rows`; None in older files.
         level_: the value of an anomaly map above which a region stands out; at most a fraction
             ``false_alarm_rate_`` of normal images reach it anywhere.
         chosen_: how scores are made, and what they reached on synthetic defects.
@@ -265,7 +277,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         Args:
             on_bad: is told of images that cannot be used, which are then left out; None raises.
         """
-        for index, image, _, judged in self._iter_judged(self.open(X), on_bad, originals=True):
+        for index, image, pixels, judged in self._iter_judged(self.open(X), on_bad, originals=True):
             scores, change = (
                 resize(one[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
                 for one in (judged.map, judged.change)
@@ -283,6 +295,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                     scores, self._level_of(scores, anomalous), self.peaks_, change
                 ),
                 nearest=int(judged.nearest),
+                look=self._look(pixels, image.pixels.shape),
+                trained_on=self._was_trained_on(pixels),
             )
 
     def judge(self, batch: Tensor) -> Judged:
@@ -346,20 +360,23 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             raise InputError(
                 f"groups must name the group of each of {len(source)} images; got {together.shape}"
             )
-        used, scores, peaks = [], [], []
+        used, scores, peaks, looks = [], [], [], []
         for index, _, pixels, judged in self._iter_judged(source):
             if not self._was_trained_on(pixels):
                 used.append(index)
                 scores.append(float(judged.score))
                 peaks.append(float(judged.map.max()))
+                looks.append(self._look(pixels, source.header(index).shape))
         if not used:
             raise InputError(
                 f"{source.description}: there is no normal image in it that the model was not trained on"
             )
         together = None if together is None else together[used]
-        self._set_calibration(
-            Calibration.of(scores, together), Calibration.of(peaks, together), false_alarm_rate
+        extras = calibration_extras(
+            Calibration.of(scores, together), Calibration.of(peaks, together)
         )
+        extras[LOOKS] = from_numpy(look_rows(looks, together))
+        self._set_calibration(extras, false_alarm_rate)
         return self
 
     # -- inside ---------------------------------------------------------------------------------
@@ -398,6 +415,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.chosen_ = dict(facts)
         self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
         self.calibration_, self.peaks_ = calibrations_of(extras)
+        self.looks_ = looks_of(extras)
         self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
         self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
         self.offset_ = -self._threshold(self.calibration_, self.false_alarm_rate_)
@@ -430,15 +448,17 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         at = int(np.searchsorted(self.seen_, value))
         return at < len(self.seen_) and bool(self.seen_[at] == value)
 
-    def _set_calibration(
-        self, calibration: Calibration, peaks: Calibration, rate: float | None
-    ) -> None:
+    def _look(self, pixels: Pixels, shape: tuple[int, ...]) -> Look:
+        """Of an image (H, W, C) as prepared, and of a shape (h, w, ...) as read."""
+        return look_of(self.scaling_.apply(np.moveaxis(pixels, 2, 0)), (shape[0], shape[1]))
+
+    def _set_calibration(self, extras: Extras, rate: float | None) -> None:
         """Take over a calibration, at this rate, or at that of before or the lowest it can promise."""
+        calibration, _ = calibrations_of(extras)
         if rate is None:
             lowest = 0.0 if self.estimate_tail else calibration.lowest_rate
             rate = max(self.false_alarm_rate_, lowest)
         self._threshold(calibration, rate)  # refuses a rate that cannot be promised
         facts = {**self._stored.facts, "false_alarm_rate": rate}
         facts["calibration_images"] = len(calibration.scores)
-        extras = self._stored.extras | calibration_extras(calibration, peaks)
-        self._adopt(replace(self._stored, extras=extras, facts=facts))
+        self._adopt(replace(self._stored, extras=self._stored.extras | extras, facts=facts))

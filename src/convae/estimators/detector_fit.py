@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from convae.conformal import Calibration
+from convae.drift import TESTS, look_of, look_rows
 from convae.estimators.detection import Extras, Method, Normals, Scorer
 from convae.estimators.fitting import (
     Ready,
@@ -34,6 +35,7 @@ MOST_PIXELS = 640 * 1024  # of a frame, where none was asked for
 SMALL = 96  # pixels of the longer side of normal images that a model keeps
 KEPT_BYTES = 2**25  # of them all
 TUNING = 0.3  # part of the epochs that each candidate is trained for
+LOOKS = "calibration.looks"  # the extra of a model file that holds how the calibration images look
 Changes = dict[str, Any]
 
 
@@ -105,6 +107,7 @@ def fit_detector(
         **scorer.extras,
         "kept": _thumbnails(fit.normals),
         **calibration_extras(calibration, peaks),
+        LOOKS: torch.from_numpy(_looks(fit, source)),
     }
     seen = np.sort(ready.images.hashes[np.concatenate([parts[0].training, parts[0].choosing])])
     held_out = ready.images.index[parts[0].calibrating]
@@ -164,6 +167,30 @@ def _calibrations(
         Calibration.of([float(one.score) for one in judged], groups),
         Calibration.of([float(one.map.max()) for one in judged], groups),
     )
+
+
+def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
+    """How the calibration images look, by :func:`convae.drift.look_rows`."""
+    images, scaling, calibrating = fit.ready.images, fit.ready.unit.scaling, fit.parts.calibrating
+    looks = []
+    for position, index in zip(calibrating, images.index[calibrating], strict=True):
+        pixels = images.batch(np.array([position]))[0]
+        looks.append(look_of(scaling.apply(pixels), source.header(int(index)).shape[:2]))
+    return look_rows(looks, fit.parts.groups[calibrating])
+
+
+def looks_of(extras: Extras) -> np.ndarray | None:
+    """How the calibration images look; None in a model file of an earlier version.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if LOOKS not in extras:
+        return None
+    rows: np.ndarray = extras[LOOKS].numpy().reshape(-1, TESTS)
+    if not (rows[:, -1] > 0).all():
+        raise ValueError("a calibration image counts nothing")
+    return rows
 
 
 def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from convae.drift import Drift
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.estimators.regions import Region
 from convae.images.framing import resize
@@ -139,10 +140,12 @@ def report_of_detections(
     subtitle: str,
     command: str,
     data: DataFacts,
+    drift: Drift | None = None,
 ) -> Report:
     """The page.
 
     Args:
+        drift: whether the images still resemble the calibration images; None where there are none.
         findings: what was found in each image, those of :class:`Highest` with their pictures.
     """
     ordered = sorted(
@@ -153,10 +156,11 @@ def report_of_detections(
         title=title,
         subtitle=subtitle,
         summary=summary,
+        warnings=[drift.sentence] if drift is not None and drift.moved else [],
         findings=ordered,
         findings_note=f"{scale_note(model)} A click on a picture opens its file.",
         scores=_spread(model, ordered) if judged else _unjudged(ordered),
-        scores_facts=_facts(model, ordered) if judged else {},
+        scores_facts=_facts(model, ordered, drift) if judged else {},
         data=data,
         versions=model._stored.facts.get("versions", {}),
         command=command,
@@ -176,7 +180,9 @@ def _unjudged(findings: Sequence[Finding]) -> ScoreSpread:
     return ScoreSpread(scores=[one.score for one in findings])
 
 
-def _facts(model: AnomalyDetector, findings: Sequence[Finding]) -> dict[str, object]:
+def _facts(
+    model: AnomalyDetector, findings: Sequence[Finding], drift: Drift | None
+) -> dict[str, object]:
     return {
         "images": len(findings),
         "anomalous": sum(bool(one.anomalous) for one in findings),
@@ -184,6 +190,7 @@ def _facts(model: AnomalyDetector, findings: Sequence[Finding]) -> dict[str, obj
         "promised false-alarm rate": percent(model.false_alarm_rate_),
         "calibration images": len(model.calibration_.scores),
         "their median score": number(float(np.median(model.calibration_.scores))),
+        **({} if drift is None else {"images are still like them": drift.summary}),
     }
 
 
