@@ -265,7 +265,7 @@ def test_wrong_input_is_one_sentence(
         ),
         (("fit", "anomaly", one, *file), "at least 8 different normal images"),
         (("fit", "anomaly", good, *file, "--false-alarm-rate", "0.01"), "takes 99 normal images"),
-        (("fit", "anomaly", good, *file, "--score-by", "colours"), "did you mean 'colour'"),
+        (("fit", "anomaly", good, *file, "--score-by", "plases"), "did you mean 'places'"),
         (("denoise", detector, good, *out), "this model was fitted to detect anomalies"),
     ]
     for arguments, words in cases:
