@@ -1,5 +1,6 @@
 """The maps and scores of the default detector."""
 
+import math
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 import convae
 from convae.estimators import defect_scorer as module
 from convae.estimators.defect_scorer import Recipe, Viewer
+from convae.estimators.fusion import POOLINGS
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
 from convae.tiles import tiles
@@ -49,6 +51,30 @@ def test_flips_are_averaged() -> None:
         one = look.by_network(image)
         other = look.by_network(image.flip(3)).flip(3)
     torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_all_four_views_are_averaged_by_hand() -> None:
+    image = torch.rand(2, 1, 40, 56)
+    plain, mirrored = (viewer(flips=flips, size=(40, 56)) for flips in (False, True))
+    with torch.inference_mode():
+        views: list[list[int]] = [[], [3], [2], [2, 3]]
+        each = [plain.by_network(image.flip(axes)).flip(axes) for axes in views]
+        found = mirrored.by_network(image)
+    torch.testing.assert_close(found, torch.stack(each).mean(dim=0), atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(found, each[0], atol=1e-3)
+
+
+def test_what_is_shown_is_linear_in_the_pixels() -> None:
+    """A squared map of a plain square difference d comes out as d; the logit stays as it is."""
+    look = viewer(flips=False, size=(20, 24))
+    found, change = torch.full((1, 1, 20, 24), -3.0), torch.full((1, 1, 20, 24), 0.25)
+    shown = look.shown([found, change], (40, 48))
+    assert shown.shape == (1, 2, 40, 48)
+    torch.testing.assert_close(shown[:, 0], torch.full((1, 40, 48), -3.0))
+    torch.testing.assert_close(shown[:, 1], torch.full((1, 40, 48), 0.5))
+    values = look.values([found, change])[0]
+    assert values[0].tolist() == pytest.approx([-3.0] * POOLINGS)
+    assert values[1].tolist() == pytest.approx([math.log(0.25)] * POOLINGS)
 
 
 def test_what_needs_no_network_is_seen_small() -> None:

@@ -125,9 +125,11 @@ def test_any_images_have_finite_maps_of_their_own(
     assert together.shape[:2] == (3, 1)
     assert bool(torch.isfinite(together).all())
     assert bool((together >= 0).all())
+    # Rounding differs with the size of a batch; in squared standard deviations it is a little more.
+    near = 1e-2 if name == "places" else 1e-6
     for i in range(3):
         alone = cue.map(cue.look(other[i : i + 1]))[0]
-        torch.testing.assert_close(alone, together[i], rtol=1e-2, atol=1e-5)
+        torch.testing.assert_close(alone, together[i], rtol=1e-2, atol=near)
     assert all(bool(torch.isfinite(value).all()) for value in cue.to_extras().values())
 
 
