@@ -148,3 +148,28 @@ def test_a_volume_behind_one_directory_is_read_whole() -> None:
     assert (header.pages, header.shortfall) == (6, "")
     for number, page in enumerate(stack):
         assert np.array_equal(read_image(data, page=number).pixels[..., 0], page)
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome", "shaped"])
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_page_of_other_samples_than_its_series_is_refused_in_its_place(
+    tmp_path: Path, kind: str, page: int
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.stack([PLANE.astype(np.uint16)] * 3), **STACKS[kind])
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        tif.pages.useframes = False
+        found = tif.pages[page]
+        if not isinstance(found, tifffile.TiffPage):
+            pytest.skip("this kind keeps one directory for all pages")
+        found.tags["BitsPerSample"].overwrite(8)
+    source = open_source(path)
+    if kind == "ome":  # whose pages are read one by one then
+        assert source.read(page).pixels.dtype == source.header(page).depth
+    else:
+        with pytest.raises(ImageError, match=r"samples are .*, those of the series .* uint16"):
+            source.read(page)
+    for index in {0, 1, 2} - {page}:
+        pixels = source.read(index).pixels
+        assert pixels.dtype == source.header(index).depth
+        assert np.array_equal(pixels[..., 0], PLANE)

@@ -175,8 +175,8 @@ def _read_csv(path: Path, only: Container[int]) -> Rows:
 
 def _not_a_number(error: ValueError) -> str:
     """What is wrong with a cell, and what to do about the commas of some countries."""
-    text = str(error)
-    comma = "," in text and "convert string" in text
+    text = brief(error)
+    comma = "," in str(error) and "convert string" in text
     return f"{text}; numbers must have a decimal point" if comma else text
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from convae.cli.image_tables import read_by_name, values_of
 from convae.cli.voice import Voice, printable
-from convae.errors import InputError
+from convae.errors import InputError, brief
 from convae.images.image_source import ImageSource
 from convae.probing.probe import Target
 
@@ -67,7 +67,8 @@ def _numbers(path: Path, values: list[str]) -> Target:
         numbers = [float(value) for value in values]
     except ValueError as error:
         raise InputError(
-            f"--labels {path}: the column target must hold numbers ({error}); for classes call it label"
+            f"--labels {path}: the column target must hold numbers ({brief(error)}); for classes call "
+            "it label"
         ) from error
     if not all(map(math.isfinite, numbers)):
         raise InputError(f"--labels {path}: the column target holds NaN or infinite numbers")

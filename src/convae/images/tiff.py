@@ -113,6 +113,7 @@ class TiffImages:
             pixels = block.stack(self._tif, index)
         except Exception as fault:
             return self._by_pillow(page, header, fault)
+        _refuse_other_samples(pixels, block.first)
         notes: list[str] = []
         pixels = _coloured(block, pixels, notes)
         orientation = _tag(block.first, _ORIENTATION, 1)
@@ -165,6 +166,18 @@ class TiffImages:
             return other.decode(page)
         except Exception as second:
             raise advice from second
+
+
+def _refuse_other_samples(pixels: Pixels, first: Any) -> None:
+    """Refuse a page whose samples differ from those of the series that it is said to be part of."""
+    kind = np.dtype(first.dtype)
+    if kind.kind in "uif" and (pixels.dtype.kind, pixels.dtype.itemsize) != (
+        kind.kind,
+        kind.itemsize,
+    ):
+        raise ValueError(
+            f"its samples are {pixels.dtype}, those of the series that it is part of {kind.name}"
+        )
 
 
 def _is_missing_codec(fault: Exception) -> bool:
