@@ -54,6 +54,8 @@ def anomalies() -> None:
         "threshold that the model promises; *in a region* is the part of marked defects that a region lies "
         "on. AUPRO to a false-positive rate of 0.3, at the images' own sizes.",
     ]
+    if SETS or SEEDS != 3:
+        section.remarks.append(f"A part of the whole: CONVAE_SETS={SETS} CONVAE_SEEDS={SEEDS}.")
     section.write()
 
 
