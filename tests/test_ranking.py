@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from convae.errors import InputError
 from convae.ranking import (
@@ -17,6 +17,7 @@ from convae.ranking import (
     average_precision,
     label_regions,
     pixel_auroc,
+    roc,
 )
 
 
@@ -36,6 +37,18 @@ def test_images_are_ranked_as_by_scikit_learn(case) -> None:
     assert average_precision(scores, labels) == pytest.approx(
         average_precision_score(labels, scores)
     )
+
+
+@given(ranked())
+@settings(max_examples=60, deadline=None)
+def test_the_curve_is_scikit_learns_and_has_the_area_of_auroc(case) -> None:
+    scores, labels = case
+    across, up = roc(scores, labels)
+    theirs = roc_curve(labels, scores, drop_intermediate=False)
+    np.testing.assert_allclose(across, theirs[0])
+    np.testing.assert_allclose(up, theirs[1])
+    area = (np.diff(across) * (up[1:] + up[:-1]) / 2).sum()
+    assert area == pytest.approx(auroc(scores, labels))
 
 
 @given(ranked())
@@ -89,6 +102,21 @@ def test_pixels_are_ranked_as_by_scikit_learn() -> None:
     maps, masks = maps_and_masks(levels=8)  # these are not
     expected = roc_auc_score(masks.ravel(), maps.ravel())
     assert pixel_auroc(maps, masks) == pytest.approx(expected, abs=1e-12)
+
+
+def test_rankings_add_up() -> None:
+    rng = np.random.default_rng(3)
+    maps, masks = rng.random((4, 9, 9)), rng.random((4, 9, 9)) > 0.8
+    whole, first, second = PixelRanking(), PixelRanking(), PixelRanking()
+    assert not whole.complete
+    for k in range(4):
+        whole.update(maps[k], masks[k])
+        (first if k < 2 else second).update(maps[k], masks[k])
+    first.add(second)
+    assert first.complete
+    assert first.regions == whole.regions
+    assert first.auroc() == pytest.approx(whole.auroc())
+    assert first.aupro() == pytest.approx(whole.aupro())
 
 
 def test_a_perfect_map_and_chance() -> None:

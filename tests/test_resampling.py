@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from convae.ranking import auroc
-from convae.resampling import MOST, auroc_samples, paired_difference, resamples
+from convae.resampling import MOST, auroc_interval, auroc_samples, paired_difference, resamples
 
 RNG = np.random.default_rng(0)
 
@@ -89,3 +89,23 @@ def test_resampled_auroc_is_that_of_repeated_images() -> None:
     assert auroc_samples(normal, anomalous, members, np.ones((1, 9)))[0] == pytest.approx(
         auroc(np.concatenate([normal, anomalous]), np.repeat([False, True], [9, 6]))
     )
+
+
+def test_the_interval_of_an_auroc_is_as_wide_as_its_deviation_says() -> None:
+    """Hanley, McNeil 1982: the deviation of an AUROC, in closed form."""
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.normal(0, 1, 100), rng.normal(1, 1, 100)])
+    labels = np.repeat([False, True], 100)
+    interval = auroc_interval(scores, labels)
+    assert interval is not None
+    area = auroc(scores, labels)
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    deviation = np.sqrt((area * (1 - area) + 99 * (q1 - area**2) + 99 * (q2 - area**2)) / 1e4)
+    assert interval[1] - interval[0] == pytest.approx(2 * 1.96 * deviation, rel=0.15)
+    assert interval[0] < area < interval[1]
+
+
+def test_the_interval_of_an_auroc_needs_two_images_of_each_kind() -> None:
+    assert auroc_interval([0, 1, 2], [False, False, True]) is None
+    assert auroc_interval([0, 1, 2, 3], [False, False, True, True]) == (1, 1)
+    assert auroc_interval([1, 1, 1, 1], [False, False, True, True]) == (0.5, 0.5)

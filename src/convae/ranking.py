@@ -64,6 +64,24 @@ def average_precision(scores: Any, anomalous: Any) -> float:
     return float((gained * found / taken).sum() / found[-1])
 
 
+def roc(scores: Any, anomalous: Any) -> tuple[Array, Array]:
+    """The receiver operating characteristic: (k,) false-alarm rates and (k,) detection rates, from 0 to 1.
+
+    One point for each distinct score, from high to low, behind (0, 0). Arguments and errors as for
+    :func:`auroc`.
+
+    >>> roc([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
+    (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
+    """
+    scores, anomalous = _checked(scores, anomalous)
+    values, rank = np.unique(-scores, return_inverse=True)
+    rates = []
+    for one in (~anomalous, anomalous):
+        count = np.cumsum(np.bincount(rank[one], minlength=len(values)))
+        rates.append(np.concatenate([[0.0], count / count[-1]]))
+    return rates[0], rates[1]
+
+
 class PixelRanking:
     """Ranking of the pixels of many maps against masks, in constant memory (about 25 MB).
 
@@ -107,6 +125,18 @@ class PixelRanking:
             weights = 1 / areas[labels[mask] - 1]
             self._overlap += np.bincount(bins[mask], weights=weights, minlength=2**BITS)
             self.regions += len(areas)
+
+    def add(self, other: "PixelRanking") -> None:
+        """Add all maps that another ranking has taken."""
+        self._normal += other._normal
+        self._anomalous += other._anomalous
+        self._overlap += other._overlap
+        self.regions += other.regions
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are both normal and anomalous pixels, without which nothing can be ranked."""
+        return bool(self._normal.any() and self._anomalous.any())
 
     def auroc(self) -> float:
         """Area under the ROC of all pixels of all maps together; see :func:`auroc`."""

@@ -105,5 +105,33 @@ def auroc_samples(normal: Array, anomalous: Array, members: Array, weights: Arra
     return found
 
 
+def auroc_interval(scores: Any, anomalous: Any, *, seed: int = SEED) -> tuple[float, float] | None:
+    """Where 95 % of the resampled AUROCs lie; normal and anomalous images are resampled each by themselves.
+
+    Where every anomalous image ranks above every normal one, so does every resample: the interval is then
+    (1, 1), and says nothing of images yet to come.
+
+    Args:
+        scores: (n,) finite numbers, higher for more anomalous.
+        anomalous: (n,) true or 1 for an anomalous image.
+        seed: of the resamples.
+
+    Returns:
+        None with fewer than two images of one kind.
+    """
+    _, ranks = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True)
+    chosen = np.asarray(anomalous).astype(bool)
+    normal, odd = ranks[~chosen], ranks[chosen]
+    if min(len(normal), len(odd)) < 2:
+        return None
+    rng, bins = np.random.default_rng(seed), int(ranks.max()) + 1
+    samples = np.empty(RESAMPLES)
+    for k in range(RESAMPLES):
+        drawn = np.bincount(rng.choice(normal, len(normal)), minlength=bins)
+        below = np.cumsum(drawn) - drawn / 2
+        samples[k] = below[rng.choice(odd, len(odd))].mean() / len(normal)
+    return between(samples)
+
+
 def _infinite(values: Any) -> bool:
     return bool(np.isinf(np.asarray(values, dtype=np.float64)).any())

@@ -3,6 +3,7 @@
 - running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
 - check, fit, denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, interpolate, traverse,
   units, levels, search, map, evaluate, probe, ablate, robustness, info, demo: the verbs
+- evaluated_detector: labels and masks of a test set, and what is printed of them
 - checking, evaluating, denoising, inpainting, detecting, calibrating, reconstructing, encoding, decoding,
   sampling, units_told, levels_told, searching, mapping, probing, ablating, robustness_told, describing,
   measured, demonstrating: what they do and say

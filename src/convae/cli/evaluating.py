@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from convae.cli import fitted_inpainter
+from convae.cli.evaluated_detector import BY_FOLDER, SCORES, labels_of, lines_of, write_scores
 from convae.cli.fitted_denoiser import values_of
 from convae.cli.fitting import command_line
 from convae.cli.measured import said, table, told
@@ -14,6 +15,7 @@ from convae.cli.progress import Counter, counting
 from convae.cli.voice import Voice
 from convae.denoising_evaluation import evaluate_denoiser
 from convae.errors import InputError
+from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator
 from convae.estimators.denoiser import Denoiser
@@ -21,7 +23,8 @@ from convae.estimators.inpainter import Inpainter
 from convae.evaluation import evaluate
 from convae.images.image_source import ImageSource, Skipped
 from convae.inpainting_evaluation import evaluate_inpainter
-from convae.report import of_denoising, of_inpainting
+from convae.labelled_evaluation import evaluate_labelled
+from convae.report import of_denoising, of_inpainting, of_labelled
 from convae.report.contents import Report
 from convae.report.folder import write_folder
 from convae.report.occasion import Occasion
@@ -36,6 +39,8 @@ class Evaluating:
         path: its file.
         every: whether images that it was trained on are measured as well.
         target: what the images should look like.
+        labels: ``folder``, or the CSV file that says which images are anomalous; None is ``folder``.
+        masks: where the defects of anomalous images are.
         report: the folder of the report; None for none.
         seed: of the choice of examples.
     """
@@ -43,19 +48,26 @@ class Evaluating:
     path: Path
     every: bool = False
     target: ImageSource | None = None
+    labels: str | None = None
+    masks: ImageSource | None = None
     report: Path | None = None
     seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What came out, for people, for programs and for the report."""
+    """What came out, for people, for programs and for the report.
+
+    Attributes:
+        files: writes what goes into the folder of the report besides.
+    """
 
     images: int
     skipped: Sequence[Skipped]
     lines: list[str]
     values: dict[str, Any]
     report: Callable[[Occasion], Report]
+    files: Callable[[Path], None] = lambda _: None
 
 
 def evaluate_model(
@@ -65,6 +77,12 @@ def evaluate_model(
     if how.target is not None and not isinstance(model, Denoiser):
         raise InputError(
             f"{how.path}: this model was fitted to {model.job}; --target is for denoisers"
+        )
+    given = {"--labels": how.labels, "--masks": how.masks}
+    unfit = next((option for option, value in given.items() if value is not None), None)
+    if unfit is not None and not isinstance(model, AnomalyDetector):
+        raise InputError(
+            f"{how.path}: this model was fitted to {model.job}; {unfit} is for anomaly detectors"
         )
     if how.report is not None:
         result_folder(how.report, what="--report")
@@ -80,6 +98,7 @@ def evaluate_model(
             command=command_line(),
             seed=how.seed,
         )
+        measured.files(how.report)
         page = write_folder(how.report, measured.report(occasion))
     for line in measured.lines:
         voice.answer(line)
@@ -123,6 +142,30 @@ def _measured(
             values=fitted_inpainter.values_of(filled),
             report=lambda occasion: of_inpainting.report_of_inpainting(model, filled, occasion),
         )
+    if isinstance(model, AnomalyDetector):
+        return _labelled(model, source, how, progress)
     raise InputError(
         f"{how.path}: this model was fitted to {model.job}; use it with 'convae {model.verb}'"
+    )
+
+
+def _labelled(
+    model: AnomalyDetector, source: ImageSource, how: Evaluating, progress: Counter
+) -> Measured:
+    """By labelled images."""
+    kinds = labels_of(source, how.labels or BY_FOLDER)
+    labelled = evaluate_labelled(
+        model, source, kinds, masks=how.masks, include_seen=how.every, progress=progress
+    )
+    return Measured(
+        images=len(labelled.images),
+        skipped=[*labelled.skipped, *labelled.bad_masks],
+        lines=lines_of(labelled, of_labelled.verdicts(model, labelled)),
+        values={
+            **labelled.to_dict(),
+            "threshold": float(-model.offset_),
+            "false_alarm_rate": model.false_alarm_rate_,
+        },
+        report=lambda occasion: of_labelled.report_of_labelled(model, labelled, source, occasion),
+        files=lambda folder: write_scores(folder / SCORES, labelled),
     )

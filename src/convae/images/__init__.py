@@ -14,6 +14,7 @@
   from the others to compute with
 - matching: which names belong together; pairs: images and what they should look like, as one source
 - masks: which pixels of images are missing; naming: names of the files that are written for images
+- defect_labels, defect_masks: which images of a test set are normal, and which pixels of the others are not
 - fetching, parallel, workers: many images in order, read here, in threads or in processes
 - image_set, stores, memory: the images that training sees, resident, cached or streamed
 - doctor, look, findings, duplicates, advice: what is wrong with them

@@ -2,7 +2,7 @@
 
 - pictures, colours: any pixels as 8-bit RGB, error maps, PNG files
 - heatmaps: maps of scores as colours, over pictures, with boxes
-- findings, score_chart: what was found in each image, and the histogram of the scores
+- findings, score_chart, roc_chart: what was found in each image, the histogram of the scores, the ROC curve
 - comparison: originals over reconstructions over error maps
 - charts, ticks, curves, codes, drawing: the SVG charts
 - image_map, dot_map: images placed by their codes, as a picture and as a page
@@ -10,8 +10,8 @@
 - differences: how sure a difference is, in words
 - contents, occasion, text, html, folder, storing: what a report says, the page that says it, and its folder
 
-Only these know models: of_model, of_denoising, of_inpainting, of_anomaly, of_detections, of_probe, of_units
-(whole reports), chosen_images, map_of_codes, network_facts (their parts).
+Only these know models: of_model, of_denoising, of_inpainting, of_anomaly, of_labelled, of_detections,
+of_probe, of_units (whole reports), chosen_images, map_of_codes, network_facts (their parts).
 """
 
 from convae.report.codes import code_map_svg

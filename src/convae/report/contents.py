@@ -9,6 +9,7 @@ import numpy as np
 from convae.errors import InputError
 from convae.report.comparison import Comparison
 from convae.report.findings import Finding, ScoreSpread
+from convae.report.roc_chart import Roc
 from convae.resampling import Difference
 
 BETTER = ("lower", "higher", "")
@@ -128,6 +129,27 @@ class Panel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of cells as text.
+
+    Attributes:
+        heading: what is listed.
+        columns: the names of the columns.
+        rows: as many cells each; the first names the row.
+        note: a sentence below.
+    """
+
+    heading: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise InputError(f"each row of {self.heading!r} must have {len(self.columns)} cells")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All that a report can say; every part but the title may be left out, and is then not shown.
 
@@ -152,6 +174,8 @@ class Report:
         findings_note: a sentence about their pictures.
         scores: the scores of all images, for their histogram.
         scores_facts: name and value, shown beside that histogram: ``{"threshold": 2.4}``.
+        roc: how well the scores tell anomalous images from normal ones.
+        tables: other tables, below the scores.
         errors: the error of every image measured, for the histogram.
         baseline_errors: name, and the baseline's error of the same images.
         error_name: what these errors are.
@@ -184,6 +208,8 @@ class Report:
     findings_note: str = ""
     scores: ScoreSpread | None = None
     scores_facts: Mapping[str, object] = field(default_factory=dict)
+    roc: Roc | None = None
+    tables: Sequence[Table] = ()
     errors: Sequence[float] | np.ndarray = ()
     baseline_errors: tuple[str, Sequence[float] | np.ndarray] | None = None
     error_name: str = "MSE"

@@ -11,6 +11,7 @@ from convae.report.curves import error_histogram_svg, loss_curve_svg, spectrum_s
 from convae.report.drawing import architecture_svg
 from convae.report.html import write_report
 from convae.report.pictures import save_picture, shown_range, to_display
+from convae.report.roc_chart import roc_svg
 from convae.report.score_chart import score_histogram_svg
 from convae.report.storing import save_text
 
@@ -58,6 +59,8 @@ def _drawings(report: Report) -> dict[str, str]:
         )
     if report.scores is not None:
         drawings["scores"] = score_histogram_svg(report.scores, heading="Scores of the images")
+    if report.roc is not None:
+        drawings["roc"] = roc_svg(report.roc, heading="ROC curve")
     if report.codes is not None:
         drawings |= _code_drawings(report.codes)
     if report.layers:

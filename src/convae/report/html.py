@@ -29,6 +29,7 @@ from convae.report.pictures import (
     shown_range,
     to_display,
 )
+from convae.report.roc_chart import roc_svg
 from convae.report.score_chart import score_histogram_svg
 from convae.report.storing import store
 from convae.report.text import clean, duration, number, numbers, percent, shorten
@@ -57,6 +58,7 @@ def render_report(report: Report) -> str:
             galleries=_galleries(report),
             panels=[_panel(panel) for panel in report.panels if len(panel)],
             scores=_scores(report),
+            roc=_roc(report),
             findings=_findings(report),
             curve=_loss_curve(report),
             history=_history(report),
@@ -337,6 +339,10 @@ def _scores(report: Report) -> Markup | str:
     if report.scores is None or not len(report.scores.scores):
         return ""
     return Markup(score_histogram_svg(report.scores, standalone=False))
+
+
+def _roc(report: Report) -> Markup | str:
+    return "" if report.roc is None else Markup(roc_svg(report.roc, standalone=False))
 
 
 def _history(report: Report) -> dict[str, object]:

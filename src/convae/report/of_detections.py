@@ -196,12 +196,20 @@ def _facts(
 
 def summary_of(model: AnomalyDetector, anomalous: int, images: int) -> list[str]:
     """How many were found, compared with how many there would be if all were normal."""
-    rate = model.false_alarm_rate_
     return [
-        f"{anomalous:,} of {images:,} images are anomalous; of as many normal images at most "
-        f"{rate * images:.3g} would be called so, on average.",
+        f"{anomalous:,} of {images:,} flagged; {images:,} normal images would give "
+        f"{by_chance(model.false_alarm_rate_ * images)} by chance.",
         promise(model),
     ]
+
+
+def by_chance(expected: float) -> str:
+    """How many false alarms are expected, as people say it.
+
+    >>> [by_chance(count) for count in (0.05, 0.45, 1.04, 2.25, 123.4)]
+    ['about 0.05', 'about 0.5', 'about 1', 'about 2', 'about 123']
+    """
+    return f"about {expected:.1g}" if expected < 0.95 else f"about {round(expected):,}"
 
 
 def _shown(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
