@@ -144,15 +144,15 @@ def test_one_batch_is_learnt(one: Combination) -> None:
     trainer = copy.deepcopy(fitted(one).trainer)
     trainer.network.requires_grad_(True)
     losses = []
-    # Few codes are on at first: that takes longer to better a start at the mean of the images.
-    steps = 5 * STEPS if one.bottleneck == "winners" else STEPS
-    for _ in range(steps):  # the same images, with the same noise, holes or defects each time
+    for _ in range(STEPS):  # the same images, with the same noise, holes or defects each time
         chance = Draw(torch.Generator().manual_seed(1), fitted(one).positions, 1.0)
         loss = trainer.step(fitted(one).batch, trainer.settings.learning_rate, chance)
         assert loss is not None
         losses.append(float(loss.mean()))
+    # Which codes win changes from step to step, and the loss with them.
+    last = float(np.median(losses[-5:])) if one.bottleneck == "winners" else losses[-1]
     # a spatial PCA says such small images nearly as they are from the start
-    assert losses[-1] < max(losses[0] - 0.05 * abs(losses[0]), 1e-3)
+    assert last < max(losses[0] - 0.05 * abs(losses[0]), 1e-3)
 
 
 @pytest.mark.parametrize("one", FURTHER, ids=str)

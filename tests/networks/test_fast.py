@@ -1,5 +1,6 @@
 """The quick ways of convolving against the textbook's, in value and gradient."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,26 @@ def test_convolutions_are_those_of_the_textbook(
         weight,
         drawn(channels[1]),
     )
+
+
+@pytest.mark.parametrize("step", [2, 3])
+@pytest.mark.parametrize("outputs", [1, 8])
+def test_one_column_comes_out_right(step: int, outputs: int) -> None:
+    """A shape for which oneDNN reads beyond its memory on some processors."""
+    for height, width, padding in itertools.product((2, 8), (1, 2, 4), (0, 1, 2)):
+        width = max(width, 4 - 2 * padding)
+        if width + 2 * padding - 4 >= step:
+            continue  # two columns
+        x, weight = drawn(2, 1, height, width), drawn(outputs, 1, 2, 4)
+        geometry = Geometry((1, step), (1, padding))
+        agree(
+            lambda x, w, b, g=geometry: convolve(x, w, b, g),
+            lambda x, w, b, g=geometry: F.conv2d(x, w, b, g.stride, g.padding),
+            False,
+            x,
+            weight,
+            drawn(outputs),
+        )
 
 
 @given(

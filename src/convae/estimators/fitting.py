@@ -340,7 +340,9 @@ def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
     """First weights from the seed, and from PCA where there is a bypass."""
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
-    network.start_at(mean_level(ready))
+    if not network.starts_elsewhere:
+        first = next(ready.batches(ready.training[:STARTED_BY]))
+        network.start_at(mean_level(ready), first.float())
     if network.bypass is not None:
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)

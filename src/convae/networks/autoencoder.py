@@ -22,6 +22,9 @@ from convae.networks.ladder import Descent, Ladder
 from convae.networks.layers import initialize, mean_around, pad_to_multiple
 
 SIGMOID_START = (0.01, 0.99)  # nearer to the ends a sigmoid hardly learns
+FIRST_SPREAD = 0.3  # of first images around the mean, as a part of that of the images
+LEAST_SPREAD = 1e-4  # of first images, where the images are all one colour
+STARTED_BY = 256  # rows and columns of the images that first weights are made small by
 
 
 class Output(NamedTuple):
@@ -95,24 +98,55 @@ class Autoencoder(nn.Module):
                 self.bypass.draw_components()
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether a network that has learnt nothing says PCA's image, or its input, already."""
+        return self.architecture.bypass != "none" or self.architecture.base > 0
+
     @torch.no_grad()
-    def start_at(self, level: Tensor) -> None:
-        """Make a network that has learnt nothing say the same of every pixel: the mean of the images.
+    def start_at(self, level: Tensor, images: Tensor) -> None:
+        """Make a network that has learnt nothing say about the same of every pixel: the mean of the images.
 
         Training then starts from what is known without a network, not from what first weights happen to
-        say. A network that starts from PCA, or from its input, is left alone.
+        say: these are made so small that the first images vary around the mean by :data:`FIRST_SPREAD`
+        of what the given ones do. They are not made zero: nothing would be learnt of the code until the
+        last layer had grown, and sparse codes would be gone by then. A network that
+        :attr:`starts_elsewhere` is left alone.
 
         Args:
             level: (C,) in about [0, 1], the mean of each channel that the network makes.
+            images: (B, C', H, W) in about [0, 1], some training images.
         """
-        a = self.architecture
-        if a.bypass != "none" or a.base:
+        if self.starts_elsewhere:
             return
-        bias = last_layer(self.decoder).bias
-        assert bias is not None
+        a, last = self.architecture, last_layer(self.decoder)
+        assert last.bias is not None
+        slope = 1.0
         if a.output == "sigmoid":
-            level = torch.logit(level.clamp(*SIGMOID_START))
-        bias.copy_(level.to(bias).repeat_interleave(len(bias) // len(level)))
+            level = level.clamp(*SIGMOID_START)
+            slope = float((level * (1 - level)).mean())
+            level = torch.logit(level)
+        last.bias.zero_()
+        wanted = FIRST_SPREAD * float(images.std(dim=(0, 2, 3), correction=0).mean()) / slope
+        last.weight.mul_(min(1.0, max(wanted, LEAST_SPREAD) / self._first_spread(images)))
+        last.bias.copy_(level.to(last.bias).repeat_interleave(len(last.bias) // len(level)))
+
+    def _first_spread(self, images: Tensor) -> float:
+        """The deviation from zero of what the decoder makes of images, before the output function."""
+        seen = images.new_zeros(len(images), self.architecture.input_channels, *images.shape[2:])
+        channels = min(seen.shape[1], images.shape[1])
+        seen[:, :channels] = images[:, :channels]
+        if self.architecture.code != "dense":
+            seen = seen[..., :STARTED_BY, :STARTED_BY]
+        made: list[Tensor] = []
+        hook = self.decoder.register_forward_hook(lambda _, __, image: made.append(image))
+        count = self.architecture.drawn_numbers((seen.shape[2], seen.shape[3]))
+        noise = torch.randn(len(seen), count, generator=torch.Generator().manual_seed(0))
+        training = self.training
+        self.eval()(seen, noise)
+        self.train(training)
+        hook.remove()
+        return max(float(made[0].square().mean().sqrt()), LEAST_SPREAD)
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to codes; of a Gaussian bottleneck to their means."""

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
+from convae.networks.fast import Geometry, one_column
 from convae.networks.layers import (
     MAX_HALF_LENGTH,
     activation,
@@ -248,7 +249,8 @@ class SpatialBypass(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, h * fy, w * fx) to (B, latent_dim, h, w)."""
         offset = (self.analysis * self.mean).sum(dim=(1, 2, 3))
-        return F.conv2d(x, self.analysis, -offset, stride=self.block)
+        x, geometry = one_column(x, self.analysis, Geometry(self.block, (0, 0)))
+        return F.conv2d(x, self.analysis, -offset, geometry.stride)
 
     def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
         """(B, latent_dim, h, w) to (B, C, h * fy, w * fx)."""

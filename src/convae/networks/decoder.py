@@ -100,8 +100,8 @@ class Decoder(nn.Sequential):
         if not shuffled_out:
             stages.append(convolution(a, channels, a.image_shape[0]))
         super().__init__(*stages)
-        # He's weights through skips would make a first image of hundreds where 0 to 1 is meant.
-        if a.bypass != "none" or a.base or a.skips:
+        # The first image is PCA's, or the input.
+        if a.bypass != "none" or a.base:
             zero_(last_layer(self))
 
     def forward(self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()) -> Tensor:
