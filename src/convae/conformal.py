@@ -26,10 +26,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Rates and weights are binary fractions: 1/3 is a little below a third. So much is taken for rounding.
 TOLERANCE = 1e-9
-TAIL, LEAST_TAIL = (
-    50,
-    10,
-)  # highest scores at most, and scores at least, that a tail is estimated from
+TAIL = 50  # highest scores that a tail is estimated from, at most
+LEAST_TAIL = 10  # different scores that it takes
 MOST_SHAPE = 0.5
 
 

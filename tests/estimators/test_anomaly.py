@@ -189,6 +189,15 @@ def test_a_damaged_file_is_refused(model: AnomalyDetector, tmp_path: Path) -> No
             convae.load(without(model, start, tmp_path / "a.convae"))
 
 
+def test_tensors_of_another_shape_are_refused(model: AnomalyDetector, tmp_path: Path) -> None:
+    stored = model._stored
+    for name in ("standards.mean", "fusion.middle", "cue.places.mean", "cue.nearest.normal"):
+        extras = {**stored.extras, name: stored.extras[name][..., :1].contiguous()}
+        save_model(tmp_path / "a.convae", replace(stored, extras=extras))
+        with pytest.raises(ModelFileError, match="damaged: its facts are not complete"):
+            convae.load(tmp_path / "a.convae")
+
+
 def test_images_of_many_sizes_and_channels(tmp_path: Path) -> None:
     images = [blobs(1, 20 + i % 3, 30, 3, seed=i)[0] for i in range(12)]
     folder = tmp_path / "normal"

@@ -37,8 +37,18 @@ def test_normal_images_lie_around_zero_with_a_spread_of_one() -> None:
     assert kinds.shape == (400, 2)
     assert kinds.mean(dim=0).tolist() == pytest.approx([0, 0], abs=0.15)
     assert kinds.std(dim=0).tolist() == pytest.approx([1, 1], abs=1e-4)
-    again = Fusion.from_extras(fusion.to_extras())
+    again = Fusion.from_extras(fusion.to_extras(), fusion.kinds)
     assert torch.equal(again.score(normal), fusion.score(normal))
+
+
+def test_what_is_of_another_shape_is_refused() -> None:
+    fusion = Fusion.fit(torch.randn(20, 3, POOLINGS), torch.tensor([0, 0, 1]))
+    extras = fusion.to_extras()
+    for key, value in extras.items():
+        with pytest.raises(ValueError, match=f"^{key} is not"):
+            Fusion.from_extras({**extras, key: value[None]}, fusion.kinds)
+    with pytest.raises(ValueError, match="of other cues"):
+        Fusion.from_extras(extras, torch.tensor([0, 1, 1]))
 
 
 def test_the_example_by_hand() -> None:

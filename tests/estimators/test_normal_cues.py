@@ -58,7 +58,7 @@ def test_an_image_is_measured_by_itself_and_after_a_file(name: str) -> None:
     for i in range(5):
         alone = cue.map(cue.look(images[i : i + 1]))[0]
         torch.testing.assert_close(alone, together[i], rtol=1e-3, atol=1e-6)
-    again = CUES[name].from_extras(cue.to_extras())
+    again = CUES[name].from_extras(cue.to_extras(), images.shape[1:])
     assert torch.equal(again.map(again.look(images)), together)
 
 
@@ -82,13 +82,25 @@ def test_components_are_those_of_scikit_learn() -> None:
 def test_a_fitted_cue_comes_back_bit_for_bit(name: str, channels: int) -> None:
     cue = fitted(name, normal(6, channels))
     extras = cue.to_extras()
-    again = CUES[name].from_extras(extras)
+    again = CUES[name].from_extras(extras, torch.Size((channels, 32, 40)))
     assert {key: value.dtype for key, value in again.to_extras().items()} == {
         key: value.dtype for key, value in extras.items()
     }
     assert all(torch.equal(again.to_extras()[key], value) for key, value in extras.items())
     other = normal(3, channels, seed=4)
     assert torch.equal(again.map(again.look(other)), cue.map(cue.look(other)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_of_another_shape_is_refused(name: str) -> None:
+    extras = fitted(name, normal(6)).to_extras()
+    size = torch.Size((1, 32, 40))
+    for key, value in extras.items():
+        for wrong in (value[..., :1], value[None], value[:0]):
+            if wrong.shape == value.shape or (key == "components" and len(wrong) == 0):
+                continue  # no component at all is what one image has
+            with pytest.raises(ValueError, match=f"^{name}.{key} is "):
+                CUES[name].from_extras({**extras, key: wrong}, size)
 
 
 def test_what_was_fitted_exactly_is_normal() -> None:

@@ -60,7 +60,7 @@ class FoundFiles:
         """Write the heatmap and the pictures of one image.
 
         Args:
-            row: what is said of it, also where that is not what ``found`` says.
+            row: of ``scores.csv``; the verdict of a whole folder may differ from that of ``found``.
             shown: whether it gets a picture beside the nearest normal image, too.
         """
         name = below(found.image.info.name)

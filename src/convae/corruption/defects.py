@@ -95,7 +95,9 @@ class Defects:
                 cover = self._put(damaged[i], batch, chance)
                 mask[i] = torch.maximum(mask[i], (cover > COVERED).float())
         damaged = damaged.clamp_(lowest, highest)
-        return damaged, mask * visible(damaged, batch)
+        mask *= visible(damaged, batch)
+        seen = mask.flatten(1).any(dim=1).view(-1, 1, 1, 1)
+        return torch.where(seen, damaged, batch), mask
 
     def _put(self, image: Tensor, batch: Tensor, chance: Chance) -> Tensor:
         """Put a defect into an image (C, H, W) of a batch; gives its cover (H, W)."""
@@ -143,9 +145,8 @@ def bent(image: Tensor, cover: Tensor, chance: Chance) -> Tensor:
     )
     straight = torch.eye(2, 3, device=image.device)[None]
     grid = F.affine_grid(straight, [1, 1, height, width], align_corners=False) + move
-    return F.grid_sample(image[None].float(), grid, padding_mode="reflection", align_corners=False)[
-        0
-    ].to(image.dtype)
+    moved = F.grid_sample(image[None].float(), grid, padding_mode="reflection", align_corners=False)
+    return torch.where(soft > 0, moved[0].to(image.dtype), image)  # elsewhere it would be rounded
 
 
 def piece(image: Tensor, source: Tensor, chance: Chance) -> Tensor:
@@ -188,7 +189,7 @@ def tone(image: Tensor, chance: Chance, *, shifted: bool = False) -> Tensor:
     filling = mean + (image - mean) * contrast
     if kind != "contrast":
         sign = -1.0 if chance.coin() else 1.0
-        spread = float(image.float().std(correction=0)) or 1 / 255
+        spread = max(VISIBLE, float(image.float().std(correction=0)))
         filling = filling + sign * chance.log_uniform(*SHIFT) * spread * _tint(image, chance)
     return filling
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from convae.corruption.defects import Defects
-from convae.estimators.defect_scorer import Usual, Viewer
+from convae.estimators.defect_scorer import NormalStatistics, Viewer
 from convae.estimators.detection import Normals
 from convae.estimators.fusion import Fusion
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
@@ -33,9 +33,14 @@ TOGETHER = 16  # images that lend each other pieces
 
 
 class Fitted(NamedTuple):
-    """How normal images look, and plain values on how well defects are told from them."""
+    """What the cues learnt of normal images.
 
-    usual: Usual
+    Attributes:
+        statistics: what a score needs.
+        facts: plain values on how well synthetic defects are told from normal images.
+    """
+
+    statistics: NormalStatistics
     facts: dict[str, Any]
 
 
@@ -77,13 +82,13 @@ def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
 
     standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
     fusion = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds)
-    usual = Usual(
+    statistics = NormalStatistics(
         cues=tuple(cue.fit(looks[name]) for name, cue in kinds.items()),
         kept=len(normals.kept),
         fusion=fusion,
         standards=standards,
     )
-    return Fitted(usual, _facts(fusion, measured))
+    return Fitted(statistics, _facts(fusion, measured))
 
 
 def _measure(

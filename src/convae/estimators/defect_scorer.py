@@ -109,8 +109,7 @@ class Viewer:
 
     def shown(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """(B, M, *size): maps as they are standardised and shown, blurred and all linear in the pixels."""
-        named = zip(self.recipe.cues, maps, strict=True)
-        soft = [smoothed(one, BLUR) for _, one in named]
+        soft = [smoothed(one, BLUR) for one in maps]
         linear = [
             one if name == FOUND else one.clamp_min(0).sqrt()
             for name, one in zip(self.recipe.cues, soft, strict=True)
@@ -139,7 +138,7 @@ class Viewer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usual:
+class NormalStatistics:
     """How normal images look to the cues.
 
     Attributes:
@@ -169,26 +168,35 @@ class Usual:
         standards = {
             "standards.mean": self.standards.mean, "standards.deviation": self.standards.deviation,
         }  # fmt: skip
-        return (
-            extras | standards | self.fusion.to_extras() | {"kept.count": torch.tensor(self.kept)}
-        )
+        return extras | standards | self.fusion.to_extras()
 
     @classmethod
-    def from_extras(cls, extras: Extras, recipe: Recipe) -> "Usual":
-        """What :meth:`to_extras` gave; a KeyError where it lacks something that the recipe needs."""
+    def from_extras(cls, extras: Extras, viewer: Viewer) -> "NormalStatistics":
+        """What :meth:`to_extras` gave.
+
+        Raises:
+            KeyError: something that the viewer's recipe needs is missing.
+            ValueError: something is of another shape than the images need.
+        """
+        standards = Standards(extras["standards.mean"], extras["standards.deviation"])
+        shape = (len(viewer.recipe.cues), *viewer.small)
+        if {tuple(standards.mean.shape), tuple(standards.deviation.shape)} != {shape}:
+            raise ValueError(f"the standards are {tuple(standards.mean.shape)}, not {shape}")
         return cls(
-            cues=tuple(_loaded(extras, (*recipe.cues, NearestImage.name))),
-            kept=int(extras["kept.count"]),
-            fusion=Fusion.from_extras(extras),
-            standards=Standards(extras["standards.mean"], extras["standards.deviation"]),
+            cues=tuple(_loaded(extras, viewer)),
+            kept=len(extras["kept"]),
+            fusion=Fusion.from_extras(extras, viewer.recipe.kinds),
+            standards=standards,
         )
 
 
-def _loaded(extras: Extras, needed: Sequence[str]) -> Iterator[Cue]:
+def _loaded(extras: Extras, viewer: Viewer) -> Iterator[Cue]:
+    needed = (*viewer.recipe.cues, NearestImage.name)
+    size = torch.Size((viewer.network.architecture.input_channels, *viewer.small))
     for name in (name for name in CUES if name in needed):
         start = f"cue.{name}."
         mine = {key[len(start) :]: value for key, value in extras.items() if key.startswith(start)}
-        yield CUES[name].from_extras(mine)
+        yield CUES[name].from_extras(mine, size)
 
 
 class DefectScorer:
@@ -196,15 +204,15 @@ class DefectScorer:
 
     fraction = SHOWN
 
-    def __init__(self, viewer: Viewer, usual: Usual, facts: dict[str, Any]) -> None:
+    def __init__(self, viewer: Viewer, normal: NormalStatistics, facts: dict[str, Any]) -> None:
         """Set it up.
 
         Args:
             facts: of how well it does on synthetic defects.
         """
-        self.viewer, self.usual = viewer, usual
+        self.viewer, self.normal = viewer, normal
         self.facts = {**facts, "score": str(viewer.recipe)}
-        self.extras = usual.to_extras()
+        self.extras = normal.to_extras()
 
     @property
     def told(self) -> str:
@@ -217,19 +225,17 @@ class DefectScorer:
 
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""
-        wanted = [cue for cue in self.usual.cues if cue.name in self.viewer.recipe.cues]
+        wanted = [cue for cue in self.normal.cues if cue.name in self.viewer.recipe.cues]
         maps, change = self.viewer.maps(batch, wanted)
-        score = self.usual.fusion.score(self.viewer.values(maps))
+        score = self.normal.fusion.score(self.viewer.values(maps))
         size = (batch.shape[-2], batch.shape[-1])
         shown = self.viewer.shown(maps, size)
-        known = self.usual.standards
+        known = self.normal.standards
         mean, deviation = (resized(x[None].to(shown), size) for x in (known.mean, known.deviation))
-        one = self.usual.fusion.map((shown - mean) / deviation)
-        return Judged(score, one, change, self._nearest(batch))
-
-    def _nearest(self, batch: Tensor) -> Tensor:
-        known = NearestImage(self.usual.nearest.normal[: self.usual.kept])
-        return known.which(known.look(self.viewer.shrunk(batch)))
+        one = self.normal.fusion.map((shown - mean) / deviation)
+        known_images = self.normal.nearest
+        looks = known_images.look(self.viewer.shrunk(batch))
+        return Judged(score, one, change, known_images.which(looks, self.normal.kept))
 
 
 def nearest_codes(codes: Tensor, spread: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:

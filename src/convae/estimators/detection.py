@@ -102,9 +102,11 @@ class Method(Protocol):
 
     Attributes:
         kept: how many normal images a model keeps, to find the nearest among; of large ones fewer.
+        further: what a network that has learnt nothing says in channels that are no image's.
     """
 
     kept: int
+    further: float
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
         """Parameters of the training for so many images of a shape (C, H, W), where none are given."""

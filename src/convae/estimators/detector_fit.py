@@ -132,7 +132,7 @@ def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[Stor
     ready = replace(fit.ready, architecture=architecture)
     task, identity = fit.method.task()
     pca = no_components(architecture)
-    network = start_network(ready, pca)
+    network = start_network(ready, pca, further=fit.method.further)
     stored = train_model(fit.kind, p, ready, network, pca, run, task=task, identity=identity)
     return stored, fit.method.fit_scorer(stored.network, fit.normals)
 

@@ -336,13 +336,17 @@ def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray
     return total / len(positions)
 
 
-def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
-    """First weights from the seed, and from PCA where there is a bypass."""
+def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.0) -> Autoencoder:
+    """First weights from the seed, and from PCA where there is a bypass.
+
+    Args:
+        further: what a network that has learnt nothing says in channels that are no image's.
+    """
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
     if not network.starts_elsewhere:
         first = next(ready.batches(ready.training[:STARTED_BY]))
-        network.start_at(mean_level(ready), first.float())
+        network.start_at(mean_level(ready, further), first.float())
     if network.bypass is not None:
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)
@@ -350,11 +354,11 @@ def start_network(ready: Ready, pca: PrincipalComponents) -> Autoencoder:
     return on_device(network, ready.unit.device)
 
 
-def mean_level(ready: Ready) -> Tensor:
-    """(C,) the mean of each channel over some training images; 0 for channels that are no image's."""
+def mean_level(ready: Ready, further: float) -> Tensor:
+    """(C,) the mean of each channel over some training images; ``further`` where a channel is no image's."""
     some = ready.batches(ready.training[:STARTED_BY])
     means = torch.cat([batch.float().mean(dim=(2, 3)) for batch in some]).mean(dim=0)
-    level = means.new_zeros(ready.architecture.image_shape[0])
+    level = means.new_full((ready.architecture.image_shape[0],), further)
     level[: len(means)] = means[: len(level)]
     return level
 

@@ -103,9 +103,31 @@ class Fusion:
         return {f"fusion.{name}": getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_extras(cls, extras: Extras) -> "Fusion":
-        """What :meth:`to_extras` gave."""
-        return cls(**{name: extras[f"fusion.{name}"] for name in cls.__dataclass_fields__})
+    def from_extras(cls, extras: Extras, kinds: Tensor) -> "Fusion":
+        """What :meth:`to_extras` gave.
+
+        Args:
+            kinds: as :meth:`fit` was given them.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is of another shape, or the kinds are others.
+        """
+        known = cls(**{name: extras[f"fusion.{name}"] for name in cls.__dataclass_fields__})
+        count = (len(kinds),)
+        wanted = {
+            "kinds": count,
+            "middle": (*count, POOLINGS),
+            "spread": (*count, POOLINGS),
+            "cue_spread": count,
+            "kind_spread": (int(kinds.max()) + 1,),
+        }
+        for name, shape in wanted.items():
+            if tuple(getattr(known, name).shape) != shape:
+                raise ValueError(f"fusion.{name} is not {shape}")
+        if not torch.equal(known.kinds, kinds):
+            raise ValueError("fusion.kinds are of other cues")
+        return known
 
 
 def _by_kind(cues: Tensor, kinds: Tensor) -> Tensor:

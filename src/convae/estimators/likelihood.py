@@ -88,6 +88,7 @@ class Likelihood:
     """Learn how likely normal images are."""
 
     kept = 256  # enough to show the nearest
+    further = 0.0
 
     def __init__(self, p: Parameters) -> None:
         """Take the estimator's parameters; refuse those that do not go with this method."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from convae.corruption.defects import Defects
 from convae.estimators.choosing import fit_score
-from convae.estimators.defect_scorer import DefectScorer, Recipe, Usual, Viewer
+from convae.estimators.defect_scorer import DefectScorer, NormalStatistics, Recipe, Viewer
 from convae.estimators.detection import Extras, Normals
 from convae.estimators.fitting import bottleneck_changes
 from convae.estimators.parameters import Parameters
@@ -23,6 +23,7 @@ WIDTHS, BLOCKS = (16, 32, 64), 1  # of the preset's stages: three times as fast 
 SHARE, MOST = 0.6, 2  # of the images that are trained on have defects, and how many
 STEPS = 1000
 BATCH, LARGEST_BATCH = 12, 64
+RARE = -3.0  # logit of a defect at a pixel, before anything is learnt: about one in twenty
 EPOCH = 400  # images at least, or parts of images, that an epoch shows
 _CHANGES = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
@@ -33,6 +34,7 @@ class MendDefects:
     """Learn to take synthetic defects out of normal images, and where they were."""
 
     kept = 256  # enough to show the nearest
+    further = RARE
 
     def __init__(self, p: Parameters) -> None:
         """Take the estimator's parameters; refuse those that do not go with this method."""
@@ -93,13 +95,14 @@ class MendDefects:
         """Learn how normal images look to the cues."""
         viewer = self._viewer(network)
         fitted = fit_score(viewer, normals)
-        return DefectScorer(viewer, fitted.usual, fitted.facts)
+        return DefectScorer(viewer, fitted.statistics, fitted.facts)
 
     def load_scorer(
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
     ) -> DefectScorer:
         """The scorer of a model file."""
-        return DefectScorer(self._viewer(network), Usual.from_extras(extras, self.recipe), facts)
+        viewer = self._viewer(network)
+        return DefectScorer(viewer, NormalStatistics.from_extras(extras, viewer), facts)
 
     def _viewer(self, network: Autoencoder) -> Viewer:
         _, height, width = network.architecture.image_shape

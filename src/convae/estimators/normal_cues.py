@@ -10,13 +10,15 @@ All work on images (B, C, h, w) of one small size in about [0, 1], and are fitte
 """
 
 import math
-from typing import ClassVar, Protocol, Self
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from convae.estimators.detection import Extras
+from convae.pca import fit_pca
 from convae.similarity_maps import smoothed
 
 COMPONENTS = 16
@@ -31,51 +33,70 @@ SHARED = 0.7  # cells over which neighbouring places share their mean
 TOGETHER = 512  # places whose matrices are inverted at a time
 
 
-class Cue(Protocol):
+class Cue(ABC):
     """A map of what is not normal.
 
     Attributes:
         name: the word that ``score_by`` takes.
+        halved: the attributes of which a model file keeps 16 bits.
     """
 
     name: ClassVar[str]
+    halved: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
+    @abstractmethod
     def fit(cls, looks: Tensor) -> Self:
         """Learn normal images, as :meth:`look` shows them."""
-        ...
 
     @staticmethod
     def look(images: Tensor) -> Tensor:
-        """What is compared: (B, ...) from images (B, C, h, w)."""
-        ...
+        """What is compared: (B, K, h, w) from images (B, C, H, W), by default the images."""
+        return images
 
+    @abstractmethod
     def map(self, looks: Tensor) -> Tensor:
         """(B, 1, h', w') 0 or more, higher where less normal; perhaps smaller than the images."""
-        ...
+
+    @classmethod
+    @abstractmethod
+    def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
+        """The shape of each attribute that was learnt, for looks (K, h, w).
+
+        Args:
+            extras: what they are; the first side of some is free.
+        """
 
     def to_extras(self) -> Extras:
         """For a model file."""
-        ...
+        return {name: x.half() if name in self.halved else x for name, x in vars(self).items()}
 
     @classmethod
-    def from_extras(cls, extras: Extras) -> Self:
-        """What :meth:`to_extras` gave."""
-        ...
+    def from_extras(cls, extras: Extras, size: torch.Size) -> Self:
+        """What :meth:`to_extras` gave.
+
+        Args:
+            size: (C, H, W) of the images.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is of another shape than the images need.
+        """
+        look = cls.look(torch.zeros(1, *size)).shape[1:]
+        shapes = cls.shapes(look, extras)
+        for name, shape in shapes.items():
+            if tuple(extras[name].shape) != shape:
+                raise ValueError(f"{cls.name}.{name} is {tuple(extras[name].shape)}, not {shape}")
+        return cls(**{name: extras[name].float() for name in shapes})
 
 
-class MeanImage:
+class MeanImage(Cue):
     """The squared difference from the mean normal image."""
 
     name: ClassVar[str] = "mean"
 
     def __init__(self, mean: Tensor) -> None:
         self.mean = mean
-
-    @staticmethod
-    def look(images: Tensor) -> Tensor:
-        """The images."""
-        return images
 
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
@@ -86,60 +107,48 @@ class MeanImage:
         """(B, 1, h, w)."""
         return (looks - self.mean.to(looks)).square().mean(dim=1, keepdim=True)
 
-    def to_extras(self) -> Extras:
-        """For a model file."""
-        return {"mean": self.mean}
-
     @classmethod
-    def from_extras(cls, extras: Extras) -> Self:
-        """From a model file."""
-        return cls(extras["mean"])
+    def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
+        """An image."""
+        return {"mean": tuple(look)}
 
 
-class ComponentsError:
+class ComponentsError(Cue):
     """The squared error of the reconstruction from the first principal components."""
 
     name: ClassVar[str] = "components"
 
-    def __init__(self, mean: Tensor, axes: Tensor) -> None:
-        self.mean, self.axes = mean, axes
-
-    @staticmethod
-    def look(images: Tensor) -> Tensor:
-        """The images."""
-        return images
+    def __init__(self, mean: Tensor, components: Tensor) -> None:
+        self.mean, self.components = mean, components
 
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
         """Find the components; one fewer than images at most."""
-        flat = looks.flatten(1)
-        mean = flat.mean(dim=0)
-        _, _, axes = torch.linalg.svd(flat - mean, full_matrices=False)
-        count = max(0, min(COMPONENTS, len(looks) - 1))
-        return cls(mean.view(looks.shape[1:]), axes[:count].contiguous())
+        count = min(COMPONENTS, len(looks) - 1)
+        found = fit_pca([looks.flatten(1)], max(1, count))
+        axes = found.components[:count].float().contiguous()
+        return cls(found.mean.float().view(looks.shape[1:]), axes)
 
     def map(self, looks: Tensor) -> Tensor:
         """(B, 1, h, w)."""
         centred = (looks - self.mean.to(looks)).flatten(1)
-        axes = self.axes.to(looks)
+        axes = self.components.to(looks)
         # Each row by itself, so that an image's result does not depend on those beside it.
         left = torch.stack([row - (axes @ row) @ axes for row in centred])
         return left.view_as(looks).square().mean(dim=1, keepdim=True)
 
-    def to_extras(self) -> Extras:
-        """For a model file."""
-        return {"mean": self.mean, "axes": self.axes}
-
     @classmethod
-    def from_extras(cls, extras: Extras) -> Self:
-        """From a model file."""
-        return cls(extras["mean"], extras["axes"])
+    def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
+        """An image, and a few as vectors."""
+        count = len(extras["components"])
+        return {"mean": tuple(look), "components": (count, math.prod(look))}
 
 
-class NearestImage:
+class NearestImage(Cue):
     """The squared difference from the nearest normal image."""
 
     name: ClassVar[str] = "nearest"
+    halved: ClassVar[tuple[str, ...]] = ("normal",)
 
     def __init__(self, normal: Tensor) -> None:
         self.normal = normal
@@ -163,22 +172,18 @@ class NearestImage:
         nearest = self.normal.to(looks)[self.which(looks)]
         return (looks - nearest).square().mean(dim=1, keepdim=True)
 
-    def which(self, looks: Tensor) -> Tensor:
-        """(B,) the number of the nearest normal image."""
-        normal = self.normal.to(looks)
+    def which(self, looks: Tensor, first: int | None = None) -> Tensor:
+        """(B,) the number of the nearest normal image, among the ``first`` ones or all."""
+        normal = self.normal[:first].to(looks)
         return torch.stack([(normal - x).square().mean(dim=(1, 2, 3)).argmin() for x in looks])
 
-    def to_extras(self) -> Extras:
-        """For a model file."""
-        return {"normal": self.normal.half()}
-
     @classmethod
-    def from_extras(cls, extras: Extras) -> Self:
-        """From a model file."""
-        return cls(extras["normal"].float())
+    def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
+        """Images, one at least."""
+        return {"normal": (max(1, len(extras["normal"])), *look)}
 
 
-class PlaceStatistics:
+class PlaceStatistics(Cue):
     """The squared Mahalanobis distance of what filters see around a place from what normal images show there.
 
     The covariance at a place is drawn towards that of all places, as though that came from
@@ -186,6 +191,7 @@ class PlaceStatistics:
     """
 
     name: ClassVar[str] = "places"
+    halved: ClassVar[tuple[str, ...]] = ("whitening",)
 
     def __init__(self, centre: Tensor, spread: Tensor, mean: Tensor, whitening: Tensor) -> None:
         """Set it up.
@@ -239,15 +245,16 @@ class PlaceStatistics:
         ]
         return torch.stack(far).view(len(looks), 1, *mean.shape[1:])
 
-    def to_extras(self) -> Extras:
-        """For a model file."""
-        names = ("centre", "spread", "mean")
-        return {name: getattr(self, name) for name in names} | {"whitening": self.whitening.half()}
-
     @classmethod
-    def from_extras(cls, extras: Extras) -> Self:
-        """From a model file."""
-        return cls(*(extras[name].float() for name in ("centre", "spread", "mean", "whitening")))
+    def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
+        """Of each filter, and of each place."""
+        values, height, width = look
+        return {
+            "centre": (values,),
+            "spread": (values,),
+            "mean": (values, height, width),
+            "whitening": (height * width, values, values),
+        }
 
 
 def filtered(x: Tensor) -> Tensor:

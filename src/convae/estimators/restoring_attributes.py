@@ -52,6 +52,7 @@ class RestoreAttributes:
     """Learn to restore images that were turned, greyed and partly erased."""
 
     kept = 8192  # the nearest of many tells more than the nearest of few
+    further = 0.0
 
     def __init__(self, p: Parameters) -> None:
         """Take the estimator's parameters; refuse those that do not go with this method."""
