@@ -30,6 +30,13 @@ def test_bright_points_are_told_of_unless_the_range_holds_them(
     assert not words or "scaling minmax" in words[0]
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_a_range_that_bright_points_stretch_is_told_of(dtype: str) -> None:
+    """A cross-entropy needs every value within the range."""
+    with pytest.warns(UserWarning, match="all others share a small part of the network's range"):
+        convae.ConvAutoencoder(latent_dim=2, epochs=1, loss="bce").fit(stars(3, 4e4, dtype))
+
+
 def test_ordinary_images_are_not_told_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

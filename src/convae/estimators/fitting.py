@@ -256,7 +256,8 @@ def make_ready(
     fitted = fit_scaling(chunks, images.depth, "minmax" if squeeze else p["scaling"])
     scaling = fitted.scaling
     refuse_far_images(images, scaling)
-    if word := outliers_word(fitted):
+    # Whoever asked for minmax has decided.
+    if p["scaling"] != "minmax" and (word := outliers_word(fitted)):
         warnings.warn(word, UserWarning, stacklevel=2)
         run.observers.message(word)
     if parse_loss(p["loss"]).of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
@@ -400,16 +401,22 @@ def _one_each(source: ImageSource, groups: Sequence[Any] | np.ndarray) -> np.nda
 
 
 def outliers_word(fitted: FittedScaling) -> str | None:
-    """A warning where a few values lie so far outside of the fitted range that a network loses them."""
+    """A warning where a few values lie so far from all others that a network loses these or those."""
     if not fitted.beyond or max(fitted.beyond) <= OUTLYING:
         return None
     channel = fitted.beyond.index(max(fitted.beyond))
-    low, high = fitted.scaling.low[channel], fitted.scaling.high[channel]
-    return (
-        f"a few values reach {fitted.farthest[channel]:g}, far outside of the range of almost all others "
-        f"({low:g} to {high:g}), as bright points or hot pixels do: the network may cut or remove them; "
-        "where they matter, fit with scaling minmax"
+    (low, high), farthest = fitted.most[channel], fitted.farthest[channel]
+    found = (
+        f"a few values reach {farthest:g}, far outside of the range of almost all others ({low:g} to "
+        f"{high:g}), as bright points or hot pixels do: "
     )
+    scaling = fitted.scaling
+    if scaling.low[channel] <= farthest <= scaling.high[channel]:
+        return (
+            f"{found}all others share a small part of the network's range, and it learns little of them; "
+            "where those few do not matter, fit with loss mse and scaling auto"
+        )
+    return f"{found}the network may cut or remove them; where they matter, fit with scaling minmax"
 
 
 def whole_range(scaling: Scaling) -> bool:

@@ -153,15 +153,17 @@ class FittedScaling(NamedTuple):
     """A scaling, and what it does not cover.
 
     Attributes:
-        scaling: fitted to most values.
-        beyond: channel by channel how far the farthest value lies outside of the fitted range, in widths
-            of that range; 0 where none does. Empty where the values were not looked at.
+        scaling: what was fitted.
+        beyond: channel by channel how far the farthest value lies outside of the range of most values, in
+            widths of that range; 0 where none does. Empty where the values were not looked at.
         farthest: that value, channel by channel.
+        most: (low, high) that most values lie between, channel by channel.
     """
 
     scaling: Scaling
     beyond: tuple[float, ...] = ()
     farthest: tuple[float, ...] = ()
+    most: tuple[tuple[float, float], ...] = ()
 
 
 def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> FittedScaling:
@@ -177,25 +179,27 @@ def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> F
     if method == "dtype" or (method == "auto" and dtype == "uint8"):
         low, high = DTYPE_RANGES[dtype]
         return FittedScaling(Scaling((low,), (high,), dtype))
-    sketch = _Sketch(dtype, with_quantiles=method == "auto")
+    sketch = _Sketch(dtype)
     for batch in batches:
         sketch.add(batch)
     if not sketch.count:
         raise InputError("scaling: there are no images to fit it on")
     if method == "auto" and dtype == "float32" and sketch.in_unit_range():
         return FittedScaling(Scaling((0.0,), (1.0,), dtype))
-    ranges = [sketch.channel_range(channel) for channel in range(sketch.channels)]
-    outside = [sketch.outside(channel, *ranges[channel]) for channel in range(sketch.channels)]
+    channels = range(sketch.channels)
+    most = tuple(sketch.range_of_most(channel) for channel in channels)
+    ranges = most if method == "auto" else tuple(map(sketch.whole_range, channels))
+    outside = [sketch.outside(channel, *most[channel]) for channel in channels]
     scaling = Scaling(tuple(low for low, _ in ranges), tuple(high for _, high in ranges), dtype)
-    return FittedScaling(scaling, *(tuple(part) for part in zip(*outside, strict=True)))
+    beyond, farthest = (tuple(part) for part in zip(*outside, strict=True))
+    return FittedScaling(scaling, beyond, farthest, most)
 
 
 class _Sketch:
     """What a stream of batches tells about each channel's range, in memory that does not grow."""
 
-    def __init__(self, dtype: str, *, with_quantiles: bool) -> None:
+    def __init__(self, dtype: str) -> None:
         self.dtype = dtype
-        self.with_quantiles = with_quantiles
         self.count = 0
         self.channels = 0
         self.least: list[float] = []
@@ -225,14 +229,23 @@ class _Sketch:
         """Whether every finite value of every channel lies in [0, 1]."""
         return min(self.least) >= 0 and max(self.most) <= 1
 
-    def channel_range(self, channel: int) -> tuple[float, float]:
+    def range_of_most(self, channel: int) -> tuple[float, float]:
+        """(low, high) of one channel between its quantiles, high always above low."""
+        low, high = self._quantiles(channel) if self._has_values(channel) else (0.0, 0.0)
+        return self._apart(low, high) if low < high else self.whole_range(channel)
+
+    def whole_range(self, channel: int) -> tuple[float, float]:
         """(low, high) of one channel, high always above low."""
-        extremes = self.least[channel], self.most[channel]
-        if extremes[0] > extremes[1]:
-            return 0.0, 1.0  # not one finite value
-        low, high = self._quantiles(channel) if self.with_quantiles else extremes
-        if not low < high:
-            low, high = extremes
+        if not self._has_values(channel):
+            return 0.0, 1.0
+        return self._apart(self.least[channel], self.most[channel])
+
+    def _has_values(self, channel: int) -> bool:
+        """Whether there is one finite value at least."""
+        return self.least[channel] <= self.most[channel]
+
+    @staticmethod
+    def _apart(low: float, high: float) -> tuple[float, float]:
         low, high = (min(max(value, -LARGEST), LARGEST) for value in (low, high))
         if np.float32(high) > np.float32(low):
             return low, high
@@ -251,9 +264,9 @@ class _Sketch:
     def _start(self, channels: int) -> None:
         self.channels = channels
         self.least, self.most = [math.inf] * channels, [-math.inf] * channels
-        if self.with_quantiles and self.dtype == "float32":
+        if self.dtype == "float32":
             self._sample = _Sample(channels, max(SAMPLE_VALUES // channels, 4096))
-        elif self.with_quantiles:
+        else:
             bins = int(DTYPE_RANGES[self.dtype][1]) + 1
             self._histograms = [np.zeros(bins, dtype=np.int64) for _ in range(channels)]
 
@@ -307,7 +320,7 @@ class _Sample:
         values = values[np.isfinite(values)]
         if not values.size:
             return math.nan, math.nan
-        low, high = np.quantile(values, QUANTILES)
+        low, high = np.quantile(values.clip(-LARGEST, LARGEST), QUANTILES)
         return float(low), float(high)
 
     def _thin(self) -> None:
