@@ -186,17 +186,22 @@ def gradient_length(x: Tensor) -> Tensor:
 
 
 def smoothed(x: Tensor, sigma: float) -> Tensor:
-    """(B, C, H, W) blurred by a Gaussian of ``sigma`` pixels; the border is repeated."""
+    """(B, C, H, W) blurred by a Gaussian of ``sigma`` pixels; the border is repeated.
+
+    Sums of shifted images: on a CPU a convolution of each channel by itself takes two to ten times as long.
+    """
     if not sigma:
         return x
     reach = max(1, math.ceil(3 * sigma))
-    distance = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
+    distance = torch.arange(-reach, reach + 1, dtype=torch.float64)
     weights = torch.exp(-distance.square() / (2 * sigma**2))
-    weights = weights / weights.sum()
-    channels = x.shape[1]
-    x = F.pad(x, (reach, reach, reach, reach), mode="replicate")
-    x = F.conv2d(x, weights.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(x, weights.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    weights /= weights.sum()
+    for dim, padding in ((3, (reach, reach, 0, 0)), (2, (0, 0, reach, reach))):
+        padded, size = F.pad(x, padding, mode="replicate"), x.shape[dim]
+        x = padded.narrow(dim, 0, size) * float(weights[0])
+        for shift, weight in enumerate(weights[1:].tolist(), 1):
+            x.add_(padded.narrow(dim, shift, size), alpha=weight)
+    return x
 
 
 def enlarged(x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
