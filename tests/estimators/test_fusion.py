@@ -116,6 +116,33 @@ def test_cues_of_one_kind_are_averaged_in_a_map() -> None:
     assert float(one[0, 0, 0, 1]) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_kind_is_weighted_by_what_it_tells() -> None:
+    """√2 Φ⁻¹(AUROC) and 0.2, over their mean: 0.76025 is an AUROC of two normals one deviation apart."""
+    fusion = Fusion.fit(torch.randn(9, 3, POOLINGS), torch.tensor([0, 1, 2]))
+    assert fusion.weights.tolist() == [1, 1, 1]
+    known = fusion.weighted(torch.tensor([0.5, 0.76025, 0.3]))  # worse than chance is chance
+    assert known.weights.tolist() == pytest.approx(
+        [0.2 / 0.53333, 1.2 / 0.53333, 0.2 / 0.53333], rel=1e-3
+    )
+    maps = torch.zeros(1, 3, 1, 1)
+    maps[0, 1] = 2.0
+    want = soft_maximum(torch.tensor([[0.0, 4.5, 0.0]]))
+    assert known.map(maps).flatten().tolist() == pytest.approx(want.tolist(), rel=1e-3)
+    again = Fusion.from_extras(known.to_extras(), known.kinds)
+    assert torch.equal(again.weights, known.weights)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_weights_are_one_in_the_mean_and_orders_the_kinds(aurocs: list[float]) -> None:
+    count = len(aurocs)
+    fusion = Fusion.fit(torch.randn(9, count, POOLINGS), torch.arange(count))
+    weights = fusion.weighted(torch.tensor(aurocs)).weights
+    assert float(weights.mean()) == pytest.approx(1, abs=1e-5)
+    assert float(weights.min()) > 0
+    order = torch.tensor(aurocs).argsort()
+    assert bool((weights[order].diff() >= -1e-6).all())
+
+
 def test_a_single_normal_image_is_enough() -> None:
     fusion = Fusion.fit(torch.ones(1, 2, POOLINGS), torch.tensor([0, 1]))
     assert float(fusion.score(torch.ones(1, 2, POOLINGS))[0]) == pytest.approx(0, abs=1e-6)

@@ -3,14 +3,15 @@
 Each map is pooled in several ways (the highest value, and the mean of the highest hundredth, after blurs
 of several widths), and each pooled value measured in standard deviations of normal images that the cue was
 not fitted on. Their mean is what the cue says. Cues of one kind are averaged, as they err together. What the
-kinds say is joined by a soft maximum: one kind that is sure is enough, and several that are half sure add up.
+kinds say is weighted by how well each tells images with synthetic defects, and joined by a soft maximum: one
+kind that is sure is enough, and several that are half sure add up.
 
 >>> soft_maximum(torch.tensor([[0.0, 0.0], [0.0, 6.0], [3.0, 3.0]]))
 tensor([0.0000, 4.3496, 3.0000])
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ POOLINGS = 2 * len(BLURS)
 SHARPNESS = 0.35  # of the soft maximum, per standard deviation
 LEAST = 1e-12  # of what a logarithm is taken
 LEAST_SPREAD = 1e-6
+EQUAL = 0.2  # added to each weight, so that no kind is left out and little evidence changes little
+SUREST = 0.99  # AUROC that counts: a few images show no more
 
 
 def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
@@ -55,6 +58,7 @@ class Fusion:
         middle, spread: (M, POOLINGS) of normal images.
         cue_spread: (M,) of the mean over poolings.
         kind_spread: (kinds,) of the mean over cues of a kind.
+        weights: (kinds,) of what each says; 1 in the mean.
     """
 
     kinds: Tensor
@@ -62,6 +66,7 @@ class Fusion:
     spread: Tensor
     cue_spread: Tensor
     kind_spread: Tensor
+    weights: Tensor
 
     @classmethod
     def fit(cls, normal: Tensor, kinds: Tensor) -> "Fusion":
@@ -81,7 +86,20 @@ class Fusion:
             spread=spread,
             cue_spread=cue_spread,
             kind_spread=_spread(groups),
+            weights=torch.ones(groups.shape[1]),
         )
+
+    def weighted(self, aurocs: Tensor) -> "Fusion":
+        """The same, with each kind weighted by what it was found to tell.
+
+        Args:
+            aurocs: (kinds,) of images with synthetic defects against the same without, by each kind alone.
+                A kind counts by the distance between the two in standard deviations that the figure stands
+                for, √2 Φ⁻¹(AUROC).
+        """
+        apart = math.sqrt(2) * torch.special.ndtri(aurocs.double().clamp(0.5, SUREST))
+        weights = (apart + EQUAL).float()
+        return replace(self, weights=weights / weights.mean())
 
     def by_kind(self, values: Tensor) -> Tensor:
         """(B, M, POOLINGS) to (B, kinds): what each kind says, in standard deviations above normal."""
@@ -91,12 +109,12 @@ class Fusion:
 
     def score(self, values: Tensor) -> Tensor:
         """(B, M, POOLINGS) to (B,)."""
-        return soft_maximum(self.by_kind(values))
+        return soft_maximum(self.weights.to(values) * self.by_kind(values))
 
     def map(self, standardised: Tensor) -> Tensor:
         """(B, M, H, W) maps in standard deviations to the one map (B, 1, H, W)."""
         groups = _by_kind(standardised, self.kinds.to(standardised.device))
-        return soft_maximum(groups, dim=1)[:, None]
+        return soft_maximum(self.weights.to(groups).view(-1, 1, 1) * groups, dim=1)[:, None]
 
     def to_extras(self) -> Extras:
         """For a model file."""
@@ -121,6 +139,7 @@ class Fusion:
             "spread": (*count, POOLINGS),
             "cue_spread": count,
             "kind_spread": (int(kinds.max()) + 1,),
+            "weights": (int(kinds.max()) + 1,),
         }
         for name, shape in wanted.items():
             if tuple(getattr(known, name).shape) != shape:
