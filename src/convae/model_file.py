@@ -27,6 +27,7 @@ from convae.safe_tensors import Expected, read_description, read_tensors, write_
 from convae.version import __version__
 
 FORMAT = 1
+LARGEST_NUMBER = 2**1000  # beyond it a whole number is no float
 MAX_SEEN, MAX_PARAMETERS, MAX_EXTRAS = 2**28, 2**32, 1000
 _KINDS = {
     "float32": torch.float32,
@@ -279,7 +280,7 @@ def _check_facts(facts: dict[str, Any]) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
+    return type(value) is float or (type(value) is int and abs(value) < LARGEST_NUMBER)
 
 
 def _is_count(value: object) -> bool:

@@ -227,7 +227,16 @@ def test_names_that_repeat_or_lead_elsewhere(convae: Command, model: Path, tmp_p
         ("empty.npy", b"", "damaged or not a file of codes"),
         ("noise.npz", b"PK\x03\x04nothing", "damaged or not a file of codes"),
         ("head.csv", b"name,a,b\nx,1,2\n", "must have the columns code_0, code_1, ..."),
-        ("text.csv", b"name,code_0,code_1,code_2\nx,1,2,a\n", "line 2"),
+        (
+            "text.csv",
+            b"name,code_0,code_1,code_2\nx,1,2,a\n",
+            "line 2: code_2 must be a number; got 'a'",
+        ),
+        (
+            "gap.csv",
+            b"name,code_0,code_1,code_2\nx,1,,3\n",
+            "line 2: code_1 must be a number; got ''",
+        ),
         ("short.csv", b"name,code_0,code_1,code_2\nx,1,2\n", "line 2 has 3 cells and the first 4"),
         ("nan.csv", b"code_0,code_1,code_2\n1,2,nan\n", "code 0 holds NaN"),
         ("wide.csv", b"code_0,code_1\n1,2\n", "its codes are 2 and this model's 3 numbers"),
@@ -241,7 +250,7 @@ def test_names_that_repeat_or_lead_elsewhere(convae: Command, model: Path, tmp_p
         (
             "comma.csv",
             b"code_0;code_1;code_2\n1;2;0,5\n",
-            "'0,5'; numbers must have a decimal point",
+            "line 2: code_2 must be a number; got '0,5'; numbers must have a decimal point",
         ),
         (
             "twice.csv",

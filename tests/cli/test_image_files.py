@@ -34,6 +34,23 @@ def test_every_image_comes_to_its_place(tmp_path: Path) -> None:
     assert all((read_image(tmp_path / f"{i}.png").pixels == i).all() for i in range(9))
 
 
+def test_another_kind_than_was_asked_for_is_told(tmp_path: Path) -> None:
+    def deep() -> Iterator[Any]:
+        for done in results(3):
+            image = Image(
+                done.pixels.astype(np.float32),
+                ImageInfo(name=done.image.info.name, depth="float32"),
+            )
+            yield SimpleNamespace(**{**vars(done), "image": image, "pixels": image.pixels})
+
+    tally = Tally()
+    write_files(SOURCE, deep(), tmp_path, tally, "jpg")
+    assert tally.elsewhere == {"JPEG cannot hold these pixels: written as TIFF": 3}
+    again = Tally()
+    write_files(SOURCE, results(), tmp_path / "b", again, "jpg")
+    assert not again.elsewhere
+
+
 def test_an_image_is_written_while_the_next_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

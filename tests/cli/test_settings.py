@@ -206,3 +206,11 @@ def test_a_config_that_may_never_end_is_refused_unopened(tmp_path: Path) -> None
             read_config(path)
     with pytest.raises(InputError, match="is larger than 1,048,576 bytes"):
         read_config(tmp_path / "large.toml")
+
+
+@pytest.mark.parametrize("text", ["widths = " + "[" * 60 + "]" * 60, "widths" + ".a" * 60 + " = 1"])
+def test_a_config_nested_beyond_any_setting_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="nested too deeply: not a file of settings"):
+        read_config(path)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from convae.errors import ImageError
 from convae.images.besides import PREMULTIPLIED, STRAIGHT, UNUSED, Opacity
-from convae.images.facts import converted, missing_pixels, opacity_of
+from convae.images.facts import apart_from_nodata, converted, missing_pixels, opacity_of
 from convae.images.framing import Framing
 from convae.images.image import Image, ImageInfo
 from convae.images.preparing import Plan, to_channels
@@ -169,3 +169,48 @@ def test_an_image_of_missing_pixels_alone_is_refused() -> None:
     image = Image(np.zeros((1, 2, 1), np.uint8), ImageInfo(name="a"), holes=np.ones((1, 2), bool))
     with pytest.raises(ImageError, match="every pixel is missing"):
         Plan(channels=1, depth="uint8", framing=WHOLE).apply(image)
+
+
+@given(
+    dtype=st.sampled_from(["uint8", "int16", "uint16", "int32", "float32", "float64"]),
+    channels=st.integers(1, 4),
+    opacity=st.booleans(),
+    nodata=st.sampled_from([0.0, 1.0, 7.0, 127.0, -3.0, 255.0, -9999.0]),
+    seed=st.integers(0, 99),
+)
+def test_no_computed_pixel_comes_to_stand_for_a_missing_one(
+    dtype: str, channels: int, opacity: bool, nodata: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    kind = np.dtype(dtype)
+    low, high = (0.0, 255.0) if kind.kind == "u" else (-9999.0, 255.0)
+    pixels = np.full((4, 5, channels), min(max(nodata, low), high)).astype(kind)
+    pixels[rng.random((4, 5)) < 0.3, 0] = 11
+    missing = rng.random((4, 5)) < 0.4
+    last = Opacity(kind=STRAIGHT, opaque=255.0) if opacity and channels > 1 else None
+    info = ImageInfo(name="x", depth=dtype, nodata=nodata, opacity=last)
+    done = apart_from_nodata(pixels, info, missing)
+    taken, _ = missing_pixels(done, nodata, None, last is not None)
+    assert taken is not None
+    assert not (taken & ~missing).any()
+    assert np.array_equal(done[missing], pixels[missing])
+    changed = (done != pixels).any(axis=2)
+    nearest = np.abs(done.astype(float) - pixels.astype(float))
+    assert (nearest[changed] <= max(1.0, 2e-5 * abs(nodata))).all()
+    before, _ = missing_pixels(pixels, nodata, None, last is not None)
+    assert before is not None
+    assert np.array_equal(changed, before & ~missing)
+
+
+@pytest.mark.parametrize("info", [ImageInfo(name="x"), ImageInfo(name="x", nodata=float("nan"))])
+def test_without_a_missing_value_nothing_is_moved(info: ImageInfo) -> None:
+    pixels = np.zeros((2, 2, 1), np.float32)
+    assert apart_from_nodata(pixels, info) is pixels
+
+
+def test_the_largest_value_steps_down() -> None:
+    """255 of 8 bits, and the maximum that the file gives."""
+    full = np.full((1, 1, 1), 255, np.uint8)
+    assert apart_from_nodata(full, ImageInfo(name="x", nodata=255)).item() == 254
+    most = np.full((1, 1, 1), 4095, np.uint16)
+    assert apart_from_nodata(most, ImageInfo(name="x", nodata=4095, top=4095)).item() == 4094

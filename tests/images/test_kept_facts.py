@@ -34,7 +34,7 @@ NOT_IN_PNG = ("maximum of 1023", "georeference", "nodata value", "opacity", "axe
 @pytest.mark.parametrize(
     ("kind", "lost"),
     [
-        ("TIFF", ("colour chunks of PNG",)),
+        ("TIFF", ("colour chunks of PNG", "opacity")),
         ("PNG", NOT_IN_PNG),
         ("JPEG", ("colour chunks of PNG", *NOT_IN_PNG)),
         ("WEBP", ("colour chunks of PNG", *NOT_IN_PNG[:4], "resolution", "axes and units")),
@@ -53,6 +53,16 @@ NOT_IN_PNG = ("maximum of 1023", "georeference", "nodata value", "opacity", "axe
 )
 def test_each_kind_names_what_it_cannot_hold(kind: str, lost: tuple[str, ...]) -> None:
     assert what_is_lost(EVERYTHING, kind, SHAPE) == lost
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG", "BMP", "TGA", "PGM"])
+def test_opacity_is_lost_with_its_channel_and_a_transparent_colour_always(kind: str) -> None:
+    info = ImageInfo(name="x", opacity=EVERYTHING.opacity)
+    assert what_is_lost(info, kind, (6, 5, 3)) == ("opacity",)
+    assert what_is_lost(info, kind, (6, 5, 4)) == ()
+    assert what_is_lost(ImageInfo(name="x", clear_colour=True), kind, SHAPE) == (
+        "transparent colour",
+    )
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "PNG", "BMP", "TGA", "PGM"])

@@ -210,3 +210,18 @@ def test_nan_and_nodata_are_missing(tmp_path: Path) -> None:
     assert image.info.nodata == 65535
     assert np.array_equal(missing_values(image)[..., 0], WHERE)
     assert not missing_values(as_image(whole)).any()
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "int8", "int16", "float32", "float64"]
+)
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_white_is_what_the_file_calls_white(tmp_path: Path, dtype: str, photometric: str) -> None:
+    kind = np.dtype(dtype)
+    white = 1 if kind.kind in "bfi" else np.iinfo(kind).max
+    lit = WHERE if photometric == "minisblack" else ~WHERE
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, (lit * white).astype(kind), photometric=photometric, metadata=None)
+    images = open_source(np.zeros((1, *WHERE.shape, 1), np.uint8))
+    _, missing = open_masks(path, images).of(0, images.read(0))
+    assert np.array_equal(missing, WHERE)

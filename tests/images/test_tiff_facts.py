@@ -115,6 +115,69 @@ def test_white_is_zero_comes_back_as_it_was_stored(tmp_path: Path, dtype: str) -
     assert np.array_equal(again.pixels, image.pixels)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "float32", "float64"])
+def test_white_is_zero_is_kept_where_there_is_no_largest_value(tmp_path: Path, dtype: str) -> None:
+    pixels = pixels_of(dtype, 1)[..., 0]
+    image, again, page = copied(stored(pixels, photometric="miniswhite"), tmp_path)
+    assert np.array_equal(image.original[..., 0], pixels)
+    assert page.photometric.name == "MINISWHITE"
+    assert np.array_equal(page.asarray(), pixels)
+    assert np.array_equal(again.original, image.original)
+
+
+@pytest.mark.parametrize("bits", [9, 10, 12, 14])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_a_maximum_of_whole_bits_is_kept(tmp_path: Path, bits: int, photometric: str) -> None:
+    """As 16-bit samples whose tag says so; white-is-zero is inverted within the maximum."""
+    top = 2**bits - 1
+    pixels = (np.arange(30, dtype=np.uint16).reshape(6, 5) * 31) % (top + 1)
+    said = [(281, "H", 1, top, True)]
+    image, again, page = copied(stored(pixels, photometric=photometric, extratags=said), tmp_path)
+    assert (image.info.top, again.info.top) == (top, top)
+    wanted = pixels if photometric == "minisblack" else top - pixels
+    assert np.array_equal(image.pixels[..., 0], wanted)
+    assert page.tags[281].value == top
+    assert np.array_equal(page.asarray(), pixels)
+    assert np.array_equal(again.pixels, image.pixels)
+
+
+@pytest.mark.parametrize("told", [4095, 4094, 255, 65535])
+def test_a_maximum_that_is_none_is_not_used(tmp_path: Path, told: int) -> None:
+    """Exceeded by a pixel, the largest value of the picture, a whole byte, the whole range."""
+    pixels = np.full((6, 5), 4090, np.uint16)
+    pixels[0, 0] = 5000 if told == 4095 else 17
+    data = stored(pixels, photometric="minisblack", extratags=[(281, "H", 1, told, True)])
+    image, _, _ = copied(data, tmp_path)
+    assert image.info.top is None
+
+
+@pytest.mark.parametrize("codes", [(2, 0), (1, 0), (0, 2), (2,), (1,), (0,), (0, 0), (0, 0, 2)])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_what_is_said_of_extra_samples_comes_back(
+    tmp_path: Path, codes: tuple[int, ...], colours: int
+) -> None:
+    pixels = pixels_of("uint8", colours + len(codes))
+    photometric = "rgb" if colours == 3 else "minisblack"
+    names = [{0: "unspecified", 1: "assocalpha", 2: "unassalpha"}[code] for code in codes]
+    data = stored(pixels, photometric=photometric, extrasamples=names, planarconfig="contig")
+    image, again, page = copied(data, tmp_path)
+    assert tuple(int(code) for code in page.extrasamples) == codes
+    assert np.array_equal(page.asarray().reshape(pixels.shape), pixels)
+    assert again.info.opacity == image.info.opacity
+
+
+def test_white_is_zero_with_opacity_is_inverted_in_its_grey_alone(tmp_path: Path) -> None:
+    pixels = pixels_of("uint8", 2)
+    data = stored(
+        pixels, photometric="miniswhite", extrasamples=["unassalpha"], planarconfig="contig"
+    )
+    image, _, page = copied(data, tmp_path)
+    assert np.array_equal(image.pixels[..., 0], 255 - pixels[..., 0])
+    assert np.array_equal(image.pixels[..., 1], pixels[..., 1])
+    assert page.photometric.name == "MINISWHITE"
+    assert np.array_equal(page.asarray(), pixels)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_a_mask_of_the_file_is_read_and_written(tmp_path: Path, dtype: str) -> None:
     pixels, valid = pixels_of(dtype, 3), np.ones((6, 5), np.bool_)

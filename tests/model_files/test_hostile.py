@@ -246,6 +246,7 @@ def test_a_model_whose_facts_are_nonsense_is_refused(file: Path, tmp_path: Path)
     changes: list[dict[str, Any]] = [
         {"history": []}, {"history": 3}, {"history": [1]}, {"settings": None}, {"settings": {"x": 1}},
         {"settings": {**facts["settings"], "batch_size": 0}}, {"skipped": [1]}, {"notes": None},
+        {"validation_mse": 10**400}, {"validation_baseline_mse": -(10**400)},
     ]  # fmt: skip
     for change in changes:
         refused(resealed(file, tmp_path / "a", facts={**facts, **change}))

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import zipfile
-from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,14 +170,19 @@ def _read_csv(path: Path, only: Container[int]) -> Rows:
                 code = np.array([cells[k] for k in chosen], dtype=np.float32)
                 yield _coded(code, {name: from_cell(cells[k]) for name, k in places.items()})
             except ValueError as error:
-                raise InputError(f"{path}: line {rows.line}: {_not_a_number(error)}") from error
+                wrong = _not_a_number(rows.names, cells, chosen) or brief(error)
+                raise InputError(f"{path}: line {rows.line}: {wrong}") from error
 
 
-def _not_a_number(error: ValueError) -> str:
-    """What is wrong with a cell, and what to do about the commas of some countries."""
-    text = brief(error)
-    comma = "," in str(error) and "convert string" in text
-    return f"{text}; numbers must have a decimal point" if comma else text
+def _not_a_number(names: Sequence[str], cells: Sequence[str], chosen: Sequence[int]) -> str:
+    """Which cell is no number, and what to do about the commas of some countries; empty if all are."""
+    for k in chosen:
+        try:
+            float(cells[k])
+        except ValueError:
+            advice = "; numbers must have a decimal point" if "," in cells[k] else ""
+            return f"{names[k]} must be a number; got {brief(repr(cells[k]), 60)}{advice}"
+    return ""
 
 
 def _read_parquet(path: Path, only: Container[int]) -> Rows:

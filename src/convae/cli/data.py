@@ -1,5 +1,6 @@
 """DATA on the command line as a source of images."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,13 +50,14 @@ class Data:
         from convae.images.sources import open_source
 
         loaded()
-        what: Any = self.given[0] if len(self.given) == 1 else list(self.given)
+        given, twice = _once(self.given)
+        what: Any = given[0] if len(given) == 1 else given
         rows = None
         if isinstance(what, str) and what.endswith(".npy"):
             rows = rows_of(Path(what), shape)
             what = what if rows is None else rows
         try:
-            return open_source(
+            source = open_source(
                 what,
                 data_dir=self.data_dir,
                 split="test" if self.split == "test" else "train",
@@ -65,6 +67,26 @@ class Data:
             )
         except AmbiguousAxesError as error:
             raise AmbiguousAxesError(error.reason, "--channels-first or --channels-last") from error
+        if twice:
+            source.notes = [
+                f"given twice and taken once: {', '.join(twice[:3])}{', ...' * (len(twice) > 3)}",
+                *source.notes,
+            ]
+        return source
+
+
+def _once(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Each file or folder once, whatever links lead to it; and the names that are left out."""
+    seen, kept, twice = set[tuple[int, int] | str](), list[str](), list[str]()
+    for name in given:
+        try:
+            status = os.stat(name)
+            key: tuple[int, int] | str = (status.st_dev, status.st_ino)
+        except (OSError, ValueError):  # a glob or the name of a set, or what opening it will say
+            key = name
+        (twice if key in seen else kept).append(name)
+        seen.add(key)
+    return kept, twice
 
 
 def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":

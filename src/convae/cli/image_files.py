@@ -59,12 +59,19 @@ class Result(Protocol):
 
 @dataclass(kw_only=True)
 class Tally:
-    """What happened to the images so far."""
+    """What happened to the images so far.
+
+    Attributes:
+        empty_pages: of stacks, in the place of pages that could not be used.
+        lost: what files say and their results do not -> how many of them.
+        elsewhere: sentence on files of another kind than was asked for -> how many of them.
+    """
 
     images: int = 0
     files: int = 0
     empty_pages: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+    elsewhere: Counter[str] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -146,6 +153,8 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
         voice.note(
             f"{count:,} file{'s' * (count != 1)}: the result cannot hold the {what} of the original"
         )
+    for what, count in sorted(tally.elsewhere.items()):
+        voice.note(f"{count:,} file{'s' * (count != 1)}: {what}")
     if tally.empty_pages:
         voice.note(
             f"{tally.empty_pages:,} page{'s' * (tally.empty_pages != 1)} of stacks could not be used: each "
@@ -161,10 +170,15 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
     }
 
 
+def _kind_named(format: str) -> str:
+    """The kind of file that the value of --format names."""
+    kind = format.upper().lstrip(".")
+    return _SHORT.get(kind, kind)
+
+
 def check_format(format: str | None) -> None:
     """Refuse an unknown kind of file before any work is done."""
-    kind = "" if format is None else format.upper().lstrip(".")
-    if format is not None and _SHORT.get(kind, kind) not in SUFFIXES:
+    if format is not None and _kind_named(format) not in SUFFIXES:
         raise unknown_name("--format", format, [kind.lower() for kind in SUFFIXES])
 
 
@@ -256,6 +270,9 @@ def _writing(
     """What writes one image, whose place is settled now."""
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
+    other = kind_of_suffix(path.suffix)
+    if kind is not None and other != _kind_named(kind):
+        tally.elsewhere[f"{_kind_named(kind)} cannot hold these pixels: written as {other}"] += 1
     _refuse_input(source, done.index, path)
     pixels, holes = done.pixels, done.holes
     tally.lost.update(what_is_lost(info, kind_of_suffix(path.suffix), pixels.shape))

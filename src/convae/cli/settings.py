@@ -20,6 +20,7 @@ from convae.run_files import reading
 
 Values = dict[str, Any]
 MOST_CONFIG = 2**20  # bytes of a TOML file
+MOST_NESTED = 20  # lists and tables within each other in a file of settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +196,27 @@ def read_config(path: Path) -> Values:
     reading(path)
     with damage(path, "a TOML file"):
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not a TOML file: it is not UTF-8 text") from error
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{path}: not a TOML file: {brief(error)}") from error
+    if _is_deep(values):
+        raise InputError(
+            f"{path}: its lists and tables are nested too deeply: not a file of settings"
+        )
+    return values
+
+
+def _is_deep(values: object) -> bool:
+    """Whether lists and tables are nested deeper than any setting is; messages could not show them."""
+    level = [values]
+    for _ in range(MOST_NESTED):
+        nested = (one for one in level if isinstance(one, dict | list))
+        level = [
+            part for one in nested for part in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def _known(known: Mapping[str, Setting], key: str, kind: str) -> Setting:

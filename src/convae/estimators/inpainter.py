@@ -25,6 +25,7 @@ from convae.estimators.fitting import Ready, Run
 from convae.estimators.parameters import Parameters
 from convae.estimators.restoring import Material, RestoringEstimator, material_for
 from convae.estimators.streaming import OnBad, as_read
+from convae.images.facts import apart_from_nodata
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.masks import Masks, Missing, missing_values, open_masks
@@ -362,7 +363,7 @@ class Inpainter(RestoringEstimator):
                 "could not stay as they are; convert the image first",
             )
         stored = restore_depth(new, image.info.depth, top=image.info.top)
-        pixels = np.where(values, stored, image.original)
+        pixels = np.where(values, apart_from_nodata(stored, image.info), image.original)
         return Inpainted(
             index=index,
             image=image,

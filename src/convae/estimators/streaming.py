@@ -14,7 +14,7 @@ from torch import Tensor
 from convae import metrics
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator, Prepared
-from convae.images.facts import Missing
+from convae.images.facts import Missing, apart_from_nodata
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.masks import missing_values
@@ -206,8 +206,10 @@ def as_stored(pixels: Pixels, image: Image) -> Pixels:
     info = image.info
     stored = restore_depth(pixels, info.depth, nodata=info.nodata, top=info.top)
     if pixels.shape != image.pixels.shape or not info.missing:
-        return stored
-    return np.where(missing_values(image), image.original, stored)
+        return apart_from_nodata(stored, info)
+    missing = missing_values(image)
+    stored = np.where(missing, image.original, stored)
+    return apart_from_nodata(stored, info, np.asarray(missing.all(axis=2)))
 
 
 def holes_left(pixels: Pixels, image: Image) -> Missing | None:

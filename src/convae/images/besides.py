@@ -103,6 +103,7 @@ class Tags:
         exif: EXIF as a TIFF structure (without the leading ``Exif``), upright and without a thumbnail.
         chunks: PNG chunks on colour, each its four letters and its bytes: gAMA, cHRM, sRGB, cICP, ...
         geo: tags of GeoTIFF and GDAL.
+        extra_samples: what a TIFF says of its last channels, by TIFF's numbers: 1 and 2 are opacity.
     """
 
     size: tuple[int, int]
@@ -111,9 +112,10 @@ class Tags:
     exif: bytes | None = None
     chunks: tuple[tuple[str, bytes], ...] = ()
     geo: tuple[TiffTag, ...] = ()
+    extra_samples: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.profile or self.exif or self.chunks or self.geo)
+        return bool(self.profile or self.exif or self.chunks or self.geo or any(self.extra_samples))
 
 
 def resolution(x: Any, y: Any, unit: str, size: tuple[int, int]) -> Resolution | None:

@@ -1,12 +1,11 @@
 """Colour models to grey or RGB, and pixels turned upright: plain numpy, no depth lost."""
 
-from typing import Any
-
 import numpy as np
 
 from convae.images.image import Pixels
 
 ORIENTED = "EXIF orientation applied"
+CLEAR_COLOUR = "transparent colour kept as stored, without an alpha channel"
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -78,12 +77,16 @@ def is_grey(palette: Pixels) -> bool:
     return bool(np.all(palette == palette[:, :1]))
 
 
-def inverted(pixels: Pixels, bits: int) -> Pixels:
-    """White-is-zero samples to black-is-zero ones, by the bits that are in use."""
-    if pixels.dtype == np.bool_:
-        return ~pixels
-    top: Any = pixels.dtype.type(2**bits - 1)
-    return np.asarray(top - pixels)
+def inverted(pixels: Pixels, top: int) -> Pixels:
+    """White-is-zero samples ``(H, W, C)`` to black-is-zero ones, or back; channels after the first stay.
+
+    Args:
+        pixels: bool or unsigned.
+        top: the largest value in use; of bool it does not matter.
+    """
+    grey = pixels[..., :1]
+    grey = ~grey if pixels.dtype == np.bool_ else pixels.dtype.type(top) - grey
+    return np.asarray(np.concatenate([grey, pixels[..., 1:]], axis=-1))
 
 
 def widened(pixels: Pixels, bits: int) -> Pixels:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convae.images.besides import UNUSED, Opacity
-from convae.images.image import Pixels, depth_read, dtype_name
+from convae.images.image import ImageInfo, Pixels, depth_read, dtype_name
 
 Missing = NDArray[np.bool_]
 
@@ -94,6 +94,40 @@ def missing_pixels(
     if colours.shape[2] == 1 or not _outside(pixels, equal, nodata):
         return holes, None
     return holes, equal
+
+
+def apart_from_nodata(pixels: Pixels, info: ImageInfo, missing: Missing | None = None) -> Pixels:
+    """Computed pixels, none of which has come to stand for a missing one.
+
+    Args:
+        pixels: ``(H, W, C)`` as stored.
+        info: of the image that they are a result of.
+        missing: ``(H, W)``, True where the result is missing and is to stay so.
+
+    Returns:
+        the pixels, with the first colour next to the nodata value where all colours had just that value.
+
+    >>> info = ImageInfo(name="x", nodata=7)
+    >>> apart_from_nodata(np.array([[[7], [8]]], np.uint8), info).tolist()
+    [[[8], [8]]]
+    """
+    nodata = info.nodata
+    if nodata is None or np.isnan(nodata) or pixels.dtype.kind not in "uif":
+        return pixels
+    has_opacity = info.opacity is not None and pixels.shape[2] > 1
+    taken, _ = missing_pixels(pixels, nodata, None, has_opacity)
+    assert taken is not None
+    wrong = taken if missing is None else taken & ~missing
+    if not wrong.any():
+        return pixels
+    if pixels.dtype.kind == "f":
+        other = nodata + max(1e-5 * abs(nodata), 1e-30)
+    else:
+        top = np.iinfo(pixels.dtype).max if info.top is None else info.top
+        other = nodata + 1 if nodata < top else nodata - 1
+    pixels = pixels.copy()
+    pixels[wrong, 0] = other
+    return pixels
 
 
 def _equal(pixels: Pixels, nodata: float) -> Missing:

@@ -30,10 +30,13 @@ class ImageInfo:
         opacity: what the file says of its last channel, if that is opacity; None: no channel is.
         top: the largest value that the file says its samples may have, where that is not the largest of
             the dtype (the maximum of a PGM or PPM, 4095 of a 12-bit picture); None: it does not say.
-        white_is_zero: whether the file stores white as 0; the pixels have been inverted.
+        white_is_zero: whether the file stores white as 0. Unsigned pixels have been inverted; signed ones and
+            floats, which have no largest value, are as stored.
         resolution: pixels per inch or centimetre, if the file says so.
         description: axes, spacing and units of all images of a TIFF; only its first image has it.
         tags: colour profile, EXIF, georeference and the like, to be written back.
+        clear_colour: whether the file calls one colour transparent (tRNS of a PNG that is no palette), which
+            the pixels do not show.
     """
 
     name: str
@@ -49,6 +52,7 @@ class ImageInfo:
     resolution: Resolution | None = None
     description: Description | None = None
     tags: Tags | None = None
+    clear_colour: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ def what_is_lost(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> tuple[st
         f"maximum of {like.top or 0:g}": like.top is not None and kind not in _MAXIMA,
         "georeference": tags is not None and tags.geo and (kind != _TIFF or tags.size != size),
         "nodata value": like.nodata is not None and kind != _TIFF,
-        "opacity": like.opacity is not None and shape[2] not in (2, 4) and kind != _TIFF,
+        "opacity": like.opacity is not None and shape[2] in (1, 3),
+        "transparent colour": like.clear_colour,
         "resolution": _loses_resolution(like, kind, size),
         "axes and units": like.description is not None and kind != _TIFF,
     }

@@ -69,6 +69,12 @@ class Masks(ABC):
             self._softened[name] += 1
         return ~white if self.inverted else white
 
+    def _of_file(self, mask: Image) -> Missing:
+        missing = self._binary(mask.pixels, mask.info.name)
+        # Signed and float pixels of a file that stores white as 0 are as stored.
+        as_stored = mask.info.white_is_zero and np.dtype(mask.info.depth).kind not in "ub"
+        return ~missing if as_stored else missing
+
 
 class NoMasks(Masks):
     """Only what is missing in the images themselves: NaN and nodata."""
@@ -115,7 +121,7 @@ class OneMask(Masks):
         self.inverted, self._masks = invert, masks
         try:  # now, because a mask that cannot be used is the fault of none of the images
             mask = masks.read(0)
-            self._missing = self._binary(mask.pixels, mask.info.name)
+            self._missing = self._of_file(mask)
         except ImageError as error:
             raise InputError(f"{error.name}: {error.reason}") from error
 
@@ -140,7 +146,7 @@ class ManyMasks(Masks):
                 image.info.name, f"there is no mask for it in {self._masks.description}"
             )
         mask = self._masks.read(position)
-        return image, _of_size(self._binary(mask.pixels, mask.info.name), mask.info.name, image)
+        return image, _of_size(self._of_file(mask), mask.info.name, image)
 
     @property
     def notes(self) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
 from convae.images.besides import STRAIGHT, Resolution, Tags, resolution
-from convae.images.colour import ORIENTED, is_grey, turned, upright
+from convae.images.colour import CLEAR_COLOUR, ORIENTED, is_grey, turned, upright
 from convae.images.deep import decode_deep, deep_kind
 from convae.images.exif import upright_exif
 from convae.images.gif import GifLook, look_at_gif
@@ -250,7 +250,7 @@ class PillowFile:
         else:
             raise ValueError(f"colour mode {mode} is not supported")
         if "transparency" in image.info and mode in ("1", "L", "I;16", "I;16B", "RGB"):
-            plan.notes.append("transparent colour kept as stored, without an alpha channel")
+            plan.notes.append(CLEAR_COLOUR)
         return plan
 
     def _palette_plan(self) -> _Plan:

@@ -19,6 +19,7 @@ from PIL import UnidentifiedImageError
 
 from convae.errors import ImageError
 from convae.images.besides import UNUSED
+from convae.images.colour import CLEAR_COLOUR
 from convae.images.facts import Missing, converted, missing_pixels, opacity_of
 from convae.images.image import (
     Answer,
@@ -279,6 +280,7 @@ def _finished(decoded: Decoded, shown: str) -> Image:
         resolution=decoded.resolution,
         description=decoded.description,
         tags=decoded.tags or None,
+        clear_colour=CLEAR_COLOUR in notes,
     )
     same = _text(pixels.dtype) == dtype_name(original.dtype) and not (
         pixels.dtype.kind == "f" and pixels is not original  # NaN stands where there is no value

@@ -29,8 +29,9 @@ from convae.images.tiff_tags import description_of, resolution_of, tags_of
 
 _WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _JPEG = (6, 7, 34892, 33007)
+_BYTE = 8  # bits
 _UNDESCRIBED = {"is_imagej": False, "is_ome": False, "is_shaped": False}
-_ORIENTATION, _GDAL_NODATA, _INKSET = 274, 42113, 332
+_ORIENTATION, _GDAL_NODATA, _INKSET, _MAX_SAMPLE_VALUE = 274, 42113, 332, 281
 
 
 class TiffImages:
@@ -115,7 +116,8 @@ class TiffImages:
             return self._by_pillow(page, header, fault)
         _refuse_other_samples(pixels, block.first)
         notes: list[str] = []
-        pixels = _coloured(block, pixels, notes)
+        top = _top(block.first, pixels)
+        pixels = _coloured(block, pixels, top, notes)
         orientation = _tag(block.first, _ORIENTATION, 1)
         if orientation in range(2, 9):
             notes.append(ORIENTED)
@@ -127,8 +129,8 @@ class TiffImages:
             conversions=notes,
             nodata=_nodata(block.first),
             opacity=_opacity(block),
-            top=_top(block.first),
-            white_is_zero=_is_inverted(block.first),
+            top=top,
+            white_is_zero=int(block.first.photometric) == _WHITE,
         )
 
     def _valid(self, page: int, size: Size, orientation: int) -> NDArray[np.bool_] | None:
@@ -213,15 +215,23 @@ def _opacity(block: Block) -> str:
     return {1: PREMULTIPLIED, 2: STRAIGHT}.get(extras[0], "")
 
 
-def _top(first: Any) -> float | None:
-    """The largest value of samples that do not fill their dtype, 4095 of 12 bits."""
-    bits = first.bitspersample
-    whole = first.dtype is None or first.dtype.kind != "u" or bits == first.dtype.itemsize * 8
-    return None if whole or bits < 8 else float(2**bits - 1)
+def _top(first: Any, pixels: Pixels) -> float | None:
+    """The largest value of samples that do not fill their dtype, 4095 of 12 bits.
 
-
-def _is_inverted(first: Any) -> bool:
-    return int(first.photometric) == _WHITE and first.dtype is not None and first.dtype.kind in "ub"
+    Of 12-bit samples in 16 bits it is the tag MaxSampleValue that says so. Some programs write the largest
+    value of the image there: it counts where it is that of whole bits and holds all pixels.
+    """
+    if first.dtype is None or first.dtype.kind != "u":
+        return None
+    bits = int(first.bitspersample)
+    if bits < first.dtype.itemsize * 8:
+        return None if bits < _BYTE else float(2**bits - 1)
+    told = first.tags.valueof(_MAX_SAMPLE_VALUE)
+    values = set(told) if isinstance(told, tuple) else {told}
+    top = values.pop() if len(values) == 1 else None
+    if type(top) is not int or (top & (top + 1)) or not _BYTE < top.bit_length() < bits:
+        return None
+    return float(top) if pixels.size and int(pixels.max()) <= top else None
 
 
 def _colours(first: Any) -> Pixels:
@@ -260,14 +270,14 @@ def _mode(block: Block) -> str:
     return "LA" if samples == 2 and opaque else f"{samples} bands"
 
 
-def _coloured(block: Block, pixels: Pixels, notes: list[str]) -> Pixels:
+def _coloured(block: Block, pixels: Pixels, top: float | None, notes: list[str]) -> Pixels:
     """Bring the colour model to grey, RGB, or bands as they are; tell what was done."""
     first = block.first
     model = int(first.photometric)
     if model == _PALETTE:
         return _expanded(first, pixels, notes)
     if model == _WHITE:
-        pixels = _white_is_zero(first, pixels, notes)
+        pixels = _white_is_zero(first, pixels, top, notes)
     elif _is_cmyk(block):
         notes.append("CMYK converted to RGB")
         pixels = cmyk_to_rgb(pixels)
@@ -293,12 +303,13 @@ def _from_ycbcr(first: Any, pixels: Pixels) -> Pixels:
     return ycbcr_to_rgb(pixels)
 
 
-def _white_is_zero(first: Any, pixels: Pixels, notes: list[str]) -> Pixels:
+def _white_is_zero(first: Any, pixels: Pixels, top: float | None, notes: list[str]) -> Pixels:
+    """Grey with black as 0; what follows it, opacity or bands, stays."""
     if pixels.dtype.kind not in "ub":
         notes.append("white-is-zero kept as stored")
         return pixels
     notes.append("white-is-zero inverted")
-    return inverted(pixels, first.bitspersample)
+    return inverted(pixels, 2**first.bitspersample - 1 if top is None else int(top))
 
 
 def _expanded(first: Any, pixels: Pixels, notes: list[str]) -> Pixels:

@@ -4,15 +4,24 @@ tifffile fills what is missing with zeros and reads on; here it is found before 
 """
 
 import importlib.util
+import io
 import math
+import struct
 import zlib
 from typing import Any
+
+from PIL import Image as PillowImage
 
 _DEFLATE, _LZMA = (8, 32946), 34925
 # The most that a byte can expand to. Deflate: 258 bytes for 2 bits; LZW: a string of 4,096 - 258 bytes for a
 # code of 12 bits; PackBits: 128 bytes for two.
 _LARGEST_RATIO = {8: 1032, 32946: 1032, 5: 2560, 32773: 64}
 _HARMLESS = 64 * 2**20
+# Segments that are files of their own, with a size of their own: JPEG, JPEG 2000, LERC, PNG, WebP.
+_FILES_WITHIN = (6, 7, 34892, 33007, 33003, 33004, 33005, 34712, 34887, 34933, 50001)
+_LERC = b"Lerc2 "
+_HARMLESS_PIXELS = 2**22
+_BEFORE_PIXELS = 2**16  # bytes of such a file that its size stands in
 
 
 def check_segments(tif: Any, page: Any) -> None:
@@ -40,6 +49,7 @@ def check_segments(tif: Any, page: Any) -> None:
         raise ValueError(f"it holds no pixels: all of its {what} are empty")
     _check_sizes(key, counts[:needed])
     _check_expansion(tif, page)
+    _check_files_within(tif, page)
 
 
 def _check_sizes(key: Any, counts: Any) -> None:
@@ -79,6 +89,36 @@ def _check_expansion(tif: Any, page: Any) -> None:
             packed = inflater.unconsumed_tail
         if total > most:
             raise ValueError("a strip holds more than the page (decompression bomb)")
+
+
+def _check_files_within(tif: Any, page: Any) -> None:
+    """Refuse strips and tiles that are files of far more pixels than a strip or tile has."""
+    key = page.keyframe
+    if int(key.compression) not in _FILES_WITHIN:
+        return
+    most = max(_HARMLESS_PIXELS, 4 * math.prod(key.chunks))
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        tif.filehandle.seek(start)
+        size = _size_within(tif.filehandle.read(min(count, _BEFORE_PIXELS)))
+        if size is not None and math.prod(size) > most:
+            raise ValueError("a strip or tile holds more than the page (decompression bomb)")
+
+
+def _size_within(head: bytes) -> tuple[int, int] | None:
+    """(width, height) that the beginning of a file of one of those kinds gives; None: it gives none."""
+    try:
+        if head.startswith(_LERC):  # version, a checksum from version 3 on, height, width
+            at = len(_LERC) + (8 if head[len(_LERC)] >= 3 else 4)
+            height, width = struct.unpack_from("<2I", head, at)
+            return width, height
+        with PillowImage.open(
+            io.BytesIO(head), formats=("JPEG", "JPEG2000", "WEBP", "PNG")
+        ) as image:
+            return image.size
+    except PillowImage.DecompressionBombError:
+        return (2**31, 2**31)
+    except Exception:  # whatever Pillow raises: the decoder will say what is wrong
+        return None
 
 
 def check_plane(tif: Any, series: Any, start: int, nbytes: int) -> None:

@@ -60,7 +60,9 @@ def tags_of(first: Any, shape: tuple[int, int, int], conversions: list[str]) -> 
         conversions.append("its colour profile, which is not one of RGB, is left out")
         profile = None
     geo = tuple(tag for code in _GEO if (tag := _geo_tag(first, code)) is not None)
-    return Tags(size=shape[:2], channels=shape[2], profile=profile, geo=geo) or None
+    extra = tuple(int(code) for code in first.extrasamples)
+    known = Tags(size=shape[:2], channels=shape[2], profile=profile, geo=geo, extra_samples=extra)
+    return known or None
 
 
 def _profile(first: Any) -> bytes | None:

@@ -17,6 +17,7 @@ _DESCRIPTION, _UNITS = 270, {"": "NONE", "inch": "INCH", "cm": "CENTIMETER"}
 _GDAL_NODATA, _MAX_SAMPLE_VALUE = 42113, 281
 _ASCII, _SHORT = 2, 3  # TIFF's data types
 _EXTRA = {STRAIGHT: "unassalpha", UNUSED: "unassalpha", PREMULTIPLIED: "assocalpha"}
+_EXTRA_SAMPLES = {1: "assocalpha", 2: "unassalpha"}  # TIFF's numbers; 0 is unspecified
 _MASK = {"subfiletype": 4, "photometric": "mask", "compression": "zlib", "metadata": None}
 
 
@@ -79,15 +80,19 @@ def _fitting(first: Page, count: int | None) -> Description | None:
 
 def _as_stored(page: Page) -> Pixels:
     """Pixels with white as 0 where the file had it so."""
-    if not _is_inverted(page.pixels, page.like):
-        return page.pixels
-    return inverted(page.pixels, page.pixels.dtype.itemsize * 8)
+    pixels, like = page.pixels, page.like
+    if like is None or not _white_is_zero(pixels, like) or pixels.dtype.kind not in "ub":
+        return pixels
+    return inverted(
+        pixels, 2 ** (pixels.dtype.itemsize * 8) - 1 if like.top is None else int(like.top)
+    )
 
 
-def _is_inverted(plane: Pixels, like: ImageInfo | None) -> bool:
-    """Whether white is stored as 0: one channel of unsigned values or bits, of a file that did so."""
-    inverted = like is not None and like.white_is_zero
-    return inverted and plane.shape[2] == 1 and plane.dtype.kind in "ub"
+def _white_is_zero(plane: Pixels, like: ImageInfo | None) -> bool:
+    """Whether white is stored as 0, as the file did: in grey pixels, also with opacity."""
+    if like is None or not like.white_is_zero:
+        return False
+    return bool(plane.shape[2] == 1 + (like.opacity is not None))
 
 
 def _plain(said: Description, written: int) -> bytes:
@@ -110,9 +115,10 @@ def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
     """How tifffile is to store ``(H, W, C)``: colour only where it is colour, else bands."""
     channels = plane.shape[2]
     opacity = None if like is None or channels not in (2, 4) else like.opacity
+    told = _extra_samples(channels, like)
     colours = channels - (opacity is not None)
     colour = _is_colour(plane, colours, like)
-    grey = "miniswhite" if _is_inverted(plane, like) else "minisblack"
+    grey = "miniswhite" if _white_is_zero(plane, like) else "minisblack"
     options: dict[str, Any] = {
         "photometric": "rgb" if colour else grey,
         "metadata": None,
@@ -127,8 +133,18 @@ def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
     extra = channels - (3 if colour else 1)
     if extra:
         last = "unspecified" if opacity is None else _EXTRA[opacity.kind]
-        options["extrasamples"] = ["unspecified"] * (extra - 1) + [last]
+        options["extrasamples"] = (
+            told if len(told) == extra else [*["unspecified"] * (extra - 1), last]
+        )
     return options
+
+
+def _extra_samples(channels: int, like: ImageInfo | None) -> list[str]:
+    """What the file said of its extra samples, if the image still has all of its channels."""
+    tags = None if like is None else like.tags
+    if tags is None or tags.channels != channels:
+        return []
+    return [_EXTRA_SAMPLES.get(code, "unspecified") for code in tags.extra_samples]
 
 
 def _is_colour(plane: Pixels, colours: int, like: ImageInfo | None) -> bool:
