@@ -223,3 +223,16 @@ def test_completion_scripts(convae: Command, monkeypatch: pytest.MonkeyPatch, sh
     done = convae()
     assert (done.code, done.err) == (0, "")
     assert "_CONVAE_COMPLETE" in done.out
+
+
+@pytest.mark.parametrize("given", [("denoise", "", "x", "--out", "y"), ("check", "x", "--out", "")])
+def test_an_empty_argument_is_no_folder(
+    convae: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    """What a variable of the shell that is not set leaves would be the current folder."""
+    monkeypatch.chdir(tmp_path)
+    done = convae(*given)
+    assert done.code == 2
+    before = given[given.index("") - 1]
+    assert f"the argument after {before} is empty" in done.err
+    assert not list(tmp_path.iterdir())

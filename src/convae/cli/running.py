@@ -175,6 +175,11 @@ def _invoke(given: list[str]) -> int:
         with contextlib.suppress(SystemExit, Exception):
             convae.main(args=given, prog_name="convae")
         return DONE
+    if "" in given:
+        before = given[given.index("") - 1] if given.index("") else "convae"
+        raise InputError(
+            f"the argument after {before} is empty: a variable of the shell that is not set, perhaps"
+        )
     # Not convae.main(): it turns Ctrl-C and closed pipes into errors of its own.
     with convae.make_context("convae", given) as context:
         convae.invoke(context)
