@@ -212,7 +212,10 @@ def test_calibrate_counts_groups_once(convae: Command, detector: Path, tmp_path:
 
 def test_a_folder_is_ranked_by_itself(convae: Command, tmp_path: Path) -> None:
     images = waves(40, (20, 16, 1)) // 8 + 100
-    images[[4, 17]] = marked(images[[4, 17]])
+    images[4:5] = marked(images[4:5])
+    images[17, 12:16, 4:13] = (
+        255  # another defect: one detector in three learns the first as normal
+    )
     folder = fill(tmp_path / "in", images)
     out = tmp_path / "ranked"
     settings = ["epochs=16", "batch_size=8", "latent_dim=8", "widths=8", "blocks=1"]

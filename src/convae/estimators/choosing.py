@@ -84,7 +84,7 @@ def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
     standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
     fusion = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds)
     if measured.plain and any(measured.damaged.values()):
-        fusion = fusion.weighted(_weights(fusion, measured))
+        fusion = fusion.weighted(_aurocs(fusion, measured), len(measured.plain))
     statistics = NormalStatistics(
         cues=tuple(cue.fit(looks[name]) for name, cue in kinds.items()),
         kept=len(normals.kept),
@@ -125,7 +125,7 @@ def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
             yield kind, damaged[seen]
 
 
-def _weights(fusion: Fusion, measured: _Measured) -> Tensor:
+def _aurocs(fusion: Fusion, measured: _Measured) -> Tensor:
     """(kinds,) how well each kind of cue alone tells defects, as the mean AUROC over their kinds."""
     plain = fusion.by_kind(torch.stack(measured.plain))
     damaged = [

@@ -25,8 +25,7 @@ POOLINGS = 2 * len(BLURS)
 SHARPNESS = 0.35  # of the soft maximum, per standard deviation
 LEAST = 1e-12  # of what a logarithm is taken
 LEAST_SPREAD = 1e-6
-EQUAL = 0.2  # added to each weight, so that no kind is left out and little evidence changes little
-SUREST = 0.99  # AUROC that counts: a few images show no more
+EQUAL = 6.4  # over the number of images, added to each weight: little evidence changes little
 
 
 def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
@@ -89,16 +88,18 @@ class Fusion:
             weights=torch.ones(groups.shape[1]),
         )
 
-    def weighted(self, aurocs: Tensor) -> "Fusion":
+    def weighted(self, aurocs: Tensor, images: int) -> "Fusion":
         """The same, with each kind weighted by what it was found to tell.
 
         Args:
             aurocs: (kinds,) of images with synthetic defects against the same without, by each kind alone.
                 A kind counts by the distance between the two in standard deviations that the figure stands
                 for, √2 Φ⁻¹(AUROC).
+            images: how many there are without defects; from few, the weights stay nearly equal.
         """
-        apart = math.sqrt(2) * torch.special.ndtri(aurocs.double().clamp(0.5, SUREST))
-        weights = (apart + EQUAL).float()
+        surest = max(0.5, images / (images + 1))  # a few images show no more
+        apart = math.sqrt(2) * torch.special.ndtri(aurocs.double().clamp(0.5, surest))
+        weights = (apart + EQUAL / images).float()
         return replace(self, weights=weights / weights.mean())
 
     def by_kind(self, values: Tensor) -> Tensor:
