@@ -15,7 +15,7 @@ from convae.training.order import generator
 
 FOLDS = 3
 SPREAD = 1.4826  # times the median absolute deviation: the deviation of a normal distribution
-LEAST_SPREAD = 1.0  # scores are in deviations of normal images; from a few of them a spread comes out too small
+LEAST_SPREAD = 1.0  # scores are in deviations of normal images; few of them give too small a spread
 
 
 class Fold(NamedTuple):
