@@ -357,9 +357,10 @@ class Inpainter(RestoringEstimator):
             raise ImageError(image.info.name, not_finite_reason(prepared))
         new = as_read(self, np.moveaxis(self._unit.invert(filled)[0], 0, 2), image)
         if new.shape != image.pixels.shape:
+            have = image.pixels.shape[2]
             raise ImageError(
                 image.info.name,
-                f"it has {image.pixels.shape[2]} channels and the model fills {new.shape[2]}: known pixels "
+                f"it has {have} channel{'s' * (have != 1)} and the model fills {new.shape[2]}: known pixels "
                 "could not stay as they are; convert the image first",
             )
         stored = restore_depth(new, image.info.depth, top=image.info.top)

@@ -99,7 +99,8 @@ class AlphaMasks(Masks):
         if colours not in (1, 3) or not is_opacity:
             raise ImageError(
                 image.info.name,
-                f"it has no alpha channel to take as its mask: it has {colours + 1} channels",
+                "it has no alpha channel to take as its mask: it has "
+                f"{colours + 1} channel{'s' * (colours != 0)}",
             )
         missing = self._binary(self._opacity(image), f"{image.info.name} (alpha)")
         return image.first_channels(colours), missing
