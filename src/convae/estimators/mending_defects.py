@@ -22,7 +22,7 @@ WHOLE = 1.5  # images up to so many crops a side are trained on whole
 WIDTHS, BLOCKS = (16, 32, 64), 1  # of the preset's stages: three times as fast as its own
 SHARE, MOST = 0.6, 2  # of the images that are trained on have defects, and how many
 STEPS = 1500
-BATCH, LARGEST_BATCH = 12, 64
+BATCH, LEAST_BATCH, LARGEST_BATCH = 12, 6, 64  # of crops; of whole images
 RARE = -3.0  # logit of a defect at a pixel, before anything is learnt: about one in twenty
 EPOCH = 400  # images at least, or parts of images, that an epoch shows
 _CHANGES = (
@@ -46,8 +46,8 @@ class MendDefects:
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
         """About :data:`STEPS` steps, with as many pixels each as :data:`BATCH` crops have."""
         _, height, width = shape
-        area = min(height, CROP) * min(width, CROP)
-        batch = max(BATCH, min(LARGEST_BATCH, BATCH * CROP**2 // area))
+        area = height * width if _is_whole(height, width) else min(height, CROP) * min(width, CROP)
+        batch = max(LEAST_BATCH, min(LARGEST_BATCH, BATCH * CROP**2 // area))
         steps = math.ceil(count * self.crops(count) / (self.p["batch_size"] or batch))
         return {"batch_size": batch, "epochs": math.ceil(STEPS / steps)}
 
@@ -64,7 +64,7 @@ class MendDefects:
     ) -> Architecture:
         """One channel more comes out than goes in; nothing passes by unseen."""
         channels, height, width = shape
-        self.crop = CROP if max(height, width) > WHOLE * CROP else None
+        self.crop = None if _is_whole(height, width) else CROP
         given = {name: self.p[name] for name in _CHANGES} | bottleneck_changes(self.p)
         if given["widths"] is None:
             stages = len(make_architecture(self.p["preset"], shape).widths)
@@ -107,3 +107,8 @@ class MendDefects:
     def _viewer(self, network: Autoencoder) -> Viewer:
         _, height, width = network.architecture.image_shape
         return Viewer(network, self.recipe, flips=self.flips, size=(height, width))
+
+
+def _is_whole(height: int, width: int) -> bool:
+    """Whether images of this size are trained on whole."""
+    return max(height, width) <= WHOLE * CROP
