@@ -214,3 +214,18 @@ def test_a_config_nested_beyond_any_setting_is_refused(tmp_path: Path, text: str
     path.write_text(text)
     with pytest.raises(InputError, match="nested too deeply: not a file of settings"):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("loss = '" + "9" * 5000 + "'", "--loss takes at most 1,000 characters; got 5,000"),
+        ("patience = " + "9" * 3000, "--patience takes a whole number of up to 20 digits"),
+    ],
+)
+def test_what_no_setting_can_be_is_not_repeated(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "long.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        collect(AUTOENCODER, config=path)
+    assert str(caught.value) == sentence

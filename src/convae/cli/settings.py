@@ -20,6 +20,8 @@ from convae.run_files import reading
 
 Values = dict[str, Any]
 MOST_CONFIG = 2**20  # bytes of a TOML file
+MOST_TEXT = 1000  # characters of a value
+LARGEST_COUNT = 10**20
 MOST_NESTED = 20  # lists and tables within each other in a file of settings
 
 
@@ -111,6 +113,13 @@ def check_value(setting: Setting, value: Any) -> Any:
     """A value of some type, as a TOML file holds it, or the error that says what it must be."""
     if value is None:
         return None
+    # What no setting is: messages further on repeat values as they are.
+    if isinstance(value, str) and len(value) > MOST_TEXT:
+        raise InputError(
+            f"{setting.option} takes at most {MOST_TEXT:,} characters; got {len(value):,}"
+        )
+    if type(value) is int and setting.kind == "int" and abs(value) > LARGEST_COUNT:
+        raise InputError(f"{setting.option} takes a whole number of up to 20 digits")
     if setting.choices and value not in setting.choices:
         raise unknown_name(setting.option, value, setting.choices)
     if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
