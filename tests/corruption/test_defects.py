@@ -50,6 +50,8 @@ def test_pixels_outside_of_the_shape_stay(shape: str, filling: str) -> None:
     assert (changed * (1 - near)).sum() < 0.2 * changed.sum()
     assert changed.mean() < 0.5
     seen = (smoothed((damaged - batch).abs(), AROUND) > VISIBLE).float()
+    closer = torch.nn.functional.max_pool2d(mask, 2 * far - 7, stride=1, padding=far - 4)
+    assert (seen * (1 - closer)).sum() < 0.2 * seen.sum()  # what is seen lies nearer still
     assert (seen * mask).sum() == mask.sum()
     assert 0 < mask.mean() < 0.5
 

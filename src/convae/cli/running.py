@@ -93,8 +93,7 @@ def open_closed_streams() -> None:
 def leave_removed_directory() -> None:
     """Step out of a working directory that was removed: torch's arithmetic ends the process in it.
 
-    The new one is a place where nobody can write and no user keeps files: no relative path finds another
-    file than the one that was meant.
+    The new directory is /proc, where no user keeps files: a relative path cannot find the wrong file there.
     """
     try:
         os.getcwd()

@@ -37,7 +37,7 @@ class Fitted(NamedTuple):
 
     Attributes:
         statistics: what a score needs.
-        facts: plain values on how well synthetic defects are told from normal images.
+        facts: how well the score separates synthetic defects from normal images, as plain values.
     """
 
     statistics: NormalStatistics

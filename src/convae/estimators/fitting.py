@@ -345,9 +345,8 @@ def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.
     """
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
-    if not network.starts_elsewhere:
-        first = next(ready.batches(ready.training[:STARTED_BY]))
-        network.start_at(mean_level(ready, further), first.float())
+    if not ready.architecture.starts_elsewhere:
+        network.start_at(*_seen_at_the_start(ready, further))
     if network.bypass is not None:
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)
@@ -355,13 +354,22 @@ def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.
     return on_device(network, ready.unit.device)
 
 
-def mean_level(ready: Ready, further: float) -> Tensor:
-    """(C,) the mean of each channel over some training images; ``further`` where a channel is no image's."""
-    some = ready.batches(ready.training[:STARTED_BY])
-    means = torch.cat([batch.float().mean(dim=(2, 3)) for batch in some]).mean(dim=0)
-    level = means.new_full((ready.architecture.image_shape[0],), further)
-    level[: len(means)] = means[: len(level)]
-    return level
+def _seen_at_the_start(ready: Ready, further: float) -> tuple[Tensor, Tensor]:
+    """(C,) the mean of each channel over some training images, and the first (B, C', H, W) of these.
+
+    Args:
+        further: the level of channels that are no image's.
+    """
+    first, means = None, list[Tensor]()
+    for batch in ready.batches(ready.training[:STARTED_BY]):
+        some = batch.float().cpu()  # where the network is made
+        first = some if first is None else first
+        means.append(some.mean(dim=(2, 3)))
+    assert first is not None
+    mean = torch.cat(means).mean(dim=0)
+    level = mean.new_full((ready.architecture.image_shape[0],), further)
+    level[: len(mean)] = mean[: len(level)]
+    return level, first
 
 
 def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:

@@ -38,7 +38,7 @@ class Cue(ABC):
 
     Attributes:
         name: the word that ``score_by`` takes.
-        halved: the attributes of which a model file keeps 16 bits.
+        halved: names of the attributes that a model file keeps as 16-bit floats.
     """
 
     name: ClassVar[str]

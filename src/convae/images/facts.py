@@ -97,7 +97,7 @@ def missing_pixels(
 
 
 def apart_from_nodata(pixels: Pixels, info: ImageInfo, missing: Missing | None = None) -> Pixels:
-    """Computed pixels, none of which has come to stand for a missing one.
+    """Change computed pixels that equal the nodata value by accident, so that they are not read as missing.
 
     Args:
         pixels: ``(H, W, C)`` as stored.

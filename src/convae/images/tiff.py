@@ -226,9 +226,8 @@ def _top(first: Any, pixels: Pixels) -> float | None:
     bits = int(first.bitspersample)
     if bits < first.dtype.itemsize * 8:
         return None if bits < _BYTE else float(2**bits - 1)
-    told = first.tags.valueof(_MAX_SAMPLE_VALUE)
-    values = set(told) if isinstance(told, tuple) else {told}
-    top = values.pop() if len(values) == 1 else None
+    told = first.tags.valueof(_MAX_SAMPLE_VALUE)  # a number, or one for each sample
+    top = told[0] if isinstance(told, tuple) and len(set(told)) == 1 else told
     if type(top) is not int or (top & (top + 1)) or not _BYTE < top.bit_length() < bits:
         return None
     return float(top) if pixels.size and int(pixels.max()) <= top else None

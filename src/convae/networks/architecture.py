@@ -197,6 +197,11 @@ class Architecture:
             found.append(self.finer_dim * height * width)
         return found
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether a network that has learnt nothing says PCA's image, or its input, already."""
+        return self.bypass != "none" or self.base > 0
+
     def drawn_numbers(self, size: tuple[int, int]) -> int:
         """Numbers drawn to decode an image of this (height, width): the code and all finer levels."""
         return math.prod(self.code_shape_of(size)) + sum(self.finer_sizes_of(size))

@@ -24,7 +24,7 @@ from convae.networks.layers import initialize, mean_around, pad_to_multiple
 SIGMOID_START = (0.01, 0.99)  # nearer to the ends a sigmoid hardly learns
 FIRST_SPREAD = 0.3  # of first images around the mean, as a part of that of the images
 LEAST_SPREAD = 1e-4  # of first images, where the images are all one colour
-STARTED_BY = 256  # rows and columns of the images that first weights are made small by
+START_SIDE = 256  # rows and columns at most, of the images that first weights are made small by
 
 
 class Output(NamedTuple):
@@ -98,11 +98,6 @@ class Autoencoder(nn.Module):
                 self.bypass.draw_components()
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
 
-    @property
-    def starts_elsewhere(self) -> bool:
-        """Whether a network that has learnt nothing says PCA's image, or its input, already."""
-        return self.architecture.bypass != "none" or self.architecture.base > 0
-
     @torch.no_grad()
     def start_at(self, level: Tensor, images: Tensor) -> None:
         """Make a network that has learnt nothing say about the same of every pixel: the mean of the images.
@@ -110,16 +105,16 @@ class Autoencoder(nn.Module):
         Training then starts from what is known without a network, not from what first weights happen to
         say: these are made so small that the first images vary around the mean by :data:`FIRST_SPREAD`
         of what the given ones do. They are not made zero: nothing would be learnt of the code until the
-        last layer had grown, and sparse codes would be gone by then. A network that
-        :attr:`starts_elsewhere` is left alone.
+        last layer had grown, and sparse codes would be gone by then. Networks that start elsewhere
+        (:attr:`Architecture.starts_elsewhere`) are left alone.
 
         Args:
             level: (C,) in about [0, 1], the mean of each channel that the network makes.
             images: (B, C', H, W) in about [0, 1], some training images.
         """
-        if self.starts_elsewhere:
-            return
         a, last = self.architecture, last_layer(self.decoder)
+        if a.starts_elsewhere:
+            return
         assert last.bias is not None
         slope = 1.0
         if a.output == "sigmoid":
@@ -137,15 +132,14 @@ class Autoencoder(nn.Module):
         channels = min(seen.shape[1], images.shape[1])
         seen[:, :channels] = images[:, :channels]
         if self.architecture.code != "dense":
-            seen = seen[..., :STARTED_BY, :STARTED_BY]
+            seen = seen[..., :START_SIDE, :START_SIDE]
         made: list[Tensor] = []
-        hook = self.decoder.register_forward_hook(lambda _, __, image: made.append(image))
         count = self.architecture.drawn_numbers((seen.shape[2], seen.shape[3]))
         noise = torch.randn(len(seen), count, generator=torch.Generator().manual_seed(0))
         training = self.training
-        self.eval()(seen, noise)
+        with self.decoder.register_forward_hook(lambda _, __, image: made.append(image)):
+            self.eval()(seen, noise)
         self.train(training)
-        hook.remove()
         return max(float(made[0].square().mean().sqrt()), LEAST_SPREAD)
 
     def encode(self, x: Tensor) -> Tensor:

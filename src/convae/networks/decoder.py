@@ -100,8 +100,7 @@ class Decoder(nn.Sequential):
         if not shuffled_out:
             stages.append(convolution(a, channels, a.image_shape[0]))
         super().__init__(*stages)
-        # The first image is PCA's, or the input.
-        if a.bypass != "none" or a.base:
+        if a.starts_elsewhere:
             zero_(last_layer(self))
 
     def forward(self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()) -> Tensor:
