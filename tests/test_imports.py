@@ -64,7 +64,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("safe_tensors", "tables", "result_folders", "resampling", "proportions"),
     ("atomic",),
     ("run_files",),
-    ("errors", "version"),
+    ("errors", "version", "loading"),
 )
 
 MODULES = {

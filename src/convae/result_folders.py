@@ -89,7 +89,7 @@ class ResultFolder:
         self.path = Path(os.path.realpath(path))
         earlier = marked(path)
         whole = earlier.whole if earlier else not any(self.path.iterdir())
-        self._lock, self._any = threading.Lock(), False
+        self._lock, self._any, self._refused = threading.Lock(), False, False
         self._aside = None if earlier is None else self._set_aside()
         self._file = (self.path / MARKER).open(
             "w", encoding="utf-8", errors="surrogateescape", newline=""
@@ -111,6 +111,7 @@ class ResultFolder:
             if os.path.lexists(target):
                 if name in recorded(self.path):
                     return
+                self._refused = True
                 raise InputError(
                     f"{target}: is there already, and no earlier run of convae wrote it; choose another "
                     "folder"
@@ -119,11 +120,16 @@ class ResultFolder:
             self._add(_FILE, name)
 
     def finish(self, failed: bool) -> None:
-        """Remove the earlier run, or bring it back where the new one failed."""
+        """Remove the earlier run, or bring it back where the new one failed.
+
+        A run that failed because a file stood in its way leaves nothing behind, so that it can be repeated
+        once the file is out of the way.
+        """
         self._file.close()
-        if failed and self._aside is not None:
+        if failed and (self._aside is not None or self._refused):
             self._remove_new()
-            _move_all(self._aside, self.path)
+            if self._aside is not None:
+                _move_all(self._aside, self.path)
         elif failed and not self._any:
             (self.path / MARKER).unlink(missing_ok=True)
         if self._aside is not None:
@@ -154,6 +160,9 @@ class ResultFolder:
         for name in (*recorded(self.path), MARKER):
             with contextlib.suppress(OSError):
                 (self.path / name).unlink()
+            for folder in PurePosixPath(name).parents:
+                with contextlib.suppress(OSError):  # it is not empty
+                    os.rmdir(self.path / folder)
 
 
 def check_result_folder(path: Path, run: RunFiles, *, what: str) -> None:

@@ -101,6 +101,11 @@ def test_what_the_exact_name_displaces_is_known() -> None:
     assert found.passed_over == [("0.bmp", "0.png")]
 
 
+def test_a_marked_name_goes_before_another_suffix() -> None:
+    found = match(Named("a.png"), Named("a.bmp", "a_mask.png"), what="mask", unmarked=True)
+    assert found.passed_over == [("a.bmp", "a_mask.png")]
+
+
 def test_arrays_of_any_name_are_matched_by_number(tmp_path: Path) -> None:
     pixels = np.zeros((4, 5, 6), np.uint8)
     np.save(tmp_path / "noisy.npy", pixels)

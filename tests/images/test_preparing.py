@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from convae.errors import ImageError, InputError
+from convae.images.array_sources import ListSource
 from convae.images.besides import STRAIGHT, Opacity
 from convae.images.framing import Framing
 from convae.images.image import Image, ImageInfo, Pixels
@@ -62,6 +63,13 @@ def test_depth_is_never_lost_silently(have: str, want: str, text: str) -> None:
     with pytest.raises(ImageError) as caught:
         to_depth(image(zeros(2, 2, 1, dtype=have)), want)
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("stored", ["int8", "int16", "int64", "uint32", "float16", "float64"])
+def test_the_depth_of_the_file_is_named(stored: str) -> None:
+    read = ListSource([zeros(2, 2, 1, dtype=stored)]).read(0)
+    with pytest.raises(ImageError, match=f"its pixels are {stored} and the model is for uint8"):
+        to_depth(read, "uint8")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ _HELP = """What is anomalous in images, where, and how surely.
   convae detect --self my_images --out ranked
 
 Into the folder go scores.csv (score and p-value of each image), regions.json (the parts that stand out),
-heatmaps/ (16-bit TIFFs on one absolute scale), overlays/ (the images with the heatmap over them),
-detections/ (of each anomalous image: regions, heatmap, and the normal image that is most like it),
+heatmaps/ (float32 TIFFs, in standard deviations above normal images), overlays/ (the images with the
+heatmap over them), detections/ (of each anomalous image: regions, heatmap, and the normal image that is
+most like it),
 report.html (verdicts, the histogram of scores, and the files of every image) and highest/ (its pictures).
 
 With --self there is no model: the images are ranked by detectors that were fitted on the others of them, so

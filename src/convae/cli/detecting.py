@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convae.cli.fitted_anomaly import calibration_values
 from convae.cli.fitting import command_line
-from convae.cli.found_files import REGIONS, SCORES, FoundFiles, Row, scale_of
+from convae.cli.found_files import REGIONS, SCORES, FoundFiles, Row
 from convae.cli.image_files import refuse_own_folder
 from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
@@ -94,7 +94,7 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
         refuse_skipped(source, leaving.skipped, strict=False, left=0)
     values = calibration_values(model)
     drift = new.drift(model)
-    files.close({**values, "drift": drift.to_dict(), "heatmap_scale": scale_of(model)})
+    files.close({**values, "drift": drift.to_dict()})
     anomalous = [row for row in files.rows if row.anomalous]
     summary = summary_of(model, len(anomalous), len(files.rows))
     page = write_folder(

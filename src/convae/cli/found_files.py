@@ -1,4 +1,4 @@
-"""The files of what a detector found: scores, regions, heatmaps on one scale, pictures."""
+"""The files of what a detector found: scores, regions, heatmaps, pictures."""
 
 import json
 from dataclasses import dataclass, field
@@ -21,7 +21,6 @@ from convae.tables import escape, write_table
 
 SCORES, REGIONS = "scores.csv", "regions.json"
 HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"
-TOP = 8.0  # times the level of regions: the highest value that a heatmap file can hold
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class FoundFiles:
                 path.parent.mkdir(parents=True, exist_ok=True)
         save_picture(overlay, pictures.overlay)
         heatmap = PurePath(HEATMAPS, stem).with_suffix(".tif")
-        write_image(self.out / heatmap, stored(found.map, model))
+        write_image(self.out / heatmap, found.map.astype(np.float32))
         if shown:
             save_picture(self.out / DETECTIONS / stem, pictures.row())
         self.rows.append(row)
@@ -125,15 +124,3 @@ class FoundFiles:
         with atomic_write(self.out / REGIONS) as file:
             text = json.dumps(plain({**facts, "images": images}), indent=1, allow_nan=False)
             file.write(text.encode() + b"\n")
-
-
-def stored(scores: np.ndarray, model: AnomalyDetector) -> np.ndarray:
-    """A map (H, W) as the 16-bit file holds it: 0 for usual and less, 65535 for :data:`TOP` levels."""
-    top = max(TOP * model.level_, 1e-9)
-    values: np.ndarray = np.round(np.clip(scores / top, 0, 1) * 65535).astype(np.uint16)
-    return values
-
-
-def scale_of(model: AnomalyDetector) -> dict[str, float]:
-    """What the values of heatmap files mean, in standard deviations above normal images."""
-    return {"0": 0.0, "65535": max(TOP * model.level_, 1e-9), "region_level": model.level_}

@@ -13,6 +13,7 @@ from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes
 from convae.images.image_source import ImageSource, Skipped
+from convae.loading import load
 from convae.report.chosen_images import thumbnails
 from convae.report.dot_map import Dots, write_dot_map
 from convae.report.image_map import LARGEST, Layout
@@ -116,10 +117,10 @@ def in_two_dimensions(codes: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, st
     if codes.shape[1] == 2:
         return codes.astype(np.float64), "their codes"
     if wanted.method == "tsne":
-        from sklearn.manifold import TSNE
-
         perplexity = min(30.0, (len(codes) - 1) / 3)
-        embedding = TSNE(perplexity=perplexity, init="pca", random_state=wanted.seed)
+        embedding = load("sklearn.manifold").TSNE(
+            perplexity=perplexity, init="pca", random_state=wanted.seed
+        )
         return embedding.fit_transform(codes.astype(np.float64)), "t-SNE of their codes"
     points, variances = principal_plane(codes.astype(np.float64))
     share = sum(shares(variances))

@@ -4,7 +4,7 @@ from typing import Any
 
 from convae.cli.detecting import Detecting, start, tell
 from convae.cli.fitting import command_line
-from convae.cli.found_files import REGIONS, SCORES, FoundFiles, Row, scale_of
+from convae.cli.found_files import REGIONS, SCORES, FoundFiles, Row
 from convae.cli.outputs import SKIPPED, write_skipped
 from convae.cli.progress import training
 from convae.cli.training import check_values
@@ -36,11 +36,11 @@ def rank_itself(
     model = AnomalyDetector(**{k: v for k, v in parameters.items() if k != "image_shape"})
     files = FoundFiles(source, how.out)
     last: AnomalyDetector | None = None
-    scales = []
+    levels = []
     with training(voice) as observers:
         for fold in cross_fitted(model, source, observers=observers):
             last = fold.model
-            scales.append(scale_of(fold.model))
+            levels.append(fold.model.level_)
             some = source.select(fold.positions)
             for found in fold.model.iter_detect(some, on_bad=leaving):
                 score = (found.score - fold.usual) / fold.spread
@@ -49,7 +49,7 @@ def rank_itself(
     if not files.rows or last is None:
         refuse_skipped(source, leaving.skipped, strict=False, left=0)
         return
-    files.close({"heatmap_scales": scales}, by_score=True)
+    files.close({"region_levels": levels}, by_score=True)
     summary = [
         f"{len(files.rows):,} images, each scored by a detector of the others. {CAVEAT}",
     ]

@@ -1,12 +1,13 @@
 """Densities of codes, fitted after training: what to draw new codes from."""
 
-import random
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from convae.loading import load
 
 MOST_CODES = 20_000  # that a density is fitted on
 COMPONENTS = 10
@@ -41,7 +42,7 @@ class Mixture:
             codes = np.repeat(codes, 2, axis=0)  # scikit-learn takes no fewer than two
         components = max(1, min(components, len(codes) // 10))
         kind = "full" if codes.shape[1] <= MOST_NUMBERS else "diag"
-        found = _mixture_class()(
+        found = load("sklearn.mixture").GaussianMixture(
             components, covariance_type=kind, random_state=seed, reg_covar=RIDGE, max_iter=50
         )
         found.fit(codes.astype(np.float64))
@@ -70,13 +71,3 @@ class Mixture:
         """The one that :meth:`extras` described."""
         parts = ("weights", "means", "factors")
         return cls(*(extras[f"{PREFIX}{name}.{part}"].double().numpy() for part in parts))
-
-
-def _mixture_class() -> type[Any]:
-    """scikit-learn's, loaded without a trace: what it loads for its progress bars draws from ``random``."""
-    state = random.getstate()
-    from sklearn.mixture import GaussianMixture
-
-    random.setstate(state)
-    mixture: type[Any] = GaussianMixture
-    return mixture

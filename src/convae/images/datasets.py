@@ -15,6 +15,7 @@ from convae.images.array_sources import ArraySource
 from convae.images.download import Progress, Remote, fetch, host_of
 from convae.images.idx import read_idx
 from convae.images.reading import read_image
+from convae.loading import load
 
 Part = tuple[np.ndarray, np.ndarray]
 
@@ -133,9 +134,7 @@ def _nowhere(name: str, named: NamedSet, places: list[Path]) -> str:
 
 
 def _digits(split: str) -> Part:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
+    bunch = load("sklearn.datasets").load_digits()
     part = slice(_DIGITS_TRAIN) if split == "train" else slice(_DIGITS_TRAIN, None)
     images = np.rint(bunch.images[part] * (255 / 16)).astype(np.uint8)  # stored as 0..16
     return images, np.asarray(bunch.target[part])

@@ -259,6 +259,8 @@ def path_fault(path: str) -> str | None:
     try:
         return file_fault(path, os.stat(path))
     except FileNotFoundError:
+        if ".npz:" in path:
+            return "an array of a .npz file; give it as a source of its own"
         return "a link that leads nowhere" if os.path.islink(path) else "no such file"
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)

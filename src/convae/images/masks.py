@@ -153,7 +153,7 @@ class ManyMasks(Masks):
     def notes(self) -> list[str]:
         """What the user should know of the masks used so far, and of those that are not used."""
         unused = [
-            f"mask {name} is not used: {other} has the exact name of the image"
+            f"mask {name} is not used: {other} is taken for the same image"
             for name, other in self._matched.passed_over
         ]
         more = len(unused) - SHOWN

@@ -29,7 +29,7 @@ class Matched:
 
     Attributes:
         positions: (n,) that of the partner of each image, -1 where there is none.
-        passed_over: (partner, partner that was taken in its place, having the image's exact name).
+        passed_over: (partner, partner that was taken in its place, its name being nearer to the image's).
     """
 
     positions: NDArray[np.int64]
@@ -120,7 +120,7 @@ class _Matching:
 
 
 def _passed_over(matching: _Matching, key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Partners that only another with the exact name kept from being taken."""
+    """Partners that only another with a nearer name kept from being taken."""
     names, positions = matching.partners.names, matching.positions
     used = np.unique(positions[positions != NONE])
     if len(used) == len(names):

@@ -153,17 +153,23 @@ def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None
         return pixels.astype(np.uint16) * np.uint16(257)
     if have == "float32" and depth != "float32" and values is not None:
         return _to_integers(pixels, depth, values)
-    raise ImageError(image.info.name, depth_fault(have, depth))
+    stored = image.info.depth if have == "float32" else have
+    raise ImageError(image.info.name, depth_fault(have, depth, stored or have))
 
 
-def depth_fault(have: str, wanted: str) -> str:
-    """Why images of one depth are none where another is wanted."""
+def depth_fault(have: str, wanted: str, stored: str | None = None) -> str:
+    """Why images of one depth are none where another is wanted.
+
+    Args:
+        have: what their pixels are read as.
+        stored: what they are in their file; None where that is not known.
+    """
     if (have, wanted) == ("uint16", "uint8"):
         return "a 16-bit image for a model of 8-bit images: convert it first"
     if have == "float32":
         return (
-            f"its pixels are {have} and the model is for {wanted} images: convert it to {wanted}, or say on "
-            "the command line which values are black and white: --values 0..1 or --values 0..255"
+            f"its pixels are {stored or have} and the model is for {wanted} images: convert it to {wanted}, "
+            "or say on the command line which values are black and white: --values 0..1 or --values 0..255"
         )
     return f"its pixels are {have} and the model is for {wanted} images: convert it to {wanted}"
 

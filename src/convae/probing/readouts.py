@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convae.loading import load
 from convae.neighbours import nearest
 from convae.resampling import between
 
@@ -132,7 +133,6 @@ def linear_classes(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, seed:
 
 def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
     """Logistic regression on standardised numbers; its strength is chosen on a part of ``fit``."""
-    from sklearn.linear_model import LogisticRegression
 
     def fitted(strength: float, some: np.ndarray) -> Answers:
         known = classes[some]
@@ -140,7 +140,11 @@ def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
             return lambda rows: np.full(len(rows), known[0])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged is no reason to speak
-            found = LogisticRegression(C=strength, max_iter=200).fit(scaled[some], known)
+            found = (
+                load("sklearn.linear_model")
+                .LogisticRegression(C=strength, max_iter=200)
+                .fit(scaled[some], known)
+            )
         return lambda rows: np.asarray(found.predict(rows))
 
     scaled, _ = standardised(fit, fit)
@@ -163,17 +167,18 @@ def ridge_values(fit: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.nd
 
 def ridge_reader(fit: np.ndarray, values: np.ndarray) -> Answers:
     """Ridge regression on standardised numbers; its strength is chosen by leaving one of ``fit`` out."""
-    from sklearn.linear_model import RidgeCV
-
-    found = RidgeCV(np.logspace(-3, 5, 9)).fit(standardised(fit, fit)[0], values)
+    found = (
+        load("sklearn.linear_model")
+        .RidgeCV(np.logspace(-3, 5, 9))
+        .fit(standardised(fit, fit)[0], values)
+    )
     return lambda rows: np.asarray(found.predict(standardised(fit, rows)[1]))
 
 
 def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.ndarray:
     """The k-means cluster of each image of ``test``, the centres being those of ``fit``."""
-    from sklearn.cluster import KMeans
-
-    centres = KMeans(min(count, len(fit)), n_init=4, random_state=seed).fit(fit.astype(np.float64))
+    means = load("sklearn.cluster").KMeans(min(count, len(fit)), n_init=4, random_state=seed)
+    centres = means.fit(fit.astype(np.float64))
     found: np.ndarray = centres.predict(test.astype(np.float64))
     return found
 
