@@ -20,6 +20,8 @@ from convae.cli.running import Interrupted, Terminated, explain
 from convae.cli.voice import aligned, plain
 from convae.errors import ImageError, InputError, TrainingError
 
+SEEDED = {"demo", "detect", "evaluate", "levels", "map", "probe", "sample", "units"}  # and all fits
+
 
 @pytest.mark.parametrize(
     ("error", "code", "words"),
@@ -84,8 +86,8 @@ def test_every_verb_takes_the_options_that_all_have(convae: Command) -> None:
             continue
         told = convae(*verb.split(), "--help").out
         assert all(option in told for option in ("--quiet", "--json", "--debug"))
-        if verb != "check":
-            assert all(option in told for option in ("--seed", "--device"))
+        draws = verb.split()[0] in ("fit", "ablate", "robustness") or verb in SEEDED
+        assert ("--seed" in told) == draws, verb  # no verb offers a seed that it does not use
 
 
 def test_debug_shows_the_traceback(convae: Command, tmp_path: Path) -> None:

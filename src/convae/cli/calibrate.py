@@ -55,7 +55,6 @@ def command(
     groups: Path | None,
     out: Path | None,
     device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

@@ -31,15 +31,11 @@ images, missing pixels and odd scaling, each with advice.
     metavar="N",
     help="Look at no more than this many, spread evenly.  [default: all]",
 )
-@click.option("--device", hidden=True, default="auto")
-@click.option("--seed", hidden=True, default=0)
 @speaking
 def command(
     data: tuple[str, ...],
     strict: bool,
     max_images: int | None,
-    device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

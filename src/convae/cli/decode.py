@@ -43,7 +43,6 @@ def command(
     out: Path,
     format: str | None,
     device: str,
-    seed: int,
     voice: Voice,
 ) -> None:
     """The help is above."""

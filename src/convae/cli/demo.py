@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from convae.cli.options import computing, overwriting, speaking
+from convae.cli.options import computing, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 DEFAULT = Path("convae-demo")
@@ -31,6 +31,7 @@ Writes digits.convae, digits.history.csv, pictures and report.html.
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, hidden=True)
 @overwriting
 @computing
+@seeded
 @speaking
 def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
     """The help is above."""

@@ -49,7 +49,6 @@ def command(
     sigma: str | None,
     ensemble: bool,
     device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import computing, images, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 from convae.errors import InputError
 
@@ -49,6 +49,7 @@ that the oddest come first. It suits a folder of which most is normal; nothing i
 @click.option("--strict", is_flag=True, help="Stop at an image that cannot be used.")
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: str,

@@ -52,7 +52,6 @@ def command(
     layer: str | None,
     strict: bool,
     device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from convae.cli.data import Data, open_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import computing, images, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 _HELP = """Measure a model on images that it was not trained on, beside a baseline.
@@ -56,6 +56,7 @@ are. The layout of MVTec AD (test, ground_truth) is recognised.
 )  # fmt: skip
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: Path,

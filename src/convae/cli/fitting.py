@@ -134,6 +134,7 @@ def fitting(function: Function) -> Function:
             pairs=pairs,
             groups=groups,
             checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
             resume=resume,
             restart=restart,
             report=report,

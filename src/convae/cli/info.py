@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from convae.cli.options import computing, speaking
+from convae.cli.options import speaking
 from convae.cli.voice import Voice
 
 _HELP = """What a model file holds: its network, how it was trained, on what, and how good it is.
@@ -19,9 +19,8 @@ Only the description in the file is read, not the weights.
 
 @click.command("info", help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@computing
 @speaking
-def command(model: Path, device: str, seed: int, voice: Voice) -> None:
+def command(model: Path, voice: Voice) -> None:
     """The help is above."""
     from convae.cli.describing import describe
 

@@ -53,7 +53,6 @@ def command(
     find_damage: bool,
     ensemble: bool,
     device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

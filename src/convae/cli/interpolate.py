@@ -60,7 +60,6 @@ def command(
     path: str,
     format: str | None,
     device: str,
-    seed: int,
     voice: Voice,
 ) -> None:
     """The help is above."""

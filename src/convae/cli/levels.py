@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import computing, images, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 _HELP = """A picture of images as each level of a stacked autoencoder tells them, with the error of each.
@@ -41,6 +41,7 @@ code. Levels that were trained together afterwards need not tell an image by the
 )
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: Path,

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import Name, computing, images, overwriting, speaking
+from convae.cli.options import Name, computing, images, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 METHODS = ("pca", "tsne")
@@ -56,6 +56,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
 )
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: Path,

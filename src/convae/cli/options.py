@@ -66,36 +66,39 @@ def speaking(function: Function) -> Function:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
     @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
     @wraps(function)
-    def speak(*args: Any, quiet: bool, as_json: bool, debug: bool, **options: Any) -> Any:
+    def speak(*args: Any, quiet: bool, as_json: bool, debug: bool, **options: Any) -> Any:  # noqa: ARG001
         return function(*args, voice=Voice(quiet=quiet, json=as_json), **options)
 
     return speak  # type: ignore[return-value]
 
 
 def computing(function: Function) -> Function:
-    """Add ``--device`` and ``--seed`` to a verb that does not train."""
-    device = click.option(
+    """Add ``--device`` to a verb that runs a network."""
+    return click.option(
         "--device",
         type=Name("device", DEVICES),
         default="auto",
         show_default=True,
         metavar="|".join(DEVICES),
         help="Where to compute.",
-    )
-    seed = click.option(
+    )(function)
+
+
+def seeded(function: Function) -> Function:
+    """Add ``--seed`` to a verb that chooses something at random and does not train."""
+    return click.option(
         "--seed",
         type=click.IntRange(0, 2**32 - 1),
         default=0,
         metavar="N",
         help="Seed of what is chosen at random.  [default: 0]",
-    )
-    return device(seed(function))
+    )(function)
 
 
 def overwriting(function: Function) -> Function:
     """Add ``--overwrite`` to a verb that writes; the list of the command's files knows of it."""
 
-    def allow(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    def allow(_: click.Context, __: click.Parameter, given: bool) -> None:
         if given and (run := current_run()) is not None:
             run.overwrite = True
 

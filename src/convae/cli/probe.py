@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import computing, images, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 _HELP = """What can be read from the codes, beside PCA, a random encoder and the raw pixels.
@@ -61,6 +61,7 @@ continuity say how far neighbours by code are neighbours by pixels, and the othe
 )
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: Path,

@@ -36,7 +36,6 @@ def command(
     format: str | None,
     strict: bool,
     device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

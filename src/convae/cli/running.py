@@ -214,7 +214,7 @@ def _terminable() -> Iterator[None]:
         yield
         return
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, _: FrameType | None) -> None:
         raise Terminated(number)
 
     numbers = [signal.SIGTERM]

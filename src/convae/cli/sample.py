@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.models import load_for
-from convae.cli.options import Name, computing, overwriting, speaking
+from convae.cli.options import Name, computing, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 SOURCES = ("prior", "gaussian", "mixture")
@@ -52,6 +52,7 @@ depth that the model was fitted on.
 @click.option("--format", metavar="KIND", help="Kind of file: png, tiff, jpeg, ...")
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: Path,

@@ -82,7 +82,6 @@ def command(
     out: Path | None,
     exact: bool,
     device: str,
-    seed: int,
     voice: Voice,
     **where: Any,
 ) -> None:

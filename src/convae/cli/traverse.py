@@ -76,7 +76,6 @@ def command(
     steps: int,
     span: float,
     device: str,
-    seed: int,
     voice: Voice,
 ) -> None:
     """The help is above."""

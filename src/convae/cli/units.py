@@ -7,7 +7,7 @@ import click
 
 from convae.cli.data import Data, open_for
 from convae.cli.models import load_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import computing, images, overwriting, seeded, speaking
 from convae.cli.voice import Voice
 
 _HELP = """A page on what each number of a code stands for: the images it answers to, what it adds to them.
@@ -56,6 +56,7 @@ beside another model.
 )
 @overwriting
 @computing
+@seeded
 @speaking
 def command(
     model: Path,
