@@ -77,6 +77,25 @@ def test_a_fit_tells_what_is_found_and_promised(
     assert (tmp_path / "ok.history.csv").is_file()
 
 
+def test_a_few_real_defects_are_learnt_from_and_told_of(
+    convae: Command, good: Path, mixed: Path, tmp_path: Path
+) -> None:
+    out, few = tmp_path / "ok.convae", ["--epochs", "2", *SMALL]
+    done = convae("fit", "anomaly", good, "--out", out, "--defects", mixed / "bad", *few)
+    assert done.code == 0, done.err
+    said = re.search(r"Of the 4 images with real defects (\d) lie above the threshold", done.out)
+    assert said is not None
+    assert "Each was scored with weights that were found without it." in done.out
+    assert said[0] in (tmp_path / "ok-report" / "report.html").read_text()
+    told = convae("fit", "anomaly", good, "--out", out, "--overwrite", "--json", "--defects",
+                  mixed, *few)  # fmt: skip
+    assert told.json["real_defects"]["images"] == 10
+    done = convae("fit", "anomaly", good, "--out", tmp_path / "b", "--defects", good, *few)
+    assert done.code == 2
+    assert "0.png in folder" in done.err
+    assert "is among the normal images, too: it can be only one of both" in done.err
+
+
 def test_detect_writes_scores_regions_and_pictures(
     convae: Command, detector: Path, mixed: Path, tmp_path: Path
 ) -> None:

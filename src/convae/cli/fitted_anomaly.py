@@ -9,7 +9,13 @@ from convae.cli.measured import differences_said, fit_occasion, table
 from convae.estimators.anomaly import AnomalyDetector
 from convae.images.image_source import ImageSource
 from convae.report.folder import write_folder
-from convae.report.of_anomaly import metric_rows, promise, report_of_detector, verdict
+from convae.report.of_anomaly import (
+    known_defects,
+    metric_rows,
+    promise,
+    report_of_detector,
+    verdict,
+)
 from convae.report.of_model import advice
 
 
@@ -24,12 +30,20 @@ class Fitted:
         """The table, what it says, the promise, and advice."""
         rows = table(metric_rows(self.found), "synthetic defects, on images held out")
         said = verdict(self.found, self.model.method)
-        return [*rows, "", said, promise(self.model), *advice(self.model)]
+        return [
+            *rows,
+            "",
+            said,
+            *known_defects(self.model),
+            promise(self.model),
+            *advice(self.model),
+        ]
 
     def values(self) -> dict[str, Any]:
         """For programs."""
         return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
                 "differences": differences_said({"mean AUROC": self.found.differences}),
+                "real_defects": self.model.chosen_.get("defects"),
                 "score_by": self.model.chosen_.get("score"),
                 "verdict": verdict(self.found, self.model.method)}  # fmt: skip
 

@@ -12,6 +12,7 @@
 - crossfit: detectors of a set by its other parts, to rank it by itself
 - mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is fitted
 - normal_cues, fusion: what tells an image from normal ones without a network, and how several maps become one
+- known_defects: a few images with real defects, which weigh those maps
 - restoring_attributes, attribute_scorer: the method of removed attributes, and its score
 - likelihood: the method of the likelihood bound
 - neighbourhood: where codes should lie so that they keep neighbours together

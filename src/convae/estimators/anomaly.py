@@ -34,6 +34,7 @@ from convae.images.framing import resize
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.preparing import image_hash
+from convae.images.sources import open_source
 from convae.losses import Loss
 from convae.model_file import StoredModel
 from convae.networks.presets import PRESETS, RESTORING
@@ -247,6 +248,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         y: Any = None,
         *,
         groups: Sequence[Any] | np.ndarray | None = None,
+        defects: Any = None,
         checkpoint: CheckpointFolder | str | Path | None = None,
         resume: bool = False,
         observers: Iterable[Observer] = (),
@@ -258,6 +260,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             y: labels (n,), which are ignored; images are refused.
             groups: (n,) images of one group (several shots of one part) stay on one side of every split,
                 and count as one normal image for the promise.
+            defects: a few images with real defects: any source. They help to weigh the cues, and
+                ``chosen_["defects"]`` tells how well they are found, each by what was learnt without it. Only
+                with method ``defects``.
             checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
 
         Raises:
@@ -265,9 +270,13 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             TrainingError: if the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        return self._fit(
-            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
-        )
+        self._defects = None if defects is None else open_source(defects)
+        try:
+            return self._fit(
+                X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+            )
+        finally:
+            del self._defects
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -402,7 +411,13 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
         p = {**_FIXED, **parameters}
-        stored = fit_detector(type(self).__name__, source, p, run, METHODS[p["method"]](p))
+        method = METHODS[p["method"]](p)
+        if self._defects is not None and not method.learns_defects:
+            raise InputError(
+                f"defects: method {p['method']!r} does not learn from them; leave them out, or take method "
+                "'defects'"
+            )
+        stored = fit_detector(type(self).__name__, source, p, run, method, self._defects)
         return replace(stored, parameters=parameters)
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:

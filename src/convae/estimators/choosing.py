@@ -1,7 +1,7 @@
 """How the score of a detector of defects is fitted to normal images, and measured by synthetic defects."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from convae.corruption.defects import Defects
 from convae.estimators.defect_scorer import NormalStatistics, Viewer
 from convae.estimators.detection import Normals
-from convae.estimators.fusion import Fusion
+from convae.estimators.fusion import POOLINGS, Fusion
+from convae.estimators.known_defects import Evidence, Known, taught
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.inference import batch_size
 from convae.ranking import auroc
@@ -38,10 +39,12 @@ class Fitted(NamedTuple):
     Attributes:
         statistics: what a score needs.
         facts: how well the score separates synthetic defects from normal images, as plain values.
+        known: real defects; None without any.
     """
 
     statistics: NormalStatistics
     facts: dict[str, Any]
+    known: Known | None
 
 
 @dataclass
@@ -82,16 +85,24 @@ def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
             yield from _measure(viewer, normals, cues, positions[outside], measured)
 
     standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
-    fusion = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds)
+    cues = tuple(cue.fit(looks[name]) for name, cue in kinds.items())
+    fusion, known = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds), None
     if measured.plain and any(measured.damaged.values()):
-        fusion = fusion.weighted(_aurocs(fusion, measured), len(measured.plain))
+        evidence = Evidence(torch.stack(measured.plain), _aurocs(fusion, measured))
+        values = _known_values(viewer, normals, cues)
+        fusion = taught(fusion, evidence, values)
+        if len(values):
+            known = Known([one.info.name for one in normals.defects], values, evidence)
     statistics = NormalStatistics(
-        cues=tuple(cue.fit(looks[name]) for name, cue in kinds.items()),
-        kept=len(normals.kept),
-        fusion=fusion,
-        standards=standards,
+        cues=cues, kept=len(normals.kept), fusion=fusion, standards=standards
     )
-    return Fitted(statistics, _facts(fusion, measured))
+    return Fitted(statistics, _facts(fusion, measured), known)
+
+
+def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tensor:
+    """(k, M, POOLINGS) of the images with real defects."""
+    found = list(normals.defective(viewer.network, lambda batch: viewer.judged(batch, cues)))
+    return torch.cat(found).cpu() if found else torch.zeros(0, len(viewer.recipe.cues), POOLINGS)
 
 
 def _measure(
@@ -111,9 +122,9 @@ def _measure(
             measured.damaged[kind] += _values(viewer, wanted, damaged)
 
 
-def _values(viewer: Viewer, cues: list[Cue], batch: Tensor) -> list[Tensor]:
+def _values(viewer: Viewer, cues: Sequence[Cue], batch: Tensor) -> list[Tensor]:
     with torch.inference_mode():
-        return list(viewer.values(viewer.maps(batch, cues)[0]).cpu())
+        return list(viewer.judged(batch, cues).cpu())
 
 
 def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:

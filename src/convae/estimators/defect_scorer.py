@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from convae.errors import raise_faults, unknown_name
-from convae.estimators.detection import Extras, Judged
+from convae.estimators.detection import Extras, Judged, Normals
 from convae.estimators.fusion import Fusion, pooled
+from convae.estimators.known_defects import Known, account
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.networks.autoencoder import Autoencoder
 from convae.similarity_maps import Standards, colour_difference, resized, smoothed
@@ -101,6 +103,11 @@ class Viewer:
         made = {name: seen[:, i : i + 1] for i, name in enumerate(NETWORK)}
         made |= {cue.name: resized(cue.map(cue.look(small)), self.small) for cue in cues}
         return [made[name] for name in self.recipe.cues], made[REPAIRED]
+
+    def judged(self, batch: Tensor, cues: Sequence[Cue]) -> Tensor:
+        """(B, M, POOLINGS) of images, by the network and by those of the cues that the recipe names."""
+        wanted = [cue for cue in cues if cue.name in self.recipe.cues]
+        return self.values(self.maps(batch, wanted)[0])
 
     def values(self, maps: Sequence[Tensor]) -> Tensor:
         """(B, M, POOLINGS) of the maps of the recipe."""
@@ -204,13 +211,20 @@ class DefectScorer:
 
     fraction = SHOWN
 
-    def __init__(self, viewer: Viewer, normal: NormalStatistics, facts: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        normal: NormalStatistics,
+        facts: dict[str, Any],
+        known: Known | None = None,
+    ) -> None:
         """Set it up.
 
         Args:
             facts: of how well it does on synthetic defects.
+            known: the real defects that it was fitted by, while it is being fitted.
         """
-        self.viewer, self.normal = viewer, normal
+        self.viewer, self.normal, self.known = viewer, normal, known
         self.facts = {**facts, "score": str(viewer.recipe)}
         self.extras = normal.to_extras()
 
@@ -222,6 +236,23 @@ class DefectScorer:
             f"score of {', '.join(self.viewer.recipe.cues)}: AUROC {self.facts['auroc']:.3f} on synthetic "
             f"defects in normal images ({kinds})"
         )
+
+    def account(self, normals: Normals, positions: np.ndarray, rate: float) -> dict[str, Any]:
+        """How well it tells the real defects, each by weights that were found without it.
+
+        Args:
+            positions: of normal images that nothing was chosen by.
+            rate: the false-alarm rate of the threshold.
+        """
+        if self.known is None:
+            return {}
+
+        def look(batch: Tensor) -> Tensor:
+            return self.viewer.judged(batch, self.normal.cues)
+
+        values = torch.cat(list(normals.seen(self.viewer.network, positions, look))).cpu()
+        groups = normals.groups[positions]
+        return account(self.normal.fusion, self.known, values, groups, rate)
 
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""

@@ -7,13 +7,14 @@ says what the network is and learns (:class:`Method`), and makes of the trained 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
 from convae.estimators.fitting import Ready
 from convae.estimators.parameters import Parameters
+from convae.images.preparing import Finished
 from convae.images.scaling import Scaling
 from convae.inference import Inference
 from convae.networks.architecture import Architecture
@@ -21,6 +22,7 @@ from convae.networks.autoencoder import Autoencoder
 from convae.training.task import Task
 
 Extras = dict[str, Tensor]
+Result = TypeVar("Result")
 
 
 class Judged(NamedTuple):
@@ -51,6 +53,7 @@ class Normals:
         choosing: positions of images that were not trained on.
         groups: (n,) of all images of the set: what belongs together.
         seed: of all chance.
+        defects: images with real defects, as they are stored; none where nobody knows any.
     """
 
     ready: Ready
@@ -58,6 +61,7 @@ class Normals:
     choosing: np.ndarray
     groups: np.ndarray
     seed: int
+    defects: tuple[Finished, ...] = ()
 
     def batches(self, positions: np.ndarray, size: int) -> Iterator[Tensor]:
         """The images (B, C, H, W) in about [0, 1], in the order of the positions, ``size`` at a time."""
@@ -68,10 +72,23 @@ class Normals:
         self, network: Autoencoder, positions: np.ndarray, scorer: "Scorer"
     ) -> Iterator[Judged]:
         """What a scorer says of each image, computed as it will be when the model is used."""
+        for judged in self.seen(network, positions, scorer):
+            yield from one_by_one(judged)
+
+    def seen(
+        self, network: Autoencoder, positions: np.ndarray, look: Callable[[Tensor], Result]
+    ) -> Iterator[Result]:
+        """What is said of batches of images, in their order, as it will be when the model is used."""
         stored = (self.ready.images.batch(positions[i : i + 1])[0] for i in range(len(positions)))
         pixels = (np.moveaxis(image, 0, 2) for image in stored)
-        for _, judged in Inference(network, self.ready.unit).batches(pixels, scorer):
-            yield from one_by_one(judged)
+        for _, result in Inference(network, self.ready.unit).batches(pixels, look):
+            yield result
+
+    def defective(self, network: Autoencoder, look: Callable[[Tensor], Result]) -> Iterator[Result]:
+        """The same of the images with real defects."""
+        pixels = (one.pixels for one in self.defects)
+        for _, result in Inference(network, self.ready.unit).batches(pixels, look):
+            yield result
 
 
 class Scorer(Protocol):
@@ -97,14 +114,30 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsDefects(Protocol):
+    """A scorer that was fitted by real defects, too."""
+
+    def account(self, normals: Normals, positions: np.ndarray, rate: float) -> dict[str, Any]:
+        """How well it tells those defects, each by what was learnt without it; empty where there are none.
+
+        Args:
+            positions: of normal images that nothing was chosen by.
+            rate: the false-alarm rate of the threshold.
+        """
+        ...
+
+
 class Method(Protocol):
     """How normal images are learnt.
 
     Attributes:
+        learns_defects: whether it can learn from images with real defects.
         kept: how many normal images a model keeps, to find the nearest among; of large ones fewer.
         further: what a network that has learnt nothing says in channels that are no image's.
     """
 
+    learns_defects: bool
     kept: int
     further: float
 

@@ -9,7 +9,8 @@ import torch
 
 from convae.conformal import Calibration
 from convae.drift import TESTS, look_of, look_rows
-from convae.estimators.detection import Extras, Method, Normals, Scorer
+from convae.errors import ImageError, InputError
+from convae.estimators.detection import Extras, KnowsDefects, Method, Normals, Scorer
 from convae.estimators.fitting import (
     Ready,
     Run,
@@ -21,10 +22,11 @@ from convae.estimators.fitting import (
 )
 from convae.estimators.normals import ThreeParts, split_normals
 from convae.estimators.parameters import Parameters
-from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation
+from convae.images.image_source import ImageSource, Skipped
+from convae.images.preparing import Finished, Preparation, finished
+from convae.images.reach import refuse_far
 from convae.images.scaling import Scaling
-from convae.images.surveying import survey
+from convae.images.surveying import channels_fault, grouped_reasons, refuse_skipped, survey
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
 from convae.similarity_maps import resized
@@ -49,6 +51,7 @@ class _Fit:
     method: Method
     ready: Ready
     parts: ThreeParts
+    defects: tuple[Finished, ...] = ()
 
     @property
     def normals(self) -> Normals:
@@ -63,17 +66,24 @@ class _Fit:
             choosing=self.parts.choosing,
             groups=self.parts.groups,
             seed=self.ready.seed,
+            defects=self.defects,
         )
 
 
 def fit_detector(
-    kind: str, source: ImageSource, p: Parameters, run: Run, method: Method
+    kind: str,
+    source: ImageSource,
+    p: Parameters,
+    run: Run,
+    method: Method,
+    defects: ImageSource | None = None,
 ) -> StoredModel:
     """Split normal images in three, train, choose the score, set the threshold.
 
     Args:
         kind: the estimator's class name.
         p: its parameters, with those that it does not let the user choose.
+        defects: images with real defects, to choose by.
     """
     parts: list[ThreeParts] = []
 
@@ -96,12 +106,16 @@ def fit_detector(
     usual = method.usual(len(ready.training), ready.images.shape)
     p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
     ready = replace(ready, crops=method.crops(len(ready.training)))
-    fit = _Fit(kind, p, run, method, ready, parts[0])
+    known = () if defects is None else _read(defects, ready, p, run)
+    fit = _Fit(kind, p, run, method, ready, parts[0], known)
     changes, tuned = _tuned(fit) if p["tune"] else ({}, [])
     stored, scorer = _trained(fit, changes, p, run)
     run.observers.message(scorer.told)
     calibration, peaks = _calibrations(fit, stored, scorer)
     facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
+    if known and isinstance(scorer, KnowsDefects):
+        told = scorer.account(fit.normals, parts[0].calibrating, parts[0].rate)
+        facts["detector"]["defects"] = told
     facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(parts[0].calibrating)}
     extras = {
         **scorer.extras,
@@ -109,9 +123,44 @@ def fit_detector(
         **calibration_extras(calibration, peaks),
         LOOKS: torch.from_numpy(_looks(fit, source)),
     }
-    seen = np.sort(ready.images.hashes[np.concatenate([parts[0].training, parts[0].choosing])])
+    seen = ready.images.hashes[np.concatenate([parts[0].training, parts[0].choosing])]
+    seen = np.sort(np.append(seen, np.array([one.digest for one in known], seen.dtype)))
     held_out = ready.images.index[parts[0].calibrating]
     return replace(stored, extras=extras, facts=facts, seen=seen, held_out=held_out)
+
+
+def _read(defects: ImageSource, ready: Ready, p: Parameters, run: Run) -> tuple[Finished, ...]:
+    """Images with real defects, as the network will see them.
+
+    Raises:
+        InputError: none can be used, or one is among the normal images.
+    """
+    plan, normal = ready.images.plan, set(ready.images.hashes.tolist())
+    found, skipped = list[Finished](), list(defects.skipped)
+    for index in range(len(defects)):
+        try:
+            image = plan.read(defects, index)
+            have = image.pixels.shape[2]
+            if have != plan.channels and p["channels"] is None:  # no silent conversion
+                raise ImageError(image.info.name, channels_fault(have, plan.channels))
+            one = finished(plan, image)
+            refuse_far(one.pixels, ready.unit.scaling, one.info.name)
+        except ImageError as error:
+            if p["strict"]:
+                raise
+            skipped.append(Skipped(error.name, error.reason))
+            continue
+        if one.digest in normal:
+            raise InputError(
+                f"defects: {one.info.name} in {defects.description} is among the normal images, too: it can "
+                "be only one of both"
+            )
+        found.append(one)
+    refuse_skipped(defects, skipped, strict=p["strict"], left=len(found))
+    if skipped:
+        some = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+        run.observers.message(f"defects: {some} cannot be used: {grouped_reasons(skipped)}")
+    return tuple(found)
 
 
 def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:

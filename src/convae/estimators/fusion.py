@@ -42,6 +42,17 @@ def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
     return stacked.clamp_min(LEAST).log() if logarithm else stacked
 
 
+def distances(aurocs: Tensor, images: int) -> Tensor:
+    """How far apart two normal distributions lie that an AUROC stands for: √2 Φ⁻¹(AUROC), from 0 up.
+
+    Args:
+        images: without a defect; so few show no more than one of so many and one.
+    """
+    surest = max(0.5, images / (images + 1))
+    apart: Tensor = math.sqrt(2) * torch.special.ndtri(aurocs.double().clamp(0.5, surest))
+    return apart
+
+
 def soft_maximum(x: Tensor, dim: int = -1) -> Tensor:
     """Between the mean and the maximum: the logarithm of the mean of exponentials."""
     count = x.shape[dim]
@@ -97,8 +108,14 @@ class Fusion:
                 for, √2 Φ⁻¹(AUROC).
             images: how many there are without defects; from few, the weights stay nearly equal.
         """
-        surest = max(0.5, images / (images + 1))  # a few images show no more
-        apart = math.sqrt(2) * torch.special.ndtri(aurocs.double().clamp(0.5, surest))
+        return self.weighted_by(distances(aurocs, images), images)
+
+    def weighted_by(self, apart: Tensor, images: int) -> "Fusion":
+        """The same, with each kind weighted by a distance (kinds,) in standard deviations.
+
+        Args:
+            images: how many the distances come from; from few, the weights stay nearly equal.
+        """
         weights = (apart + EQUAL / images).float()
         return replace(self, weights=weights / weights.mean())
 

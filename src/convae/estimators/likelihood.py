@@ -87,6 +87,7 @@ class LikelihoodScorer:
 class Likelihood:
     """Learn how likely normal images are."""
 
+    learns_defects = False
     kept = 256  # enough to show the nearest
     further = 0.0
 

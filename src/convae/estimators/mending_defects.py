@@ -33,6 +33,7 @@ _CHANGES = (
 class MendDefects:
     """Learn to take synthetic defects out of normal images, and where they were."""
 
+    learns_defects = True
     kept = 256  # enough to show the nearest
     further = RARE
 
@@ -95,7 +96,7 @@ class MendDefects:
         """Learn how normal images look to the cues."""
         viewer = self._viewer(network)
         fitted = fit_score(viewer, normals)
-        return DefectScorer(viewer, fitted.statistics, fitted.facts)
+        return DefectScorer(viewer, fitted.statistics, fitted.facts, fitted.known)
 
     def load_scorer(
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]

@@ -51,6 +51,7 @@ _CHANGES = (
 class RestoreAttributes:
     """Learn to restore images that were turned, greyed and partly erased."""
 
+    learns_defects = False
     kept = 8192  # the nearest of many tells more than the nearest of few
     further = 0.0
 

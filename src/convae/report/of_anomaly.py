@@ -6,6 +6,7 @@ import numpy as np
 
 from convae.anomaly_evaluation import MODEL, OTHERS, PCA, DetectionEvaluation
 from convae.estimators.anomaly import AnomalyDetector
+from convae.proportions import Proportion
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import interval_of
 from convae.report.heatmaps import BRIGHT, heat
@@ -33,7 +34,7 @@ def report_of_detector(
     }
     return replace(
         report_on(model, occasion, found.images),
-        summary=[verdict(found, model.method), promise(model)],
+        summary=[verdict(found, model.method), *known_defects(model), promise(model)],
         metrics=metric_rows(found),
         metrics_note=f"{occasion.measured_on}. AUROC is the chance that an image with a defect scores "
         "higher than one without; AUPRO says how well the places agree.",
@@ -98,6 +99,21 @@ def verdict(found: DetectionEvaluation, method: str) -> str:
     if gap > 0:
         return f"{first}, compared with {beside}."
     return f"{first}, below {beside}, which needs no training: train longer (--epochs)."
+
+
+def known_defects(model: AnomalyDetector) -> list[str]:
+    """How well the real defects that the model was given are found; nothing where it was given none."""
+    known = model.chosen_.get("defects")
+    if not known:
+        return []
+    count, found = known["images"], Proportion(known["found"]["count"], known["found"]["of"])
+    low, high = found.interval or (0.0, 1.0)
+    images = "the image" if count == 1 else f"the {count} images"
+    return [
+        f"Of {images} with real defects {found.hits} lie above the threshold (95 % interval of the rate: "
+        f"{percent(low)} to {percent(high)}), AUROC {known['auroc']:.3f}; with weights by synthetic defects "
+        f"alone {known['without']:.3f}. Each was scored with weights that were found without it."
+    ]
 
 
 def promise(model: AnomalyDetector) -> str:
