@@ -44,6 +44,10 @@ class TrainingError(ConvaeError, RuntimeError):
     """Training cannot go on: the loss stayed non-finite after a roll-back."""
 
 
+class ImageWarning(UserWarning):
+    """Images can be used, but what comes of them may not be what is expected. The command line says it."""
+
+
 class DiskFullError(ConvaeError, RuntimeError):
     """A file cannot be written because there is no room for it. Exit code 1: no input is at fault.
 

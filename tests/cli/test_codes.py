@@ -70,8 +70,9 @@ def test_names_and_labels(convae: Command, model: Path, tmp_path: Path) -> None:
     (folder / "bad.png").write_bytes(b"\x89PNG")
     for kind in KINDS:
         out = tmp_path / f"codes{kind}"
+        (tmp_path / "codes.skipped.csv").unlink(missing_ok=True)  # the next would replace it
         done = convae("encode", model, folder.parent, "--out", out)
-        assert (done.code, "1 images skipped" in done.out) == (0, True)
+        assert (done.code, "1 image skipped" in done.out) == (0, True)
         assert "cats/bad.png" in (tmp_path / "codes.skipped.csv").read_text()
     with np.load(tmp_path / "codes.npz", allow_pickle=False) as file:
         assert file["names"].tolist()[:2] == ["cats/0.png", "cats/1.png"]

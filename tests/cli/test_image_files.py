@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.cli.conftest import fill
 
 from convae.cli import image_files
 from convae.cli.image_files import WRITERS, Tally, write_files
@@ -49,6 +50,44 @@ def test_another_kind_than_was_asked_for_is_told(tmp_path: Path) -> None:
     again = Tally()
     write_files(SOURCE, results(), tmp_path / "b", again, "jpg")
     assert not again.elsewhere
+
+
+@pytest.mark.parametrize(
+    ("own", "depth", "said"),
+    [
+        ("GIF", "uint8", "GIF cannot be written with these pixels: written as PNG"),
+        ("JPEG2000", "uint8", "JPEG2000 cannot be written with these pixels: written as PNG"),
+        ("BMP", "uint16", "BMP cannot be written with these pixels: written as PNG"),
+        ("PNG", "float32", "PNG cannot be written with these pixels: written as TIFF"),
+        ("MPO", "uint8", None),
+        ("PGM", "uint16", None),
+        ("PNG", "uint8", None),
+    ],
+)
+def test_a_file_of_another_kind_than_its_own_is_told(
+    tmp_path: Path, own: str, depth: str, said: str | None
+) -> None:
+    def read() -> Iterator[Any]:
+        for done in results(2):
+            info = ImageInfo(name=done.image.info.name, format=own, depth=depth)
+            pixels = done.pixels.astype(depth)
+            image = Image(pixels, info)
+            yield SimpleNamespace(index=done.index, image=image, pixels=pixels, holes=None)
+
+    source = open_source(fill(tmp_path / "in", np.zeros((2, 4, 5, 1), np.uint8)))
+    tally = Tally()
+    write_files(source, read(), tmp_path / "out", tally, None)
+    assert dict(tally.elsewhere) == ({} if said is None else {said: 2})
+
+
+def test_a_part_of_an_image_is_told(tmp_path: Path) -> None:
+    def cut() -> Iterator[Any]:
+        for done in results(2):
+            yield SimpleNamespace(**{**vars(done), "pixels": done.pixels[:2]})
+
+    tally = Tally()
+    write_files(SOURCE, cut(), tmp_path, tally, None)
+    assert tally.elsewhere == {"of the image a part of 2x5 pixels, which the model takes": 2}
 
 
 def test_an_image_is_written_while_the_next_is_made(

@@ -277,3 +277,52 @@ def test_no_image_to_fit_is_refused_and_one_is_enough(convae: Command, tmp_path:
     one = convae("fit", "inpainter", fill(tmp_path / "in", waves(1, (*SIZE, 1))), *flags)
     assert one.code == 0
     assert "on training images" in one.out
+
+
+def test_an_image_of_an_array_that_cannot_be_used_keeps_its_place(
+    convae: Command, tmp_path: Path
+) -> None:
+    images = waves(6, (16, 16, 1))[..., 0].astype(np.float32) / 255
+    package.Inpainter(**TINY).fit(images).save(tmp_path / "m.convae")
+    images[[1, 4, 5]] = np.nan
+    images[0, 3, 3] = np.nan
+    np.save(tmp_path / "x.npy", images)
+    done = convae("inpaint", tmp_path / "m.convae", tmp_path / "x.npy", "--out", tmp_path / "o")
+    assert done.code == 0
+    assert (
+        "3 images of stacks could not be used: an empty image keeps the place of each" in done.err
+    )
+    back = np.load(tmp_path / "o" / "inpainted.npy", allow_pickle=False)
+    assert back.shape == images.shape
+    assert np.isnan(back[[1, 4, 5]]).all()
+    known = np.isfinite(images)
+    assert np.array_equal(back[known], images[known])
+    assert np.isfinite(back[0, 3, 3])
+    strict = convae(
+        "inpaint", tmp_path / "m.convae", tmp_path / "x.npy", "--out", tmp_path / "p", "--strict"
+    )
+    assert (strict.code, "x.npy[1]: every pixel is missing" in strict.err) == (2, True)
+
+
+def test_a_file_with_one_flat_array_is_one_mask(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    given = fill(tmp_path / "in", waves(2, (*SIZE, 1)))
+    np.save(tmp_path / "mask.npy", hole())
+    done = convae(
+        "inpaint", inpainter, given, "--mask", tmp_path / "mask.npy", "--out", tmp_path / "o"
+    )
+    assert "11.25% of the pixels were missing" in done.out
+
+
+def test_masks_without_a_hole_are_said_to_be_black(
+    convae: Command, inpainter: Path, tmp_path: Path
+) -> None:
+    given = fill(tmp_path / "in", waves(1, (*SIZE, 1)))
+    write_image(tmp_path / "mask.png", hole() * 0)
+    mask = ("--mask", tmp_path / "mask.png")
+    done = convae("inpaint", inpainter, given, *mask, "--out", tmp_path / "o")
+    assert "the masks are black throughout; with --invert black is missing" in done.err
+    write_image(tmp_path / "mask.png", hole() * 0 + 255)
+    done = convae("inpaint", inpainter, given, *mask, "--invert", "--out", tmp_path / "p")
+    assert "the masks are white throughout" in done.err

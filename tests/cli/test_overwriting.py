@@ -155,6 +155,28 @@ def test_a_file_that_exists_is_not_replaced_without_a_word(
     assert out.read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("verb", "beside"),
+    [
+        ("fit autoencoder", "mine.history.csv"),
+        ("fit autoencoder", "mine.skipped.csv"),
+        ("encode", "mine.skipped.csv"),
+        ("encode", "mine.names.csv"),
+        ("map", "mine.skipped.csv"),
+    ],
+)
+def test_a_file_beside_it_is_not_replaced_without_a_word(
+    convae: Command, there: Path, tmp_path: Path, verb: str, beside: str
+) -> None:
+    given, suffix = FILES[verb]
+    suffix = ".npy" if beside.endswith(".names.csv") else suffix
+    (tmp_path / beside).write_text("mine")
+    done = convae(*words(verb, given, there), "--out", tmp_path / f"mine{suffix}")
+    assert done.code == 2
+    assert f"{beside}: is there already, and would be replaced: give --overwrite" in done.err
+    assert contents(tmp_path) == {beside: b"mine"}
+
+
 def test_a_model_is_replaced_when_it_is_asked_for(
     convae: Command, there: Path, tmp_path: Path
 ) -> None:
@@ -166,7 +188,8 @@ def test_a_model_is_replaced_when_it_is_asked_for(
     done = convae("fit", "autoencoder", there / "in", *more, "--seed", 1)
     assert (done.code, "m.convae: is there already: give --overwrite" in done.err) == (2, True)
     assert out.read_bytes() == first
-    out.unlink()  # the report alone is an earlier run as well
+    out.unlink()
+    (tmp_path / "m.history.csv").unlink()  # the report alone is an earlier run as well
     done = convae("fit", "autoencoder", there / "in", *more, "--seed", 1)
     assert done.code == 2
     assert "holds the results of an earlier 'convae fit autoencoder'" in done.err

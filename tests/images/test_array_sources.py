@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 from convae.errors import ImageError, InputError
 from convae.images.array_image import array_image
 from convae.images.array_sources import DatasetSource
+from convae.images.axes import is_one_colour_image
 from convae.images.sources import open_source
 
 REAL = ["bool", "u1", "i1", ">u2", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", ">f4", "f8"]
@@ -19,7 +20,8 @@ REAL = ["bool", "u1", "i1", ">u2", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4
 @given(st.data())
 def test_arrays_of_any_real_dtype_keep_their_values(data: st.DataObject) -> None:
     dtype = np.dtype(data.draw(st.sampled_from(REAL)))
-    shape = data.draw(hnp.array_shapes(min_dims=3, max_dims=4, max_side=5))
+    shapes = hnp.array_shapes(min_dims=3, max_dims=4, max_side=5)
+    shape = data.draw(shapes.filter(lambda one: not is_one_colour_image(one)))
     finite: dict[str, Any] = (
         {"allow_nan": False, "allow_infinity": False} if dtype.kind == "f" else {}
     )
@@ -59,7 +61,7 @@ def test_missing_pixels_are_counted_and_become_nan() -> None:
 @pytest.mark.parametrize(
     ("array", "text"),
     [
-        (np.zeros((4, 5)), r"one image is array\[None\]"),
+        (np.zeros((4, 5)), r"one grey image is \(1, h, w\)"),
         (np.zeros((1, 2, 3, 4, 5)), "has 5 axes"),
         (np.zeros((0, 4, 4)), "is empty"),
         (np.zeros((2, 0, 4)), "is empty"),

@@ -98,3 +98,20 @@ def test_exif_beyond_a_segment_is_not_for_jpeg() -> None:
 def test_significant_bits_are_as_many_as_channels(body: bytes, channels: int, kept: Any) -> None:
     tags = Tags(size=(6, 5), channels=channels, chunks=(("sBIT", body),))
     assert dict(chunks_for(tags, channels)).get("sBIT") == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("CMYK converted to RGB", ("CMYK colours",)),
+        ("L*a*b* converted to RGB", ("L*a*b* colours",)),
+        ("YCbCr converted to RGB", ("YCbCr colours",)),
+        ("palette expanded to RGBA", ("palette",)),
+        ("palette expanded to grey", ("palette",)),
+        ("white-is-zero inverted", ()),  # the writer undoes it
+        ("turned upright", ()),
+    ],
+)
+def test_colours_that_were_converted_are_lost(text: str, lost: tuple[str, ...]) -> None:
+    like = ImageInfo(name="x", format="TIFF", conversions=(text,))
+    assert what_is_lost(like, "TIFF", (4, 4, 3)) == lost

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 from convae.errors import ImageError, InputError
+from convae.images.besides import PREMULTIPLIED, Opacity
 from convae.images.image import Image, ImageInfo
 from convae.images.masks import Masks, binary_mask, missing_values, open_masks
 from convae.images.reading import read_image
@@ -173,6 +174,24 @@ def test_soft_masks_are_told_once_each(folder: Path, tmp_path: Path) -> None:
     assert np.array_equal(found[0], soft >= 128)
     assert len(masks.notes) == 1
     assert masks.notes[0].startswith("2 masks with values between black and white")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_premultiplied_colours_come_without_their_opacity(dtype: str) -> None:
+    most = 1.0 if dtype == "float32" else float(np.iinfo(dtype).max)
+    share = np.array([[1.0, 0.97], [0.98, 0.0]])
+    colour = np.array([0.8, 0.4, 0.2]) * most
+    pixels = np.concatenate([colour * share[..., None], most * share[..., None]], axis=2)
+    stored = np.rint(pixels) if dtype != "float32" else pixels
+    image = Image(
+        stored.astype(dtype),
+        ImageInfo(name="a.tif", depth=dtype, opacity=Opacity(kind=PREMULTIPLIED, opaque=most)),
+    )
+    source = open_source(np.zeros((1, 2, 2, 4), np.uint8), channels_first=False)
+    alone, missing = open_masks("alpha", source).of(0, image)
+    assert missing.tolist() == [[False, False], [False, True]]
+    known = alone.pixels[~missing].astype(float)
+    assert np.abs(known - colour).max() <= (1 if dtype != "float32" else 1e-6)
 
 
 def test_transparent_pixels_are_missing_and_alpha_goes() -> None:

@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 
 from convae.errors import ImageError
 from convae.images.reach import (
+    BEYOND,
     FARTHEST,
+    MANY,
+    beyond_note,
     extremes_of,
+    is_beyond,
     is_far,
     not_finite_reason,
     refuse_far,
@@ -42,6 +46,33 @@ def test_a_value_far_outside_is_refused_with_both_ranges(value: float) -> None:
         refuse_far(pixels, UNIT, "a.tif")
     assert f"{np.float32(value):g}" in str(e.value)
     assert "NaN or nodata" in str(e.value)
+
+
+@given(st.floats(-50, 50), st.floats(0.1, 100), st.floats(0, 1), st.booleans())
+def test_an_image_on_another_scale_is_one_of_which_much_lies_outside(
+    low: float, width: float, part: float, above: bool
+) -> None:
+    scaling = Scaling((low,), (low + width,), "float32")
+    pixels = np.full((20, 20, 1), low + width / 2, np.float32)
+    count = round(part * 400)
+    edge = low + width + BEYOND * width if above else low - BEYOND * width
+    pixels.reshape(-1)[:count] = edge + (0.5 if above else -0.5) * width
+    assert is_beyond(pixels, scaling) == (count / 400 > MANY)
+    pixels.reshape(-1)[:count] = edge + (-0.01 if above else 0.01) * width
+    assert not is_beyond(pixels, scaling)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_integers_scaled_by_their_dtype_are_never_beyond(dtype: str) -> None:
+    most = np.iinfo(dtype).max
+    assert not is_beyond(np.full((2, 2, 1), most, dtype), Scaling((0.0,), (float(most),), dtype))
+    assert is_beyond(np.full((2, 2, 1), most, dtype), Scaling((0.0,), (most / 3,), dtype))
+
+
+def test_the_note_names_the_range() -> None:
+    assert beyond_note(["a.tif", "b.tif", "c.tif"], UNIT).startswith(
+        "a.tif and 2 more: much of it lies outside of the values that the model was fitted on (0 to 1)"
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 1e5, -1e5, FARTHEST, np.nan, np.inf, -np.inf])

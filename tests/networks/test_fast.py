@@ -105,6 +105,27 @@ def test_one_column_comes_out_right(step: int, outputs: int) -> None:
         )
 
 
+@pytest.mark.parametrize("step", [2, 3])
+@pytest.mark.parametrize("channels", [1, 8, 40])
+def test_one_column_is_right_in_the_gradient_of_a_transposed_convolution(
+    step: int, channels: int
+) -> None:
+    """The gradient of the input is then such a convolution of the gradient of the result."""
+    for height, width, kernel in itertools.product((1, 2, 8), (1, 2), ((1, 2), (2, 4), (3, 3))):
+        for further in range(step):
+            geometry = Geometry((1, step), (0, 0), (0, further))
+            agree(
+                lambda x, w, b, g=geometry: convolve(x, w, b, g),
+                lambda x, w, b, g=geometry: F.conv_transpose2d(
+                    x, w, b, g.stride, g.padding, g.output_padding
+                ),
+                False,
+                drawn(2, channels, height, width),
+                drawn(channels, 1, *kernel),
+                drawn(1),
+            )
+
+
 @given(
     size=st.tuples(SIDES, SIDES),
     kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),

@@ -1,5 +1,6 @@
 """DATA on the command line as a source of images."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,12 +39,13 @@ class Data:
     values: tuple[float, float] | None = None
     channels_first: bool | None = None
 
-    def open(self, shape: Sequence[int] | None = None) -> "ImageSource":
+    def open(self, shape: Sequence[int] | None = None, *, of_model: bool = False) -> "ImageSource":
         """The source; several files are a list of paths.
 
         Args:
             shape: (channels, height, width) or (height, width) of the images in a ``.npy`` file of
                 flattened rows.
+            of_model: whether that is the shape that a model takes.
         """
         from convae.images.axes import AmbiguousAxesError
         from convae.images.image import ReadLimits
@@ -54,7 +56,7 @@ class Data:
         what: Any = given[0] if len(given) == 1 else given
         rows = None
         if isinstance(what, str) and what.endswith(".npy"):
-            rows = rows_of(Path(what), shape)
+            rows = rows_of(Path(what), shape, of_model=of_model)
             what = what if rows is None else rows
         try:
             source = open_source(
@@ -89,8 +91,14 @@ def _once(given: Sequence[str]) -> tuple[list[str], list[str]]:
     return kept, twice
 
 
-def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
-    """The images in a ``.npy`` file of flattened rows; None for a file of anything else."""
+def rows_of(
+    path: Path, shape: Sequence[int] | None, *, of_model: bool = False
+) -> "np.ndarray | None":
+    """The images in a ``.npy`` file of flattened rows; None for a file of anything else.
+
+    Args:
+        of_model: whether the shape is that of a model, which rows of another length are not for.
+    """
     import numpy as np
 
     from convae.estimators.tables import row_shape, rows_to_images
@@ -103,6 +111,8 @@ def rows_of(path: Path, shape: Sequence[int] | None) -> "np.ndarray | None":
     except Exception:  # see convae.errors.damage
         return None  # opening it as a source says why
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
+        return None
+    if of_model and array.shape[1] != math.prod(shape):
         return None
     return rows_to_images(array, row_shape(array.shape[1], tuple(shape)))
 
@@ -133,8 +143,10 @@ def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
             )
         model.set_params(channels=data.channels)
     try:
-        return data.open(shape=model.image_shape_)
+        return data.open(shape=model.image_shape_, of_model=True)
     except AmbiguousAxesError:
         if not model.channel_axis_:
             raise
-        return replace(data, channels_first=model.channels_first_).open(shape=model.image_shape_)
+        return replace(data, channels_first=model.channels_first_).open(
+            shape=model.image_shape_, of_model=True
+        )

@@ -22,7 +22,12 @@ def level_of(text: str | None, depth: str) -> float | None:
     """``--sigma`` as a number, for a model of images of this depth."""
     if text is None:
         return None
-    least, most = parse_level(text, "--sigma")
+    try:
+        least, most = parse_level(text, "--sigma")
+    except InputError as error:
+        raise InputError(
+            f"--sigma must be one level, 0.1 or 25/255 for instance; got {text}"
+        ) from error
     if least != most:
         raise InputError(f"--sigma takes one level, such as 25/255; got the range {text}")
     check_level(most, depth, "--sigma")

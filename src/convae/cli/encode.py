@@ -62,7 +62,7 @@ def command(
     from convae.estimators.autoencoder import ConvAutoencoder
 
     out = output_file(out, *SUFFIXES)
-    planned(named_after(out, SKIPPED), names_file(out))
+    planned(named_after(out, SKIPPED), *([names_file(out)] if out.suffix.lower() == ".npy" else []))
     loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     encode(loaded, source, out, voice, layer=layer, strict=strict)

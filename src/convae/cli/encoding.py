@@ -61,7 +61,11 @@ def encode(
     shape = "x".join(map(str, first.code.shape))
     voice.say(
         f"{count:,} codes of {shape} numbers in {out}"
-        + (f"; {len(skipped):,} images skipped, see {listed}" if listed else "")
+        + (
+            f"; {len(skipped):,} image{'s' * (len(skipped) != 1)} skipped, see {listed}"
+            if listed
+            else ""
+        )
     )
     voice.result(
         {

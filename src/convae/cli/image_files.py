@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convae.cli.array_files import array_file
+from convae.cli.array_files import ArrayFile, array_file
 from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
@@ -26,6 +26,7 @@ from convae.images.parallel import cores, in_threads
 from convae.images.surveying import refuse_skipped
 from convae.images.writing import (
     SUFFIXES,
+    canonical,
     kind_of_suffix,
     restore_depth,
     target_of,
@@ -62,7 +63,7 @@ class Tally:
     """What happened to the images so far.
 
     Attributes:
-        empty_pages: of stacks, in the place of pages that could not be used.
+        empty_pages: of stacks and arrays, in the place of images that could not be used.
         lost: what files say and their results do not -> how many of them.
         elsewhere: sentence on files of another kind than was asked for -> how many of them.
     """
@@ -117,10 +118,9 @@ def write_results(
         voice.note(note)
     tally = Tally(skipped=list(source.skipped))
     as_files = isinstance(source, FileSource) or how.format is not None
-    strict = how.strict or not as_files  # in one array every image keeps its place
 
     def on_bad(error: ImageError) -> None:
-        if strict:
+        if how.strict:
             raise error
         tally.skipped.append(Skipped(error.name, error.reason))
 
@@ -145,7 +145,7 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
     """Say what was written; gives the same for programs."""
     listed = write_skipped(out / SKIPPED, tally.skipped)
     voice.say(
-        f"{tally.images:,} images from {source.description} to {tally.files:,} "
+        f"{tally.images:,} image{'s' * (tally.images != 1)} from {source.description} to {tally.files:,} "
         f"file{'s' * (tally.files != 1)} in {out}"
         + (f"; {len(tally.skipped):,} skipped, see {listed}" if listed else "")
     )
@@ -157,8 +157,8 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
         voice.note(f"{count:,} file{'s' * (count != 1)}: {what}")
     if tally.empty_pages:
         voice.note(
-            f"{tally.empty_pages:,} page{'s' * (tally.empty_pages != 1)} of stacks could not be used: each "
-            "keeps its place in the result as an empty page"
+            f"{tally.empty_pages:,} image{'s' * (tally.empty_pages != 1)} of stacks could not be used: an "
+            "empty image keeps the place of each"
         )
     return {
         "out": out,
@@ -221,6 +221,7 @@ def _writes(
             path = places.free(file, out / _with_tiff_suffix(file))
             _refuse_input(source, first.index, path)
             tally.lost.update(what_is_lost(first.image.info, "TIFF", first.pixels.shape))
+            _note_kind(first.image.info.format, "TIFF", tally)
             write_stack(path, _in_place(source, pages, inside, tally), at_most=inside)
             yield lambda: 1
             continue
@@ -273,7 +274,10 @@ def _writing(
     other = kind_of_suffix(path.suffix)
     if kind is not None and other != _kind_named(kind):
         tally.elsewhere[f"{_kind_named(kind)} cannot hold these pixels: written as {other}"] += 1
+    elif kind is None:
+        _note_kind(info.format, other, tally)
     _refuse_input(source, done.index, path)
+    _note_size(done, tally)
     pixels, holes = done.pixels, done.holes
     tally.lost.update(what_is_lost(info, kind_of_suffix(path.suffix), pixels.shape))
 
@@ -282,6 +286,21 @@ def _writing(
         return 1
 
     return write
+
+
+def _note_size(done: Result, tally: Tally) -> None:
+    """Note that a result is of another size than its image: of a model that takes a part of it."""
+    height, width = done.pixels.shape[:2]
+    if (height, width) != done.image.pixels.shape[:2]:
+        tally.elsewhere[
+            f"of the image a part of {height}x{width} pixels, which the model takes"
+        ] += 1
+
+
+def _note_kind(own: str, written: str, tally: Tally) -> None:
+    """Note that the file of an image is of another kind than the image's own."""
+    if own and canonical(own) != written:
+        tally.elsewhere[f"{own} cannot be written with these pixels: written as {written}"] += 1
 
 
 def _with_tiff_suffix(name: str) -> PurePosixPath:
@@ -331,10 +350,21 @@ def write_array(source: ImageSource, results: Iterator[Result], path: Path, tall
             return np.moveaxis(pixels, 2, 0)
         return pixels[..., 0] if flat and pixels.shape[2] == 1 else pixels
 
-    with array_file(path, stored(first).shape, depth) as rows:
+    shape = stored(first).shape
+    empty = np.full(shape, np.nan if np.dtype(depth).kind == "f" else 0, depth)
+    with array_file(path, shape, depth) as rows:
         for done in itertools.chain([first], results):
+            _fill(rows, empty, done.index, tally)
             rows.append(stored(done))
+        _fill(rows, empty, len(source), tally)
     tally.files += 1
+
+
+def _fill(rows: ArrayFile, empty: np.ndarray, until: int, tally: Tally) -> None:
+    """Put empty images in the place of those that could not be used."""
+    for _ in range(rows.rows, until):
+        rows.append(empty)
+        tally.empty_pages += 1
 
 
 def _file_of(source: ImageSource, index: int) -> str | None:

@@ -94,6 +94,9 @@ def _opened(source: ImageSource, filling: Filling) -> Masks:
 def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: Voice) -> None:
     if not missing:
         wanted = "" if filling.find_damage else "; give a --mask, or look with --find-damage"
+        if filling.mask is not None:
+            wanted = ": the masks are black throughout; with --invert black is missing"
+            wanted = wanted if not filling.invert else ": the masks are white throughout"
         voice.note(f"no pixel was missing, so nothing was filled{wanted}")
         return
     found = ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from convae.atomic import check_writable, probe_folder
 from convae.cli.made_folders import make_folder
+from convae.cli.option_words import in_options
 from convae.errors import InputError
 from convae.result_folders import ResultFolder, check_result_folder, marked
 from convae.run_files import current_run
@@ -51,10 +52,15 @@ def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
 
 
 def planned(*paths: Path, what: str = "--out") -> None:
-    """Refuse to write over what is read, for files that come beside another."""
+    """Refuse to write over what is read, or what is there already, for files that come beside another."""
     if (run := current_run()) is not None:
         for path in paths:
             run.plans(path, what)
+            if os.path.lexists(path) and not run.may_replace(path):
+                raise InputError(
+                    f"{path}: is there already, and would be replaced: give --overwrite to allow that, or "
+                    f"another name with {what}"
+                )
 
 
 def output_folder(path: Path, *, what: str = "--out") -> Path:
@@ -128,5 +134,5 @@ def write_skipped(path: Path, skipped: Iterable["Skipped"]) -> Path | None:
         return None
     with write_table(path, ("name", "reason")) as rows:
         for item in items:
-            rows.row((item.name, item.reason))
+            rows.row((item.name, in_options(item.reason)))
     return path

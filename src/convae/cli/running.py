@@ -15,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -22,7 +23,7 @@ from convae.cli.garbage import loading
 from convae.cli.made_folders import remove_made_folders
 from convae.cli.option_words import in_options
 from convae.cli.voice import silence, warn
-from convae.errors import ConvaeError, InputError
+from convae.errors import ConvaeError, ImageWarning, InputError
 from convae.run_files import run_files
 
 DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
@@ -72,8 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings(), loading():
         if not sys.warnoptions:  # meant for developers, who can ask for them with python -W
             warnings.simplefilter("ignore")
+            warnings.simplefilter("always", ImageWarning)
+            warnings.showwarning = _told
         code = run(sys.argv[1:] if arguments is None else arguments)
     return _flushed(code)
+
+
+def _told(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say a warning about images as a verb says what is to be known: on stderr, unless --quiet is given."""
+    if not {"-q", "--quiet"} & set(sys.argv):
+        warn(str(message))
 
 
 def open_closed_streams() -> None:

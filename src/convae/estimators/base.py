@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from convae.composition import check, remarks
-from convae.errors import ImageError, InputError, ModelFileError, brief
+from convae.errors import ImageError, ImageWarning, InputError, ModelFileError, brief
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
 from convae.estimators.labels import holds_images
@@ -24,7 +24,7 @@ from convae.images.image import Answer, Image, Pixels
 from convae.images.image_set import ImageSet
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import Plan
-from convae.images.reach import refuse_far
+from convae.images.reach import beyond_note, is_beyond, refuse_far
 from convae.images.sources import open_source
 from convae.images.surveying import channels_fault
 from convae.images.tensors import UnitRange
@@ -115,7 +115,7 @@ class ImageEstimator(BaseEstimator):
                 as many as the network wants.
         """
         check_is_fitted(self, "network_")
-        plan = self._plan
+        plan, beyond = self._plan, list[str]()
 
         def one(i: int, said: Answer) -> Prepared | ImageError:
             if isinstance(said, ImageError):
@@ -124,13 +124,24 @@ class ImageEstimator(BaseEstimator):
             assert image is not None
             try:
                 pixels = self._framed(image)
+                self._look_for_beyond(image, pixels, beyond)
                 return i, source.read(i) if originals and image.reduced else image, pixels
             except ImageError as error:
                 return error
 
         quick = not plan.takes_time(source)
         everyone, size = range(len(source)), plan.for_size
-        return fetched(source, everyone, one, for_size=size, quick=quick, ahead=FEW_AHEAD)
+        yield from fetched(source, everyone, one, for_size=size, quick=quick, ahead=FEW_AHEAD)
+        self._tell_of_beyond(beyond)
+
+    def _look_for_beyond(self, image: Image, pixels: Pixels, names: list[str]) -> None:
+        """Note the name of an image whose values are on another scale than the model was fitted on."""
+        if is_beyond(pixels, self.scaling_):
+            names.append(image.info.name)
+
+    def _tell_of_beyond(self, names: list[str]) -> None:
+        if names:
+            warnings.warn(ImageWarning(beyond_note(names, self.scaling_)), stacklevel=2)
 
     def _framed(self, image: Image) -> Pixels:
         """Bring an image to what the network takes; a spatial code takes any size."""

@@ -248,7 +248,9 @@ def make_ready(
     else:
         training, validation = split(together)
     if not len(validation):
-        run.observers.message("no images are held out: validation is on training images")
+        same = len(images) > 1 and len(np.unique(images.hashes)) == 1
+        why = ", as all images are the same" if same else ""
+        run.observers.message(f"no images are held out{why}: validation is on training images")
     size = max(1, EVALUATION_VALUES // math.prod(images.shape))
     chunks = images.batches(epoch_batches(training, size, seed, 0))
     unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"

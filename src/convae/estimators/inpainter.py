@@ -325,6 +325,8 @@ class Inpainter(RestoringEstimator):
     def _masked(self, source: ImageSource, masks: Masks) -> Iterator[Masked | ImageError]:
         """(position, image, missing values (H, W, C), pixels as the network wants them) of each image."""
 
+        beyond = list[str]()
+
         def one(i: int) -> Masked | ImageError:
             try:
                 image, missing = masks.of(i, source.read(i))
@@ -333,11 +335,14 @@ class Inpainter(RestoringEstimator):
                     raise ImageError(
                         image.info.name, "every pixel is missing: there is nothing to fill it from"
                     )
-                return i, image, values, self._framed(image)
+                pixels = self._framed(image)
+                self._look_for_beyond(image, pixels, beyond)
+                return i, image, values, pixels
             except ImageError as error:
                 return error
 
-        return in_threads(one, range(len(source)))
+        yield from in_threads(one, range(len(source)))
+        self._tell_of_beyond(beyond)
 
     def _one(self, item: Masked, *, ensemble: bool, looking: bool) -> Inpainted:
         index, image, values, prepared = item

@@ -19,7 +19,7 @@ from convae.estimators.fusion import Fusion, distances
 from convae.proportions import Proportion
 from convae.ranking import auroc
 
-PRIOR = 5  # real defects that the evidence of synthetic ones counts as
+PRIOR = 20  # real defects that the evidence of synthetic ones counts as
 
 
 class Evidence(NamedTuple):

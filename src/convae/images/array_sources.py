@@ -22,8 +22,8 @@ from convae.images.image import Header, Image, Size
 from convae.images.image_source import ImageSource, NumberedNames
 
 _ROWS_HELP = (
-    "give (n, h, w), (n, h, w, c) or (n, c, h, w); one image is array[None]; rows of flattened pixels need "
-    "image_shape"
+    "give (n, h, w), (n, h, w, c) or (n, c, h, w); one grey image is (1, h, w); rows of flattened pixels are "
+    "read where a model is fitted, with image_shape"
 )
 
 QUICK_VALUES = 2**16  # of an image: to look at fewer takes no thread
@@ -261,8 +261,8 @@ def _one_image(name: str, shape: tuple[int, ...]) -> str:
 
 def _grey_images(name: str, shape: tuple[int, ...]) -> str:
     return (
-        f"{name} of shape {shape} is read as {shape[0]} grey images; if it is one image with its channels "
-        "first give array[None]"
+        f"{name} of shape {shape} is read as {shape[0]} grey images; one image with its channels first would "
+        f"be (1, {', '.join(map(str, shape))})"
     )
 
 

@@ -1,5 +1,7 @@
 """Which facts of a file each kind of file can hold, and which of them are lost in another."""
 
+import re
+
 import numpy as np
 
 from convae.images.besides import PREMULTIPLIED, UNUSED, Tags
@@ -45,8 +47,15 @@ def what_is_lost(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> tuple[st
         "transparent colour": like.clear_colour,
         "resolution": _loses_resolution(like, kind, size),
         "axes and units": like.description is not None and kind != _TIFF,
+        "palette": any(text.startswith("palette expanded") for text in like.conversions),
+        **{f"{model} colours": True for text in like.conversions for model in _converted(text)},
     }
     return tuple(phrase for phrase, lost in found.items() if lost)
+
+
+def _converted(text: str) -> list[str]:
+    """The colour model that a conversion left: ``CMYK``."""
+    return re.findall(r"^(\S+) converted to RGB$", text)
 
 
 def profile_for(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> bytes | None:

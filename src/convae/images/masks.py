@@ -6,16 +6,19 @@ White (255, 65535, 1 or True) is missing, black (0) is known.
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convae.errors import ImageError, InputError
+from convae.images.besides import PREMULTIPLIED
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.matching import NONE, match
 from convae.images.sources import open_source
+from convae.run_files import reading
 
 ALPHA = "alpha"
 WHITES = {"uint8": (1, 255), "uint16": (1, 255, 65535), "float32": (1, 255, 65535)}
@@ -103,7 +106,7 @@ class AlphaMasks(Masks):
                 f"{colours + 1} channel{'s' * (colours != 0)}",
             )
         missing = self._binary(self._opacity(image), f"{image.info.name} (alpha)")
-        return image.first_channels(colours), missing
+        return _unmultiplied(image).first_channels(colours), missing
 
     def _opacity(self, image: Image) -> Pixels:
         """(H, W, 1) with the dtype's own largest value where the file's opacity is opaque."""
@@ -112,6 +115,20 @@ class AlphaMasks(Masks):
             return alpha if opacity is None else alpha / np.float32(opacity.opaque)
         scale = np.iinfo(alpha.dtype).max / opacity.opaque
         return alpha if scale == 1 else np.rint(alpha * scale).astype(alpha.dtype)
+
+
+def _unmultiplied(image: Image) -> Image:
+    """The image with its colours as they are without its opacity, which premultiplied ones are not."""
+    opacity = image.info.opacity
+    if opacity is None or opacity.kind != PREMULTIPLIED or image.stored is not None:
+        return image
+    share = image.pixels[..., -1:].astype(np.float64) / opacity.opaque
+    colours = image.pixels[..., :-1] / np.where(share > 0, share, 1)
+    pixels = image.pixels.copy()
+    pixels[..., :-1] = (
+        colours if pixels.dtype.kind == "f" else np.rint(np.minimum(colours, opacity.opaque))
+    )
+    return replace(image, pixels=pixels)
 
 
 class OneMask(Masks):
@@ -182,6 +199,7 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
         return NoMasks()
     if isinstance(given, str) and given == ALPHA and not os.path.exists(given):
         return AlphaMasks(invert=invert)
+    given = _flat_file(given)
     flat = hasattr(given, "ndim") and given.ndim == 2
     stack = getattr(given, "ndim", 0) == 3  # of masks, however narrow
     masks = open_source(given[None] if flat else given[..., None] if stack else given)
@@ -274,3 +292,17 @@ def _of_size(missing: Missing, name: str, image: Image) -> Missing:
 
 
 __all__ = ["ALPHA", "Masks", "binary_mask", "missing_values", "open_masks"]
+
+
+def _flat_file(given: Any) -> Any:
+    """The array (h, w) in a ``.npy`` file that holds one; anything else as it is."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given).lower().endswith(".npy"):
+        return given
+    try:
+        array = np.load(os.fspath(given), mmap_mode="r", allow_pickle=False)
+    except Exception:  # opening it as a source says why
+        return given
+    if getattr(array, "ndim", 0) != 2:
+        return given
+    reading(given)
+    return np.asarray(array)

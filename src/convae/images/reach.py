@@ -18,6 +18,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # In ranges of the model (or, before there is one, in magnitudes of the other images). The fourth power of
 # what is within it, which similarities need, is far from the end of float32.
 FARTHEST = 1e6
+BEYOND, MANY = (
+    1.0,
+    0.25,
+)  # ranges outside of the fitted one, and the part of an image that lies there
 FEW = 0.1  # so many images at most are left out for values that the others do not have
 LOOKED_AT = 2**16  # values of an image that tell what is typical of it
 ADVICE = "mark missing pixels as NaN or nodata, or bring the image to the scale of the others"
@@ -75,6 +79,33 @@ def takes_over(extremes: Array, typical: Array, scaling: Scaling) -> Array:
     span = np.array(scaling.high, dtype=np.float64) - np.array(scaling.low, dtype=np.float64)
     over = (np.abs(extremes).max(axis=2) > usual) & (span > usual)
     return np.flatnonzero(over.any(axis=1))
+
+
+def is_beyond(pixels: Pixels, scaling: Scaling) -> bool:
+    """Whether much of an image (H, W, C) lies clearly outside of the range that a model was fitted on.
+
+    It is about images on another scale, 0..255 for a model of 0..1: a few hot pixels do not count, nor does
+    an image that is a little brighter.
+    """
+    low, high = (np.array(side, dtype=np.float64) for side in (scaling.low, scaling.high))
+    least, most = low - BEYOND * (high - low), high + BEYOND * (high - low)
+    info = None if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype)
+    if info is not None and (least <= info.min).all() and (most >= info.max).all():
+        return False
+    step = max(1, int(np.sqrt(pixels.shape[0] * pixels.shape[1] / LOOKED_AT)))
+    some = pixels[::step, ::step]
+    outside = (some < least) | (some > most)
+    return bool(outside.mean() > MANY)
+
+
+def beyond_note(names: list[str], scaling: Scaling) -> str:
+    """What to know of images that :func:`is_beyond` names."""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    fitted = f"{min(scaling.low):g} to {max(scaling.high):g}"
+    return (
+        f"{names[0]}{more}: much of it lies outside of the values that the model was fitted on ({fitted}), "
+        "so that the result means little: bring such images to that scale"
+    )
 
 
 def refuse_far(pixels: Pixels, scaling: Scaling, name: str) -> None:

@@ -227,12 +227,12 @@ def _checked_pixels(pixels: Pixels, like: ImageInfo | None) -> Pixels:
 def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None) -> str:
     if format is not None:
         kind = format.upper().lstrip(".")
-        kind = _ALIASES.get(kind, kind)
+        kind = canonical(kind)
         if kind not in SUFFIXES:
             raise unknown_name("image format", format, SUFFIXES)
     else:
         stored = "" if like is None else like.format
-        kind = _ALIASES.get(stored, stored)
+        kind = canonical(stored)
         if stored in ("", "array"):
             kind = kind_of_suffix(path.suffix)
     depth, channels = str(plane.dtype), plane.shape[2]
@@ -242,6 +242,15 @@ def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None)
         if choice in SUFFIXES and fits and holds(choice, depth, channels):
             return choice
     return "TIFF"
+
+
+def canonical(kind: str) -> str:
+    """The name that a kind of file goes by here.
+
+    >>> canonical("MPO"), canonical("PNG")
+    ('JPEG', 'PNG')
+    """
+    return _ALIASES.get(kind, kind)
 
 
 def kind_of_suffix(suffix: str) -> str:

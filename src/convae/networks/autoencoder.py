@@ -186,7 +186,7 @@ class Autoencoder(nn.Module):
                 f"codes must be (B, {a.latent_dim}{places}) for this network; got {tuple(code.shape)}"
             )
         joins = [] if self.ladder is None else Descent(self.ladder, None, noise).joins
-        return self._image(code, size or self.size_of(code), joins=joins)
+        return self._limited(self._image(code, size or self.size_of(code), joins=joins))
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
         """(B, inputs, H, W) to reconstructions (B, C, H, W) and codes.
@@ -209,6 +209,7 @@ class Autoencoder(nn.Module):
             descent = Descent(self.ladder, seen.maps, rest)
             joins = descent.joins
         image = self._image(code, (x.shape[-2], x.shape[-1]), x[:, : a.base], joins)
+        image = self._limited(image, x)
         if descent is None:
             return Output(image, said.code, said.log_variance)
         return Output(image, said.code, said.log_variance, descent.kl, descent.log_ratio)
@@ -245,11 +246,16 @@ class Autoencoder(nn.Module):
             image = base + (image * a.contrast if a.contrast else image)
         if self.refinement is not None:
             image = image + self.refinement(image)
-        if a.output == "sigmoid":
-            return sigmoid(image)
-        if a.output == "clamp" and not self.training:
+        return sigmoid(image) if a.output == "sigmoid" else image
+
+    def _limited(self, image: Tensor, seen: Tensor | None = None) -> Tensor:
+        """An image limited to [0, 1], and beyond that only as far as what the network has seen of it."""
+        if self.architecture.output != "clamp" or self.training:
+            return image
+        if seen is None:
             return image.clamp(0, 1)
-        return image
+        low, high = (one(dim=(1, 2, 3), keepdim=True) for one in (seen.amin, seen.amax))
+        return torch.maximum(torch.minimum(image, high.clamp_min(1)), low.clamp_max(0))
 
     def size_of(self, code: Tensor) -> tuple[int, int]:
         """(height, width) of the images that codes are decoded to where no size is asked for."""

@@ -200,6 +200,13 @@ def _gradients(
     """Those of the input and of the weights, as far as wanted."""
     if not any(wanted):
         return None, None
+    if wanted[0] and g.output_padding is not None:
+        # Of a transposed convolution it is a plain one, which may be one that oneDNN cannot do.
+        plain = Geometry(g.stride, g.padding)
+        seen, steps = one_column(dy, weight, plain)
+        if steps != plain:
+            dx = _forward(_channels_last(seen), weight, None, steps, False)
+            return dx, _gradients(dy, x, weight, g, (False, wanted[1]))[1]
     shift = g.output_padding or (0, 0)
     dx, dw, _ = torch.ops.aten.convolution_backward(
         dy, x, weight, None, g.stride, g.padding, (1, 1), g.output_padding is not None, shift, 1,
