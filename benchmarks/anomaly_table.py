@@ -84,7 +84,7 @@ def _measured(name: str, load: Load, seed: int) -> Any:
     if not path.exists():
         note(f"{name}, seed {seed}")
         labelled = load(seed)
-        methods = {OURS: _ours(labelled, seed), **_trivial(labelled)}
+        methods = {OURS: _ours(labelled, seed), **trivial(labelled)}
         path.write_text(json.dumps({"said": labelled.said, "methods": methods}))
     return json.loads(path.read_text())
 
@@ -128,7 +128,8 @@ def _meet(box: list[int], region: tuple[int, int, int, int]) -> bool:
     return inside or holds
 
 
-def _trivial(labelled: Labelled) -> dict[str, dict[str, float | None]]:
+def trivial(labelled: Labelled) -> dict[str, dict[str, float | None]]:
+    """The figures of the methods of three lines."""
     shapes = np.array([image.shape[:2] for image in labelled.normal])
     height, width = np.median(shapes, axis=0)
     factor = min(1.0, SIDE / max(height, width))

@@ -21,6 +21,7 @@ from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation import Evaluation, evaluate  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from embedding import embedding  # noqa: E402
+from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
 from inpainting import inpainting  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
@@ -226,6 +227,7 @@ COMMANDS = {
         stacked_ablation,
         one_class,
         anomalies,
+        few_normals,
         false_alarms,
         roundtrip,
     )

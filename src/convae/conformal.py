@@ -164,6 +164,33 @@ class Calibration:
         )
 
 
+def cross_bound(rate: float, witnesses: int, largest: int) -> float:
+    """The most false alarms there can be where each calibration image was scored by another model.
+
+    The n calibration images (groups) lie in folds of at most m, each image is scored by a model that was
+    fitted without its fold, and a new image gets the lowest of the scores of all these models. If the new
+    image comes from where the others came from, the chance that its p-value is at most ``rate`` is at most
+    (rate (n + 1) + m - 1) / (n + m). Such a bound is for the worst case; about ``rate`` is what is seen.
+
+    With a further fold there are n + m images, and each could be the new one. Of those that would be called
+    anomalous take the one with the lowest score: (1 - rate)(n + 1) images lie below it, which would not. That
+    is the argument for the jackknife-minmax (Barber, Candès, Ramdas, Tibshirani 2021,
+    doi:10.1214/20-AOS1965, theorem 3), with folds.
+
+    Args:
+        rate: the rate of the threshold, a fraction.
+        witnesses: n.
+        largest: m, 1 to n; with 1 (each image a fold) the bound is the rate.
+
+    >>> cross_bound(0.1, 19, 1), round(cross_bound(0.02, 50, 5), 3)
+    (0.1, 0.091)
+    """
+    check_rate(rate)
+    if not 1 <= largest <= witnesses:
+        raise InputError(f"a fold must have 1 to {witnesses} images; got {largest}")
+    return min(1.0, (rate * (witnesses + 1) + largest - 1) / (witnesses + largest))
+
+
 def _pareto(excess: Array, weights: Array) -> tuple[float, float]:
     """(scale, shape) of a generalised Pareto distribution by the first two L-moments of sorted values."""
     middle = (np.cumsum(weights) - weights / 2) / weights.sum()

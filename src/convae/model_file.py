@@ -314,7 +314,14 @@ _FACTS: dict[str, _Fact] = {
     **dict.fromkeys(("images", "fingerprint", "storage", "code"), _TEXT),
     **dict.fromkeys(("rows", "channel_axis", "channels_first"), _TRUTH),
     **dict.fromkeys(
-        ("training_images", "validation_images", "calibration_images", "best_epoch"), _COUNT
+        (
+            "training_images",
+            "validation_images",
+            "calibration_images",
+            "best_epoch",
+            "largest_fold",
+        ),
+        _COUNT,
     ),
     **dict.fromkeys(("validation_loss", "validation_mse", "validation_baseline_mse"), _OPTIONAL),
     "false_alarm_rate": _NUMBER,

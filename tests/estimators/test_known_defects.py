@@ -11,7 +11,7 @@ import convae
 from convae import AnomalyDetector
 from convae.errors import InputError
 from convae.estimators.fusion import POOLINGS, Fusion
-from convae.estimators.known_defects import PRIOR, Evidence, Known, account, taught
+from convae.estimators.known_defects import PRIOR, Evidence, Judge, Known, account, taught
 
 
 def drawn(count: int, shift: tuple[float, ...], seed: int) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_a_kind_that_tells_real_defects_gains_with_their_number(
 
 
 def test_the_weights_by_hand(fusion: Fusion, evidence: Evidence) -> None:
-    """Of five defects that one kind tells all and the other none, as many as :data:`PRIOR` stands for."""
+    """Of defects that one kind tells all and the other none, as many as :data:`PRIOR` stands for."""
     far = drawn(PRIOR, (-9.0, 9.0), 4)
     # AUROC 0 counts 0, AUROC 1 as 32/33, whose normal quantile is 1.8764; AUROC 0.75 as 0.6745
     first, second = 0.6745 / 2, (0.6745 + 1.8764) / 2
@@ -62,7 +62,7 @@ def test_each_defect_is_scored_by_weights_without_it(fusion: Fusion, evidence: E
     values = drawn(6, (1.0, 3.0), 5)
     normal, groups = drawn(40, (0.0, 0.0), 6), np.arange(40)
     known = Known([f"{i}.png" for i in range(6)], values, evidence)
-    told = account(fusion, known, normal, groups, 0.05)
+    told = account([Judge(fusion, known, normal, groups)], 0.05)
     above, found = [], 0
     for i in range(6):
         rest = taught(fusion, evidence, torch.cat([values[:i], values[i + 1 :]]))
@@ -78,7 +78,8 @@ def test_of_one_defect_what_is_reported_is_what_there_was_without_it(
     fusion: Fusion, evidence: Evidence
 ) -> None:
     known = Known(["0.png"], drawn(1, (0.5, 2.0), 7), evidence)
-    told = account(fusion, known, drawn(30, (0.0, 0.0), 8), np.arange(30), 0.1)
+    normal = drawn(30, (0.0, 0.0), 8)
+    told = account([Judge(fusion, known, normal, np.arange(30))], 0.1)
     assert told["auroc"] == told["without"]
 
 

@@ -1,10 +1,10 @@
-"""Three parts of normal images: sizes, groups, and which rates they can promise."""
+"""Parts and folds of normal images: sizes, groups, and which rates they can promise."""
 
 import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.estimators.normals import split_normals
+from convae.estimators.normals import cross_normals, split_normals
 
 
 def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
@@ -60,3 +60,33 @@ def test_the_seed_decides() -> None:
     first, again, other = (split_normals(np.arange(60), None, seed).training for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(("count", "folds"), [(8, 2), (23, 4), (10, 10), (100, 3)])
+def test_each_group_calibrates_once_what_was_fitted_without_it(count: int, folds: int) -> None:
+    groups = np.repeat(np.arange(count), 2)
+    parts = cross_normals(groups, None, 3, folds)
+    assert len(parts) == folds
+    calibrating = np.concatenate([part.calibrating for part in parts])
+    assert np.array_equal(np.sort(calibrating), np.arange(2 * count))
+    for part in parts:
+        three = (part.training, part.choosing, part.calibrating)
+        assert np.array_equal(np.sort(np.concatenate(three)), np.arange(2 * count))
+        assert not set(groups[part.training]) & set(groups[part.choosing])
+        assert not set(groups[part.calibrating]) & set(groups[np.concatenate(three[:2])])
+        assert len(part.choosing) >= 4
+        assert part.rate == max(0.01, 1 / (count + 1))
+    sizes = [len(part.calibrating) for part in parts]
+    assert max(sizes) - min(sizes) <= 2
+
+
+def test_what_folds_cannot_promise_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"takes 99 normal images, and there are 40 .*: the lowest rate is 1/41"
+    ):
+        cross_normals(np.arange(40), 0.01, 0, 4)
+    assert cross_normals(np.arange(40), 0.01, 0, 4, estimated=True)[0].rate == 0.01
+    with pytest.raises(InputError, match="at least 10 different normal images"):
+        cross_normals(np.arange(9), None, 0, 10)
+    with pytest.raises(InputError, match="at least 8 different normal images"):
+        cross_normals(np.arange(7), None, 0, 2)

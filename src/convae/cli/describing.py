@@ -67,7 +67,8 @@ def _promised(known: dict[str, Any]) -> str | None:
     """What the threshold of a detector promises."""
     if "false_alarm_rate" not in known:
         return None
-    return f"at most {known['false_alarm_rate']:.3g}, by {known.get('calibration_images')} images"
+    sure = "about" if known.get("largest_fold") else "at most"
+    return f"{sure} {known['false_alarm_rate']:.3g}, by {known.get('calibration_images')} images"
 
 
 def _error(known: dict[str, Any]) -> str | None:

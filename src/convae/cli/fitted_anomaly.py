@@ -63,6 +63,7 @@ def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
     """What the threshold is and promises."""
     return {
         "false_alarm_rate": model.false_alarm_rate_,
+        "bound": model.bound_,
         "threshold": -model.offset_,
         "region_level": model.level_,
         "calibration_images": len(model.calibration_.scores),
@@ -74,5 +75,5 @@ def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
 def measured(model: AnomalyDetector, source: ImageSource) -> Fitted:
     """The model on the normal images that set its threshold."""
     assert model.held_out_ is not None
-    found = evaluate_detector(model, source, model.held_out_, seed=model.settings_.seed)
+    found = evaluate_detector(model.of_fold(), source, model.held_out_, seed=model.settings_.seed)
     return Fitted(model, found)

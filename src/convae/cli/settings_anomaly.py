@@ -17,6 +17,11 @@ ANOMALY: tuple[Setting, ...] = (
         "estimated from the tail of their scores, without a guarantee.",
     ),
     Setting(
+        name="folds", kind="int", default=None, group=_WHAT, metavar="N", unset="three parts",
+        help="For few images: so many detectors, none of which has seen one of as many parts. All images "
+        "then calibrate; it takes so many times as long.",
+    ),
+    Setting(
         name="method", kind="text", default="defects", group=_WHAT,
         choices=("defects", "attributes", "likelihood"),
         help="How normal images are learnt: by mending synthetic defects, or (small images of one class of "

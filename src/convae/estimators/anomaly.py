@@ -1,5 +1,6 @@
 """``AnomalyDetector``: finds what is not like the normal images it was fitted on, and where."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 
 from convae.bottlenecks import Bottleneck
-from convae.conformal import TOLERANCE, Calibration, check_rate
+from convae.conformal import TOLERANCE, Calibration, check_rate, cross_bound
 from convae.drift import Look, look_of, look_rows
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
+from convae.estimators.cross_scorer import CrossScorer, load_scorer
 from convae.estimators.detection import Extras, Judged, MakeMethod, one_by_one
 from convae.estimators.detector_fit import (
     LOOKS,
@@ -46,6 +48,7 @@ METHODS: dict[str, MakeMethod] = {
     "attributes": RestoreAttributes,
     "likelihood": Likelihood,
 }
+MOST_FOLDS = 10
 # What a method takes where nothing is given.
 _USUAL: dict[str, dict[str, Any]] = {
     "defects": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
@@ -109,6 +112,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
             The threshold is then continued beyond their scores, see
             :meth:`convae.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
+        folds: None splits the normal images in three. From 2 to 10 there are so many detectors, none of which
+            has seen one of as many parts of the normal images; the lowest of their scores counts, and all
+            normal images calibrate. For few of them: 40 then allow a rate of 1/41 in place of 1/9. It takes
+            so many times as long, to fit and to use.
         score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
             ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
             are at their place), ``components`` (what 16 principal components do not explain), ``nearest``
@@ -139,6 +146,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     Attributes:
         false_alarm_rate_: the rate that is promised, or estimated.
         promised_: whether it is promised; False for an estimate beyond what the held-out normals can promise.
+        bound_: the rate of false alarms that cannot be exceeded, whatever the networks are worth: that which
+            is promised, a higher one with ``folds`` (see :func:`convae.conformal.cross_bound`), None for an
+            estimate.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
         calibration_: the :class:`convae.conformal.Calibration` by the held-out normals.
         looks_: how the calibration images look, see :func:`convae.drift.look_rows`; None in older files.
@@ -169,6 +179,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         method: str = "defects",
         false_alarm_rate: float | None = None,
         estimate_tail: bool = False,
+        folds: int | None = None,
         score_by: str = "auto",
         tune: bool = False,
         flips: bool = False,
@@ -207,6 +218,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.method = method
         self.false_alarm_rate = false_alarm_rate
         self.estimate_tail = estimate_tail
+        self.folds = folds
         self.score_by = score_by
         self.tune = tune
         self.flips = flips
@@ -308,6 +320,18 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 trained_on=self._was_trained_on(pixels),
             )
 
+    def of_fold(self, number: int = 0) -> Self:
+        """The detector that has not seen a fold of the normal images, by itself; without folds this one.
+
+        ``held_out_`` are the images that the first has not seen.
+        """
+        check_is_fitted(self, "network_")
+        if not isinstance(self._scorer, CrossScorer):
+            return self
+        alone = copy.copy(self)
+        alone._scorer = self._scorer.scorers[number]
+        return alone
+
     def judge(self, batch: Tensor) -> Judged:
         """Scores and maps of images (B, C, H, W) in about [0, 1], of the size that the model takes."""
         check_is_fitted(self, "network_")
@@ -399,6 +423,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         for name in ("tune", "flips", "estimate_tail"):
             if not isinstance(p[name], bool):
                 raise InputError(f"{name} must be True or False; got {p[name]!r}")
+        folds = p["folds"]
+        whole = isinstance(folds, int | np.integer) and not isinstance(folds, bool)
+        if folds is not None and not (whole and 2 <= folds <= MOST_FOLDS):
+            raise InputError(f"folds must be None or 2 to {MOST_FOLDS}; got {folds!r}")
         if not isinstance(p["score_by"], str):
             raise InputError(f"score_by must be a name; got {p['score_by']!r}")
         if p["false_alarm_rate"] is not None:
@@ -426,13 +454,18 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.image_shape_ = (channels, *self.architecture_.image_shape[1:])
         facts, extras = stored.facts["detector"], stored.extras
         method = METHODS[self.method](stored.parameters)
-        self._scorer = method.load_scorer(self.network_, extras, facts)
+        self._scorer = load_scorer(method, self.network_, extras, facts)
         self.chosen_ = dict(facts)
         self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
         self.calibration_, self.peaks_ = calibrations_of(extras)
         self.looks_ = looks_of(extras)
         self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
         self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
+        largest = stored.facts.get("largest_fold")
+        self.bound_ = None
+        if self.promised_:
+            rate, witnesses = self.false_alarm_rate_, self.calibration_.witnesses
+            self.bound_ = rate if largest is None else cross_bound(rate, witnesses, largest)
         self.offset_ = -self._threshold(self.calibration_, self.false_alarm_rate_)
         self.level_ = self._threshold(self.peaks_, self.false_alarm_rate_)
         return self
@@ -476,4 +509,5 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self._threshold(calibration, rate)  # refuses a rate that cannot be promised
         facts = {**self._stored.facts, "false_alarm_rate": rate}
         facts["calibration_images"] = len(calibration.scores)
+        facts.pop("largest_fold", None)  # these images were seen by none of several detectors
         self._adopt(replace(self._stored, extras=self._stored.extras | extras, facts=facts))

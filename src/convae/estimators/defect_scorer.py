@@ -11,7 +11,7 @@ from torch import Tensor
 from convae.errors import raise_faults, unknown_name
 from convae.estimators.detection import Extras, Judged, Normals
 from convae.estimators.fusion import Fusion, pooled
-from convae.estimators.known_defects import Known, account
+from convae.estimators.known_defects import Judge, Known
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.networks.autoencoder import Autoencoder
 from convae.similarity_maps import Standards, colour_difference, resized, smoothed
@@ -237,22 +237,16 @@ class DefectScorer:
             f"defects in normal images ({kinds})"
         )
 
-    def account(self, normals: Normals, positions: np.ndarray, rate: float) -> dict[str, Any]:
-        """How well it tells the real defects, each by weights that were found without it.
-
-        Args:
-            positions: of normal images that nothing was chosen by.
-            rate: the false-alarm rate of the threshold.
-        """
+    def judging(self, normals: Normals, positions: np.ndarray) -> Judge | None:
+        """The score with normal images by which nothing was chosen; None where it knows no real defects."""
         if self.known is None:
-            return {}
+            return None
 
         def look(batch: Tensor) -> Tensor:
             return self.viewer.judged(batch, self.normal.cues)
 
         values = torch.cat(list(normals.seen(self.viewer.network, positions, look))).cpu()
-        groups = normals.groups[positions]
-        return account(self.normal.fusion, self.known, values, groups, rate)
+        return Judge(self.normal.fusion, self.known, values, normals.groups[positions])
 
     def __call__(self, batch: Tensor) -> Judged:
         """Judge images (B, C, H, W) in about [0, 1], each by itself."""

@@ -118,12 +118,10 @@ class Scorer(Protocol):
 class KnowsDefects(Protocol):
     """A scorer that was fitted by real defects, too."""
 
-    def account(self, normals: Normals, positions: np.ndarray, rate: float) -> dict[str, Any]:
-        """How well it tells those defects, each by what was learnt without it; empty where there are none.
+    def judging(self, normals: Normals, positions: np.ndarray) -> Any:
+        """The score with the normal images at these positions, by which nothing was chosen; None: no defects.
 
-        Args:
-            positions: of normal images that nothing was chosen by.
-            rate: the false-alarm rate of the threshold.
+        See :class:`convae.estimators.known_defects.Judge`.
         """
         ...
 

@@ -10,7 +10,8 @@ import torch
 from convae.conformal import Calibration
 from convae.drift import TESTS, look_of, look_rows
 from convae.errors import ImageError, InputError
-from convae.estimators.detection import Extras, KnowsDefects, Method, Normals, Scorer
+from convae.estimators.cross_scorer import CrossScorer, extras_of
+from convae.estimators.detection import Extras, Judged, KnowsDefects, Method, Normals, Scorer
 from convae.estimators.fitting import (
     Ready,
     Run,
@@ -20,7 +21,8 @@ from convae.estimators.fitting import (
     start_network,
     train_model,
 )
-from convae.estimators.normals import ThreeParts, split_normals
+from convae.estimators.known_defects import account
+from convae.estimators.normals import ThreeParts, cross_normals, split_normals
 from convae.estimators.parameters import Parameters
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import Finished, Preparation, finished
@@ -88,9 +90,12 @@ def fit_detector(
     parts: list[ThreeParts] = []
 
     def split(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rate, seed = p["false_alarm_rate"], p["random_state"]
-        parts.append(split_normals(groups, rate, seed, estimated=p["estimate_tail"]))
-        return parts[0].training, parts[0].choosing
+        rate, seed, estimated = p["false_alarm_rate"], p["random_state"], p["estimate_tail"]
+        if p["folds"] is None:
+            parts.append(split_normals(groups, rate, seed, estimated=estimated))
+            return parts[0].training, parts[0].choosing
+        parts.extend(cross_normals(groups, rate, seed, p["folds"], estimated=estimated))
+        return np.arange(len(groups)), parts[0].choosing  # scaled by all of them
 
     def settle(shape: tuple[int, int, int], _: Parameters, scaling: Scaling | None) -> Architecture:
         return method.architecture(shape, scaling, {})
@@ -103,30 +108,85 @@ def fit_detector(
         storage=p["storage"],
     )
     ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
-    usual = method.usual(len(ready.training), ready.images.shape)
+    count = len(parts[0].training)
+    usual = method.usual(count, ready.images.shape)
     p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
-    ready = replace(ready, crops=method.crops(len(ready.training)))
+    ready = replace(ready, crops=method.crops(count))
     known = () if defects is None else _read(defects, ready, p, run)
-    fit = _Fit(kind, p, run, method, ready, parts[0], known)
-    changes, tuned = _tuned(fit) if p["tune"] else ({}, [])
-    stored, scorer = _trained(fit, changes, p, run)
+    fits = [
+        _Fit(
+            kind,
+            p,
+            run,
+            method,
+            replace(ready, training=x.training, validation=x.choosing),
+            x,
+            known,
+        )
+        for x in parts
+    ]
+    changes, tuned = _tuned(fits[0]) if p["tune"] else ({}, [])
+    trained = [_trained(fit, changes, p, _run_of(fits, i)) for i, fit in enumerate(fits)]
+    stored, scorer = trained[0][0], _together(trained)
     run.observers.message(scorer.told)
-    calibration, peaks = _calibrations(fit, stored, scorer)
+    calibration, peaks = _calibrations(fits, trained)
     facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
-    if known and isinstance(scorer, KnowsDefects):
-        told = scorer.account(fit.normals, parts[0].calibrating, parts[0].rate)
-        facts["detector"]["defects"] = told
-    facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(parts[0].calibrating)}
+    if known:
+        facts["detector"]["defects"] = _account(fits, trained)
+    facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(calibration.scores)}
+    if len(fits) > 1:
+        facts["largest_fold"] = max(_groups_in(x) for x in parts)
     extras = {
         **scorer.extras,
-        "kept": _thumbnails(fit.normals),
+        "kept": _thumbnails(fits[0].normals),
         **calibration_extras(calibration, peaks),
-        LOOKS: torch.from_numpy(_looks(fit, source)),
+        LOOKS: torch.from_numpy(np.concatenate([_looks(fit, source) for fit in fits])),
     }
-    seen = ready.images.hashes[np.concatenate([parts[0].training, parts[0].choosing])]
+    inside = np.unique(np.concatenate([x for one in parts for x in (one.training, one.choosing)]))
+    seen = ready.images.hashes[inside]
     seen = np.sort(np.append(seen, np.array([one.digest for one in known], seen.dtype)))
     held_out = ready.images.index[parts[0].calibrating]
     return replace(stored, extras=extras, facts=facts, seen=seen, held_out=held_out)
+
+
+Trained = tuple[StoredModel, Scorer]
+
+
+def _groups_in(part: ThreeParts) -> int:
+    """How many groups a fold has."""
+    return len(np.unique(part.groups[part.calibrating]))
+
+
+def _run_of(fits: list[_Fit], number: int) -> Run:
+    """How one of several fits is run: each with a checkpoint of its own."""
+    run = fits[number].run
+    if len(fits) == 1:
+        return run
+    run.observers.message(f"fold {number + 1} of {len(fits)}")
+    if run.checkpoint is None:
+        return run
+    own = run.checkpoint.part(f"fold-{number + 1}")
+    return replace(run, checkpoint=own, resume=run.resume and own.has_state())
+
+
+def _together(trained: list[Trained]) -> Scorer:
+    """One scorer of one or several."""
+    if len(trained) == 1:
+        return trained[0][1]
+    more: Extras = {}
+    for number, (stored, scorer) in enumerate(trained[1:], start=1):
+        more |= extras_of(stored.network, scorer, number)
+    return CrossScorer([scorer for _, scorer in trained], more)
+
+
+def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
+    """How well the real defects are told, see :func:`convae.estimators.known_defects.account`."""
+    judges = []
+    for fit, (_, scorer) in zip(fits, trained, strict=True):
+        if not isinstance(scorer, KnowsDefects):
+            return {}
+        judges.append(scorer.judging(fit.normals, fit.parts.calibrating))
+    return account(judges, fits[0].parts.rate) if None not in judges else {}
 
 
 def _read(defects: ImageSource, ready: Ready, p: Parameters, run: Run) -> tuple[Finished, ...]:
@@ -205,16 +265,16 @@ def _named(changes: Changes) -> str:
     return ", ".join(f"{name} {value}" for name, value in changes.items()) or "as it is"
 
 
-def _calibrations(
-    fit: _Fit, stored: StoredModel, scorer: Scorer
-) -> tuple[Calibration, Calibration]:
-    """By the scores, and by the highest value of the map, of images that nothing else has seen."""
-    calibrating = fit.parts.calibrating
-    judged = list(fit.normals.judged(stored.network, calibrating, scorer))
-    groups = fit.parts.groups[calibrating]
+def _calibrations(fits: list[_Fit], trained: list[Trained]) -> tuple[Calibration, Calibration]:
+    """By the scores, and by the highest value of the map, of images that their scorer has not seen."""
+    judged, groups = list[Judged](), list[np.ndarray]()
+    for fit, (stored, scorer) in zip(fits, trained, strict=True):
+        judged += fit.normals.judged(stored.network, fit.parts.calibrating, scorer)
+        groups.append(fit.parts.groups[fit.parts.calibrating])
+    together = np.concatenate(groups)
     return (
-        Calibration.of([float(one.score) for one in judged], groups),
-        Calibration.of([float(one.map.max()) for one in judged], groups),
+        Calibration.of([float(one.score) for one in judged], together),
+        Calibration.of([float(one.map.max()) for one in judged], together),
     )
 
 

@@ -8,6 +8,7 @@ What is reported of them is honest: each is scored with weights that were found 
 images by which nothing was chosen.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,40 +69,67 @@ def taught(fusion: Fusion, evidence: Evidence, values: Tensor) -> Fusion:
     return fusion.weighted_by(apart, images)
 
 
-def account(
-    fusion: Fusion, known: Known, normal: Tensor, groups: np.ndarray, rate: float
-) -> dict[str, Any]:
-    """How well each real defect is told by a score that has not seen it.
+class Judge(NamedTuple):
+    """A score that knows real defects, and normal images by which nothing of it was chosen.
+
+    Attributes:
+        fusion: with weights by all known defects.
+        known: those defects.
+        normal: (n, M, POOLINGS) of the normal images.
+        groups: (n,) what of them belongs together.
+    """
+
+    fusion: Fusion
+    known: Known
+    normal: Tensor
+    groups: np.ndarray
+
+    def without(self, left_out: int | None) -> Fusion:
+        """The fusion with weights by all defects but one; None: by synthetic ones alone."""
+        values = self.known.values
+        others = (
+            torch.cat([values[:left_out], values[left_out + 1 :]])
+            if left_out is not None
+            else values[:0]
+        )
+        return taught(self.fusion, self.known.evidence, others)
+
+
+def account(judges: Sequence[Judge], rate: float) -> dict[str, Any]:
+    """How well each real defect is told by scores that have not seen it.
 
     Args:
-        normal: (n, M, POOLINGS) of normal images by which nothing was chosen.
-        groups: (n,) what of them belongs together.
+        judges: one, or several whose lowest score counts, each with normal images of its own.
         rate: the false-alarm rate of the threshold.
 
     Returns:
         ``images``, how many there are; ``auroc``, of the defects against the normal images; ``without``, the
         same with weights by synthetic defects alone; ``found``, how many lie above the threshold.
     """
-    alone = taught(fusion, known.evidence, known.values[:0])
+    count = len(judges[0].known.values)
+    groups = np.concatenate([judge.groups for judge in judges])
     above, without, found = [], [], 0
-    for i in range(len(known.values)):
-        others = torch.cat([known.values[:i], known.values[i + 1 :]])
-        rest = taught(fusion, known.evidence, others)
-        one = known.values[i : i + 1]
-        above.append(_above(rest, one, normal))
-        without.append(_above(alone, one, normal))
-        calibration = Calibration.of(rest.score(normal).double().numpy(), groups)
-        threshold = calibration.threshold(max(rate, calibration.lowest_rate))
-        found += float(rest.score(one)) > threshold
+    for i in range(count):
+        share, score, normal = _told(judges, i, None)
+        without.append(share)
+        share, score, normal = _told(judges, i, i)
+        above.append(share)
+        calibration = Calibration.of(normal, groups)
+        found += score > calibration.threshold(max(rate, calibration.lowest_rate))
     return {
-        "images": len(above),
+        "images": count,
         "auroc": float(np.mean(above)),
         "without": float(np.mean(without)),
-        "found": Proportion(found, len(above)).to_dict(),
+        "found": Proportion(found, count).to_dict(),
     }
 
 
-def _above(fusion: Fusion, one: Tensor, normal: Tensor) -> float:
-    """The share of normal images that score lower than an image; ties count half."""
-    score, scores = fusion.score(one), fusion.score(normal)
-    return float(((scores < score).double() + 0.5 * (scores == score)).mean())
+def _told(
+    judges: Sequence[Judge], image: int, left_out: int | None
+) -> tuple[float, float, np.ndarray]:
+    """The share of normal images that score lower than a defect (ties half), its score, and theirs (n,)."""
+    fusions = [judge.without(left_out) for judge in judges]
+    pairs = list(zip(fusions, judges, strict=True))
+    score = min(float(f.score(judge.known.values[image : image + 1])) for f, judge in pairs)
+    normal = np.concatenate([f.score(judge.normal).double().numpy() for f, judge in pairs])
+    return float(((normal < score) + 0.5 * (normal == score)).mean()), score, normal

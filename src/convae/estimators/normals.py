@@ -67,6 +67,48 @@ def split_normals(
     return ThreeParts(training, choosing, calibrating, group, rate)
 
 
+def cross_normals(
+    groups: np.ndarray, rate: float | None, seed: int, folds: int, *, estimated: bool = False
+) -> list[ThreeParts]:
+    """Split normal images by group in folds, each of which calibrates what is fitted on all others.
+
+    Args:
+        groups, rate, seed, estimated: as for :func:`split_normals`; all groups together promise the rate.
+        folds: how many, 2 up to the number of groups.
+
+    Raises:
+        InputError: there are too few groups, or too few for that rate.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    count = len(names)
+    least = max(LEAST_GROUPS, folds)
+    if count < least:
+        raise InputError(
+            f"at least {least} different normal images (or groups of them) are needed for {folds} folds; got "
+            f"{count}"
+        )
+    lowest = 1 / (count + 1)
+    if rate is None:
+        rate = max(USUAL_RATE, lowest)
+    check_rate(rate)
+    if witnesses_needed(rate) > count and not estimated:
+        raise InputError(
+            f"a false-alarm rate of {rate:g} takes {witnesses_needed(rate)} normal images, and there are "
+            f"{count} (each group counted once): the lowest rate is 1/{count + 1} = {lowest:.3g}; ask for "
+            "that, or for none, or let estimate_tail estimate the threshold"
+        )
+    found = []
+    for outside in np.array_split(generator(seed, 0, 1).permutation(count), folds):
+        inside = np.setdiff1d(np.arange(count), outside)
+        inside = generator(seed, int(outside[0]), 1).permutation(inside)
+        choosers = min(ENOUGH, max(2, math.ceil(CHOOSE * len(inside))))
+        part = np.zeros(count, int)
+        part[outside], part[inside[:choosers]] = 2, 1
+        training, choosing, calibrating = (np.flatnonzero(part[group] == i) for i in range(3))
+        found.append(ThreeParts(training, choosing, calibrating, group, rate))
+    return found
+
+
 def _witnesses(count: int, rate: float | None, *, estimated: bool) -> tuple[int, float]:
     """How many of so many groups calibrate, and the rate they promise."""
     usual, most = min(ENOUGH, math.ceil(CALIBRATE * count)), math.floor(MOST_CALIBRATE * count)

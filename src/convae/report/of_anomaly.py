@@ -127,6 +127,12 @@ def promise(model: AnomalyDetector) -> str:
             f"{percent(calibration.lowest_rate)} at best, and the threshold continues the tail of their "
             "scores."
         )
+    if model.bound_ is not None and model.bound_ > rate:
+        return (
+            f"Of new normal images about {percent(rate)} are called anomalous, and at most "
+            f"{percent(model.bound_)} whatever the networks are worth: each of {count} normals was scored by "
+            "a detector that had not seen it. 'convae calibrate' with other normals promises the rate itself."
+        )
     return (
         f"Of new normal images at most {percent(rate)} are called anomalous. With {count} held-out normals "
         f"the lowest rate that can be promised is 1/{count + 1} = {percent(calibration.lowest_rate)}; "
