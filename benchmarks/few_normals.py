@@ -46,8 +46,8 @@ def few_normals() -> None:
                 section.row(name, count, method, figures["auroc"], "-", "-", "-", "-", "-")
     section.remarks += [
         "`AnomalyDetector(random_state=0)`, every other setting the default; *rate* is what it promises, "
-        "*cannot exceed* the bound of the worst case. The first normal images of the drawn sets, tested on the "
-        "same 40 normal and 48 defective ones, whose 95 % intervals (Clopper-Pearson) stand in brackets.",
+        "*cannot exceed* the bound of the worst case. The first normal images of the drawn sets, tested on "
+        "the same 40 normal and 48 defective ones, whose 95 % intervals (Clopper-Pearson) stand in brackets.",
     ]
     section.write()
 
