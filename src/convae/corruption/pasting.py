@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convae.corruption.shapes import Chance
-from convae.ranking import label_regions
 from convae.similarity_maps import smoothed
 
 AROUND = 6  # pixels around a defect that are cut out with it
@@ -47,7 +46,10 @@ def cut(image: Tensor, mask: np.ndarray, longest: int) -> list[Sample]:
         mask: (H, W) bool.
         longest: pixels a side of a sample at most; of larger ones the parts are taken.
     """
-    labels, areas = label_regions(np.asarray(mask, dtype=bool))
+    from scipy.ndimage import label
+
+    labels, count = label(np.asarray(mask, dtype=bool), structure=np.ones((3, 3)))
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     found = []
     for number in 1 + np.flatnonzero(areas >= LEAST_AREA):
         rows, columns = np.nonzero(labels == number)
