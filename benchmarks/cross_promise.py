@@ -48,9 +48,9 @@ def cross_promise() -> None:
             )  # fmt: skip
     section.remarks += [
         "T-shirts of Fashion-MNIST are normal, trousers are not; the score is the error of PCA with "
-        f"{COMPONENTS} components. Each split draws the normals anew, and {NEW} further images of both kinds to "
-        f"test on. Three parts: a fifth calibrates. Folds: {FOLDS}, and the lowest score counts. *kept*: whether "
-        "the mean over the splits can be the rate or less.",
+        f"{COMPONENTS} components. Each split draws the normals anew, and {NEW} further images of both kinds "
+        f"to test on. Three parts: a fifth calibrates. Folds: {FOLDS}, and the lowest score counts. *kept*: "
+        "whether the mean over the splits can be the rate or less.",
     ]
     section.write()
 
