@@ -115,10 +115,11 @@ def test_an_older_list_of_skipped_images_is_removed(
 ) -> None:
     for name in ("m.skipped.csv", "other.skipped.csv", "skipped.csv"):
         (tmp_path / name).write_text("name,reason\nold.png,old\n")
-    done = convae(
-        "fit", "autoencoder", pictures, "--out", tmp_path / "m.convae", "--no-report", *FIT
-    )
-    assert done.code == 0
+    command = ("fit", "autoencoder", pictures, "--out", tmp_path / "m.convae", "--no-report", *FIT)
+    done = convae(*command)
+    assert (done.code, "m.skipped.csv: is there already" in done.err) == (2, True)
+    assert (tmp_path / "m.skipped.csv").exists()
+    assert convae(*command, "--overwrite").code == 0
     assert not (tmp_path / "m.skipped.csv").exists()
     assert (tmp_path / "other.skipped.csv").exists()
     assert (tmp_path / "skipped.csv").exists()

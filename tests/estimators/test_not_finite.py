@@ -29,6 +29,9 @@ extreme = st.sampled_from(
 place = st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1))
 size = st.integers(1, SIDE)
 
+# Whether it is on another scale is not the question here.
+pytestmark = pytest.mark.filterwarnings("ignore::convae.errors.ImageWarning")
+
 
 def images(count: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
     return blobs(count, SIDE, SIDE, dtype=dtype, seed=seed)
