@@ -154,6 +154,11 @@ def test_what_is_no_number_of_folds(folds: Any) -> None:
         AnomalyDetector(folds=folds).fit(textured(12))
 
 
+def test_folds_are_not_tuned() -> None:
+    with pytest.raises(InputError, match="folds and tune exclude each other"):
+        AnomalyDetector(folds=2, tune=True).fit(textured(12))
+
+
 def test_the_threshold_of_three_parts_comes_from_images_that_decide_nothing_else() -> None:
     """With other images in their place the network, the cues and the score are the same."""
     images = textured(40)

@@ -435,6 +435,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         whole = isinstance(folds, int | np.integer) and not isinstance(folds, bool)
         if folds is not None and not (whole and 2 <= folds <= MOST_FOLDS):
             raise InputError(f"folds must be None or 2 to {MOST_FOLDS}; got {folds!r}")
+        if folds is not None and p["tune"]:
+            raise InputError(
+                "folds and tune exclude each other: what is tuned would be chosen by images that calibrate"
+            )
         if not isinstance(p["score_by"], str):
             raise InputError(f"score_by must be a name; got {p['score_by']!r}")
         if p["false_alarm_rate"] is not None:
