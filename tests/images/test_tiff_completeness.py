@@ -1,6 +1,7 @@
 """A TIFF that holds less than it says: refused, or what is missing is said."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,45 @@ def test_a_page_of_other_samples_than_its_series_is_refused_in_its_place(
         pixels = source.read(index).pixels
         assert pixels.dtype == source.header(index).depth
         assert np.array_equal(pixels[..., 0], PLANE)
+
+
+SIGNED = {"b": 6, "h": 8, "i": 9, "q": 17}
+
+
+def with_negative(data: bytes, at: int, tag: int, code: str, big: bool) -> bytes:
+    """The same file with a negative number as the value of a tag of the directory at this place."""
+    altered = bytearray(data)
+    number, entry = ("<Q", 20) if big else ("<H", 12)
+    (count,) = struct.unpack_from(number, data, at)
+    for place in range(at + struct.calcsize(number), at + count * entry, entry):
+        if struct.unpack_from("<H", data, place)[0] == tag:
+            struct.pack_into("<HH", altered, place, tag, SIGNED[code])
+            size, room = struct.calcsize(code), 8 if big else 4
+            value, where = struct.pack("<" + code, -1), place + entry - room
+            if size > room:  # it stands elsewhere
+                struct.pack_into("<I", altered, where, len(altered))
+                altered += value
+            else:
+                altered[where : where + room] = value.ljust(room, b"\0")
+            return bytes(altered)
+    raise AssertionError(tag)
+
+
+@pytest.mark.parametrize("code", SIGNED)
+@pytest.mark.parametrize("tag", [256, 257, 277])
+@pytest.mark.parametrize("place", ["first", "second", "below"])
+@pytest.mark.parametrize("big", [False, True])
+def test_a_picture_of_negative_size_is_refused(code: str, tag: int, place: str, big: bool) -> None:
+    """tifffile counts the pages of a described stack by that size, and never ends."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, bigtiff=big, byteorder="<") as writer:
+        for _ in range(2):
+            writer.write(np.zeros((20, 24), np.uint8), subifds=1)
+            writer.write(np.zeros((10, 12), np.uint8), subfiletype=1)
+    with tifffile.TiffFile(io.BytesIO(file.getvalue())) as read:
+        pages = {"first": read.pages[0], "second": read.pages[1], "below": read.pages[0].pages[0]}
+        at = pages[place].offset
+    assert read_image(file.getvalue()).pixels.shape == (20, 24, 1)
+    altered = with_negative(file.getvalue(), at, tag, code, big)
+    with pytest.raises(ImageError, match="a picture in it has a negative size"):
+        read_image(altered)

@@ -124,8 +124,18 @@ def _block(series: Any) -> Block:
     return Block(series, tuple(lead), band, bands, first.shaped[1])
 
 
+MOST_ENTRIES = 4096  # of a directory that are looked at
+MOST_BELOW = 100_000  # directories that hang on others
+_SIZES = (256, 257, 277, 32997)  # width, length, samples, depth
+_SIGNED = {6: "b", 8: "h", 9: "i", 17: "q"}
+_SUB_DIRECTORIES, _PLACES = 330, {4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+
 def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
-    """Walk the chain of image directories without reading them.
+    """Walk the chain of image directories, of which only the sizes of pictures are looked at.
+
+    tifffile counts the pages of a described stack by the size of a picture, and counts without an end where
+    that is negative, which types with a sign allow.
 
     Args:
         handle: the open file.
@@ -135,13 +145,14 @@ def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
         how many there are, and whether the chain leaves the file, where it ends then.
 
     Raises:
-        ValueError: the chain bites its tail, or is longer than ``most``.
+        ValueError: the chain bites its tail, or is longer than ``most``, or a picture has a negative size.
     """
     handle.seek(0)
     head = handle.read(16)
     order = "<" if head[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", head, 2)[0] == 43
     number, entry, pointer = ("Q", 20, "Q") if big else ("H", 12, "I")
+    sizes = _Sizes(handle, order, big=big)
     (at,) = struct.unpack_from(order + pointer, head, 8 if big else 4)
     seen: set[int] = set()
     while at and at not in seen:
@@ -152,7 +163,8 @@ def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
         start = handle.read(struct.calcsize(order + number))
         if len(start) < struct.calcsize(order + number):
             return len(seen) - 1, True
-        handle.seek(struct.unpack(order + number, start)[0] * entry, 1)
+        sizes.check(at)
+        handle.seek(at + len(start) + struct.unpack(order + number, start)[0] * entry)
         link = handle.read(struct.calcsize(order + pointer))
         if len(link) < struct.calcsize(order + pointer):
             return len(seen), True
@@ -160,3 +172,55 @@ def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
     if at in seen and at:
         raise ValueError("its pages point at each other in a circle")
     return len(seen), False
+
+
+class _Sizes:
+    """Looks at the sizes of pictures in directories, and in those that hang on them."""
+
+    def __init__(self, handle: BinaryIO, order: str, *, big: bool) -> None:
+        self._handle, self._order = handle, order
+        self._seen, self._below = set[int](), 0
+        self._number, self._entry = ("Q", "HHQ8s") if big else ("H", "HHI4s")
+        self._room = 8 if big else 4
+
+    def check(self, at: int) -> None:
+        """Look at the directory at this place.
+
+        Raises:
+            ValueError: a picture has a negative size.
+        """
+        left = [at]
+        while left:
+            if (at := left.pop()) in self._seen:
+                continue
+            self._seen.add(at)
+            for tag, kind, count, value in self._entries(at):
+                if tag in _SIZES and kind in _SIGNED:
+                    if any(size < 0 for size in self._values(_SIGNED[kind], 1, value)):
+                        raise ValueError("a picture in it has a negative size")
+                elif tag == _SUB_DIRECTORIES and kind in _PLACES:
+                    self._below += count
+                    if self._below > MOST_BELOW:
+                        raise ValueError(f"more than {MOST_BELOW} pictures below others")
+                    left += self._values(_PLACES[kind], count, value)
+
+    def _entries(self, at: int) -> list[tuple[int, int, int, bytes]]:
+        self._handle.seek(at)
+        start = self._handle.read(struct.calcsize(self._order + self._number))
+        if len(start) < struct.calcsize(self._order + self._number):
+            return []
+        count = min(MOST_ENTRIES, struct.unpack(self._order + self._number, start)[0])
+        size = struct.calcsize(self._order + self._entry)
+        body = self._handle.read(count * size)
+        whole = body[: len(body) // size * size]
+        return list(struct.iter_unpack(self._order + self._entry, whole))
+
+    def _values(self, code: str, count: int, value: bytes) -> list[int]:
+        """The numbers of an entry, which stand in it or where it says."""
+        size = struct.calcsize(self._order + code)
+        if count * size > self._room:
+            (at,) = struct.unpack(self._order + ("Q" if self._room == 8 else "I"), value)
+            self._handle.seek(at)
+            value = self._handle.read(count * size)
+        whole = value[: min(count, len(value) // size) * size]
+        return [number for (number,) in struct.iter_unpack(self._order + code, whole)]
