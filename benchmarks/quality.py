@@ -25,7 +25,6 @@ from embedding import embedding  # noqa: E402
 from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
 from inpainting import inpainting  # noqa: E402
-from known_defects import known_defects  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
@@ -230,7 +229,6 @@ COMMANDS = {
         one_class,
         anomalies,
         few_normals,
-        known_defects,
         false_alarms,
         cross_promise,
         roundtrip,

@@ -90,13 +90,6 @@ def test_a_few_real_defects_are_learnt_from_and_told_of(
     told = convae("fit", "anomaly", good, "--out", out, "--overwrite", "--json", "--defects",
                   mixed, *few)  # fmt: skip
     assert told.json["real_defects"]["images"] == 10
-    masks = np.zeros((4, 20, 16, 1), np.uint8)
-    masks[:, 5:9, 3:12] = 255
-    marks = ("--defects", mixed / "bad", "--masks", fill(tmp_path / "masks", masks))
-    done = convae("fit", "anomaly", good, "--out", tmp_path / "c.convae", *marks, *few)
-    assert "The network learnt from 4 real defects in 4 images." in done.out
-    done = convae("fit", "anomaly", good, "--out", tmp_path / "d.convae", *marks[2:], *few)
-    assert (done.code, "name the images with --defects" in done.err) == (2, True)
     done = convae("fit", "anomaly", good, "--out", tmp_path / "b", "--defects", good, *few)
     assert done.code == 2
     assert "0.png in folder" in done.err

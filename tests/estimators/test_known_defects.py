@@ -12,7 +12,6 @@ from convae import AnomalyDetector
 from convae.errors import InputError
 from convae.estimators.fusion import POOLINGS, Fusion
 from convae.estimators.known_defects import PRIOR, Evidence, Judge, Known, account, taught
-from convae.report.of_anomaly import known_defects
 
 
 def drawn(count: int, shift: tuple[float, ...], seed: int) -> torch.Tensor:
@@ -103,41 +102,6 @@ def test_a_detector_learns_from_them_and_does_not_judge_itself_by_them(tmp_path:
     assert "defects" not in plain.chosen_
     for a, b in zip(model.network_.parameters(), plain.network_.parameters(), strict=True):
         assert torch.equal(a, b)
-
-
-def test_the_network_learns_from_defects_that_are_marked(tmp_path: Path) -> None:
-    """Faint dark dots, which no synthetic defect of so short a training is like."""
-
-    def dotted(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        rng, masks = np.random.default_rng(seed), np.zeros(images.shape, np.uint8)
-        for mask in masks:
-            y, x = rng.integers(4, 24, 2)
-            mask[y : y + 4, x : x + 4] = 255
-        return np.where(masks > 0, images - 12, images).astype(np.uint8), masks
-
-    normal = textured(40)
-    known, masks = dotted(textured(6, seed=9), 1)
-    new, _ = dotted(textured(30, seed=10), 2)
-    kinds: dict[str, float] = {}
-    for name, where in (("alone", None), ("learnt", masks)):
-        parameters = {**TINY, "epochs": 12, "batch_size": 16, "score_by": "found"}
-        model = AnomalyDetector(**parameters, random_state=0)
-        model.fit(normal, defects=known, masks=where)
-        good = -model.score_samples(textured(30, seed=11))
-        kinds[name] = float(np.mean(-model.score_samples(new)[:, None] > good))
-    assert kinds["learnt"] > kinds["alone"] + 0.05
-    assert model.chosen_["defects"] == {"images": 6, "learnt": 6}
-    assert known_defects(model)[0].startswith(
-        "The network learnt from 6 real defects in 6 images. How well it finds those says nothing"
-    )
-
-
-def test_masks_are_for_defects_and_mark_some() -> None:
-    odd = spotted(textured(2, seed=9))
-    with pytest.raises(InputError, match="masks say where defects are: give the images"):
-        AnomalyDetector(**TINY).fit(textured(40), masks=odd)
-    with pytest.raises(InputError, match="no defect is marked in any of them: white is a defect"):
-        AnomalyDetector(**TINY).fit(textured(40), defects=odd, masks=np.zeros_like(odd))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from convae.cli.fitting import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.voice import Voice
-from convae.errors import InputError
 
 _HELP = """Learn from normal images alone, to find what is not like them.
 
@@ -18,14 +17,13 @@ _HELP = """Learn from normal images alone, to find what is not like them.
   convae fit anomaly good_images --out my.convae --false-alarm-rate 0.05
   convae fit anomaly good_images --out my.convae --groups parts.csv --flips --tune
   convae fit anomaly good_images --out my.convae --defects bad_images
-  convae fit anomaly good_images --out my.convae --defects bad_images --masks their_masks
   convae fit anomaly one_digit --out my.convae --method attributes
 
 The images are split in three: to train on, to choose the score by, and to set the threshold with, so that of
 new normal images at most the fraction --false-alarm-rate is called anomalous. 0.01 takes 99 images that
 nothing else has seen; --groups keeps several shots of one part together and counts them once. A few images
 with real defects (--defects) help to weigh what makes the score; each is then scored by what was learnt
-without it, to say how well the detector will do. With --masks the network learns from those defects, too.
+without it, to say how well the detector will do.
 
 Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
 report.html and pictures, measured by synthetic defects in the images that set the threshold. 'convae detect'
@@ -42,27 +40,15 @@ What is chosen where, later ones winning: defaults, --config, --set, flags.
     metavar="DATA",
     help="A few images with real defects, which help to weigh what makes the score.",
 )
-@click.option(
-    "--masks",
-    metavar="DATA",
-    help="Where those defects are, white on black, matched by name: the network then learns from them.",
-)
 @parameters(ANOMALY)
 @fitting
 @speaking
-def command(
-    voice: Voice, flags: dict[str, Any], fit: Fit, defects: str | None, masks: str | None
-) -> None:
+def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: str | None) -> None:
     """The help is above."""
     from convae.cli.fitted_anomaly import measured
     from convae.cli.training import FitJob, fit_and_report
     from convae.estimators.anomaly import AnomalyDetector
 
     known = None if defects is None else replace(fit.data, given=(defects,)).open()
-    if masks is not None and known is None:
-        raise InputError("--masks say where defects are: name the images with --defects")
-    where = None if masks is None else replace(fit.data, given=(masks,)).open()
-    job = FitJob(
-        estimator=AnomalyDetector, measure=measured, options={"defects": known, "masks": where}
-    )
+    job = FitJob(estimator=AnomalyDetector, measure=measured, options={"defects": known})
     fit_and_report(job, fit.parameters(ANOMALY, flags), fit, voice)

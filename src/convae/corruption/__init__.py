@@ -6,7 +6,6 @@ generator gives the same corruption on every device.
 - noise: noise of one or several kinds, written as text
 - noise_kinds, levels: the kinds there are and what their levels mean; levels from text
 - defects, shapes: synthetic defects made of the batch's own images, and the shapes they have
-- pasting: real defects, cut out of their images and put into others
 - attributes: turned, greyed, partly erased
 - holes: masks of missing pixels of many shapes
 """

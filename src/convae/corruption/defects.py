@@ -3,8 +3,8 @@
 A defect is a shape (spot, patch, field, line) and what fills it: a piece of an image of the batch,
 resized, turned and moved; the image itself in another tone (brighter, darker, harsher, flatter); one colour
 that images have elsewhere (a missing or an extra part); or the image itself, bent.
-Edges are soft. No texture from outside is used, and a picture of a real defect only where some are given.
-Where a defect changes nothing that could be seen, there is none.
+Edges are soft. No texture from outside is used, and no picture of a real defect. Where a defect changes
+nothing that could be seen, there is none.
 
 >>> batch = torch.linspace(0, 1, 32).expand(4, 1, 32, 32)
 >>> damaged, mask = Defects(share=1, most=1).apply(batch, torch.Generator().manual_seed(0))
@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from convae.corruption.pasting import Sample, paste
 from convae.corruption.shapes import SHAPES, Chance
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.similarity_maps import smoothed
@@ -48,7 +47,6 @@ class Defects:
         most: a damaged image has from 1 to so many defects.
         shapes: which of :data:`convae.corruption.shapes.SHAPES` are drawn from.
         fillings: which of :data:`FILLINGS` are drawn from.
-        samples: real defects; where there are any, every second defect is one of them.
 
     Raises:
         InputError: for values that cannot be.
@@ -58,7 +56,6 @@ class Defects:
     most: int = 3
     shapes: tuple[str, ...] = tuple(SHAPES)
     fillings: tuple[str, ...] = FILLINGS
-    samples: tuple[Sample, ...] = ()
 
     def __post_init__(self) -> None:
         faults = []
@@ -104,8 +101,6 @@ class Defects:
 
     def _put(self, image: Tensor, batch: Tensor, chance: Chance) -> Tensor:
         """Put a defect into an image (C, H, W) of a batch; gives its cover (H, W)."""
-        if self.samples and chance.coin():
-            return paste(image, self.samples, chance)
         shape, filling = chance.one_of(self.shapes), self._filling(chance)
         cover = SHAPES[shape](_size(batch), chance).to(batch.device)
         if filling == "bend" and shape != "line":  # a bent line is not to be seen

@@ -261,7 +261,6 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         *,
         groups: Sequence[Any] | np.ndarray | None = None,
         defects: Any = None,
-        masks: Any = None,
         checkpoint: CheckpointFolder | str | Path | None = None,
         resume: bool = False,
         observers: Iterable[Observer] = (),
@@ -276,10 +275,6 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             defects: a few images with real defects: any source. They help to weigh the cues, and
                 ``chosen_["defects"]`` tells how well they are found, each by what was learnt without it. Only
                 with method ``defects``.
-            masks: where those defects are, white on black: masks of the same names, or as many arrays. The
-                network then learns from the defects, too: they are put into normal images, mirrored, turned,
-                resized, fainter and stronger. How well it finds them says nothing any more: keep some images
-                aside and evaluate on those.
             checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
 
         Raises:
@@ -287,16 +282,13 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             TrainingError: if the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        if masks is not None and defects is None:
-            raise InputError("masks say where defects are: give the images with defects, too")
-        self._masks = masks
         self._defects = None if defects is None else open_source(defects)
         try:
             return self._fit(
                 X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
             )
         finally:
-            del self._defects, self._masks
+            del self._defects
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -457,9 +449,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 f"defects: method {p['method']!r} does not learn from them; leave them out, or take method "
                 "'defects'"
             )
-        stored = fit_detector(
-            type(self).__name__, source, p, run, method, self._defects, self._masks
-        )
+        stored = fit_detector(type(self).__name__, source, p, run, method, self._defects)
         return replace(stored, parameters=parameters)
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from convae.corruption.pasting import Sample
 from convae.estimators.fitting import Ready
 from convae.estimators.parameters import Parameters
 from convae.images.preparing import Finished
@@ -158,12 +157,8 @@ class Method(Protocol):
         """The network for images of a shape; ``scaling`` is None while it is not known."""
         ...
 
-    def task(self, samples: tuple[Sample, ...] = ()) -> tuple[Task, dict[str, Any]]:
-        """What the network learns, and plain values that describe it.
-
-        Args:
-            samples: real defects to learn from, of a method that learns defects.
-        """
+    def task(self) -> tuple[Task, dict[str, Any]]:
+        """What the network learns, and plain values that describe it."""
         ...
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> Scorer:

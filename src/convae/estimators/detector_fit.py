@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from convae.conformal import Calibration
-from convae.corruption.pasting import Sample, cut
 from convae.drift import TESTS, look_of, look_rows
 from convae.errors import ImageError, InputError
 from convae.estimators.cross_scorer import CrossScorer, extras_of
@@ -25,9 +24,7 @@ from convae.estimators.fitting import (
 from convae.estimators.known_defects import account
 from convae.estimators.normals import ThreeParts, cross_normals, split_normals
 from convae.estimators.parameters import Parameters
-from convae.images.framing import resize
 from convae.images.image_source import ImageSource, Skipped
-from convae.images.masks import open_masks
 from convae.images.preparing import Finished, Preparation, finished
 from convae.images.reach import refuse_far
 from convae.images.scaling import Scaling
@@ -41,8 +38,6 @@ from convae.training.order import generator
 MOST_PIXELS = 640 * 1024  # of a frame, where none was asked for
 SMALL = 96  # pixels of the longer side of normal images that a model keeps
 KEPT_BYTES = 2**25  # of them all
-LONGEST = 64  # pixels a side of a real defect that is learnt from
-MARKED = 0.25  # of a pixel, after resizing, that makes it one of a defect
 TUNING = 0.3  # part of the epochs that each candidate is trained for
 LOOKS = "calibration.looks"  # the extra of a model file that holds how the calibration images look
 Changes = dict[str, Any]
@@ -59,7 +54,6 @@ class _Fit:
     ready: Ready
     parts: ThreeParts
     defects: tuple[Finished, ...] = ()
-    samples: tuple[Sample, ...] = ()
 
     @property
     def normals(self) -> Normals:
@@ -85,7 +79,6 @@ def fit_detector(
     run: Run,
     method: Method,
     defects: ImageSource | None = None,
-    masks: Any = None,
 ) -> StoredModel:
     """Split normal images in three, train, choose the score, set the threshold.
 
@@ -93,7 +86,6 @@ def fit_detector(
         kind: the estimator's class name.
         p: its parameters, with those that it does not let the user choose.
         defects: images with real defects, to choose by.
-        masks: where the defects are, to learn from them; see :func:`convae.images.masks.open_masks`.
     """
     parts: list[ThreeParts] = []
 
@@ -120,7 +112,7 @@ def fit_detector(
     usual = method.usual(count, ready.images.shape)
     p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
     ready = replace(ready, crops=method.crops(count))
-    known, samples = ((), ()) if defects is None else _read(defects, masks, ready, p, run)
+    known = () if defects is None else _read(defects, ready, p, run)
     fits = [
         _Fit(
             kind,
@@ -130,7 +122,6 @@ def fit_detector(
             replace(ready, training=x.training, validation=x.choosing),
             x,
             known,
-            samples,
         )
         for x in parts
     ]
@@ -140,9 +131,7 @@ def fit_detector(
     run.observers.message(scorer.told)
     calibration, peaks = _calibrations(fits, trained)
     facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
-    if samples:
-        facts["detector"]["defects"] = {"images": len(known), "learnt": len(samples)}
-    elif known:
+    if known:
         facts["detector"]["defects"] = _account(fits, trained)
     facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(calibration.scores)}
     if len(fits) > 1:
@@ -200,27 +189,22 @@ def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
     return account(judges, fits[0].parts.rate) if None not in judges else {}
 
 
-def _read(
-    defects: ImageSource, given: Any, ready: Ready, p: Parameters, run: Run
-) -> tuple[tuple[Finished, ...], tuple[Sample, ...]]:
-    """Images with real defects as the network will see them, and the defects, cut out by their masks.
+def _read(defects: ImageSource, ready: Ready, p: Parameters, run: Run) -> tuple[Finished, ...]:
+    """Images with real defects, as the network will see them.
 
     Raises:
         InputError: none can be used, or one is among the normal images.
     """
     plan, normal = ready.images.plan, set(ready.images.hashes.tolist())
-    masks = None if given is None else open_masks(given, defects)
-    found, samples, skipped = list[Finished](), list[Sample](), list(defects.skipped)
+    found, skipped = list[Finished](), list(defects.skipped)
     for index in range(len(defects)):
         try:
-            image = defects.read(index) if masks is not None else plan.read(defects, index)
+            image = plan.read(defects, index)
             have = image.pixels.shape[2]
             if have != plan.channels and p["channels"] is None:  # no silent conversion
                 raise ImageError(image.info.name, channels_fault(have, plan.channels))
             one = finished(plan, image)
             refuse_far(one.pixels, ready.unit.scaling, one.info.name)
-            if masks is not None:
-                samples += _cut(one, masks.of(index, image)[1], ready)
         except ImageError as error:
             if p["strict"]:
                 raise
@@ -236,19 +220,7 @@ def _read(
     if skipped:
         some = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
         run.observers.message(f"defects: {some} cannot be used: {grouped_reasons(skipped)}")
-    if masks is not None and not samples:
-        raise InputError(
-            "masks: no defect is marked in any of them: white is a defect, black is not"
-        )
-    return tuple(found), tuple(samples)
-
-
-def _cut(one: Finished, mask: np.ndarray, ready: Ready) -> list[Sample]:
-    """The defects of an image, in the size that the network sees."""
-    size = (one.pixels.shape[0], one.pixels.shape[1])
-    small = resize(mask[..., None].astype(np.float32), size)[..., 0] > MARKED
-    image = ready.unit(np.moveaxis(one.pixels, 2, 0)[None].copy())[0]
-    return cut(image, small, LONGEST)
+    return tuple(found)
 
 
 def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
@@ -267,7 +239,7 @@ def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[Stor
     images, scaling = fit.ready.images, fit.ready.unit.scaling
     architecture = fit.method.architecture(images.shape, scaling, changes)
     ready = replace(fit.ready, architecture=architecture)
-    task, identity = fit.method.task(fit.samples)
+    task, identity = fit.method.task()
     pca = no_components(architecture)
     network = start_network(ready, pca, further=fit.method.further)
     stored = train_model(fit.kind, p, ready, network, pca, run, task=task, identity=identity)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from convae.bottlenecks import parse_bottleneck
-from convae.corruption.pasting import Sample
 from convae.errors import raise_faults, unknown_name
 from convae.estimators.bounds import SMALLEST, bound, log_weights
 from convae.estimators.defect_scorer import nearest_codes
@@ -128,7 +127,7 @@ class Likelihood:
         fixed = {"output": output, "bypass": "none", "refine": 0, **self.bottleneck.architecture}
         return make_architecture(preset, shape, **{**given, **fixed, **changes})
 
-    def task(self, samples: tuple[Sample, ...] = ()) -> tuple[Task, dict[str, Any]]:
+    def task(self) -> tuple[Task, dict[str, Any]]:
         """To reconstruct; what the code costs is added by the bottleneck."""
         return Reconstruction(parse_loss(self.loss)), {"method": "likelihood"}
 

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 from convae.corruption.defects import Defects
-from convae.corruption.pasting import Sample, digest_of
 from convae.estimators.choosing import fit_score
 from convae.estimators.defect_scorer import DefectScorer, NormalStatistics, Recipe, Viewer
 from convae.estimators.detection import Extras, Normals
@@ -88,14 +87,10 @@ class MendDefects:
             **{**given, **fixed, **changes},
         )
 
-    def task(self, samples: tuple[Sample, ...] = ()) -> tuple[Task, dict[str, Any]]:
+    def task(self) -> tuple[Task, dict[str, Any]]:
         """To mend. Defects are local, so that mirrored images are as good as they are to learn them by."""
-        defects = Defects(share=SHARE, most=MOST, samples=samples)
-        task = Mending(self.loss, defects, flips=True, crop=self.crop)
-        identity: dict[str, Any] = {"method": "defects", "crop": self.crop}
-        if samples:
-            identity["samples"] = digest_of(samples)
-        return task, identity
+        task = Mending(self.loss, Defects(share=SHARE, most=MOST), flips=True, crop=self.crop)
+        return task, {"method": "defects", "crop": self.crop}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> DefectScorer:
         """Learn how normal images look to the cues."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from convae.corruption.attributes import POSES, Attributes
-from convae.corruption.pasting import Sample
 from convae.errors import raise_faults
 from convae.estimators.attribute_scorer import (
     LEAST,
@@ -101,7 +100,7 @@ class RestoreAttributes:
             **{**chosen, **given, **bottleneck_changes(self.p), "output": "linear", **changes},
         )
 
-    def task(self, samples: tuple[Sample, ...] = ()) -> tuple[Task, dict[str, Any]]:
+    def task(self) -> tuple[Task, dict[str, Any]]:
         """To restore."""
         return RestoringAttributes(self.loss, Attributes()), {"method": "attributes"}
 

@@ -106,12 +106,6 @@ def known_defects(model: AnomalyDetector) -> list[str]:
     known = model.chosen_.get("defects")
     if not known:
         return []
-    if "learnt" in known:
-        return [
-            f"The network learnt from {known['learnt']:,} real defects in {known['images']:,} "
-            f"image{'s' * (known['images'] != 1)}. How well it finds those says nothing of others: measure "
-            "it on further images with 'convae evaluate'."
-        ]
     count, found = known["images"], Proportion(known["found"]["count"], known["found"]["of"])
     low, high = found.interval or (0.0, 1.0)
     images = "the image" if count == 1 else f"the {count} images"
