@@ -87,7 +87,9 @@ def test_a_part_of_an_image_is_told(tmp_path: Path) -> None:
 
     tally = Tally()
     write_files(SOURCE, cut(), tmp_path, tally, None)
-    assert tally.elsewhere == {"of the image a part of 2x5 pixels, which the model takes": 2}
+    assert tally.elsewhere == {
+        "only the part of 2x5 pixels that the model takes is in the result": 2
+    }
 
 
 def test_an_image_is_written_while_the_next_is_made(

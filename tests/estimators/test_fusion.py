@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convae.estimators.fusion import POOLINGS, SHARPNESS, Fusion, pooled, soft_maximum
+from convae.estimators.fusion import POOLINGS, SHARPNESS, Fusion, distances, pooled, soft_maximum
 
 NUMBERS = st.lists(st.floats(-20, 60), min_size=1, max_size=6)
 
@@ -120,7 +120,9 @@ def test_a_kind_is_weighted_by_what_it_tells() -> None:
     """√2 Φ⁻¹(AUROC) and 0.2, over their mean: 0.76025 is an AUROC of two normals one deviation apart."""
     fusion = Fusion.fit(torch.randn(9, 3, POOLINGS), torch.tensor([0, 1, 2]))
     assert fusion.weights.tolist() == [1, 1, 1]
-    known = fusion.weighted(torch.tensor([0.5, 0.76025, 0.3]), 32)  # worse than chance is chance
+    known = fusion.weighted_by(
+        distances(torch.tensor([0.5, 0.76025, 0.3]), 32), 32
+    )  # worse than chance is chance
     assert known.weights.tolist() == pytest.approx(
         [0.2 / 0.53333, 1.2 / 0.53333, 0.2 / 0.53333], rel=1e-3
     )
@@ -136,7 +138,7 @@ def test_a_kind_is_weighted_by_what_it_tells() -> None:
 def test_weights_are_one_in_the_mean_and_orders_the_kinds(aurocs: list[float]) -> None:
     count = len(aurocs)
     fusion = Fusion.fit(torch.randn(9, count, POOLINGS), torch.arange(count))
-    weights = fusion.weighted(torch.tensor(aurocs), 10).weights
+    weights = fusion.weighted_by(distances(torch.tensor(aurocs), 10), 10).weights
     assert float(weights.mean()) == pytest.approx(1, abs=1e-5)
     assert float(weights.min()) > 0
     order = torch.tensor(aurocs).argsort()

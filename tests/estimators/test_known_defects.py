@@ -10,7 +10,7 @@ from tests.estimators.test_anomaly import TINY, spotted, textured
 import convae
 from convae import AnomalyDetector
 from convae.errors import InputError
-from convae.estimators.fusion import POOLINGS, Fusion
+from convae.estimators.fusion import POOLINGS, Fusion, distances
 from convae.estimators.known_defects import PRIOR, Evidence, Judge, Known, account, taught
 
 
@@ -33,7 +33,9 @@ def evidence() -> Evidence:
 
 def test_without_real_defects_synthetic_ones_decide(fusion: Fusion, evidence: Evidence) -> None:
     known = taught(fusion, evidence, drawn(0, (0.0, 0.0), 0))
-    assert torch.equal(known.weights, fusion.weighted(evidence.aurocs, 32).weights)
+    assert torch.equal(
+        known.weights, fusion.weighted_by(distances(evidence.aurocs, 32), 32).weights
+    )
 
 
 def test_a_kind_that_tells_real_defects_gains_with_their_number(
@@ -61,7 +63,7 @@ def test_the_weights_by_hand(fusion: Fusion, evidence: Evidence) -> None:
 def test_each_defect_is_scored_by_weights_without_it(fusion: Fusion, evidence: Evidence) -> None:
     values = drawn(6, (1.0, 3.0), 5)
     normal, groups = drawn(40, (0.0, 0.0), 6), np.arange(40)
-    known = Known([f"{i}.png" for i in range(6)], values, evidence)
+    known = Known(values, evidence)
     told = account([Judge(fusion, known, normal, groups)], 0.05)
     above, found = [], 0
     for i in range(6):
@@ -77,7 +79,7 @@ def test_each_defect_is_scored_by_weights_without_it(fusion: Fusion, evidence: E
 def test_of_one_defect_what_is_reported_is_what_there_was_without_it(
     fusion: Fusion, evidence: Evidence
 ) -> None:
-    known = Known(["0.png"], drawn(1, (0.5, 2.0), 7), evidence)
+    known = Known(drawn(1, (0.5, 2.0), 7), evidence)
     normal = drawn(30, (0.0, 0.0), 8)
     told = account([Judge(fusion, known, normal, np.arange(30))], 0.1)
     assert told["auroc"] == told["without"]

@@ -293,7 +293,7 @@ def _note_size(done: Result, tally: Tally) -> None:
     height, width = done.pixels.shape[:2]
     if (height, width) != done.image.pixels.shape[:2]:
         tally.elsewhere[
-            f"of the image a part of {height}x{width} pixels, which the model takes"
+            f"only the part of {height}x{width} pixels that the model takes is in the result"
         ] += 1
 
 

@@ -52,7 +52,7 @@ def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
 
 
 def planned(*paths: Path, what: str = "--out") -> None:
-    """Refuse to write over what is read, or what is there already, for files that come beside another."""
+    """Refuse files that will be written beside another if they are read, or if they exist already."""
     if (run := current_run()) is not None:
         for path in paths:
             run.plans(path, what)

@@ -18,8 +18,8 @@ ANOMALY: tuple[Setting, ...] = (
     ),
     Setting(
         name="folds", kind="int", default=None, group=_WHAT, metavar="N", unset="three parts",
-        help="For few images: so many detectors, none of which has seen one of as many parts. All images "
-        "then calibrate; it takes so many times as long.",
+        help="For few images: fit N detectors, each without another part of the images, so that all images "
+        "set the threshold. It takes N times as long.",
     ),
     Setting(
         name="method", kind="text", default="defects", group=_WHAT,

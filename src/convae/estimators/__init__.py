@@ -9,7 +9,7 @@
 - inpainter: images with their holes filled; damage: what is damaged though no mask says so
 - anomaly: what is not like normal images, and where; detection, regions: what it asks of a method and gives
 - detector_fit, normals: from normal images to a detector, its threshold by images that nothing else saw
-- cross_scorer: several detectors, none of which has seen one part of the normal images, as one
+- cross_scorer: several detectors, each fitted without another part of the normal images, as one
 - crossfit: detectors of a set by its other parts, to rank it by itself
 - mending_defects, defect_scorer, choosing: the method of synthetic defects, its score and how that is fitted
 - normal_cues, fusion: what tells an image from normal ones without a network, and how several maps become one

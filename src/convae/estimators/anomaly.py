@@ -112,10 +112,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
             The threshold is then continued beyond their scores, see
             :meth:`convae.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
-        folds: None splits the normal images in three. From 2 to 10 there are so many detectors, none of which
-            has seen one of as many parts of the normal images; the lowest of their scores counts, and all
-            normal images calibrate. For few of them: 40 then allow a rate of 1/41 in place of 1/9. It takes
-            so many times as long, to fit and to use.
+        folds: None splits the normal images in three. A number from 2 to 10 fits as many detectors, each
+            without another part of the normal images; the lowest of their scores counts, and all normal
+            images calibrate. For few images: 40 then allow a rate of 1/41 in place of 1/9. Fitting and using
+            it takes as many times as long.
         score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
             ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
             are at their place), ``components`` (what 16 principal components do not explain), ``nearest``
@@ -146,9 +146,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     Attributes:
         false_alarm_rate_: the rate that is promised, or estimated.
         promised_: whether it is promised; False for an estimate beyond what the held-out normals can promise.
-        bound_: the rate of false alarms that cannot be exceeded, whatever the networks are worth: that which
-            is promised, a higher one with ``folds`` (see :func:`convae.conformal.cross_bound`), None for an
-            estimate.
+        bound_: the highest rate of false alarms there can be, however good or bad the networks are: the
+            promised rate, or with ``folds`` a higher one (see :func:`convae.conformal.cross_bound`); None
+            for an estimate.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
         calibration_: the :class:`convae.conformal.Calibration` by the held-out normals.
         looks_: how the calibration images look, see :func:`convae.drift.look_rows`; None in older files.

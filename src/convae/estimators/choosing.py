@@ -92,7 +92,7 @@ def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
         values = _known_values(viewer, normals, cues)
         fusion = taught(fusion, evidence, values)
         if len(values):
-            known = Known([one.info.name for one in normals.defects], values, evidence)
+            known = Known(values, evidence)
     statistics = NormalStatistics(
         cues=cues, kept=len(normals.kept), fusion=fusion, standards=standards
     )

@@ -99,21 +99,11 @@ class Fusion:
             weights=torch.ones(groups.shape[1]),
         )
 
-    def weighted(self, aurocs: Tensor, images: int) -> "Fusion":
-        """The same, with each kind weighted by what it was found to tell.
-
-        Args:
-            aurocs: (kinds,) of images with synthetic defects against the same without, by each kind alone.
-                A kind counts by the distance between the two in standard deviations that the figure stands
-                for, √2 Φ⁻¹(AUROC).
-            images: how many there are without defects; from few, the weights stay nearly equal.
-        """
-        return self.weighted_by(distances(aurocs, images), images)
-
     def weighted_by(self, apart: Tensor, images: int) -> "Fusion":
-        """The same, with each kind weighted by a distance (kinds,) in standard deviations.
+        """The same, with each kind weighted by how far it tells images with defects from the same without.
 
         Args:
+            apart: (kinds,) distances in standard deviations, see :func:`distances`.
             images: how many the distances come from; from few, the weights stay nearly equal.
         """
         weights = (apart + EQUAL / images).float()

@@ -39,12 +39,10 @@ class Known(NamedTuple):
     """Real defects, as the cues see them.
 
     Attributes:
-        names: of their images.
         values: (k, M, POOLINGS).
         evidence: of what they stand beside.
     """
 
-    names: list[str]
     values: Tensor
     evidence: Evidence
 
