@@ -61,9 +61,9 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("metrics",),
     ("report",),  # the rest of it takes plain data
     ("images",),
-    ("safe_tensors", "tables", "result_folders", "resampling", "proportions"),
-    ("atomic",),
-    ("run_files",),
+    ("safe_tensors", "filesystem.tables", "filesystem.result_folders", "resampling", "proportions"),
+    (),
+    ("filesystem.run_files",),
     ("errors", "version", "loading"),
 )
 
@@ -71,7 +71,7 @@ MODULES = {
     ".".join(path.relative_to(ROOT / "convae").with_suffix("").parts): path
     for path in sorted((ROOT / "convae").rglob("*.py"))
 }
-ROOMS = sorted({name.split(".")[0] for name in MODULES if "." in name})
+ROOMS = sorted(name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__"))
 
 
 def floor(module: str) -> int:
@@ -153,7 +153,8 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
 def test_every_room_names_its_modules(room: str) -> None:
     document = ast.get_docstring(ast.parse(MODULES[f"{room}.__init__"].read_text())) or ""
     words = set(re.findall(r"\w+", document))
-    inside = {name.split(".")[1] for name in MODULES if name.startswith(f"{room}.")} - {"__init__"}
+    below = {name.removeprefix(f"{room}.") for name in MODULES if name.startswith(f"{room}.")}
+    inside = {name.split(".")[0] for name in below} - {"__init__"}
     assert not inside - words, f"convae.{room} does not name {', '.join(sorted(inside - words))}"
 
 

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from convae.atomic import atomic_write
 from convae.errors import ModelFileError, brief
-from convae.run_files import reading
+from convae.filesystem.atomic import atomic_write
+from convae.filesystem.run_files import reading
 
 MAX_HEADER = 8 * 2**20
 DESCRIPTION = "convae"  # the key of the JSON description among safetensors' metadata

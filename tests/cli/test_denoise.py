@@ -9,9 +9,9 @@ from tests.cli.conftest import Command, fill, outside, waves
 
 import convae as package
 from convae.cli import run
+from convae.filesystem.result_folders import MARKER
 from convae.images.reading import read_image
 from convae.images.writing import write_image
-from convae.result_folders import MARKER
 
 TINY = ("--epochs", "2", "--widths", "4", "--blocks", "1", "--latent-dim", "4", "--quiet")
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import FIT, Command, fill, waves
 
 import convae as package
-from convae.result_folders import MARKER
+from convae.filesystem.result_folders import MARKER
 
 
 def lines(path: Path) -> list[dict[str, str]]:

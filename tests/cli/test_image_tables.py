@@ -8,8 +8,8 @@ from PIL import Image
 
 from convae.cli.image_tables import read_by_name, read_groups
 from convae.errors import InputError
+from convae.filesystem.tables import escape, write_table
 from convae.images.sources import open_source
-from convae.tables import escape, write_table
 
 COLUMNS = {"label": "the columns name and label", "target": "name and target"}
 

@@ -11,9 +11,9 @@ from PIL import Image as PillowImage
 from tests.cli.conftest import Command, fill, waves
 
 import convae as package
+from convae.filesystem.result_folders import MARKER
 from convae.images.reading import read_image
 from convae.images.writing import write_image
-from convae.result_folders import MARKER
 
 TINY: dict[str, Any] = {"epochs": 1, "widths": (4, 8), "blocks": 0, "latent_dim": 4}
 SIZE = (24, 20)

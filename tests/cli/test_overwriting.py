@@ -11,7 +11,7 @@ from tests.cli.conftest import FIT, Command, fill, waves
 
 import convae as package
 from convae.cli import run
-from convae.result_folders import MARKER, marked, recorded
+from convae.filesystem.result_folders import MARKER, marked, recorded
 
 TINY: dict[str, Any] = {"widths": (4, 4), "blocks": 1, "epochs": 1}
 CODE: dict[str, Any] = {"widths": (4,), "blocks": 1, "epochs": 1, "latent_dim": 3}

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from convae import safe_tensors
-from convae.atomic import atomic_write
 from convae.errors import InputError, ModelFileError
+from convae.filesystem.atomic import atomic_write
 from convae.training import checkpoint as module
 from convae.training.checkpoint import MANIFEST, CheckpointFolder
 

@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from convae.atomic import atomic_write
 from convae.errors import InputError
+from convae.filesystem.atomic import atomic_write
 
 _HEADER = 256  # bytes, room for any number of rows
 

@@ -62,7 +62,7 @@ def command(
     from convae.cli.calibrating import calibrate
     from convae.conformal import check_rate
     from convae.estimators.anomaly import AnomalyDetector
-    from convae.run_files import current_run
+    from convae.filesystem.run_files import current_run
 
     if out is None and (run := current_run()) is not None:
         run.allows(model)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from convae.atomic import atomic_write
 from convae.cli.code_files import CHUNK, batched
 from convae.cli.code_reading import count_codes, read_codes
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
+from convae.filesystem.atomic import atomic_write
 
 MANY = 1_000_000  # codes that are compared one by one
 _PROBED = 1 / 64  # of the centres are looked at

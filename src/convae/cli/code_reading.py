@@ -11,8 +11,8 @@ import numpy as np
 
 from convae.cli.code_files import CHUNK, SUFFIXES, Coded, load_pyarrow, names_file
 from convae.errors import InputError, brief, damage, unknown_name
-from convae.run_files import reading
-from convae.tables import TableReader, from_cell, read_table, unescape
+from convae.filesystem.run_files import reading
+from convae.filesystem.tables import TableReader, from_cell, read_table, unescape
 
 Rows = Generator[Coded, None, None]
 _TEXTS = ("name", "label", "sha256", "model")  # what stands beside the numbers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from convae.cli.garbage import loaded
 from convae.errors import InputError
-from convae.run_files import reading
+from convae.filesystem.run_files import reading
 
 if TYPE_CHECKING:
     import numpy as np

@@ -36,8 +36,8 @@ Writes digits.convae, digits.history.csv, pictures and report.html.
 def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
     """The help is above."""
     from convae.cli.demonstrating import demonstrate
-    from convae.result_folders import marked
-    from convae.run_files import current_run
+    from convae.filesystem.result_folders import marked
+    from convae.filesystem.run_files import current_run
 
     mark, run = marked(out), current_run()
     if out == DEFAULT and mark is not None and mark.verb == "demo" and run is not None:

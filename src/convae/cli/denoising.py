@@ -12,8 +12,8 @@ from convae.corruption.levels import check_level, level_text, parse_level
 from convae.errors import InputError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.restored import Restored
+from convae.filesystem.tables import write_table
 from convae.images.image_source import ImageSource
-from convae.tables import write_table
 
 ARRAY, LEVELS = "denoised.npy", "levels.csv"
 

@@ -69,7 +69,7 @@ class Experiment:
 
     def write(self, values: Mapping[str, Any]) -> None:
         """The figures, into the file."""
-        from convae.atomic import atomic_write
+        from convae.filesystem.atomic import atomic_write
 
         if self.out is not None:
             with atomic_write(self.out) as file:

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from convae.atomic import atomic_write
 from convae.cli.image_files import Places
 from convae.cli.voice import plain
 from convae.estimators.anomaly import AnomalyDetector, Detection
+from convae.filesystem.atomic import atomic_write
+from convae.filesystem.tables import escape, write_table
 from convae.images.image_source import ImageSource
 from convae.images.naming import below
 from convae.images.writing import write_image
 from convae.report.findings import Finding
 from convae.report.of_detections import Highest, Pictures
 from convae.report.pictures import save_picture
-from convae.tables import escape, write_table
 
 SCORES, REGIONS = "scores.csv", "regions.json"
 HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from convae.cli.voice import printable
 from convae.errors import InputError, brief
-from convae.tables import TableReader, from_cell, read_table
+from convae.filesystem.tables import TableReader, from_cell, read_table
 
 if TYPE_CHECKING:
     from convae.images.image_source import ImageSource

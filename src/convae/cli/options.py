@@ -11,7 +11,7 @@ import click
 from convae.cli.settings import Setting, Word
 from convae.cli.voice import Voice
 from convae.errors import unknown_name
-from convae.run_files import current_run
+from convae.filesystem.run_files import current_run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

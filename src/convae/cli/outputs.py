@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convae.atomic import check_writable, probe_folder
 from convae.cli.made_folders import make_folder
 from convae.cli.option_words import in_options
 from convae.errors import InputError
-from convae.result_folders import ResultFolder, check_result_folder, marked
-from convae.run_files import current_run
-from convae.tables import write_table
+from convae.filesystem.atomic import check_writable, probe_folder
+from convae.filesystem.result_folders import ResultFolder, check_result_folder, marked
+from convae.filesystem.run_files import current_run
+from convae.filesystem.tables import write_table
 
 if TYPE_CHECKING:
     from convae.images.image_source import Skipped

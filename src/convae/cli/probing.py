@@ -10,13 +10,13 @@ from convae.cli.outputs import SKIPPED, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.estimators.base import ImageEstimator
+from convae.filesystem.tables import write_table
 from convae.images.image_source import ImageSource
 from convae.probing.probe import Probe, Target, probe
 from convae.probing.readouts import Score
 from convae.probing.verdict import cautions, difference, rival_of, verdict
 from convae.report.html import write_report
 from convae.report.of_probe import report_of_probe
-from convae.tables import write_table
 
 TABLE = "probe.csv"
 

@@ -24,7 +24,7 @@ from convae.cli.made_folders import remove_made_folders
 from convae.cli.option_words import in_options
 from convae.cli.voice import silence, warn
 from convae.errors import ConvaeError, ImageWarning, InputError
-from convae.run_files import run_files
+from convae.filesystem.run_files import run_files
 
 DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
 

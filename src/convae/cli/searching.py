@@ -15,9 +15,9 @@ from convae.cli.voice import Voice, aligned, printable
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
+from convae.filesystem.tables import write_table
 from convae.images.image_source import ImageSource
 from convae.neighbours import Nearest, between
-from convae.tables import write_table
 
 COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 

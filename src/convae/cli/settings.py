@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from convae.errors import InputError, brief, damage, unknown_name
-from convae.run_files import reading
+from convae.filesystem.run_files import reading
 
 Values = dict[str, Any]
 MOST_CONFIG = 2**20  # bytes of a TOML file

@@ -25,9 +25,9 @@ from convae.cli.settings import Values
 from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
+from convae.filesystem.run_files import current_run
 from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
-from convae.run_files import current_run
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.settings import TrainingSettings

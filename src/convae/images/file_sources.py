@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from convae.errors import ImageError, InputError
+from convae.filesystem.run_files import reading_all
 from convae.images.image import Header, Image, ReadLimits, Request, Size
 from convae.images.image_source import ImageSource, LazyNames, Skipped
 from convae.images.listing import Listing, file_fault, list_images
 from convae.images.picture_counts import may_hold_several
 from convae.images.reading import look_at_image, probe_image, read_image
-from convae.run_files import reading_all
 
 _WILD = frozenset("*?[")
 

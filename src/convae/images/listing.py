@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from convae.filesystem.result_folders import marked, recorded
 from convae.images.image_source import Skipped
 from convae.images.kinds import SNIFF_BYTES, kind_of
-from convae.result_folders import marked, recorded
 
 IMAGE_SUFFIXES = frozenset(
     """

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convae.errors import ImageError, InputError
+from convae.filesystem.run_files import reading
 from convae.images.besides import PREMULTIPLIED
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
 from convae.images.matching import NONE, match
 from convae.images.sources import open_source
-from convae.run_files import reading
 
 ALPHA = "alpha"
 WHITES = {"uint8": (1, 255), "uint16": (1, 255, 65535), "float32": (1, 255, 65535)}

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convae.errors import InputError, unknown_name
+from convae.filesystem.run_files import reading
 from convae.images.array_files import npy_source, npz_source, split_npz
 from convae.images.array_sources import (
     ArraySource,
@@ -33,7 +34,6 @@ from convae.images.file_sources import (
 from convae.images.idx import is_idx, labels_file, read_idx
 from convae.images.image import ReadLimits
 from convae.images.image_source import ImageSource, Selection, Skipped
-from convae.run_files import reading
 
 __all__ = ["ImageSource", "Selection", "Skipped", "open_source"]
 

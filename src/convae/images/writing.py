@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image as PillowImage
 
-from convae.atomic import atomic_write
 from convae.errors import InputError, unknown_name
+from convae.filesystem.atomic import atomic_write
 from convae.images.facts import Missing
 from convae.images.image import ImageInfo, Page, Pixels
 from convae.images.kept_facts import DOTS, chunks_for, exif_for, holds_opacity, profile_for

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from convae.atomic import atomic_write
+from convae.filesystem.atomic import atomic_write
 
 
 def store(path: str | Path, data: bytes) -> Path:

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from convae.atomic import atomic_write, remove_leftovers
 from convae.errors import InputError, ModelFileError, brief, damage
+from convae.filesystem.atomic import atomic_write, remove_leftovers
 from convae.safe_tensors import read_tensors, write_tensors
 
 FORMAT = 1

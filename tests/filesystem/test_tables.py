@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convae.errors import InputError
-from convae.tables import (
+from convae.filesystem.tables import (
     delimiter_of,
     escape,
     from_cell,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from convae.errors import InputError
-from convae.run_files import RunFiles
+from convae.filesystem.run_files import RunFiles
 from convae.version import __version__
 
 MARKER = ".convae-output.csv"

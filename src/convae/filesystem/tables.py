@@ -24,9 +24,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from convae.atomic import atomic_write
 from convae.errors import InputError
-from convae.run_files import reading
+from convae.filesystem.atomic import atomic_write
+from convae.filesystem.run_files import reading
 
 DELIMITERS = (",", ";", "\t")
 LONGEST = 2**28  # characters of a line

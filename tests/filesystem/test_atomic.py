@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convae import atomic
-from convae.atomic import atomic_write, check_writable, remove_leftovers
 from convae.errors import DiskFullError, InputError
+from convae.filesystem import atomic
+from convae.filesystem.atomic import atomic_write, check_writable, remove_leftovers
 
 
 def test_the_new_file_takes_the_name_and_the_umask(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_check_touches_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     code = """
 import resource, signal, sys
-from convae.atomic import atomic_write
+from convae.filesystem.atomic import atomic_write
 from convae.errors import InputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
@@ -129,7 +129,7 @@ def test_an_error_of_a_full_disk_has_numbers(
 
 KILLED = """
 import os, sys
-from convae.atomic import atomic_write
+from convae.filesystem.atomic import atomic_write
 with atomic_write(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

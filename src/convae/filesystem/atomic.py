@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convae.errors import ConvaeError, DiskFullError, InputError
-from convae.run_files import writing
+from convae.filesystem.run_files import writing
 
 # .convae-HOST-PID-RANDOM.tmp; the host as a short hash of its name
 _NAME = re.compile(r"\.convae-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{12}\.tmp")
