@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import convae
-from convae.conformal import Calibration
 from convae.images.file_sources import FileSource
+from convae.metrics.conformal import Calibration
 from denoising import Lines, data
 from record import Section, note
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 import convae
-from convae.conformal import Calibration, cross_bound
 from convae.estimators.normals import cross_normals, split_normals
+from convae.metrics.conformal import Calibration, cross_bound
 from convae.pca import fit_pca
 from record import Section
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 import convae
-from convae import metrics
 from convae.classical.denoising import bm3d, median, non_local_means
 from convae.corruption.noise import parse_noise
 from convae.images.reading import read_image
+from convae.metrics import image_quality
 from record import Section, decibels, note
 from usual import TUTORIAL
 
@@ -61,7 +61,7 @@ def ssim(restored: list[np.ndarray], clean: list[np.ndarray]) -> float:
         (torch.from_numpy(x.clip(0, 1))[None, None] for x in p)
         for p in zip(restored, clean, strict=True)
     ]
-    return float(np.mean([float(metrics.ssim(a, b)) for a, b in pairs]))
+    return float(np.mean([float(image_quality.ssim(a, b)) for a, b in pairs]))
 
 
 class Lines:
@@ -208,7 +208,7 @@ def mnist_noise() -> None:
     section.row(
         "noisy",
         "-",
-        float(metrics.mse(torch.from_numpy(given)[:, None], target).mean()),
+        float(image_quality.mse(torch.from_numpy(given)[:, None], target).mean()),
         "-",
         "-",
         "-",
@@ -227,5 +227,5 @@ def mnist_noise() -> None:
             f"mnist_{name}_{epochs}", train, epochs=epochs, **TUTORIAL_NOISE, **parameters
         )
         done = torch.from_numpy(np.stack(restored(model, list(given), sigma=0.5)))[:, None]
-        section.row(name, epochs, float(metrics.mse(done, target).mean()), goal, wall, cpu)
+        section.row(name, epochs, float(image_quality.mse(done, target).mean()), goal, wall, cpu)
     section.write()

@@ -9,8 +9,8 @@ import numpy as np
 import convae
 from anomaly_sets import Labelled, all_sets
 from anomaly_table import OURS, trivial
-from convae.proportions import Proportion
-from convae.ranking import auroc
+from convae.metrics.proportions import Proportion
+from convae.metrics.ranking import auroc
 from record import Section, note
 
 COUNTS = tuple(int(n) for n in os.environ.get("CONVAE_NORMALS", "10,20,40").split(","))

@@ -12,7 +12,7 @@ from torch import Tensor
 import convae
 from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.classical.opencv import navier_stokes, telea
-from convae.hole_metrics import hole_psnr, hole_ssim, seam_error
+from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error
 from denoising import Lines, data, grey
 from record import Section, note
 

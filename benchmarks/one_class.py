@@ -11,8 +11,8 @@ import numpy as np
 import convae
 from convae.estimators.attribute_scorer import PARTS, AttributeScorer
 from convae.images.array_sources import ArraySource
+from convae.metrics.ranking import auroc
 from convae.neighbours import nearest
-from convae.ranking import auroc
 from record import Section, note
 
 CLASSES, SEEDS, COMPONENTS = range(10), range(3), 64

@@ -17,9 +17,9 @@ from convae.estimators.detection import Judged
 from convae.estimators.normal_cues import COMPONENTS, ComponentsError
 from convae.images.image_source import ImageSource
 from convae.inference import batch_size
-from convae.ranking import PixelRanking, auroc
-from convae.resampling import Difference, auroc_samples, between, resamples
-from convae.similarity_maps import resized, smoothed
+from convae.metrics.difference_maps import resized, smoothed
+from convae.metrics.ranking import PixelRanking, auroc
+from convae.metrics.resampling import Difference, auroc_samples, between, resamples
 
 MOST = 64  # images that are measured with each kind of defect
 SHOWN_OF_EACH = 2  # pictures of each kind that are kept

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae import metrics
 from convae.classical.denoising import bm3d, has_bm3d, median, non_local_means
 from convae.classical.noise_level import estimate_noise_level, whiteness
 from convae.corruption.levels import level_text
@@ -23,7 +22,8 @@ from convae.images.image_source import ImageSource, Skipped
 from convae.images.pairs import PairSource
 from convae.images.preparing import image_hash, to_depth
 from convae.inference import batch_size
-from convae.resampling import Difference, paired_difference
+from convae.metrics import image_quality
+from convae.metrics.resampling import Difference, paired_difference
 
 MOST_PIXELS = 2**21  # of all images measured; non-local means need some microseconds for each
 MOST_PIXELS_BM3D = 2**18  # where it is installed: it needs a hundred microseconds
@@ -321,8 +321,8 @@ def _measure(
             continue
         result = results[name].clamp(0, 1) if whole else results[name]
         if target is not None:
-            sums.add(PSNR, name, metrics.psnr(result, target))
-            sums.add(SSIM, name, metrics.ssim(result, target))
+            sums.add(PSNR, name, image_quality.psnr(result, target))
+            sums.add(SSIM, name, image_quality.ssim(result, target))
             continue
         sums.add(LEFT, name, estimate_noise_level(results[name]) / factor)
         if name != GIVEN:

@@ -15,8 +15,8 @@ from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import image_hash
 from convae.losses import parse_loss
-from convae.metrics import MetricTotals
-from convae.resampling import Difference, paired_difference
+from convae.metrics.image_quality import MetricTotals
+from convae.metrics.resampling import Difference, paired_difference
 
 Part = TypeVar("Part", Tensor, np.ndarray)
 EXACT = 1e-10  # a squared error of rounding: 100 dB

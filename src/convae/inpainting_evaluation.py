@@ -13,9 +13,9 @@ from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
 from convae.estimators.inpainter import Inpainter
 from convae.evaluation import Sample, middle, nothing_measured, samples
-from convae.hole_metrics import hole_psnr, hole_ssim, seam_error
 from convae.images.image_source import ImageSource, Skipped
-from convae.resampling import Difference, paired_difference
+from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error
+from convae.metrics.resampling import Difference, paired_difference
 
 MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
 SIDE = 256  # of larger images the middle is measured

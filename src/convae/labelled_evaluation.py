@@ -13,9 +13,9 @@ from convae.images.defect_labels import NORMAL, kinds_in_order
 from convae.images.defect_masks import DefectMasks
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.masks import Missing
-from convae.proportions import Proportion
-from convae.ranking import PixelRanking, auroc, average_precision
-from convae.resampling import auroc_interval
+from convae.metrics.proportions import Proportion
+from convae.metrics.ranking import PixelRanking, auroc, average_precision
+from convae.metrics.resampling import auroc_interval
 
 WORST = 6  # misses, and false alarms, that are shown
 MOST_PLACED = 24  # kinds whose places are measured one by one: each takes about 25 MB

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from convae import metrics
 from convae.errors import InputError, raise_faults, unknown_name
+from convae.metrics import image_quality
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -38,7 +38,7 @@ def mse(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
     Convention: averaged over C, H, W; [0, ∞), 0 for identical images.
     """
-    return metrics.mse(reconstruction, target)
+    return image_quality.mse(reconstruction, target)
 
 
 def l1(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -46,7 +46,7 @@ def l1(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
     Convention: averaged over C, H, W; [0, ∞), 0 for identical images.
     """
-    return metrics.mae(reconstruction, target)
+    return image_quality.mae(reconstruction, target)
 
 
 def charbonnier(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -56,7 +56,7 @@ def charbonnier(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Ten
     for; the gradient is that of the original). Differentiable everywhere. Source: Charbonnier et
     al. 1994, doi:10.1109/ICIP.1994.413553.
     """
-    reconstruction, target = metrics.as_pair(reconstruction, target)
+    reconstruction, target = image_quality.as_pair(reconstruction, target)
     smooth = ((reconstruction - target).square() + CHARBONNIER_EPSILON**2).sqrt()
     return (smooth - CHARBONNIER_EPSILON).mean(dim=(1, 2, 3))
 
@@ -73,7 +73,7 @@ def bce(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
     A sigmoid that has saturated to exactly 0 or 1 passes no gradient; :func:`bce_with_logits` does.
     """
-    reconstruction, target = metrics.as_pair(reconstruction, target)
+    reconstruction, target = image_quality.as_pair(reconstruction, target)
     clamped = reconstruction.detach().clamp(BCE_CLAMP, 1 - BCE_CLAMP)
     probability = clamped + (reconstruction - reconstruction.detach())
     target = target.clamp(0, 1)
@@ -87,7 +87,7 @@ def bce_with_logits(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     Convention: as :func:`bce`, without its clamp: [floor, ∞). The gradient per pixel is
     ``sigmoid(l) - x`` over C·H·W however large the logit.
     """
-    logits, target = metrics.as_pair(logits, target)
+    logits, target = image_quality.as_pair(logits, target)
     per_pixel = F.binary_cross_entropy_with_logits(logits, target.clamp(0, 1), reduction="none")
     return per_pixel.mean(dim=(1, 2, 3))
 
@@ -102,7 +102,7 @@ def logistic(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     Convention: averaged over C, H, W, in nats (over log 2 bits); [0, ∞). The value of an image depends, by
     s, on the batch it is in. Source: Kingma et al. 2016; Salimans et al., "PixelCNN++", 2017.
     """
-    reconstruction, target = metrics.as_pair(reconstruction, target)
+    reconstruction, target = image_quality.as_pair(reconstruction, target)
     scale = logistic_scale(reconstruction.detach(), target)
     return logistic_cost(reconstruction, target, scale).mean(dim=(1, 2, 3))
 
@@ -146,28 +146,28 @@ def bce_floor(target: torch.Tensor) -> torch.Tensor:
     >>> bce_floor(torch.full((1, 1, 4, 4), 0.5))
     tensor([0.6931])
     """
-    _, target = metrics.as_pair(target, target)
+    _, target = image_quality.as_pair(target, target)
     target = target.clamp(0, 1)
     entropy: torch.Tensor = torch.special.entr(target) + torch.special.entr(1 - target)
     return entropy.mean(dim=(1, 2, 3))
 
 
 def ssim(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """``1 - SSIM`` (see :func:`convae.metrics.ssim`, also for images with a side under 11).
+    """``1 - SSIM`` (see :func:`convae.metrics.image_quality.ssim`, also for images with a side under 11).
 
     Convention: averaged over window positions and channels; [0, 2], 0 for identical images. It
     hardly sees the pixels at the border, nor a constant offset on bright images: mix it with MSE or
     L1.
     """
-    return 1 - metrics.ssim(reconstruction, target)
+    return 1 - image_quality.ssim(reconstruction, target)
 
 
 def ms_ssim(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """``1 - MS-SSIM`` (see :func:`convae.metrics.ms_ssim`, also for the number of scales).
+    """``1 - MS-SSIM`` (see :func:`convae.metrics.image_quality.ms_ssim`, also for the number of scales).
 
     Convention: [0, 1), 0 for identical images; the gradient is finite everywhere.
     """
-    return 1 - metrics.ms_ssim(reconstruction, target)
+    return 1 - image_quality.ms_ssim(reconstruction, target)
 
 
 LOSSES: dict[str, LossFunction] = {

@@ -7,10 +7,10 @@ from scipy.ndimage import median_filter
 from skimage.data import camera
 from skimage.restoration import denoise_nl_means
 
-from convae import metrics
 from convae.classical import denoising
 from convae.classical.denoising import median, non_local_means
 from convae.errors import InputError
+from convae.metrics import image_quality
 
 
 def scene(batch: int = 1, channels: int = 1, height: int = 48, width: int = 60) -> torch.Tensor:
@@ -50,7 +50,7 @@ def test_the_median_removes_salt_and_pepper() -> None:
     clean = scene()
     wrong = torch.rand(clean.shape, generator=torch.Generator().manual_seed(1))
     spotted = torch.where(wrong < 0.05, (wrong < 0.025).float(), clean)
-    assert metrics.mse(median(spotted), clean) < 0.1 * metrics.mse(spotted, clean)
+    assert image_quality.mse(median(spotted), clean) < 0.1 * image_quality.mse(spotted, clean)
 
 
 def plain_means(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -100,14 +100,14 @@ def test_non_local_means_are_nearly_those_of_scikit_image() -> None:
     )[None, None]
     ours = non_local_means(image, sigma)
     assert (ours - theirs).abs().mean() < 0.2 * sigma
-    assert metrics.psnr(ours, clean) > metrics.psnr(theirs, clean) - 0.3
+    assert image_quality.psnr(ours, clean) > image_quality.psnr(theirs, clean) - 0.3
 
 
 def test_non_local_means_remove_noise_and_keep_edges() -> None:
     clean = scene()
     image = noisy(clean, 0.1)
     done = non_local_means(image, 0.1)
-    assert metrics.psnr(done, clean) > metrics.psnr(image, clean) + 6
+    assert image_quality.psnr(done, clean) > image_quality.psnr(image, clean) + 6
     assert torch.allclose(non_local_means(clean, 0.0), clean, atol=1e-5)
 
 

@@ -14,10 +14,10 @@ import torch
 from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
-from convae.drift import SCORES
 from convae.estimators.detector_fit import LOOKS
 from convae.images.reading import read_image
 from convae.images.sources import open_source
+from convae.metrics.drift import SCORES
 from convae.model_file import load_model, save_model
 
 SMALL = ["--latent-dim", "8", "--widths", "8", "--blocks", "1", "--batch-size", "8"]

@@ -8,8 +8,8 @@ import pytest
 from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
-from convae.proportions import clopper_pearson
-from convae.ranking import auroc, average_precision
+from convae.metrics.proportions import clopper_pearson
+from convae.metrics.ranking import auroc, average_precision
 
 SMALL = ["--latent-dim", "8", "--widths", "8", "--blocks", "1", "--batch-size", "8"]
 ANOMALY = ["--epochs", "12", *SMALL, "--quiet"]

@@ -18,7 +18,7 @@ from convae.corruption.defects import (
 )
 from convae.corruption.shapes import SHAPES, Chance
 from convae.errors import InputError
-from convae.similarity_maps import smoothed
+from convae.metrics.difference_maps import smoothed
 
 
 def images(count=4, channels=1, height=48, width=56):

@@ -15,8 +15,8 @@ import convae
 from convae import AnomalyDetector, InputError, ModelFileError
 from convae.estimators.anomaly import METHODS
 from convae.estimators.detector_fit import LOOKS
+from convae.metrics.ranking import auroc
 from convae.model_file import save_model
-from convae.ranking import auroc
 from convae.report.of_anomaly import promise
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 3}

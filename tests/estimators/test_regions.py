@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from convae.conformal import Calibration
 from convae.estimators.regions import Region, find_regions
+from convae.metrics.conformal import Calibration
 
 PEAKS = Calibration.of([1.0, 2.0, 3.0])
 

@@ -9,7 +9,7 @@ import pytest
 import convae
 from convae import AnomalyDetector, InputError
 from convae.estimators.restoring_attributes import RestoreAttributes
-from convae.ranking import auroc
+from convae.metrics.ranking import auroc
 
 TINY: dict[str, Any] = {"method": "attributes", "widths": (8, 8), "latent_dim": 12}
 

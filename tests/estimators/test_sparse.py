@@ -12,9 +12,9 @@ import convae
 from convae import ConvAutoencoder, SparseAutoencoder
 from convae.bottlenecks import SPARSE
 from convae.errors import InputError
+from convae.metrics.sparsity import sparsity
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
-from convae.sparsity import sparsity
 
 SMALL: dict[str, Any] = {
     "widths": (8, 8), "blocks": 1, "latent_dim": 32, "epochs": 20, "patience": 0, "random_state": 0,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from convae.evaluation import Evaluation
+from convae.metrics.resampling import Difference
 from convae.report import Metric, Report, render_report
 from convae.report.differences import against, interval_of
 from convae.report.of_model import metric_rows, verdict, winner
-from convae.resampling import Difference
 
 
 def difference(value: float, low: float, high: float) -> Difference:

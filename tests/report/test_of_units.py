@@ -13,9 +13,9 @@ from convae.estimators.streaming import iter_codes
 from convae.images.array_sources import ArraySource
 from convae.images.image_source import ImageSource
 from convae.images.sources import open_source
+from convae.metrics.sparsity import selectivity, sparsity
 from convae.report import of_units
 from convae.report.of_units import AT_ONCE, STRONGEST, Strongest, Units, cards, units_of
-from convae.sparsity import selectivity, sparsity
 
 SMALL: dict[str, Any] = {"widths": (4,), "blocks": 1, "latent_dim": 6, "epochs": 2}
 IMAGES = np.random.default_rng(0).integers(0, 256, (150, 8, 8), dtype=np.uint8)

@@ -60,9 +60,9 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.calibrating import calibrate
-    from convae.conformal import check_rate
     from convae.estimators.anomaly import AnomalyDetector
     from convae.filesystem.run_files import current_run
+    from convae.metrics.conformal import check_rate
 
     if out is None and (run := current_run()) is not None:
         run.allows(model)

@@ -11,11 +11,11 @@ from convae.cli.image_files import refuse_own_folder
 from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
-from convae.drift import Drift, Look, find_drift
 from convae.errors import ImageError
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.surveying import refuse_skipped
+from convae.metrics.drift import Drift, Look, find_drift
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder
 from convae.report.of_detections import report_of_detections, summary_of

@@ -7,12 +7,12 @@ from convae.cli.fitting import command_line
 from convae.cli.voice import aligned
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
+from convae.metrics.resampling import Difference
 from convae.report.contents import Metric
 from convae.report.differences import interval_of
 from convae.report.occasion import Occasion
 from convae.report.of_model import caveats, metric_rows, verdict, winner
 from convae.report.text import numbers
-from convae.resampling import Difference
 
 
 def table(metrics: Sequence[Metric], where: str) -> list[str]:

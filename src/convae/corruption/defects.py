@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 
 from convae.corruption.shapes import SHAPES, Chance
 from convae.errors import InputError, raise_faults, unknown_name
-from convae.similarity_maps import smoothed
+from convae.metrics.difference_maps import smoothed
 
 FILLINGS = ("piece", "tone", "colour", "bend")
 WEIGHTED = ("piece", "tone", "colour", "colour", "bend")  # what is drawn from where all are allowed

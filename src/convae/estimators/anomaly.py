@@ -12,8 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 
 from convae.bottlenecks import Bottleneck
-from convae.conformal import TOLERANCE, Calibration, check_rate, cross_bound
-from convae.drift import Look, look_of, look_rows
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
 from convae.estimators.cross_scorer import CrossScorer, load_scorer
@@ -38,6 +36,8 @@ from convae.images.image_source import ImageSource
 from convae.images.preparing import image_hash
 from convae.images.sources import open_source
 from convae.losses import Loss
+from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
+from convae.metrics.drift import Look, look_of, look_rows
 from convae.model_file import StoredModel
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.checkpoint import CheckpointFolder
@@ -111,7 +111,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             a fifth of them can promise.
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
             The threshold is then continued beyond their scores, see
-            :meth:`convae.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
+            :meth:`convae.metrics.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
         folds: None splits the normal images in three. A number from 2 to 10 fits as many detectors, each
             without another part of the normal images; the lowest of their scores counts, and all normal
             images calibrate. For few images: 40 then allow a rate of 1/41 in place of 1/9. Fitting and using
@@ -147,11 +147,12 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         false_alarm_rate_: the rate that is promised, or estimated.
         promised_: whether it is promised; False for an estimate beyond what the held-out normals can promise.
         bound_: the highest rate of false alarms there can be, however good or bad the networks are: the
-            promised rate, or with ``folds`` a higher one (see :func:`convae.conformal.cross_bound`); None
-            for an estimate.
+            promised rate, or with ``folds`` a higher one (see :func:`convae.metrics.conformal.cross_bound`);
+            None for an estimate.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
-        calibration_: the :class:`convae.conformal.Calibration` by the held-out normals.
-        looks_: how the calibration images look, see :func:`convae.drift.look_rows`; None in older files.
+        calibration_: the :class:`convae.metrics.conformal.Calibration` by the held-out normals.
+        looks_: how the calibration images look, see :func:`convae.metrics.drift.look_rows`; None in older
+            files.
         level_: the value of an anomaly map above which a region stands out; at most a fraction
             ``false_alarm_rate_`` of normal images reach it anywhere.
         chosen_: how scores are made, and what they reached on synthetic defects.
@@ -351,7 +352,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def p_values(self, X: Any) -> np.ndarray:
-        """(n,) how probable a score at least as high is for a normal image; see :mod:`convae.conformal`."""
+        """(n,) how probable a score at least as high is for a normal image; see
+        :mod:`convae.metrics.conformal`."""
         return self.calibration_.p_values(-self.score_samples(X))
 
     def anomaly_map(self, X: Any) -> np.ndarray | list[np.ndarray]:

@@ -23,8 +23,8 @@ from torch import Tensor
 from convae.corruption.attributes import POSES, posed
 from convae.errors import InputError, unknown_name
 from convae.estimators.detection import Extras, Judged
+from convae.metrics.difference_maps import Standards, colour_difference
 from convae.networks.autoencoder import Autoencoder
-from convae.similarity_maps import Standards, colour_difference
 
 PARTS = ("restored", "pose", "code", "near", "alike")
 SMALL, MIDDLE = 16, 32  # pixels a side: where images are compared, and where edges are counted

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from convae import metrics
 from convae.bottlenecks import Bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults
@@ -25,6 +24,7 @@ from convae.estimators.streaming import (
 )
 from convae.images.image_source import ImageSource
 from convae.losses import Loss, parse_loss
+from convae.metrics import image_quality
 from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
@@ -350,7 +350,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         """(n,) minus the mean squared error per value of each image, in the network's units ([0, 1])."""
         check_is_fitted(self, "network_")
         pairs = self.inference_.reconstruct(self._pixels(X))
-        scores = [-float(metrics.mse(r[None], clean[None])[0]) for clean, r in pairs]
+        scores = [-float(image_quality.mse(r[None], clean[None])[0]) for clean, r in pairs]
         return np.array(scores, dtype=np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:

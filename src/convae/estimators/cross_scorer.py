@@ -3,8 +3,8 @@
 Each normal image is scored by the detector that has not seen it, so that all of them train, choose and
 calibrate. A new image is scored by all detectors, and the lowest score counts: what one of them takes for
 normal is normal. So a detector that is stricter than the others does not raise an alarm by itself, and there
-is a bound on false alarms, see :func:`convae.conformal.cross_bound`. The lowest value of the maps counts
-in each place, too.
+is a bound on false alarms, see :func:`convae.metrics.conformal.cross_bound`. The lowest value of the maps
+counts in each place, too.
 """
 
 import copy

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from convae.classical.solid_patches import KINDS, patch_prominences, solid_patches
-from convae.ranking import label_regions
+from convae.metrics.ranking import label_regions
 
 CELL = 12  # pixels a side of what is hidden; of each square its middle, half as wide, is judged
 SMOOTH = 3  # pixels a side over which an error is averaged: a single pixel is noise

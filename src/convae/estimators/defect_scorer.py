@@ -13,8 +13,8 @@ from convae.estimators.detection import Extras, Judged, Normals
 from convae.estimators.fusion import Fusion, pooled
 from convae.estimators.known_defects import Judge, Known
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
+from convae.metrics.difference_maps import Standards, colour_difference, resized, smoothed
 from convae.networks.autoencoder import Autoencoder
-from convae.similarity_maps import Standards, colour_difference, resized, smoothed
 from convae.tiles import Tile, tiles
 from convae.training.turning import turned, turned_back
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from convae.conformal import Calibration
-from convae.drift import TESTS, look_of, look_rows
 from convae.errors import ImageError, InputError
 from convae.estimators.cross_scorer import CrossScorer, extras_of
 from convae.estimators.detection import Extras, Judged, KnowsDefects, Method, Normals, Scorer
@@ -29,9 +27,11 @@ from convae.images.preparing import Finished, Preparation, finished
 from convae.images.reach import refuse_far
 from convae.images.scaling import Scaling
 from convae.images.surveying import channels_fault, grouped_reasons, refuse_skipped, survey
+from convae.metrics.conformal import Calibration
+from convae.metrics.difference_maps import resized
+from convae.metrics.drift import TESTS, look_of, look_rows
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
-from convae.similarity_maps import resized
 from convae.training.observers import Observers
 from convae.training.order import generator
 
@@ -279,7 +279,7 @@ def _calibrations(fits: list[_Fit], trained: list[Trained]) -> tuple[Calibration
 
 
 def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
-    """How the calibration images look, by :func:`convae.drift.look_rows`."""
+    """How the calibration images look, by :func:`convae.metrics.drift.look_rows`."""
     images, scaling, calibrating = fit.ready.images, fit.ready.unit.scaling, fit.parts.calibrating
     looks = []
     for position, index in zip(calibrating, images.index[calibrating], strict=True):

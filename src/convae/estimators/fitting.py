@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae import metrics
 from convae.bottlenecks import parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
@@ -23,6 +22,7 @@ from convae.images.preparing import Preparation
 from convae.images.scaling import FittedScaling, Scaling, fit_scaling
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
+from convae.metrics import image_quality
 from convae.model_file import StoredModel, versions
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
@@ -335,7 +335,7 @@ def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray
     ):
         clean = ready.unit(batch)
         with torch.inference_mode():
-            total += float(metrics.mse(baseline.reconstruct(clean), clean).sum())
+            total += float(image_quality.mse(baseline.reconstruct(clean), clean).sum())
     return total / len(positions)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from convae.estimators.detection import Extras
-from convae.similarity_maps import smoothed, top_mean
+from convae.metrics.difference_maps import smoothed, top_mean
 
 BLURS = (1.0, 2.0, 4.0)  # pixels
 TOP = 0.01

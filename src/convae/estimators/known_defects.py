@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.conformal import Calibration
 from convae.estimators.fusion import Fusion, distances
-from convae.proportions import Proportion
-from convae.ranking import auroc
+from convae.metrics.conformal import Calibration
+from convae.metrics.proportions import Proportion
+from convae.metrics.ranking import auroc
 
 PRIOR = 20  # real defects that the evidence of synthetic ones counts as
 

@@ -17,10 +17,10 @@ from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
 from convae.inference import batch_size
 from convae.losses import logistic_scale, parse_loss
+from convae.metrics.difference_maps import Standards, colour_difference, smoothed
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import RESTORING, make_architecture
-from convae.similarity_maps import Standards, colour_difference, smoothed
 from convae.training.task import Reconstruction, Task
 
 SAMPLES = 16  # codes drawn for the bound of an image

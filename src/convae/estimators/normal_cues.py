@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convae.estimators.detection import Extras
+from convae.metrics.difference_maps import smoothed
 from convae.pca import fit_pca
-from convae.similarity_maps import smoothed
 
 COMPONENTS = 16
 MOST_PIXELS = 128  # of the longer side where images are compared with the nearest

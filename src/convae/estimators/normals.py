@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convae.conformal import check_rate, witnesses_needed
 from convae.errors import InputError
+from convae.metrics.conformal import check_rate, witnesses_needed
 from convae.training.order import generator
 
 USUAL_RATE = 0.01

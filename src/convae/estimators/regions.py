@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from convae.conformal import Calibration
-from convae.ranking import label_regions
+from convae.metrics.conformal import Calibration
+from convae.metrics.ranking import label_regions
 
 CORE = 0.5  # part of the highest strength of a region that all of it has
 

@@ -27,10 +27,10 @@ from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
 from convae.inference import batch_size
 from convae.losses import parse_loss
+from convae.metrics.difference_maps import Standards
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import RESTORING, make_architecture
-from convae.similarity_maps import Standards
 from convae.training.restoring_attributes import RestoringAttributes
 from convae.training.settings import default_batch_size
 from convae.training.task import Task

@@ -15,9 +15,9 @@ from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
+from convae.metrics.sparsity import Sparsity, sparsity
 from convae.model_file import StoredModel
 from convae.networks.inside import layer
-from convae.sparsity import Sparsity, sparsity
 
 MOST_MEASURED = 2000  # images that the sparsity is measured on
 
@@ -39,7 +39,7 @@ class SparseAutoencoder(ConvAutoencoder):
         all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
 
     Attributes:
-        sparsity_: how often each number is on: :class:`convae.sparsity.Sparsity`.
+        sparsity_: how often each number is on: :class:`convae.metrics.sparsity.Sparsity`.
         and those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np

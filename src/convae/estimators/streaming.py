@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae import metrics
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator, Prepared
 from convae.images.facts import Missing, apart_from_nodata
@@ -22,6 +21,7 @@ from convae.images.preparing import from_integers, to_channels
 from convae.images.reach import not_finite_reason
 from convae.images.writing import restore_depth
 from convae.inference import batches_of_one_shape
+from convae.metrics import image_quality
 from convae.tiles import Tile, tiles
 
 OnBad = Callable[[ImageError], None]
@@ -105,8 +105,8 @@ def _whole(
         made = output.reconstruction
         own = linear = [math.nan] * len(clean)
         if errors:
-            linear = metrics.mse(model.baseline_.reconstruct(clean), clean).tolist()
-            own = metrics.mse(made, clean).tolist()
+            linear = image_quality.mse(model.baseline_.reconstruct(clean), clean).tolist()
+            own = image_quality.mse(made, clean).tolist()
         return zip(np.moveaxis(model._unit.invert(made), 1, 3), own, linear, strict=True)
 
     return model.inference_.each(batch, model.network_, finish)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from convae import metrics
 from convae.errors import InputError
 from convae.estimators.parameters import Parameters, preparation
 from convae.estimators.stacked import StackedAutoencoder, epochs_of_levels
 from convae.experiments.parts import MOST, Parts, take_apart
 from convae.experiments.schedules import SCRATCH, Schedule, equal_schedules
 from convae.images.image_source import Skipped
+from convae.metrics import image_quality
 from convae.training.observers import Observer, Once
 
 SEEDS = 3
@@ -219,7 +219,7 @@ def _done(model: StackedAutoencoder) -> Schedule:
 def _baseline_error(model: StackedAutoencoder, parts: Parts) -> float:
     """The mean squared error of PCA on the test images."""
     errors = [
-        metrics.mse(told, clean).cpu().numpy()
+        image_quality.mse(told, clean).cpu().numpy()
         for clean, told in model.inference_.batches(
             model._pixels(parts.test), model.baseline_.reconstruct
         )

@@ -12,6 +12,7 @@ from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.images.image_source import ImageSource, Skipped
+from convae.metrics.resampling import resamples
 from convae.probing import readouts
 from convae.probing.probe import NEIGHBOURS, Target
 from convae.probing.readouts import Answers, Score
@@ -23,7 +24,6 @@ from convae.probing.representations import (
     code_reader,
     pixel_reader,
 )
-from convae.resampling import resamples
 
 CLEAN = "clean"
 CORRUPTIONS = ("gaussian:0.3", "salt-and-pepper:0.2", "blur:1")

@@ -7,9 +7,9 @@ import numpy as np
 from convae.experiments.ablation import Ablation
 from convae.experiments.reading import CLEAN, Reading, Robustness
 from convae.experiments.schedules import ALONE, BOTH, SCRATCH
+from convae.metrics.resampling import between
 from convae.probing.readouts import Score
 from convae.probing.representations import PCA, PIXELS
-from convae.resampling import between
 
 APART = 0.1  # costs that differ by more do not agree
 

@@ -9,11 +9,11 @@ import numpy as np
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.images.image_source import ImageSource, Skipped
+from convae.metrics.resampling import resamples
 from convae.neighbours import trust_of_each
 from convae.probing import readouts
 from convae.probing.readouts import Score
 from convae.probing.representations import MODEL, PIXELS, Representations, represent
-from convae.resampling import resamples
 from convae.training.order import hold_out
 
 TEST_FRACTION = 0.3

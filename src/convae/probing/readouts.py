@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convae.loading import load
+from convae.metrics.resampling import between
 from convae.neighbours import nearest
-from convae.resampling import between
 
 STRENGTHS = (
     0.01,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from convae.metrics.resampling import between
 from convae.probing.probe import Measure, Probe
 from convae.probing.representations import MODEL, PCA, PIXELS, RANDOM
-from convae.resampling import between
 
 RIVALS = (PCA, RANDOM)  # as many numbers as the code
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convae.errors import InputError
+from convae.metrics.resampling import Difference
 from convae.report.comparison import Comparison
 from convae.report.findings import Finding, ScoreSpread
 from convae.report.roc_chart import Roc
-from convae.resampling import Difference
 
 BETTER = ("lower", "higher", "")
 

@@ -1,7 +1,7 @@
 """Differences between methods in words: how large, how sure, and who is better."""
 
+from convae.metrics.resampling import Difference
 from convae.report.text import numbers
-from convae.resampling import Difference
 
 
 def interval_of(difference: Difference) -> str:

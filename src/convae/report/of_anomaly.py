@@ -6,7 +6,7 @@ import numpy as np
 
 from convae.anomaly_evaluation import MODEL, OTHERS, PCA, DetectionEvaluation
 from convae.estimators.anomaly import AnomalyDetector
-from convae.proportions import Proportion
+from convae.metrics.proportions import Proportion
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import interval_of
 from convae.report.heatmaps import BRIGHT, heat

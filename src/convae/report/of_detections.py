@@ -8,12 +8,12 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from convae.drift import Drift
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.estimators.regions import Region
 from convae.images.framing import resize
 from convae.images.preparing import to_depth
 from convae.images.scaling import Scaling
+from convae.metrics.drift import Drift
 from convae.report.contents import DataFacts, Report
 from convae.report.findings import Finding, LinkedPicture, ScoreSpread
 from convae.report.heatmaps import boxed, overlay, side_by_side

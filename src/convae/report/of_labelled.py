@@ -14,8 +14,8 @@ from convae.labelled_evaluation import (
     Scored,
     finite_scores,
 )
-from convae.proportions import Proportion
-from convae.ranking import roc
+from convae.metrics.proportions import Proportion
+from convae.metrics.ranking import roc
 from convae.report.contents import DataFacts, Panel, Report, Table
 from convae.report.findings import ScoreSpread
 from convae.report.occasion import Occasion

@@ -14,9 +14,9 @@ from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.streaming import iter_codes, paired
 from convae.images.image import Pixels
 from convae.images.image_source import ImageSource
+from convae.metrics.sparsity import RunningSelectivity, RunningSparsity, Selectivity, Sparsity
 from convae.report.pictures import shown_range, to_display
 from convae.report.unit_page import UnitCard
-from convae.sparsity import RunningSelectivity, RunningSparsity, Selectivity, Sparsity
 
 STRONGEST = 8  # images of a unit
 REACH = 2  # positions of a spatial code around its own that a unit's mark and pattern take in

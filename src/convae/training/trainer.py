@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convae import metrics
 from convae.images.image_set import ImageSet
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
+from convae.metrics import image_quality
 from convae.training.constraining import CodeUse
 from convae.training.devices import autocast
 from convae.training.optimizers import forget_gradients, make_optimizers, set_rate
@@ -158,7 +158,7 @@ class Trainer:
             bad += positions[(~torch.isfinite(loss)).cpu().numpy()].tolist()
             losses += float(loss.sum())
             image = output.reconstruction[:, : example.target.shape[1]]
-            errors += float(metrics.mse(image, example.target).sum())
+            errors += float(image_quality.mse(image, example.target).sum())
             use.add(output)
         count = len(job.validation)
         return Validation(losses / count, errors / count, bad, use.row())

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from convae.conformal import Calibration
+from convae.metrics.conformal import Calibration
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -10,7 +10,7 @@ from skimage.measure import label
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from convae.errors import InputError
-from convae.ranking import (
+from convae.metrics.ranking import (
     PixelRanking,
     aupro,
     auroc,

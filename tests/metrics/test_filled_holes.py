@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from convae.errors import InputError
-from convae.hole_metrics import hole_mse, hole_psnr, hole_ssim, seam_error
+from convae.metrics.filled_holes import hole_mse, hole_psnr, hole_ssim, seam_error
 
 
 def scene(channels: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -11,14 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
-from convae import metrics
 from convae.errors import InputError
+from convae.metrics import image_quality
 
 Array = npt.NDArray[np.float64]
 Metric = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SIZES = [(1, 1), (1, 64), (2, 3), (8, 8), (11, 11), (12, 40), (28, 28), (79, 97), (131, 200)]
-METRICS: list[Metric] = [metrics.mse, metrics.mae, metrics.psnr, metrics.ssim, metrics.ms_ssim]
+METRICS: list[Metric] = [
+    image_quality.mse,
+    image_quality.mae,
+    image_quality.psnr,
+    image_quality.ssim,
+    image_quality.ms_ssim,
+]
 
 
 def pair(
@@ -51,8 +57,8 @@ def skimage_ssim(x: torch.Tensor, y: torch.Tensor) -> float:
 def test_ssim_is_that_of_scikit_image(size: tuple[int, int], channels: int) -> None:
     x, y = pair((3, channels, *size))
     expected = [skimage_ssim(a, b) for a, b in zip(x, y, strict=True)]
-    assert metrics.ssim(x, y).numpy() == pytest.approx(expected, abs=1e-9)
-    single = metrics.ssim(x.float(), y.float())
+    assert image_quality.ssim(x, y).numpy() == pytest.approx(expected, abs=1e-9)
+    single = image_quality.ssim(x.float(), y.float())
     assert single.dtype == torch.float32
     assert single.numpy() == pytest.approx(expected, abs=1e-5)
 
@@ -61,7 +67,7 @@ def test_ssim_in_float32_is_exact_on_flat_bright_images() -> None:
     generator = torch.Generator().manual_seed(0)
     y = torch.full((1, 1, 64, 64), 0.95) + 1e-3 * torch.rand(1, 1, 64, 64, generator=generator)
     x = y + 1e-3 * torch.rand(y.shape, generator=generator)
-    assert metrics.ssim(x, y).item() == pytest.approx(
+    assert image_quality.ssim(x, y).item() == pytest.approx(
         skimage_ssim(x[0].double(), y[0].double()), abs=2e-5
     )
 
@@ -94,32 +100,32 @@ def numpy_ms_ssim(x: Array, y: Array, weights: Sequence[float]) -> float:
 @pytest.mark.parametrize("size", [(192, 176), (32, 64), (16, 16)])
 def test_ms_ssim_is_its_formula(size: tuple[int, int]) -> None:
     x, y = pair((2, 2, *size), noise=0.3)
-    weights = metrics.ms_ssim_weights(*size)
+    weights = image_quality.ms_ssim_weights(*size)
     expected = [
         np.mean([numpy_ms_ssim(a.numpy(), b.numpy(), weights) for a, b in zip(x, y, strict=True)])
         for x, y in zip(x, y, strict=True)
     ]
-    assert metrics.ms_ssim(x, y).numpy() == pytest.approx(expected, abs=1e-9)
+    assert image_quality.ms_ssim(x, y).numpy() == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(
     ("side", "scales"), [(1, 1), (8, 1), (20, 1), (21, 2), (28, 2), (41, 3), (160, 4), (161, 5)]
 )
 def test_ms_ssim_has_the_scales_that_fit(side: int, scales: int) -> None:
-    weights = metrics.ms_ssim_weights(side, side + 7)
+    weights = image_quality.ms_ssim_weights(side, side + 7)
     assert len(weights) == scales
     assert sum(weights) == pytest.approx(1)
 
 
 def test_ms_ssim_with_one_scale_is_ssim() -> None:
     x, y = pair((2, 1, 16, 16))
-    assert torch.allclose(metrics.ms_ssim(x, y), metrics.ssim(x, y))
+    assert torch.allclose(image_quality.ms_ssim(x, y), image_quality.ssim(x, y))
 
 
 def test_opposed_structure_gives_the_least_ms_ssim_and_a_negative_ssim() -> None:
     _, y = pair((1, 1, 64, 64))
-    assert metrics.ssim(1 - y, y).item() < -0.5
-    assert metrics.ms_ssim(1 - y, y).item() == pytest.approx(metrics.MS_FLOOR)
+    assert image_quality.ssim(1 - y, y).item() < -0.5
+    assert image_quality.ms_ssim(1 - y, y).item() == pytest.approx(image_quality.MS_FLOOR)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -136,33 +142,39 @@ def test_every_metric_takes_every_size(metric: Metric, size: tuple[int, int]) ->
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_identical_images(size: tuple[int, int], dtype: torch.dtype) -> None:
     x, _ = pair((2, 2, *size), dtype=dtype)
-    assert metrics.mse(x, x).tolist() == metrics.mae(x, x).tolist() == [0, 0]
-    assert metrics.psnr(x, x).tolist() == [math.inf, math.inf]
-    assert torch.allclose(metrics.ssim(x, x), torch.ones(2, dtype=dtype))
-    assert torch.allclose(metrics.ms_ssim(x, x), torch.ones(2, dtype=dtype))
+    assert image_quality.mse(x, x).tolist() == image_quality.mae(x, x).tolist() == [0, 0]
+    assert image_quality.psnr(x, x).tolist() == [math.inf, math.inf]
+    assert torch.allclose(image_quality.ssim(x, x), torch.ones(2, dtype=dtype))
+    assert torch.allclose(image_quality.ms_ssim(x, x), torch.ones(2, dtype=dtype))
 
 
 def test_one_pixel_compares_luminance_alone() -> None:
     x, y = torch.full((1, 1, 1, 1), 0.2), torch.full((1, 1, 1, 1), 0.8)
-    assert metrics.ssim(x, y).item() == pytest.approx((0.32 + 1e-4) / (0.68 + 1e-4))
+    assert image_quality.ssim(x, y).item() == pytest.approx((0.32 + 1e-4) / (0.68 + 1e-4))
 
 
 def test_psnr_by_hand() -> None:
     x, y = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5)
-    assert metrics.psnr(x, y).item() == pytest.approx(10 * math.log10(4))
-    assert metrics.psnr(x, y, data_range=255).item() == pytest.approx(10 * math.log10(4 * 255**2))
+    assert image_quality.psnr(x, y).item() == pytest.approx(10 * math.log10(4))
+    assert image_quality.psnr(x, y, data_range=255).item() == pytest.approx(
+        10 * math.log10(4 * 255**2)
+    )
 
 
 @pytest.mark.parametrize("data_range", [0.0, -1.0, math.nan, math.inf])
 def test_psnr_refuses_a_range_that_is_none(data_range: float) -> None:
     with pytest.raises(InputError, match="data_range must be a finite number above 0"):
-        metrics.psnr(*pair((1, 1, 4, 4)), data_range=data_range)
+        image_quality.psnr(*pair((1, 1, 4, 4)), data_range=data_range)
 
 
 def test_data_range_scales_ssim() -> None:
     x, y = pair((2, 1, 40, 40))
-    assert torch.allclose(metrics.ssim(255 * x, 255 * y, data_range=255), metrics.ssim(x, y))
-    assert torch.allclose(metrics.ms_ssim(255 * x, 255 * y, data_range=255), metrics.ms_ssim(x, y))
+    assert torch.allclose(
+        image_quality.ssim(255 * x, 255 * y, data_range=255), image_quality.ssim(x, y)
+    )
+    assert torch.allclose(
+        image_quality.ms_ssim(255 * x, 255 * y, data_range=255), image_quality.ms_ssim(x, y)
+    )
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -188,49 +200,49 @@ def test_shapes_must_agree() -> None:
     with pytest.raises(
         InputError, match=r"shape \(B, C, H, W\), got \(2, 1, 4, 4\) and \(2, 4, 4\)"
     ):
-        metrics.mse(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4))
+        image_quality.mse(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_both_ways_to_blur_agree(size: tuple[int, int]) -> None:
     maps, _ = pair((2, 3, *size))
-    rows, columns = (metrics._window(min(11, side), maps) for side in size)
-    by_convolution = metrics._blur_by_convolution(maps, rows, columns)
-    by_matrix = metrics._band(rows, size[0]) @ maps @ metrics._band(columns, size[1]).T
+    rows, columns = (image_quality._window(min(11, side), maps) for side in size)
+    by_convolution = image_quality._blur_by_convolution(maps, rows, columns)
+    by_matrix = image_quality._band(rows, size[0]) @ maps @ image_quality._band(columns, size[1]).T
     assert torch.allclose(by_convolution, by_matrix)
-    assert torch.allclose(by_convolution, metrics._blur(maps))
+    assert torch.allclose(by_convolution, image_quality._blur(maps))
 
 
 @given(st.integers(0, 10_000), st.floats(0, 100))
 @settings(max_examples=25, deadline=None)
 def test_ssim_stays_in_its_range(seed: int, noise: float) -> None:
     x, y = pair((1, 1, 13, 17), seed=seed, noise=noise, dtype=torch.float32)
-    assert -1 <= metrics.ssim(x, y).item() <= 1
-    assert 0 < metrics.ms_ssim(x, y).item() <= 1
+    assert -1 <= image_quality.ssim(x, y).item() <= 1
+    assert 0 < image_quality.ms_ssim(x, y).item() <= 1
 
 
 def test_totals_are_those_of_one_batch() -> None:
     x, y = pair((7, 2, 24, 24))
-    totals = metrics.MetricTotals()
+    totals = image_quality.MetricTotals()
     per_image = [totals.update(x[i : i + 3], y[i : i + 3]) for i in (0, 3, 6)]
     psnr = torch.cat([values["psnr"] for values in per_image])
-    assert torch.allclose(psnr, metrics.psnr(x, y))
+    assert torch.allclose(psnr, image_quality.psnr(x, y))
     assert totals.count == 7
     assert totals.totals() == pytest.approx(
         {
-            "mse": metrics.mse(x, y).mean().item(),
-            "mae": metrics.mae(x, y).mean().item(),
+            "mse": image_quality.mse(x, y).mean().item(),
+            "mae": image_quality.mae(x, y).mean().item(),
             "psnr_mean": psnr.mean().item(),
             "psnr_pooled": -10 * math.log10((x - y).square().mean().item()),
-            "ssim": metrics.ssim(x, y).mean().item(),
-            "ms_ssim": metrics.ms_ssim(x, y).mean().item(),
+            "ssim": image_quality.ssim(x, y).mean().item(),
+            "ms_ssim": image_quality.ms_ssim(x, y).mean().item(),
         }
     )
-    assert list(totals.totals()) == list(metrics.METRIC_NAMES)
+    assert list(totals.totals()) == list(image_quality.METRIC_NAMES)
 
 
 def test_pooled_psnr_weighs_pixels_and_mean_psnr_weighs_images() -> None:
-    totals = metrics.MetricTotals(("mse", "psnr_mean", "psnr_pooled"))
+    totals = image_quality.MetricTotals(("mse", "psnr_mean", "psnr_pooled"))
     totals.update(torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 0.1))
     totals.update(torch.zeros(1, 1, 3, 1), torch.ones(1, 1, 3, 1))
     assert totals.totals() == pytest.approx(
@@ -243,7 +255,7 @@ def test_pooled_psnr_weighs_pixels_and_mean_psnr_weighs_images() -> None:
 
 
 def test_a_perfect_image_makes_only_the_mean_psnr_infinite() -> None:
-    totals = metrics.MetricTotals(("psnr_mean", "psnr_pooled"))
+    totals = image_quality.MetricTotals(("psnr_mean", "psnr_pooled"))
     y = torch.zeros(2, 1, 4, 4)
     x = y.clone()
     x[1] = 0.1
@@ -253,9 +265,9 @@ def test_a_perfect_image_makes_only_the_mean_psnr_infinite() -> None:
 
 def test_images_with_missing_pixels_are_counted_and_left_out() -> None:
     x, y = pair((3, 1, 12, 12))
-    expected = metrics.mse(x, y)[:2].mean().item()
+    expected = image_quality.mse(x, y)[:2].mean().item()
     y[2, 0, 0, 0] = math.nan
-    totals = metrics.MetricTotals()
+    totals = image_quality.MetricTotals()
     values = totals.update(x, y)
     assert values["mse"].isnan().tolist() == [False, False, True]
     assert (totals.count, totals.undefined) == (2, 1)
@@ -263,9 +275,9 @@ def test_images_with_missing_pixels_are_counted_and_left_out() -> None:
 
 
 def test_no_image_gives_no_value() -> None:
-    assert all(math.isnan(value) for value in metrics.MetricTotals().totals().values())
+    assert all(math.isnan(value) for value in image_quality.MetricTotals().totals().values())
 
 
 def test_unknown_total_is_answered_with_the_nearest() -> None:
     with pytest.raises(InputError, match="unknown metric 'psnr_pool': did you mean 'psnr_pooled'"):
-        metrics.MetricTotals(("psnr_pool",))
+        image_quality.MetricTotals(("psnr_pool",))

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convae.errors import InputError
-from convae.metrics import as_pair, similarity_factors
+from convae.metrics.image_quality import as_pair, similarity_factors
 
 # The constant of gradient magnitude similarity: that of its source for [0, 255], brought to [0, 1].
 GRADIENT_FLOOR = 170 / 255**2
@@ -56,7 +56,7 @@ def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
 def structure_difference(restored: Tensor, image: Tensor) -> Tensor:
     """``(1 - SSIM) / 2`` around every pixel, averaged over channels; images are mirrored outwards.
 
-    Convention: [0, 1]; see :func:`convae.metrics.ssim`.
+    Convention: [0, 1]; see :func:`convae.metrics.image_quality.ssim`.
     """
     restored, image = as_pair(restored, image)
     height, width = image.shape[-2:]

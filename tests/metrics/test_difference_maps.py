@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter, prewitt
 from skimage.metrics import structural_similarity
 
 from convae.errors import InputError
-from convae.similarity_maps import (
+from convae.metrics.difference_maps import (
     GRADIENT_FLOOR,
     LEAST_DEVIATION,
     MAPS,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from convae.errors import InputError
-from convae.proportions import Proportion, clopper_pearson
+from convae.metrics.proportions import Proportion, clopper_pearson
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, mannwhitneyu
 
-from convae.conformal import Calibration
-from convae.drift import (
+from convae.metrics.conformal import Calibration
+from convae.metrics.drift import (
     FEWEST,
     LEAST,
     LEVEL,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.sparsity import RunningSelectivity, selectivity, sparsity
+from convae.metrics.sparsity import RunningSelectivity, selectivity, sparsity
 
 
 def test_rates_and_the_part_that_is_on() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from convae.errors import InputError
-from convae.metrics import WINDOW, as_pair, psnr_from_mse, similarity_factors
+from convae.metrics.image_quality import WINDOW, as_pair, psnr_from_mse, similarity_factors
 
 
 def hole_mse(filled: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -33,7 +33,8 @@ def hole_psnr(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float
 
 
 def hole_ssim(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Structural similarity (:func:`convae.metrics.ssim`) averaged over the windows centred in a hole.
+    """Structural similarity (:func:`convae.metrics.image_quality.ssim`) averaged over the windows centred in
+    a hole.
 
     Convention: windows lie wholly inside the image, so holes within 5 pixels of the border are judged by
     the windows next to them; if no window is centred in a hole, by all windows.

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convae.conformal import Calibration, check_rate, cross_bound, witnesses_needed
 from convae.errors import InputError
+from convae.metrics.conformal import Calibration, check_rate, cross_bound, witnesses_needed
 
 SCORES = st.lists(st.integers(0, 12).map(float), min_size=1, max_size=40)
 

@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from convae.ranking import auroc
-from convae.resampling import MOST, auroc_interval, auroc_samples, paired_difference, resamples
+from convae.metrics.ranking import auroc
+from convae.metrics.resampling import (
+    MOST,
+    auroc_interval,
+    auroc_samples,
+    paired_difference,
+    resamples,
+)
 
 RNG = np.random.default_rng(0)
 
