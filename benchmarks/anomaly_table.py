@@ -15,11 +15,11 @@ import torch
 
 import convae
 from anomaly_sets import Labelled, Load, all_sets
+from convae.embedding.pca import fit_pca
 from convae.estimators.regions import Region
 from convae.images.framing import resize
 from convae.metrics.difference_maps import smoothed
 from convae.metrics.ranking import PixelRanking, auroc
-from convae.pca import fit_pca
 from record import Section, note
 
 SEEDS = int(os.environ.get("CONVAE_SEEDS", "3"))

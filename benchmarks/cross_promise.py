@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 import convae
+from convae.embedding.pca import fit_pca
 from convae.estimators.normals import cross_normals, split_normals
 from convae.metrics.conformal import Calibration, cross_bound
-from convae.pca import fit_pca
 from record import Section
 
 SPLITS, COUNTS, FOLDS, NEW = 200, (10, 20, 40, 80, 200), 4, 200

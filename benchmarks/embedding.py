@@ -9,8 +9,8 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import convae
-from convae.neighbours import trustworthiness
-from convae.pca import PrincipalComponents
+from convae.embedding.nearest_neighbours import trustworthiness
+from convae.embedding.pca import PrincipalComponents
 from record import Section, note
 
 SETS = ("mnist", "fashion-mnist")

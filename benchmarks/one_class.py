@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 import convae
+from convae.embedding.nearest_neighbours import nearest
 from convae.estimators.attribute_scorer import PARTS, AttributeScorer
 from convae.images.array_sources import ArraySource
 from convae.metrics.ranking import auroc
-from convae.neighbours import nearest
 from record import Section, note
 
 CLASSES, SEEDS, COMPONENTS = range(10), range(3), 64

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import convae
+from convae.embedding.pca import fit_pca
 from convae.experiments.ablation import ablate
 from convae.experiments.reading import read_robustness
 from convae.experiments.robustness import code_variants
@@ -20,7 +21,6 @@ from convae.experiments.verdicts import (
     stacking_verdict,
 )
 from convae.images.image_source import ImageSource
-from convae.pca import fit_pca
 from convae.probing.probe import Target
 from convae.probing.readouts import Score
 from record import Section, note

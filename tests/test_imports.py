@@ -83,9 +83,6 @@ HOUSE: tuple[tuple[str, ...], ...] = (
         "metrics",
         "embedding",
         "classical",
-        "layout",
-        "neighbours",
-        "pca",
         "report.storing",
     ),
     (

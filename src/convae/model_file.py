@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.embedding.pca import PrincipalComponents
 from convae.errors import InputError, ModelFileError, brief
 from convae.images.framing import Framing
 from convae.images.preparing import DEPTHS, Plan
@@ -22,7 +23,6 @@ from convae.images.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
-from convae.pca import PrincipalComponents
 from convae.safe_tensors import Expected, read_description, read_tensors, write_tensors
 from convae.version import __version__
 

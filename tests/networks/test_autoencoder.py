@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from convae.embedding.pca import fit_pca
 from convae.errors import InputError
 from convae.networks.architecture import CHOICES, Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import DenseBypass, SpatialBypass, block_values, work_shape
 from convae.networks.layers import pad_to_multiple
 from convae.networks.presets import make_architecture
-from convae.pca import fit_pca
 from convae.training.devices import on_device
 
 SHAPE = (2, 8, 8)

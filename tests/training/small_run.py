@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from convae.embedding.pca import fit_pca
 from convae.images.image_set import prepare
 from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
@@ -16,7 +17,6 @@ from convae.images.sources import open_source
 from convae.images.tensors import UnitRange
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
-from convae.pca import fit_pca
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import on_device, seeded
 from convae.training.loop import train

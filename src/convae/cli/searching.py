@@ -12,12 +12,12 @@ from convae.cli.code_reading import count_codes, read_codes, refuse_other_model
 from convae.cli.found_pictures import look_for, picture_of
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned, printable
+from convae.embedding.nearest_neighbours import Nearest, between
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
 from convae.filesystem.tables import write_table
 from convae.images.image_source import ImageSource
-from convae.neighbours import Nearest, between
 
 COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from convae.embedding.pca import PrincipalComponents
 from convae.networks.architecture import Architecture
 from convae.networks.bottleneck import DenseBypass, SpatialBypass
 from convae.networks.layers import pad_to_multiple
-from convae.pca import PrincipalComponents
 
 
 class PCABaseline:

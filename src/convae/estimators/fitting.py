@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from convae.bottlenecks import parse_bottleneck
+from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.parameters import Parameters, preparation
@@ -28,7 +29,6 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
 from convae.networks.presets import make_architecture
-from convae.pca import PrincipalComponents, fit_pca
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.constraining import constrained
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded

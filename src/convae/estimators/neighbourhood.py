@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from convae.embedding.nearest_neighbours import nearest
+from convae.embedding.pca import fit_pca
+from convae.embedding.umap_layout import lay_out
 from convae.errors import InputError
 from convae.estimators.fitting import Ready
-from convae.layout import lay_out
 from convae.losses import parse_loss
-from convae.neighbours import nearest
 from convae.networks.autoencoder import Autoencoder
-from convae.pca import fit_pca
 from convae.training.neighbourhood import KeepNeighbours
 from convae.training.order import epoch_batches
 

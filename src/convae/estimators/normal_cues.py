@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from convae.embedding.pca import fit_pca
 from convae.estimators.detection import Extras
 from convae.metrics.difference_maps import smoothed
-from convae.pca import fit_pca
 
 COMPONENTS = 16
 MOST_PIXELS = 128  # of the longer side where images are compared with the nearest

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convae.embedding.nearest_neighbours import nearest
 from convae.loading import load
 from convae.metrics.resampling import between
-from convae.neighbours import nearest
 
 STRENGTHS = (
     0.01,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from convae.layout import A, B
+from convae.embedding.umap_layout import A, B
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.task import Draw, Example

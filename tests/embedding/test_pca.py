@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from convae import pca as module
+from convae.embedding import pca as module
+from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
-from convae.pca import PrincipalComponents, fit_pca
 
 
 def data(rows: int, length: int, rank: int | None = None, seed: int = 0) -> torch.Tensor:

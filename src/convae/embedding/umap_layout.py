@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.embedding.nearest_neighbours import Neighbours, nearest
 from convae.errors import InputError
-from convae.neighbours import Neighbours, nearest
 
 # φ(d) = 1 / (1 + A·d^(2B)), how near two points are as a fraction: about 1 up to d = 0.1, then falling like
 # exp(-(d - 0.1)).

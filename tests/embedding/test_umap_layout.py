@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from convae.embedding.nearest_neighbours import nearest, trustworthiness
+from convae.embedding.umap_layout import A, B, lay_out, neighbour_graph
 from convae.errors import InputError
-from convae.layout import A, B, lay_out, neighbour_graph
-from convae.neighbours import nearest, trustworthiness
 
 
 def clusters(each: int, count: int = 5, size: int = 10, seed: int = 0) -> tuple[np.ndarray, ...]:

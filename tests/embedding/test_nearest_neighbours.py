@@ -5,9 +5,8 @@ import pytest
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from convae import neighbours
-from convae.errors import InputError
-from convae.neighbours import (
+from convae.embedding import nearest_neighbours
+from convae.embedding.nearest_neighbours import (
     Nearest,
     between,
     continuity,
@@ -15,6 +14,7 @@ from convae.neighbours import (
     trust_of_each,
     trustworthiness,
 )
+from convae.errors import InputError
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(300, 7))
@@ -23,7 +23,7 @@ QUERIES = RNG.normal(size=(41, 7)).astype(np.float32)
 
 @pytest.fixture(params=[2**22, 500], ids=["one block", "many blocks"])
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "MOST_VALUES", request.param)
+    monkeypatch.setattr(nearest_neighbours, "MOST_VALUES", request.param)
 
 
 @pytest.mark.usefixtures("blocks")
