@@ -68,9 +68,6 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     (
         "report",
         "config",
-        "bottlenecks",
-        "composition",
-        "training.settings",
     ),
     (
         "images",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convae.version import __version__
 
 if TYPE_CHECKING:
+    from convae.config.training import TrainingSettings
     from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
     from convae.estimators.anomaly import AnomalyDetector
     from convae.estimators.autoencoder import ConvAutoencoder
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
     from convae.networks.presets import make_architecture
-    from convae.training.settings import TrainingSettings
 
 _HOMES = {
     "AnomalyDetector": "estimators.anomaly",
@@ -43,7 +43,7 @@ _HOMES = {
     "SparseAutoencoder": "estimators.sparse",
     "StackedAutoencoder": "estimators.stacked",
     "TrainingError": "errors",
-    "TrainingSettings": "training.settings",
+    "TrainingSettings": "config.training",
     "VariationalAutoencoder": "estimators.variational",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",

@@ -16,6 +16,7 @@ from convae.cli.settings_inpainter import INPAINTER
 from convae.cli.settings_sparse import SPARSE
 from convae.cli.settings_stacked import STACKED
 from convae.cli.settings_variational import VARIATIONAL
+from convae.config.training import OPTIMIZERS, PRECISIONS, SCHEDULES
 from convae.errors import InputError
 from convae.estimators.anomaly import METHODS as WAYS
 from convae.estimators.anomaly import AnomalyDetector
@@ -35,7 +36,6 @@ from convae.networks.architecture import CHOICES
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import DEVICES
 from convae.training.inpainting import FILLS
-from convae.training.settings import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 TABLES = [
     (ConvAutoencoder, AUTOENCODER, PRESETS),

@@ -1,10 +1,20 @@
-"""How each choice of :mod:`convae.composition` is asked for, and the combinations that the suite runs."""
+"""How each choice of :mod:`convae.config.compatibility` is asked for, and the combinations that the suite
+runs."""
 
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from convae.composition import AXES, RULES, SEVERAL, TASKS, allowed, check, of_loss, offered
+from convae.config.compatibility import (
+    AXES,
+    RULES,
+    SEVERAL,
+    TASKS,
+    allowed,
+    check,
+    of_loss,
+    offered,
+)
 from convae.errors import InputError
 from convae.estimators.registry import ESTIMATORS
 from convae.losses import parse_loss

@@ -21,7 +21,7 @@ from tests.estimators.conftest import blobs, weights
 from torch import Tensor
 
 import convae
-from convae.bottlenecks import SPARSE
+from convae.config.bottlenecks import SPARSE
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.observers import Moment, Row
 from convae.training.task import Draw

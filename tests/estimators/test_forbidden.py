@@ -9,7 +9,7 @@ from tests.estimators.combinations import MEMBERS, Refused, every_refused
 from tests.estimators.conftest import blobs
 
 from convae import ConvAutoencoder, Denoiser, SparseAutoencoder, VariationalAutoencoder
-from convae.composition import RULES
+from convae.config.compatibility import RULES
 from convae.errors import InputError
 from convae.estimators.bounds import log_density
 from convae.images.sources import open_source

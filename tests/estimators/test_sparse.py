@@ -10,7 +10,7 @@ from tests.estimators.conftest import blobs
 
 import convae
 from convae import ConvAutoencoder, SparseAutoencoder
-from convae.bottlenecks import SPARSE
+from convae.config.bottlenecks import SPARSE
 from convae.errors import InputError
 from convae.metrics.sparsity import sparsity
 from convae.networks.architecture import Architecture

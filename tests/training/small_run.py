@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from convae.config.training import LEARNING_RATES, TrainingSettings
 from convae.embedding.pca import fit_pca
 from convae.images.image_set import prepare
 from convae.images.preparing import Preparation
@@ -22,7 +23,6 @@ from convae.training.devices import on_device, seeded
 from convae.training.loop import train
 from convae.training.observers import Observers, Quiet, Row
 from convae.training.order import hold_out
-from convae.training.settings import LEARNING_RATES, TrainingSettings
 from convae.training.trainer import Job
 
 CPU = torch.device("cpu")

@@ -18,10 +18,10 @@ from tests.training.small_run import (
 )
 from torch import Tensor
 
+from convae.config.training import OPTIMIZERS
 from convae.errors import TrainingError
 from convae.training.loop import train
 from convae.training.observers import Row
-from convae.training.settings import OPTIMIZERS
 from convae.training.task import draw
 from convae.training.trainer import Job, Trainer, Validation
 

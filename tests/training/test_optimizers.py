@@ -5,6 +5,7 @@ import torch
 from tests.training.small_run import digest, make_job, make_network
 from torch import Tensor, nn
 
+from convae.config.training import OPTIMIZERS, TrainingSettings
 from convae.training.devices import on_device
 from convae.training.optimizers import (
     ADAM_SHARE,
@@ -18,7 +19,6 @@ from convae.training.optimizers import (
     restore_optimizers,
     set_rate,
 )
-from convae.training.settings import OPTIMIZERS, TrainingSettings
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (8, 40), (40, 8), (1, 9), (9, 1), (64, 288)])

@@ -23,6 +23,7 @@ from convae.cli.progress import counting, duration, training
 from convae.cli.running import Interrupted
 from convae.cli.settings import Values
 from convae.cli.voice import Voice
+from convae.config.training import TrainingSettings
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.filesystem.run_files import current_run
@@ -30,7 +31,6 @@ from convae.images.image_source import ImageSource
 from convae.images.preparing import Preparation
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
-from convae.training.settings import TrainingSettings
 
 
 class Outcome(Protocol):

@@ -11,7 +11,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 
-from convae.bottlenecks import Bottleneck
+from convae.config.bottlenecks import Bottleneck
 from convae.errors import InputError, unknown_name
 from convae.estimators.base import ImageEstimator
 from convae.estimators.cross_scorer import CrossScorer, load_scorer
@@ -135,8 +135,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             the architecture, see :class:`convae.Architecture`; None takes the method's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.bottlenecks.Bottleneck`. None takes the method's: ``gaussian`` for ``likelihood``,
-            otherwise ``plain``.
+            :class:`convae.config.bottlenecks.Bottleneck`. None takes the method's: ``gaussian`` for
+            ``likelihood``, otherwise ``plain``.
         loss: between a restored image and the normal one; None takes ``mse+0.1*ssim``, for ``likelihood``
             ``mse``.
         image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from convae.bottlenecks import Bottleneck
+from convae.config.bottlenecks import Bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults
 from convae.estimators.base import ImageEstimator
@@ -51,7 +51,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             None keeps the preset's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.bottlenecks.Bottleneck`.
+            :class:`convae.config.bottlenecks.Bottleneck`.
         image_shape: (height, width) or (channels, height, width) of rows of flattened pixels; None takes
             a square where there is one.
         size, framing: bring all images to (height, width) by ``resize``, ``crop``, ``pad`` or

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from convae.composition import check, remarks
+from convae.config.compatibility import check, remarks
+from convae.config.training import TrainingSettings
 from convae.errors import ImageError, ImageWarning, InputError, ModelFileError, brief
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
@@ -34,7 +35,6 @@ from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
 from convae.training.observers import Observer, Observers, Row
-from convae.training.settings import TrainingSettings
 from convae.training.task import Task
 
 Prepared = tuple[int, Image, Pixels]
@@ -229,7 +229,8 @@ class ImageEstimator(BaseEstimator):
         return checked({**self.get_params(deep=False), "random_state": self._seed()})
 
     def _tasks(self, p: Parameters) -> tuple[str, ...]:
-        """What is to be learnt, by the names of :data:`convae.composition.TASKS`; none while it is open."""
+        """What is to be learnt, by the names of :data:`convae.config.compatibility.TASKS`; none while it is
+        open."""
         return ("images",)
 
     def _shown(self, task: Task, p: Parameters) -> Task:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from convae.composition import check, of_loss
+from convae.config.compatibility import check, of_loss
 from convae.losses import BCE_CLAMP, logistic_cost, parse_loss
 from convae.networks.autoencoder import Autoencoder, drawn
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 import torch
 
-from convae.bottlenecks import parse_bottleneck
+from convae.config.bottlenecks import parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.fitting import Run, fit_model
 from convae.estimators.parameters import Parameters, preparation

@@ -11,10 +11,10 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import Bottleneck
 from convae.classical.noise_level import estimate_noise_level
 from convae.classical.noise_presence import NoisePresence
-from convae.composition import check, of_loss
+from convae.config.bottlenecks import Bottleneck
+from convae.config.compatibility import check, of_loss
 from convae.corruption.levels import Level, check_level
 from convae.corruption.noise import Noise, check_levels, parse_noise
 from convae.errors import InputError, raise_faults, unknown_name
@@ -89,7 +89,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.bottlenecks.Bottleneck`.
+            :class:`convae.config.bottlenecks.Bottleneck`.
         patch: side in pixels of the squares that large images are trained on; None is 64. Images of
             any size are restored whole.
         turn: whether training images are flipped and turned; None does so with patches, not with

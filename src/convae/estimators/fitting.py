@@ -11,7 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.bottlenecks import parse_bottleneck
+from convae.config.bottlenecks import parse_bottleneck
+from convae.config.training import (
+    LEARNING_RATES,
+    TrainingSettings,
+    default_batch_size,
+    default_epochs,
+)
 from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
@@ -35,12 +41,6 @@ from convae.training.devices import choose_device, chosen_precision, on_device, 
 from convae.training.loop import train
 from convae.training.observers import Observers
 from convae.training.order import MAX_HELD_OUT, epoch_batches, hold_out
-from convae.training.settings import (
-    LEARNING_RATES,
-    TrainingSettings,
-    default_batch_size,
-    default_epochs,
-)
 from convae.training.task import Reconstruction, Task
 from convae.training.trainer import EVALUATION_VALUES, Job
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import Bottleneck
+from convae.config.bottlenecks import Bottleneck
 from convae.corruption.holes import Holes, parse_holes
 from convae.errors import ImageError, InputError, unknown_name
 from convae.estimators.damage import (
@@ -97,7 +97,7 @@ class Inpainter(RestoringEstimator):
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
         bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.bottlenecks.Bottleneck`.
+            :class:`convae.config.bottlenecks.Bottleneck`.
         patch: side in pixels of the squares that large images are trained on; None is 64. Images of
             any size are filled whole. Holes much wider than it are beyond what the network has seen.
         turn: whether training images are flipped and turned; None does so with patches, not with

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.bottlenecks import parse_bottleneck
+from convae.config.bottlenecks import parse_bottleneck
 from convae.errors import raise_faults, unknown_name
 from convae.estimators.bounds import SMALLEST, bound, log_weights
 from convae.estimators.defect_scorer import nearest_codes

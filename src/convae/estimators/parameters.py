@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from convae.bottlenecks import Bottleneck, parse_bottleneck
-from convae.composition import TASKS, of_loss
+from convae.config.bottlenecks import Bottleneck, parse_bottleneck
+from convae.config.compatibility import TASKS, of_loss
+from convae.config.training import TrainingSettings
 from convae.corruption.noise import Noise
 from convae.errors import raise_faults, unknown_name
 from convae.images.preparing import Preparation
@@ -16,7 +17,6 @@ from convae.images.scaling import METHODS
 from convae.losses import Loss, parse_loss
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import choose_device
-from convae.training.settings import TrainingSettings
 
 Parameters = dict[str, Any]
 
@@ -83,7 +83,8 @@ def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Pa
 
 
 def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tuple[str, ...]]:
-    """What parameters choose at the places of :data:`convae.composition.AXES`, before there are images.
+    """What parameters choose at the places of :data:`convae.config.compatibility.AXES`, before there are
+    images.
 
     Args:
         estimator: a value of that axis.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.config.training import default_batch_size
 from convae.errors import InputError, raise_faults
 from convae.estimators.base import ImageEstimator
 from convae.estimators.fitting import (
@@ -32,7 +33,6 @@ from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
 from convae.networks.presets import PRESETS, RESTORING, make_architecture
 from convae.tiles import over_tiles
-from convae.training.settings import default_batch_size
 from convae.training.task import Task
 from convae.training.turning import mean_of_views
 

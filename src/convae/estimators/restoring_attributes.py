@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.config.training import default_batch_size
 from convae.corruption.attributes import POSES, Attributes
 from convae.errors import raise_faults
 from convae.estimators.attribute_scorer import (
@@ -32,7 +33,6 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import RESTORING, make_architecture
 from convae.training.restoring_attributes import RestoringAttributes
-from convae.training.settings import default_batch_size
 from convae.training.task import Task
 
 STEPS = 160  # of training, about, where epochs are not asked for

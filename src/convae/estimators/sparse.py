@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import on_above
-from convae.composition import check
+from convae.config.bottlenecks import on_above
+from convae.config.compatibility import check
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Ready
@@ -34,7 +34,7 @@ class SparseAutoencoder(ConvAutoencoder):
         bottleneck: ``top-k`` (the largest numbers of each code stay, exactly so many), ``winners`` (for
             each number the images that switch it on most, and with code ``spatial`` its strongest position
             alone), ``l1`` (small on average) or ``kl`` (a rate near a target); with a level after a colon:
-            ``"top-k:0.05"``; see :class:`convae.bottlenecks.Bottleneck`.
+            ``"top-k:0.05"``; see :class:`convae.config.bottlenecks.Bottleneck`.
         latent_dim: numbers in the code, 256; as many as you like, since few of them are on.
         all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
 

@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.bottlenecks import parse_bottleneck
+from convae.config.bottlenecks import parse_bottleneck
 from convae.errors import InputError, unknown_name
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.bounds import SMALLEST, bound, log_weights
@@ -77,7 +77,7 @@ class VariationalAutoencoder(ConvAutoencoder):
     Args:
         bottleneck: ``gaussian``, with β after a colon if it is not 1, and
             ``free_bits`` and ``warmup``: ``"gaussian:0.5,free_bits=0.1"``; see
-            :class:`convae.bottlenecks.Bottleneck`.
+            :class:`convae.config.bottlenecks.Bottleneck`.
         levels: 1, or 2 or 3 for a hierarchical code (a ladder): the code is the top level, and each more adds
             numbers at the next larger map, whose distribution is given by the levels above. At most as many
             as ``widths`` names stages; images become sharper, training and sampling take longer. None takes

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from convae.config.training import default_batch_size, default_epochs
 from convae.errors import InputError
 from convae.images.image_set import ImageSet, prepare
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import Preparation
 from convae.training.order import hold_out
-from convae.training.settings import default_batch_size, default_epochs
 
 TEST_FRACTION = 0.2
 FEWEST = 20  # images of which anything can be said

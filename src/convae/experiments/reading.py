@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from convae.bottlenecks import parse_bottleneck
+from convae.config.bottlenecks import parse_bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError
 from convae.estimators.autoencoder import ConvAutoencoder

@@ -6,7 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from convae import composition
+from convae.config import compatibility
 from convae.errors import InputError, raise_faults, unknown_name
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -291,7 +291,7 @@ def _combination_faults(a: Architecture) -> list[str]:
         )
     if a.hidden and a.code == "spatial":
         faults.append("hidden is for dense codes; with code 'spatial' leave it 0")
-    faults += composition.faults(
+    faults += compatibility.faults(
         path=[*(["pca"] if a.bypass == "pca" else []), *(["skips"] if a.skips else [])],
         bottleneck=[a.bottleneck],
         code=[a.code],

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.bottlenecks import on_above
+from convae.config.bottlenecks import on_above
 from convae.errors import ImageError, InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.streaming import iter_codes, paired

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convae.bottlenecks import Bottleneck
+from convae.config.bottlenecks import Bottleneck
 from convae.losses import NEGATIVE_LOG_LIKELIHOODS, Loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
+from convae.config.training import TrainingSettings
 from convae.networks.layers import MAX_HALF_LENGTH
 from convae.training.devices import fast_bfloat16
-from convae.training.settings import TrainingSettings
 
 ADAM_SHARE = 0.05  # AdamW's rate beside Muon's, as a part of it
 

@@ -5,7 +5,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from convae.composition import check
+from convae.config.compatibility import check
 from convae.corruption.noise import Noise
 from convae.losses import Loss
 from convae.networks.activations import sigmoid

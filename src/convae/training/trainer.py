@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from convae.config.training import TrainingSettings
 from convae.images.image_set import ImageSet
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
@@ -16,7 +17,6 @@ from convae.metrics import image_quality
 from convae.training.constraining import CodeUse
 from convae.training.devices import autocast
 from convae.training.optimizers import forget_gradients, make_optimizers, set_rate
-from convae.training.settings import TrainingSettings
 from convae.training.state import Progress
 from convae.training.task import VALIDATION, Draw, Reconstruction, Task, draw
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convae.bottlenecks import KINDS, Bottleneck, parse_bottleneck
+from convae.config.bottlenecks import KINDS, Bottleneck, parse_bottleneck
 from convae.errors import InputError
 
 

@@ -3,7 +3,7 @@
 A model is a choice at each of the places in :data:`AXES`. Choices compose, unless a :class:`Rule` says why
 two of them do not. Every estimator asks here before it looks at an image, and a network when it is described;
 the suite in ``tests/estimators/test_composition.py`` runs every pair that is allowed, and
-``docs/variants.md`` shows what ``python -m convae.composition`` prints.
+``docs/variants.md`` shows what ``python -m convae.config.compatibility`` prints.
 
 >>> allowed("task", "neighbourhood", "code", "spatial")
 False
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from convae.bottlenecks import KINDS, SPARSE
+from convae.config.bottlenecks import KINDS, SPARSE
 from convae.errors import InputError, raise_faults
 from convae.losses import LOSSES, Loss
 

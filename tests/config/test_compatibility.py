@@ -5,8 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from convae import composition
-from convae.composition import AXES, RULES, SEVERAL, TASKS, allowed, check, faults, offered, remarks
+from convae.config import compatibility
+from convae.config.compatibility import (
+    AXES,
+    RULES,
+    SEVERAL,
+    TASKS,
+    allowed,
+    check,
+    faults,
+    offered,
+    remarks,
+)
 from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.networks.architecture import CHOICES
@@ -85,11 +95,11 @@ def test_a_remark_is_no_fault() -> None:
 
 
 def test_a_loss_is_its_terms() -> None:
-    assert composition.of_loss(parse_loss("mse")) == ("mse",)
-    assert composition.of_loss(parse_loss("0.5*mse")) == (SEVERAL, "mse")
-    assert composition.of_loss(parse_loss("mse+0.1*ssim")) == (SEVERAL, "mse", "ssim")
+    assert compatibility.of_loss(parse_loss("mse")) == ("mse",)
+    assert compatibility.of_loss(parse_loss("0.5*mse")) == (SEVERAL, "mse")
+    assert compatibility.of_loss(parse_loss("mse+0.1*ssim")) == (SEVERAL, "mse", "ssim")
 
 
 def test_the_document_shows_the_table() -> None:
-    """Mend it by what ``python -m convae.composition`` prints."""
-    assert composition.tables() in DOCUMENT.read_text(encoding="utf-8")
+    """Mend it by what ``python -m convae.config.compatibility`` prints."""
+    assert compatibility.tables() in DOCUMENT.read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convae.config.training import TrainingSettings, default_batch_size, default_epochs
 from convae.errors import InputError
-from convae.training.settings import TrainingSettings, default_batch_size, default_epochs
 
 
 def refusal(**values: Any) -> str:

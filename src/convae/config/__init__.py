@@ -1,0 +1,6 @@
+"""What a user can set, as plain values that are checked before anything runs.
+
+- training: how a network is trained
+- bottlenecks: how a code is constrained, as text and as values
+- compatibility: which options go together, and why others do not
+"""
