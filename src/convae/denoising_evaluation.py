@@ -11,8 +11,8 @@ from torch import Tensor
 
 from convae.classical.denoising import bm3d, has_bm3d, median, non_local_means
 from convae.classical.noise_level import estimate_noise_level, whiteness
-from convae.corruption.levels import level_text
 from convae.corruption.noise import Noise
+from convae.corruption.noise_levels import level_text
 from convae.errors import ImageError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.noise_units import stretch

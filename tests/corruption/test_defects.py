@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convae.corruption.defect_shapes import SHAPES, Chance
 from convae.corruption.defects import (
     AROUND,
     FILLINGS,
@@ -16,7 +17,6 @@ from convae.corruption.defects import (
     piece,
     tone,
 )
-from convae.corruption.shapes import SHAPES, Chance
 from convae.errors import InputError
 from convae.metrics.difference_maps import smoothed
 

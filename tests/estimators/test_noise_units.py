@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convae.corruption.levels import parse_level
 from convae.corruption.noise import parse_noise
+from convae.corruption.noise_levels import parse_level
 from convae.estimators.noise_units import noise_text, stored_level, stretch, used_range
 from convae.images.scaling import Scaling
 

@@ -8,7 +8,7 @@ import numpy as np
 from convae.cli import image_files
 from convae.cli.image_files import OnBad, Writing, write_results
 from convae.cli.voice import Voice
-from convae.corruption.levels import check_level, level_text, parse_level
+from convae.corruption.noise_levels import check_level, level_text, parse_level
 from convae.errors import InputError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.restored import Restored

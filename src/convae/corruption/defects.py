@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from convae.corruption.shapes import SHAPES, Chance
+from convae.corruption.defect_shapes import SHAPES, Chance
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.metrics.difference_maps import smoothed
 
@@ -45,7 +45,7 @@ class Defects:
         share: the fraction of images that are damaged; the others stay as they are, so that a
             network learns to leave good images alone.
         most: a damaged image has from 1 to so many defects.
-        shapes: which of :data:`convae.corruption.shapes.SHAPES` are drawn from.
+        shapes: which of :data:`convae.corruption.defect_shapes.SHAPES` are drawn from.
         fillings: which of :data:`FILLINGS` are drawn from.
 
     Raises:

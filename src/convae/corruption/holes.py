@@ -19,7 +19,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 
-from convae.corruption.levels import parse_level
+from convae.corruption.noise_levels import parse_level
 from convae.errors import InputError, raise_faults, unknown_name
 
 Size = tuple[int, int]  # (height, width)

@@ -14,8 +14,8 @@ from typing import Any, Self
 import torch
 from torch import Generator, Tensor
 
-from convae.corruption.levels import Level, parse_level
 from convae.corruption.noise_kinds import KINDS, LARGEST, Kind
+from convae.corruption.noise_levels import Level, parse_level
 from convae.errors import InputError, raise_faults, unknown_name
 
 MOST_PIECES = 8

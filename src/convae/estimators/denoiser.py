@@ -15,8 +15,8 @@ from convae.classical.noise_level import estimate_noise_level
 from convae.classical.noise_presence import NoisePresence
 from convae.config.bottlenecks import Bottleneck
 from convae.config.compatibility import check, of_loss
-from convae.corruption.levels import Level, check_level
 from convae.corruption.noise import Noise, check_levels, parse_noise
+from convae.corruption.noise_levels import Level, check_level
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.estimators.fitting import Ready, Run
 from convae.estimators.labels import holds_images

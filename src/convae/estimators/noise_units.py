@@ -4,9 +4,9 @@ The network sees scaled values, a model file keeps the noise of these, and every
 written, or given as an option is in the unit of the files.
 """
 
-from convae.corruption.levels import level_text
 from convae.corruption.noise import Noise
 from convae.corruption.noise_kinds import KINDS
+from convae.corruption.noise_levels import level_text
 from convae.images.scaling import DTYPE_RANGES, Scaling
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from convae.classical.noise_level import is_structured
-from convae.corruption.levels import level_text
+from convae.corruption.noise_levels import level_text
 from convae.denoising_evaluation import (
     GIVEN,
     LEFT,
