@@ -60,11 +60,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
         "model_file",
         "safe_tensors",
     ),
-    (
-        "networks",
-        "inference",
-        "tiles",
-    ),
+    ("networks",),
     (
         "report",
         "config",

@@ -14,7 +14,7 @@ from contenders import data
 from contenders.machine import OPERATIONS
 from contenders.machine import SIDE as WIDE
 from contenders.ours import estimator
-from convae.inference import batch_size
+from convae.networks.inference import batch_size
 from convae.training.memory import steady_memory
 from convae.training.task import draw
 from convae.training.trainer import Trainer

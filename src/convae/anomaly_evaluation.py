@@ -16,10 +16,10 @@ from convae.estimators.choosing import KINDS, TOGETHER
 from convae.estimators.detection import Judged
 from convae.estimators.normal_cues import COMPONENTS, ComponentsError
 from convae.images.image_source import ImageSource
-from convae.inference import batch_size
 from convae.metrics.difference_maps import resized, smoothed
 from convae.metrics.ranking import PixelRanking, auroc
 from convae.metrics.resampling import Difference, auroc_samples, between, resamples
+from convae.networks.inference import batch_size
 
 MOST = 64  # images that are measured with each kind of defect
 SHOWN_OF_EACH = 2  # pictures of each kind that are kept

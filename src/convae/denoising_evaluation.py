@@ -21,9 +21,9 @@ from convae.images.image import Image
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.pairs import PairSource
 from convae.images.preparing import image_hash, to_depth
-from convae.inference import batch_size
 from convae.metrics import image_quality
 from convae.metrics.resampling import Difference, paired_difference
+from convae.networks.inference import batch_size
 
 MOST_PIXELS = 2**21  # of all images measured; non-local means need some microseconds for each
 MOST_PIXELS_BM3D = 2**18  # where it is installed: it needs a hundred microseconds

@@ -14,7 +14,7 @@ from convae.estimators.defect_scorer import Recipe, Viewer
 from convae.estimators.fusion import POOLINGS
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
-from convae.tiles import tiles
+from convae.networks.tiling import tiles
 
 
 def viewer(*, flips: bool, size: tuple[int, int]) -> Viewer:

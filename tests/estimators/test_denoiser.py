@@ -15,7 +15,7 @@ from convae import Denoiser, InputError
 from convae.estimators import restored
 from convae.estimators.noise_units import stretch
 from convae.networks.autoencoder import Autoencoder
-from convae.tiles import Tile, tiles
+from convae.networks.tiling import Tile, tiles
 from convae.training.observers import Moment, Row
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 2}

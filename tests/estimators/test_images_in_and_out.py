@@ -13,7 +13,7 @@ from convae import ConvAutoencoder, ImageError, InputError
 from convae.estimators import streaming
 from convae.evaluation import evaluate
 from convae.images.sources import open_source
-from convae.tiles import tiles
+from convae.networks.tiling import tiles
 
 Small = Callable[..., ConvAutoencoder]
 

@@ -14,7 +14,7 @@ import convae
 from convae import ImageError, Inpainter, InputError
 from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.images.masks import open_masks
-from convae.tiles import over_tiles
+from convae.networks.tiling import over_tiles
 from convae.training.inpainting import with_fill
 
 TINY: dict[str, Any] = {

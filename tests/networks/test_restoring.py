@@ -11,7 +11,7 @@ from convae.networks.autoencoder import Autoencoder
 from convae.networks.decoder import last_layer
 from convae.networks.presets import make_architecture
 from convae.networks.summary import summarize
-from convae.tiles import reach
+from convae.networks.tiling import reach
 
 SHAPES = [(1, 64, 64), (3, 37, 50), (1, 8, 8), (2, 5, 90), (1, 1, 1), (4, 1, 16)]
 

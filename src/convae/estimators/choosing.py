@@ -15,9 +15,9 @@ from convae.estimators.detection import Normals
 from convae.estimators.fusion import POOLINGS, Fusion
 from convae.estimators.known_defects import Evidence, Known, taught
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
-from convae.inference import batch_size
 from convae.metrics.difference_maps import Standards
 from convae.metrics.ranking import auroc
+from convae.networks.inference import batch_size
 from convae.training.order import generator
 
 # Each kind counts as much: what comes is not known.

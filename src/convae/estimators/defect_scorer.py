@@ -15,7 +15,7 @@ from convae.estimators.known_defects import Judge, Known
 from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.metrics.difference_maps import Standards, colour_difference, resized, smoothed
 from convae.networks.autoencoder import Autoencoder
-from convae.tiles import Tile, tiles
+from convae.networks.tiling import Tile, tiles
 from convae.training.turning import turned, turned_back
 
 FOUND, REPAIRED = "found", "repaired"

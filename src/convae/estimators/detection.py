@@ -16,9 +16,9 @@ from convae.estimators.fitting import Ready
 from convae.estimators.parameters import Parameters
 from convae.images.preparing import Finished
 from convae.images.scaling import Scaling
-from convae.inference import Inference
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.inference import Inference
 from convae.training.task import Task
 
 Extras = dict[str, Tensor]

@@ -15,11 +15,11 @@ from convae.estimators.detection import Extras, Judged, Normals
 from convae.estimators.fusion import LEAST_SPREAD
 from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
-from convae.inference import batch_size
 from convae.losses import logistic_scale, parse_loss
 from convae.metrics.difference_maps import Standards, colour_difference, smoothed
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.inference import batch_size
 from convae.networks.presets import RESTORING, make_architecture
 from convae.training.task import Reconstruction, Task
 

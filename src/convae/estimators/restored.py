@@ -17,8 +17,8 @@ from convae.estimators.streaming import OnBad, as_read, as_stored, holes_left, p
 from convae.images.facts import Missing
 from convae.images.image import Image, Pixels
 from convae.images.image_source import ImageSource
-from convae.inference import batches_of_one_shape
-from convae.tiles import Tile, tiles
+from convae.networks.inference import batches_of_one_shape
+from convae.networks.tiling import Tile, tiles
 
 if TYPE_CHECKING:
     from convae.estimators.denoiser import Denoiser

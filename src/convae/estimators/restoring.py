@@ -32,7 +32,7 @@ from convae.losses import parse_loss
 from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
 from convae.networks.presets import PRESETS, RESTORING, make_architecture
-from convae.tiles import over_tiles
+from convae.networks.tiling import over_tiles
 from convae.training.task import Task
 from convae.training.turning import mean_of_views
 

@@ -26,11 +26,11 @@ from convae.estimators.detection import Extras, Normals
 from convae.estimators.fitting import bottleneck_changes
 from convae.estimators.parameters import Parameters
 from convae.images.scaling import Scaling
-from convae.inference import batch_size
 from convae.losses import parse_loss
 from convae.metrics.difference_maps import Standards
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.inference import batch_size
 from convae.networks.presets import RESTORING, make_architecture
 from convae.training.restoring_attributes import RestoringAttributes
 from convae.training.task import Task

@@ -17,7 +17,7 @@ from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
 from convae.metrics.sparsity import Sparsity, sparsity
 from convae.model_file import StoredModel
-from convae.networks.inside import layer
+from convae.networks.layer_outputs import layer
 
 MOST_MEASURED = 2000  # images that the sparsity is measured on
 

@@ -20,9 +20,9 @@ from convae.images.masks import missing_values
 from convae.images.preparing import from_integers, to_channels
 from convae.images.reach import not_finite_reason
 from convae.images.writing import restore_depth
-from convae.inference import batches_of_one_shape
 from convae.metrics import image_quality
-from convae.tiles import Tile, tiles
+from convae.networks.inference import batches_of_one_shape
+from convae.networks.tiling import Tile, tiles
 
 OnBad = Callable[[ImageError], None]
 

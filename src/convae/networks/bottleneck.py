@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
-from convae.networks.fast import Geometry, one_column
+from convae.networks.cpu_convolutions import Geometry, one_column
 from convae.networks.layers import (
     MAX_HALF_LENGTH,
     activation,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
-from convae.networks.fast import Geometry, convolve, convolve_enlarged
+from convae.networks.cpu_convolutions import Geometry, convolve, convolve_enlarged
 
 Step = tuple[int, int]  # (vertical, horizontal) factor of a stage: 2, or 1 for a side of one pixel
 MAX_HALF_LENGTH = 2**17
@@ -46,7 +46,7 @@ def norm(a: Architecture, channels: int) -> nn.Module:
 
 
 class Convolution(nn.Conv2d):
-    """``nn.Conv2d``, computed as :mod:`convae.networks.fast` says."""
+    """``nn.Conv2d``, computed as :mod:`convae.networks.cpu_convolutions` says."""
 
     def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
         """(B, C, H, W) to the result, with a ReLU behind it if ``rectify``."""
@@ -63,7 +63,7 @@ class Convolution(nn.Conv2d):
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
-    """``nn.ConvTranspose2d``, computed as :mod:`convae.networks.fast` says."""
+    """``nn.ConvTranspose2d``, computed as :mod:`convae.networks.cpu_convolutions` says."""
 
     def forward(  # type: ignore[override]
         self, x: Tensor, *, rectify: bool = False

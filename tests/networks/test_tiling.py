@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
-from convae.tiles import over_tiles, reach, tiles
+from convae.networks.tiling import over_tiles, reach, tiles
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "unet": {"preset": "unet", "widths": (8, 12), "blocks": 1},

@@ -5,7 +5,7 @@ import torch
 
 from convae.errors import InputError
 from convae.networks.autoencoder import Autoencoder
-from convae.networks.inside import layer_names, pooled_layer
+from convae.networks.layer_outputs import layer_names, pooled_layer
 from convae.networks.presets import PRESETS, make_architecture
 
 

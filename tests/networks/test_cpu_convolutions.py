@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convae.networks import fast
-from convae.networks.fast import Geometry, convolve, convolve_enlarged
+from convae.networks import cpu_convolutions
+from convae.networks.cpu_convolutions import Geometry, convolve, convolve_enlarged
 from convae.networks.layers import Chain, Convolution, TransposedConvolution
 
 SIDES = st.integers(1, 9)
@@ -226,7 +226,7 @@ def test_without_onednn_the_plain_way_is_taken(monkeypatch: pytest.MonkeyPatch) 
     x, weight = drawn(2, 3, 5, 5), drawn(3, 4, 3, 3)
     geometry = Geometry((2, 2), (1, 1), (1, 1))
     quick = convolve(x, weight, None, geometry, rectify=True)
-    monkeypatch.setattr(fast, "_FUSED", False)
+    monkeypatch.setattr(cpu_convolutions, "_FUSED", False)
     torch.testing.assert_close(convolve(x, weight, None, geometry, rectify=True), quick)
 
 

@@ -19,7 +19,7 @@ from convae.errors import InputError
 from convae.images.image import Pixels
 from convae.images.tensors import UnitRange, plain_strides
 from convae.networks.autoencoder import Autoencoder
-from convae.networks.inside import pooled_layer
+from convae.networks.layer_outputs import pooled_layer
 
 BATCH_VALUES = 2**17  # numbers in a batch of small images; large images go one by one
 MAX_BATCH = 128

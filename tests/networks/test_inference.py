@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 from convae.images.image import Pixels
 from convae.images.scaling import Scaling
 from convae.images.tensors import UnitRange
-from convae.inference import BATCH_VALUES, MAX_BATCH, Inference, batch_size, batches_of_one_shape
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.inference import (
+    BATCH_VALUES,
+    MAX_BATCH,
+    Inference,
+    batch_size,
+    batches_of_one_shape,
+)
 from convae.networks.presets import make_architecture
 from convae.training.devices import on_device
 
