@@ -55,11 +55,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("estimators",),
     ("export",),
     ("training",),
-    (
-        "storage",
-        "model_file",
-        "safe_tensors",
-    ),
+    ("storage",),
     ("networks",),
     (
         "report",

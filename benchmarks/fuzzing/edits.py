@@ -266,7 +266,7 @@ def json_value(data: bytes, other: bytes, rng: random.Random) -> bytes:
 
 def resealed(data: bytes, other: bytes, rng: random.Random) -> bytes:
     """Another description, with a checksum that fits."""
-    from convae.safe_tensors import read_tensors, write_tensors
+    from convae.storage.sealed_safetensors import read_tensors, write_tensors
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.safe_tensors import read_tensors, write_tensors
+from convae.storage.sealed_safetensors import read_tensors, write_tensors
 from fuzzing import edits, image_seeds
 from fuzzing.case import Reader, Seed
 from fuzzing.child import attempt, kind_of_finding

@@ -18,7 +18,7 @@ from convae.estimators.detector_fit import LOOKS
 from convae.images.reading import read_image
 from convae.images.sources import open_source
 from convae.metrics.drift import SCORES
-from convae.model_file import load_model, save_model
+from convae.storage.model_file import load_model, save_model
 
 SMALL = ["--latent-dim", "8", "--widths", "8", "--blocks", "1", "--batch-size", "8"]
 ANOMALY = ["--epochs", "12", *SMALL, "--quiet"]

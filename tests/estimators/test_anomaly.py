@@ -16,8 +16,8 @@ from convae import AnomalyDetector, InputError, ModelFileError
 from convae.estimators.anomaly import METHODS
 from convae.estimators.detector_fit import LOOKS
 from convae.metrics.ranking import auroc
-from convae.model_file import save_model
 from convae.report.of_anomaly import promise
+from convae.storage.model_file import save_model
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 3}
 

@@ -11,8 +11,8 @@ from tests.estimators.test_anomaly import TINY, spotted, textured
 import convae
 from convae import AnomalyDetector
 from convae.errors import InputError, ModelFileError
-from convae.model_file import load_model, save_model
 from convae.report.of_anomaly import promise
+from convae.storage.model_file import load_model, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Quiet, Row
 

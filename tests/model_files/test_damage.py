@@ -16,7 +16,7 @@ from tests.model_files.conftest import IMAGES, refused
 
 import convae
 from convae import ConvAutoencoder, ModelFileError
-from convae.safe_tensors import MAX_HEADER, read_tensors, write_tensors
+from convae.storage.sealed_safetensors import MAX_HEADER, read_tensors, write_tensors
 
 # -- damage -------------------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ import torch
 from tests.model_files.conftest import refused
 
 from convae import ConvAutoencoder
-from convae.model_file import save_model
-from convae.safe_tensors import read_description, read_tensors, write_tensors
+from convae.storage.model_file import save_model
+from convae.storage.sealed_safetensors import read_description, read_tensors, write_tensors
 
 
 def resealed(file: Path, path: Path, **changes: Any) -> Path:

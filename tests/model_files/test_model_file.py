@@ -14,9 +14,9 @@ from tests.model_files.conftest import IMAGES
 import convae
 from convae import ConvAutoencoder, InputError
 from convae.errors import DiskFullError
-from convae.model_file import describe_model
 from convae.networks.autoencoder import Autoencoder
-from convae.safe_tensors import read_tensors, write_tensors
+from convae.storage.model_file import describe_model
+from convae.storage.sealed_safetensors import read_tensors, write_tensors
 
 # -- round trip ---------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from convae import safe_tensors
 from convae.errors import InputError, ModelFileError
 from convae.filesystem.atomic import atomic_write
+from convae.storage import sealed_safetensors
 from convae.training import checkpoint as module
 from convae.training.checkpoint import MANIFEST, CheckpointFolder
 
@@ -42,7 +42,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, kind: str) -> list[str]:
         order.append(name)
 
     monkeypatch.setattr(module, "atomic_write", watched)
-    monkeypatch.setattr(safe_tensors, "atomic_write", watched)
+    monkeypatch.setattr(sealed_safetensors, "atomic_write", watched)
     return order
 
 
@@ -169,7 +169,7 @@ def test_a_state_that_is_not_the_one_named(folder: CheckpointFolder, tmp_path: P
 
 def test_a_model_file_is_no_checkpoint(folder: CheckpointFolder) -> None:
     folder.save(ONE, {}, 1)
-    digest = safe_tensors.write_tensors(state_of(folder), ONE, {"format": 1})
+    digest = sealed_safetensors.write_tensors(state_of(folder), ONE, {"format": 1})
     manifest = json.loads((folder.path / MANIFEST).read_text())
     (folder.path / MANIFEST).write_text(json.dumps({**manifest, "sha256": digest}))
     assert "not the file that the manifest names" in refusal(folder)

@@ -5,9 +5,9 @@ from typing import Any
 
 from convae.cli.progress import number
 from convae.cli.voice import Voice, facts
-from convae.model_file import describe_model
 from convae.networks.architecture import Architecture
 from convae.networks.summary import summarize
+from convae.storage.model_file import describe_model
 
 
 def describe(path: Path, voice: Voice) -> None:

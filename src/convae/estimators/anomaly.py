@@ -38,8 +38,8 @@ from convae.images.sources import open_source
 from convae.losses import Loss
 from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
 from convae.metrics.drift import Look, look_of, look_rows
-from convae.model_file import StoredModel
 from convae.networks.presets import PRESETS, RESTORING
+from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 

@@ -25,8 +25,8 @@ from convae.estimators.streaming import (
 from convae.images.image_source import ImageSource
 from convae.losses import Loss, parse_loss
 from convae.metrics import image_quality
-from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
+from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.corrupting import Corrupted
 from convae.training.observers import Observer

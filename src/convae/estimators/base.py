@@ -29,9 +29,9 @@ from convae.images.reach import beyond_note, is_beyond, refuse_far
 from convae.images.sources import open_source
 from convae.images.surveying import channels_fault
 from convae.images.tensors import UnitRange
-from convae.model_file import StoredModel, load_model, save_model
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import Inference
+from convae.storage.model_file import StoredModel, load_model, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
 from convae.training.observers import Observer, Observers, Row

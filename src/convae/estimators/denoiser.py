@@ -41,8 +41,8 @@ from convae.images.image_source import ImageSource
 from convae.images.pairs import PairSource
 from convae.images.sources import open_source
 from convae.losses import Loss, parse_loss
-from convae.model_file import StoredModel
 from convae.networks.presets import RESTORING
+from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.denoising import (
     FromClean,

@@ -30,8 +30,8 @@ from convae.images.surveying import channels_fault, grouped_reasons, refuse_skip
 from convae.metrics.conformal import Calibration
 from convae.metrics.difference_maps import resized
 from convae.metrics.drift import TESTS, look_of, look_rows
-from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
+from convae.storage.model_file import StoredModel
 from convae.training.observers import Observers
 from convae.training.order import generator
 

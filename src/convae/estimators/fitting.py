@@ -30,11 +30,11 @@ from convae.images.scaling import FittedScaling, Scaling, fit_scaling
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.metrics import image_quality
-from convae.model_file import StoredModel, versions
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
 from convae.networks.presets import make_architecture
+from convae.storage.model_file import StoredModel, versions
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.constraining import constrained
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded

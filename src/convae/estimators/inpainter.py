@@ -33,8 +33,8 @@ from convae.images.parallel import in_threads
 from convae.images.reach import not_finite_reason
 from convae.images.writing import restore_depth
 from convae.losses import Loss, parse_loss
-from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
+from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.inpainting import FILLS, FromHoles, with_fill
 from convae.training.observers import Observer

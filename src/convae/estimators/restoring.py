@@ -29,10 +29,10 @@ from convae.images.scaling import Scaling
 from convae.images.surveying import Survey, survey
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
-from convae.model_file import StoredModel
 from convae.networks.architecture import Architecture
 from convae.networks.presets import PRESETS, RESTORING, make_architecture
 from convae.networks.tiling import over_tiles
+from convae.storage.model_file import StoredModel
 from convae.training.task import Task
 from convae.training.turning import mean_of_views
 

@@ -16,8 +16,8 @@ from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Ready
 from convae.estimators.inheriting import with_defaults
 from convae.metrics.sparsity import Sparsity, sparsity
-from convae.model_file import StoredModel
 from convae.networks.layer_outputs import layer
+from convae.storage.model_file import StoredModel
 
 MOST_MEASURED = 2000  # images that the sparsity is measured on
 

@@ -25,8 +25,8 @@ from convae.estimators.inheriting import with_defaults
 from convae.estimators.parameters import Parameters
 from convae.images.image_source import ImageSource
 from convae.losses import parse_loss
-from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder
+from convae.storage.model_file import StoredModel
 from convae.training.counting import epoch_cost
 from convae.training.devices import on_device, seeded
 from convae.training.loop import train

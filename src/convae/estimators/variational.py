@@ -20,8 +20,8 @@ from convae.estimators.inheriting import with_defaults
 from convae.estimators.parameters import Parameters
 from convae.estimators.streaming import iter_images
 from convae.losses import Loss, logistic_scale, parse_loss
-from convae.model_file import StoredModel
 from convae.networks.autoencoder import Autoencoder, drawn
+from convae.storage.model_file import StoredModel
 from convae.training.binarising import Binarised
 from convae.training.constraining import ACTIVE, CodeUse
 from convae.training.order import epoch_batches

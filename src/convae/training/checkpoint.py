@@ -16,7 +16,7 @@ from torch import Tensor
 
 from convae.errors import InputError, ModelFileError, brief, damage
 from convae.filesystem.atomic import atomic_write, remove_leftovers
-from convae.safe_tensors import read_tensors, write_tensors
+from convae.storage.sealed_safetensors import read_tensors, write_tensors
 
 FORMAT = 1
 MANIFEST = "manifest.json"

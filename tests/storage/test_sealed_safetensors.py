@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from convae.errors import ConvaeError, ModelFileError
-from convae.safe_tensors import MAX_HEADER, read_description, read_tensors, write_tensors
+from convae.storage.sealed_safetensors import (
+    MAX_HEADER,
+    read_description,
+    read_tensors,
+    write_tensors,
+)
 
 TENSORS = {
     "weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),

@@ -23,7 +23,12 @@ from convae.images.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
-from convae.safe_tensors import Expected, read_description, read_tensors, write_tensors
+from convae.storage.sealed_safetensors import (
+    Expected,
+    read_description,
+    read_tensors,
+    write_tensors,
+)
 from convae.version import __version__
 
 FORMAT = 1
