@@ -16,7 +16,7 @@ from convae.images.preparing import Preparation
 from convae.images.scaling import Scaling
 from convae.images.sources import open_source
 from convae.images.tensors import UnitRange
-from convae.training.order import epoch_batches
+from convae.training.splits_and_batches import epoch_batches
 
 Job = dict[str, Any]
 

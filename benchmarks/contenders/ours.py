@@ -24,7 +24,7 @@ from convae.images.sources import open_source
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.observers import Moment, Observer, Observers, Row
-from convae.training.task import Reconstruction
+from convae.training.tasks.task import Reconstruction
 from usual import USUAL
 
 Job = dict[str, Any]

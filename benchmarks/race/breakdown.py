@@ -15,8 +15,8 @@ from contenders.machine import OPERATIONS
 from contenders.machine import SIDE as WIDE
 from contenders.ours import estimator
 from convae.networks.inference import batch_size
-from convae.training.memory import steady_memory
-from convae.training.task import draw
+from convae.training.malloc import steady_memory
+from convae.training.tasks.task import draw
 from convae.training.trainer import Trainer
 from race.field import CORES
 from race.told import Options, Told

@@ -35,7 +35,7 @@ from convae.images.scaling import METHODS
 from convae.networks.architecture import CHOICES
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import DEVICES
-from convae.training.inpainting import FILLS
+from convae.training.tasks.inpainting import FILLS
 
 TABLES = [
     (ConvAutoencoder, AUTOENCODER, PRESETS),

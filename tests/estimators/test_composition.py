@@ -24,7 +24,7 @@ import convae
 from convae.config.bottlenecks import SPARSE
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.observers import Moment, Row
-from convae.training.task import Draw
+from convae.training.tasks.task import Draw
 from convae.training.trainer import Trainer
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "variants.md"

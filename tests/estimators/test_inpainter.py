@@ -15,7 +15,7 @@ from convae import ImageError, Inpainter, InputError
 from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.images.masks import open_masks
 from convae.networks.tiling import over_tiles
-from convae.training.inpainting import with_fill
+from convae.training.tasks.inpainting import with_fill
 
 TINY: dict[str, Any] = {
     "widths": (8, 16),

@@ -16,8 +16,8 @@ from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.observers import Moment, Row
-from convae.training.stacking import FromBelow, Level, codes_of_level, images_of_level
-from convae.training.task import VALIDATION, draw
+from convae.training.tasks.stacked_levels import FromBelow, Level, codes_of_level, images_of_level
+from convae.training.tasks.task import VALIDATION, draw
 from convae.training.trainer import Trainer
 
 SMALL: dict[str, Any] = {

@@ -22,7 +22,7 @@ from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import on_device, seeded
 from convae.training.loop import train
 from convae.training.observers import Observers, Quiet, Row
-from convae.training.order import hold_out
+from convae.training.splits_and_batches import hold_out
 from convae.training.trainer import Job
 
 CPU = torch.device("cpu")

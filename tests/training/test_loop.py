@@ -22,7 +22,7 @@ from convae.config.training import OPTIMIZERS
 from convae.errors import TrainingError
 from convae.training.loop import train
 from convae.training.observers import Row
-from convae.training.task import draw
+from convae.training.tasks.task import draw
 from convae.training.trainer import Job, Trainer, Validation
 
 

@@ -28,10 +28,10 @@ from convae.metrics import image_quality
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
-from convae.training.corrupting import Corrupted
 from convae.training.observers import Observer
-from convae.training.shifting import Shifted
-from convae.training.task import Reconstruction, Task
+from convae.training.tasks.corrupted import Corrupted
+from convae.training.tasks.shifted import Shifted
+from convae.training.tasks.task import Reconstruction, Task
 
 SHIFT = (
     1 / 24
@@ -71,7 +71,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         neighbourhood: how much codes are to keep neighbours together, beside the reconstruction: 0 not
             at all, 1 as usual, more or less. Meant for codes of 2 to about 16 numbers, as a map: similar
             images form clusters, at about the same error of reconstruction. See
-            :class:`convae.training.neighbourhood.KeepNeighbours`.
+            :class:`convae.training.tasks.keep_neighbours.KeepNeighbours`.
         neighbours: with ``neighbourhood``, the file of an autoencoder whose codes say which images are
             neighbours; None goes by the pixels. Longer codes often know better what is alike.
         shift: how far images are moved at random on the way in while training, as a fraction of a side

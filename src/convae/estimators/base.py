@@ -35,7 +35,7 @@ from convae.storage.model_file import StoredModel, load_model, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
 from convae.training.observers import Observer, Observers, Row
-from convae.training.task import Task
+from convae.training.tasks.task import Task
 
 Prepared = tuple[int, Image, Pixels]
 FEW_AHEAD = 4  # whole images that a thread may be ahead

@@ -18,7 +18,7 @@ from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.metrics.difference_maps import Standards
 from convae.metrics.ranking import auroc
 from convae.networks.inference import batch_size
-from convae.training.order import generator
+from convae.training.splits_and_batches import generator
 
 # Each kind counts as much: what comes is not known.
 KINDS = {

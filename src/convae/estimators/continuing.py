@@ -13,11 +13,11 @@ from convae.images.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.image_source import ImageSource
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
-from convae.training.constraining import constrained
 from convae.training.devices import deterministic
 from convae.training.observers import Observers
-from convae.training.order import epoch_batches
-from convae.training.task import Reconstruction, draw
+from convae.training.splits_and_batches import epoch_batches
+from convae.training.tasks.code_cost import constrained
+from convae.training.tasks.task import Reconstruction, draw
 from convae.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.normals import LEAST_GROUPS
 from convae.images.image_source import ImageSource
 from convae.training.observers import Observer
-from convae.training.order import generator
+from convae.training.splits_and_batches import generator
 
 FOLDS = 3
 SPREAD = 1.4826  # times the median absolute deviation: the deviation of a normal distribution

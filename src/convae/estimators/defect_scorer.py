@@ -16,7 +16,7 @@ from convae.estimators.normal_cues import CUES, Cue, NearestImage
 from convae.metrics.difference_maps import Standards, colour_difference, resized, smoothed
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.tiling import Tile, tiles
-from convae.training.turning import turned, turned_back
+from convae.training.tasks.flips_and_turns import turned, turned_back
 
 FOUND, REPAIRED = "found", "repaired"
 NETWORK = (FOUND, REPAIRED)

@@ -44,15 +44,15 @@ from convae.losses import Loss, parse_loss
 from convae.networks.presets import RESTORING
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
-from convae.training.denoising import (
+from convae.training.observers import Observer
+from convae.training.tasks.denoising import (
     FromClean,
     FromNoisyBlind,
     FromNoisyGaussian,
     FromPairs,
     with_level,
 )
-from convae.training.observers import Observer
-from convae.training.task import Task
+from convae.training.tasks.task import Task
 
 LEARN = ("auto", "clean", "noisy", "pairs")
 USUAL = "gaussian:0..55/255"

@@ -19,7 +19,7 @@ from convae.images.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import Inference
-from convae.training.task import Task
+from convae.training.tasks.task import Task
 
 Extras = dict[str, Tensor]
 Result = TypeVar("Result")

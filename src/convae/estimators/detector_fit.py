@@ -33,7 +33,7 @@ from convae.metrics.drift import TESTS, look_of, look_rows
 from convae.networks.architecture import Architecture
 from convae.storage.model_file import StoredModel
 from convae.training.observers import Observers
-from convae.training.order import generator
+from convae.training.splits_and_batches import generator
 
 MOST_PIXELS = 640 * 1024  # of a frame, where none was asked for
 SMALL = 96  # pixels of the longer side of normal images that a model keeps

@@ -36,9 +36,9 @@ from convae.losses import Loss, parse_loss
 from convae.networks.architecture import Architecture
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
-from convae.training.inpainting import FILLS, FromHoles, with_fill
 from convae.training.observers import Observer
-from convae.training.task import Task
+from convae.training.tasks.inpainting import FILLS, FromHoles, with_fill
+from convae.training.tasks.task import Task
 
 LOOKED_AT, SIDE = 8, 96  # sound images, and how much of each, show how well holes are filled
 SEARCHED, WIDE = 128, 512  # images, and how much of each, show what solid patches are normal

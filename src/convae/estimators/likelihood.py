@@ -21,7 +21,7 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import batch_size
 from convae.networks.presets import RESTORING, make_architecture
-from convae.training.task import Reconstruction, Task
+from convae.training.tasks.task import Reconstruction, Task
 
 SAMPLES = 16  # codes drawn for the bound of an image
 BLUR = 2.0  # pixels: of the map

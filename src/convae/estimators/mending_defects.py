@@ -14,8 +14,8 @@ from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
-from convae.training.mending import Mending
-from convae.training.task import Task
+from convae.training.tasks.mending_defects import Mending
+from convae.training.tasks.task import Task
 
 CROP = 128  # pixels a side of what is trained on
 WHOLE = 1.5  # images up to so many crops a side are trained on whole

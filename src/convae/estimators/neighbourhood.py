@@ -15,8 +15,8 @@ from convae.errors import InputError
 from convae.estimators.fitting import Ready
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
-from convae.training.neighbourhood import KeepNeighbours
-from convae.training.order import epoch_batches
+from convae.training.splits_and_batches import epoch_batches
+from convae.training.tasks.keep_neighbours import KeepNeighbours
 
 SIDE = 64  # pixels: larger images are compared at that
 COMPONENTS = 50  # of the images: neighbours by these are neighbours by pixels, without their noise

@@ -7,7 +7,7 @@ import numpy as np
 
 from convae.errors import InputError
 from convae.metrics.conformal import check_rate, witnesses_needed
-from convae.training.order import generator
+from convae.training.splits_and_batches import generator
 
 USUAL_RATE = 0.01
 LEAST_GROUPS = 8

@@ -33,8 +33,8 @@ from convae.networks.architecture import Architecture
 from convae.networks.presets import PRESETS, RESTORING, make_architecture
 from convae.networks.tiling import over_tiles
 from convae.storage.model_file import StoredModel
-from convae.training.task import Task
-from convae.training.turning import mean_of_views
+from convae.training.tasks.flips_and_turns import mean_of_views
+from convae.training.tasks.task import Task
 
 PATCH = 64  # pixels a side: several times what a restoration looks at, and many fit into a batch
 WHOLE = 1.5  # images of one size up to so many patches a side are trained on as they are

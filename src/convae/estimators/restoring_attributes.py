@@ -32,8 +32,8 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import batch_size
 from convae.networks.presets import RESTORING, make_architecture
-from convae.training.restoring_attributes import RestoringAttributes
-from convae.training.task import Task
+from convae.training.tasks.restoring_attributes import RestoringAttributes
+from convae.training.tasks.task import Task
 
 STEPS = 160  # of training, about, where epochs are not asked for
 FEWEST, MOST = 3, 40  # epochs then

@@ -27,11 +27,11 @@ from convae.images.image_source import ImageSource
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
-from convae.training.counting import epoch_cost
 from convae.training.devices import on_device, seeded
+from convae.training.flop_count import epoch_cost
 from convae.training.loop import train
 from convae.training.observers import Observers
-from convae.training.stacking import (
+from convae.training.tasks.stacked_levels import (
     FromBelow,
     Level,
     codes_of_level,
@@ -152,7 +152,7 @@ class StackedAutoencoder(ConvAutoencoder):
     ) -> tuple[list[int], int]:
         """What an epoch of training on images costs: of each level by itself, and of all together.
 
-        Multiplications, as :func:`convae.training.counting.epoch_cost` counts them; nothing is trained.
+        Multiplications, as :func:`convae.training.flop_count.epoch_cost` counts them; nothing is trained.
         """
         p = self._parameters()
         run = Run(groups=groups, observers=Observers([]))

@@ -22,10 +22,10 @@ from convae.estimators.streaming import iter_images
 from convae.losses import Loss, logistic_scale, parse_loss
 from convae.networks.autoencoder import Autoencoder, drawn
 from convae.storage.model_file import StoredModel
-from convae.training.binarising import Binarised
-from convae.training.constraining import ACTIVE, CodeUse
-from convae.training.order import epoch_batches
-from convae.training.task import Task
+from convae.training.splits_and_batches import epoch_batches
+from convae.training.tasks.binarised import Binarised
+from convae.training.tasks.code_cost import ACTIVE, CodeUse
+from convae.training.tasks.task import Task
 
 FROM = ("prior", "gaussian", "mixture")
 PATHS = ("linear", "spherical")

@@ -11,7 +11,7 @@ from convae.errors import InputError
 from convae.images.image_set import ImageSet, prepare
 from convae.images.image_source import ImageSource, Skipped
 from convae.images.preparing import Preparation
-from convae.training.order import hold_out
+from convae.training.splits_and_batches import hold_out
 
 TEST_FRACTION = 0.2
 FEWEST = 20  # images of which anything can be said

@@ -14,7 +14,7 @@ from convae.metrics.resampling import resamples
 from convae.probing import readouts
 from convae.probing.readouts import Score
 from convae.probing.representations import MODEL, PIXELS, Representations, represent
-from convae.training.order import hold_out
+from convae.training.splits_and_batches import hold_out
 
 TEST_FRACTION = 0.3
 FEWEST = 20  # images of which anything can be said

@@ -16,17 +16,17 @@ from torch import nn
 
 from convae.errors import InputError, TrainingError
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.deferred_losses import Unseen
+from convae.training.device_batches import Batches
 from convae.training.devices import deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
-from convae.training.memory import steady_memory
+from convae.training.malloc import steady_memory
 from convae.training.observers import Moment, Observers, Row
-from convae.training.order import epoch_batches
-from convae.training.resident import Batches
 from convae.training.schedule import rate_factor
+from convae.training.splits_and_batches import epoch_batches
 from convae.training.state import Progress, Stored, pack, take_start, unpack, with_start
-from convae.training.task import Draw, draw
+from convae.training.tasks.task import Draw, draw
 from convae.training.trainer import Job, Trainer, weights_of
-from convae.training.unseen import Unseen
 
 
 def train(

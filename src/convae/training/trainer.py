@@ -14,11 +14,11 @@ from convae.images.image_set import ImageSet
 from convae.images.tensors import UnitRange
 from convae.losses import parse_loss
 from convae.metrics import image_quality
-from convae.training.constraining import CodeUse
 from convae.training.devices import autocast
 from convae.training.optimizers import forget_gradients, make_optimizers, set_rate
 from convae.training.state import Progress
-from convae.training.task import VALIDATION, Draw, Reconstruction, Task, draw
+from convae.training.tasks.code_cost import CodeUse
+from convae.training.tasks.task import VALIDATION, Draw, Reconstruction, Task, draw
 
 EVALUATION_VALUES = 2**17  # numbers in a batch of validation images; independent of the batch size
 

@@ -8,8 +8,8 @@ from convae.classical.filling import biharmonic_fill
 from convae.corruption.holes import Holes
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.inpainting import STEP, FromHoles, with_fill
-from convae.training.task import draw
+from convae.training.tasks.inpainting import STEP, FromHoles, with_fill
+from convae.training.tasks.task import draw
 
 
 def batch(*shape: int) -> torch.Tensor:

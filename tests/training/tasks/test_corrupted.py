@@ -6,9 +6,9 @@ import torch
 
 from convae.corruption.noise import parse_noise
 from convae.losses import parse_loss
-from convae.training.corrupting import Corrupted
-from convae.training.shifting import Shifted
-from convae.training.task import VALIDATION, Reconstruction, draw
+from convae.training.tasks.corrupted import Corrupted
+from convae.training.tasks.shifted import Shifted
+from convae.training.tasks.task import VALIDATION, Reconstruction, draw
 
 IMAGES = torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 POSITIONS = np.arange(64)

@@ -8,14 +8,14 @@ from torch import Tensor
 from convae.corruption.noise import parse_noise
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.denoising import (
+from convae.training.tasks.denoising import (
     BLIND_SHARE,
     FromClean,
     FromNoisyBlind,
     FromNoisyGaussian,
     FromPairs,
 )
-from convae.training.task import Example, draw
+from convae.training.tasks.task import Example, draw
 
 MSE = parse_loss("mse")
 

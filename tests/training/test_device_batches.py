@@ -11,8 +11,8 @@ from tests.training.test_loop import finished
 from convae.images.image_set import ImageSet, prepare
 from convae.images.preparing import Preparation
 from convae.images.sources import open_source
-from convae.training import resident
-from convae.training.resident import Batches
+from convae.training import device_batches
+from convae.training.device_batches import Batches
 
 CPU = torch.device("cpu")
 ROOM = 10**6
@@ -58,5 +58,5 @@ def test_training_on_kept_images_ends_with_the_same_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = finished(make_job())
-    monkeypatch.setattr(resident, "_room", lambda device: ROOM)
+    monkeypatch.setattr(device_batches, "_room", lambda device: ROOM)
     assert finished(make_job()) == expected

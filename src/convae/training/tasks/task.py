@@ -12,7 +12,7 @@ from torch import Tensor
 
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.order import generator
+from convae.training.splits_and_batches import generator
 
 VALIDATION = (
     -1

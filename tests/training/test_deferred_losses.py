@@ -7,8 +7,8 @@ import torch
 from tests.training.small_run import EPOCHS, STEPS, Stopper, make_job, make_network
 from tests.training.test_loop import Poisoned, finished
 
+from convae.training.deferred_losses import MOST, Unseen
 from convae.training.loop import train
-from convae.training.unseen import MOST, Unseen
 
 CPU, ACCELERATOR = torch.device("cpu"), torch.device("cuda")
 

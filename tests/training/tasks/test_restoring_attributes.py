@@ -9,8 +9,8 @@ import torch
 from convae.corruption.attributes import POSES, Attributes, posed
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.restoring_attributes import TELLING, RestoringAttributes
-from convae.training.task import Example, draw
+from convae.training.tasks.restoring_attributes import TELLING, RestoringAttributes
+from convae.training.tasks.task import Example, draw
 
 BATCH = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 

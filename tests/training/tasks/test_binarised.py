@@ -3,8 +3,8 @@
 import torch
 
 from convae.losses import parse_loss
-from convae.training.binarising import Binarised
-from convae.training.task import Reconstruction, draw
+from convae.training.tasks.binarised import Binarised
+from convae.training.tasks.task import Reconstruction, draw
 
 
 def test_pixels_are_white_as_often_as_they_are_grey() -> None:

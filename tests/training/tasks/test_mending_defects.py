@@ -9,8 +9,8 @@ import torch
 from convae.corruption.defects import Defects
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.mending import HARD, MENDING, Mending
-from convae.training.task import draw
+from convae.training.tasks.mending_defects import HARD, MENDING, Mending
+from convae.training.tasks.task import draw
 
 
 def batch(*shape: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from convae.corruption.noise import Noise
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example, Task
+from convae.training.tasks.task import Draw, Example, Task
 
 
 class Corrupted:

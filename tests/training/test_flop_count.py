@@ -5,8 +5,8 @@ from tests.training.small_run import digest, make_job, make_network
 
 from convae.losses import parse_loss
 from convae.networks.summary import summarize
-from convae.training.counting import epoch_cost
-from convae.training.stacking import FromBelow, Level
+from convae.training.flop_count import epoch_cost
+from convae.training.tasks.stacked_levels import FromBelow, Level
 
 
 @pytest.mark.parametrize("code", ["dense", "spatial"])

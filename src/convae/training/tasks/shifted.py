@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example, Task
+from convae.training.tasks.task import Draw, Example, Task
 
 
 class Shifted:

@@ -12,8 +12,8 @@ from convae.config.bottlenecks import parse_bottleneck
 from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
-from convae.training.constraining import Sparse, Variational, constrained, kl_from_standard
-from convae.training.task import Draw, Example, Reconstruction, Task
+from convae.training.tasks.code_cost import Sparse, Variational, constrained, kl_from_standard
+from convae.training.tasks.task import Draw, Example, Reconstruction, Task
 
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 DENSE = Architecture(

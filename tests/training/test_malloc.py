@@ -5,8 +5,8 @@ import ctypes
 import pytest
 import torch
 
-from convae.training import memory
-from convae.training.memory import steady_memory
+from convae.training import malloc
+from convae.training.malloc import steady_memory
 
 
 def allocate() -> float:
@@ -35,6 +35,6 @@ def test_other_systems_do_without(
         return object()
 
     monkeypatch.setattr(ctypes, "CDLL", library)
-    assert memory._glibc() is None
+    assert malloc._glibc() is None
     with steady_memory():
         assert allocate() == 3 * 2**20

@@ -5,8 +5,8 @@ import copy
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convae.training.order import epoch_batches
-from convae.training.task import draw
+from convae.training.splits_and_batches import epoch_batches
+from convae.training.tasks.task import draw
 from convae.training.trainer import Job, Trainer
 
 

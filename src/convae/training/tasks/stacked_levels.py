@@ -12,7 +12,7 @@ from convae.networks.activations import sigmoid
 from convae.networks.autoencoder import Autoencoder, Output
 from convae.networks.decoder import Decoder
 from convae.networks.layers import pad_to_multiple
-from convae.training.task import Draw, Example
+from convae.training.tasks.task import Draw, Example
 
 SMALLEST = 1e-12
 

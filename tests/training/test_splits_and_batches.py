@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convae.training.order import (
+from convae.training.splits_and_batches import (
     MAX_HELD_OUT,
     MIN_IMAGES_TO_HOLD_OUT,
     epoch_batches,

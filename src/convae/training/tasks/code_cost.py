@@ -10,7 +10,7 @@ from convae.config.bottlenecks import Bottleneck
 from convae.losses import NEGATIVE_LOG_LIKELIHOODS, Loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example, Task
+from convae.training.tasks.task import Draw, Example, Task
 
 SMALLEST = 1e-12  # keeps logarithms and quotients finite
 # variance of a mean over the images, from which a number of the code is used (Burda et al. 2016)

@@ -6,7 +6,7 @@ from torch import Tensor
 from convae.embedding.umap_layout import A, B
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example
+from convae.training.tasks.task import Draw, Example
 
 # At the start the places of the codes are nearly all that counts, and are learnt as by least squares; at the
 # end they are one voice beside the reconstruction, and an image may lie with either of two clusters.

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from convae.training.turning import VIEWS, mean_of_views, turned, turned_at_random, turned_back
+from convae.training.tasks.flips_and_turns import (
+    VIEWS,
+    mean_of_views,
+    turned,
+    turned_at_random,
+    turned_back,
+)
 
 
 @pytest.mark.parametrize("view", range(VIEWS))

@@ -6,8 +6,8 @@ from torch import Tensor
 from convae.corruption.noise import Noise
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example
-from convae.training.turning import turned_at_random
+from convae.training.tasks.flips_and_turns import turned_at_random
+from convae.training.tasks.task import Draw, Example
 
 BLIND_SHARE = 1 / 16  # of the pixels are hidden in a blind-spot step
 BLIND_REACH = 2  # how far away the values come from that are put in their place

@@ -7,8 +7,8 @@ from torch import Tensor
 from convae.corruption.defects import Defects
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example
-from convae.training.turning import turned
+from convae.training.tasks.flips_and_turns import turned
+from convae.training.tasks.task import Draw, Example
 
 MIRRORS = 4  # as it is, left to right, top to bottom, both
 # Beside the cross-entropy of the place of defects: where that is wrong, and the loss of the mended image.

@@ -6,7 +6,7 @@ from torch import Tensor
 from convae.corruption.attributes import POSES, Attributes
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example
+from convae.training.tasks.task import Draw, Example
 
 TELLING = 0.05  # of the pose, beside an error of the image
 

@@ -7,8 +7,8 @@ from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fil
 from convae.corruption.holes import Holes
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.task import Draw, Example
-from convae.training.turning import turned_at_random
+from convae.training.tasks.flips_and_turns import turned_at_random
+from convae.training.tasks.task import Draw, Example
 
 FILLS = {"tension": tension_fill, "harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
 # A start need not be exact: scattered holes are done by then, and wide ones are the network's work.

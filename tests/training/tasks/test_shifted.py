@@ -5,8 +5,8 @@ import torch
 
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.shifting import Shifted, shifted
-from convae.training.task import Draw, Reconstruction
+from convae.training.tasks.shifted import Shifted, shifted
+from convae.training.tasks.task import Draw, Reconstruction
 
 PLACES = np.arange(64)
 

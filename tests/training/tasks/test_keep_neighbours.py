@@ -5,12 +5,12 @@ import torch
 
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.neighbourhood import (
+from convae.training.tasks.keep_neighbours import (
     FIRST_WIDTH,
     LAST_WEIGHT,
     KeepNeighbours,
 )
-from convae.training.task import Draw
+from convae.training.tasks.task import Draw
 
 CHANCE = torch.Generator()
 
