@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import convae
-from convae.images.file_sources import FileSource
+from convae.images.sources.file_sources import FileSource
 from convae.metrics.conformal import Calibration
 from denoising import Lines, data
 from record import Section, note

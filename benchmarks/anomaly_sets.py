@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.images.reading import read_image
+from convae.images.files.reading import read_image
 from denoising import data
 from drawn_parts import FAMILIES, draw
 

@@ -17,7 +17,7 @@ import convae
 from anomaly_sets import Labelled, Load, all_sets
 from convae.embedding.pca import fit_pca
 from convae.estimators.regions import Region
-from convae.images.framing import resize
+from convae.images.dataset.framing import resize
 from convae.metrics.difference_maps import smoothed
 from convae.metrics.ranking import PixelRanking, auroc
 from record import Section, note

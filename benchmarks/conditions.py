@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import convae
-from convae.images.writing import write_image
+from convae.images.files.writing import write_image
 from record import Section, note
 
 SIZES = ((28, 28), (79, 79), (97, 131), (256, 512), (480, 480), (1, 64), (1, 1))

@@ -13,7 +13,7 @@ import torch
 import convae
 from convae.classical.denoising import bm3d, median, non_local_means
 from convae.corruption.noise import parse_noise
-from convae.images.reading import read_image
+from convae.images.files.reading import read_image
 from convae.metrics import image_quality
 from record import Section, decibels, note
 from usual import TUTORIAL

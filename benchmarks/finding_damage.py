@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import convae
-from convae.images.masks import open_masks
+from convae.images.sources.masks import open_masks
 from denoising import Lines, data, grey
 from inpainting import bytes_of
 from record import Section, note

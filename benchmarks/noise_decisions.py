@@ -8,8 +8,8 @@ import torch
 
 import convae
 from convae.classical.noise_presence import find_noise
-from convae.images.image_source import ImageSource
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
+from convae.images.sources.base import ImageSource
 from denoising import data
 from record import Section
 

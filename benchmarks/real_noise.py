@@ -12,7 +12,7 @@ import torch
 
 from convae.classical.denoising import median, non_local_means
 from convae.classical.noise_level import estimate_noise_level, whiteness
-from convae.images.reading import read_image
+from convae.images.files.reading import read_image
 from denoising import data, each, fitted, psnr, restored, ssim
 from record import Section, decibels
 

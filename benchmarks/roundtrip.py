@@ -102,7 +102,7 @@ def png(channels: int, depth: str, palette: bool = False) -> Callable[[Path, int
     def make(path: Path, number: int) -> None:
         pixels = pixels_of(number, channels, depth)
         if depth == "uint16":
-            from convae.images.png16 import write_png16
+            from convae.images.files.png16 import write_png16
 
             to = io.BytesIO()
             write_png16(to, pixels.reshape(HEIGHT, WIDTH, channels), (300, 300))

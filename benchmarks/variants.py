@@ -20,7 +20,7 @@ from convae.experiments.verdicts import (
     stacking_cautions,
     stacking_verdict,
 )
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.probing.probe import Target
 from convae.probing.readouts import Score
 from record import Section, note

@@ -15,7 +15,7 @@ from convae.anomaly_evaluation import (
     evaluate_detector,
 )
 from convae.estimators.choosing import KINDS
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from convae.cli.code_reading import count_codes, read_codes
 from convae.cli.settings import read_config
 from convae.errors import ConvaeError, InputError, ModelFileError, brief, damage
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.training.checkpoint import MANIFEST, CheckpointFolder
 from fuzzing.case import Seed
 from fuzzing.mutations import make_case

@@ -15,7 +15,7 @@ import convae
 from convae import ConvAutoencoder, InputError, losses
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import MAX_CODES, evaluate
-from convae.images.array_sources import ArraySource
+from convae.images.sources.array_sources import ArraySource
 
 SMALL: dict[str, Any] = {"widths": (4,), "blocks": 1, "hidden": 8, "latent_dim": 3, "epochs": 2}
 

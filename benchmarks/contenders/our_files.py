@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from contenders.serving import Gate
-from convae.images.image_set import ImageSet, prepare
-from convae.images.preparing import Preparation
-from convae.images.scaling import Scaling
-from convae.images.sources import open_source
-from convae.images.tensors import UnitRange
+from convae.images.dataset.image_set import ImageSet, prepare
+from convae.images.dataset.preparation import Preparation
+from convae.images.dataset.scaling import Scaling
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.sources.open_source import open_source
 from convae.training.splits_and_batches import epoch_batches
 
 Job = dict[str, Any]

@@ -20,7 +20,7 @@ from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.fitting import Learning, Ready, Run, fit_model
 from convae.estimators.parameters import checked
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.observers import Moment, Observer, Observers, Row

@@ -46,7 +46,7 @@ def read_table(path: Path) -> None:
     from convae.cli.labels import read_labels
     from convae.cli.voice import Voice
     from convae.errors import InputError
-    from convae.images.sources import open_source
+    from convae.images.sources.open_source import open_source
 
     source, faults = open_source(IMAGES), list[InputError]()
     for read in (

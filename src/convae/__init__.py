@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from convae.estimators.sparse import SparseAutoencoder
     from convae.estimators.stacked import StackedAutoencoder
     from convae.estimators.variational import VariationalAutoencoder
-    from convae.images.sources import open_source
+    from convae.images.sources.open_source import open_source
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
     from convae.networks.presets import make_architecture
@@ -47,7 +47,7 @@ _HOMES = {
     "VariationalAutoencoder": "estimators.variational",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
-    "open_source": "images.sources",
+    "open_source": "images.sources.open_source",
 }
 
 __all__ = [

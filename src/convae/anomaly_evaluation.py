@@ -15,7 +15,7 @@ from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.choosing import KINDS, TOGETHER
 from convae.estimators.detection import Judged
 from convae.estimators.normal_cues import COMPONENTS, ComponentsError
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.metrics.difference_maps import resized, smoothed
 from convae.metrics.ranking import PixelRanking, auroc
 from convae.metrics.resampling import Difference, auroc_samples, between, resamples

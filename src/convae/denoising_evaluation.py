@@ -17,10 +17,10 @@ from convae.errors import ImageError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.noise_units import stretch
 from convae.evaluation import middle, nothing_measured, samples
-from convae.images.image import Image
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.pairs import PairSource
-from convae.images.preparing import image_hash, to_depth
+from convae.images.dataset.pairs import PairSource
+from convae.images.dataset.preparation import image_hash, to_depth
+from convae.images.files.image import Image
+from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics import image_quality
 from convae.metrics.resampling import Difference, paired_difference
 from convae.networks.inference import batch_size

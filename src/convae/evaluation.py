@@ -11,9 +11,9 @@ from torch import Tensor
 
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
-from convae.images.image import Image, Pixels
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import image_hash
+from convae.images.dataset.preparation import image_hash
+from convae.images.files.image import Image, Pixels
+from convae.images.sources.base import ImageSource, Skipped
 from convae.losses import parse_loss
 from convae.metrics.image_quality import MetricTotals
 from convae.metrics.resampling import Difference, paired_difference

@@ -13,7 +13,7 @@ from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
 from convae.estimators.inpainter import Inpainter
 from convae.evaluation import Sample, middle, nothing_measured, samples
-from convae.images.image_source import ImageSource, Skipped
+from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error
 from convae.metrics.resampling import Difference, paired_difference
 

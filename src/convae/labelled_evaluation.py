@@ -9,10 +9,10 @@ import numpy as np
 from convae.errors import ImageError, InputError
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.evaluation import nothing_measured
-from convae.images.defect_labels import NORMAL, kinds_in_order
-from convae.images.defect_masks import DefectMasks
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.masks import Missing
+from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.defect_labels import NORMAL, kinds_in_order
+from convae.images.sources.defect_masks import DefectMasks
+from convae.images.sources.masks import Missing
 from convae.metrics.proportions import Proportion
 from convae.metrics.ranking import PixelRanking, auroc, average_precision
 from convae.metrics.resampling import auroc_interval

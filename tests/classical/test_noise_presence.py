@@ -238,8 +238,8 @@ def test_the_unit_is_that_of_the_values_given() -> None:
     ],
 )
 def test_real_images_where_they_are_there(shared_data: Path, folder: str, noisy: bool) -> None:
-    from convae.images.scaling import Scaling
-    from convae.images.sources import open_source
+    from convae.images.dataset.scaling import Scaling
+    from convae.images.sources.open_source import open_source
 
     source = open_source(shared_data / folder)
     images = [np.moveaxis(source.read(i).pixels, 2, 0)[:, :256, :256] for i in range(12)]

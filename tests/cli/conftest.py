@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from convae.cli import run
-from convae.images.writing import write_image
+from convae.images.files.writing import write_image
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from tests.cli.conftest import Command, fill, outside, waves
 import convae as package
 from convae.cli import run
 from convae.filesystem.result_folders import MARKER
-from convae.images.reading import read_image
-from convae.images.writing import write_image
+from convae.images.files.reading import read_image
+from convae.images.files.writing import write_image
 
 TINY = ("--epochs", "2", "--widths", "4", "--blocks", "1", "--latent-dim", "4", "--quiet")
 

@@ -15,8 +15,8 @@ from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
 from convae.estimators.detector_fit import LOOKS
-from convae.images.reading import read_image
-from convae.images.sources import open_source
+from convae.images.files.reading import read_image
+from convae.images.sources.open_source import open_source
 from convae.metrics.drift import SCORES
 from convae.storage.model_file import load_model, save_model
 

@@ -13,9 +13,9 @@ from tests.cli.conftest import fill
 from convae.cli import image_files
 from convae.cli.image_files import WRITERS, Tally, write_files
 from convae.errors import InputError
-from convae.images.image import Image, ImageInfo
-from convae.images.reading import read_image
-from convae.images.sources import open_source
+from convae.images.files.image import Image, ImageInfo
+from convae.images.files.reading import read_image
+from convae.images.sources.open_source import open_source
 
 SOURCE = open_source(np.zeros((9, 4, 5), np.uint8))
 

@@ -9,7 +9,7 @@ from PIL import Image
 from convae.cli.image_tables import read_by_name, read_groups
 from convae.errors import InputError
 from convae.filesystem.tables import escape, write_table
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 
 COLUMNS = {"label": "the columns name and label", "target": "name and target"}
 

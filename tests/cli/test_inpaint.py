@@ -12,8 +12,8 @@ from tests.cli.conftest import Command, fill, waves
 
 import convae as package
 from convae.filesystem.result_folders import MARKER
-from convae.images.reading import read_image
-from convae.images.writing import write_image
+from convae.images.files.reading import read_image
+from convae.images.files.writing import write_image
 
 TINY: dict[str, Any] = {"epochs": 1, "widths": (4, 8), "blocks": 0, "latent_dim": 4}
 SIZE = (24, 20)

@@ -8,8 +8,8 @@ import tifffile
 from PIL import Image
 from tests.cli.conftest import FIT, Command, fill, waves
 
-from convae.images.reading import read_image
-from convae.images.writing import write_image, write_stack
+from convae.images.files.reading import read_image
+from convae.images.files.writing import write_image, write_stack
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -212,8 +212,8 @@ def test_an_unknown_format_is_answered(convae: Command, model: Path, tmp_path: P
 
 def test_names_stay_below_the_folder(tmp_path: Path) -> None:
     from convae.cli.image_files import Places
-    from convae.images.array_sources import ArraySource
-    from convae.images.naming import below
+    from convae.images.sources.array_sources import ArraySource
+    from convae.images.sources.naming import below
 
     assert below("../../a.png") == "a.png"
     assert below("/etc/passwd") == "etc/passwd"

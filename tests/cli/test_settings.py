@@ -29,9 +29,9 @@ from convae.estimators.variational import VariationalAutoencoder
 from convae.experiments.parts import MOST
 from convae.experiments.reading import CORRUPTIONS
 from convae.experiments.robustness import code_variants
-from convae.images.framing import MODES
-from convae.images.preparing import STORAGES
-from convae.images.scaling import METHODS
+from convae.images.dataset.framing import MODES
+from convae.images.dataset.preparation import STORAGES
+from convae.images.dataset.scaling import METHODS
 from convae.networks.architecture import CHOICES
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import DEVICES

@@ -12,7 +12,7 @@ from tests.estimators.conftest import PRESETS, blobs, folder_of, held_out, weigh
 
 import convae
 from convae import ConvAutoencoder, ImageError, InputError
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 
 Small = Callable[..., ConvAutoencoder]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.images.test_axes import Series
+from tests.images.files.test_axes import Series
 
 import convae
 from convae import ConvAutoencoder, Denoiser
 from convae.errors import InputError
-from convae.images.axes import AmbiguousAxesError
+from convae.images.files.axes import AmbiguousAxesError
 
 TINY: dict[str, Any] = {"epochs": 1, "widths": (3,), "latent_dim": 2, "blocks": 1, "hidden": 4}
 LAST = np.random.default_rng(0).integers(0, 256, (20, 8, 6, 3), dtype=np.uint8)

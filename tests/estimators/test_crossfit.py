@@ -6,8 +6,8 @@ from tests.estimators.test_anomaly import TINY, spotted, textured
 
 from convae import AnomalyDetector, InputError
 from convae.estimators.crossfit import FOLDS, cross_fitted
-from convae.images.preparing import image_hash
-from convae.images.sources import open_source
+from convae.images.dataset.preparation import image_hash
+from convae.images.sources.open_source import open_source
 
 
 def test_every_image_is_in_one_fold_that_its_detector_has_not_seen() -> None:

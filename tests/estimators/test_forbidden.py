@@ -12,7 +12,7 @@ from convae import ConvAutoencoder, Denoiser, SparseAutoencoder, VariationalAuto
 from convae.config.compatibility import RULES
 from convae.errors import InputError
 from convae.estimators.bounds import log_density
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.networks.architecture import Architecture
 from convae.training.observers import Moment, Row
 

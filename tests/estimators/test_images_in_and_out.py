@@ -12,7 +12,7 @@ import convae
 from convae import ConvAutoencoder, ImageError, InputError
 from convae.estimators import streaming
 from convae.evaluation import evaluate
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.networks.tiling import tiles
 
 Small = Callable[..., ConvAutoencoder]

@@ -13,7 +13,7 @@ from tests.estimators.conftest import blobs, folder_of
 import convae
 from convae import ImageError, Inpainter, InputError
 from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
-from convae.images.masks import open_masks
+from convae.images.sources.masks import open_masks
 from convae.networks.tiling import over_tiles
 from convae.training.tasks.inpainting import with_fill
 

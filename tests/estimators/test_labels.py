@@ -21,8 +21,8 @@ from convae import (
     VariationalAutoencoder,
 )
 from convae.estimators.labels import holds_images
-from convae.images.sources import open_source
-from convae.images.writing import write_image
+from convae.images.files.writing import write_image
+from convae.images.sources.open_source import open_source
 
 IMAGES = blobs(20, 8, 8)
 TINY: dict[str, Any] = {"widths": (8,), "blocks": 1, "latent_dim": 4, "epochs": 1}

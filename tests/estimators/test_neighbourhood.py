@@ -12,7 +12,7 @@ from tests.estimators.conftest import PRESETS, blobs, held_out, weights
 from convae import ConvAutoencoder, Denoiser, InputError, ModelFileError, load
 from convae.estimators import neighbourhood
 from convae.estimators.fitting import Ready, Run, make_ready
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observers
 

@@ -12,7 +12,7 @@ import convae
 from convae import Denoiser, InputError
 from convae.classical.noise_presence import NoisePresence
 from convae.estimators.noise_decision import asked_way, decision_text
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
 
 START: dict[str, Any] = {**TINY, "epochs": 0}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from convae.corruption.noise import parse_noise
 from convae.corruption.noise_levels import parse_level
 from convae.estimators.noise_units import noise_text, stored_level, stretch, used_range
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
 
 TWELVE_BITS = Scaling((200.0,), (3000.0,), "uint16")
 CT = Scaling((-1000.0,), (3000.0,), "float32")

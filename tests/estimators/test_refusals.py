@@ -11,7 +11,7 @@ from tests.estimators.conftest import PRESETS, blobs
 
 import convae
 from convae import ConvAutoencoder, InputError
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 
 Small = Callable[..., ConvAutoencoder]
 

@@ -5,8 +5,8 @@ import pytest
 
 from convae.errors import InputError
 from convae.experiments.parts import take_apart
-from convae.images.preparing import Preparation
-from convae.images.sources import open_source
+from convae.images.dataset.preparation import Preparation
+from convae.images.sources.open_source import open_source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 8, 8), dtype=np.uint8)
 ANY = Preparation()

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
-from convae.images.exif import orientation_of, upright_exif
-from convae.images.kept_facts import what_is_lost
-from convae.images.png_chunks import PNG_HEADER, SIGNATURE, PngChunks, chunk
-from convae.images.reading import probe_image, read_image
-from convae.images.writing import write_image
+from convae.images.files.exif import orientation_of, upright_exif
+from convae.images.files.kept_facts import what_is_lost
+from convae.images.files.png_chunks import PNG_HEADER, SIGNATURE, PngChunks, chunk
+from convae.images.files.reading import probe_image, read_image
+from convae.images.files.writing import write_image
 
 Array = np.ndarray[Any, Any]
 COLOUR = {

@@ -20,9 +20,9 @@ from PIL import Image as PillowImage
 from sklearn.neighbors import NearestNeighbors
 
 from convae.errors import ImageError
-from convae.images.image import ReadLimits
-from convae.images.png16 import write_png16
-from convae.images.reading import read_image
+from convae.images.files.image import ReadLimits
+from convae.images.files.png16 import write_png16
+from convae.images.files.reading import read_image
 
 RNG = np.random.default_rng(0)
 Array = np.ndarray[Any, Any]
@@ -102,7 +102,7 @@ def test_a_strip_that_inflates_beyond_its_page_is_refused(tmp_path: Path) -> Non
 import sys
 if sys.argv[2] == "without":
     sys.modules["imagecodecs"] = None
-from convae.images.reading import read_image
+from convae.images.files.reading import read_image
 try:
     read_image(sys.argv[1])
 except ValueError as fault:
@@ -272,7 +272,7 @@ GUARDED = """
 import resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 from convae.errors import ImageError
-from convae.images.reading import probe_image, read_image
+from convae.images.files.reading import probe_image, read_image
 for line in sys.stdin:
     path, start = line.rstrip(), time.monotonic()
     try:

@@ -10,10 +10,10 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convae.images.besides import PREMULTIPLIED, STRAIGHT
-from convae.images.image import Image, Page
-from convae.images.reading import read_image
-from convae.images.writing import write_image, write_stack
+from convae.images.files.image import Image, Page
+from convae.images.files.metadata import PREMULTIPLIED, STRAIGHT
+from convae.images.files.reading import read_image
+from convae.images.files.writing import write_image, write_stack
 
 PROFILE = b"\0\0\2\x0c" + b"lcms" + bytes(500)
 SCALE, TIE = (10.0, 10.0, 0.0), (0.0, 0.0, 0.0, 5e5, 5.4e6, 0.0)

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convae.images.image import Pixels
-from convae.images.scaling import Scaling
-from convae.images.tensors import UnitRange
+from convae.images.dataset.scaling import Scaling
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.files.image import Pixels
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import (
     BATCH_VALUES,

@@ -11,7 +11,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 from convae import ConvAutoencoder, InputError
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.probing.probe import Measure, Probe, Target, probe
 from convae.probing.readouts import Score
 from convae.probing.representations import MODEL, PCA, PIXELS, RANDOM, random_encoder, represent

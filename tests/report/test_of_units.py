@@ -10,9 +10,9 @@ import pytest
 from convae import ConvAutoencoder, SparseAutoencoder
 from convae.errors import ImageError
 from convae.estimators.streaming import iter_codes
-from convae.images.array_sources import ArraySource
-from convae.images.image_source import ImageSource
-from convae.images.sources import open_source
+from convae.images.sources.array_sources import ArraySource
+from convae.images.sources.base import ImageSource
+from convae.images.sources.open_source import open_source
 from convae.metrics.sparsity import selectivity, sparsity
 from convae.report import of_units
 from convae.report.of_units import AT_ONCE, STRONGEST, Strongest, Units, cards, units_of

@@ -11,11 +11,11 @@ import torch
 
 from convae.config.training import LEARNING_RATES, TrainingSettings
 from convae.embedding.pca import fit_pca
-from convae.images.image_set import prepare
-from convae.images.preparing import Preparation
-from convae.images.scaling import Scaling
-from convae.images.sources import open_source
-from convae.images.tensors import UnitRange
+from convae.images.dataset.image_set import prepare
+from convae.images.dataset.preparation import Preparation
+from convae.images.dataset.scaling import Scaling
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.sources.open_source import open_source
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder

@@ -8,9 +8,9 @@ import torch
 from tests.training.small_run import make_job
 from tests.training.test_loop import finished
 
-from convae.images.image_set import ImageSet, prepare
-from convae.images.preparing import Preparation
-from convae.images.sources import open_source
+from convae.images.dataset.image_set import ImageSet, prepare
+from convae.images.dataset.preparation import Preparation
+from convae.images.sources.open_source import open_source
 from convae.training import device_batches
 from convae.training.device_batches import Batches
 

@@ -8,7 +8,7 @@ from convae.cli.image_tables import read_groups
 from convae.cli.outputs import output_file
 from convae.cli.voice import Voice
 from convae.estimators.anomaly import AnomalyDetector
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.report.of_anomaly import promise
 
 

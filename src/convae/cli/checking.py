@@ -7,7 +7,7 @@ from convae.cli.data import Data
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, facts
 from convae.errors import InputError
-from convae.images.doctor import CheckUp, check_images
+from convae.images.check.check_up import CheckUp, check_images
 
 MOST_NAMES = 5
 

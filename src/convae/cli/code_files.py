@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from convae.cli.array_files import ArrayFile, array_file
 from convae.errors import InputError, MissingExtraError
 from convae.filesystem.atomic import atomic_write
 from convae.filesystem.tables import escape, write_table
+from convae.images.files.npy_rows import ArrayFile, array_file
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 CHUNK = 1024  # rows of a table that are held at a time

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from convae.estimators.base import ImageEstimator
-    from convae.images.image_source import ImageSource
+    from convae.images.sources.base import ImageSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Data:
 
     Attributes:
         given: a folder, a file, a glob or a name; or several folders and files.
-        data_dir, download, split: as in :func:`convae.images.sources.open_source`.
+        data_dir, download, split: as in :func:`convae.images.sources.open_source.open_source`.
         max_pixels: of the largest image that is read; None for the default limit.
         channels: what images are converted to for a model; None refuses those that have others.
         values: black and white of float images for a model of integer ones; None refuses such images.
@@ -47,9 +47,9 @@ class Data:
                 flattened rows.
             of_model: whether that is the shape that a model takes.
         """
-        from convae.images.axes import AmbiguousAxesError
-        from convae.images.image import ReadLimits
-        from convae.images.sources import open_source
+        from convae.images.files.axes import AmbiguousAxesError
+        from convae.images.files.image import ReadLimits
+        from convae.images.sources.open_source import open_source
 
         loaded()
         given, twice = _once(self.given)
@@ -126,7 +126,7 @@ def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
     Raises:
         InputError: images are to have other channels or values than the model takes.
     """
-    from convae.images.axes import AmbiguousAxesError
+    from convae.images.files.axes import AmbiguousAxesError
 
     if data.values is not None:
         if model.plan_.depth == "float32":

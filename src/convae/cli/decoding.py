@@ -15,8 +15,8 @@ from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_images, made_by
-from convae.images.naming import below
-from convae.images.writing import target_of, write_image
+from convae.images.files.writing import target_of, write_image
+from convae.images.sources.naming import below
 
 
 def decode(

@@ -13,7 +13,7 @@ from convae.cli.progress import duration, training
 from convae.cli.voice import Voice
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.evaluation import evaluate
-from convae.images.sources import open_source
+from convae.images.sources.open_source import open_source
 from convae.report.folder import write_folder
 from convae.report.occasion import Occasion
 from convae.report.of_model import report_of

@@ -13,7 +13,7 @@ from convae.errors import InputError
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.restored import Restored
 from convae.filesystem.tables import write_table
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 
 ARRAY, LEVELS = "denoised.npy", "levels.csv"
 

@@ -13,8 +13,8 @@ from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.errors import ImageError
 from convae.estimators.anomaly import AnomalyDetector, Detection
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.surveying import refuse_skipped
+from convae.images.dataset.survey import refuse_skipped
+from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.drift import Drift, Look, find_drift
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder

@@ -11,8 +11,8 @@ from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.surveying import refuse_skipped
+from convae.images.dataset.survey import refuse_skipped
+from convae.images.sources.base import ImageSource, Skipped
 
 
 def encode(

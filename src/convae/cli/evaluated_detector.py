@@ -10,8 +10,8 @@ from convae.cli.data import Data
 from convae.cli.image_tables import read_by_name, values_of
 from convae.errors import InputError
 from convae.filesystem.tables import write_table
-from convae.images.defect_labels import kind_by_folder, kind_of_label, layout_of
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
+from convae.images.sources.defect_labels import kind_by_folder, kind_of_label, layout_of
 
 if TYPE_CHECKING:
     from convae.labelled_evaluation import LabelledEvaluation

@@ -21,7 +21,7 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.inpainter import Inpainter
 from convae.evaluation import evaluate
-from convae.images.image_source import ImageSource, Skipped
+from convae.images.sources.base import ImageSource, Skipped
 from convae.inpainting_evaluation import evaluate_inpainter
 from convae.labelled_evaluation import evaluate_labelled
 from convae.report import of_denoising, of_inpainting, of_labelled

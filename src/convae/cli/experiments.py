@@ -15,7 +15,7 @@ from convae.cli.settings import Setting, Values, collect
 from convae.cli.voice import Voice, plain
 
 if TYPE_CHECKING:
-    from convae.images.image_source import ImageSource
+    from convae.images.sources.base import ImageSource
 
 _MOST = 10_000
 
@@ -63,7 +63,7 @@ class Experiment:
 
     def _has_parts(self) -> bool:
         """Whether it is a set by name: its test images are others than those for training."""
-        from convae.images.datasets import canonical_name
+        from convae.images.sources.named_sets import canonical_name
 
         return len(self.data.given) == 1 and canonical_name(self.data.given[0]) is not None
 

@@ -9,7 +9,7 @@ from convae.cli.measured import differences_said, fit_occasion, images_measured,
 from convae.denoising_evaluation import DenoisingEvaluation, evaluate_denoiser
 from convae.estimators.denoiser import Denoiser
 from convae.estimators.noise_units import stretch
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.report.folder import write_folder
 from convae.report.of_denoising import caveats, decision, metric_rows, report_of_denoising, verdicts
 from convae.report.of_model import advice

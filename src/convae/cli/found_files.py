@@ -12,9 +12,9 @@ from convae.cli.voice import plain
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.filesystem.atomic import atomic_write
 from convae.filesystem.tables import escape, write_table
-from convae.images.image_source import ImageSource
-from convae.images.naming import below
-from convae.images.writing import write_image
+from convae.images.files.writing import write_image
+from convae.images.sources.base import ImageSource
+from convae.images.sources.naming import below
 from convae.report.findings import Finding
 from convae.report.of_detections import Highest, Pictures
 from convae.report.pictures import save_picture

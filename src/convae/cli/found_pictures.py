@@ -9,8 +9,8 @@ import numpy as np
 from convae.cli.code_files import Coded
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
-from convae.images.file_sources import FileSource
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
+from convae.images.sources.file_sources import FileSource
 from convae.report.chosen_images import thumbnails
 from convae.report.comparison import grid
 from convae.report.pictures import save_picture, shown_range, to_display

@@ -10,21 +10,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from convae.cli.array_files import ArrayFile, array_file
 from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError, unknown_name
-from convae.images.array_sources import ArraySource
-from convae.images.facts import Missing
-from convae.images.file_sources import FileSource
-from convae.images.image import Image, Page, Pixels
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.kept_facts import what_is_lost
-from convae.images.naming import below, with_added_suffix
-from convae.images.parallel import cores, in_threads
-from convae.images.surveying import refuse_skipped
-from convae.images.writing import (
+from convae.images.dataset.survey import refuse_skipped
+from convae.images.dataset.threads import cores, in_threads
+from convae.images.files.facts import Missing
+from convae.images.files.image import Image, Page, Pixels
+from convae.images.files.kept_facts import what_is_lost
+from convae.images.files.npy_rows import ArrayFile, array_file
+from convae.images.files.writing import (
     SUFFIXES,
     canonical,
     kind_of_suffix,
@@ -33,6 +29,10 @@ from convae.images.writing import (
     write_image,
     write_stack,
 )
+from convae.images.sources.array_sources import ArraySource
+from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.file_sources import FileSource
+from convae.images.sources.naming import below, with_added_suffix
 
 WRITERS = 4  # threads at most: each holds an image, and images can be large
 _SHORT = {"JPG": "JPEG", "TIF": "TIFF"}

@@ -9,7 +9,7 @@ from convae.errors import InputError, brief
 from convae.filesystem.tables import TableReader, from_cell, read_table
 
 if TYPE_CHECKING:
-    from convae.images.image_source import ImageSource
+    from convae.images.sources.base import ImageSource
 
 
 def read_groups(path: Path, source: "ImageSource") -> list[str]:

@@ -12,11 +12,11 @@ from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.inpainter import Inpainted, Inpainter
 from convae.filesystem.tables import write_table
-from convae.images.image import Image
-from convae.images.image_source import ImageSource
-from convae.images.masks import Masks, open_masks
-from convae.images.naming import mask_name, with_added_suffix
-from convae.images.writing import write_image
+from convae.images.files.image import Image
+from convae.images.files.writing import write_image
+from convae.images.sources.base import ImageSource
+from convae.images.sources.masks import Masks, open_masks
+from convae.images.sources.naming import mask_name, with_added_suffix
 
 ARRAY, HOLES, MASKS = "inpainted.npy", "holes.csv", "masks"
 LOSSY = ("JPEG", "MPO")  # these change the pixels that they are given

@@ -12,7 +12,7 @@ from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes
-from convae.images.image_source import ImageSource, Skipped
+from convae.images.sources.base import ImageSource, Skipped
 from convae.loading import load
 from convae.report.chosen_images import thumbnails
 from convae.report.dot_map import Dots, write_dot_map

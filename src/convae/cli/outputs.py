@@ -14,7 +14,7 @@ from convae.filesystem.run_files import current_run
 from convae.filesystem.tables import write_table
 
 if TYPE_CHECKING:
-    from convae.images.image_source import Skipped
+    from convae.images.sources.base import Skipped
 
 HISTORY, SKIPPED = "history.csv", "skipped.csv"
 

@@ -11,7 +11,7 @@ from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.estimators.base import ImageEstimator
 from convae.filesystem.tables import write_table
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.probing.probe import Probe, Target, probe
 from convae.probing.readouts import Score
 from convae.probing.verdict import cautions, difference, rival_of, verdict

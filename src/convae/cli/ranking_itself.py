@@ -11,8 +11,8 @@ from convae.cli.training import check_values
 from convae.cli.voice import Voice
 from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.crossfit import cross_fitted
-from convae.images.image_source import ImageSource
-from convae.images.surveying import refuse_skipped
+from convae.images.dataset.survey import refuse_skipped
+from convae.images.sources.base import ImageSource
 from convae.report.contents import DataFacts
 from convae.report.folder import write_folder
 from convae.report.of_detections import report_of_detections

@@ -11,7 +11,7 @@ from convae.cli.voice import Voice
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import Reconstructed, iter_reconstructions
 from convae.evaluation import was_trained_on
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 
 ARRAY = "reconstructions.npy"
 

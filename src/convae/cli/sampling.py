@@ -12,7 +12,7 @@ from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.streaming import iter_images
 from convae.estimators.variational import VariationalAutoencoder
-from convae.images.writing import target_of, write_image
+from convae.images.files.writing import target_of, write_image
 from convae.report.comparison import grid
 from convae.report.pictures import fit_size, save_picture, to_display
 

@@ -17,7 +17,7 @@ from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
 from convae.filesystem.tables import write_table
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 
 COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 

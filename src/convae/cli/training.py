@@ -27,8 +27,8 @@ from convae.config.training import TrainingSettings
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.filesystem.run_files import current_run
-from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation
+from convae.images.dataset.preparation import Preparation
+from convae.images.sources.base import ImageSource
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
 

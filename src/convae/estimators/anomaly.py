@@ -30,11 +30,11 @@ from convae.estimators.parameters import Parameters, checked
 from convae.estimators.regions import Region, find_regions
 from convae.estimators.restoring_attributes import RestoreAttributes
 from convae.estimators.streaming import OnBad, paired
-from convae.images.framing import resize
-from convae.images.image import Image, Pixels
-from convae.images.image_source import ImageSource
-from convae.images.preparing import image_hash
-from convae.images.sources import open_source
+from convae.images.dataset.framing import resize
+from convae.images.dataset.preparation import image_hash
+from convae.images.files.image import Image, Pixels
+from convae.images.sources.base import ImageSource
+from convae.images.sources.open_source import open_source
 from convae.losses import Loss
 from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
 from convae.metrics.drift import Look, look_of, look_rows

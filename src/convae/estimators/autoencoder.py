@@ -22,7 +22,7 @@ from convae.estimators.streaming import (
     iter_images,
     iter_reconstructions,
 )
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.losses import Loss, parse_loss
 from convae.metrics import image_quality
 from convae.networks.autoencoder import Autoencoder
@@ -58,7 +58,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             ``random-crop``; None asks that all have one size.
         channels: 1 converts all to grey, 3 to RGB; None asks that all have as many.
         scaling: how stored values become about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
-            :meth:`convae.images.scaling.Scaling.fit`.
+            :meth:`convae.images.dataset.scaling.Scaling.fit`.
         storage: ``auto``, ``resident``, ``cached`` or ``streamed``: where images are while training.
         strict: whether an unreadable image is an error instead of being skipped.
         epochs, batch_size, learning_rate: None chooses them from the number and size of the images, so

@@ -18,17 +18,17 @@ from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
 from convae.estimators.labels import holds_images
 from convae.estimators.parameters import Parameters, checked, chosen, plain
 from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
-from convae.images.array_sources import ArraySource, is_tensor, plain_array
-from convae.images.axes import AmbiguousAxesError
-from convae.images.fetching import fetched
-from convae.images.image import Answer, Image, Pixels
-from convae.images.image_set import ImageSet
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import Plan
-from convae.images.reach import beyond_note, is_beyond, refuse_far
-from convae.images.sources import open_source
-from convae.images.surveying import channels_fault
-from convae.images.tensors import UnitRange
+from convae.images.dataset.image_set import ImageSet
+from convae.images.dataset.prefetch import fetched
+from convae.images.dataset.preparation import Plan
+from convae.images.dataset.reach import beyond_note, is_beyond, refuse_far
+from convae.images.dataset.survey import channels_fault
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.files.axes import AmbiguousAxesError
+from convae.images.files.image import Answer, Image, Pixels
+from convae.images.sources.array_sources import ArraySource, is_tensor, plain_array
+from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.open_source import open_source
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import Inference
 from convae.storage.model_file import StoredModel, load_model, save_model
@@ -65,7 +65,8 @@ class ImageEstimator(BaseEstimator):
         """X as a source of images; rows of pixels are checked as scikit-learn does.
 
         Args:
-            X: any source (see :func:`convae.images.sources.open_source`), or rows ``(n, pixels)``.
+            X: any source (see :func:`convae.images.sources.open_source.open_source`), or rows ``(n,
+                pixels)``.
             reset: whether this is the X of a fit.
         """
         if not is_table(X):

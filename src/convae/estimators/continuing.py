@@ -9,8 +9,8 @@ from convae.config.bottlenecks import parse_bottleneck
 from convae.errors import InputError
 from convae.estimators.fitting import Run, fit_model
 from convae.estimators.parameters import Parameters, preparation
-from convae.images.image_set import ImageSet, prepare, refuse_far_images
-from convae.images.image_source import ImageSource
+from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
+from convae.images.sources.base import ImageSource
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.devices import deterministic

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from convae.errors import InputError
 from convae.estimators.anomaly import AnomalyDetector
 from convae.estimators.normals import LEAST_GROUPS
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.training.observers import Observer
 from convae.training.splits_and_batches import generator
 

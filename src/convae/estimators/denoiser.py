@@ -37,9 +37,9 @@ from convae.estimators.restoring import (
 )
 from convae.estimators.streaming import OnBad
 from convae.estimators.tables import is_table, row_shape, rows_to_images
-from convae.images.image_source import ImageSource
-from convae.images.pairs import PairSource
-from convae.images.sources import open_source
+from convae.images.dataset.pairs import PairSource
+from convae.images.sources.base import ImageSource
+from convae.images.sources.open_source import open_source
 from convae.losses import Loss, parse_loss
 from convae.networks.presets import RESTORING
 from convae.storage.model_file import StoredModel

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from convae.estimators.fitting import Ready
 from convae.estimators.parameters import Parameters
-from convae.images.preparing import Finished
-from convae.images.scaling import Scaling
+from convae.images.dataset.preparation import Finished
+from convae.images.dataset.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import Inference

@@ -22,11 +22,11 @@ from convae.estimators.fitting import (
 from convae.estimators.known_defects import account
 from convae.estimators.normals import ThreeParts, cross_normals, split_normals
 from convae.estimators.parameters import Parameters
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import Finished, Preparation, finished
-from convae.images.reach import refuse_far
-from convae.images.scaling import Scaling
-from convae.images.surveying import channels_fault, grouped_reasons, refuse_skipped, survey
+from convae.images.dataset.preparation import Finished, Preparation, finished
+from convae.images.dataset.reach import refuse_far
+from convae.images.dataset.scaling import Scaling
+from convae.images.dataset.survey import channels_fault, grouped_reasons, refuse_skipped, survey
+from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.conformal import Calibration
 from convae.metrics.difference_maps import resized
 from convae.metrics.drift import TESTS, look_of, look_rows

@@ -22,12 +22,12 @@ from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
 from convae.estimators.baseline import PCABaseline
 from convae.estimators.parameters import Parameters, preparation
-from convae.images.image import Pixels
-from convae.images.image_set import ImageSet, prepare, refuse_far_images
-from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation
-from convae.images.scaling import FittedScaling, Scaling, fit_scaling
-from convae.images.tensors import UnitRange
+from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
+from convae.images.dataset.preparation import Preparation
+from convae.images.dataset.scaling import FittedScaling, Scaling, fit_scaling
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.files.image import Pixels
+from convae.images.sources.base import ImageSource
 from convae.losses import parse_loss
 from convae.metrics import image_quality
 from convae.networks.architecture import Architecture

@@ -25,13 +25,13 @@ from convae.estimators.fitting import Ready, Run
 from convae.estimators.parameters import Parameters
 from convae.estimators.restoring import Material, RestoringEstimator, material_for
 from convae.estimators.streaming import OnBad, as_read
-from convae.images.facts import apart_from_nodata
-from convae.images.image import Image, Pixels
-from convae.images.image_source import ImageSource
-from convae.images.masks import Masks, Missing, missing_values, open_masks
-from convae.images.parallel import in_threads
-from convae.images.reach import not_finite_reason
-from convae.images.writing import restore_depth
+from convae.images.dataset.reach import not_finite_reason
+from convae.images.dataset.threads import in_threads
+from convae.images.files.facts import apart_from_nodata
+from convae.images.files.image import Image, Pixels
+from convae.images.files.writing import restore_depth
+from convae.images.sources.base import ImageSource
+from convae.images.sources.masks import Masks, Missing, missing_values, open_masks
 from convae.losses import Loss, parse_loss
 from convae.networks.architecture import Architecture
 from convae.storage.model_file import StoredModel
@@ -238,8 +238,8 @@ class Inpainter(RestoringEstimator):
             X: any source.
             mask: what is missing, 1 or white: an array ``(h, w)`` or a file for all images, as many as there
                 are images, ``"alpha"`` for what is transparent in them, see
-                :func:`convae.images.masks.open_masks`. NaN and nodata pixels are missing too, and alone so
-                if it is None.
+                :func:`convae.images.sources.masks.open_masks`. NaN and nodata pixels are missing too, and
+                alone so if it is None.
             invert: whether black is missing instead.
             ensemble: whether to average over eight flips and turns: a little better, eight times slower.
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from convae.estimators.tables import is_table
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 
 
 def holds_images(y: Any, X: Any) -> bool:

@@ -14,7 +14,7 @@ from convae.estimators.defect_scorer import nearest_codes
 from convae.estimators.detection import Extras, Judged, Normals
 from convae.estimators.fusion import LEAST_SPREAD
 from convae.estimators.parameters import Parameters
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
 from convae.losses import logistic_scale, parse_loss
 from convae.metrics.difference_maps import Standards, colour_difference, smoothed
 from convae.networks.architecture import Architecture

@@ -9,7 +9,7 @@ from convae.estimators.defect_scorer import DefectScorer, NormalStatistics, Reci
 from convae.estimators.detection import Extras, Normals
 from convae.estimators.fitting import bottleneck_changes
 from convae.estimators.parameters import Parameters
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
 from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder

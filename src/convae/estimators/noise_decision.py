@@ -14,8 +14,8 @@ from convae.errors import ImageError
 from convae.estimators.fitting import Ready
 from convae.estimators.noise_units import stored_level, used_range
 from convae.estimators.parameters import Parameters
-from convae.images.image_source import ImageSource
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
+from convae.images.sources.base import ImageSource
 
 # Images that are looked at: of sets that are read from disk again and again, small ones, and others.
 STREAMED, SMALL_IMAGES, IMAGES = 64, 1024, 256

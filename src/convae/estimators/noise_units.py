@@ -7,7 +7,7 @@ written, or given as an option is in the unit of the files.
 from convae.corruption.noise import Noise
 from convae.corruption.noise_kinds import KINDS
 from convae.corruption.noise_levels import level_text
-from convae.images.scaling import DTYPE_RANGES, Scaling
+from convae.images.dataset.scaling import DTYPE_RANGES, Scaling
 
 
 def stretch(scaling: Scaling) -> float:

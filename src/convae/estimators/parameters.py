@@ -12,8 +12,8 @@ from convae.config.compatibility import TASKS, of_loss
 from convae.config.training import TrainingSettings
 from convae.corruption.noise import Noise
 from convae.errors import raise_faults, unknown_name
-from convae.images.preparing import Preparation
-from convae.images.scaling import METHODS
+from convae.images.dataset.preparation import Preparation
+from convae.images.dataset.scaling import METHODS
 from convae.losses import Loss, parse_loss
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import choose_device

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from convae.classical.noise_level import bands, estimate_noise_level, noise_level_of
 from convae.estimators.streaming import OnBad, as_read, as_stored, holes_left, paired
-from convae.images.facts import Missing
-from convae.images.image import Image, Pixels
-from convae.images.image_source import ImageSource
+from convae.images.files.facts import Missing
+from convae.images.files.image import Image, Pixels
+from convae.images.sources.base import ImageSource
 from convae.networks.inference import batches_of_one_shape
 from convae.networks.tiling import Tile, tiles
 

@@ -23,11 +23,11 @@ from convae.estimators.fitting import (
     whole_range,
 )
 from convae.estimators.parameters import Parameters, checked
-from convae.images.image_source import ImageSource
-from convae.images.preparing import Preparation
-from convae.images.scaling import Scaling
-from convae.images.surveying import Survey, survey
-from convae.images.tensors import UnitRange
+from convae.images.dataset.preparation import Preparation
+from convae.images.dataset.scaling import Scaling
+from convae.images.dataset.survey import Survey, survey
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.sources.base import ImageSource
 from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.presets import PRESETS, RESTORING, make_architecture

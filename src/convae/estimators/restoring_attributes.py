@@ -25,7 +25,7 @@ from convae.estimators.attribute_scorer import (
 from convae.estimators.detection import Extras, Normals
 from convae.estimators.fitting import bottleneck_changes
 from convae.estimators.parameters import Parameters
-from convae.images.scaling import Scaling
+from convae.images.dataset.scaling import Scaling
 from convae.losses import parse_loss
 from convae.metrics.difference_maps import Standards
 from convae.networks.architecture import Architecture

@@ -23,7 +23,7 @@ from convae.estimators.fitting import (
 )
 from convae.estimators.inheriting import with_defaults
 from convae.estimators.parameters import Parameters
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel

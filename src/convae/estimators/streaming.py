@@ -13,13 +13,13 @@ from torch import Tensor
 
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator, Prepared
-from convae.images.facts import Missing, apart_from_nodata
-from convae.images.image import Image, Pixels
-from convae.images.image_source import ImageSource
-from convae.images.masks import missing_values
-from convae.images.preparing import from_integers, to_channels
-from convae.images.reach import not_finite_reason
-from convae.images.writing import restore_depth
+from convae.images.dataset.preparation import from_integers, to_channels
+from convae.images.dataset.reach import not_finite_reason
+from convae.images.files.facts import Missing, apart_from_nodata
+from convae.images.files.image import Image, Pixels
+from convae.images.files.writing import restore_depth
+from convae.images.sources.base import ImageSource
+from convae.images.sources.masks import missing_values
 from convae.metrics import image_quality
 from convae.networks.inference import batches_of_one_shape
 from convae.networks.tiling import Tile, tiles

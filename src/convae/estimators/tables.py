@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from convae.errors import InputError
-from convae.images.array_sources import is_tensor
+from convae.images.sources.array_sources import is_tensor
 
 Shape = tuple[int, int, int]
 

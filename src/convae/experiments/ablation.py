@@ -13,7 +13,7 @@ from convae.estimators.parameters import Parameters, preparation
 from convae.estimators.stacked import StackedAutoencoder, epochs_of_levels
 from convae.experiments.parts import MOST, Parts, take_apart
 from convae.experiments.schedules import SCRATCH, Schedule, equal_schedules
-from convae.images.image_source import Skipped
+from convae.images.sources.base import Skipped
 from convae.metrics import image_quality
 from convae.training.observers import Observer, Once
 

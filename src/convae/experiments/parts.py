@@ -8,9 +8,9 @@ import numpy as np
 
 from convae.config.training import default_batch_size, default_epochs
 from convae.errors import InputError
-from convae.images.image_set import ImageSet, prepare
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import Preparation
+from convae.images.dataset.image_set import ImageSet, prepare
+from convae.images.dataset.preparation import Preparation
+from convae.images.sources.base import ImageSource, Skipped
 from convae.training.splits_and_batches import hold_out
 
 TEST_FRACTION = 0.2

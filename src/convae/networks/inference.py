@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from convae.errors import InputError
-from convae.images.image import Pixels
-from convae.images.tensors import UnitRange, plain_strides
+from convae.images.dataset.unit_range import UnitRange, plain_strides
+from convae.images.files.image import Pixels
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.layer_outputs import pooled_layer
 

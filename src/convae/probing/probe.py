@@ -9,7 +9,7 @@ import numpy as np
 from convae.embedding.nearest_neighbours import trust_of_each
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
-from convae.images.image_source import ImageSource, Skipped
+from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.resampling import resamples
 from convae.probing import readouts
 from convae.probing.readouts import Score

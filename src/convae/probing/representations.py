@@ -11,9 +11,9 @@ from torch import Tensor
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import was_trained_on
-from convae.images.image import Pixels
-from convae.images.image_source import ImageSource, Skipped
-from convae.images.preparing import image_hash
+from convae.images.dataset.preparation import image_hash
+from convae.images.files.image import Pixels
+from convae.images.sources.base import ImageSource, Skipped
 from convae.networks.autoencoder import Autoencoder
 from convae.training.devices import on_device, seeded
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
-from convae.images.image import Pixels
-from convae.images.image_source import ImageSource
+from convae.images.files.image import Pixels
+from convae.images.sources.base import ImageSource
 from convae.report.comparison import Comparison, best_and_worst
 
 EXAMPLES, EXTREMES = 16, 8

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from convae.images.framing import resize
+from convae.images.dataset.framing import resize
 from convae.report.colours import colour_map
 
 BRIGHT = 2.0  # times the level that stands out: where a heatmap is brightest

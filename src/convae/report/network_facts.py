@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convae.estimators.base import ImageEstimator
-from convae.images.image_source import Skipped
+from convae.images.sources.base import Skipped
 from convae.report.contents import DataFacts, Report
 from convae.report.occasion import Occasion
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from convae.estimators.anomaly import AnomalyDetector, Detection
 from convae.estimators.regions import Region
-from convae.images.framing import resize
-from convae.images.preparing import to_depth
-from convae.images.scaling import Scaling
+from convae.images.dataset.framing import resize
+from convae.images.dataset.preparation import to_depth
+from convae.images.dataset.scaling import Scaling
 from convae.metrics.drift import Drift
 from convae.report.contents import DataFacts, Report
 from convae.report.findings import Finding, LinkedPicture, ScoreSpread

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from convae.estimators.anomaly import AnomalyDetector
-from convae.images.framing import resize
-from convae.images.image_source import ImageSource
+from convae.images.dataset.framing import resize
+from convae.images.sources.base import ImageSource
 from convae.labelled_evaluation import (
     WORST,
     KindMeasured,

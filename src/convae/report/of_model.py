@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from convae.estimators.base import ImageEstimator
 from convae.evaluation import Evaluation
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.report.chosen_images import galleries
 from convae.report.contents import Metric, Report
 from convae.report.differences import interval_of

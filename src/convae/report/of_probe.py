@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from convae.estimators.base import ImageEstimator
-from convae.images.image_source import ImageSource
+from convae.images.sources.base import ImageSource
 from convae.probing.probe import Probe, Target
 from convae.probing.representations import MODEL
 from convae.report.chosen_images import thumbnails

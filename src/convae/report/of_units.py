@@ -12,8 +12,8 @@ from convae.config.bottlenecks import on_above
 from convae.errors import ImageError, InputError
 from convae.estimators.autoencoder import ConvAutoencoder
 from convae.estimators.streaming import iter_codes, paired
-from convae.images.image import Pixels
-from convae.images.image_source import ImageSource
+from convae.images.files.image import Pixels
+from convae.images.sources.base import ImageSource
 from convae.metrics.sparsity import RunningSelectivity, RunningSparsity, Selectivity, Sparsity
 from convae.report.pictures import shown_range, to_display
 from convae.report.unit_page import UnitCard

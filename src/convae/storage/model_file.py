@@ -17,9 +17,9 @@ from torch import Tensor
 
 from convae.embedding.pca import PrincipalComponents
 from convae.errors import InputError, ModelFileError, brief
-from convae.images.framing import Framing
-from convae.images.preparing import DEPTHS, Plan
-from convae.images.scaling import Scaling
+from convae.images.dataset.framing import Framing
+from convae.images.dataset.preparation import DEPTHS, Plan
+from convae.images.dataset.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values

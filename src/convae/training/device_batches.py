@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.images.image import Pixels
-from convae.images.image_set import ImageSet
+from convae.images.dataset.image_set import ImageSet
+from convae.images.files.image import Pixels
 
 SHARE = 0.4  # of the memory that is free there; the network needs the rest
 SELECTABLE = ("uint8", "float32")  # torch has no selection of uint16 on accelerators

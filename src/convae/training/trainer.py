@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from convae.config.training import TrainingSettings
-from convae.images.image_set import ImageSet
-from convae.images.tensors import UnitRange
+from convae.images.dataset.image_set import ImageSet
+from convae.images.dataset.unit_range import UnitRange
 from convae.losses import parse_loss
 from convae.metrics import image_quality
 from convae.training.devices import autocast

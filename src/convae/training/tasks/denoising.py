@@ -49,7 +49,7 @@ class FromClean(_Restoration):
 
 
 class FromPairs(_Restoration):
-    """Pairs, as :class:`convae.images.pairs.PairSource` gives them: the target behind the image.
+    """Pairs, as :class:`convae.images.dataset.pairs.PairSource` gives them: the target behind the image.
 
     The target may be clean, a second noisy picture of the same thing, or of other channels.
     """

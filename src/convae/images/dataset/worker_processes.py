@@ -1,0 +1,268 @@
+"""Files decoded in processes of their own: Python's lock lets threads decode small files one after the other.
+
+A process is a fresh interpreter that imports nothing but decoders (a third of a second) and talks over
+its standard streams: lines of JSON, and pixels as they are. No fork, which threads and accelerators do
+not survive; none of the caller's program is run again, as ``multiprocessing`` would; no pickles: what a
+process says is data and not code.
+"""
+
+import contextlib
+import io
+import json
+import os
+import queue
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from typing import Any, BinaryIO, Self, cast
+
+import numpy as np
+
+from convae.errors import ImageError
+from convae.images.files.image import Answer, Header, Image, ImageInfo, ReadLimits, Request
+from convae.images.files.metadata import Description, Opacity, Resolution, Tags, TiffTag
+from convae.images.files.reading import answer
+
+if sys.platform == "linux":
+    import fcntl
+
+PIPE_BYTES = 2**20  # what Linux grants everyone
+_PROGRAM = """
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
+sys.path[:] = json.loads(sys.stdin.buffer.readline())
+from convae.images.dataset.worker_processes import serve
+serve()
+"""
+# Decoders use one; NumPy's products would start as many as there are cores, to wait.
+_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+_GONE = (OSError, EOFError, ValueError)
+
+
+class Worker:
+    """One process that answers requests.
+
+    Raises:
+        OSError: if no process can be started.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_ONE_THREAD},
+        )
+        self._there = cast(io.BufferedWriter, self._process.stdin)
+        self._back = cast(io.BufferedReader, self._process.stdout)
+        _widen(self._back)
+        with contextlib.suppress(OSError):  # one that is gone already shows when it is asked
+            _tell([place for place in sys.path if isinstance(place, str)], self._there)
+
+    def answers(self, requests: Sequence[Request]) -> list[Answer]:
+        """What :func:`~convae.images.files.reading.answer` gives for each.
+
+        Raises:
+            OSError, EOFError, ValueError: if the process is gone.
+        """
+        _tell(list(requests), self._there)
+        line = self._back.readline()
+        if not line:
+            raise EOFError
+        return [self._whole(one) for one in told(line)]
+
+    def _whole(self, said: Any) -> Answer:
+        if isinstance(said, ImageError):
+            return said
+        header, rest = said
+        if rest is None:
+            return header, None
+        info, reduced, arrays = rest
+        pixels, stored, holes = (self._array(array) for array in arrays)
+        assert pixels is not None
+        return header, Image(pixels, info, reduced, stored, holes)
+
+    def _array(self, shape_and_dtype: Any) -> np.ndarray | None:
+        if shape_and_dtype is None:
+            return None
+        array = np.empty(*shape_and_dtype)
+        if self._back.readinto(_bytes(array)) != array.nbytes:
+            raise EOFError
+        return array
+
+    def close(self) -> None:
+        """End the process, whatever it is at: it has nothing to lose."""
+        self._process.kill()
+        for stream in (self._there, self._back):
+            with contextlib.suppress(OSError):  # it was gone already
+                stream.close()
+        self._process.wait()
+
+
+class Workers:
+    """Several processes; each request goes to one that is free.
+
+    A process that ends by itself (a decoder crashed, memory ran out) is not replaced: what it was asked, and
+    what would have been its share, is answered here.
+
+    Raises:
+        OSError: if they cannot be started.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._all: list[Worker] = []
+        self._free: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
+        try:
+            for _ in range(count):
+                self._all.append(Worker())
+                self._free.put(self._all[-1])
+        except OSError:
+            self.__exit__()
+            raise
+
+    def answers(self, requests: Sequence[Request]) -> list[Answer]:
+        """What :func:`~convae.images.files.reading.answer` gives for each; may be called from several
+        threads."""
+        worker = self._free.get()
+        try:
+            if worker is not None:
+                return worker.answers(requests)
+        except _GONE:
+            worker = None
+        finally:
+            self._free.put(worker)
+        return [answer(request) for request in requests]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._all:
+            worker.close()
+
+
+def possible() -> bool:
+    """Whether there is an interpreter to start: none in one packed file, or inside another program."""
+    name = os.path.basename(sys.executable or "").lower()
+    return name.startswith(("python", "pypy")) and not getattr(sys, "frozen", False)
+
+
+def serve() -> None:
+    """The process: requests on standard input, answers on standard output, until there are no more."""
+    with os.fdopen(os.dup(1), "wb") as back:
+        os.dup2(2, 1)  # what a decoder prints must not come between
+        for line in sys.stdin.buffer:
+            try:
+                _answer([answer(request) for request in told(line)], back)
+            except BrokenPipeError:
+                os._exit(0)  # nobody wants to know any more
+
+
+def _answer(answers: Sequence[Answer], back: BinaryIO) -> None:
+    """Answers without their arrays, then the arrays."""
+    images = [one[1] for one in answers if isinstance(one, tuple) and one[1] is not None]
+    _tell([one if isinstance(one, ImageError) else _without(*one) for one in answers], back)
+    for image in images:
+        for array in _arrays(image):
+            if array is not None:
+                back.write(_bytes(np.ascontiguousarray(array)))
+    back.flush()
+
+
+def _without(header: Header | None, image: Image | None) -> tuple[object, object]:
+    if image is None:
+        return header, None
+    arrays = [None if a is None else (a.shape, a.dtype.str) for a in _arrays(image)]
+    return header, (image.info, image.reduced, arrays)
+
+
+def _arrays(image: Image) -> tuple[np.ndarray | None, ...]:
+    return image.pixels, image.stored, image.holes
+
+
+def _bytes(pixels: np.ndarray) -> memoryview:
+    return pixels.reshape(-1).view(np.uint8).data
+
+
+def _widen(pipe: io.BufferedReader) -> None:
+    """Let a pipe hold several images, so that a process need not wait until each is taken over."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # more than the system grants
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _tell(what: object, there: BinaryIO) -> None:
+    there.write(line_of(what))
+    there.flush()
+
+
+_SENT: tuple[type[Any], ...] = (
+    Request,
+    ReadLimits,
+    Header,
+    ImageInfo,
+    Resolution,
+    Description,
+    Opacity,
+    Tags,
+    TiffTag,
+)
+_FIELDS = {kind.__name__: [field.name for field in fields(kind)] for kind in _SENT}
+
+
+def line_of(what: object) -> bytes:
+    """A message as one line of JSON; tuples become lists.
+
+    >>> line_of([1, Fraction(2, 3)])
+    b'[1, {"Fraction": [2, 3]}]\\n'
+    """
+    return json.dumps(what, default=_plain).encode() + b"\n"
+
+
+def told(line: bytes) -> Any:
+    """What :func:`line_of` was given."""
+    return json.loads(line, object_hook=_back)
+
+
+def _plain(value: object) -> dict[str, object]:
+    """One item: the name of the type and all it takes to make the value."""
+    name = type(value).__name__
+    if isinstance(value, Fraction):
+        return {name: [value.numerator, value.denominator]}
+    if isinstance(value, bytes):
+        return {name: value.hex()}
+    if isinstance(value, ImageError):
+        return {name: [value.name, value.reason]}
+    assert is_dataclass(value)
+    return {name: [getattr(value, field) for field in _FIELDS[name]]}
+
+
+def _back(item: dict[str, Any]) -> object:
+    ((name, values),) = item.items()
+    return _MAKERS[name](values)
+
+
+def _maker(kind: type[Any]) -> Callable[[list[Any]], object]:
+    names = _FIELDS[kind.__name__]
+
+    def make(values: list[Any]) -> object:
+        return kind(**dict(zip(names, map(_tuples, values), strict=True)))
+
+    return make
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+_MAKERS: dict[str, Callable[[Any], object]] = {
+    **{kind.__name__: _maker(kind) for kind in _SENT},
+    "Fraction": lambda values: Fraction(*values),
+    "bytes": bytes.fromhex,
+    "ImageError": lambda values: ImageError(*values),
+}

@@ -1,0 +1,148 @@
+"""What follows from pixels and what their file says of them: depth, opacity, missing pixels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convae.images.files.image import ImageInfo, Pixels, depth_read, dtype_name
+from convae.images.files.metadata import UNUSED, Opacity
+
+Missing = NDArray[np.bool_]
+
+_BITS_AT_LEAST = 8
+
+
+def converted(pixels: Pixels, stored: str) -> tuple[Pixels, list[str]]:
+    """Pixels of any real dtype in the dtype that images are read as, and what to say of it.
+
+    Args:
+        pixels: any real dtype.
+        stored: the dtype that the file stores, for the sentence.
+
+    Returns:
+        uint8, uint16 or float32; values beyond float32 become infinite, which counts as missing.
+    """
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255), ["1 bit read as 0 and 255"]
+    target = depth_read(dtype_name(pixels.dtype))
+    if pixels.dtype == target:
+        return pixels, []
+    with np.errstate(over="ignore"):
+        made = pixels.astype(target)
+    return made, [f"{stored} read as {target}"] if stored != target else []
+
+
+def opacity_of(pixels: Pixels, kind: str, *, exact: bool = False) -> Opacity | None:
+    """What the last channel is, where the file says that it is opacity.
+
+    Args:
+        pixels: ``(H, W, C)`` as the file stores them.
+        kind: ``"straight"``, ``"premultiplied"``, or ``""`` where no channel is opacity.
+        exact: whether the largest value of an integer dtype is opaque whatever values are used, as in PNG.
+            Elsewhere 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
+
+    >>> opacity_of(np.full((1, 1, 4), 4095, np.uint16), "straight")
+    Opacity(kind='straight', opaque=4095.0)
+    """
+    if not kind:
+        return None
+    alpha = pixels[..., -1]
+    if not alpha.any():
+        kind = UNUSED
+    if alpha.dtype.kind == "b":
+        return Opacity(kind=kind, opaque=1.0)
+    largest = float(np.nanmax(alpha)) if alpha.size and not np.isnan(alpha).all() else 0.0
+    if alpha.dtype.kind == "f":
+        return Opacity(kind=kind, opaque=1.0 if largest <= 1 else _full_scale(largest))
+    bound = float(np.iinfo(alpha.dtype).max)
+    if exact or alpha.dtype.itemsize == 1:
+        return Opacity(kind=kind, opaque=bound)
+    return Opacity(kind=kind, opaque=min(bound, _full_scale(float(pixels.max()))))
+
+
+def _full_scale(largest: float) -> float:
+    """The largest value of as few bits as hold ``largest``, 8 at least."""
+    bits = max(_BITS_AT_LEAST, int(np.ceil(np.log2(largest + 1))))
+    return float(2**bits - 1)
+
+
+def missing_pixels(
+    pixels: Pixels, nodata: float | None, valid: Missing | None, has_opacity: bool
+) -> tuple[Missing | None, Missing | None]:
+    """Where a file declares pixels missing.
+
+    A pixel is missing where all its colours have the nodata value, as the mask of a whole data set is
+    defined by GDAL (rasterio's ``dataset_mask``): the zeros of red, (230, 0, 0), are a colour. One band alone
+    has no value where nodata can be no measurement: it lies further from all other values of the image than
+    those lie apart, as -9999 does from 0 to 2000.
+
+    Args:
+        pixels: ``(H, W, C)`` as stored.
+        nodata: the value declared missing, if there is one.
+        valid: ``(H, W)``, False where the file's mask leaves a pixel out, if it has one.
+        has_opacity: whether the last channel is opacity, which is no colour.
+
+    Returns:
+        ``(H, W)`` where a pixel is missing, and ``(H, W, C)`` where a value is; None: nothing is declared.
+    """
+    holes = None if valid is None else ~valid
+    if nodata is None:
+        return holes, None
+    equal = _equal(pixels, nodata)
+    colours = equal[..., :-1] if has_opacity and equal.shape[2] > 1 else equal
+    all_bands = np.asarray(colours.all(axis=2))
+    holes = all_bands if holes is None else np.asarray(holes | all_bands)
+    if colours.shape[2] == 1 or not _outside(pixels, equal, nodata):
+        return holes, None
+    return holes, equal
+
+
+def apart_from_nodata(pixels: Pixels, info: ImageInfo, missing: Missing | None = None) -> Pixels:
+    """Change computed pixels that equal the nodata value by accident, so that they are not read as missing.
+
+    Args:
+        pixels: ``(H, W, C)`` as stored.
+        info: of the image that they are a result of.
+        missing: ``(H, W)``, True where the result is missing and is to stay so.
+
+    Returns:
+        the pixels, with the first colour next to the nodata value where all colours had just that value.
+
+    >>> info = ImageInfo(name="x", nodata=7)
+    >>> apart_from_nodata(np.array([[[7], [8]]], np.uint8), info).tolist()
+    [[[8], [8]]]
+    """
+    nodata = info.nodata
+    if nodata is None or np.isnan(nodata) or pixels.dtype.kind not in "uif":
+        return pixels
+    has_opacity = info.opacity is not None and pixels.shape[2] > 1
+    taken, _ = missing_pixels(pixels, nodata, None, has_opacity)
+    assert taken is not None
+    wrong = taken if missing is None else taken & ~missing
+    if not wrong.any():
+        return pixels
+    if pixels.dtype.kind == "f":
+        other = nodata + max(1e-5 * abs(nodata), 1e-30)
+    else:
+        top = np.iinfo(pixels.dtype).max if info.top is None else info.top
+        other = nodata + 1 if nodata < top else nodata - 1
+    pixels = pixels.copy()
+    pixels[wrong, 0] = other
+    return pixels
+
+
+def _equal(pixels: Pixels, nodata: float) -> Missing:
+    if np.isnan(nodata):
+        return np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, np.bool_)
+    if pixels.dtype.kind == "f":
+        value = pixels.dtype.type(nodata) if abs(nodata) < 3.5e38 else nodata
+        return np.asarray(np.isclose(pixels, value, rtol=1e-6, atol=0))
+    return np.asarray(pixels == nodata)
+
+
+def _outside(pixels: Pixels, equal: Missing, nodata: float) -> bool:
+    others = pixels[~equal]
+    others = others[np.isfinite(others)] if others.dtype.kind == "f" else others
+    if not others.size:
+        return False
+    least, most = float(others.min()), float(others.max())
+    return max(least - nodata, nodata - most) > most - least

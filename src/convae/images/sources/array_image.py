@@ -1,0 +1,95 @@
+"""One array in memory to one :class:`Image`: any real dtype, ``(h, w)`` or ``(h, w, c)``."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from convae.errors import ImageError
+from convae.images.files.facts import converted, opacity_of
+from convae.images.files.image import Header, Image, ImageInfo, depth_read, dtype_name
+
+
+def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image:
+    """Turn an array into an image without changing a value that need not change.
+
+    uint8, uint16 and float32 stay; bool becomes 0 and 255; every other real dtype becomes float32.
+
+    Arguments:
+        array: ``(h, w)`` or ``(h, w, c)``, any real dtype and byte order.
+        name: how messages call it.
+        limit_shape: whether to refuse what is no image (False: the caller has checked).
+    Returns: an image whose pixels are the caller's own memory where nothing had to change: do not write.
+    Raises: ImageError when it is no real-valued image of at least one pixel.
+    """
+    if limit_shape:
+        check_array(array, name)
+    depth = dtype_name(array.dtype)
+    original = np.ascontiguousarray(array if array.ndim == 3 else array[..., None])
+    pixels, notes = converted(original, depth)
+    missing = 0
+    if pixels.dtype == np.float32:
+        pixels, missing = _mark_missing(pixels, array.dtype)
+    info = ImageInfo(
+        name=name,
+        depth=depth,
+        mode=mode_of(pixels.shape[2]),
+        conversions=tuple(notes),
+        missing=missing,
+    )
+    same = dtype_name(pixels.dtype) == depth and not missing
+    stored = None if same else original
+    return Image(np.ascontiguousarray(pixels), info, stored=stored)
+
+
+def with_opacity(image: Image, kind: str) -> Image:
+    """The same image, whose last channel is ``"straight"`` or ``"premultiplied"`` opacity; ``""``: none."""
+    if not kind:
+        return image
+    opacity = opacity_of(image.original, kind, exact=True)
+    return replace(image, info=replace(image.info, opacity=opacity))
+
+
+def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
+    """The header of an array image, from its shape and dtype alone."""
+    height, width = shape[:2]
+    channels = shape[2] if len(shape) == 3 else 1
+    return Header(
+        shape=(height, width, channels),
+        depth=depth_read(dtype_name(dtype)),
+        pages=1,
+        format="array",
+        stored=dtype_name(dtype),
+        mode=mode_of(channels),
+    )
+
+
+def mode_of(channels: int) -> str:
+    """The colour model in words: an array does not say more than its number of channels."""
+    return {1: "L", 3: "RGB"}.get(channels, f"{channels} bands")
+
+
+def check_dtype(dtype: np.dtype[Any], name: str) -> None:
+    """Raise an ImageError unless ``dtype`` is a real number or bool."""
+    if dtype.kind not in "buif":
+        reason = f"holds {dtype} values: only real numbers (bool, integers, floats) are images"
+        raise ImageError(name, reason)
+
+
+def check_array(array: np.ndarray, name: str) -> None:
+    """Raise an ImageError unless ``array`` is ``(h, w)`` or ``(h, w, c)``, real, and not empty."""
+    check_dtype(array.dtype, name)
+    if array.ndim not in (2, 3):
+        raise ImageError(name, f"has {array.ndim} axes; an image is (h, w) or (h, w, c)")
+    if 0 in array.shape:
+        raise ImageError(name, f"has no pixels: its shape is {array.shape}")
+
+
+def _mark_missing(pixels: np.ndarray, stored: np.dtype[Any]) -> tuple[np.ndarray, int]:
+    if stored.kind != "f":
+        return pixels, 0
+    bad = ~np.isfinite(pixels)
+    if not bad.any():
+        return pixels, 0
+    count = int((bad.any(axis=2) if pixels.ndim == 3 else bad).sum())
+    return np.where(bad, np.float32(np.nan), pixels), count

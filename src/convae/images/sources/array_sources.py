@@ -1,0 +1,363 @@
+"""Sources that are arrays: one stack, a list of images of any sizes, a torch dataset."""
+
+import hashlib
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from convae.errors import ImageError, InputError
+from convae.images.files.axes import COLOURS, channels_last, is_one_colour_image, settle, settle_all
+from convae.images.files.image import Header, Image, Size
+from convae.images.files.metadata import PREMULTIPLIED, STRAIGHT
+from convae.images.sources.array_image import (
+    array_header,
+    array_image,
+    check_array,
+    check_dtype,
+    with_opacity,
+)
+from convae.images.sources.base import ImageSource, NumberedNames
+
+_ROWS_HELP = (
+    "give (n, h, w), (n, h, w, c) or (n, c, h, w); one grey image is (1, h, w); rows of flattened pixels are "
+    "read where a model is fitted, with image_shape"
+)
+
+QUICK_VALUES = 2**16  # of an image: to look at fewer takes no thread
+
+
+class ArraySource(ImageSource):
+    """A stack of images of any real dtype, in memory or memory-mapped.
+
+    Arguments:
+        array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, or one colour image ``(h, w, c)``.
+        channels_first: whether an array of four axes is ``(n, c, h, w)``; None finds it by the shape
+            (:mod:`convae.images.files.axes`).
+
+    Attributes:
+        array: the images, channels last.
+        channels_first: whether the array that was given has its channels first.
+        reading: how its axes were understood, where the user may have meant otherwise; else empty.
+    """
+
+    def __init__(
+        self,
+        array: np.ndarray,
+        *,
+        stem: str = "array",
+        labels: np.ndarray | None = None,
+        label_names: Sequence[str] = (),
+        description: str | None = None,
+        channels_first: bool | None = None,
+    ) -> None:
+        check_stack(array, stem)
+        self.description = description or f"{stem} {tuple(array.shape)}"
+        self.reading, self.channels_first = "", False
+        if is_one_colour_image(array.shape) and (labels is None or len(labels) != len(array)):
+            self.reading = _one_image(stem, array.shape)
+            array = array[None]
+        elif array.ndim == 4:
+            self.channels_first = settle(array.shape[1:], channels_first, stem)
+        if self.channels_first:
+            self.reading = "" if channels_first else _first_axis(stem, array.shape)
+            array = np.moveaxis(array, 1, 3)
+        self.notes, self.skipped = [self.reading] if self.reading else [], []
+        if array.ndim == 3 and len(array) in COLOURS and min(array.shape[1:]) > max(COLOURS):
+            self.notes.append(_grey_images(stem, array.shape))
+        self.array, self._labels = array, check_labels(labels, len(array), stem)
+        self.label_names = tuple(label_names) or numbered_labels(self._labels)
+        self._names = NumberedNames(stem, len(array))
+        self.quick = math.prod(array.shape[1:]) <= QUICK_VALUES
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``."""
+        return array_image(np.asarray(self.array[index]), self._names[index], limit_shape=False)
+
+    def header(self, index: int) -> Header:
+        """The shape and depth of image ``index``."""
+        return array_header(self.array.shape[1:], self.array.dtype)
+
+    def stack(self) -> np.ndarray | None:
+        """All images, if they are whole numbers that stay what they are."""
+        if self.array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
+            return None  # converted, or looked through for missing pixels
+        if self.channels_first:
+            return None  # does not lie in memory like that
+        array = np.asarray(self.array)
+        return array if array.ndim == 4 else array[..., None]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over shape, dtype and all bytes."""
+        digest = hashlib.sha256(f"{self.array.dtype.str} {self.array.shape}".encode())
+        for image in self.array:
+            digest.update(np.ascontiguousarray(image).tobytes())
+        return digest.hexdigest()
+
+
+class ListSource(ImageSource):
+    """A list of arrays (or Pillow images), each with its own size; channels are first in all or in none.
+
+    Attributes:
+        channels_first: whether the images that were given have their channels first.
+        reading: how their axes were understood, where the user may have meant otherwise; else empty.
+    """
+
+    def __init__(
+        self, images: Sequence[Any], *, stem: str = "array", channels_first: bool | None = None
+    ) -> None:
+        given = [plain_array(image) for image in images]
+        for index, array in enumerate(given):
+            check_array(array, f"{stem}[{index}]")
+        shapes = [array.shape for array in given]
+        self.channels_first, self.reading = settle_all(shapes, channels_first, stem), ""
+        self._arrays = [channels_last(array, self.channels_first) for array in given]
+        self._opacity = [pillow_opacity(image) for image in images]
+        if self.channels_first and channels_first is None:
+            told = next(shape for shape in shapes if len(shape) == 3)
+            self.reading = _first_axis(f"{stem}: an image", told, plural=False)
+        self.notes, self.skipped = [self.reading] if self.reading else [], []
+        self.description = f"list of {len(images)} arrays"
+        self._names = NumberedNames(stem, len(images))
+        self.quick = all(array.size <= QUICK_VALUES for array in self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``."""
+        return with_opacity(
+            array_image(self._arrays[index], self._names[index]), self._opacity[index]
+        )
+
+    def header(self, index: int) -> Header:
+        """The shape and depth of image ``index``."""
+        array = self._arrays[index]
+        return array_header(array.shape, array.dtype)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the shapes, dtypes and bytes of all images."""
+        return digest_arrays(self._arrays, range(len(self._arrays)))
+
+
+class DatasetSource(ImageSource):
+    """Anything with ``__len__`` and ``__getitem__``, such as a torch ``Dataset``; torch is not imported.
+
+    An item is an array, a tensor, a Pillow image, a tuple ``(image, label, ...)``, or a dict with the
+    key ``image``. Items are asked for one at a time, because datasets need not be thread-safe.
+    """
+
+    def __init__(self, dataset: Any, *, channels_first: bool | None = None) -> None:
+        self._dataset, self._lock = dataset, threading.Lock()
+        self._count = len(dataset)
+        if not self._count:
+            raise InputError(f"the {type(dataset).__name__} is empty: there is no image in it")
+        self.description = f"{type(dataset).__name__} of {self._count}"
+        self._names = NumberedNames("dataset", self._count)
+        self.skipped, self.notes = [], []
+        image, label = split_item(self._item(0))
+        self._has_labels = as_label(label) is not None
+        array = plain_array(image)
+        check_array(array, self._names[0])
+        self.channels_first = settle_all([array.shape], channels_first, self._names[0])
+        if self.channels_first and channels_first is None and array.ndim == 3:
+            self.notes.append(_first_axis("dataset: an image", array.shape, plural=False))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Labels (n,): the dataset's ``targets`` or, without them, one pass over all items."""
+        if self._labels is None and self._has_labels:
+            known = getattr(self._dataset, "targets", None)
+            if known is None or len(known) != self._count:
+                known = [as_label(split_item(self._item(i))[1]) for i in range(self._count)]
+            if any(label is None for label in known):
+                self._has_labels = False
+                return None
+            self._labels = np.asarray(known, dtype=np.int64)
+            self.label_names = numbered_labels(self._labels)
+        return self._labels
+
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``."""
+        name = self._names[index]
+        try:
+            given = split_item(self._item(index))[0]
+            array = plain_array(given)
+        except ImageError:
+            raise
+        except Exception as error:  # the user's own code may raise anything
+            raise ImageError(name, f"{type(error).__name__}: {error}") from error
+        check_array(array, name)
+        image = array_image(channels_last(array, self.channels_first), name)
+        return with_opacity(image, pillow_opacity(given))
+
+    def header(self, index: int) -> Header:
+        """The shape and depth of image ``index``."""
+        return _header(self.read(index))
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header, for which the image had to be made, and the image if it is small."""
+        image = self.read(index)
+        return _header(image), image if image.pixels.nbytes <= most_bytes else None
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the length and up to 64 images: reading all may take hours."""
+        picked = np.unique(np.linspace(0, self._count - 1, min(64, self._count)).astype(int))
+        arrays = LazyArrays(lambda i: self.read(i).pixels)
+        return digest_arrays(arrays, picked.tolist(), head=f"dataset {self._count}")
+
+    def _item(self, index: int) -> Any:
+        with self._lock:
+            return self._dataset[index]
+
+
+class LazyArrays:
+    """Arrays by index, made by a function."""
+
+    def __init__(self, make: Callable[[int], np.ndarray]) -> None:
+        self._make = make
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._make(index)
+
+
+def check_stack(array: np.ndarray, name: str) -> None:
+    """Raise an error unless ``array`` has the axes and the dtype of images."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(f"{name}: masked arrays are not read; give array.astype('f4').filled(nan)")
+    check_dtype(array.dtype, name)
+    if array.ndim not in (3, 4):
+        raise InputError(f"{name} has {array.ndim} axes, shape {array.shape}: {_ROWS_HELP}")
+    if 0 in array.shape:
+        raise InputError(f"{name} is empty: its shape is {array.shape}")
+
+
+def _first_axis(name: str, shape: tuple[int, ...], *, plural: bool = True) -> str:
+    channels, height, width = shape[-3:]
+    count = f"{shape[0]} images of " if plural else ""
+    return (
+        f"{name} of shape {shape} is read with its channels first: {count}{height}x{width} pixels with "
+        f"{channels} channel{'s' * (channels > 1)}"
+    )
+
+
+def _one_image(name: str, shape: tuple[int, ...]) -> str:
+    height, width, channels = shape
+    return (
+        f"{name} of shape {shape} is read as one image of {height}x{width} pixels with {channels} channels; "
+        f"if it is {height} grey images of {width}x{channels} pixels give array[..., None]"
+    )
+
+
+def _grey_images(name: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"{name} of shape {shape} is read as {shape[0]} grey images; one image with its channels first would "
+        f"be (1, {', '.join(map(str, shape))})"
+    )
+
+
+def check_labels(labels: Any, count: int, name: str) -> np.ndarray | None:
+    """Labels as int64 (n,), or an InputError when they are not one integer an image."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (count,) or array.dtype.kind not in "bui":
+        raise InputError(
+            f"{name}: labels must be {count} integers, one an image; "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    return array.astype(np.int64)
+
+
+def numbered_labels(labels: np.ndarray | None) -> tuple[str, ...]:
+    """Names ``0``, ``1``, ... up to the largest label; none for negative or wild labels."""
+    if labels is None or not len(labels) or labels.min() < 0 or labels.max() > 10_000:
+        return ()
+    return tuple(str(value) for value in range(int(labels.max()) + 1))
+
+
+def is_tensor(image: Any) -> bool:
+    """Whether ``image`` is a torch tensor, found without importing torch."""
+    return hasattr(image, "detach") and hasattr(image, "cpu")
+
+
+def plain_array(image: Any) -> np.ndarray:
+    """A numpy array from an array, a tensor on any device, a Pillow image, or nested lists."""
+    if is_tensor(image):
+        image = image.detach().cpu()
+        if str(image.dtype) == "torch.bfloat16":  # numpy has no such dtype
+            image = image.float()
+        return np.asarray(image.numpy())
+    if hasattr(image, "getbands") and hasattr(image, "convert"):
+        return _pillow_array(image)
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError("masked arrays are not read; give array.astype('f4').filled(nan)")
+    return np.asarray(image)
+
+
+def split_item(item: Any) -> tuple[Any, Any]:
+    """Image and label of a dataset's item; the label is None when there is none."""
+    if isinstance(item, tuple | list) and len(item) >= 1:
+        return item[0], item[1] if len(item) > 1 else None
+    if isinstance(item, dict):
+        for key in ("image", "img", "pixel_values", "x"):
+            if key in item:
+                return item[key], item.get("label", item.get("labels"))
+        raise InputError(f"dataset items are dicts without the key 'image': {sorted(item)}")
+    return item, None
+
+
+def as_label(label: Any) -> int | None:
+    """A class label as int, or None when it is something else (a text, a mask, a float target)."""
+    if label is None or isinstance(label, str | bytes | float):
+        return None
+    try:
+        array = np.asarray(label.detach().cpu()) if is_tensor(label) else np.asarray(label)
+    except (TypeError, ValueError):
+        return None
+    return int(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "bui" else None
+
+
+def digest_arrays(arrays: Any, indices: Sequence[int], head: str = "list") -> str:
+    """SHA-256 over shapes, dtypes and bytes of some arrays."""
+    digest = hashlib.sha256(f"{head} {len(indices)}".encode())
+    for index in indices:
+        array = arrays[index]
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def pillow_opacity(image: Any) -> str:
+    """What opacity the last channel of :func:`plain_array` is, by the mode of a Pillow image; else empty."""
+    if not hasattr(image, "getbands") or not hasattr(image, "convert"):
+        return ""
+    if image.mode in ("La", "RGBa"):
+        return PREMULTIPLIED
+    clear = image.mode in ("P", "PA") and "transparency" in image.info
+    return STRAIGHT if clear or image.mode in ("LA", "RGBA") else ""
+
+
+def _pillow_array(image: Any) -> np.ndarray:
+    """Pixels of a Pillow image in its own depth; colour models without their own array become RGB."""
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
+        image = image.convert("RGB")
+    return np.asarray(image)
+
+
+def _header(image: Image) -> Header:
+    return array_header(image.pixels.shape, np.dtype(image.info.depth))

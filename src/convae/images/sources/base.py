@@ -1,0 +1,239 @@
+"""What every source of images promises: a fixed order, names, labels, and one image at a time."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from convae.errors import ImageError, InputError
+from convae.images.files.image import Answer, Header, Image, Request, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that looked like an image and is not in the source.
+
+    Attributes:
+        name: the file or folder as the user knows it, relative to what was opened.
+        reason: why it was left out, in a few words.
+    """
+
+    name: str
+    reason: str
+
+
+class ImageSource(ABC):
+    """Images in a fixed order, read one at a time when they are asked for.
+
+    ``read`` and ``header`` may be called from several threads at once.
+
+    Attributes:
+        description: what was opened, for people: ``folder tiles/``, ``array (1797, 8, 8)``.
+        skipped: what was left out while listing. Images that turn out to be unreadable later are
+            not in it: ``read`` raises for them.
+        notes: sentences the user should see once (how an array was understood, files passed over).
+        label_names: the name of each label, empty when there are no labels.
+        quick: whether an image is read faster than it is handed to a thread and back.
+    """
+
+    quick = False
+    description: str
+    skipped: list[Skipped]
+    notes: list[str]
+    label_names: tuple[str, ...] = ()
+    _names: Sequence[str]
+    _labels: np.ndarray | None = None
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """One name an image: a relative path, ``stack.tif[3]``, ``array[7]``. Never absolute."""
+        return self._names
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Int64 array (n,), or None. Only evaluation may look at it."""
+        return self._labels
+
+    @abstractmethod
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``; raises ``ImageError`` and nothing else for a bad image.
+
+        Args:
+            for_size: (height, width) that the image is to be resized to. A source may then decode fewer
+                pixels than there are, though at least twice as many a side; None asks for all.
+        """
+
+    @abstractmethod
+    def header(self, index: int) -> Header:
+        """Shape and depth of image ``index`` as ``read`` will give it, as cheaply as possible."""
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header, and the image as :meth:`read` gives it if that is cheaper now than later.
+
+        Args:
+            for_size: as in :meth:`read`.
+            most_bytes: how large the image in memory may be.
+        """
+        return self.header(index), None
+
+    def answer(self, index: int, for_size: Size | None, most_bytes: int | None) -> Answer:
+        """:meth:`read`, or :meth:`first_look` where ``most_bytes`` is given, or the error that they raise."""
+        try:
+            if most_bytes is None:
+                return None, self.read(index, for_size=for_size)
+            return self.first_look(index, for_size=for_size, most_bytes=most_bytes)
+        except ImageError as error:
+            return error
+
+    def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
+        """What another process can :meth:`answer` alike; None where only this one can."""
+        return None
+
+    def stack(self) -> np.ndarray | None:
+        """(n, H, W, C) of all images as :meth:`read` gives them, where they lie in memory like that.
+
+        Nothing is copied: do not write. None where images have to be read one by one.
+        """
+        return None
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A SHA-256 (hex) that changes when the data do.
+
+        Files: over relative names, sizes and modification times, so contents are not read.
+        Arrays: over the shape, the dtype and all bytes. A torch dataset: over its length and up to
+        64 images spread over it, because reading it all may take hours.
+        """
+
+    def checksum(self, index: int) -> str:
+        """SHA-256 (hex) of the file that holds image ``index``, as ``sha256sum`` gives it.
+
+        Of an image that is in no file of its own kind (an array, a dataset) over its bytes (H, W, C).
+        """
+        pixels = self.read(index).pixels
+        return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> "ImageSource":
+        """A view on some of the images, in the order given; the images are not read."""
+        return Selection(self, indices)
+
+
+class Selection(ImageSource):
+    """Some images of another source."""
+
+    def __init__(self, source: ImageSource, indices: Sequence[int] | np.ndarray) -> None:
+        wanted = np.asarray(indices)
+        if wanted.dtype == bool:
+            wanted = np.flatnonzero(wanted)
+        wanted = wanted.astype(np.int64).reshape(-1)
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(source)):
+            raise InputError(
+                f"indices must lie in 0..{len(source) - 1}, got {wanted.min()}..{wanted.max()}"
+            )
+        self._source, self._indices = source, wanted
+        self.label_names = source.label_names
+        self.skipped, self.notes = source.skipped, source.notes
+        self.description = f"{len(wanted)} of {source.description}"
+        self.quick = source.quick
+        self._names = PickedNames(source.names, wanted)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The labels of the images picked."""
+        labels = self._source.labels
+        self.label_names = self._source.label_names
+        return None if labels is None else labels[self._indices]
+
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index`` of the selection."""
+        return self._source.read(int(self._indices[index]), for_size=for_size)
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header of image ``index`` of the selection, and the image if that is cheaper now."""
+        i = int(self._indices[index])
+        return self._source.first_look(i, for_size=for_size, most_bytes=most_bytes)
+
+    def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
+        """What another process can answer for image ``index`` of the selection."""
+        return self._source.request(int(self._indices[index]), for_size, most_bytes)
+
+    def header(self, index: int) -> Header:
+        """The shape and depth of image ``index`` of the selection."""
+        return self._source.header(int(self._indices[index]))
+
+    def checksum(self, index: int) -> str:
+        """SHA-256 of the file or the bytes of image ``index`` of the selection."""
+        return self._source.checksum(int(self._indices[index]))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the source's fingerprint and the indices."""
+        digest = hashlib.sha256(self._source.fingerprint().encode())
+        digest.update(self._indices.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+class LazyNames(Sequence[str]):
+    """A sequence of names that are made when asked for, so that a million of them cost nothing.
+
+    Attributes:
+        numbered: whether each is but a position in an array.
+    """
+
+    numbered = False
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def name(self, index: int) -> str:
+        """Name number ``index``, 0 <= index < len."""
+        raise NotImplementedError
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        if isinstance(index, slice):
+            return [self.name(i) for i in range(*index.indices(self._count))]
+        position = int(index)
+        if not -self._count <= position < self._count:
+            raise IndexError(f"no name {position}: there are {self._count}")
+        return self.name(position % self._count)
+
+
+class NumberedNames(LazyNames):
+    """``array[0]``, ``array[1]``, ..."""
+
+    numbered = True
+
+    def __init__(self, stem: str, count: int) -> None:
+        super().__init__(count)
+        self._stem = stem
+
+    def name(self, index: int) -> str:
+        """Name number ``index``."""
+        return f"{self._stem}[{index}]"
+
+
+class PickedNames(LazyNames):
+    """Some names of another sequence."""
+
+    def __init__(self, names: Sequence[str], indices: np.ndarray) -> None:
+        super().__init__(len(indices))
+        self._names, self._indices = names, indices
+        self.numbered = getattr(names, "numbered", False)
+
+    def name(self, index: int) -> str:
+        """Name number ``index``."""
+        return self._names[int(self._indices[index])]

@@ -1,0 +1,308 @@
+"""Sources that are files: a folder, a glob, a list of paths, one file; each picture in a file is an image."""
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from convae.errors import ImageError, InputError
+from convae.filesystem.run_files import reading_all
+from convae.images.files.image import Header, Image, ReadLimits, Request, Size
+from convae.images.files.picture_counts import may_hold_several
+from convae.images.files.reading import look_at_image, probe_image, read_image
+from convae.images.sources.base import ImageSource, LazyNames, Skipped
+from convae.images.sources.folder_listing import Listing, file_fault, list_images
+
+_WILD = frozenset("*?[")
+
+
+class FileSource(ImageSource):
+    """Image files under one folder, known by their names relative to it.
+
+    Only the names are kept (about 100 bytes a file); sizes and depths are looked up when asked for.
+    Files with several pictures (pages of a TIFF, frames of an animation, PNM behind each other) count one
+    image a picture, named ``stack.tif[3]``.
+
+    Arguments:
+        root: the folder that names are relative to.
+        names: relative paths with ``/``, in the order of the source.
+        description: what was opened, for people.
+        limits: what one image may cost.
+    """
+
+    def __init__(
+        self, root: Path, names: list[str], *, description: str, limits: ReadLimits | None = None
+    ) -> None:
+        self.root, self._files, self._limits = root, names, limits or ReadLimits()
+        self.description, self.notes = description, []
+        pages, self.skipped = page_counts(root, names, self._limits)
+        self._names: Sequence[str] = names
+        self._starts: np.ndarray | None = None
+        self._summed: tuple[Path | None, str] = None, ""  # the last file and its checksum
+        reading_all(lambda: (root / name for name in names))
+        if pages is not None:
+            self._starts = np.concatenate([[0], np.cumsum(pages)])
+            self._names = PageNames(names, self._starts)
+            stacks = int((pages > 1).sum())
+            self.notes.append(
+                f"{stacks} file(s) with several pictures (pages, frames): each is an image"
+            )
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def label_by_folder(self) -> None:
+        """Take first-level folders as classes, if every image lies in one and there are two."""
+        self.label_by([name.partition("/")[0] if "/" in name else "" for name in self._files])
+
+    def label_by(self, tops: Sequence[str]) -> None:
+        """Take these as the classes of the files, if every file has one and there are two."""
+        classes = list(dict.fromkeys(tops))  # in the natural order of the listing
+        if len(classes) < 2 or "" in classes:
+            return
+        number = {name: index for index, name in enumerate(classes)}
+        labels = np.array([number[top] for top in tops], dtype=np.int64)
+        if self._starts is not None:
+            labels = np.repeat(labels, np.diff(self._starts))
+        self.label_names, self._labels = tuple(classes), labels
+
+    def locate(self, index: int) -> tuple[Path, int]:
+        """The file and the page that hold image ``index``."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"no image {index}: there are {len(self)}")
+        if self._starts is None:
+            return self.root / self._files[index], 0
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self.root / self._files[file], index - int(self._starts[file])
+
+    def pages_beside(self, index: int) -> int:
+        """How many images the file of image ``index`` holds."""
+        if self._starts is None:
+            return 1
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return int(self._starts[file + 1] - self._starts[file])
+
+    def read(self, index: int, *, for_size: Size | None = None) -> Image:
+        """Decode image ``index``; of a JPEG file no more pixels than ``for_size`` needs."""
+        path, page = self.locate(index)
+        return read_image(
+            path, name=self._names[index], page=page, limits=self._limits, for_size=for_size
+        )
+
+    def first_look(
+        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
+    ) -> tuple[Header, Image | None]:
+        """The header, and a small image in the same go: to open a file costs as much as to decode it."""
+        path, page = self.locate(index)
+        return look_at_image(
+            path,
+            most_bytes,
+            name=self._names[index],
+            page=page,
+            limits=self._limits,
+            for_size=for_size,
+        )
+
+    def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request:
+        """All it takes to read image ``index`` elsewhere."""
+        path, page = self.locate(index)
+        return Request(
+            path=os.path.abspath(path),
+            name=self._names[index],
+            page=page,
+            limits=self._limits,
+            for_size=for_size,
+            most_bytes=most_bytes,
+        )
+
+    def header(self, index: int) -> Header:
+        """The shape and depth of image ``index``."""
+        path, page = self.locate(index)
+        return probe_image(path, name=self._names[index], page=page, limits=self._limits)
+
+    def checksum(self, index: int) -> str:
+        """SHA-256 of the file that holds image ``index``; the pages of one file share it."""
+        path, _ = self.locate(index)
+        summed = self._summed
+        if summed[0] != path:
+            try:
+                with open(path, "rb") as file:
+                    summed = path, hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise ImageError(self._names[index], f"cannot be read: {error.strerror}") from error
+            self._summed = summed
+        return summed[1]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over relative names, sizes and modification times; contents are not read."""
+        digest = hashlib.sha256(f"files {len(self._files)}".encode())
+        for name in self._files:
+            try:
+                status = os.stat(self.root / name)
+                facts = f"{status.st_size} {status.st_mtime_ns}"
+            except OSError:
+                facts = "gone"
+            digest.update(os.fsencode(name) + b"\0" + facts.encode() + b"\n")
+        return digest.hexdigest()
+
+
+class PageNames(LazyNames):
+    """Names of images when some files hold several: ``one.tif``, ``stack.tif[0]``, ``stack.tif[1]``."""
+
+    def __init__(self, files: list[str], starts: np.ndarray) -> None:
+        super().__init__(int(starts[-1]))
+        self._files, self._starts = files, starts
+
+    def name(self, index: int) -> str:
+        """Name number ``index``."""
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        first, end = self._starts[file], self._starts[file + 1]
+        return self._files[file] if end - first == 1 else f"{self._files[file]}[{index - first}]"
+
+
+def folder_source(folder: Path, limits: ReadLimits) -> FileSource:
+    """All images under a folder; a sub-folder for each class gives labels."""
+    listing = list_images(folder)
+    source = _listed(folder, listing, f"folder {folder}/", limits)
+    source.label_by_folder()
+    return source
+
+
+def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
+    """All images whose path matches a glob pattern, ``**`` for any number of folders."""
+    parts = Path(pattern).parts
+    fixed = next(i for i, part in enumerate(parts) if _WILD & set(part))
+    root = Path(*parts[:fixed])
+    if not root.is_dir():
+        raise InputError(f"{pattern}: there is no folder {root}")
+    return _listed(root, list_images(root, parts[fixed:]), f"files {pattern}", limits)
+
+
+def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) -> FileSource:
+    """Image files in the order given; those that are missing or no files are skipped.
+
+    A folder among them stands for the images in it, see :func:`folders_source`.
+    """
+    found, skipped = list[str](), list[Skipped]()
+    given = [os.path.expanduser(os.fspath(path)) for path in paths]
+    if any(map(os.path.isdir, given)):
+        return folders_source(given, limits)
+    for path in given:
+        if fault := path_fault(path):
+            skipped.append(Skipped(path, fault))
+        else:
+            found.append(os.path.abspath(path))
+    if not found:
+        raise InputError(f"none of the paths is an image file: {_reasons(skipped)}")
+    root = Path(os.path.commonpath([os.path.dirname(path) for path in found]))
+    names = [os.path.relpath(path, root) for path in found]
+    source = FileSource(root, names, description=f"{len(names)} files", limits=limits)
+    source.skipped = [*skipped, *source.skipped]
+    return source
+
+
+def folders_source(given: Sequence[str], limits: ReadLimits) -> FileSource:
+    """The images of several folders (and files), each image once, in the order given.
+
+    Names are relative to the folder that holds all of them, so images of different folders have
+    different names, and their results go to different places. Classes are the sub-folders of the folders
+    where all images lie in one, else the folders themselves.
+    """
+    listing, files, roots = Listing(), dict[str, tuple[str, str]](), list[str]()
+    for path in map(os.path.abspath, given):
+        if os.path.isdir(path):
+            inner, root = list_images(Path(path)), path
+            listing.skipped += [
+                Skipped(os.path.join(path, s.name), s.reason) for s in inner.skipped
+            ]
+            listing.others += inner.others
+            listing.repeated += inner.repeated
+            names = inner.names
+        elif fault := path_fault(path):
+            listing.skipped.append(Skipped(path, fault))
+            continue
+        else:
+            root, names = os.path.split(path)[0], [os.path.basename(path)]
+        roots.append(root)
+        new = {os.path.join(root, name): (root, name) for name in names}
+        listing.repeated += len(files.keys() & new.keys())
+        files |= {path: place for path, place in new.items() if path not in files}
+    top = Path(os.path.commonpath(roots or [os.getcwd()]))
+    listing.names = [os.path.relpath(path, top) for path in files]
+    source = _listed(
+        top, listing, f"{len(given)} folders and files under {top.name or top}/", limits
+    )
+    if all(map(os.path.isdir, given)):
+        source.label_by(_classes(files.values()))
+    return source
+
+
+def _classes(files: Iterable[tuple[str, str]]) -> list[str]:
+    """The class of each of these (folder, name in it)."""
+    pairs = list(files)
+    if all("/" in name for _, name in pairs):
+        return [name.partition("/")[0] for _, name in pairs]
+    return [os.path.basename(root) for root, _ in pairs]
+
+
+def file_source(path: Path, limits: ReadLimits) -> FileSource:
+    """One image file, or the pages of one TIFF. Raises ImageError when it cannot be read at all."""
+    probe_image(path, name=str(path), limits=limits)
+    return FileSource(path.parent, [path.name], description=f"file {path}", limits=limits)
+
+
+def path_fault(path: str) -> str | None:
+    """Why ``path`` is not a readable file, or None when it is one."""
+    try:
+        return file_fault(path, os.stat(path))
+    except FileNotFoundError:
+        if ".npz:" in path:
+            return "an array of a .npz file; give it as a source of its own"
+        return "a link that leads nowhere" if os.path.islink(path) else "no such file"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def page_counts(
+    root: Path, names: list[str], limits: ReadLimits
+) -> tuple[np.ndarray | None, list[Skipped]]:
+    """Pictures in each file (n,), or None when every file is one image.
+
+    Pages that a file promises and does not hold are listed as skipped.
+    """
+    several, skipped, folder = dict[int, int](), list[Skipped](), os.fspath(root)
+    for index, name in enumerate(names):
+        if not may_hold_several(f"{folder}/{name}"):
+            continue
+        try:
+            header = probe_image(root / name, limits=limits)
+        except ImageError:
+            continue  # reading it will say why
+        if header.pages > 1:
+            several[index] = header.pages
+        if header.shortfall:
+            skipped.append(Skipped(name, header.shortfall))
+    if not several:
+        return None, skipped
+    counts = array("q", [1]) * len(names)
+    for index, pages in several.items():
+        counts[index] = pages
+    return np.frombuffer(counts, dtype=np.int64), skipped
+
+
+def _listed(root: Path, listing: Listing, description: str, limits: ReadLimits) -> FileSource:
+    if not listing.names:
+        found = "; ".join([*listing.notes(), _reasons(listing.skipped)]).strip("; ")
+        raise InputError(f"{description}: no image found" + (f" ({found})" if found else ""))
+    source = FileSource(root, listing.names, description=description, limits=limits)
+    source.skipped = [*listing.skipped, *source.skipped]
+    source.notes = listing.notes() + source.notes
+    return source
+
+
+def _reasons(skipped: list[Skipped]) -> str:
+    shown = "; ".join(f"{item.name}: {item.reason}" for item in skipped[:3])
+    return shown + (f"; and {len(skipped) - 3} more" if len(skipped) > 3 else "")

@@ -1,0 +1,222 @@
+"""One door for all images: ``open_source`` takes whatever holds images and gives an ImageSource.
+
+>>> import numpy as np
+>>> source = open_source(np.zeros((5, 8, 8), np.uint8))
+>>> len(source), source.names[4], source.read(4).pixels.shape
+(5, 'array[4]', (8, 8, 1))
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from convae.errors import InputError, unknown_name
+from convae.filesystem.run_files import reading
+from convae.images.files.image import ReadLimits
+from convae.images.sources.array_sources import (
+    ArraySource,
+    DatasetSource,
+    ListSource,
+    is_tensor,
+    plain_array,
+)
+from convae.images.sources.base import ImageSource, Selection, Skipped
+from convae.images.sources.file_sources import (
+    file_source,
+    folder_source,
+    glob_source,
+    path_fault,
+    paths_source,
+)
+from convae.images.sources.idx import is_idx, labels_file, read_idx
+from convae.images.sources.named_sets import NAMES, canonical_name, open_named
+from convae.images.sources.npy import npy_source, npz_source, split_npz
+
+__all__ = ["ImageSource", "Selection", "Skipped", "open_source"]
+
+Split = Literal["train", "test"]
+
+
+def open_source(
+    data: Any,
+    *,
+    data_dir: str | Path | None = None,
+    limits: ReadLimits | None = None,
+    split: Split = "train",
+    download: bool = False,
+    channels_first: bool | None = None,
+) -> ImageSource:
+    """Open whatever holds images; nothing is decoded yet.
+
+    Arguments:
+        data: one of
+            a folder (recursive; a sub-folder for each class gives labels), a glob (``a/**/*.png``),
+            an image file (each page of a TIFF is an image), a list of files and folders;
+            an array or torch tensor ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)`` of any real dtype,
+            one colour image ``(h, w, 3)``, a list of arrays of any sizes, a ``.npy`` file (memory-mapped), a
+            ``.npz`` file (``file.npz:key`` when it holds several arrays), an IDX file (also gzipped);
+            a torch ``Dataset``; a pandas ``Series`` of paths or arrays; the name of a known set: ``digits``,
+            ``mnist``, ``fashion-mnist``, ``cifar10`` (a folder of that name comes first); or an ImageSource,
+            which is given back.
+        data_dir: where named sets are looked for first.
+        limits: what one image may cost.
+        split: the part of a named set (or of a ``.npz`` with ``x_train`` and ``x_test``) to open.
+        download: whether a named set that is not on this machine may be fetched.
+        channels_first: whether images with an axis of channels are ``(c, h, w)`` and not ``(h, w, c)``; None
+            finds it by the shape (``convae.images.files.axes``), and refuses a shape that may be either.
+    Raises: InputError, with what came and what to do.
+    """
+    if isinstance(data, ImageSource):
+        return data
+    if split not in ("train", "test"):
+        raise unknown_name("split", split, ["train", "test"])
+    limits, data = limits or ReadLimits(), as_list(data)
+    if isinstance(data, str) and (name := canonical_name(data)) is not None:
+        return _open_name(data, name, limits, split, data_dir, download, channels_first)
+    if isinstance(data, str | os.PathLike):
+        return _open_path(os.path.expanduser(os.fspath(data)), limits, split, channels_first)
+    if isinstance(data, np.ndarray):
+        return ArraySource(data, channels_first=channels_first)
+    if is_tensor(data):
+        return ArraySource(plain_array(data), stem="tensor", channels_first=channels_first)
+    if isinstance(data, list | tuple):
+        return _open_list(data, limits, channels_first)
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return DatasetSource(data, channels_first=channels_first)
+    raise InputError(
+        f"cannot take images from a {type(data).__name__}: give a folder, a file, a glob, a list of "
+        f"paths, an array, a torch Dataset, or a name ({', '.join(NAMES)})"
+    )
+
+
+def as_list(data: Any) -> Any:
+    """A pandas ``Series``, or an array of Python objects, as a list; anything else as it is.
+
+    Raises:
+        InputError: a data frame that holds no pixels.
+    """
+    if isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1:
+        return list(data)
+    if not hasattr(data, "iloc"):
+        return data
+    if data.ndim == 1:
+        return data.tolist()
+    raise InputError(
+        f"a {type(data).__name__} of shape {tuple(data.shape)} is no list of images: give one of its columns "
+        "for paths or images; rows of pixels must be numbers"
+    )
+
+
+def _open_name(
+    data: str,
+    name: str,
+    limits: ReadLimits,
+    split: Split,
+    data_dir: str | Path | None,
+    download: bool,
+    channels_first: bool | None,
+) -> ImageSource:
+    """A folder of that name, or the set."""
+    if os.path.isdir(data):
+        source = _open_path(data, limits, split, channels_first)
+        source.notes.append(
+            f"{data!r} is a folder here and is read as one; for the set of that name go to another folder"
+        )
+        return source
+    _only_for_arrays(name, channels_first)
+    source = open_named(name, split=split, data_dir=data_dir, download=download)
+    if os.path.exists(data):
+        source.notes.append(f"{data!r} is taken as the set {name}; for the path write ./{data}")
+    return source
+
+
+def _open_path(
+    path: str, limits: ReadLimits, split: Split, channels_first: bool | None
+) -> ImageSource:
+    if "\0" in path or not path:
+        raise InputError(f"{path!r} is no path")
+    file, key = split_npz(path)
+    if key is not None:
+        reading(file)
+        return npz_source(Path(file), key, split, channels_first=channels_first)
+    if os.path.isdir(path):
+        _only_for_arrays(path, channels_first)
+        return folder_source(Path(path), limits)
+    if not os.path.lexists(path):
+        if set("*?[") & set(path):
+            _only_for_arrays(path, channels_first)
+            return glob_source(path, limits)
+        raise _missing(path)
+    if fault := path_fault(path):
+        raise InputError(f"{path}: {fault}")
+    return _open_file(Path(path), limits, split, channels_first)
+
+
+def _open_file(
+    path: Path, limits: ReadLimits, split: Split, channels_first: bool | None
+) -> ImageSource:
+    reading(path)
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return npy_source(path, channels_first=channels_first)
+    if suffix == ".npz":
+        return npz_source(path, None, split, channels_first=channels_first)
+    if is_idx(path):
+        return _idx_source(path, channels_first)
+    _only_for_arrays(path, channels_first)
+    return file_source(path, limits)
+
+
+def _only_for_arrays(path: str | Path, channels_first: bool | None) -> None:
+    if channels_first is not None:
+        raise InputError(
+            f"{path}: where the channels stand is for arrays to say; image files and sets say it themselves"
+        )
+
+
+def _idx_source(path: Path, channels_first: bool | None) -> ArraySource:
+    images = read_idx(path)
+    if images.ndim < 3:
+        raise InputError(f"{path}: has {images.ndim} axes: labels, not images")
+    beside = labels_file(path)
+    labels = None if beside is None else read_idx(beside)
+    fits = labels is not None and labels.shape == (len(images),)
+    source = ArraySource(
+        images,
+        stem=path.name,
+        labels=labels if fits else None,
+        channels_first=channels_first,
+    )
+    if beside is not None and labels is not None and not fits:
+        source.notes.append(f"{beside.name} holds {labels.shape} labels and is not used")
+    return source
+
+
+def _open_list(data: Sequence[Any], limits: ReadLimits, channels_first: bool | None) -> ImageSource:
+    if not data:
+        raise InputError("the list is empty: there is no image in it")
+    are_paths = [isinstance(item, str | os.PathLike) for item in data]
+    if all(are_paths):
+        _only_for_arrays("a list of paths", channels_first)
+        return paths_source(data, limits)
+    if any(are_paths):
+        raise InputError("a list must hold either paths or arrays, not both")
+    if all(isinstance(item, int | float | list | tuple) for item in data):
+        try:
+            return ArraySource(np.asarray(data), channels_first=channels_first)
+        except InputError:
+            raise
+        except ValueError as error:  # ragged nested lists
+            raise InputError(f"nested lists must form one array (n, h, w): {error}") from error
+    return ListSource(data, channels_first=channels_first)
+
+
+def _missing(path: str) -> InputError:
+    plain = os.sep not in path and "." not in path
+    if plain and "did you mean" in str(error := unknown_name("set", path, NAMES)):
+        return InputError(f"{error}; and there is no file or folder of that name")
+    known = f" (known sets: {', '.join(NAMES)})" if plain else ""
+    return InputError(f"{path}: no such file or folder{known}")
