@@ -16,7 +16,7 @@ import torch
 import convae
 from anomaly_sets import Labelled, Load, all_sets
 from convae.embedding.pca import fit_pca
-from convae.estimators.regions import Region
+from convae.estimators.anomaly.regions import Region
 from convae.images.dataset.framing import resize
 from convae.metrics.difference_maps import smoothed
 from convae.metrics.ranking import PixelRanking, auroc

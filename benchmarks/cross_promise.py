@@ -9,7 +9,7 @@ import torch
 
 import convae
 from convae.embedding.pca import fit_pca
-from convae.estimators.normals import cross_normals, split_normals
+from convae.estimators.anomaly.split import cross_normals, split_normals
 from convae.metrics.conformal import Calibration, cross_bound
 from record import Section
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import convae
 from convae.embedding.nearest_neighbours import nearest
-from convae.estimators.attribute_scorer import PARTS, AttributeScorer
+from convae.estimators.anomaly.attribute_scorer import PARTS, AttributeScorer
 from convae.images.sources.array_sources import ArraySource
 from convae.metrics.ranking import auroc
 from record import Section, note

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.estimators.test_anomaly import TINY, textured
+from tests.estimators.anomaly.test_detector import TINY, textured
 
 from convae import AnomalyDetector
 from convae.anomaly_evaluation import (
@@ -14,7 +14,7 @@ from convae.anomaly_evaluation import (
     PCA,
     evaluate_detector,
 )
-from convae.estimators.choosing import KINDS
+from convae.estimators.anomaly.defect_score_fit import KINDS
 from convae.images.sources.open_source import open_source
 
 

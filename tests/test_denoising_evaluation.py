@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from tests.estimators.conftest import blobs
-from tests.estimators.test_denoiser import TINY, noisy
+from tests.estimators.restoration.test_denoiser import TINY, noisy
 
 import convae
 from convae import Denoiser, InputError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.estimators.inpainter import Inpainter
+from convae.estimators.restoration.inpainter import Inpainter
 from convae.inpainting_evaluation import (
     BIHARMONIC,
     HARMONIC,

@@ -73,7 +73,7 @@ def first_step(job: Job, gate: Gate) -> None:
 
 def denoiser(job: Job, gate: Gate) -> None:
     """A small denoiser, saved."""
-    from convae.estimators.denoiser import Denoiser
+    from convae.estimators.restoration.denoiser import Denoiser
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (16, 64, 64), dtype=np.uint8)

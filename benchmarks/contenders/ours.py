@@ -17,9 +17,9 @@ from contenders.plain_torch import tensor
 from contenders.serving import Facts, Gate
 from convae.cli.progress import REDRAWN, training
 from convae.cli.voice import Voice
-from convae.estimators.autoencoder import ConvAutoencoder
-from convae.estimators.fitting import Learning, Ready, Run, fit_model
-from convae.estimators.parameters import checked
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.fit import Learning, Ready, Run, fit_model
+from convae.estimators.fit_config import checked
 from convae.images.sources.open_source import open_source
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder

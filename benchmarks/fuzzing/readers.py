@@ -97,8 +97,8 @@ def read_configuration(path: Path) -> None:
     from convae.cli.settings_denoiser import DENOISER
     from convae.cli.training import check_values
     from convae.errors import InputError
-    from convae.estimators.autoencoder import ConvAutoencoder
-    from convae.estimators.denoiser import Denoiser
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+    from convae.estimators.restoration.denoiser import Denoiser
 
     faults = list[InputError]()
     tables: Any = ((AUTOENCODER, ConvAutoencoder), (DENOISER, Denoiser))

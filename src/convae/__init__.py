@@ -16,35 +16,35 @@ from convae.version import __version__
 if TYPE_CHECKING:
     from convae.config.training import TrainingSettings
     from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
-    from convae.estimators.anomaly import AnomalyDetector
-    from convae.estimators.autoencoder import ConvAutoencoder
-    from convae.estimators.denoiser import Denoiser
-    from convae.estimators.inpainter import Inpainter
+    from convae.estimators.anomaly.detector import AnomalyDetector
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.sparse import SparseAutoencoder
+    from convae.estimators.autoencoders.stacked import StackedAutoencoder
+    from convae.estimators.autoencoders.variational import VariationalAutoencoder
     from convae.estimators.registry import load
-    from convae.estimators.sparse import SparseAutoencoder
-    from convae.estimators.stacked import StackedAutoencoder
-    from convae.estimators.variational import VariationalAutoencoder
+    from convae.estimators.restoration.denoiser import Denoiser
+    from convae.estimators.restoration.inpainter import Inpainter
     from convae.images.sources.open_source import open_source
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
     from convae.networks.presets import make_architecture
 
 _HOMES = {
-    "AnomalyDetector": "estimators.anomaly",
+    "AnomalyDetector": "estimators.anomaly.detector",
     "Architecture": "networks.architecture",
     "Autoencoder": "networks.autoencoder",
-    "ConvAutoencoder": "estimators.autoencoder",
+    "ConvAutoencoder": "estimators.autoencoders.autoencoder",
     "ConvaeError": "errors",
-    "Denoiser": "estimators.denoiser",
+    "Denoiser": "estimators.restoration.denoiser",
     "ImageError": "errors",
-    "Inpainter": "estimators.inpainter",
+    "Inpainter": "estimators.restoration.inpainter",
     "InputError": "errors",
     "ModelFileError": "errors",
-    "SparseAutoencoder": "estimators.sparse",
-    "StackedAutoencoder": "estimators.stacked",
+    "SparseAutoencoder": "estimators.autoencoders.sparse",
+    "StackedAutoencoder": "estimators.autoencoders.stacked",
     "TrainingError": "errors",
     "TrainingSettings": "config.training",
-    "VariationalAutoencoder": "estimators.variational",
+    "VariationalAutoencoder": "estimators.autoencoders.variational",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",

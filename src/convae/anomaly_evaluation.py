@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from convae.errors import ImageError
-from convae.estimators.anomaly import AnomalyDetector
-from convae.estimators.choosing import KINDS, TOGETHER
-from convae.estimators.detection import Judged
-from convae.estimators.normal_cues import COMPONENTS, ComponentsError
+from convae.estimators.anomaly.defect_score_fit import KINDS, TOGETHER
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.estimators.anomaly.method import Judged
+from convae.estimators.anomaly.normal_cues import COMPONENTS, ComponentsError
 from convae.images.sources.base import ImageSource
 from convae.metrics.difference_maps import resized, smoothed
 from convae.metrics.ranking import PixelRanking, auroc

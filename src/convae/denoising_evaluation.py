@@ -14,8 +14,8 @@ from convae.classical.noise_level import estimate_noise_level, whiteness
 from convae.corruption.noise import Noise
 from convae.corruption.noise_levels import level_text
 from convae.errors import ImageError
-from convae.estimators.denoiser import Denoiser
-from convae.estimators.noise_units import stretch
+from convae.estimators.restoration.denoiser import Denoiser
+from convae.estimators.restoration.noise_units import stretch
 from convae.evaluation import middle, nothing_measured, samples
 from convae.images.dataset.pairs import PairSource
 from convae.images.dataset.preparation import image_hash, to_depth

@@ -11,7 +11,7 @@ from torch import Tensor
 from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fill
 from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
-from convae.estimators.inpainter import Inpainter
+from convae.estimators.restoration.inpainter import Inpainter
 from convae.evaluation import Sample, middle, nothing_measured, samples
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error

@@ -14,7 +14,7 @@ import torch
 from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
-from convae.estimators.detector_fit import LOOKS
+from convae.estimators.anomaly.fit import LOOKS
 from convae.images.files.reading import read_image
 from convae.images.sources.open_source import open_source
 from convae.metrics.drift import SCORES

@@ -18,14 +18,14 @@ from convae.cli.settings_stacked import STACKED
 from convae.cli.settings_variational import VARIATIONAL
 from convae.config.training import OPTIMIZERS, PRECISIONS, SCHEDULES
 from convae.errors import InputError
-from convae.estimators.anomaly import METHODS as WAYS
-from convae.estimators.anomaly import AnomalyDetector
-from convae.estimators.autoencoder import ConvAutoencoder
-from convae.estimators.denoiser import LEARN, Denoiser
-from convae.estimators.inpainter import Inpainter
-from convae.estimators.sparse import SparseAutoencoder
-from convae.estimators.stacked import StackedAutoencoder
-from convae.estimators.variational import VariationalAutoencoder
+from convae.estimators.anomaly.detector import METHODS as WAYS
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.sparse import SparseAutoencoder
+from convae.estimators.autoencoders.stacked import StackedAutoencoder
+from convae.estimators.autoencoders.variational import VariationalAutoencoder
+from convae.estimators.restoration.denoiser import LEARN, Denoiser
+from convae.estimators.restoration.inpainter import Inpainter
 from convae.experiments.parts import MOST
 from convae.experiments.reading import CORRUPTIONS
 from convae.experiments.robustness import code_variants

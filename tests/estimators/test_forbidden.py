@@ -11,7 +11,7 @@ from tests.estimators.conftest import blobs
 from convae import ConvAutoencoder, Denoiser, SparseAutoencoder, VariationalAutoencoder
 from convae.config.compatibility import RULES
 from convae.errors import InputError
-from convae.estimators.bounds import log_density
+from convae.estimators.autoencoders.likelihood_bounds import log_density
 from convae.images.sources.open_source import open_source
 from convae.networks.architecture import Architecture
 from convae.training.observers import Moment, Row

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.estimators.test_denoiser import Heard
+from tests.estimators.restoration.test_denoiser import Heard
 
 import convae
 from convae.estimators.base import ImageEstimator
-from convae.estimators.fitting import NOT_BETTER
+from convae.estimators.fit import NOT_BETTER
 
 # Each job with the parts that decide what its first image is.
 AUTOENCODERS = [

@@ -6,7 +6,7 @@ from convae.cli.progress import training
 from convae.cli.settings import Values
 from convae.cli.training import check_values
 from convae.cli.voice import Voice, aligned
-from convae.estimators.stacked import StackedAutoencoder
+from convae.estimators.autoencoders.stacked import StackedAutoencoder
 from convae.experiments.ablation import Ablation, ablate
 from convae.experiments.verdicts import stacking_cautions, stacking_difference, stacking_verdict
 

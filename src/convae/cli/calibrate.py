@@ -60,7 +60,7 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.calibrating import calibrate
-    from convae.estimators.anomaly import AnomalyDetector
+    from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.filesystem.run_files import current_run
     from convae.metrics.conformal import check_rate
 

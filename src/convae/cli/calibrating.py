@@ -7,7 +7,7 @@ from convae.cli.fitting import MODEL_SUFFIX
 from convae.cli.image_tables import read_groups
 from convae.cli.outputs import output_file
 from convae.cli.voice import Voice
-from convae.estimators.anomaly import AnomalyDetector
+from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.images.sources.base import ImageSource
 from convae.report.of_anomaly import promise
 

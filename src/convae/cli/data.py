@@ -101,7 +101,7 @@ def rows_of(
     """
     import numpy as np
 
-    from convae.estimators.tables import row_shape, rows_to_images
+    from convae.estimators.pixel_rows import row_shape, rows_to_images
 
     if shape is None:
         return None

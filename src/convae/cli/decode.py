@@ -47,6 +47,6 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.decoding import decode
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     decode(load_for(model, ConvAutoencoder, device=device), codes, out, voice, format=format)

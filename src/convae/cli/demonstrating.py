@@ -11,7 +11,7 @@ from convae.cli.measured import said, told
 from convae.cli.outputs import HISTORY, named_after, result_folder, write_history
 from convae.cli.progress import duration, training
 from convae.cli.voice import Voice
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.evaluation import evaluate
 from convae.images.sources.open_source import open_source
 from convae.report.folder import write_folder

@@ -55,7 +55,7 @@ def command(
     """The help is above."""
     from convae.cli.denoising import ARRAY, denoise, level_of
     from convae.cli.image_files import Writing
-    from convae.estimators.denoiser import Denoiser
+    from convae.estimators.restoration.denoiser import Denoiser
 
     loaded = load_for(model, Denoiser, device=device)
     level = level_of(sigma, loaded.plan_.depth)

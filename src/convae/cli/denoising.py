@@ -10,8 +10,8 @@ from convae.cli.image_files import OnBad, Writing, write_results
 from convae.cli.voice import Voice
 from convae.corruption.noise_levels import check_level, level_text, parse_level
 from convae.errors import InputError
-from convae.estimators.denoiser import Denoiser
-from convae.estimators.restored import Restored
+from convae.estimators.restoration.denoiser import Denoiser
+from convae.estimators.restoration.restored_images import Restored
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
 

@@ -68,7 +68,7 @@ def command(
     from convae.cli.ranking_itself import rank_itself
     from convae.cli.settings import collect
     from convae.cli.settings_anomaly import ANOMALY
-    from convae.estimators.anomaly import AnomalyDetector
+    from convae.estimators.anomaly.detector import AnomalyDetector
 
     how = Detecting(out=out, strict=strict)
     if alone:

@@ -12,7 +12,7 @@ from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.errors import ImageError
-from convae.estimators.anomaly import AnomalyDetector, Detection
+from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.images.dataset.survey import refuse_skipped
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.drift import Drift, Look, find_drift

@@ -59,7 +59,7 @@ def command(
     from convae.cli.code_files import SUFFIXES, names_file
     from convae.cli.encoding import encode
     from convae.cli.outputs import SKIPPED, named_after, output_file, planned
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     out = output_file(out, *SUFFIXES)
     planned(named_after(out, SKIPPED), *([names_file(out)] if out.suffix.lower() == ".npy" else []))

@@ -74,7 +74,7 @@ def command(
     """The help is above."""
     from convae.cli.evaluated_detector import images_of
     from convae.cli.evaluating import Evaluating, evaluate_model
-    from convae.estimators.anomaly import AnomalyDetector
+    from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.estimators.registry import load
 
     loaded = load(model, device=device)

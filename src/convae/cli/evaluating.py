@@ -15,11 +15,11 @@ from convae.cli.progress import Counter, counting
 from convae.cli.voice import Voice
 from convae.denoising_evaluation import evaluate_denoiser
 from convae.errors import InputError
-from convae.estimators.anomaly import AnomalyDetector
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator
-from convae.estimators.denoiser import Denoiser
-from convae.estimators.inpainter import Inpainter
+from convae.estimators.restoration.denoiser import Denoiser
+from convae.estimators.restoration.inpainter import Inpainter
 from convae.evaluation import evaluate
 from convae.images.sources.base import ImageSource, Skipped
 from convae.inpainting_evaluation import evaluate_inpainter

@@ -47,7 +47,7 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: str | None) 
     """The help is above."""
     from convae.cli.fitted_anomaly import measured
     from convae.cli.training import FitJob, fit_and_report
-    from convae.estimators.anomaly import AnomalyDetector
+    from convae.estimators.anomaly.detector import AnomalyDetector
 
     known = None if defects is None else replace(fit.data, given=(defects,)).open()
     job = FitJob(estimator=AnomalyDetector, measure=measured, options={"defects": known})

@@ -34,7 +34,7 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """The help is above."""
     from convae.cli.fitted_autoencoder import measured
     from convae.cli.training import FitJob, fit_and_report
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     job = FitJob(estimator=ConvAutoencoder, measure=measured)
     fit_and_report(job, fit.parameters(AUTOENCODER, flags), fit, voice)

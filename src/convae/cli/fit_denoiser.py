@@ -43,7 +43,7 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -
     """The help is above."""
     from convae.cli.fitted_denoiser import measuring
     from convae.cli.training import FitJob, fit_and_report
-    from convae.estimators.denoiser import Denoiser
+    from convae.estimators.restoration.denoiser import Denoiser
 
     wanted = None
     if target is not None:

@@ -35,7 +35,7 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """The help is above."""
     from convae.cli.fitted_inpainter import measured
     from convae.cli.training import FitJob, fit_and_report
-    from convae.estimators.inpainter import Inpainter
+    from convae.estimators.restoration.inpainter import Inpainter
 
     job = FitJob(estimator=Inpainter, measure=measured)
     fit_and_report(job, fit.parameters(INPAINTER, flags), fit, voice)

@@ -32,7 +32,7 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """The help is above."""
     from convae.cli.fitted_autoencoder import measured
     from convae.cli.training import FitJob, fit_and_report
-    from convae.estimators.stacked import StackedAutoencoder
+    from convae.estimators.autoencoders.stacked import StackedAutoencoder
 
     job = FitJob(estimator=StackedAutoencoder, measure=measured)
     fit_and_report(job, fit.parameters(STACKED, flags), fit, voice)

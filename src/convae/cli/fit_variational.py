@@ -33,7 +33,7 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """The help is above."""
     from convae.cli.fitted_autoencoder import measured
     from convae.cli.training import FitJob, fit_and_report
-    from convae.estimators.variational import VariationalAutoencoder
+    from convae.estimators.autoencoders.variational import VariationalAutoencoder
 
     job = FitJob(estimator=VariationalAutoencoder, measure=measured)
     fit_and_report(job, fit.parameters(VARIATIONAL, flags), fit, voice)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convae.cli.measured import fit_occasion, images_measured, said, told
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.evaluation import Evaluation, evaluate
 from convae.images.sources.base import ImageSource
 from convae.report.folder import write_folder

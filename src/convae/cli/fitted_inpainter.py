@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convae.cli.measured import differences_said, fit_occasion, images_measured, table
-from convae.estimators.inpainter import Inpainter
+from convae.estimators.restoration.inpainter import Inpainter
 from convae.images.sources.base import ImageSource
 from convae.inpainting_evaluation import InpaintingEvaluation, evaluate_inpainter
 from convae.report.folder import write_folder

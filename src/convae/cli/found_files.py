@@ -9,7 +9,7 @@ import numpy as np
 
 from convae.cli.image_files import Places
 from convae.cli.voice import plain
-from convae.estimators.anomaly import AnomalyDetector, Detection
+from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.filesystem.atomic import atomic_write
 from convae.filesystem.tables import escape, write_table
 from convae.images.files.writing import write_image

@@ -59,7 +59,7 @@ def command(
     """The help is above."""
     from convae.cli.image_files import Writing
     from convae.cli.inpainting import ARRAY, Filling, inpaint
-    from convae.estimators.inpainter import Inpainter
+    from convae.estimators.restoration.inpainter import Inpainter
 
     loaded = load_for(model, Inpainter, device=device)
     source = open_for(loaded, Data(given=data, **where))

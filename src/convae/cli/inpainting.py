@@ -10,7 +10,7 @@ from convae.cli import image_files
 from convae.cli.image_files import OnBad, Writing, write_results
 from convae.cli.voice import Voice
 from convae.errors import InputError
-from convae.estimators.inpainter import Inpainted, Inpainter
+from convae.estimators.restoration.inpainter import Inpainted, Inpainter
 from convae.filesystem.tables import write_table
 from convae.images.files.image import Image
 from convae.images.files.writing import write_image

@@ -64,7 +64,7 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.sampling import interpolate
-    from convae.estimators.variational import VariationalAutoencoder
+    from convae.estimators.autoencoders.variational import VariationalAutoencoder
 
     loaded = load_for(model, VariationalAutoencoder, device=device)
     interpolate(loaded, (first, last), out, voice, steps=steps, path=path, format=format)

@@ -56,7 +56,7 @@ def command(
     """The help is above."""
     from convae.cli.levels_told import tell_levels
     from convae.cli.outputs import output_file
-    from convae.estimators.stacked import StackedAutoencoder
+    from convae.estimators.autoencoders.stacked import StackedAutoencoder
 
     out = output_file(out, ".png")
     loaded = load_for(model, StackedAutoencoder, device=device)

@@ -6,7 +6,7 @@ import numpy as np
 
 from convae.cli.voice import Voice
 from convae.errors import InputError
-from convae.estimators.stacked import StackedAutoencoder
+from convae.estimators.autoencoders.stacked import StackedAutoencoder
 from convae.images.sources.base import ImageSource
 from convae.report.comparison import grid
 from convae.report.pictures import save_picture, shown_range, to_display

@@ -72,7 +72,7 @@ def command(
     """The help is above."""
     from convae.cli.mapping import Wanted, draw_map
     from convae.cli.outputs import SKIPPED, named_after, output_file, planned
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     out = output_file(out, ".png", ".html")
     planned(named_after(out, SKIPPED))

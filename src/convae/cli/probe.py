@@ -78,7 +78,7 @@ def command(
     """The help is above."""
     from convae.cli.outputs import result_folder
     from convae.cli.probing import Wanted, probe_and_tell
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     if out is not None:
         result_folder(out)

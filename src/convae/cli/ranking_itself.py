@@ -9,8 +9,8 @@ from convae.cli.outputs import SKIPPED, write_skipped
 from convae.cli.progress import training
 from convae.cli.training import check_values
 from convae.cli.voice import Voice
-from convae.estimators.anomaly import AnomalyDetector
-from convae.estimators.crossfit import cross_fitted
+from convae.estimators.anomaly.cross_fit import cross_fitted
+from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.images.dataset.survey import refuse_skipped
 from convae.images.sources.base import ImageSource
 from convae.report.contents import DataFacts

@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.reconstructing import reconstruct
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))

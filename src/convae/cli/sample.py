@@ -66,7 +66,7 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.sampling import Wanted, sample
-    from convae.estimators.variational import VariationalAutoencoder
+    from convae.estimators.autoencoders.variational import VariationalAutoencoder
 
     loaded = load_for(model, VariationalAutoencoder, device=device)
     wanted = Wanted(count=count, from_=from_, seed=seed, format=format)

@@ -10,8 +10,8 @@ from convae.cli.outputs import output_file, result_folder
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import InputError
+from convae.estimators.autoencoders.variational import VariationalAutoencoder
 from convae.estimators.streaming import iter_images
-from convae.estimators.variational import VariationalAutoencoder
 from convae.images.files.writing import target_of, write_image
 from convae.report.comparison import grid
 from convae.report.pictures import fit_size, save_picture, to_display

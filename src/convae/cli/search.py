@@ -90,7 +90,7 @@ def command(
 
     from convae.cli.outputs import output_file
     from convae.cli.searching import Wanted, search
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     if out is not None:
         out = output_file(out, ".csv")

@@ -80,7 +80,7 @@ def command(
 ) -> None:
     """The help is above."""
     from convae.cli.sampling import traverse
-    from convae.estimators.variational import VariationalAutoencoder
+    from convae.estimators.autoencoders.variational import VariationalAutoencoder
 
     loaded = load_for(model, VariationalAutoencoder, device=device)
     traverse(loaded, image, out, voice, numbers=numbers, steps=steps, span=span)

@@ -73,7 +73,7 @@ def command(
     """The help is above."""
     from convae.cli.outputs import SKIPPED, named_after, output_file, planned
     from convae.cli.units_told import Wanted, tell_units
-    from convae.estimators.autoencoder import ConvAutoencoder
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     out = output_file(out, ".html")
     planned(named_after(out, SKIPPED))

@@ -9,7 +9,7 @@ from convae.cli.outputs import SKIPPED, named_after, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.images.sources.base import ImageSource, Skipped
 from convae.report.of_units import Answers, Units, cards, selectivity_of_components, units_of
 from convae.report.unit_page import write_unit_page

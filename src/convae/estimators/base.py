@@ -13,11 +13,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from convae.config.compatibility import check, remarks
 from convae.config.training import TrainingSettings
 from convae.errors import ImageError, ImageWarning, InputError, ModelFileError, brief
-from convae.estimators.baseline import PCABaseline
-from convae.estimators.fitting import Ready, Run, fingerprint_of, fit_model
+from convae.estimators.fit import Ready, Run, fingerprint_of, fit_model
+from convae.estimators.fit_config import Parameters, checked, chosen, plain
 from convae.estimators.labels import holds_images
-from convae.estimators.parameters import Parameters, checked, chosen, plain
-from convae.estimators.tables import images_to_rows, is_table, row_shape, rows_to_images
+from convae.estimators.pca_baseline import PCABaseline
+from convae.estimators.pixel_rows import images_to_rows, is_table, row_shape, rows_to_images
 from convae.images.dataset.image_set import ImageSet
 from convae.images.dataset.prefetch import fetched
 from convae.images.dataset.preparation import Plan

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from convae.estimators.tables import is_table
+from convae.estimators.pixel_rows import is_table
 from convae.images.sources.base import ImageSource
 
 

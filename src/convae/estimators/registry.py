@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from convae.estimators.anomaly import AnomalyDetector
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.sparse import SparseAutoencoder
+from convae.estimators.autoencoders.stacked import StackedAutoencoder
+from convae.estimators.autoencoders.variational import VariationalAutoencoder
 from convae.estimators.base import ImageEstimator, load_estimator
-from convae.estimators.denoiser import Denoiser
-from convae.estimators.inpainter import Inpainter
-from convae.estimators.sparse import SparseAutoencoder
-from convae.estimators.stacked import StackedAutoencoder
-from convae.estimators.variational import VariationalAutoencoder
+from convae.estimators.restoration.denoiser import Denoiser
+from convae.estimators.restoration.inpainter import Inpainter
 
 ESTIMATORS: dict[str, type[ImageEstimator]] = {
     "AnomalyDetector": AnomalyDetector,

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.base import clone
 
 from convae.errors import InputError
-from convae.estimators.parameters import Parameters, preparation
-from convae.estimators.stacked import StackedAutoencoder, epochs_of_levels
+from convae.estimators.autoencoders.stacked import StackedAutoencoder, epochs_of_levels
+from convae.estimators.fit_config import Parameters, preparation
 from convae.experiments.parts import MOST, Parts, take_apart
 from convae.experiments.schedules import SCRATCH, Schedule, equal_schedules
 from convae.images.sources.base import Skipped

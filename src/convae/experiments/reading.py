@@ -10,7 +10,7 @@ import torch
 from convae.config.bottlenecks import parse_bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.resampling import resamples
 from convae.probing import readouts

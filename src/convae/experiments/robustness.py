@@ -9,10 +9,10 @@ from sklearn.base import clone
 
 from convae.corruption.noise import Noise
 from convae.errors import InputError
-from convae.estimators.autoencoder import ConvAutoencoder
-from convae.estimators.parameters import preparation
-from convae.estimators.sparse import SparseAutoencoder
-from convae.estimators.variational import VariationalAutoencoder
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.sparse import SparseAutoencoder
+from convae.estimators.autoencoders.variational import VariationalAutoencoder
+from convae.estimators.fit_config import preparation
 from convae.experiments.parts import MOST, Parts, take_apart
 from convae.experiments.reading import (
     CORRUPTIONS,

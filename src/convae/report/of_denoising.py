@@ -18,8 +18,8 @@ from convae.denoising_evaluation import (
     DenoisingEvaluation,
     Shown,
 )
-from convae.estimators.denoiser import Denoiser
-from convae.estimators.noise_decision import decision_text
+from convae.estimators.restoration.denoiser import Denoiser
+from convae.estimators.restoration.noise_decision import decision_text
 from convae.evaluation import middle
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import against

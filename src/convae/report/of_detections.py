@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from convae.estimators.anomaly import AnomalyDetector, Detection
-from convae.estimators.regions import Region
+from convae.estimators.anomaly.detector import AnomalyDetector, Detection
+from convae.estimators.anomaly.regions import Region
 from convae.images.dataset.framing import resize
 from convae.images.dataset.preparation import to_depth
 from convae.images.dataset.scaling import Scaling

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from convae.estimators.inpainter import Inpainter
+from convae.estimators.restoration.inpainter import Inpainter
 from convae.evaluation import middle
 from convae.inpainting_evaluation import MODEL, PSNR, SEAM, SSIM, InpaintingEvaluation, Round
 from convae.report.contents import Metric, Panel, Report

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from convae.estimators.anomaly import AnomalyDetector
+from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.images.dataset.framing import resize
 from convae.images.sources.base import ImageSource
 from convae.labelled_evaluation import (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convae.config.bottlenecks import on_above
 from convae.errors import ImageError, InputError
-from convae.estimators.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.streaming import iter_codes, paired
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource

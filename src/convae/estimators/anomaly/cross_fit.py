@@ -1,0 +1,63 @@
+"""Detectors that each were fitted on the rest of a set, to rank the set by itself."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from convae.errors import InputError
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.estimators.anomaly.split import LEAST_GROUPS
+from convae.images.sources.base import ImageSource
+from convae.training.observers import Observer
+from convae.training.splits_and_batches import generator
+
+FOLDS = 3
+SPREAD = 1.4826  # times the median absolute deviation: the deviation of a normal distribution
+LEAST_SPREAD = 1.0  # scores are in deviations of normal images; few of them give too small a spread
+
+
+class Fold(NamedTuple):
+    """A part of a set, and a detector that has seen none of it.
+
+    Attributes:
+        positions: of its images in the source, rising.
+        model: fitted on all others.
+        usual, spread: the median of the scores of held-out images of the others, and how they vary:
+            ``(score - usual) / spread`` compares between folds.
+    """
+
+    positions: np.ndarray
+    model: AnomalyDetector
+    usual: float
+    spread: float
+
+
+def cross_fitted(
+    model: AnomalyDetector, source: ImageSource, *, observers: Iterable[Observer] = ()
+) -> Iterator[Fold]:
+    """Fit one detector for each third of a source, on the two others.
+
+    The median and the median absolute deviation hardly notice if some of these images are anomalous.
+
+    Args:
+        model: its parameters are taken; it stays as it is.
+
+    Raises:
+        InputError: there are too few images.
+    """
+    least = -(-LEAST_GROUPS * FOLDS // (FOLDS - 1))
+    if len(source) < least:
+        raise InputError(
+            f"{source.description}: at least {least} images are needed to rank them by each other; got "
+            f"{len(source)}"
+        )
+    order = generator(model._seed(), 0, 3).permutation(len(source))
+    for part in np.array_split(order, FOLDS):
+        others = np.setdiff1d(order, part)
+        fitted = clone(model).fit(source.select(others), observers=observers)
+        scores = fitted.calibration_.scores
+        usual = float(np.median(scores))
+        spread = SPREAD * float(np.median(np.abs(scores - usual)))
+        yield Fold(np.sort(part), fitted, usual, max(spread, LEAST_SPREAD))

@@ -1,0 +1,186 @@
+"""How the score of a detector of defects is fitted to normal images, and measured by synthetic defects."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.corruption.defects import Defects
+from convae.estimators.anomaly.defect_scorer import NormalStatistics, Viewer
+from convae.estimators.anomaly.fusion import POOLINGS, Fusion
+from convae.estimators.anomaly.known_defects import Evidence, Known, taught
+from convae.estimators.anomaly.method import Normals
+from convae.estimators.anomaly.normal_cues import CUES, Cue, NearestImage
+from convae.metrics.difference_maps import Standards
+from convae.metrics.ranking import auroc
+from convae.networks.inference import batch_size
+from convae.training.splits_and_batches import generator
+
+# Each kind counts as much: what comes is not known.
+KINDS = {
+    "spot": Defects(share=1.0, most=1, shapes=("spot",), fillings=("tone", "colour")),
+    "patch": Defects(share=1.0, most=1, shapes=("patch",), fillings=("tone", "piece", "colour")),
+    "field": Defects(share=1.0, most=1, shapes=("field",), fillings=("tone", "piece", "bend")),
+    "line": Defects(share=1.0, most=1, shapes=("line",), fillings=("tone", "colour")),
+}
+FOLDS = 4  # cues are fitted to three of them and measured on the fourth
+SHARING = 1 / 16  # of the shorter side: pixels over which a map shares what is normal
+TRIED = 32  # images at most with each kind of defect
+TOGETHER = 16  # images that lend each other pieces
+
+
+class Fitted(NamedTuple):
+    """What the cues learnt of normal images.
+
+    Attributes:
+        statistics: what a score needs.
+        facts: how well the score separates synthetic defects from normal images, as plain values.
+        known: real defects; None without any.
+    """
+
+    statistics: NormalStatistics
+    facts: dict[str, Any]
+    known: Known | None
+
+
+@dataclass
+class _Measured:
+    """Values (M, POOLINGS) of images that the cues were not fitted on.
+
+    Attributes:
+        normal: of normal images.
+        plain: of those normal images that the defects are made in.
+        damaged: kind -> of the same with a defect.
+    """
+
+    normal: list[Tensor] = field(default_factory=list)
+    plain: list[Tensor] = field(default_factory=list)
+    damaged: dict[str, list[Tensor]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+
+
+def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
+    """Fit all cues of the viewer's recipe.
+
+    Their values on normal images come from four folds, none fitted on the images it measures. The network has
+    seen some of them, with and without defects; what it finds in them hardly differs from others.
+
+    Returns:
+        with ``auroc`` among the facts: the mean over the kinds of defect, and ``auroc_by_kind``. The same
+        defects decide the weights of the kinds of cues, so these figures are a little too good.
+    """
+    positions = np.concatenate([normals.kept, normals.choosing])
+    small = torch.cat([viewer.shrunk(batch).cpu() for batch in _batches(normals, positions)])
+    names = (*(name for name in viewer.recipe.cues if name in CUES), NearestImage.name)
+    kinds = {name: CUES[name] for name in names}
+    looks = {name: _looks(cue, small) for name, cue in kinds.items()}
+    measured = _Measured()
+
+    def maps() -> Iterator[Tensor]:
+        for inside, outside in _folds(normals, positions):
+            cues = [cue.fit(looks[name][inside]) for name, cue in kinds.items()]
+            yield from _measure(viewer, normals, cues, positions[outside], measured)
+
+    standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
+    cues = tuple(cue.fit(looks[name]) for name, cue in kinds.items())
+    fusion, known = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds), None
+    if measured.plain and any(measured.damaged.values()):
+        evidence = Evidence(torch.stack(measured.plain), _aurocs(fusion, measured))
+        values = _known_values(viewer, normals, cues)
+        fusion = taught(fusion, evidence, values)
+        if len(values):
+            known = Known(values, evidence)
+    statistics = NormalStatistics(
+        cues=cues, kept=len(normals.kept), fusion=fusion, standards=standards
+    )
+    return Fitted(statistics, _facts(fusion, measured), known)
+
+
+def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tensor:
+    """(k, M, POOLINGS) of the images with real defects."""
+    found = list(normals.defective(viewer.network, lambda batch: viewer.judged(batch, cues)))
+    return torch.cat(found).cpu() if found else torch.zeros(0, len(viewer.recipe.cues), POOLINGS)
+
+
+def _measure(
+    viewer: Viewer, normals: Normals, cues: list[Cue], positions: np.ndarray, measured: _Measured
+) -> Iterator[Tensor]:
+    """Measure normal images, and some with defects; yields the maps (M, h, w) of the normal ones."""
+    wanted = [cue for cue in cues if cue.name in viewer.recipe.cues]
+    for batch in _batches(normals, positions):
+        with torch.inference_mode():
+            maps, _ = viewer.maps(batch, wanted)
+            measured.normal += list(viewer.values(maps).cpu())
+            yield from viewer.shown(maps, viewer.small).cpu()
+    some = np.intersect1d(positions, normals.choosing)[: math.ceil(TRIED / FOLDS)]
+    for batch in _batches(normals, some):
+        measured.plain += _values(viewer, wanted, batch)
+        for kind, damaged in _damaged(batch, normals.seed + int(some[0])):
+            measured.damaged[kind] += _values(viewer, wanted, damaged)
+
+
+def _values(viewer: Viewer, cues: Sequence[Cue], batch: Tensor) -> list[Tensor]:
+    with torch.inference_mode():
+        return list(viewer.judged(batch, cues).cpu())
+
+
+def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """The images with each kind of defect; those where none is to be seen are left out."""
+    for i, (kind, defects) in enumerate(KINDS.items()):
+        damaged, mask = defects.apply(batch, torch.Generator().manual_seed(seed + i))
+        seen = mask.flatten(1).any(dim=1)
+        if bool(seen.any()):
+            yield kind, damaged[seen]
+
+
+def _aurocs(fusion: Fusion, measured: _Measured) -> Tensor:
+    """(kinds,) how well each kind of cue alone tells defects, as the mean AUROC over their kinds."""
+    plain = fusion.by_kind(torch.stack(measured.plain))
+    damaged = [
+        fusion.by_kind(torch.stack(values)) for values in measured.damaged.values() if values
+    ]
+    reached = [[_auroc(plain[:, k], one[:, k]) for k in range(plain.shape[1])] for one in damaged]
+    return torch.tensor(reached).mean(dim=0)
+
+
+def _facts(fusion: Fusion, measured: _Measured) -> dict[str, Any]:
+    """How well the fused score tells defects from the normal images that they were made in."""
+    plain = fusion.score(torch.stack(measured.plain)) if measured.plain else torch.zeros(0)
+    by_kind = {
+        kind: _auroc(plain, fusion.score(torch.stack(values)))
+        for kind, values in measured.damaged.items()
+        if values and len(plain)
+    }
+    mean = float(np.mean(list(by_kind.values()))) if by_kind else 0.5
+    return {"auroc": mean, "auroc_by_kind": by_kind}
+
+
+def _auroc(normal: Tensor, damaged: Tensor) -> float:
+    labels = np.repeat([False, True], [len(normal), len(damaged)])
+    return auroc(torch.cat([normal, damaged]).double().numpy(), labels)
+
+
+def _folds(normals: Normals, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(places to fit on, places to measure) among the positions; a group lies on one side."""
+    names, group = np.unique(normals.groups[positions], return_inverse=True)
+    count = min(FOLDS, len(names))
+    part = generator(normals.seed, 0, 4).permutation(len(names)) % count
+    for number in range(count):
+        outside = part[group] == number
+        if count > 1:
+            yield np.flatnonzero(~outside), np.flatnonzero(outside)
+        else:
+            yield np.flatnonzero(outside), np.flatnonzero(outside)
+
+
+def _looks(cue: type[Cue], small: Tensor) -> Tensor:
+    return torch.cat([cue.look(part) for part in torch.split(small, TOGETHER)])
+
+
+def _batches(normals: Normals, positions: np.ndarray) -> Iterator[Tensor]:
+    """As many images at a time as memory is planned for, and as lend each other pieces."""
+    size = min(TOGETHER, batch_size(math.prod(normals.ready.images.shape)))
+    return normals.batches(positions, max(1, size))

@@ -1,0 +1,115 @@
+"""The method of synthetic defects: a network mends them and says where they were."""
+
+import math
+from typing import Any
+
+from convae.corruption.defects import Defects
+from convae.estimators.anomaly.defect_score_fit import fit_score
+from convae.estimators.anomaly.defect_scorer import DefectScorer, NormalStatistics, Recipe, Viewer
+from convae.estimators.anomaly.method import Extras, Normals
+from convae.estimators.fit import bottleneck_changes
+from convae.estimators.fit_config import Parameters
+from convae.images.dataset.scaling import Scaling
+from convae.losses import parse_loss
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.presets import make_architecture
+from convae.training.tasks.mending_defects import Mending
+from convae.training.tasks.task import Task
+
+CROP = 128  # pixels a side of what is trained on
+WHOLE = 1.5  # images up to so many crops a side are trained on whole
+WIDTHS, BLOCKS = (16, 32, 64), 1  # of the preset's stages: three times as fast as its own
+SHARE, MOST = 0.6, 2  # of the images that are trained on have defects, and how many
+STEPS = 1500
+BATCH, LEAST_BATCH, LARGEST_BATCH = 12, 6, 64  # of crops; of whole images
+RARE = -3.0  # logit of a defect at a pixel, before anything is learnt: about one in twenty
+EPOCH = 400  # images at least, or parts of images, that an epoch shows
+_CHANGES = (
+    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
+)  # fmt: skip
+
+
+class MendDefects:
+    """Learn to take synthetic defects out of normal images, and where they were."""
+
+    learns_defects = True
+    kept = 256  # enough to show the nearest
+    further = RARE
+
+    def __init__(self, p: Parameters) -> None:
+        """Take the estimator's parameters; refuse those that do not go with this method."""
+        self.p, self.flips = p, bool(p["flips"])
+        self.loss = parse_loss(p["loss"])
+        self.crop: int | None = None
+        self.recipe = Recipe.parse(p["score_by"])
+
+    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+        """About :data:`STEPS` steps, with as many pixels each as :data:`BATCH` crops have."""
+        _, height, width = shape
+        area = height * width if _is_whole(height, width) else min(height, CROP) * min(width, CROP)
+        batch = max(LEAST_BATCH, min(LARGEST_BATCH, BATCH * CROP**2 // area))
+        steps = math.ceil(count * self.crops(count) / (self.p["batch_size"] or batch))
+        return {"batch_size": batch, "epochs": math.ceil(STEPS / steps)}
+
+    def crops(self, count: int) -> int:
+        """How often each of so many training images is shown in an epoch."""
+        return math.ceil(EPOCH / count)
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """With skips, and without them through codes of two sizes."""
+        return [{}, {"skips": False}, {"skips": False, "latent_dim": 16}]
+
+    def architecture(
+        self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
+    ) -> Architecture:
+        """One channel more comes out than goes in; nothing passes by unseen."""
+        channels, height, width = shape
+        self.crop = None if _is_whole(height, width) else CROP
+        given = {name: self.p[name] for name in _CHANGES} | bottleneck_changes(self.p)
+        if given["widths"] is None:
+            stages = len(make_architecture(self.p["preset"], shape).widths)
+            given["widths"] = WIDTHS[:stages]
+        if given["blocks"] is None:
+            given["blocks"] = BLOCKS
+        if given["latent_dim"] is None:
+            given["latent_dim"] = given["widths"][-1]
+        fixed = {
+            "inputs": channels,
+            "base": 0,
+            "output": "linear",
+            "bypass": "none",
+            "code": "spatial",
+        }
+        return make_architecture(
+            self.p["preset"],
+            (channels + 1, height, width),
+            **{**given, **fixed, **changes},
+        )
+
+    def task(self) -> tuple[Task, dict[str, Any]]:
+        """To mend. Defects are local, so that mirrored images are as good as they are to learn them by."""
+        task = Mending(self.loss, Defects(share=SHARE, most=MOST), flips=True, crop=self.crop)
+        return task, {"method": "defects", "crop": self.crop}
+
+    def fit_scorer(self, network: Autoencoder, normals: Normals) -> DefectScorer:
+        """Learn how normal images look to the cues."""
+        viewer = self._viewer(network)
+        fitted = fit_score(viewer, normals)
+        return DefectScorer(viewer, fitted.statistics, fitted.facts, fitted.known)
+
+    def load_scorer(
+        self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
+    ) -> DefectScorer:
+        """The scorer of a model file."""
+        viewer = self._viewer(network)
+        return DefectScorer(viewer, NormalStatistics.from_extras(extras, viewer), facts)
+
+    def _viewer(self, network: Autoencoder) -> Viewer:
+        _, height, width = network.architecture.image_shape
+        return Viewer(network, self.recipe, flips=self.flips, size=(height, width))
+
+
+def _is_whole(height: int, width: int) -> bool:
+    """Whether images of this size are trained on whole."""
+    return max(height, width) <= WHOLE * CROP

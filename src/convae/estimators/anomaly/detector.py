@@ -1,0 +1,519 @@
+"""``AnomalyDetector``: finds what is not like the normal images it was fitted on, and where."""
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import OutlierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, from_numpy
+
+from convae.config.bottlenecks import Bottleneck
+from convae.errors import InputError, unknown_name
+from convae.estimators.anomaly.attributes_method import RestoreAttributes
+from convae.estimators.anomaly.cross_scorer import CrossScorer, load_scorer
+from convae.estimators.anomaly.defects_method import MendDefects
+from convae.estimators.anomaly.fit import (
+    LOOKS,
+    calibration_extras,
+    calibrations_of,
+    fit_detector,
+    looks_of,
+)
+from convae.estimators.anomaly.likelihood_method import Likelihood
+from convae.estimators.anomaly.method import Extras, Judged, MakeMethod, one_by_one
+from convae.estimators.anomaly.regions import Region, find_regions
+from convae.estimators.base import ImageEstimator
+from convae.estimators.fit import Run
+from convae.estimators.fit_config import Parameters, checked
+from convae.estimators.streaming import OnBad, paired
+from convae.images.dataset.framing import resize
+from convae.images.dataset.preparation import image_hash
+from convae.images.files.image import Image, Pixels
+from convae.images.sources.base import ImageSource
+from convae.images.sources.open_source import open_source
+from convae.losses import Loss
+from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
+from convae.metrics.drift import Look, look_of, look_rows
+from convae.networks.presets import PRESETS, RESTORING
+from convae.storage.model_file import StoredModel
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.observers import Observer
+
+METHODS: dict[str, MakeMethod] = {
+    "defects": MendDefects,
+    "attributes": RestoreAttributes,
+    "likelihood": Likelihood,
+}
+MOST_FOLDS = 10
+# What a method takes where nothing is given.
+_USUAL: dict[str, dict[str, Any]] = {
+    "defects": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
+    "attributes": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
+    "likelihood": {"loss": "mse", "bottleneck": "gaussian"},
+}
+# What the user does not choose here, as the shared code wants to read it.
+_FIXED: dict[str, Any] = {
+    "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
+    "pattern": None, "validation_fraction": 0.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """What a detector says of an image.
+
+    Attributes:
+        index: its position in the source.
+        image: as it was read.
+        score: higher for more anomalous.
+        p_value: how probable so high a score is for a normal image.
+        anomalous: whether that is at most the promised false-alarm rate.
+        map: (H, W) float32, the size of ``image``: where, in standard deviations above normal images.
+        regions: the parts that stand out, the highest first.
+        nearest: the number of the normal image that is most like it, among those the model keeps.
+        look: its brightness, contrast, sharpness and size.
+        trained_on: whether the model was trained on it: it then says nothing of new images.
+    """
+
+    index: int
+    image: Image
+    score: float
+    p_value: float
+    anomalous: bool
+    map: np.ndarray
+    regions: list[Region]
+    nearest: int
+    look: Look
+    trained_on: bool
+
+
+class AnomalyDetector(OutlierMixin, ImageEstimator):
+    """Finds anomalies in images, by normal images alone, with a false-alarm rate that holds.
+
+    The normal images are split in three, each group on one side: the network is trained on the first
+    part, weights and scores are chosen by the second, and the threshold comes from the third, which
+    nothing else has seen. If a new normal image comes from where those came from, the chance that it is
+    called anomalous is at most ``false_alarm_rate_``.
+
+    Args:
+        method: ``defects``: defects are made in normal images, of pieces of normal images, and the network
+            learns to take them out and to say where they were; where it does so in a new image, that is
+            anomalous. ``attributes``: for small images of single objects (digits, clothes), where an anomaly
+            is another kind of object: images are turned, greyed and partly erased, and the network learns
+            to restore them. ``likelihood``: a variational autoencoder learns the normal images, and the score
+            is minus the bound on the log likelihood of an image; statistics first, rarely the best detector.
+        false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
+            normals (groups), 0.05 takes 19; None is 0.01, or with fewer than about 250 images the lowest that
+            a fifth of them can promise.
+        estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
+            The threshold is then continued beyond their scores, see
+            :meth:`convae.metrics.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
+        folds: None splits the normal images in three. A number from 2 to 10 fits as many detectors, each
+            without another part of the normal images; the lowest of their scores counts, and all normal
+            images calibrate. For few images: 40 then allow a rate of 1/41 in place of 1/9. Fitting and using
+            it takes as many times as long.
+        score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
+            ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
+            are at their place), ``components`` (what 16 principal components do not explain), ``nearest``
+            and ``mean`` (the difference from the nearest and from the mean normal image). ``auto`` takes
+            ``components+nearest+places+found``: sets differ in what tells their defects, so that all compete,
+            see :mod:`convae.estimators.anomaly.fusion`. With method ``attributes``: ``restored``, ``pose``,
+            ``code``, ``near``, ``alike`` (see :mod:`convae.estimators.anomaly.attribute_scorer`); ``auto``
+            takes all. With method ``likelihood``: ``bound`` (of 16 samples; ``auto``) or ``elbo``.
+        tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
+            the time.
+        flips: whether to look at each image in all four mirrored views and to average what is found, at four
+            times the time. Training shows mirrored images in any case, as defects are local.
+        size: (height, width) that all images are brought to. None takes the median size of the images, made
+            smaller where that is more than 655,360 pixels (640 x 1,024). A defect thinner than a pixel of
+            that size is lost; the network sees the whole of it, the other cues at most 256 pixels a side.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+            the architecture, see :class:`convae.Architecture`; None takes the method's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.config.bottlenecks.Bottleneck`. None takes the method's: ``gaussian`` for
+            ``likelihood``, otherwise ``plain``.
+        loss: between a restored image and the normal one; None takes ``mse+0.1*ssim``, for ``likelihood``
+            ``mse``.
+        image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,
+            schedule, warmup, weight_decay, clip, ema, precision, patience, device, random_state: as in
+            :class:`convae.ConvAutoencoder`.
+
+    Attributes:
+        false_alarm_rate_: the rate that is promised, or estimated.
+        promised_: whether it is promised; False for an estimate beyond what the held-out normals can promise.
+        bound_: the highest rate of false alarms there can be, however good or bad the networks are: the
+            promised rate, or with ``folds`` a higher one (see :func:`convae.metrics.conformal.cross_bound`);
+            None for an estimate.
+        offset_: minus the threshold: ``decision_function = score_samples - offset_``.
+        calibration_: the :class:`convae.metrics.conformal.Calibration` by the held-out normals.
+        looks_: how the calibration images look, see :func:`convae.metrics.drift.look_rows`; None in older
+            files.
+        level_: the value of an anomaly map above which a region stands out; at most a fraction
+            ``false_alarm_rate_`` of normal images reach it anywhere.
+        chosen_: how scores are made, and what they reached on synthetic defects.
+        kept_: (n, H, W, C) uint8, some of the normal images, small, to show the nearest of.
+        and those of :class:`convae.ConvAutoencoder`, but PCA.
+
+    >>> import numpy as np
+    >>> normal = np.random.default_rng(0).integers(90, 110, (40, 16, 16), dtype=np.uint8)
+    >>> model = AnomalyDetector(false_alarm_rate=0.1, epochs=1).fit(normal)
+    >>> odd = normal[:1].copy()
+    >>> odd[0, 4:10, 4:10] = 250
+    >>> model.predict(odd), model.anomaly_map(odd).shape
+    (array([-1]), (1, 16, 16))
+    """
+
+    job = "detect anomalies"
+    verb = "detect"
+    member = "anomaly"
+    no_target = "learns from normal images alone: leave y out"
+    framed = True
+
+    def __init__(
+        self,
+        *,
+        method: str = "defects",
+        false_alarm_rate: float | None = None,
+        estimate_tail: bool = False,
+        folds: int | None = None,
+        score_by: str = "auto",
+        tune: bool = False,
+        flips: bool = False,
+        size: tuple[int, int] | None = None,
+        preset: str = "unet",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        bottleneck: str | Bottleneck | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss | None = None,
+        precision: str = "auto",
+        patience: int = 15,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.method = method
+        self.false_alarm_rate = false_alarm_rate
+        self.estimate_tail = estimate_tail
+        self.folds = folds
+        self.score_by = score_by
+        self.tune = tune
+        self.flips = flips
+        self.size = size
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.norm = norm
+        self.activation = activation
+        self.bottleneck = bottleneck
+        self.image_shape = image_shape
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.precision = precision
+        self.patience = patience
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        defects: Any = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Learn what is normal.
+
+        Args:
+            X: normal images alone: any source, see :meth:`convae.ConvAutoencoder.fit`.
+            y: labels (n,), which are ignored; images are refused.
+            groups: (n,) images of one group (several shots of one part) stay on one side of every split,
+                and count as one normal image for the promise.
+            defects: a few images with real defects: any source. They help to weigh the cues, and
+                ``chosen_["defects"]`` tells how well they are found, each by what was learnt without it. Only
+                with method ``defects``.
+            checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        self._refuse_target(X, y)
+        self._defects = None if defects is None else open_source(defects)
+        try:
+            return self._fit(
+                X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+            )
+        finally:
+            del self._defects
+
+    # -- using ----------------------------------------------------------------------------------
+
+    def iter_detect(self, X: Any, *, on_bad: OnBad | None = None) -> Iterator[Detection]:
+        """One :class:`Detection` an image, in constant memory.
+
+        Args:
+            on_bad: is told of images that cannot be used, which are then left out; None raises.
+        """
+        for index, image, pixels, judged in self._iter_judged(self.open(X), on_bad, originals=True):
+            scores, change = (
+                resize(one[0][..., None].numpy(), image.pixels.shape[:2])[..., 0]
+                for one in (judged.map, judged.change)
+            )
+            score = float(judged.score)
+            anomalous = not score <= -self.offset_  # what is no number is not called normal
+            yield Detection(
+                index=index,
+                image=image,
+                score=score,
+                p_value=float(self.calibration_.p_values(score)),
+                anomalous=anomalous,
+                map=scores,
+                regions=find_regions(
+                    scores, self._level_of(scores, anomalous), self.peaks_, change
+                ),
+                nearest=int(judged.nearest),
+                look=self._look(pixels, image.pixels.shape),
+                trained_on=self._was_trained_on(pixels),
+            )
+
+    def of_fold(self, number: int = 0) -> Self:
+        """The detector that has not seen a fold of the normal images, by itself; without folds this one.
+
+        ``held_out_`` are the images that the first has not seen.
+        """
+        check_is_fitted(self, "network_")
+        if not isinstance(self._scorer, CrossScorer):
+            return self
+        alone = copy.copy(self)
+        alone._scorer = self._scorer.scorers[number]
+        return alone
+
+    def judge(self, batch: Tensor) -> Judged:
+        """Scores and maps of images (B, C, H, W) in about [0, 1], of the size that the model takes."""
+        check_is_fitted(self, "network_")
+        return self._scorer(batch)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(n,) float64, higher for more normal: minus the anomaly score."""
+        found = [-float(judged.score) for *_, judged in self._iter_judged(self.open(X))]
+        return np.array(found, dtype=np.float64)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """(n,) :meth:`score_samples` minus :attr:`offset_`: below 0 for an anomaly."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(n,) 1 for a normal image and -1 for an anomaly, at the promised false-alarm rate."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def p_values(self, X: Any) -> np.ndarray:
+        """(n,) how probable a score at least as high is for a normal image; see
+        :mod:`convae.metrics.conformal`."""
+        return self.calibration_.p_values(-self.score_samples(X))
+
+    def anomaly_map(self, X: Any) -> np.ndarray | list[np.ndarray]:
+        """(n, H, W) float32, where each image is anomalous, in standard deviations above normal images.
+
+        One scale for the whole model: 0 is usual, :attr:`level_` stands out. Images of different sizes
+        give a list.
+        """
+        maps = [found.map for found in self.iter_detect(X)]
+        if len({found.shape for found in maps}) > 1:
+            return maps
+        return np.stack(maps) if maps else np.zeros((0, *self.image_shape_[1:]), np.float32)
+
+    def regions(self, X: Any) -> list[list[Region]]:
+        """The parts of each image that stand out, the highest first; often none in a normal image."""
+        return [found.regions for found in self.iter_detect(X)]
+
+    def calibrate(
+        self,
+        X: Any,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        false_alarm_rate: float | None = None,
+    ) -> Self:
+        """Set the threshold anew by other normal images, without training.
+
+        Args:
+            X: normal images; those that the model was trained on are left out.
+            groups: (n,) each group counts as one normal image.
+            false_alarm_rate: what is to be promised; None for the rate of before, or the lowest that these
+                images can promise.
+
+        Raises:
+            InputError: there are none left, or too few for the rate.
+        """
+        source = self.open(X)
+        together = None if groups is None else np.asarray(groups)
+        if together is not None and together.shape != (len(source),):
+            raise InputError(
+                f"groups must name the group of each of {len(source)} images; got {together.shape}"
+            )
+        used, scores, peaks, looks = [], [], [], []
+        for index, _, pixels, judged in self._iter_judged(source):
+            if not self._was_trained_on(pixels):
+                used.append(index)
+                scores.append(float(judged.score))
+                peaks.append(float(judged.map.max()))
+                looks.append(self._look(pixels, source.header(index).shape))
+        if not used:
+            raise InputError(
+                f"{source.description}: there is no normal image in it that the model was not trained on"
+            )
+        together = None if together is None else together[used]
+        extras = calibration_extras(
+            Calibration.of(scores, together), Calibration.of(peaks, together)
+        )
+        extras[LOOKS] = from_numpy(look_rows(looks, together))
+        self._set_calibration(extras, false_alarm_rate)
+        return self
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        given = {**self.get_params(deep=False), "random_state": self._seed()}
+        if given["method"] not in METHODS:
+            raise unknown_name("method", given["method"], METHODS)
+        usual = {n: v for n, v in _USUAL[given["method"]].items() if given[n] is None}
+        p = checked({**_FIXED, **given, **usual}, presets=PRESETS | RESTORING)
+        for name in ("tune", "flips", "estimate_tail"):
+            if not isinstance(p[name], bool):
+                raise InputError(f"{name} must be True or False; got {p[name]!r}")
+        folds = p["folds"]
+        whole = isinstance(folds, int | np.integer) and not isinstance(folds, bool)
+        if folds is not None and not (whole and 2 <= folds <= MOST_FOLDS):
+            raise InputError(f"folds must be None or 2 to {MOST_FOLDS}; got {folds!r}")
+        if folds is not None and p["tune"]:
+            raise InputError(
+                "folds and tune exclude each other: what is tuned would be chosen by images that calibrate"
+            )
+        if not isinstance(p["score_by"], str):
+            raise InputError(f"score_by must be a name; got {p['score_by']!r}")
+        if p["false_alarm_rate"] is not None:
+            check_rate(p["false_alarm_rate"])
+        METHODS[p["method"]](p)
+        return {name: p[name] for name in given}
+
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        return (p["method"],)
+
+    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+        p = {**_FIXED, **parameters}
+        method = METHODS[p["method"]](p)
+        if self._defects is not None and not method.learns_defects:
+            raise InputError(
+                f"defects: method {p['method']!r} does not learn from them; leave them out, or take method "
+                "'defects'"
+            )
+        stored = fit_detector(type(self).__name__, source, p, run, method, self._defects)
+        return replace(stored, parameters=parameters)
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        channels = stored.plan.channels
+        self.image_shape_ = (channels, *self.architecture_.image_shape[1:])
+        facts, extras = stored.facts["detector"], stored.extras
+        method = METHODS[self.method](stored.parameters)
+        self._scorer = load_scorer(method, self.network_, extras, facts)
+        self.chosen_ = dict(facts)
+        self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
+        self.calibration_, self.peaks_ = calibrations_of(extras)
+        self.looks_ = looks_of(extras)
+        self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
+        self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
+        largest = stored.facts.get("largest_fold")
+        self.bound_ = None
+        if self.promised_:
+            rate, witnesses = self.false_alarm_rate_, self.calibration_.witnesses
+            self.bound_ = rate if largest is None else cross_bound(rate, witnesses, largest)
+        self.offset_ = -self._threshold(self.calibration_, self.false_alarm_rate_)
+        self.level_ = self._threshold(self.peaks_, self.false_alarm_rate_)
+        return self
+
+    def _iter_judged(
+        self, source: ImageSource, on_bad: OnBad | None = None, *, originals: bool = False
+    ) -> Iterator[tuple[int, Image, Pixels, Judged]]:
+        """(position, image, pixels as prepared, judgement) of each image."""
+
+        def run(images: Iterable[Pixels]) -> Iterator[Judged | None]:
+            return self.inference_.each(images, self._scorer, lambda _, judged: one_by_one(judged))
+
+        results = paired(self, source, run, on_bad, originals=originals)
+        for (index, image, pixels), judged in results:
+            yield index, image, pixels, judged
+
+    def _level_of(self, scores: np.ndarray, anomalous: bool) -> float:
+        """The level of regions; an image that is anomalous as a whole shows at least its highest part."""
+        if not anomalous:
+            return self.level_
+        return min(self.level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
+
+    def _threshold(self, calibration: Calibration, rate: float) -> float:
+        return (calibration.tail_threshold if self.estimate_tail else calibration.threshold)(rate)
+
+    def _was_trained_on(self, pixels: Pixels) -> bool:
+        value = np.uint64(image_hash(pixels))
+        at = int(np.searchsorted(self.seen_, value))
+        return at < len(self.seen_) and bool(self.seen_[at] == value)
+
+    def _look(self, pixels: Pixels, shape: tuple[int, ...]) -> Look:
+        """Of an image (H, W, C) as prepared, and of a shape (h, w, ...) as read."""
+        return look_of(self.scaling_.apply(np.moveaxis(pixels, 2, 0)), (shape[0], shape[1]))
+
+    def _set_calibration(self, extras: Extras, rate: float | None) -> None:
+        """Take over a calibration, at this rate, or at that of before or the lowest it can promise."""
+        calibration, _ = calibrations_of(extras)
+        if rate is None:
+            lowest = 0.0 if self.estimate_tail else calibration.lowest_rate
+            rate = max(self.false_alarm_rate_, lowest)
+        self._threshold(calibration, rate)  # refuses a rate that cannot be promised
+        facts = {**self._stored.facts, "false_alarm_rate": rate}
+        facts["calibration_images"] = len(calibration.scores)
+        facts.pop("largest_fold", None)  # these images were seen by none of several detectors
+        self._adopt(replace(self._stored, extras=self._stored.extras | extras, facts=facts))

@@ -1,0 +1,337 @@
+"""From normal images to a detector: split, trained, its score chosen, its threshold set."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from convae.errors import ImageError, InputError
+from convae.estimators.anomaly.cross_scorer import CrossScorer, extras_of
+from convae.estimators.anomaly.known_defects import account
+from convae.estimators.anomaly.method import Extras, Judged, KnowsDefects, Method, Normals, Scorer
+from convae.estimators.anomaly.split import ThreeParts, cross_normals, split_normals
+from convae.estimators.fit import (
+    Ready,
+    Run,
+    make_ready,
+    make_settings,
+    no_components,
+    start_network,
+    train_model,
+)
+from convae.estimators.fit_config import Parameters
+from convae.images.dataset.preparation import Finished, Preparation, finished
+from convae.images.dataset.reach import refuse_far
+from convae.images.dataset.scaling import Scaling
+from convae.images.dataset.survey import channels_fault, grouped_reasons, refuse_skipped, survey
+from convae.images.sources.base import ImageSource, Skipped
+from convae.metrics.conformal import Calibration
+from convae.metrics.difference_maps import resized
+from convae.metrics.drift import TESTS, look_of, look_rows
+from convae.networks.architecture import Architecture
+from convae.storage.model_file import StoredModel
+from convae.training.observers import Observers
+from convae.training.splits_and_batches import generator
+
+MOST_PIXELS = 640 * 1024  # of a frame, where none was asked for
+SMALL = 96  # pixels of the longer side of normal images that a model keeps
+KEPT_BYTES = 2**25  # of them all
+TUNING = 0.3  # part of the epochs that each candidate is trained for
+LOOKS = "calibration.looks"  # the extra of a model file that holds how the calibration images look
+Changes = dict[str, Any]
+
+
+@dataclass
+class _Fit:
+    """A fit on its way."""
+
+    kind: str
+    p: Parameters
+    run: Run
+    method: Method
+    ready: Ready
+    parts: ThreeParts
+    defects: tuple[Finished, ...] = ()
+
+    @property
+    def normals(self) -> Normals:
+        kept, shape = self.parts.training, self.ready.images.shape
+        each = shape[0] * math.prod(_thumbnail(shape))
+        most = min(self.method.kept, max(1, KEPT_BYTES // each))
+        if len(kept) > most:
+            kept = np.sort(generator(self.ready.seed, 0, 2).choice(kept, most, replace=False))
+        return Normals(
+            ready=self.ready,
+            kept=kept,
+            choosing=self.parts.choosing,
+            groups=self.parts.groups,
+            seed=self.ready.seed,
+            defects=self.defects,
+        )
+
+
+def fit_detector(
+    kind: str,
+    source: ImageSource,
+    p: Parameters,
+    run: Run,
+    method: Method,
+    defects: ImageSource | None = None,
+) -> StoredModel:
+    """Split normal images in three, train, choose the score, set the threshold.
+
+    Args:
+        kind: the estimator's class name.
+        p: its parameters, with those that it does not let the user choose.
+        defects: images with real defects, to choose by.
+    """
+    parts: list[ThreeParts] = []
+
+    def split(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rate, seed, estimated = p["false_alarm_rate"], p["random_state"], p["estimate_tail"]
+        if p["folds"] is None:
+            parts.append(split_normals(groups, rate, seed, estimated=estimated))
+            return parts[0].training, parts[0].choosing
+        parts.extend(cross_normals(groups, rate, seed, p["folds"], estimated=estimated))
+        return np.arange(len(groups)), parts[0].choosing  # scaled by all of them
+
+    def settle(shape: tuple[int, int, int], _: Parameters, scaling: Scaling | None) -> Architecture:
+        return method.architecture(shape, scaling, {})
+
+    wanted = Preparation(
+        size=_frame(source, p),
+        channels=p["channels"],
+        coarse=True,
+        strict=p["strict"],
+        storage=p["storage"],
+    )
+    ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
+    count = len(parts[0].training)
+    usual = method.usual(count, ready.images.shape)
+    p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
+    ready = replace(ready, crops=method.crops(count))
+    known = () if defects is None else _read(defects, ready, p, run)
+    fits = [
+        _Fit(
+            kind,
+            p,
+            run,
+            method,
+            replace(ready, training=x.training, validation=x.choosing),
+            x,
+            known,
+        )
+        for x in parts
+    ]
+    changes, tuned = _tuned(fits[0]) if p["tune"] else ({}, [])
+    trained = [_trained(fit, changes, p, _run_of(fits, i)) for i, fit in enumerate(fits)]
+    stored, scorer = trained[0][0], _together(trained)
+    run.observers.message(scorer.told)
+    calibration, peaks = _calibrations(fits, trained)
+    facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
+    if known:
+        facts["detector"]["defects"] = _account(fits, trained)
+    facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(calibration.scores)}
+    if len(fits) > 1:
+        facts["largest_fold"] = max(_groups_in(x) for x in parts)
+    extras = {
+        **scorer.extras,
+        "kept": _thumbnails(fits[0].normals),
+        **calibration_extras(calibration, peaks),
+        LOOKS: torch.from_numpy(np.concatenate([_looks(fit, source) for fit in fits])),
+    }
+    inside = np.unique(np.concatenate([x for one in parts for x in (one.training, one.choosing)]))
+    seen = ready.images.hashes[inside]
+    seen = np.sort(np.append(seen, np.array([one.digest for one in known], seen.dtype)))
+    held_out = ready.images.index[parts[0].calibrating]
+    return replace(stored, extras=extras, facts=facts, seen=seen, held_out=held_out)
+
+
+Trained = tuple[StoredModel, Scorer]
+
+
+def _groups_in(part: ThreeParts) -> int:
+    """How many groups a fold has."""
+    return len(np.unique(part.groups[part.calibrating]))
+
+
+def _run_of(fits: list[_Fit], number: int) -> Run:
+    """How one of several fits is run: each with a checkpoint of its own."""
+    run = fits[number].run
+    if len(fits) == 1:
+        return run
+    run.observers.message(f"fold {number + 1} of {len(fits)}")
+    if run.checkpoint is None:
+        return run
+    own = run.checkpoint.part(f"fold-{number + 1}")
+    return replace(run, checkpoint=own, resume=run.resume and own.has_state())
+
+
+def _together(trained: list[Trained]) -> Scorer:
+    """One scorer of one or several."""
+    if len(trained) == 1:
+        return trained[0][1]
+    more: Extras = {}
+    for number, (stored, scorer) in enumerate(trained[1:], start=1):
+        more |= extras_of(stored.network, scorer, number)
+    return CrossScorer([scorer for _, scorer in trained], more)
+
+
+def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
+    """How well the real defects are told, see :func:`convae.estimators.anomaly.known_defects.account`."""
+    judges = []
+    for fit, (_, scorer) in zip(fits, trained, strict=True):
+        if not isinstance(scorer, KnowsDefects):
+            return {}
+        judges.append(scorer.judging(fit.normals, fit.parts.calibrating))
+    return account(judges, fits[0].parts.rate) if None not in judges else {}
+
+
+def _read(defects: ImageSource, ready: Ready, p: Parameters, run: Run) -> tuple[Finished, ...]:
+    """Images with real defects, as the network will see them.
+
+    Raises:
+        InputError: none can be used, or one is among the normal images.
+    """
+    plan, normal = ready.images.plan, set(ready.images.hashes.tolist())
+    found, skipped = list[Finished](), list(defects.skipped)
+    for index in range(len(defects)):
+        try:
+            image = plan.read(defects, index)
+            have = image.pixels.shape[2]
+            if have != plan.channels and p["channels"] is None:  # no silent conversion
+                raise ImageError(image.info.name, channels_fault(have, plan.channels))
+            one = finished(plan, image)
+            refuse_far(one.pixels, ready.unit.scaling, one.info.name)
+        except ImageError as error:
+            if p["strict"]:
+                raise
+            skipped.append(Skipped(error.name, error.reason))
+            continue
+        if one.digest in normal:
+            raise InputError(
+                f"defects: {one.info.name} in {defects.description} is among the normal images, too: it can "
+                "be only one of both"
+            )
+        found.append(one)
+    refuse_skipped(defects, skipped, strict=p["strict"], left=len(found))
+    if skipped:
+        some = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+        run.observers.message(f"defects: {some} cannot be used: {grouped_reasons(skipped)}")
+    return tuple(found)
+
+
+def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
+    """The (height, width) that all images are brought to."""
+    if p["size"] is not None:
+        height, width = p["size"]
+        return height, width
+    shapes = survey(source, strict=p["strict"]).shapes[:, :2]
+    height, width = (float(side) for side in np.median(shapes, axis=0))
+    factor = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
+    return max(1, round(factor * height)), max(1, round(factor * width))
+
+
+def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[StoredModel, Scorer]:
+    """A network with these changes, and its scorer."""
+    images, scaling = fit.ready.images, fit.ready.unit.scaling
+    architecture = fit.method.architecture(images.shape, scaling, changes)
+    ready = replace(fit.ready, architecture=architecture)
+    task, identity = fit.method.task()
+    pca = no_components(architecture)
+    network = start_network(ready, pca, further=fit.method.further)
+    stored = train_model(fit.kind, p, ready, network, pca, run, task=task, identity=identity)
+    return stored, fit.method.fit_scorer(stored.network, fit.normals)
+
+
+def _tuned(fit: _Fit) -> tuple[Changes, list[list[Any]]]:
+    """The change that tells synthetic defects best after a short training, and what each reached."""
+    epochs = make_settings(fit.p, fit.ready).epochs
+    short = {**fit.p, "epochs": math.ceil(TUNING * epochs)}
+    quiet = Run(groups=fit.run.groups, observers=Observers([]))
+    candidates, reached = fit.method.candidates(), []
+    for changes in candidates:
+        reached.append(float(_trained(fit, changes, short, quiet)[1].facts["auroc"]))
+        fit.run.observers.message(
+            f"tuning: {_named(changes)}: AUROC {reached[-1]:.3f} on synthetic defects"
+        )
+    table = [list(row) for row in zip(candidates, reached, strict=True)]
+    return candidates[int(np.argmax(reached))], table
+
+
+def _named(changes: Changes) -> str:
+    return ", ".join(f"{name} {value}" for name, value in changes.items()) or "as it is"
+
+
+def _calibrations(fits: list[_Fit], trained: list[Trained]) -> tuple[Calibration, Calibration]:
+    """By the scores, and by the highest value of the map, of images that their scorer has not seen."""
+    judged, groups = list[Judged](), list[np.ndarray]()
+    for fit, (stored, scorer) in zip(fits, trained, strict=True):
+        judged += fit.normals.judged(stored.network, fit.parts.calibrating, scorer)
+        groups.append(fit.parts.groups[fit.parts.calibrating])
+    together = np.concatenate(groups)
+    return (
+        Calibration.of([float(one.score) for one in judged], together),
+        Calibration.of([float(one.map.max()) for one in judged], together),
+    )
+
+
+def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
+    """How the calibration images look, by :func:`convae.metrics.drift.look_rows`."""
+    images, scaling, calibrating = fit.ready.images, fit.ready.unit.scaling, fit.parts.calibrating
+    looks = []
+    for position, index in zip(calibrating, images.index[calibrating], strict=True):
+        pixels = images.batch(np.array([position]))[0]
+        looks.append(look_of(scaling.apply(pixels), source.header(int(index)).shape[:2]))
+    return look_rows(looks, fit.parts.groups[calibrating])
+
+
+def looks_of(extras: Extras) -> np.ndarray | None:
+    """How the calibration images look; None in a model file of an earlier version.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if LOOKS not in extras:
+        return None
+    rows: np.ndarray = extras[LOOKS].numpy().reshape(-1, TESTS)
+    if not (rows[:, -1] > 0).all():
+        raise ValueError("a calibration image counts nothing")
+    return rows
+
+
+def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:
+    """For a model file."""
+    named = {"calibration": calibration, "peaks": peaks}
+    return {
+        f"{name}.{part}": torch.from_numpy(getattr(one, part)).float()
+        for name, one in named.items()
+        for part in ("scores", "weights")
+    }
+
+
+def calibrations_of(extras: Extras) -> tuple[Calibration, Calibration]:
+    """What :func:`calibration_extras` wrote."""
+
+    def one(name: str) -> Calibration:
+        scores, weights = (extras[f"{name}.{part}"].double() for part in ("scores", "weights"))
+        # 1 / size of the group: exactly so again, as rates are compared to the last digit
+        return Calibration(scores.numpy(), (1 / (1 / weights).round()).numpy())
+
+    return one("calibration"), one("peaks")
+
+
+def _thumbnails(normals: Normals) -> torch.Tensor:
+    """(n, C, h, w) uint8: the normal images that are kept, small."""
+    size = _thumbnail(normals.ready.images.shape)
+    small = [resized(batch, size) for batch in normals.batches(normals.kept, 1)]
+    return (torch.cat(small).clamp(0, 1) * 255).round().to(torch.uint8).cpu()
+
+
+def _thumbnail(shape: tuple[int, int, int]) -> tuple[int, int]:
+    """(height, width) of a kept image, from its shape (C, H, W)."""
+    _, height, width = shape
+    factor = min(1.0, SMALL / max(height, width))
+    return max(1, round(factor * height)), max(1, round(factor * width))

@@ -1,0 +1,133 @@
+"""A few images with real defects: what they say of the kinds of cues, and how well they are found.
+
+Synthetic defects weigh the kinds of cues before a real one is known. A real one counts beside them: how far a
+kind tells images with defects from normal ones is the mean of what both say, all synthetic ones together
+counting as :data:`PRIOR` real ones.
+
+What is reported of them is honest: each is scored with weights that were found without it, beside normal
+images by which nothing was chosen.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.estimators.anomaly.fusion import Fusion, distances
+from convae.metrics.conformal import Calibration
+from convae.metrics.proportions import Proportion
+from convae.metrics.ranking import auroc
+
+PRIOR = 20  # real defects that the evidence of synthetic ones counts as
+
+
+class Evidence(NamedTuple):
+    """What is known of the kinds of cues without a real defect.
+
+    Attributes:
+        plain: (n, M, POOLINGS) values of normal images that the cues were not fitted on.
+        aurocs: (kinds,) how well each kind tells synthetic defects from normal images.
+    """
+
+    plain: Tensor
+    aurocs: Tensor
+
+
+class Known(NamedTuple):
+    """Real defects, as the cues see them.
+
+    Attributes:
+        values: (k, M, POOLINGS).
+        evidence: of what they stand beside.
+    """
+
+    values: Tensor
+    evidence: Evidence
+
+
+def taught(fusion: Fusion, evidence: Evidence, values: Tensor) -> Fusion:
+    """The fusion with weights by synthetic and by real defects.
+
+    Args:
+        values: (k, M, POOLINGS) of images with real defects; of none the weights are those of synthetic ones.
+    """
+    images, count = len(evidence.plain), len(values)
+    apart = distances(evidence.aurocs, images)
+    if count:
+        plain, damaged = fusion.by_kind(evidence.plain), fusion.by_kind(values)
+        labels = np.repeat([False, True], [images, count])
+        reached = [
+            auroc(torch.cat([plain[:, k], damaged[:, k]]).double().numpy(), labels)
+            for k in range(plain.shape[1])
+        ]
+        real = distances(torch.tensor(reached), images)
+        apart = (PRIOR * apart + count * real) / (PRIOR + count)
+    return fusion.weighted_by(apart, images)
+
+
+class Judge(NamedTuple):
+    """A score that knows real defects, and normal images by which nothing of it was chosen.
+
+    Attributes:
+        fusion: with weights by all known defects.
+        known: those defects.
+        normal: (n, M, POOLINGS) of the normal images.
+        groups: (n,) what of them belongs together.
+    """
+
+    fusion: Fusion
+    known: Known
+    normal: Tensor
+    groups: np.ndarray
+
+    def without(self, left_out: int | None) -> Fusion:
+        """The fusion with weights by all defects but one; None: by synthetic ones alone."""
+        values = self.known.values
+        others = (
+            torch.cat([values[:left_out], values[left_out + 1 :]])
+            if left_out is not None
+            else values[:0]
+        )
+        return taught(self.fusion, self.known.evidence, others)
+
+
+def account(judges: Sequence[Judge], rate: float) -> dict[str, Any]:
+    """How well each real defect is told by scores that have not seen it.
+
+    Args:
+        judges: one, or several whose lowest score counts, each with normal images of its own.
+        rate: the false-alarm rate of the threshold.
+
+    Returns:
+        ``images``, how many there are; ``auroc``, of the defects against the normal images; ``without``, the
+        same with weights by synthetic defects alone; ``found``, how many lie above the threshold.
+    """
+    count = len(judges[0].known.values)
+    groups = np.concatenate([judge.groups for judge in judges])
+    above, without, found = [], [], 0
+    for i in range(count):
+        share, score, normal = _told(judges, i, None)
+        without.append(share)
+        share, score, normal = _told(judges, i, i)
+        above.append(share)
+        calibration = Calibration.of(normal, groups)
+        found += score > calibration.threshold(max(rate, calibration.lowest_rate))
+    return {
+        "images": count,
+        "auroc": float(np.mean(above)),
+        "without": float(np.mean(without)),
+        "found": Proportion(found, count).to_dict(),
+    }
+
+
+def _told(
+    judges: Sequence[Judge], image: int, left_out: int | None
+) -> tuple[float, float, np.ndarray]:
+    """The share of normal images that score lower than a defect (ties half), its score, and theirs (n,)."""
+    fusions = [judge.without(left_out) for judge in judges]
+    pairs = list(zip(fusions, judges, strict=True))
+    score = min(float(f.score(judge.known.values[image : image + 1])) for f, judge in pairs)
+    normal = np.concatenate([f.score(judge.normal).double().numpy() for f, judge in pairs])
+    return float(((normal < score) + 0.5 * (normal == score)).mean()), score, normal

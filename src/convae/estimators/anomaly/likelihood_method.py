@@ -1,0 +1,181 @@
+"""The method of likelihood: a variational autoencoder of normal images, and how unlikely others are to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.config.bottlenecks import parse_bottleneck
+from convae.errors import raise_faults, unknown_name
+from convae.estimators.anomaly.defect_scorer import nearest_codes
+from convae.estimators.anomaly.fusion import LEAST_SPREAD
+from convae.estimators.anomaly.method import Extras, Judged, Normals
+from convae.estimators.autoencoders.likelihood_bounds import SMALLEST, bound, log_weights
+from convae.estimators.fit_config import Parameters
+from convae.images.dataset.scaling import Scaling
+from convae.losses import logistic_scale, parse_loss
+from convae.metrics.difference_maps import Standards, colour_difference, smoothed
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.inference import batch_size
+from convae.networks.presets import RESTORING, make_architecture
+from convae.training.tasks.task import Reconstruction, Task
+
+SAMPLES = 16  # codes drawn for the bound of an image
+BLUR = 2.0  # pixels: of the map
+FRACTION = 0.02  # of a map is shown of an image that is anomalous as a whole
+PARTS = ("bound", "elbo")
+_CHANGES = (
+    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
+)  # fmt: skip
+
+
+class LikelihoodScorer:
+    """Judges images by minus the bound on their log likelihood, in nats for each value of an image.
+
+    Every image is judged by the same drawn numbers, so that its score does not depend on its neighbours.
+    """
+
+    fraction = FRACTION
+
+    def __init__(
+        self,
+        network: Autoencoder,
+        extras: Extras,
+        *,
+        loss: str,
+        part: str,
+    ) -> None:
+        """Set it up.
+
+        Args:
+            extras: ``likelihood.scale`` of the pixels; ``map.mean`` and ``map.deviation`` of the error in
+                normal images; ``codes.spread`` and ``codes.kept``, to find the nearest by.
+            part: ``bound`` (of 16 samples) or ``elbo``.
+        """
+        self.network, self.loss, self.part, self.extras = network, loss, part, extras
+        self.standards = Standards(extras["map.mean"], extras["map.deviation"])
+        self.facts: dict[str, Any] = {"score": part, "fraction": FRACTION, "samples": SAMPLES}
+
+    @property
+    def told(self) -> str:
+        """What the score is, in a sentence for people."""
+        name = "evidence lower bound" if self.part == "elbo" else "importance-weighted bound"
+        return f"score: minus the {name} on the log likelihood, {SAMPLES} samples an image"
+
+    def __call__(self, batch: Tensor) -> Judged:
+        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        scale = float(self.extras["likelihood.scale"])
+        rows = []
+        for image in torch.split(batch, 1):
+            chance = torch.Generator().manual_seed(0)
+            weights = log_weights(
+                self.network, image, SAMPLES, loss=self.loss, scale=scale, generator=chance
+            )
+            rows.append(torch.stack(bound(weights)))
+        tight, elbo = torch.cat(rows, dim=1)
+        score = -(elbo if self.part == "elbo" else tight).float() / batch[0].numel()
+        output = self.network(batch)
+        error = smoothed(colour_difference(output.reconstruction, batch), BLUR)
+        codes = output.code.flatten(1)
+        _, nearest = nearest_codes(codes, self.extras["codes.spread"], self.extras["codes.kept"])
+        return Judged(score, self.standards.apply(error), error, nearest)
+
+
+class Likelihood:
+    """Learn how likely normal images are."""
+
+    learns_defects = False
+    kept = 256  # enough to show the nearest
+    further = 0.0
+
+    def __init__(self, p: Parameters) -> None:
+        """Take the estimator's parameters; refuse those that do not go with this method."""
+        self.p, self.loss = p, str(parse_loss(p["loss"]))
+        self.part = "bound" if p["score_by"] == "auto" else p["score_by"]
+        if self.part not in PARTS:
+            raise unknown_name("score", self.part, PARTS)
+        self.bottleneck = parse_bottleneck(p["bottleneck"])
+        faults = [
+            f"{name} goes with method 'defects'; leave it out with 'likelihood'"
+            for name in ("tune", "flips")
+            if p[name]
+        ]
+        raise_faults("method 'likelihood'", faults)
+
+    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+        """Those of all estimators."""
+        return {}
+
+    def crops(self, count: int) -> int:
+        """Once."""
+        return 1
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """One: there are no synthetic anomalies to choose by."""
+        return [{}]
+
+    def architecture(
+        self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
+    ) -> Architecture:
+        """That of an autoencoder with one code for the whole image."""
+        preset = "residual" if self.p["preset"] in RESTORING else self.p["preset"]
+        given = {name: self.p[name] for name in _CHANGES if self.p[name] is not None}
+        output = "sigmoid" if self.loss == "bce" else "linear"
+        fixed = {"output": output, "bypass": "none", "refine": 0, **self.bottleneck.architecture}
+        return make_architecture(preset, shape, **{**given, **fixed, **changes})
+
+    def task(self) -> tuple[Task, dict[str, Any]]:
+        """To reconstruct; what the code costs is added by the bottleneck."""
+        return Reconstruction(parse_loss(self.loss)), {"method": "likelihood"}
+
+    def fit_scorer(self, network: Autoencoder, normals: Normals) -> LikelihoodScorer:
+        """The width of the likelihood and the usual error by images that were not trained on."""
+        network.eval()
+        maps, losses, codes = [], [], []
+        with torch.inference_mode():
+            for batch in _batches(normals, normals.choosing):
+                output = network(batch, _noise(network, batch, normals.seed))
+                image = output.reconstruction.float()
+                maps.append(smoothed(colour_difference(network(batch).reconstruction, batch), BLUR))
+                losses.append((len(batch), self._width(image, batch)))
+            for batch in _batches(normals, normals.kept):
+                codes.append(network.encode(batch).flatten(1))
+        known = torch.cat(codes)
+        spread = known.std(dim=0, correction=0).clamp_min(LEAST_SPREAD)
+        standards = Standards.of(one for found in maps for one in found.cpu())
+        scale = sum(count * width for count, width in losses) / sum(n for n, _ in losses)
+        extras = {
+            "likelihood.scale": torch.tensor(max(scale, SMALLEST)),
+            "map.mean": standards.mean,
+            "map.deviation": standards.deviation,
+            "codes.spread": spread.cpu(),
+            "codes.kept": (known / spread).cpu(),
+        }
+        return LikelihoodScorer(network, extras, loss=self.loss, part=self.part)
+
+    def load_scorer(
+        self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
+    ) -> LikelihoodScorer:
+        """The scorer of a model file."""
+        return LikelihoodScorer(network, extras, loss=self.loss, part=facts["score"])
+
+    def _width(self, image: Tensor, batch: Tensor) -> float:
+        """What gives the likelihood its width: see
+        :func:`convae.estimators.autoencoders.likelihood_bounds.log_density`."""
+        loss = parse_loss(self.loss)
+        found = logistic_scale(image, batch) if loss.of_8_bits else loss(image, batch).mean()
+        return float(found)
+
+
+def _noise(network: Autoencoder, batch: Tensor, seed: int) -> Tensor:
+    """What codes of these images are drawn by."""
+    numbers = network.architecture.drawn_numbers((batch.shape[-2], batch.shape[-1]))
+    chance = torch.Generator().manual_seed(seed)
+    return torch.randn((len(batch), numbers), generator=chance).to(batch.device)
+
+
+def _batches(normals: Normals, positions: np.ndarray) -> Iterator[Tensor]:
+    return normals.batches(positions, batch_size(int(np.prod(normals.ready.images.shape))))

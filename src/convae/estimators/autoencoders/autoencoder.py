@@ -1,0 +1,376 @@
+"""``ConvAutoencoder``: images to codes and back, by scikit-learn's contract."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from convae.config.bottlenecks import Bottleneck
+from convae.corruption.noise import Noise, parse_noise
+from convae.errors import InputError, raise_faults
+from convae.estimators.autoencoders.neighbour_layout import neighbour_task
+from convae.estimators.base import ImageEstimator
+from convae.estimators.fit import Learning, Ready, Run, fit_model
+from convae.estimators.fit_config import Parameters
+from convae.estimators.partial_fit import continue_fit
+from convae.estimators.streaming import (
+    Reconstructed,
+    iter_codes,
+    iter_images,
+    iter_reconstructions,
+)
+from convae.images.sources.base import ImageSource
+from convae.losses import Loss, parse_loss
+from convae.metrics import image_quality
+from convae.networks.autoencoder import Autoencoder
+from convae.storage.model_file import StoredModel
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.observers import Observer
+from convae.training.tasks.corrupted import Corrupted
+from convae.training.tasks.shifted import Shifted
+from convae.training.tasks.task import Reconstruction, Task
+
+SHIFT = (
+    1 / 24
+)  # of a side: with neighbourhood, codes hold for new images only if small moves change little
+
+
+class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
+    """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
+
+    Args:
+        preset: ``residual`` (the one to choose today), ``tutorial`` (the classic strided network) or
+            ``pooled`` (pooling and upsampling, a spatial code).
+        latent_dim: numbers in the code (at each position, for a spatial code). None takes the preset's:
+            64, 16, 8. More reconstructs better, fewer compress more.
+        widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output,
+            bypass, refine, pattern: single parts of the architecture, see :class:`convae.Architecture`;
+            None keeps the preset's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.config.bottlenecks.Bottleneck`.
+        image_shape: (height, width) or (channels, height, width) of rows of flattened pixels; None takes
+            a square where there is one.
+        size, framing: bring all images to (height, width) by ``resize``, ``crop``, ``pad`` or
+            ``random-crop``; None asks that all have one size.
+        channels: 1 converts all to grey, 3 to RGB; None asks that all have as many.
+        scaling: how stored values become about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
+            :meth:`convae.images.dataset.scaling.Scaling.fit`.
+        storage: ``auto``, ``resident``, ``cached`` or ``streamed``: where images are while training.
+        strict: whether an unreadable image is an error instead of being skipped.
+        epochs, batch_size, learning_rate: None chooses them from the number and size of the images, so
+            that 20 images and a million both train well; the preset ``tutorial`` has batches of at most 32.
+        optimizer: ``muon``, ``adamw`` or ``adam``.
+        schedule, warmup, weight_decay, clip, ema, patience, precision: see
+            :class:`convae.TrainingSettings`.
+        loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
+            ``"0.8*mse+0.2*ssim"``.
+        neighbourhood: how much codes are to keep neighbours together, beside the reconstruction: 0 not
+            at all, 1 as usual, more or less. Meant for codes of 2 to about 16 numbers, as a map: similar
+            images form clusters, at about the same error of reconstruction. See
+            :class:`convae.training.tasks.keep_neighbours.KeepNeighbours`.
+        neighbours: with ``neighbourhood``, the file of an autoencoder whose codes say which images are
+            neighbours; None goes by the pixels. Longer codes often know better what is alike.
+        shift: how far images are moved at random on the way in while training, as a fraction of a side
+            (0 to 0.25), while what should come out stays: codes then depend less on where exactly things
+            are. None takes 1/24 with ``neighbourhood``, otherwise 0.
+        noise: what images are corrupted with on the way in while training, drawn anew for every batch, while
+            what should come out is clean (the denoising variant: codes that depend less on details):
+            ``gaussian:0.3``, ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, see
+            :func:`convae.corruption.noise.parse_noise`; levels are in the network's units, 1 from black to
+            white. None for none. To take noise out of images use :class:`convae.Denoiser`.
+        validation_fraction: part of the images held out to choose the best weights, at most 5,000
+            images; exact duplicates stay on one side.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        random_state: seed; None is 0, so that the same call gives the same model.
+
+    Attributes:
+        network_: the :class:`torch.nn.Module`, for your own loop.
+        architecture_, settings_: what was built and how it was trained.
+        history_: a row per epoch, from epoch 0 (before any step).
+        pca_: PCA at the same code size, fitted on the same training images.
+        best_epoch_, validation_mse_: where the weights are from, and how good they were on the images
+            that were held out.
+        held_out_: positions in X of the images that were held out (None in a model from a file).
+        skipped_, notes_: images left out with reasons, conversions.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    >>> model = ConvAutoencoder(latent_dim=4, epochs=1).fit(images)
+    >>> model.transform(images).shape, model.reconstruct(images).shape
+    ((40, 4), (40, 8, 8))
+    """
+
+    def __init__(
+        self,
+        *,
+        preset: str = "residual",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        code: str | None = None,
+        hidden: int | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        bottleneck: str | Bottleneck = "plain",
+        output: str | None = None,
+        bypass: str | None = None,
+        refine: int | None = None,
+        pattern: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        size: tuple[int, int] | None = None,
+        framing: str = "resize",
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss = "mse",
+        neighbourhood: float = 0.0,
+        neighbours: str | Path | None = None,
+        shift: float | None = None,
+        noise: str | Noise | None = None,
+        precision: str = "auto",
+        patience: int = 15,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.code = code
+        self.hidden = hidden
+        self.norm = norm
+        self.activation = activation
+        self.bottleneck = bottleneck
+        self.output = output
+        self.bypass = bypass
+        self.refine = refine
+        self.pattern = pattern
+        self.image_shape = image_shape
+        self.size = size
+        self.framing = framing
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.neighbourhood = neighbourhood
+        self.neighbours = neighbours
+        self.shift = shift
+        self.noise = noise
+        self.precision = precision
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Train on images.
+
+        Args:
+            X: a folder, a glob, paths, an array ``(n, h, w)`` or ``(n, h, w, c)``, rows
+                ``(n, pixels)``, a file, a torch dataset or the name of a set.
+            y: labels (n,), which are ignored; images are refused.
+            groups: (n,) images of one group are held out together or not at all.
+            checkpoint: folder that the state is saved in: after 5 seconds of training, then once a minute.
+            resume: go on from there, exactly where the run was.
+            observers: are told of messages, steps and epochs.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        self._refuse_target(X, y)
+        return self._fit(
+            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+        )
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """One more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
+
+        Scaling, PCA and architecture stay as the first call made them. It learns reconstruction alone, from
+        images with the same ``noise`` and ``shift`` as in a fit.
+        """
+        self._refuse_target(X, y)
+        return continue_fit(self, X)
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        given = {"neighbourhood": p["neighbourhood"], "shift": _shift(p)}
+        ranges = {"neighbourhood": 100, "shift": 0.25}
+        faults = [
+            f"{name} must be a number from 0 (off) to {most}; got {given[name]!r}"
+            for name, most in ranges.items()
+            if isinstance(given[name], bool)
+            or not isinstance(given[name], int | float)
+            or not 0 <= given[name] <= most
+        ]
+        raise_faults("parameters", faults)
+        if p["neighbours"] is not None and not p["neighbourhood"]:
+            raise InputError("neighbours is for neighbourhood above 0; leave it out, or set that")
+        if p["noise"] is not None:
+            parse_noise(p["noise"])
+        return p
+
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        asked = {"noise": p["noise"], "shift": _shift(p), "neighbourhood": p["neighbourhood"]}
+        return tuple(name for name, value in asked.items() if value) or ("images",)
+
+    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+        kind, p = type(self).__name__, parameters
+
+        def task_for(ready: Ready, network: Autoencoder) -> Learning:
+            self._begin(ready, network, p, run)
+            task: Task = Reconstruction(parse_loss(p["loss"]))
+            if p["neighbourhood"]:
+                run.observers.message("laying out the training images by their neighbours")
+                by = p["neighbours"]
+                task = neighbour_task(ready, network, p["loss"], p["neighbourhood"], by)
+            identity = {
+                "neighbourhood": float(p["neighbourhood"]),
+                "neighbours": p["neighbours"],
+                "shift": float(_shift(p)),
+                "noise": None if p["noise"] is None else str(parse_noise(p["noise"])),
+            }
+            return self._task(self._shown(task, p), p), dict(identity)
+
+        return fit_model(kind, source, p, run, task_for, self._finished)
+
+    def _shown(self, task: Task, p: Parameters) -> Task:
+        shift = _shift(p)
+        task = Shifted(task, shift) if shift else task
+        return task if p["noise"] is None else Corrupted(task, parse_noise(p["noise"]))
+
+    def _task(self, task: Task, p: Parameters) -> Task:
+        """What a variant makes of what is to be learnt."""
+        return task
+
+    def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
+        """What a variant does with the network before it is trained as a whole."""
+
+    def transform(self, X: Any) -> np.ndarray:
+        """(n, code size) float32 codes; those of a spatial code are flattened."""
+        check_is_fitted(self, "network_")
+        codes = [code.reshape(-1) for _, code in iter_codes(self, self.open(X))]
+        if len({len(code) for code in codes}) > 1:
+            raise InputError(
+                "images of different sizes have codes of different sizes; bring them to one"
+            )
+        return np.stack(codes) if codes else np.zeros((0, self._n_features_out), np.float32)
+
+    def features(self, X: Any, layer: str) -> np.ndarray:
+        """(n, c) float32: what one layer makes of each image, averaged over the positions of a map.
+
+        Args:
+            X: as for :meth:`transform`.
+            layer: a name as ``convae info`` lists them, such as ``encoder.1.2``, or ``encoder.1`` for what
+                leaves the second stage. An unknown one is answered with all of them.
+        """
+        check_is_fitted(self, "network_")
+        rows = [row for _, row in iter_codes(self, self.open(X), layer=layer)]
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Codes ``(n, code size)`` to images in the values, shape and depth of those fitted on."""
+        check_is_fitted(self, "network_")
+        try:
+            codes = np.asarray(X, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"codes must be numbers (n, {self._n_features_out}): {error}"
+            ) from error
+        if codes.ndim != 2 or codes.shape[1] != self._n_features_out:
+            raise InputError(
+                f"codes must be (n, {self._n_features_out}) for this model; got {codes.shape}"
+            )
+        shaped = codes.reshape(-1, *self.architecture_.code_shape)
+        return self._like_fit(list(iter_images(self, shaped)))
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Images to their codes and back, in the values, shape and depth of those given.
+
+        For images of different sizes or more than fits into memory use ``convae reconstruct``.
+        """
+        check_is_fitted(self, "network_")
+        images: list[np.ndarray] = []
+        for done in iter_reconstructions(self, self.open(X), errors=False):
+            if images and done.pixels.shape != images[0].shape:
+                raise InputError(
+                    f"{done.image.info.name}: images of different sizes do not fit one array"
+                )
+            images.append(done.pixels)
+        return self._like_fit(images)
+
+    def iter_reconstruct(self, X: Any) -> Iterator[Reconstructed]:
+        """One :class:`~convae.estimators.streaming.Reconstructed` an image, in constant memory."""
+        check_is_fitted(self, "network_")
+        return iter_reconstructions(self, self.open(X))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(n,) minus the mean squared error per value of each image, in the network's units ([0, 1])."""
+        check_is_fitted(self, "network_")
+        pairs = self.inference_.reconstruct(self._pixels(X))
+        scores = [-float(image_quality.mse(r[None], clean[None])[0]) for clean, r in pairs]
+        return np.array(scores, dtype=np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of :meth:`score_samples`: higher is better; ``y`` as in :meth:`fit`."""
+        self._refuse_target(X, y)
+        return float(np.mean(self.score_samples(X)))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.architecture_.code_size
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags
+
+
+def _shift(p: Parameters) -> Any:
+    """What ``shift`` stands for."""
+    if p["shift"] is not None:
+        return p["shift"]
+    return SHIFT if p["neighbourhood"] else 0.0

@@ -1,0 +1,132 @@
+"""Where the code of each image should lie so that codes keep neighbours together."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convae.embedding.nearest_neighbours import nearest
+from convae.embedding.pca import fit_pca
+from convae.embedding.umap_layout import lay_out
+from convae.errors import InputError
+from convae.estimators.fit import Ready
+from convae.losses import parse_loss
+from convae.networks.autoencoder import Autoencoder
+from convae.training.splits_and_batches import epoch_batches
+from convae.training.tasks.keep_neighbours import KeepNeighbours
+
+SIDE = 64  # pixels: larger images are compared at that
+COMPONENTS = 50  # of the images: neighbours by these are neighbours by pixels, without their noise
+MOST_LAID_OUT = 60_000  # finding neighbours takes the square of their number
+BATCH = 1024
+
+
+class Places(NamedTuple):
+    """What :func:`places_for` gives.
+
+    Attributes:
+        places: (n, k) float32, in units of the code.
+        unit: what a distance of 1 in the layout is between codes.
+    """
+
+    places: Tensor
+    unit: float
+
+
+def neighbour_task(
+    ready: Ready, network: Autoencoder, loss: str, weight: float, by: str | None = None
+) -> KeepNeighbours:
+    """The task of reconstruction with codes that keep neighbours together.
+
+    Args:
+        by: file of a model whose codes say which images are neighbours; None for the images themselves.
+
+    Raises:
+        InputError: for fewer than three training images, and a model that does not take these images.
+    """
+    if len(ready.training) < 3:
+        raise InputError(
+            f"neighbourhood needs at least 3 images to train on; there are {len(ready.training)}: leave "
+            "it out"
+        )
+    spread = float(network.scale.float().mean())
+    found = places_for(ready, ready.architecture.latent_dim, spread, by)
+    return KeepNeighbours(parse_loss(loss), found.places, unit=found.unit, weight=weight)
+
+
+def places_for(ready: Ready, dimensions: int, spread: float, by: str | None = None) -> Places:
+    """A layout of the training images; all others lie where the nearest of them lies.
+
+    Args:
+        dimensions: numbers in the code.
+        spread: of the codes, which the layout is brought to.
+        by: file of a model by whose codes images are neighbours.
+    """
+    count = len(ready.images)
+    points = _principal_components(
+        _vectors if by is None else _codes_by(by, ready), ready, dimensions
+    )
+    chance = np.random.default_rng(ready.seed)
+    placed = np.sort(chance.permutation(ready.training)[:MOST_LAID_OUT])
+    layout = lay_out(points[placed], dimensions, seed=ready.seed)
+    unit = spread / max(float(layout.std()), 1e-12)
+    places = np.empty((count, dimensions), np.float32)
+    places[placed] = layout * unit
+    others = np.setdiff1d(np.arange(count), placed)
+    if len(others):
+        found = nearest(points[others], points[placed], 1)
+        places[others] = places[placed[found.indices[:, 0]]]
+    return Places(torch.from_numpy(places), unit)
+
+
+Vectors = Callable[[Ready, list[np.ndarray]], Iterator[Tensor]]
+
+
+def _principal_components(vectors: Vectors, ready: Ready, dimensions: int) -> np.ndarray:
+    """(n, at most ``COMPONENTS``) float32 of all images of the set; found on the training images."""
+    training = epoch_batches(ready.training, BATCH, ready.seed, 0)
+    most = max(COMPONENTS, dimensions)
+    pca = fit_pca(vectors(ready, training), min(most, len(ready.training)))
+    count = len(ready.images)
+    order = [np.arange(i, min(i + BATCH, count)) for i in range(0, count, BATCH)]
+    codes = [pca.encode(rows) for rows in vectors(ready, order)]
+    points: np.ndarray = torch.cat(codes).float().numpy()
+    return points
+
+
+def _codes_by(path: str, ready: Ready) -> Vectors:
+    """(B, D) the codes of another model, by batches of the images of this set."""
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+    from convae.estimators.registry import load
+
+    model = load(path, device=ready.unit.device.type)
+    if not isinstance(model, ConvAutoencoder):
+        raise InputError(
+            f"neighbours {path}: was fitted to {model.job}; give the file of an autoencoder"
+        )
+    theirs, ours = model.architecture_.image_shape, ready.images.shape
+    if theirs != ours or model.plan_.depth != ready.images.depth:
+        raise InputError(
+            f"neighbours {path}: takes images of {theirs}, {model.plan_.depth}; these are {ours}, "
+            f"{ready.images.depth}"
+        )
+
+    @torch.inference_mode()
+    def codes(ready: Ready, order: list[np.ndarray]) -> Iterator[Tensor]:
+        for batch in ready.images.batches(order):
+            yield model.network_.encode(model._unit(batch)).flatten(1).float().cpu()
+
+    return codes
+
+
+def _vectors(ready: Ready, order: list[np.ndarray]) -> Iterator[Tensor]:
+    """(B, D) on the CPU, images in about [0, 1] at no more than ``SIDE`` pixels a side."""
+    height, width = (min(side, SIDE) for side in ready.images.shape[1:])
+    for batch in ready.images.batches(order):
+        images = ready.unit(batch)
+        if images.shape[2:] != (height, width):
+            images = F.adaptive_avg_pool2d(images, (height, width))
+        yield images.flatten(1).cpu()

@@ -1,0 +1,111 @@
+"""``SparseAutoencoder``: codes of many numbers, of which few are on."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.config.bottlenecks import on_above
+from convae.config.compatibility import check
+from convae.errors import InputError
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.fit import Ready
+from convae.estimators.with_defaults import with_defaults
+from convae.metrics.sparsity import Sparsity, sparsity
+from convae.networks.layer_outputs import layer
+from convae.storage.model_file import StoredModel
+
+MOST_MEASURED = 2000  # images that the sparsity is measured on
+
+
+@with_defaults(bottleneck="top-k", latent_dim=256)
+class SparseAutoencoder(ConvAutoencoder):
+    """An autoencoder with codes of many numbers, few of which are on for an image.
+
+    Each number then stands for one thing that images have or have not, and can be looked at by itself:
+    ``convae units``. Numbers that no image switches on come back if they are needed: see
+    :class:`convae.networks.bottleneck.Rectifier`.
+
+    Args:
+        bottleneck: ``top-k`` (the largest numbers of each code stay, exactly so many), ``winners`` (for
+            each number the images that switch it on most, and with code ``spatial`` its strongest position
+            alone), ``l1`` (small on average) or ``kl`` (a rate near a target); with a level after a colon:
+            ``"top-k:0.05"``; see :class:`convae.config.bottlenecks.Bottleneck`.
+        latent_dim: numbers in the code, 256; as many as you like, since few of them are on.
+        all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
+
+    Attributes:
+        sparsity_: how often each number is on: :class:`convae.metrics.sparsity.Sparsity`.
+        and those of :class:`convae.ConvAutoencoder`.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    >>> model = SparseAutoencoder(latent_dim=32, epochs=1).fit(images)
+    >>> codes = model.transform(images)
+    >>> int((codes > 0).sum(axis=1).max())
+    3
+    """
+
+    job = "reconstruct and encode sparsely"
+    verb = "units"
+    member = "sparse"
+
+    def activity(self, X: Any, *, cells: int | None = None) -> np.ndarray:
+        """How much each number answers to each image before numbers compete: features for a classifier.
+
+        Args:
+            X: any source.
+            cells: of a spatial code the maximum in each of cells x cells parts of the image; None takes every
+                position.
+
+        Returns:
+            (n, latent_dim) float32, or (n, latent_dim * positions) for a spatial code; 0 or more.
+
+        Raises:
+            InputError: for a bottleneck ``kl``, in which numbers do not compete.
+        """
+        check_is_fitted(self, "network_")
+        check(use=["activity"], bottleneck=[self.architecture_.bottleneck])
+        if cells is not None and (type(cells) is not int or cells < 1):
+            raise InputError(f"cells must be a whole number of at least 1; got {cells!r}")
+
+        competitors = layer(self.network_, "bottleneck.squeeze")
+
+        def of(batch: Tensor) -> Tensor:
+            found = competitors(batch).relu()
+            if found.ndim > 2 and cells is not None:
+                found = F.adaptive_max_pool2d(found, cells)
+            return found.flatten(1)
+
+        parts = [rows.float().cpu() for _, rows in self.inference_.batches(self._pixels(X), of)]
+        return torch.cat(parts).numpy()
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        """How sparse the codes are, of images that the weights were chosen by."""
+        network = stored.network.eval()
+        batches = ready.batches(ready.measured[:MOST_MEASURED])
+        with torch.inference_mode():
+            found = sparsity(
+                (network.encode(batch).float().cpu().numpy() for batch in batches),
+                on=on_above(network.architecture.bottleneck),
+            )
+        extras = {
+            "code.rate": torch.from_numpy(found.rate).float(),
+            "code.sparsity": torch.tensor([found.active, found.hoyer]),
+        }
+        facts = {**stored.facts, "code": found.told()}
+        return replace(stored, facts=facts, extras={**stored.extras, **extras})
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        active, hoyer = stored.extras["code.sparsity"].tolist()
+        a = self.architecture_
+        positions = a.code_size // a.latent_dim
+        self.sparsity_ = Sparsity(stored.extras["code.rate"].numpy(), active, hoyer, positions)
+        return self

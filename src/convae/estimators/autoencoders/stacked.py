@@ -1,0 +1,251 @@
+"""``StackedAutoencoder``: levels trained one by one, each on the codes of the one below, then together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.corruption.noise import parse_noise
+from convae.errors import InputError
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.fit import (
+    Ready,
+    Run,
+    fingerprint_of,
+    make_job,
+    make_ready,
+    make_settings,
+)
+from convae.estimators.fit_config import Parameters
+from convae.estimators.with_defaults import with_defaults
+from convae.images.sources.base import ImageSource
+from convae.losses import parse_loss
+from convae.networks.autoencoder import Autoencoder
+from convae.storage.model_file import StoredModel
+from convae.training.devices import on_device, seeded
+from convae.training.flop_count import epoch_cost
+from convae.training.loop import train
+from convae.training.observers import Observers
+from convae.training.tasks.stacked_levels import (
+    FromBelow,
+    Level,
+    codes_of_level,
+    images_of_level,
+    level_count,
+)
+from convae.training.trainer import Job
+
+SHARE = 2  # the levels have together as many epochs as one such part of those that follow
+
+
+@with_defaults(bypass="none", refine=0, level_epochs=None)
+class StackedAutoencoder(ConvAutoencoder):
+    """An autoencoder trained level by level, each on the codes of the one below, then as a whole.
+
+    Level 1 is the outermost stage, the last level the code. It is one network as any other in the end: every
+    command that takes an autoencoder takes it.
+
+    Args:
+        level_epochs: epochs of each level before all are trained together, from the first to the code: one
+            number for all, or one for each. None takes half of the joint epochs, shared out, at least one.
+        epochs: of the joint training after that; 0 leaves the levels as they were trained one by one.
+        noise: corrupts images on the way in at every level as well: without, a level with more numbers
+            than the one below has nothing to leave away.
+        all others: as in :class:`convae.ConvAutoencoder`. Each stage of the decoder has to undo one of the
+            encoder: bypass 'none', up 'subpixel', blocks of at least 1.
+
+    Attributes:
+        level_histories_: a history for each level trained on its own.
+        levels_: how many there are, the code included.
+        and those of :class:`convae.ConvAutoencoder`.
+
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    >>> model = StackedAutoencoder(widths=(4, 8), latent_dim=4, level_epochs=1, epochs=1).fit(images)
+    >>> model.levels_, model.transform(images, level=1).shape, model.transform(images).shape
+    (3, (40, 256), (40, 4))
+    """
+
+    level_epochs: int | Sequence[int] | None
+    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can be told
+
+        def __init__(
+            self, *, level_epochs: int | Sequence[int] | None = None, **parameters: Any
+        ) -> None: ...
+
+    job = "reconstruct and encode, level by level"
+    verb = "levels"
+    member = "stacked"
+
+    @property
+    def levels_(self) -> int:
+        """Stages, and the code."""
+        check_is_fitted(self, "network_")
+        return level_count(self.network_)
+
+    def transform(self, X: Any, level: int | None = None) -> np.ndarray:
+        """(n, numbers) float32 codes of a level, from 1 to :attr:`levels_`; None is the last, the code."""
+        level = self._level(level)
+        if level == self.levels_:
+            return super().transform(X)
+
+        def of(batch: Tensor) -> Tensor:
+            return codes_of_level(self.network_, batch, level).flatten(1)
+
+        parts = [rows.float().cpu() for _, rows in self.inference_.batches(self._pixels(X), of)]
+        found: np.ndarray = torch.cat(parts).numpy()
+        return found
+
+    def reconstruct(self, X: Any, level: int | None = None) -> np.ndarray:
+        """Images from their codes of a level, in values and depth like those given.
+
+        From a level below the code they have the size that the network works at.
+        """
+        level = self._level(level)
+        if level == self.levels_:
+            return super().reconstruct(X)
+
+        def of(batch: Tensor) -> Tensor:
+            return self._told(batch, level)
+
+        images = []
+        for _, made in self.inference_.batches(self._pixels(X), of):
+            images += list(np.moveaxis(self._unit.invert(made), 1, 3))
+        return self._like_fit(images)
+
+    def tell_levels(self, X: Any) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Each image and what comes back from each level, (C, H, W) float32 in about [0, 1]."""
+        levels = range(1, self.levels_ + 1)
+
+        def of(batch: Tensor) -> Tensor:
+            return torch.stack([self._told(batch, level) for level in levels], dim=1)
+
+        for batch, told in self.inference_.batches(self._pixels(X), of):
+            for clean, images in zip(batch.cpu().numpy(), told.cpu().numpy(), strict=True):
+                yield clean, list(images)
+
+    def _told(self, batch: Tensor, level: int) -> Tensor:
+        """(B, C, H, W) images by way of a level."""
+        if level == self.levels_:
+            image: Tensor = self.network_(batch).reconstruction
+            return image
+        codes = codes_of_level(self.network_, batch, level)
+        return images_of_level(self.network_, codes, level, (batch.shape[-2], batch.shape[-1]))
+
+    def _level(self, level: int | None) -> int:
+        most = self.levels_
+        if level is None:
+            return most
+        if type(level) is not int or not 1 <= level <= most:
+            raise InputError(
+                f"level must be a whole number from 1 to {most}, the code; got {level!r}"
+            )
+        return level
+
+    def epoch_costs(
+        self, X: Any, *, groups: Sequence[Any] | np.ndarray | None = None
+    ) -> tuple[list[int], int]:
+        """What an epoch of training on images costs: of each level by itself, and of all together.
+
+        Multiplications, as :func:`convae.training.flop_count.epoch_cost` counts them; nothing is trained.
+        """
+        p = self._parameters()
+        run = Run(groups=groups, observers=Observers([]))
+        ready = make_ready(clone(self).open(X, reset=True), p, run)
+        with seeded(ready.seed):
+            network = on_device(Autoencoder(ready.architecture), ready.unit.device)
+        levels = [
+            epoch_cost(Level(network, number), _level_job(ready, network, number, p, 1))
+            for number in range(1, level_count(network) + 1)
+        ]
+        return levels, epoch_cost(network, make_job(p, ready))
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        epochs_of_levels(p["level_epochs"], 1, 1)
+        return p
+
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        further = [task for task in super()._tasks(p) if task != "images"]
+        return ("levels alone" if p["epochs"] == 0 else "levels", *further)
+
+    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+        # A run that was interrupted while its levels were trained has no state of the joint training yet.
+        self._resumes = run.resume
+        joint = run.checkpoint is not None and run.checkpoint.has_state()
+        return super()._train(source, parameters, replace(run, resume=run.resume and joint))
+
+    def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
+        """Train the levels one by one."""
+        settings = make_settings(p, ready)
+        count = level_count(network)
+        epochs = epochs_of_levels(p["level_epochs"], count, settings.epochs)
+        self._histories: list[list[dict[str, Any]]] = []
+        for number in range(1, count + 1):
+            run.observers.message(f"training level {number} of {count} on the codes below it")
+            job = _level_job(ready, network, number, p, epochs[number - 1])
+            own = None if run.checkpoint is None else run.checkpoint.part(f"level-{number}")
+            resume = self._resumes and own is not None and own.has_state()
+            level = Level(network, number)
+            self._histories.append(
+                train(level, job, checkpoint=own, resume=resume, keep=True, observers=run.observers)
+            )
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        histories = getattr(self, "_histories", [])  # none before a first partial fit
+        return replace(stored, facts={**stored.facts, "levels": histories})
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Any:
+        super()._adopt(stored, device)
+        self.level_histories_ = stored.facts["levels"]
+        return self
+
+
+def _level_job(ready: Ready, network: Autoencoder, number: int, p: Parameters, epochs: int) -> Job:
+    """What one level is trained by."""
+    settings = replace(make_settings(p, ready), epochs=epochs)
+    noise = None if p["noise"] is None else parse_noise(p["noise"])
+    return Job(
+        images=ready.images,
+        training=ready.places(ready.training),
+        validation=ready.places(ready.measured),
+        unit=ready.unit,
+        settings=settings,
+        task=FromBelow(network, number, parse_loss(settings.loss), noise),
+        identity={
+            "architecture": ready.architecture.to_dict(),
+            "images": fingerprint_of(ready.images),
+            "level": number,
+            "noise": None if noise is None else str(noise),
+        },
+    )
+
+
+def epochs_of_levels(given: Any, levels: int, joint: int) -> list[int]:
+    """Epochs of each level: those given, one number for all or one for each, or half of the joint ones.
+
+    Raises:
+        InputError: where they are none.
+    """
+    if given is None:
+        return [max(1, joint // (SHARE * levels))] * levels
+    several = given if isinstance(given, tuple) else (given,)
+    if any(type(n) is not int or n < 0 for n in several) or not several:
+        raise InputError(
+            f"level_epochs must be a whole number of at least 0, or one for each level; got {given!r}"
+        )
+    if len(several) == 1:
+        return list(several) * levels
+    if levels > 1 and len(several) != levels:
+        raise InputError(
+            f"level_epochs must be one number, or one for each of the {levels} levels (the stages and the "
+            f"code); got {len(several)}"
+        )
+    return list(several)

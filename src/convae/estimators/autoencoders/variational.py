@@ -1,0 +1,419 @@
+"""``VariationalAutoencoder``: codes near a standard normal distribution, and new images from it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.config.bottlenecks import parse_bottleneck
+from convae.errors import InputError, unknown_name
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.estimators.autoencoders.code_densities import COMPONENTS, MOST_CODES, Mixture
+from convae.estimators.autoencoders.likelihood_bounds import SMALLEST, bound, log_weights
+from convae.estimators.fit import Ready
+from convae.estimators.fit_config import Parameters
+from convae.estimators.streaming import iter_images
+from convae.estimators.with_defaults import with_defaults
+from convae.losses import Loss, logistic_scale, parse_loss
+from convae.networks.autoencoder import Autoencoder, drawn
+from convae.storage.model_file import StoredModel
+from convae.training.splits_and_batches import epoch_batches
+from convae.training.tasks.binarised import Binarised
+from convae.training.tasks.code_cost import ACTIVE, CodeUse
+from convae.training.tasks.task import Task
+
+FROM = ("prior", "gaussian", "mixture")
+PATHS = ("linear", "spherical")
+SHOWN = 8  # numbers of a code, of which each is changed on its own
+
+
+class Collapse(NamedTuple):
+    """What each number of the code holds, on images that the weights were chosen by.
+
+    Attributes:
+        kl: (k,) nats that it costs, a mean over the images.
+        variance: (k,) of its mean over the images.
+        finer: nats that each finer level costs, the coarsest first; empty for a code of one level.
+    """
+
+    kl: np.ndarray
+    variance: np.ndarray
+    finer: np.ndarray = np.zeros(0)
+
+    @property
+    def active(self) -> int:
+        """How many numbers are used."""
+        return int((self.variance > ACTIVE).sum())
+
+    def told(self) -> str:
+        """One line, and what to do where the code is ignored."""
+        line = f"The code holds {self.kl.sum():.1f} nats an image in {self.active} of {len(self.kl)} numbers."
+        if len(self.finer):
+            line += f" Finer levels hold {', '.join(f'{nats:.1f}' for nats in self.finer)} nats."
+        if self.active == 0:
+            line += (
+                " It is ignored: every image is decoded alike. Let each number hold something for free "
+                "(bottleneck 'gaussian:1,free_bits=0.1'), or let the code cost less (gaussian:0.1)."
+            )
+        return line
+
+
+@with_defaults(bottleneck="gaussian", levels=None, binarise=False)
+class VariationalAutoencoder(ConvAutoencoder):
+    """An autoencoder whose codes follow a known distribution, so that new images can be drawn.
+
+    The encoder gives a normal distribution for each number of the code, and the decoder is trained on codes
+    drawn from it; what they cost, the divergence from the standard normal distribution, is weighed against
+    the likelihood of the image. The likelihood follows from the loss: ``mse`` is a Gaussian whose variance
+    fits best at every step (nothing to tune), ``l1`` a Laplace distribution likewise, ``logistic`` the
+    discretised logistic distribution over the 256 values of 8-bit images, in colour or grey, and ``bce`` a
+    Bernoulli distribution for images of black and white.
+
+    Args:
+        bottleneck: ``gaussian``, with β after a colon if it is not 1, and
+            ``free_bits`` and ``warmup``: ``"gaussian:0.5,free_bits=0.1"``; see
+            :class:`convae.config.bottlenecks.Bottleneck`.
+        levels: 1, or 2 or 3 for a hierarchical code (a ladder): the code is the top level, and each more adds
+            numbers at the next larger map, whose distribution is given by the levels above. At most as many
+            as ``widths`` names stages; images become sharper, training and sampling take longer. None takes
+            what ``bottleneck`` says, which is 1 if it says nothing.
+        binarise: whether grey values are chances of white, drawn anew for every batch (dynamic binarisation);
+            for ``loss="bce"``.
+        all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
+
+    Attributes:
+        collapse_: what each number of the code holds: :class:`Collapse`.
+        scale_: what gives the likelihood its width: the mean loss per value, for ``logistic`` its scale.
+        densities_: what was fitted to the codes of training images: ``gaussian`` and ``mixture``.
+        and those of :class:`convae.ConvAutoencoder`.
+
+    >>> import numpy as np
+    >>> y, x = np.mgrid[:16, :16]
+    >>> images = np.stack([127 + 100 * np.sin(x / 3 + i) * np.cos(y / 4) for i in range(40)])
+    >>> model = VariationalAutoencoder(latent_dim=4, epochs=2).fit(images.astype(np.uint8))
+    >>> model.sample(3).shape, model.log_likelihood(images[:2].astype(np.uint8), samples=8).shape
+    ((3, 16, 16), (2,))
+    """
+
+    levels: int | None
+    binarise: bool
+    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can be told
+
+        def __init__(
+            self, *, levels: int | None = None, binarise: bool = False, **parameters: Any
+        ) -> None: ...
+
+    job = "reconstruct, encode and draw new images"
+    verb = "sample"
+    member = "variational"
+
+    def sample(
+        self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
+    ) -> np.ndarray:
+        """New images, in the values, shape and depth of those fitted on.
+
+        Args:
+            n: how many.
+            from_: what codes are drawn from: ``prior`` (standard normal), ``gaussian`` or ``mixture``
+                (fitted to the codes of training images, and mostly better). Finer levels are drawn as is
+                likely under the code.
+            random_state: seed; None is 0.
+        """
+        codes = self.sample_codes(n, from_=from_, random_state=random_state)
+        shaped = codes.reshape(-1, *self.architecture_.code_shape)
+        seed = 0 if random_state is None else random_state
+        return self._like_fit(list(iter_images(self, shaped, seed)))
+
+    def sample_codes(
+        self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
+    ) -> np.ndarray:
+        """(n, code size) float32, as :meth:`sample` draws them."""
+        check_is_fitted(self, "network_")
+        if type(n) is not int or n < 1:
+            raise InputError(f"n must be a whole number of at least 1; got {n!r}")
+        if from_ not in FROM:
+            raise unknown_name("from_", from_, FROM)
+        rng = np.random.default_rng(0 if random_state is None else random_state)
+        if from_ == "prior":
+            codes: np.ndarray = rng.standard_normal((n, self._n_features_out), np.float32)
+            return codes
+        return self.densities_[from_].draw(n, rng)
+
+    def interpolate(
+        self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
+    ) -> np.ndarray:
+        """Images on the way from one image to another, both ends included.
+
+        Args:
+            first, last: sources of one image each.
+            steps: images in all, at least 2.
+            path: ``linear``, or ``spherical`` (codes on the way are as long as those at the ends).
+        """
+        return self.inverse_transform(self.codes_between(first, last, steps=steps, path=path))
+
+    def codes_between(
+        self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
+    ) -> np.ndarray:
+        """(steps, code size) the codes of :meth:`interpolate`."""
+        if type(steps) is not int or steps < 2:
+            raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
+        if path not in PATHS:
+            raise unknown_name("path", path, PATHS)
+        return between(self._code_of("first", first), self._code_of("last", last), steps, path)
+
+    def traverse(
+        self,
+        X: Any,
+        *,
+        numbers: Sequence[int] | None = None,
+        steps: int = 7,
+        span: float = 2.0,
+    ) -> np.ndarray:
+        """What single numbers of the code do to an image: each goes its way, the others stay.
+
+        Args:
+            X: a source of one image.
+            numbers: which, counted from 0; None takes the eight that hold most, by :attr:`collapse_`.
+            steps: images for each number, at least 2.
+            span: each goes from -span to span, in standard deviations of the prior.
+
+        Returns:
+            (len(numbers), steps, H, W) or (..., H, W, C), in the values and depth of the images fitted on.
+        """
+        codes = self.codes_along(X, numbers=numbers, steps=steps, span=span)
+        images = self.inverse_transform(codes.reshape(-1, codes.shape[-1]))
+        return images.reshape(*codes.shape[:2], *images.shape[1:])
+
+    def codes_along(
+        self,
+        X: Any,
+        *,
+        numbers: Sequence[int] | None = None,
+        steps: int = 7,
+        span: float = 2.0,
+    ) -> np.ndarray:
+        """(len(numbers), steps, code size) the codes of :meth:`traverse`."""
+        if type(steps) is not int or steps < 2:
+            raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
+        if not isinstance(span, int | float) or not 0 < span < math.inf:
+            raise InputError(f"span must be a number above 0; got {span!r}")
+        code = self._code_of("X", X)
+        if numbers is None:
+            numbers = np.argsort(-self.collapse_.kl, kind="stable")[:SHOWN].tolist()
+        wrong = [n for n in numbers if type(n) is not int or not 0 <= n < len(code)]
+        if wrong or not len(numbers):
+            raise InputError(
+                f"numbers must be one or more of 0 to {len(code) - 1}; got {list(numbers)!r:.60}"
+            )
+        found = np.tile(code, (len(numbers), steps, 1))
+        for row, number in enumerate(numbers):
+            found[row, :, number] = np.linspace(-span, span, steps)
+        return found
+
+    def combine(self, plus: Sequence[Any], minus: Sequence[Any] = ()) -> np.ndarray:
+        """The image of a sum of codes: those of ``plus`` less those of ``minus``.
+
+        Of a source of several images the mean of their codes counts, which is mostly the clearer direction:
+        ``combine([face, with_glasses], [without_glasses])``.
+
+        Args:
+            plus, minus: sources, each of one image or several.
+        """
+        if not len(plus):
+            raise InputError("plus needs one source of images at least")
+        total = sum(self.transform(x).mean(axis=0) for x in plus)
+        total = total - sum(self.transform(x).mean(axis=0) for x in minus)
+        image: np.ndarray = self.inverse_transform(total[None])[0]
+        return image
+
+    def uncertainty(
+        self, X: Any, *, samples: int = 16, random_state: int | None = None
+    ) -> np.ndarray:
+        """How far reconstructions from several codes of one image lie apart, at every value of it.
+
+        Args:
+            X: any source of images of one size.
+            samples: codes drawn for each image, at least 2.
+            random_state: seed; None is 0.
+
+        Returns:
+            (n, C, H, W) float32, standard deviations in the network's units (1 from black to white).
+        """
+        check_is_fitted(self, "network_")
+        if type(samples) is not int or samples < 2:
+            raise InputError(f"samples must be a whole number of at least 2; got {samples!r}")
+        generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
+
+        def of(batch: Tensor) -> Tensor:
+            size = (batch.shape[-2], batch.shape[-1])
+            shape = (len(batch), self.architecture_.drawn_numbers(size))
+            images = [
+                self.network_(
+                    batch, torch.randn(shape, generator=generator).to(batch.device)
+                ).reconstruction
+                for _ in range(samples)
+            ]
+            return torch.stack(images).float().std(dim=0, correction=0)
+
+        parts = [far.cpu() for _, far in self.inference_.batches(self._pixels(X), of)]
+        found: np.ndarray = torch.cat(parts).numpy()
+        return found
+
+    def _code_of(self, name: str, X: Any) -> np.ndarray:
+        """(code size,) of the one image of a source."""
+        codes = self.transform(X)
+        if len(codes) != 1:
+            raise InputError(f"{name} must be one image; got {len(codes)}")
+        code: np.ndarray = codes[0]
+        return code
+
+    def log_likelihood(
+        self, X: Any, *, samples: int = 100, random_state: int | None = None
+    ) -> np.ndarray:
+        """(n,) nats: the importance-weighted bound on log p of each image; higher is more likely.
+
+        For ``mse`` and ``l1`` it is the logarithm of a density of values in [0, 1], above 0 where images
+        are told well; for ``bce`` that of a probability of black and white pixels, for ``logistic`` of 8-bit
+        values: minus it, over log 2 and the values of an image, is the number of bits per value.
+
+        Args:
+            X: any source.
+            samples: codes drawn for each image (K): 1 gives an estimate of the evidence lower bound, more
+                a tighter bound. Bounds of different K do not compare.
+            random_state: seed; None is 0.
+
+        Raises:
+            InputError: for a model trained on a loss that is no likelihood.
+        """
+        return self.bounds(X, samples=samples, random_state=random_state)[0]
+
+    def bounds(
+        self, X: Any, *, samples: int = 100, random_state: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both bounds of each image, (n,) each: the importance-weighted one and the ELBO."""
+        check_is_fitted(self, "network_")
+        if type(samples) is not int or samples < 1:
+            raise InputError(f"samples must be a whole number of at least 1; got {samples!r}")
+        loss = str(parse_loss(self.settings_.loss))
+        generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
+
+        def of(batch: Tensor) -> Both:
+            drawn = log_weights(
+                self.network_, batch, samples, loss=loss, scale=self.scale_, generator=generator
+            )
+            return Both(*bound(drawn))
+
+        found = [both for _, both in self.inference_.batches(self._pixels(X), of)]
+        tight, elbo = (torch.cat([part[i] for part in found]).cpu().numpy() for i in (0, 1))
+        return tight, elbo
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        bottleneck = parse_bottleneck(p["bottleneck"])
+        if p["levels"] is not None:
+            if bottleneck.levels not in (1, p["levels"]):
+                raise InputError(
+                    f"levels {p['levels']!r} and bottleneck {p['bottleneck']!r} say different things; leave "
+                    "one of them out"
+                )
+            p = {**p, "bottleneck": str(replace(bottleneck, levels=p["levels"]))}
+        if type(p["binarise"]) is not bool:
+            raise InputError(f"binarise must be true or false; got {p['binarise']!r}")
+        if p["binarise"] and p["loss"] != "bce":
+            raise InputError(
+                f"binarise draws pixels of black and white, which is for loss 'bce'; got {p['loss']!r}"
+            )
+        return p
+
+    def _task(self, task: Task, p: Parameters) -> Task:
+        return Binarised(task) if p["binarise"] else task
+
+    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+        """What codes are like: of images that the weights were chosen by, and of training images."""
+        network = stored.network.eval()
+        extras = _judged(ready, network, parse_loss(str(stored.parameters["loss"])))
+        codes = _drawn_codes(ready, network)
+        for name, components in (("gaussian", 1), ("mixture", COMPONENTS)):
+            extras |= Mixture.fit(codes, components, ready.seed).extras(name)
+        facts = {**stored.facts, "code": _collapse(extras).told()}
+        return replace(stored, facts=facts, extras={**stored.extras, **extras})
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        extras = stored.extras
+        self.collapse_ = _collapse(extras)
+        self.scale_ = float(extras["code.scale"])
+        self.densities_ = {
+            name: Mixture.from_extras(extras, name) for name in ("gaussian", "mixture")
+        }
+        return self
+
+
+def _collapse(extras: Mapping[str, Tensor]) -> Collapse:
+    finer = extras.get("code.finer", torch.zeros(0))
+    return Collapse(extras["code.kl"].numpy(), extras["code.variance"].numpy(), finer.numpy())
+
+
+def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]:
+    """The cost and the use of each number of the code, and the mean loss of images from drawn codes."""
+    generator = torch.Generator().manual_seed(ready.seed)
+    a, use, widths = network.architecture, CodeUse(), []
+    numbers = a.drawn_numbers(a.image_shape[1:])
+    with torch.inference_mode():
+        for batch in ready.batches(ready.measured):
+            noise = torch.randn(len(batch), numbers, generator=generator)
+            output = network(batch, noise.to(batch.device))
+            use.add(output)
+            image = output.reconstruction.float()
+            width = logistic_scale(image, batch) if loss.of_8_bits else loss(image, batch).mean()
+            widths.append((len(batch), width.cpu()))
+    levels = torch.split(use.finer, a.finer_sizes_of(a.image_shape[1:])) if a.levels > 1 else ()
+    mean = sum(count * width for count, width in widths) / use.images
+    return {
+        "code.kl": use.kl,
+        "code.finer": torch.tensor([float(level.sum()) for level in levels]),
+        "code.variance": use.variance,
+        "code.scale": torch.as_tensor(mean).clamp_min(SMALLEST),
+    }
+
+
+def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
+    """(n, k) codes of training images, drawn as the decoder knows them."""
+    generator = torch.Generator().manual_seed(ready.seed)
+    (some,) = epoch_batches(ready.training, len(ready.training), ready.seed, 0)
+    codes = []
+    with torch.inference_mode():
+        for batch in ready.batches(some[:MOST_CODES]):
+            said = network.posterior(batch)
+            noise = torch.randn(said.code.shape, generator=generator).to(batch.device)
+            codes.append(drawn(said, noise).float().flatten(1).cpu().numpy())
+    return np.concatenate(codes)
+
+
+class Both(NamedTuple):
+    """(B,) the importance-weighted bound and the ELBO."""
+
+    tight: Tensor
+    elbo: Tensor
+
+
+def between(first: np.ndarray, last: np.ndarray, steps: int, path: str) -> np.ndarray:
+    """(steps, k) codes on the way from one (k,) to another."""
+    parts = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    lengths = np.linalg.norm(first), np.linalg.norm(last)
+    cosine = float(first @ last) / max(float(lengths[0] * lengths[1]), 1e-12)
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    if path == "linear" or np.sin(angle) < 1e-6:
+        straight: np.ndarray = (1 - parts) * first + parts * last
+        return straight
+    curved: np.ndarray = (
+        np.sin((1 - parts) * angle) * first + np.sin(parts * angle) * last
+    ) / np.sin(angle)
+    return curved.astype(np.float32)

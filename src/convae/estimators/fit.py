@@ -1,0 +1,440 @@
+"""From a source of images and an estimator's parameters to a trained model."""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.config.bottlenecks import parse_bottleneck
+from convae.config.training import (
+    LEARNING_RATES,
+    TrainingSettings,
+    default_batch_size,
+    default_epochs,
+)
+from convae.embedding.pca import PrincipalComponents, fit_pca
+from convae.errors import InputError
+from convae.estimators.fit_config import Parameters, preparation
+from convae.estimators.pca_baseline import PCABaseline
+from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
+from convae.images.dataset.preparation import Preparation
+from convae.images.dataset.scaling import FittedScaling, Scaling, fit_scaling
+from convae.images.dataset.unit_range import UnitRange
+from convae.images.files.image import Pixels
+from convae.images.sources.base import ImageSource
+from convae.losses import parse_loss
+from convae.metrics import image_quality
+from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
+from convae.networks.bottleneck import block_values
+from convae.networks.presets import make_architecture
+from convae.storage.model_file import StoredModel, versions
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.devices import choose_device, chosen_precision, on_device, seeded
+from convae.training.loop import train
+from convae.training.observers import Observers
+from convae.training.splits_and_batches import MAX_HELD_OUT, epoch_batches, hold_out
+from convae.training.tasks.code_cost import constrained
+from convae.training.tasks.task import Reconstruction, Task
+from convae.training.trainer import EVALUATION_VALUES, Job
+
+ARCHITECTURE_PARAMETERS = (
+    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
+    "norm", "activation", "output", "bypass", "refine", "pattern",
+)  # fmt: skip
+# One epoch of the tutorial's network in larger batches than the tutorial's ends above the tutorial's error.
+LARGEST_BATCH = {"tutorial": 32}
+OUTLYING = 3.0  # widths of the fitted range: beyond it a value is told of
+STARTED_BY = 256  # training images whose mean brightness a network starts at
+NOT_BETTER = (
+    "no epoch was better than the start, whose weights are kept: train longer, on more images, or with a "
+    "lower learning rate"
+)
+MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Images, ready to train on: split, scaled, and with the architecture that fits them."""
+
+    images: ImageSet
+    training: np.ndarray
+    validation: np.ndarray
+    unit: UnitRange
+    architecture: Architecture
+    seed: int
+    crops: int = 1  # of each image, in an epoch
+
+    @property
+    def measured(self) -> np.ndarray:
+        """The images that the weights are chosen by: those held out, or if there are none the first."""
+        return self.validation if len(self.validation) else self.training[:MAX_HELD_OUT]
+
+    def places(self, positions: np.ndarray) -> np.ndarray:
+        """The images at these positions, as often as they are cropped in an epoch."""
+        return np.concatenate([positions + i * len(self.images) for i in range(self.crops)])
+
+    def batches(self, positions: np.ndarray) -> Iterator[Tensor]:
+        """(B, C, H, W) in the network's units, as many images at a time as fit into memory."""
+        size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
+        parts = [positions[i : i + size] for i in range(0, len(positions), size)]
+        for batch in self.images.batches(parts):
+            yield self.unit(batch)
+
+    def chunks(self) -> Iterator[Pixels]:
+        """The training images in a seeded random order, as much at a time as fits into memory."""
+        size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
+        return self.images.batches(epoch_batches(self.training, size, self.seed, 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How a fit is run, beside its parameters."""
+
+    groups: Sequence[Any] | np.ndarray | None = None
+    checkpoint: CheckpointFolder | None = None
+    resume: bool = False
+    observers: Observers
+
+
+def fit_model(
+    kind: str,
+    source: ImageSource,
+    parameters: Parameters,
+    run: Run,
+    task_for: "Callable[[Ready, Autoencoder], Learning] | None" = None,
+    finish: "Callable[[Ready, StoredModel], StoredModel] | None" = None,
+) -> StoredModel:
+    """Read, split, scale, fit PCA, train.
+
+    Args:
+        kind: the estimator's class name.
+        parameters: its constructor's, as :func:`convae.estimators.fit_config.checked` gives them.
+        task_for: what is to be learnt from the images by the network at its start; None for their
+            reconstruction.
+        finish: what else is learnt from the images once the network is trained.
+    """
+    ready = make_ready(source, parameters, run)
+    starts = ready.architecture.bypass != "none"  # else PCA can wait until the network is trained
+    pca = fit_baseline(ready) if starts else no_components(ready.architecture)
+    network = start_network(ready, pca)
+    task, identity = task_for(ready, network) if task_for else (None, None)
+    stored = train_model(kind, parameters, ready, network, pca, run, task=task, identity=identity)
+    pca = pca if starts else fit_baseline(ready)
+    baseline = baseline_error(ready, pca, ready.measured)
+    facts = {**stored.facts, "validation_baseline_mse": baseline}
+    stored = replace(stored, pca=pca, facts=facts)
+    return finish(ready, stored) if finish else stored
+
+
+def train_model(
+    kind: str,
+    parameters: Parameters,
+    ready: Ready,
+    network: Autoencoder,
+    pca: PrincipalComponents,
+    run: Run,
+    *,
+    task: Task | None = None,
+    identity: dict[str, object] | None = None,
+) -> StoredModel:
+    """Train a network on images that are ready, and tell how it went.
+
+    Args:
+        task: what it is to learn; None for reconstruction.
+        identity: plain values that decide what is learnt, beside the architecture, the settings and the
+            images: a checkpoint must agree with them to be resumed.
+    """
+    job = make_job(parameters, ready, task, identity)
+    history = train(
+        network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
+    )
+    best = min(history, key=lambda row: _finite(row["validation_loss"]))
+    if len(history) > 1 and not best["epoch"]:
+        run.observers.message(NOT_BETTER)
+    facts = {
+        "images": ready.images.source.description,
+        "fingerprint": fingerprint_of(ready.images),
+        "training_images": len(ready.training),
+        "validation_images": len(ready.validation),
+        "storage": ready.images.storage,
+        "notes": ready.images.notes,
+        "skipped": [[s.name, s.reason] for s in ready.images.skipped],
+        "settings": job.settings.to_dict(),
+        "history": history,
+        "best_epoch": best["epoch"],
+        "validation_loss": best["validation_loss"],
+        "validation_mse": best["validation_mse"],
+        "versions": versions(),
+    }
+    return StoredModel(
+        kind=kind,
+        parameters=parameters,
+        network=network.eval(),
+        scaling=ready.unit.scaling,
+        plan=ready.images.plan,
+        pca=pca,
+        seen=np.sort(ready.images.hashes[ready.training]),
+        facts=facts,
+        held_out=ready.images.index[ready.validation],
+    )
+
+
+def make_job(
+    parameters: Parameters,
+    ready: Ready,
+    task: Task | None = None,
+    identity: dict[str, object] | None = None,
+) -> Job:
+    """What a network as a whole is trained by; arguments as for :func:`train_model`."""
+    settings = make_settings(parameters, ready)
+    bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
+    known = {
+        "architecture": ready.architecture.to_dict(),
+        "images": fingerprint_of(ready.images),
+        "bottleneck": bottleneck.to_dict(),
+    }
+    return Job(
+        images=ready.images,
+        training=ready.places(ready.training),
+        validation=ready.places(ready.measured),
+        unit=ready.unit,
+        settings=settings,
+        task=constrained(task or Reconstruction(loss), bottleneck, ready.architecture, loss),
+        identity={**known, **(identity or {})},
+    )
+
+
+def make_ready(
+    source: ImageSource,
+    p: Parameters,
+    run: Run,
+    *,
+    wanted: Preparation | None = None,
+    settle: "Settle | None" = None,
+    split: "Split | None" = None,
+    crops: int = 1,
+) -> Ready:
+    """Read the images once, hold some out, fit the scaling on the others, settle the architecture.
+
+    Args:
+        wanted: what becomes of the images; None for what the parameters ask.
+        settle: from the shape of the images, the parameters and the scaling (None while it is not known)
+            to the architecture; None for :func:`settle_architecture`.
+        split: from the group of each image to the positions of training and of validation images; None
+            holds a fraction out.
+        crops: of each image in an epoch, where they are cropped at random.
+    """
+    groups = None if run.groups is None else _one_each(source, run.groups)
+    settle = settle or settle_architecture
+
+    def settled(shape: tuple[int, int, int]) -> None:
+        settle(shape, p, None)  # refuses what cannot work before the images are read
+
+    images = prepare(source, wanted or preparation(p), settled=settled)
+    if images.skipped:
+        run.observers.message(f"{len(images.skipped)} images cannot be used and are skipped")
+    for note in images.notes:
+        run.observers.message(note)
+    together, seed = images.hashes if groups is None else groups[images.index], p["random_state"]
+    if split is None:
+        training, validation = hold_out(together, p["validation_fraction"], seed)
+    else:
+        training, validation = split(together)
+    if not len(validation):
+        same = len(images) > 1 and len(np.unique(images.hashes)) == 1
+        why = ", as all images are the same" if same else ""
+        run.observers.message(f"no images are held out{why}: validation is on training images")
+    size = max(1, EVALUATION_VALUES // math.prod(images.shape))
+    chunks = images.batches(epoch_batches(training, size, seed, 0))
+    unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"
+    squeeze = p["scaling"] == "auto" and unit_loss and images.depth != "uint8"
+    fitted = fit_scaling(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    scaling = fitted.scaling
+    refuse_far_images(images, scaling)
+    # Whoever asked for minmax has decided.
+    if p["scaling"] != "minmax" and (word := outliers_word(fitted)):
+        warnings.warn(word, UserWarning, stacklevel=2)
+        run.observers.message(word)
+    if parse_loss(p["loss"]).of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
+        raise InputError(
+            f"loss {p['loss']!r} is the likelihood of the 256 values of 8-bit images, scaled by 'dtype'; got "
+            f"{images.depth} images from {scaling.low} to {scaling.high}: take 'mse' or 'l1'"
+        )
+    return Ready(
+        images=images,
+        training=training,
+        validation=validation,
+        unit=UnitRange(scaling, choose_device(p["device"])),
+        architecture=settle(images.shape, p, scaling),
+        seed=seed,
+        crops=crops,
+    )
+
+
+Learning = tuple[Task, dict[str, object]]  # a task and what identifies it
+Settle = Callable[[tuple[int, int, int], Parameters, Scaling | None], Architecture]
+Split = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def settle_architecture(
+    shape: tuple[int, int, int], p: Parameters, scaling: Scaling | None
+) -> Architecture:
+    """The preset with the parameters that were given, and what the loss and the scaling ask for.
+
+    Args:
+        scaling: None while it is not known yet: all else is checked.
+    """
+    changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS} | bottleneck_changes(p)
+    output = changes["output"] or make_architecture(p["preset"], shape).output
+    if changes["output"] is None:
+        if parse_loss(p["loss"]).needs_unit_range:
+            output = "sigmoid"  # a cross-entropy needs probabilities
+        elif parse_loss(p["loss"]).of_8_bits:
+            output = "linear"  # beyond the ends lies what makes black or white certain
+        elif output == "clamp" and scaling is not None and not whole_range(scaling):
+            output = "linear"  # values beyond [0, 1] exist and must be reachable
+    return make_architecture(p["preset"], shape, **{**changes, "output": output})
+
+
+def bottleneck_changes(p: Parameters) -> dict[str, Any]:
+    """What the bottleneck asks of the architecture: a linear path would lead around it."""
+    bottleneck = parse_bottleneck(p["bottleneck"])
+    changes = bottleneck.architecture
+    if bottleneck.kind != "plain" and p.get("bypass") is None:
+        changes["bypass"] = "none"
+    return changes
+
+
+def fit_baseline(ready: Ready) -> PrincipalComponents:
+    """PCA of the training images at the code's size."""
+    baseline = PCABaseline(ready.architecture, ready.unit.device)
+    vectors = (baseline.flatten(ready.unit(batch)) for batch in ready.chunks())
+    return fit_pca(vectors, ready.architecture.latent_dim)
+
+
+def no_components(a: Architecture) -> PrincipalComponents:
+    """For a network that does not start from PCA, or of which PCA has nothing to say."""
+    length = block_values(a)
+    return PrincipalComponents(torch.zeros(length), torch.zeros(0, length), torch.zeros(0))
+
+
+def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray) -> float:
+    """The mean squared error of PCA on the validation images, which the model's stands beside."""
+    baseline = PCABaseline.fitted(ready.architecture, pca, ready.unit.device)
+    size = max(1, EVALUATION_VALUES // math.prod(ready.images.shape))
+    total = 0.0
+    for batch in ready.images.batches(
+        [positions[i : i + size] for i in range(0, len(positions), size)]
+    ):
+        clean = ready.unit(batch)
+        with torch.inference_mode():
+            total += float(image_quality.mse(baseline.reconstruct(clean), clean).sum())
+    return total / len(positions)
+
+
+def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.0) -> Autoencoder:
+    """First weights from the seed, and from PCA where there is a bypass.
+
+    Args:
+        further: what a network that has learnt nothing says in channels that are no image's.
+    """
+    with seeded(ready.seed):
+        network = Autoencoder(ready.architecture)
+    if not ready.architecture.starts_elsewhere:
+        network.start_at(*_seen_at_the_start(ready, further))
+    if network.bypass is not None:
+        network.bypass.set_components(pca.mean, pca.components)
+        spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)
+        network.scale[: len(spread)] = spread.view(-1, *network.scale.shape[1:])
+    return on_device(network, ready.unit.device)
+
+
+def _seen_at_the_start(ready: Ready, further: float) -> tuple[Tensor, Tensor]:
+    """(C,) the mean of each channel over some training images, and the first (B, C', H, W) of these.
+
+    Args:
+        further: the level of channels that are no image's.
+    """
+    first, means = None, list[Tensor]()
+    for batch in ready.batches(ready.training[:STARTED_BY]):
+        some = batch.float().cpu()  # where the network is made
+        first = some if first is None else first
+        means.append(some.mean(dim=(2, 3)))
+    assert first is not None
+    mean = torch.cat(means).mean(dim=0)
+    level = mean.new_full((ready.architecture.image_shape[0],), further)
+    level[: len(mean)] = mean[: len(level)]
+    return level, first
+
+
+def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
+    """The training parameters that were given, and defaults that fit the images for the others."""
+    count = len(ready.training) * ready.crops
+    batch = p["batch_size"]
+    if batch is None:
+        most = LARGEST_BATCH.get(p["preset"], 256)
+        batch = default_batch_size(count, math.prod(ready.images.shape), most)
+    rate, optimizer = p["learning_rate"], p["optimizer"]
+    precision = p["precision"]
+    return TrainingSettings(
+        epochs=default_epochs(count, batch) if p["epochs"] is None else p["epochs"],
+        batch_size=batch,
+        learning_rate=LEARNING_RATES.get(optimizer, 1e-3) if rate is None else rate,
+        precision=chosen_precision(ready.unit.device, precision),
+        loss=p["loss"],
+        seed=ready.seed,
+        optimizer=optimizer,
+        **{n: p[n] for n in ("schedule", "warmup", "weight_decay", "clip", "ema", "patience")},
+    )
+
+
+def fingerprint_of(images: ImageSet, before: str = "") -> str:
+    """SHA-256 of what was trained on, ``before`` being that of the images before these."""
+    values = images.hashes.astype("<u8").tobytes()
+    return hashlib.sha256(before.encode() + values).hexdigest()
+
+
+def _one_each(source: ImageSource, groups: Sequence[Any] | np.ndarray) -> np.ndarray:
+    values = np.asarray(groups)
+    if values.shape != (len(source),):
+        raise InputError(
+            f"groups must name the group of each of {len(source)} images; got shape {values.shape}"
+        )
+    return values
+
+
+def outliers_word(fitted: FittedScaling) -> str | None:
+    """A warning where a few values lie so far from all others that a network loses these or those."""
+    if not fitted.beyond or max(fitted.beyond) <= OUTLYING:
+        return None
+    channel = fitted.beyond.index(max(fitted.beyond))
+    (low, high), farthest = fitted.most[channel], fitted.farthest[channel]
+    found = (
+        f"a few values reach {farthest:g}, far outside of the range of almost all others ({low:g} to "
+        f"{high:g}), as bright points or hot pixels do: "
+    )
+    scaling = fitted.scaling
+    if scaling.low[channel] <= farthest <= scaling.high[channel]:
+        return (
+            f"{found}all others share a small part of the network's range, and it learns little of them; "
+            "where those few do not matter, fit with loss mse and scaling auto"
+        )
+    return f"{found}the network may cut or remove them; where they matter, fit with scaling minmax"
+
+
+def whole_range(scaling: Scaling) -> bool:
+    """Whether 0 and 1 are the ends of what images can hold."""
+    low, high = scaling.limits()
+    unit_floats = scaling.dtype == "float32" and (scaling.low, scaling.high) == ((0.0,), (1.0,))
+    return unit_floats or (set(low) == {0.0} and set(high) == {1.0})
+
+
+def _finite(value: float | None) -> float:
+    return math.inf if value is None else value

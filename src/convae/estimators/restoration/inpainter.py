@@ -1,0 +1,475 @@
+"""The inpainter: fills what is missing in images, and leaves every known pixel as it is."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from convae.config.bottlenecks import Bottleneck
+from convae.corruption.holes import Holes, parse_holes
+from convae.errors import ImageError, InputError, unknown_name
+from convae.estimators.fit import Ready, Run
+from convae.estimators.fit_config import Parameters
+from convae.estimators.restoration.base import Material, RestoringEstimator, material_for
+from convae.estimators.restoration.unmasked_damage import (
+    DamageThresholds,
+    find_damage,
+    normal_prominences,
+    normal_surprise,
+)
+from convae.estimators.streaming import OnBad, as_read
+from convae.images.dataset.reach import not_finite_reason
+from convae.images.dataset.threads import in_threads
+from convae.images.files.facts import apart_from_nodata
+from convae.images.files.image import Image, Pixels
+from convae.images.files.writing import restore_depth
+from convae.images.sources.base import ImageSource
+from convae.images.sources.masks import Masks, Missing, missing_values, open_masks
+from convae.losses import Loss, parse_loss
+from convae.networks.architecture import Architecture
+from convae.storage.model_file import StoredModel
+from convae.training.checkpoint import CheckpointFolder
+from convae.training.observers import Observer
+from convae.training.tasks.inpainting import FILLS, FromHoles, with_fill
+from convae.training.tasks.task import Task
+
+LOOKED_AT, SIDE = 8, 96  # sound images, and how much of each, show how well holes are filled
+SEARCHED, WIDE = 128, 512  # images, and how much of each, show what solid patches are normal
+MOST_SEARCHED = 4_000_000  # values of these in all
+CONTRAST = 0.05  # about the error of a fill: 26 dB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpainted:
+    """An image with its holes filled.
+
+    Attributes:
+        index: its position in the source.
+        image: as it was read, without the alpha channel that was its mask.
+        missing: (H, W) where a value was missing in at least one channel, damage included.
+        damaged: (H, W) where damage was found that no mask told of.
+        pixels: (H, W, C) the filled image in the dtype that ``image`` has in its file or array, where known
+            values are those of ``image``, bit for bit.
+        started: (1, C, H, W) the classical fill, in about [0, 1].
+        filled: (1, C, H, W) what the network made of it, known pixels included.
+    """
+
+    index: int
+    image: Image
+    missing: Missing
+    damaged: Missing
+    pixels: Pixels
+    started: Tensor
+    filled: Tensor
+
+    @property
+    def holes(self) -> None:
+        """Nothing is missing any more."""
+
+
+Masked = tuple[int, Image, NDArray[np.bool_], Pixels]
+
+
+class Inpainter(RestoringEstimator):
+    """Fills holes in images from what surrounds them and from what it has learnt of such images.
+
+    It learns from whole images, in which it makes holes of its own, drawn anew for every batch. The network
+    is shown a classical fill and the mask, and adds what that fill misses, so that it starts as good as the
+    classical one. Known pixels come back bit for bit.
+
+    Args:
+        holes: what is made to go missing: ``pixels`` (scattered ones, 10 to 90 %), ``boxes``, ``strokes``,
+            ``text``, or ``mixed`` of these; a level may follow, as in ``"pixels:0.5"`` or
+            ``"boxes:0.1..0.4"``, see :mod:`convae.corruption.holes`. ``mixed`` is for holes of any shape.
+        fill: what the network starts from: ``tension`` (a spline in tension, the best for holes of any
+            shape), ``biharmonic`` or ``harmonic``.
+        preset: ``fine`` (convolutions at the full resolution and below, with skips: the one to choose),
+            ``unet`` (from half the resolution down: scattered pixels take it many times as long), or an
+            autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+            the architecture, see :class:`convae.Architecture`; None keeps the preset's.
+        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
+            :class:`convae.config.bottlenecks.Bottleneck`.
+        patch: side in pixels of the squares that large images are trained on; None is 64. Images of
+            any size are filled whole. Holes much wider than it are beyond what the network has seen.
+        turn: whether training images are flipped and turned; None does so with patches, not with
+            whole small images (a digit turned over is another digit).
+        loss: as in :class:`convae.ConvAutoencoder`, of the pixels in holes, as a part of the loss that the
+            classical fill has there.
+        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule,
+            warmup, weight_decay, clip, ema, precision, patience, validation_fraction, device, random_state:
+            as in :class:`convae.ConvAutoencoder`.
+
+    Attributes:
+        holes_: the holes that it learnt to fill.
+        damage_thresholds_: what is taken for damage by :meth:`find_damage`, see
+            :class:`convae.estimators.restoration.unmasked_damage.DamageThresholds`.
+        and those of :class:`convae.ConvAutoencoder`, but PCA.
+
+    >>> import numpy as np
+    >>> y, x = np.mgrid[:16, :16]
+    >>> images = np.stack([127 + 100 * np.sin(x / 3 + i) * np.cos(y / 4) for i in range(24)])
+    >>> images = images.astype(np.uint8)
+    >>> hole = np.zeros((16, 16), bool)
+    >>> hole[4:9, 6:12] = True
+    >>> filled = Inpainter(epochs=2).fit(images).inpaint(images[:2], hole)
+    >>> filled.shape, bool((filled == images[:2])[:, ~hole].all())
+    ((2, 16, 16), True)
+    """
+
+    job = "fill holes"
+    verb = "inpaint"
+    member = "inpainter"
+    no_target = "makes the holes in X itself: leave y out, and give whole images as X"
+
+    def __init__(
+        self,
+        *,
+        holes: str | Holes = "mixed",
+        fill: str = "tension",
+        preset: str = "fine",
+        latent_dim: int | None = None,
+        widths: Sequence[int] | None = None,
+        blocks: int | None = None,
+        kernel_size: int | None = None,
+        down: str | None = None,
+        up: str | None = None,
+        padding_mode: str | None = None,
+        norm: str | None = None,
+        activation: str | None = None,
+        bottleneck: str | Bottleneck = "plain",
+        patch: int | None = None,
+        turn: bool | None = None,
+        channels: int | None = None,
+        scaling: str = "auto",
+        storage: str = "auto",
+        strict: bool = False,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        optimizer: str = "muon",
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        weight_decay: float = 0.0,
+        clip: float = 1.0,
+        ema: float = 0.99,
+        loss: str | Loss = "mse",
+        precision: str = "auto",
+        patience: int = 15,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.holes = holes
+        self.fill = fill
+        self.preset = preset
+        self.latent_dim = latent_dim
+        self.widths = widths
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.down = down
+        self.up = up
+        self.padding_mode = padding_mode
+        self.norm = norm
+        self.activation = activation
+        self.bottleneck = bottleneck
+        self.patch = patch
+        self.turn = turn
+        self.channels = channels
+        self.scaling = scaling
+        self.storage = storage
+        self.strict = strict
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.clip = clip
+        self.ema = ema
+        self.loss = loss
+        self.precision = precision
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Sequence[Any] | np.ndarray | None = None,
+        checkpoint: CheckpointFolder | str | Path | None = None,
+        resume: bool = False,
+        observers: Iterable[Observer] = (),
+    ) -> Self:
+        """Train on whole images of one size or of many.
+
+        Args:
+            X: any source, see :meth:`convae.ConvAutoencoder.fit`.
+            y: labels (n,), which are ignored; images are refused.
+            groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+
+        Raises:
+            InputError: what is wrong with the data or a parameter, in one sentence.
+            TrainingError: if the loss stays non-finite.
+        """
+        self._refuse_target(X, y)
+        return self._fit(
+            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
+        )
+
+    def inpaint(
+        self, X: Any, mask: Any = None, *, invert: bool = False, ensemble: bool = False
+    ) -> np.ndarray | list[np.ndarray]:
+        """Images with their holes filled, in the values, shape and depth of those given.
+
+        Args:
+            X: any source.
+            mask: what is missing, 1 or white: an array ``(h, w)`` or a file for all images, as many as there
+                are images, ``"alpha"`` for what is transparent in them, see
+                :func:`convae.images.sources.masks.open_masks`. NaN and nodata pixels are missing too, and
+                alone so if it is None.
+            invert: whether black is missing instead.
+            ensemble: whether to average over eight flips and turns: a little better, eight times slower.
+
+        Returns:
+            an array as X was one; a list for images of different sizes.
+
+        Warns:
+            UserWarning: no mask is given and no pixel is missing.
+        """
+        source = self.open(X)
+        masks = open_masks(mask, source, invert=invert)
+        images, filled = [], False
+        for done in self.iter_inpaint(source, masks, ensemble=ensemble):
+            images.append(done.pixels)
+            filled = filled or bool(done.missing.any())
+        if mask is None and not filled:
+            warnings.warn(
+                "no pixel is missing in these images, so they come back as they are: give a mask, for "
+                "instance one that find_damage finds",
+                stacklevel=2,
+            )
+        if len({image.shape for image in images}) > 1:
+            return images
+        return self._like_fit(images)
+
+    def find_damage(self, X: Any) -> list[Missing]:
+        """Where images are damaged, (H, W) for each: a mask to look at, and to :meth:`inpaint` with.
+
+        Damage is, first, solid patches: regions of one colour with a sharp outline, such as stains, holes
+        and scratches at least two pixels wide. They are found to their outline, unless most of the images
+        that the model was fitted on hold such regions (text, drawings). It is, second, spots that are
+        further from what their surroundings let expect than anything in the images that were held out: in
+        images that are smooth or alike. Look at the mask.
+
+        Args:
+            X: any source.
+        """
+        source = self.open(X)
+        found = self.iter_inpaint(source, open_masks(None, source), find_damage=True)
+        return [done.damaged for done in found]
+
+    def iter_inpaint(
+        self,
+        source: ImageSource,
+        masks: Masks,
+        *,
+        find_damage: bool = False,
+        ensemble: bool = False,
+        on_bad: OnBad | None = None,
+    ) -> Iterator[Inpainted]:
+        """One :class:`Inpainted` an image, in constant memory.
+
+        Args:
+            masks: those of the source.
+            find_damage: whether to look for damage that they do not tell of, and fill it as well.
+            on_bad: is told of images that cannot be used, which are then left out; None raises.
+        """
+        check_is_fitted(self, "network_")
+        for item in self._masked(source, masks):
+            try:
+                if isinstance(item, ImageError):
+                    raise item
+                yield self._one(item, ensemble=ensemble, looking=find_damage)
+            except ImageError as error:
+                if on_bad is None:
+                    raise
+                on_bad(error)
+
+    def filled(self, x: Tensor, mask: Tensor, *, ensemble: bool = False) -> tuple[Tensor, Tensor]:
+        """The classical fill and what the network makes of it.
+
+        Args:
+            x: (B, C, H, W) in about [0, 1]; what stands in the holes does not matter.
+            mask: (B, 1, H, W), 1 where a pixel is missing.
+            ensemble: as in :meth:`inpaint`.
+
+        Returns:
+            two tensors (B, C, H, W); at known pixels the first is ``x`` and the second near it.
+        """
+        shown = with_fill(x, mask, self.fill)
+        return shown[:, : x.shape[1]], self._over(shown, ensemble=ensemble)
+
+    def _masked(self, source: ImageSource, masks: Masks) -> Iterator[Masked | ImageError]:
+        """(position, image, missing values (H, W, C), pixels as the network wants them) of each image."""
+
+        beyond = list[str]()
+
+        def one(i: int) -> Masked | ImageError:
+            try:
+                image, missing = masks.of(i, source.read(i))
+                values = missing_values(image) | missing[..., None]
+                if values.all(axis=(0, 1)).any():
+                    raise ImageError(
+                        image.info.name, "every pixel is missing: there is nothing to fill it from"
+                    )
+                pixels = self._framed(image)
+                self._look_for_beyond(image, pixels, beyond)
+                return i, image, values, pixels
+            except ImageError as error:
+                return error
+
+        yield from in_threads(one, range(len(source)))
+        self._tell_of_beyond(beyond)
+
+    def _one(self, item: Masked, *, ensemble: bool, looking: bool) -> Inpainted:
+        index, image, values, prepared = item
+        missing: Missing = np.asarray(values.any(axis=2))
+        x = self._unit(np.ascontiguousarray(np.moveaxis(np.stack([prepared]), 3, 1)))
+        mask = torch.from_numpy(missing)[None, None].to(x.device, torch.float32)
+        damaged = np.zeros_like(missing)
+        if looking:
+            damage = find_damage(self._best, x, mask, self.damage_thresholds_)
+            mask, damaged = torch.maximum(mask, damage), damage[0, 0].cpu().numpy() > 0
+            values, missing = values | damaged[..., None], missing | damaged
+        if missing.any():
+            started, filled = self.filled(x, mask, ensemble=ensemble)
+        else:
+            started = filled = x
+        if not bool(torch.isfinite(filled).all()):
+            raise ImageError(image.info.name, not_finite_reason(prepared))
+        new = as_read(self, np.moveaxis(self._unit.invert(filled)[0], 0, 2), image)
+        if new.shape != image.pixels.shape:
+            have = image.pixels.shape[2]
+            raise ImageError(
+                image.info.name,
+                f"it has {have} channel{'s' * (have != 1)} and the model fills {new.shape[2]}: known pixels "
+                "could not stay as they are; convert the image first",
+            )
+        stored = restore_depth(new, image.info.depth, top=image.info.top)
+        pixels = np.where(values, apart_from_nodata(stored, image.info), image.original)
+        return Inpainted(
+            index=index,
+            image=image,
+            missing=missing,
+            damaged=damaged,
+            pixels=pixels,
+            started=started,
+            filled=filled,
+        )
+
+    def _best(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.filled(x, mask)[1]
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def _parameters(self) -> Parameters:
+        p = super()._parameters()
+        p["holes"] = str(parse_holes(self.holes))
+        if p["fill"] not in FILLS:
+            raise unknown_name("fill", p["fill"], FILLS)
+        return p
+
+    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+        return ("holes",)
+
+    def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
+        stored = self._fit_restorer(material_for(source, p), p, run)
+        self._adopt(stored)
+        thresholds = self._damage_thresholds(source)
+        learnt = {**stored.facts["learnt"], "damage": thresholds.to_dict()}
+        return replace(stored, facts={**stored.facts, "learnt": learnt})
+
+    def _damage_thresholds(self, source: ImageSource) -> DamageThresholds:
+        """What is no damage: how held-out images differ from their fills, and the patches of any images."""
+        held_out = self.held_out_
+        count = len(source)
+        places = np.arange(count) if held_out is None or not len(held_out) else held_out
+        judged = list(self._middles(source, places[:LOOKED_AT], SIDE))
+        if not judged:
+            return DamageThresholds()
+        error, worst = normal_surprise(self._best, judged)
+        some = np.random.default_rng(0).permutation(count)[:SEARCHED]
+        searched = _up_to(MOST_SEARCHED, self._middles(source, some, WIDE))
+        prominences = normal_prominences(searched)
+        return DamageThresholds(error=error, worst_error=worst, prominences=prominences)
+
+    def _middles(
+        self, source: ImageSource, places: NDArray[Any], side: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The middle of each image (1, C, H, W) in about [0, 1], and its missing pixels (1, 1, H, W).
+
+        Args:
+            side: of the middle, in pixels at most.
+        """
+        for item in self.prepared(source.select(places)):
+            if isinstance(item, ImageError):
+                continue
+            _, image, pixels = item
+            top, left = (max(0, (have - side) // 2) for have in pixels.shape[:2])
+            middle = np.s_[top : top + side, left : left + side]
+            x = self._unit(np.moveaxis(pixels[middle], 2, 0)[None].copy())
+            missing: Missing = np.zeros(pixels.shape[:2], np.bool_)
+            if image.pixels.shape[:2] == missing.shape:
+                missing = np.asarray(missing_values(image).any(axis=2))
+            yield x, torch.from_numpy(missing[middle])[None, None].to(x)
+
+    def _task(
+        self, ready: Ready, material: Material, p: Parameters, run: Run
+    ) -> tuple[Task, dict[str, Any]]:
+        if ready.images.shape[1] * ready.images.shape[2] < 2:
+            raise InputError(
+                "images of a single pixel (1 feature(s) where they are rows) leave nothing to fill it from"
+            )
+        turn = material.patches if p["turn"] is None else bool(p["turn"])
+        holes = parse_holes(p["holes"])
+        task = FromHoles(parse_loss(p["loss"]), holes, p["fill"], turn=turn)
+        return task, {"learn": "holes", "holes": holes.to_dict(), "fill": p["fill"]}
+
+    def _architecture(self, *how: Any) -> Architecture:
+        """What a fill misses is small beside what it gets right: the network sees and adds contrasts."""
+        a = super()._architecture(*how)
+        return replace(a, contrast=CONTRAST) if a.base else a
+
+    def _extra_inputs(self, p: Parameters) -> int:
+        """The mask."""
+        return 1
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        known = stored.facts["learnt"].get("damage", 1.0)
+        self.damage_thresholds_ = DamageThresholds.from_dict(known)
+        self.holes_ = Holes.from_dict(stored.facts["learnt"]["holes"])
+        return self
+
+
+def _up_to(most: int, images: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The first images that have ``most`` values together."""
+    total = 0
+    for image in images:
+        yield image
+        total += image[0].numel()
+        if total >= most:
+            return

@@ -1,0 +1,117 @@
+"""How a denoiser learns from images without targets: as asked for, or by whether they look noisy."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convae.classical.noise_level import estimate_noise_level
+from convae.classical.noise_presence import LEAST, SMALL, NoisePresence, find_noise
+from convae.corruption.noise import Noise
+from convae.errors import ImageError
+from convae.estimators.fit import Ready
+from convae.estimators.fit_config import Parameters
+from convae.estimators.restoration.noise_units import stored_level, used_range
+from convae.images.dataset.scaling import Scaling
+from convae.images.sources.base import ImageSource
+
+# Images that are looked at: of sets that are read from disk again and again, small ones, and others.
+STREAMED, SMALL_IMAGES, IMAGES = 64, 1024, 256
+MOST_CROPS = 16  # of an image
+HEADERS = 8  # at most, until one can be read
+
+
+def asked_way(p: Parameters) -> tuple[str, str] | None:
+    """How to learn, and why, where the parameters say so; None where the images decide."""
+    if p["learn"] != "auto":
+        return noisy_way(p) if p["learn"] == "noisy" else p["learn"], "as asked for"
+    if p["noise"] is not None or p["sigma"] is not None:
+        return "clean", "because the noise to make was named"
+    return None
+
+
+def noisy_way(p: Parameters) -> str:
+    """How to learn from noisy images alone."""
+    gaussian = p["noise"] is not None and p["noise"].split(":")[0] == "gaussian"
+    return "noisy gaussian" if gaussian else "noisy blind"
+
+
+def chosen_way(ready: Ready, p: Parameters) -> tuple[str, str, dict[str, Any]]:
+    """How to learn, why, and what was found in the images if they were looked at, as plain values."""
+    if asked := asked_way(p):
+        return *asked, {}
+    found = look_for_noise(ready)
+    way = noisy_way(p) if found.noisy else "clean"
+    why = f"because {decision_text(found, ready.unit.scaling)}"
+    return way, why, {"noise_found": dataclasses.asdict(found)}
+
+
+def holds_floats(source: ImageSource) -> bool:
+    """Whether the images are floats, whose own values are the unit of their noise."""
+    for index in range(min(len(source), HEADERS)):
+        try:
+            return source.header(index).depth == "float32"
+        except ImageError:  # said where it is read
+            continue
+    return False
+
+
+def look_for_noise(ready: Ready) -> NoisePresence:
+    """Whether the images of a set are noisy, as the network sees them."""
+    images, count = ready.images, len(ready.images)
+    most = SMALL_IMAGES if min(images.shape[1:]) < SMALL else IMAGES
+    if images.storage == "streamed":
+        most = STREAMED
+    positions = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+    if images.plan.framing.mode == "random-crop" and images.storage != "streamed":
+        crops = min(MOST_CROPS, max(1, most // len(positions)))
+        positions = np.concatenate([positions + crop * count for crop in range(crops)])
+    batches = images.batches([positions[i : i + 1] for i in range(len(positions))])
+    return find_noise(ready.unit(batch) for batch in batches)
+
+
+def decision_text(found: NoisePresence, scaling: Scaling) -> str:
+    """Whether images look noisy, what that was decided by, and how to overrule it.
+
+    >>> scaling = Scaling((0.0,), (255.0,), "uint8")
+    >>> print(decision_text(NoisePresence(noisy=True, fine=0.02, coarse=0.022), scaling))
+    the images look noisy: where they are flattest, their finest detail is 5.1/255 and the next \
+coarser 5.61/255, alike as in white noise (to overrule: --learn clean, in Python learn="clean")
+    """
+    fine, coarse = (stored_level(level, scaling) for level in (found.fine, found.coarse))
+    used = used_range(scaling)
+    used = f" (they use the values {used})" if used else ""
+    seen = f"where they are flattest, their finest detail is {fine}"
+    if found.noisy:
+        why = f"{seen} and the next coarser {coarse}, alike as in white noise"
+        return f"the images look noisy{used}: {why} ({_overruling('clean')})"
+    if found.fine < LEAST:
+        why = f"{seen}, and noise counts from {stored_level(LEAST, scaling)} on"
+    else:
+        why = f"{seen} and the next coarser {coarse}, which is texture and not white noise"
+    return f"the images look clean{used}: {why} ({_overruling('noisy')})"
+
+
+def _overruling(learn: str) -> str:
+    return f'to overrule: --learn {learn}, in Python learn="{learn}"'
+
+
+def noise_levels(ready: Ready) -> Tensor:
+    """(n,) the estimated noise of every image of the set (of some, where they are streamed)."""
+    images, count = ready.images, len(ready.images)
+    positions = np.arange(count)
+    if images.storage == "streamed":
+        positions = positions[:: max(1, count // STREAMED)]
+    batches = images.batches([positions[i : i + 1] for i in range(len(positions))])
+    found = [estimate_noise_level(ready.unit(batch)) for batch in batches]
+    levels = torch.cat(found).cpu()
+    return levels if len(levels) == count else levels.median().expand(count).clone()
+
+
+def fixed_level(p: Parameters, noise: Noise) -> float | None:
+    """The one level that noisy images were said to have; None to estimate it in each."""
+    piece = noise.pieces[0]
+    named = p["sigma"] is not None or ":" in p["noise"]
+    return piece.most if named and piece.least == piece.most else None
