@@ -18,7 +18,7 @@ import convae  # noqa: E402
 from anomalies import false_alarms  # noqa: E402
 from anomaly_table import anomalies  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
-from convae.evaluation import Evaluation, evaluate  # noqa: E402
+from convae.evaluation.reconstruction import Evaluation, evaluate  # noqa: E402
 from cross_promise import cross_promise  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from embedding import embedding  # noqa: E402

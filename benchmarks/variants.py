@@ -11,18 +11,18 @@ from torch import nn
 
 import convae
 from convae.embedding.pca import fit_pca
-from convae.experiments.ablation import ablate
-from convae.experiments.reading import read_robustness
-from convae.experiments.robustness import code_variants
-from convae.experiments.verdicts import (
+from convae.evaluation.experiments.ablation import ablate
+from convae.evaluation.experiments.corrupted_readouts import read_robustness
+from convae.evaluation.experiments.robustness import code_variants
+from convae.evaluation.experiments.verdicts import (
     robustness_cautions,
     robustness_verdict,
     stacking_cautions,
     stacking_verdict,
 )
+from convae.evaluation.probe.probe import Target
+from convae.evaluation.probe.readouts import Score
 from convae.images.sources.base import ImageSource
-from convae.probing.probe import Target
-from convae.probing.readouts import Score
 from record import Section, note
 
 # Chosen on the last 5,000 training images.

@@ -19,7 +19,7 @@ TINY = ("--epochs", "2", "--widths", "4", "--blocks", "1", "--latent-dim", "4", 
 @pytest.fixture(autouse=True)
 def without_bm3d(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is slow, and not installed everywhere."""
-    monkeypatch.setattr("convae.denoising_evaluation.has_bm3d", lambda: False)
+    monkeypatch.setattr("convae.evaluation.denoising.has_bm3d", lambda: False)
 
 
 def noisy(images: np.ndarray, seed: int = 0) -> np.ndarray:

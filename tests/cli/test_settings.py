@@ -26,9 +26,9 @@ from convae.estimators.autoencoders.stacked import StackedAutoencoder
 from convae.estimators.autoencoders.variational import VariationalAutoencoder
 from convae.estimators.restoration.denoiser import LEARN, Denoiser
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.experiments.parts import MOST
-from convae.experiments.reading import CORRUPTIONS
-from convae.experiments.robustness import code_variants
+from convae.evaluation.experiments.corrupted_readouts import CORRUPTIONS
+from convae.evaluation.experiments.data_parts import MOST
+from convae.evaluation.experiments.robustness import code_variants
 from convae.images.dataset.framing import MODES
 from convae.images.dataset.preparation import STORAGES
 from convae.images.dataset.scaling import METHODS

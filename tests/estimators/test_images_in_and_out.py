@@ -11,7 +11,7 @@ from tests.estimators.conftest import PRESETS, blobs, held_out
 import convae
 from convae import ConvAutoencoder, ImageError, InputError
 from convae.estimators import streaming
-from convae.evaluation import evaluate
+from convae.evaluation.reconstruction import evaluate
 from convae.images.sources.open_source import open_source
 from convae.networks.tiling import tiles
 

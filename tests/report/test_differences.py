@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from convae.evaluation import Evaluation
+from convae.evaluation.reconstruction import Evaluation
 from convae.metrics.resampling import Difference
 from convae.report import Metric, Report, render_report
 from convae.report.differences import against, interval_of

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from convae.denoising_evaluation import DenoisingEvaluation, Round, Shown
+from convae.evaluation.denoising import DenoisingEvaluation, Round, Shown
 from convae.report.of_denoising import caveats, metric_rows, panel, verdicts
 
 NAMES = ("model", "noisy", "median", "non-local means")

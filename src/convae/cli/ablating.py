@@ -7,8 +7,12 @@ from convae.cli.settings import Values
 from convae.cli.training import check_values
 from convae.cli.voice import Voice, aligned
 from convae.estimators.autoencoders.stacked import StackedAutoencoder
-from convae.experiments.ablation import Ablation, ablate
-from convae.experiments.verdicts import stacking_cautions, stacking_difference, stacking_verdict
+from convae.evaluation.experiments.ablation import Ablation, ablate
+from convae.evaluation.experiments.verdicts import (
+    stacking_cautions,
+    stacking_difference,
+    stacking_verdict,
+)
 
 
 def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:

@@ -12,7 +12,7 @@ from convae.cli.outputs import HISTORY, named_after, result_folder, write_histor
 from convae.cli.progress import duration, training
 from convae.cli.voice import Voice
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.evaluation import evaluate
+from convae.evaluation.reconstruction import evaluate
 from convae.images.sources.open_source import open_source
 from convae.report.folder import write_folder
 from convae.report.occasion import Occasion

@@ -14,7 +14,7 @@ from convae.images.sources.base import ImageSource
 from convae.images.sources.defect_labels import kind_by_folder, kind_of_label, layout_of
 
 if TYPE_CHECKING:
-    from convae.labelled_evaluation import LabelledEvaluation
+    from convae.evaluation.labelled_anomaly import LabelledEvaluation
 
 BY_FOLDER = "folder"
 SCORES = "scores.csv"

@@ -13,17 +13,17 @@ from convae.cli.measured import said, table, told
 from convae.cli.outputs import SKIPPED, result_folder, write_skipped
 from convae.cli.progress import Counter, counting
 from convae.cli.voice import Voice
-from convae.denoising_evaluation import evaluate_denoiser
 from convae.errors import InputError
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.base import ImageEstimator
 from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.evaluation import evaluate
+from convae.evaluation.denoising import evaluate_denoiser
+from convae.evaluation.inpainting import evaluate_inpainter
+from convae.evaluation.labelled_anomaly import evaluate_labelled
+from convae.evaluation.reconstruction import evaluate
 from convae.images.sources.base import ImageSource, Skipped
-from convae.inpainting_evaluation import evaluate_inpainter
-from convae.labelled_evaluation import evaluate_labelled
 from convae.report import of_denoising, of_inpainting, of_labelled
 from convae.report.contents import Report
 from convae.report.folder import write_folder

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convae.anomaly_evaluation import DetectionEvaluation, evaluate_detector
 from convae.cli.measured import differences_said, fit_occasion, table
 from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.evaluation.anomaly import DetectionEvaluation, evaluate_detector
 from convae.images.sources.base import ImageSource
 from convae.report.folder import write_folder
 from convae.report.of_anomaly import (

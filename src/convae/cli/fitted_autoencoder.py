@@ -6,7 +6,7 @@ from typing import Any
 
 from convae.cli.measured import fit_occasion, images_measured, said, told
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.evaluation import Evaluation, evaluate
+from convae.evaluation.reconstruction import Evaluation, evaluate
 from convae.images.sources.base import ImageSource
 from convae.report.folder import write_folder
 from convae.report.of_model import advice, report_of

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from convae.cli.measured import differences_said, fit_occasion, images_measured, table
-from convae.denoising_evaluation import DenoisingEvaluation, evaluate_denoiser
 from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.noise_units import stretch
+from convae.evaluation.denoising import DenoisingEvaluation, evaluate_denoiser
 from convae.images.sources.base import ImageSource
 from convae.report.folder import write_folder
 from convae.report.of_denoising import caveats, decision, metric_rows, report_of_denoising, verdicts

@@ -6,8 +6,8 @@ from typing import Any
 
 from convae.cli.measured import differences_said, fit_occasion, images_measured, table
 from convae.estimators.restoration.inpainter import Inpainter
+from convae.evaluation.inpainting import InpaintingEvaluation, evaluate_inpainter
 from convae.images.sources.base import ImageSource
-from convae.inpainting_evaluation import InpaintingEvaluation, evaluate_inpainter
 from convae.report.folder import write_folder
 from convae.report.of_inpainting import caveats, metric_rows, report_of_inpainting, verdicts
 from convae.report.of_model import advice

@@ -8,8 +8,8 @@ import numpy as np
 from convae.cli.image_tables import read_by_name, values_of
 from convae.cli.voice import Voice, printable
 from convae.errors import InputError, brief
+from convae.evaluation.probe.probe import Target
 from convae.images.sources.base import ImageSource
-from convae.probing.probe import Target
 
 BY_FOLDER = "folder"
 _COLUMNS = {

@@ -6,7 +6,7 @@ from typing import Any
 from convae.cli.fitting import command_line
 from convae.cli.voice import aligned
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import Evaluation
+from convae.evaluation.reconstruction import Evaluation
 from convae.metrics.resampling import Difference
 from convae.report.contents import Metric
 from convae.report.differences import interval_of

@@ -10,11 +10,11 @@ from convae.cli.outputs import SKIPPED, write_skipped
 from convae.cli.progress import counting
 from convae.cli.voice import Voice, aligned
 from convae.estimators.base import ImageEstimator
+from convae.evaluation.probe.probe import Probe, Target, probe
+from convae.evaluation.probe.readouts import Score
+from convae.evaluation.probe.verdict import cautions, difference, rival_of, verdict
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
-from convae.probing.probe import Probe, Target, probe
-from convae.probing.readouts import Score
-from convae.probing.verdict import cautions, difference, rival_of, verdict
 from convae.report.html import write_report
 from convae.report.of_probe import report_of_probe
 

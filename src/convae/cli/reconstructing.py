@@ -10,7 +10,7 @@ from convae.cli.image_files import OnBad, Writing, write_results
 from convae.cli.voice import Voice
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import Reconstructed, iter_reconstructions
-from convae.evaluation import was_trained_on
+from convae.evaluation.reconstruction import was_trained_on
 from convae.images.sources.base import ImageSource
 
 ARRAY = "reconstructions.npy"

@@ -9,10 +9,15 @@ from convae.cli.progress import training
 from convae.cli.settings import Values
 from convae.cli.training import check_values
 from convae.cli.voice import Voice, aligned
-from convae.experiments.reading import CORRUPTIONS, Reading, Robustness, parse_corruptions
-from convae.experiments.robustness import code_variants, probe_robustness
-from convae.experiments.verdicts import robustness_cautions, robustness_verdict
-from convae.probing.readouts import Score
+from convae.evaluation.experiments.corrupted_readouts import (
+    CORRUPTIONS,
+    Reading,
+    Robustness,
+    parse_corruptions,
+)
+from convae.evaluation.experiments.robustness import code_variants, probe_robustness
+from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
+from convae.evaluation.probe.readouts import Score
 
 
 def probe_and_tell(

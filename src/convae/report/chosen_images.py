@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import Evaluation
+from convae.evaluation.reconstruction import Evaluation
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource
 from convae.report.comparison import Comparison, best_and_worst

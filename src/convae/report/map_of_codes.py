@@ -3,7 +3,7 @@
 import numpy as np
 
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import Evaluation
+from convae.evaluation.reconstruction import Evaluation
 from convae.images.sources.base import ImageSource
 from convae.report.chosen_images import thumbnails
 from convae.report.contents import CodeMap

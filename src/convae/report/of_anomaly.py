@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from convae.anomaly_evaluation import MODEL, OTHERS, PCA, DetectionEvaluation
 from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.evaluation.anomaly import MODEL, OTHERS, PCA, DetectionEvaluation
 from convae.metrics.proportions import Proportion
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import interval_of

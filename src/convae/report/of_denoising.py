@@ -7,7 +7,9 @@ import numpy as np
 
 from convae.classical.noise_level import is_structured
 from convae.corruption.noise_levels import level_text
-from convae.denoising_evaluation import (
+from convae.estimators.restoration.denoiser import Denoiser
+from convae.estimators.restoration.noise_decision import decision_text
+from convae.evaluation.denoising import (
     GIVEN,
     LEFT,
     MODEL,
@@ -18,9 +20,7 @@ from convae.denoising_evaluation import (
     DenoisingEvaluation,
     Shown,
 )
-from convae.estimators.restoration.denoiser import Denoiser
-from convae.estimators.restoration.noise_decision import decision_text
-from convae.evaluation import middle
+from convae.evaluation.reconstruction import middle
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import against
 from convae.report.network_facts import report_on, training_facts

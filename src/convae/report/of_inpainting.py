@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.evaluation import middle
-from convae.inpainting_evaluation import MODEL, PSNR, SEAM, SSIM, InpaintingEvaluation, Round
+from convae.evaluation.inpainting import MODEL, PSNR, SEAM, SSIM, InpaintingEvaluation, Round
+from convae.evaluation.reconstruction import middle
 from convae.report.contents import Metric, Panel, Report
 from convae.report.differences import against
 from convae.report.network_facts import report_on, training_facts

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from convae.estimators.anomaly.detector import AnomalyDetector
-from convae.images.dataset.framing import resize
-from convae.images.sources.base import ImageSource
-from convae.labelled_evaluation import (
+from convae.evaluation.labelled_anomaly import (
     WORST,
     KindMeasured,
     LabelledEvaluation,
     Scored,
     finite_scores,
 )
+from convae.images.dataset.framing import resize
+from convae.images.sources.base import ImageSource
 from convae.metrics.proportions import Proportion
 from convae.metrics.ranking import roc
 from convae.report.contents import DataFacts, Panel, Report, Table

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import Evaluation
+from convae.evaluation.reconstruction import Evaluation
 from convae.images.sources.base import ImageSource
 from convae.report.chosen_images import galleries
 from convae.report.contents import Metric, Report

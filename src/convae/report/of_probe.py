@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from convae.estimators.base import ImageEstimator
+from convae.evaluation.probe.probe import Probe, Target
+from convae.evaluation.probe.representations import MODEL
 from convae.images.sources.base import ImageSource
-from convae.probing.probe import Probe, Target
-from convae.probing.representations import MODEL
 from convae.report.chosen_images import thumbnails
 from convae.report.contents import CodeMap, DataFacts, Metric, Report
 from convae.report.map_of_codes import PICTURED, principal_plane, shares

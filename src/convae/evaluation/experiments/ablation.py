@@ -11,8 +11,8 @@ from sklearn.base import clone
 from convae.errors import InputError
 from convae.estimators.autoencoders.stacked import StackedAutoencoder, epochs_of_levels
 from convae.estimators.fit_config import Parameters, preparation
-from convae.experiments.parts import MOST, Parts, take_apart
-from convae.experiments.schedules import SCRATCH, Schedule, equal_schedules
+from convae.evaluation.experiments.data_parts import MOST, Parts, take_apart
+from convae.evaluation.experiments.schedules import SCRATCH, Schedule, equal_schedules
 from convae.images.sources.base import Skipped
 from convae.metrics import image_quality
 from convae.training.observers import Observer, Once

@@ -12,7 +12,7 @@ from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fil
 from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.evaluation import Sample, middle, nothing_measured, samples
+from convae.evaluation.reconstruction import Sample, middle, nothing_measured, samples
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error
 from convae.metrics.resampling import Difference, paired_difference

@@ -8,18 +8,18 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from convae import ConvAutoencoder, SparseAutoencoder, VariationalAutoencoder
 from convae.errors import InputError
-from convae.experiments.reading import (
+from convae.evaluation.experiments.corrupted_readouts import (
     CLEAN,
     CORRUPTIONS,
     Reading,
     Robustness,
     read_robustness,
 )
-from convae.experiments.robustness import code_variants, probe_robustness
-from convae.experiments.verdicts import robustness_cautions, robustness_verdict
-from convae.probing.probe import Target
-from convae.probing.readouts import Score
-from convae.probing.representations import PCA, PIXELS
+from convae.evaluation.experiments.robustness import code_variants, probe_robustness
+from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
+from convae.evaluation.probe.probe import Target
+from convae.evaluation.probe.readouts import Score
+from convae.evaluation.probe.representations import PCA, PIXELS
 
 SMALL: dict[str, Any] = {
     "widths": (4,), "blocks": 1, "latent_dim": 3, "hidden": 8, "batch_size": 16, "epochs": 1,

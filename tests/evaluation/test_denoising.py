@@ -9,7 +9,7 @@ from tests.estimators.restoration.test_denoiser import TINY, noisy
 
 import convae
 from convae import Denoiser, InputError
-from convae.denoising_evaluation import (
+from convae.evaluation.denoising import (
     GIVEN,
     LEFT,
     MEDIAN,
@@ -25,7 +25,7 @@ from convae.denoising_evaluation import (
 @pytest.fixture(autouse=True)
 def without_bm3d(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is slow, and not installed everywhere."""
-    monkeypatch.setattr("convae.denoising_evaluation.has_bm3d", lambda: False)
+    monkeypatch.setattr("convae.evaluation.denoising.has_bm3d", lambda: False)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,8 @@ def test_without_clean_images_only_what_the_noisy_ones_say(clean: np.ndarray) ->
 def test_only_the_middle_of_large_images_and_only_so_many(
     model: Denoiser, clean: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("convae.denoising_evaluation.MOST_PIXELS", 3 * 16 * 16)
-    monkeypatch.setattr("convae.denoising_evaluation.SIDE", 16)
+    monkeypatch.setattr("convae.evaluation.denoising.MOST_PIXELS", 3 * 16 * 16)
+    monkeypatch.setattr("convae.evaluation.denoising.SIDE", 16)
     found = evaluate_denoiser(model, clean[40:])
     assert found.images == 3
     assert found.shown[0].noisy.shape == (1, 16, 16)

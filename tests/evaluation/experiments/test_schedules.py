@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convae.errors import InputError
-from convae.experiments.schedules import ALONE, BOTH, SCRATCH, Schedule, equal_schedules
+from convae.evaluation.experiments.schedules import ALONE, BOTH, SCRATCH, Schedule, equal_schedules
 
 COSTS = st.lists(st.integers(1, 1000), min_size=1, max_size=5)
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, r2_score, v_measure_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from convae.evaluation.probe import readouts
 from convae.metrics.resampling import resamples
-from convae.probing import readouts
 
 RNG = np.random.default_rng(0)
 

@@ -11,11 +11,18 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 from convae import ConvAutoencoder, InputError
+from convae.evaluation.probe.probe import Measure, Probe, Target, probe
+from convae.evaluation.probe.readouts import Score
+from convae.evaluation.probe.representations import (
+    MODEL,
+    PCA,
+    PIXELS,
+    RANDOM,
+    random_encoder,
+    represent,
+)
+from convae.evaluation.probe.verdict import cautions, verdict
 from convae.images.sources.open_source import open_source
-from convae.probing.probe import Measure, Probe, Target, probe
-from convae.probing.readouts import Score
-from convae.probing.representations import MODEL, PCA, PIXELS, RANDOM, random_encoder, represent
-from convae.probing.verdict import cautions, verdict
 
 SMALL: dict[str, Any] = {"widths": (4,), "blocks": 1, "latent_dim": 3, "epochs": 1}
 

@@ -5,7 +5,8 @@ import pytest
 from tests.estimators.anomaly.test_detector import TINY, textured
 
 from convae import AnomalyDetector
-from convae.anomaly_evaluation import (
+from convae.estimators.anomaly.defect_score_fit import KINDS
+from convae.evaluation.anomaly import (
     MEAN,
     MODEL,
     NEAREST,
@@ -14,7 +15,6 @@ from convae.anomaly_evaluation import (
     PCA,
     evaluate_detector,
 )
-from convae.estimators.anomaly.defect_score_fit import KINDS
 from convae.images.sources.open_source import open_source
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from convae.embedding.nearest_neighbours import trust_of_each
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
+from convae.evaluation.probe import readouts
+from convae.evaluation.probe.readouts import Score
+from convae.evaluation.probe.representations import MODEL, PIXELS, Representations, represent
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.resampling import resamples
-from convae.probing import readouts
-from convae.probing.readouts import Score
-from convae.probing.representations import MODEL, PIXELS, Representations, represent
 from convae.training.splits_and_batches import hold_out
 
 TEST_FRACTION = 0.3

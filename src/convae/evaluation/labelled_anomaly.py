@@ -8,7 +8,7 @@ import numpy as np
 
 from convae.errors import ImageError, InputError
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
-from convae.evaluation import nothing_measured
+from convae.evaluation.reconstruction import nothing_measured
 from convae.images.sources.base import ImageSource, Skipped
 from convae.images.sources.defect_labels import NORMAL, kinds_in_order
 from convae.images.sources.defect_masks import DefectMasks

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import was_trained_on
+from convae.evaluation.reconstruction import was_trained_on
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource, Skipped

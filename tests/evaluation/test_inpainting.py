@@ -5,7 +5,7 @@ import pytest
 
 from convae.errors import InputError
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.inpainting_evaluation import (
+from convae.evaluation.inpainting import (
     BIHARMONIC,
     HARMONIC,
     MODEL,

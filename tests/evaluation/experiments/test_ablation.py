@@ -7,10 +7,14 @@ import pytest
 
 from convae import StackedAutoencoder
 from convae.errors import InputError
-from convae.evaluation import evaluate
-from convae.experiments.ablation import Ablation, Trial, ablate
-from convae.experiments.schedules import ALONE, BOTH, SCRATCH, Schedule
-from convae.experiments.verdicts import stacking_cautions, stacking_difference, stacking_verdict
+from convae.evaluation.experiments.ablation import Ablation, Trial, ablate
+from convae.evaluation.experiments.schedules import ALONE, BOTH, SCRATCH, Schedule
+from convae.evaluation.experiments.verdicts import (
+    stacking_cautions,
+    stacking_difference,
+    stacking_verdict,
+)
+from convae.evaluation.reconstruction import evaluate
 from convae.training.observers import Moment, Row
 
 SMALL: dict[str, Any] = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.experiments.parts import take_apart
+from convae.evaluation.experiments.data_parts import take_apart
 from convae.images.dataset.preparation import Preparation
 from convae.images.sources.open_source import open_source
 

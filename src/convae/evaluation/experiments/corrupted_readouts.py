@@ -11,12 +11,10 @@ from convae.config.bottlenecks import parse_bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.images.sources.base import ImageSource, Skipped
-from convae.metrics.resampling import resamples
-from convae.probing import readouts
-from convae.probing.probe import NEIGHBOURS, Target
-from convae.probing.readouts import Answers, Score
-from convae.probing.representations import (
+from convae.evaluation.probe import readouts
+from convae.evaluation.probe.probe import NEIGHBOURS, Target
+from convae.evaluation.probe.readouts import Answers, Score
+from convae.evaluation.probe.representations import (
     PCA,
     PIXELS,
     Reader,
@@ -24,6 +22,8 @@ from convae.probing.representations import (
     code_reader,
     pixel_reader,
 )
+from convae.images.sources.base import ImageSource, Skipped
+from convae.metrics.resampling import resamples
 
 CLEAN = "clean"
 CORRUPTIONS = ("gaussian:0.3", "salt-and-pepper:0.2", "blur:1")

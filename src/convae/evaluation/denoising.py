@@ -16,7 +16,7 @@ from convae.corruption.noise_levels import level_text
 from convae.errors import ImageError
 from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.noise_units import stretch
-from convae.evaluation import middle, nothing_measured, samples
+from convae.evaluation.reconstruction import middle, nothing_measured, samples
 from convae.images.dataset.pairs import PairSource
 from convae.images.dataset.preparation import image_hash, to_depth
 from convae.images.files.image import Image

@@ -13,8 +13,7 @@ from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.autoencoders.sparse import SparseAutoencoder
 from convae.estimators.autoencoders.variational import VariationalAutoencoder
 from convae.estimators.fit_config import preparation
-from convae.experiments.parts import MOST, Parts, take_apart
-from convae.experiments.reading import (
+from convae.evaluation.experiments.corrupted_readouts import (
     CORRUPTIONS,
     Models,
     Robustness,
@@ -23,7 +22,8 @@ from convae.experiments.reading import (
     read_robustness,
     refuse_one_class,
 )
-from convae.probing.probe import Target
+from convae.evaluation.experiments.data_parts import MOST, Parts, take_apart
+from convae.evaluation.probe.probe import Target
 from convae.training.observers import Observer, Once
 
 PLAIN, DENOISING, SPARSE, VARIATIONAL = "plain", "denoising", "sparse", "variational"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from convae.evaluation.probe.probe import Measure, Probe
+from convae.evaluation.probe.representations import MODEL, PCA, PIXELS, RANDOM
 from convae.metrics.resampling import between
-from convae.probing.probe import Measure, Probe
-from convae.probing.representations import MODEL, PCA, PIXELS, RANDOM
 
 RIVALS = (PCA, RANDOM)  # as many numbers as the code
 

@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 import convae
 from convae import ConvAutoencoder, InputError, losses
 from convae.estimators.base import ImageEstimator
-from convae.evaluation import MAX_CODES, evaluate
+from convae.evaluation.reconstruction import MAX_CODES, evaluate
 from convae.images.sources.array_sources import ArraySource
 
 SMALL: dict[str, Any] = {"widths": (4,), "blocks": 1, "hidden": 8, "latent_dim": 3, "epochs": 2}
@@ -112,7 +112,7 @@ def test_codes_of_many_images_are_spread_over_them(
     model: ConvAutoencoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MAX_CODES == 10_000
-    monkeypatch.setattr("convae.evaluation.MAX_CODES", 10)
+    monkeypatch.setattr("convae.evaluation.reconstruction.MAX_CODES", 10)
     measured = evaluate(model, TEST)
     assert measured.coded.tolist() == list(range(0, 31, 4))
     assert np.array_equal(measured.codes, model.transform(TEST)[::4])

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from convae.experiments.ablation import Ablation
-from convae.experiments.reading import CLEAN, Reading, Robustness
-from convae.experiments.schedules import ALONE, BOTH, SCRATCH
+from convae.evaluation.experiments.ablation import Ablation
+from convae.evaluation.experiments.corrupted_readouts import CLEAN, Reading, Robustness
+from convae.evaluation.experiments.schedules import ALONE, BOTH, SCRATCH
+from convae.evaluation.probe.readouts import Score
+from convae.evaluation.probe.representations import PCA, PIXELS
 from convae.metrics.resampling import between
-from convae.probing.readouts import Score
-from convae.probing.representations import PCA, PIXELS
 
 APART = 0.1  # costs that differ by more do not agree
 
