@@ -17,7 +17,7 @@ from convae.evaluation.inpainting import (
     Round,
     evaluate_inpainter,
 )
-from convae.report.of_inpainting import caveats, metric_rows, panel, verdicts
+from convae.model_reports.inpainter import caveats, metric_rows, panel, verdicts
 
 
 def images(count: int, side: int = 20, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.report.test_html import HOSTILE, Page
+from tests.report.page.test_html import HOSTILE, Page
 
 from convae.report import Report, render_report
 from convae.report.findings import (
@@ -20,7 +20,7 @@ from convae.report.findings import (
     ScoreSpread,
     address,
 )
-from convae.report.folder import write_folder
+from convae.report.page.folder import write_folder
 
 
 def found(name: str = "a.png", *, large: bool = False, **changes: object) -> Finding:

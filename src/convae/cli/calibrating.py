@@ -9,7 +9,7 @@ from convae.cli.outputs import output_file
 from convae.cli.voice import Voice
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.images.sources.base import ImageSource
-from convae.report.of_anomaly import promise
+from convae.model_reports.anomaly import promise
 
 
 def calibrate(

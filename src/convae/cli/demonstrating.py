@@ -14,9 +14,9 @@ from convae.cli.voice import Voice
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.evaluation.reconstruction import evaluate
 from convae.images.sources.open_source import open_source
-from convae.report.folder import write_folder
-from convae.report.occasion import Occasion
-from convae.report.of_model import report_of
+from convae.model_reports.autoencoder import report_of
+from convae.report.page.folder import write_folder
+from convae.report.page.heading import Occasion
 
 LATENT = 16
 _PYTHON = """import convae

@@ -16,9 +16,9 @@ from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.images.dataset.survey import refuse_skipped
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.drift import Drift, Look, find_drift
-from convae.report.contents import DataFacts
-from convae.report.folder import write_folder
-from convae.report.of_detections import report_of_detections, summary_of
+from convae.model_reports.detections import report_of_detections, summary_of
+from convae.report.page.contents import DataFacts
+from convae.report.page.folder import write_folder
 from convae.report.text import number
 
 TOLD = 10  # images that the account names

@@ -74,7 +74,13 @@ def labels_of(source: ImageSource, given: str) -> list[str | None]:
 def lines_of(found: "LabelledEvaluation", sentences: Sequence[str]) -> list[str]:
     """The tables and the sentences below them."""
     from convae.cli.voice import aligned, printable
-    from convae.report.of_labelled import KINDS, VERDICTS, caveats, kind_rows, verdict_rows
+    from convae.model_reports.labelled_anomaly import (
+        KINDS,
+        VERDICTS,
+        caveats,
+        kind_rows,
+        verdict_rows,
+    )
 
     kinds = [[printable(row[0]), *row[1:]] for row in kind_rows(found)]
     lines = [*aligned([VERDICTS, *verdict_rows(found)]), "", *aligned([KINDS, *kinds]), ""]

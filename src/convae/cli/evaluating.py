@@ -24,11 +24,11 @@ from convae.evaluation.inpainting import evaluate_inpainter
 from convae.evaluation.labelled_anomaly import evaluate_labelled
 from convae.evaluation.reconstruction import evaluate
 from convae.images.sources.base import ImageSource, Skipped
-from convae.report import of_denoising, of_inpainting, of_labelled
-from convae.report.contents import Report
-from convae.report.folder import write_folder
-from convae.report.occasion import Occasion
-from convae.report.of_model import report_of
+from convae.model_reports import denoiser, inpainter, labelled_anomaly
+from convae.model_reports.autoencoder import report_of
+from convae.report.page.contents import Report
+from convae.report.page.folder import write_folder
+from convae.report.page.heading import Occasion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,23 +124,23 @@ def _measured(
         )
     if isinstance(model, Denoiser):
         noise = evaluate_denoiser(model, source, target=how.target, include_seen=how.every)
-        rows = table(of_denoising.metric_rows(noise), f"on {noise.images:,} images")
+        rows = table(denoiser.metric_rows(noise), f"on {noise.images:,} images")
         return Measured(
             images=noise.images,
             skipped=noise.skipped,
-            lines=[*rows, "", *of_denoising.verdicts(noise), *of_denoising.caveats(noise)],
+            lines=[*rows, "", *denoiser.verdicts(noise), *denoiser.caveats(noise)],
             values=values_of(noise),
-            report=lambda occasion: of_denoising.report_of_denoising(model, noise, occasion),
+            report=lambda occasion: denoiser.report_of_denoising(model, noise, occasion),
         )
     if isinstance(model, Inpainter):
         filled = evaluate_inpainter(model, source, include_seen=how.every)
-        rows = table(of_inpainting.metric_rows(filled), f"on {filled.images:,} images")
+        rows = table(inpainter.metric_rows(filled), f"on {filled.images:,} images")
         return Measured(
             images=filled.images,
             skipped=filled.skipped,
-            lines=[*rows, "", *of_inpainting.verdicts(filled), *of_inpainting.caveats(filled)],
+            lines=[*rows, "", *inpainter.verdicts(filled), *inpainter.caveats(filled)],
             values=fitted_inpainter.values_of(filled),
-            report=lambda occasion: of_inpainting.report_of_inpainting(model, filled, occasion),
+            report=lambda occasion: inpainter.report_of_inpainting(model, filled, occasion),
         )
     if isinstance(model, AnomalyDetector):
         return _labelled(model, source, how, progress)
@@ -160,12 +160,14 @@ def _labelled(
     return Measured(
         images=len(labelled.images),
         skipped=[*labelled.skipped, *labelled.bad_masks],
-        lines=lines_of(labelled, of_labelled.verdicts(model, labelled)),
+        lines=lines_of(labelled, labelled_anomaly.verdicts(model, labelled)),
         values={
             **labelled.to_dict(),
             "threshold": float(-model.offset_),
             "false_alarm_rate": model.false_alarm_rate_,
         },
-        report=lambda occasion: of_labelled.report_of_labelled(model, labelled, source, occasion),
+        report=lambda occasion: labelled_anomaly.report_of_labelled(
+            model, labelled, source, occasion
+        ),
         files=lambda folder: write_scores(folder / SCORES, labelled),
     )

@@ -8,15 +8,15 @@ from convae.cli.measured import differences_said, fit_occasion, table
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.evaluation.anomaly import DetectionEvaluation, evaluate_detector
 from convae.images.sources.base import ImageSource
-from convae.report.folder import write_folder
-from convae.report.of_anomaly import (
+from convae.model_reports.anomaly import (
     known_defects,
     metric_rows,
     promise,
     report_of_detector,
     verdict,
 )
-from convae.report.of_model import advice
+from convae.model_reports.autoencoder import advice
+from convae.report.page.folder import write_folder
 
 
 @dataclass(frozen=True)

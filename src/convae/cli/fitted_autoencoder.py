@@ -8,8 +8,8 @@ from convae.cli.measured import fit_occasion, images_measured, said, told
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.evaluation.reconstruction import Evaluation, evaluate
 from convae.images.sources.base import ImageSource
-from convae.report.folder import write_folder
-from convae.report.of_model import advice, report_of
+from convae.model_reports.autoencoder import advice, report_of
+from convae.report.page.folder import write_folder
 
 MOST_MEASURED = 5000  # where nothing was held out: so many training images
 

@@ -10,9 +10,15 @@ from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.noise_units import stretch
 from convae.evaluation.denoising import DenoisingEvaluation, evaluate_denoiser
 from convae.images.sources.base import ImageSource
-from convae.report.folder import write_folder
-from convae.report.of_denoising import caveats, decision, metric_rows, report_of_denoising, verdicts
-from convae.report.of_model import advice
+from convae.model_reports.autoencoder import advice
+from convae.model_reports.denoiser import (
+    caveats,
+    decision,
+    metric_rows,
+    report_of_denoising,
+    verdicts,
+)
+from convae.report.page.folder import write_folder
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from convae.cli.measured import differences_said, fit_occasion, images_measured,
 from convae.estimators.restoration.inpainter import Inpainter
 from convae.evaluation.inpainting import InpaintingEvaluation, evaluate_inpainter
 from convae.images.sources.base import ImageSource
-from convae.report.folder import write_folder
-from convae.report.of_inpainting import caveats, metric_rows, report_of_inpainting, verdicts
-from convae.report.of_model import advice
+from convae.model_reports.autoencoder import advice
+from convae.model_reports.inpainter import caveats, metric_rows, report_of_inpainting, verdicts
+from convae.report.page.folder import write_folder
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from convae.filesystem.tables import escape, write_table
 from convae.images.files.writing import write_image
 from convae.images.sources.base import ImageSource
 from convae.images.sources.naming import below
+from convae.model_reports.detections import Highest, Pictures
 from convae.report.findings import Finding
-from convae.report.of_detections import Highest, Pictures
-from convae.report.pictures import save_picture
+from convae.report.pictures.pictures import save_picture
 
 SCORES, REGIONS = "scores.csv", "regions.json"
 HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"

@@ -11,9 +11,9 @@ from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
 from convae.images.sources.base import ImageSource
 from convae.images.sources.file_sources import FileSource
-from convae.report.chosen_images import thumbnails
-from convae.report.comparison import grid
-from convae.report.pictures import save_picture, shown_range, to_display
+from convae.model_reports.example_images import thumbnails
+from convae.report.pictures.comparison import grid
+from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
 MOST_QUERIES, MOST_NEIGHBOURS, SIDE = 12, 12, 96
 Row = tuple[Coded, float]

@@ -8,8 +8,8 @@ from convae.cli.voice import Voice
 from convae.errors import InputError
 from convae.estimators.autoencoders.stacked import StackedAutoencoder
 from convae.images.sources.base import ImageSource
-from convae.report.comparison import grid
-from convae.report.pictures import save_picture, shown_range, to_display
+from convae.report.pictures.comparison import grid
+from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
 
 def tell_levels(

@@ -14,11 +14,11 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes
 from convae.images.sources.base import ImageSource, Skipped
 from convae.loading import load
-from convae.report.chosen_images import thumbnails
-from convae.report.dot_map import Dots, write_dot_map
-from convae.report.image_map import LARGEST, Layout
-from convae.report.map_of_codes import principal_plane, shares
-from convae.report.pictures import save_picture, shown_range, to_display
+from convae.model_reports.code_map import principal_plane, shares
+from convae.model_reports.example_images import thumbnails
+from convae.report.page.dot_map import Dots, write_dot_map
+from convae.report.pictures.image_map import LARGEST, Layout
+from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
 MOST_NUMBERS = 4096  # of a code; the maps of larger spatial codes are averaged over their positions
 MOST_TSNE, MOST_DOTS = 5000, 4000

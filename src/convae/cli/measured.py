@@ -8,10 +8,10 @@ from convae.cli.voice import aligned
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.reconstruction import Evaluation
 from convae.metrics.resampling import Difference
-from convae.report.contents import Metric
-from convae.report.differences import interval_of
-from convae.report.occasion import Occasion
-from convae.report.of_model import caveats, metric_rows, verdict, winner
+from convae.model_reports.autoencoder import caveats, metric_rows, verdict, winner
+from convae.report.page.contents import Metric
+from convae.report.page.heading import Occasion
+from convae.report.pictures.differences import interval_of
 from convae.report.text import numbers
 
 

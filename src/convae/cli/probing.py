@@ -15,8 +15,8 @@ from convae.evaluation.probe.readouts import Score
 from convae.evaluation.probe.verdict import cautions, difference, rival_of, verdict
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
-from convae.report.html import write_report
-from convae.report.of_probe import report_of_probe
+from convae.model_reports.probe import report_of_probe
+from convae.report.page.html import write_report
 
 TABLE = "probe.csv"
 

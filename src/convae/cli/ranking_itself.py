@@ -13,9 +13,9 @@ from convae.estimators.anomaly.cross_fit import cross_fitted
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.images.dataset.survey import refuse_skipped
 from convae.images.sources.base import ImageSource
-from convae.report.contents import DataFacts
-from convae.report.folder import write_folder
-from convae.report.of_detections import report_of_detections
+from convae.model_reports.detections import report_of_detections
+from convae.report.page.contents import DataFacts
+from convae.report.page.folder import write_folder
 
 CAVEAT = (
     "Nothing is promised, as nobody has said which of them are normal: a score is how many usual spreads an "

@@ -13,8 +13,8 @@ from convae.errors import InputError
 from convae.estimators.autoencoders.variational import VariationalAutoencoder
 from convae.estimators.streaming import iter_images
 from convae.images.files.writing import target_of, write_image
-from convae.report.comparison import grid
-from convae.report.pictures import fit_size, save_picture, to_display
+from convae.report.pictures.comparison import grid
+from convae.report.pictures.pictures import fit_size, save_picture, to_display
 
 MOST_IN_A_PICTURE, COLUMNS = 400, 8
 PART = 256  # codes drawn and decoded at a time

@@ -11,8 +11,8 @@ from convae.cli.voice import Voice
 from convae.errors import ImageError, InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.images.sources.base import ImageSource, Skipped
-from convae.report.of_units import Answers, Units, cards, selectivity_of_components, units_of
-from convae.report.unit_page import write_unit_page
+from convae.model_reports.units import Answers, Units, cards, selectivity_of_components, units_of
+from convae.report.page.unit_page import write_unit_page
 
 
 @dataclass(frozen=True, kw_only=True)

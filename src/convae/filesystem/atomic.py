@@ -220,3 +220,15 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def store(path: str | Path, data: bytes) -> Path:
+    """Write bytes to a file whose folder exists, whole or not at all; return the path."""
+    with atomic_write(path) as file:
+        file.write(data)
+    return Path(path)
+
+
+def save_text(path: str | Path, text: str) -> Path:
+    """Write text (an SVG) as UTF-8, whole or not at all; return the path."""
+    return store(path, text.encode("utf-8"))

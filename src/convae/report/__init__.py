@@ -1,27 +1,17 @@
-"""Pictures, charts and the one-file HTML report; takes plain data, knows nothing of models.
+"""Pictures, charts and HTML pages from plain data; knows nothing of models.
 
-- pictures, colours: any pixels as 8-bit RGB, error maps, PNG files
-- heatmaps: maps of scores as colours, over pictures, with boxes
-- findings, score_chart, roc_chart: what was found in each image, the histogram of the scores, the ROC curve
-- comparison: originals over reconstructions over error maps
-- charts, ticks, curves, codes, drawing: the SVG charts
-- image_map, dot_map: images placed by their codes, as a picture and as a page
-- unit_page: what each number of a code stands for, as a page
-- differences: how sure a difference is, in words
-- contents, occasion, text, html, folder, storing: what a report says, the page that says it, and its folder
-
-Only these know models: of_model, of_denoising, of_inpainting, of_anomaly, of_labelled, of_detections,
-of_probe, of_units (whole reports), chosen_images, map_of_codes, network_facts (their parts).
+- svg: charts; pictures: pixels as pictures; page: HTML pages
+- text, colours, findings: numbers in words, the colours, and what was found in each image
 """
 
-from convae.report.codes import code_map_svg
-from convae.report.comparison import Comparison, best_and_worst, comparison_picture, grid
-from convae.report.contents import CodeMap, DataFacts, Metric, Report
-from convae.report.curves import error_histogram_svg, loss_curve_svg, spectrum_svg
-from convae.report.drawing import architecture_svg
-from convae.report.html import render_report, write_report
-from convae.report.pictures import error_map, error_scale, save_picture, to_display
-from convae.report.storing import save_text
+from convae.filesystem.atomic import save_text
+from convae.report.page.contents import CodeMap, DataFacts, Metric, Report
+from convae.report.page.html import render_report, write_report
+from convae.report.pictures.comparison import Comparison, best_and_worst, comparison_picture, grid
+from convae.report.pictures.pictures import error_map, error_scale, save_picture, to_display
+from convae.report.svg.architecture import architecture_svg
+from convae.report.svg.code_scatter import code_map_svg
+from convae.report.svg.curves import error_histogram_svg, loss_curve_svg, spectrum_svg
 
 __all__ = [
     "CodeMap",

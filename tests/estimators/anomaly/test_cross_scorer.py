@@ -11,7 +11,7 @@ from tests.estimators.anomaly.test_detector import TINY, spotted, textured
 import convae
 from convae import AnomalyDetector
 from convae.errors import InputError, ModelFileError
-from convae.report.of_anomaly import promise
+from convae.model_reports.anomaly import promise
 from convae.storage.model_file import load_model, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Quiet, Row

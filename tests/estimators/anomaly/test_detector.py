@@ -16,7 +16,7 @@ from convae import AnomalyDetector, InputError, ModelFileError
 from convae.estimators.anomaly.detector import METHODS
 from convae.estimators.anomaly.fit import LOOKS
 from convae.metrics.ranking import auroc
-from convae.report.of_anomaly import promise
+from convae.model_reports.anomaly import promise
 from convae.storage.model_file import save_model
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 3}

@@ -1,0 +1,104 @@
+"""A network and its training as names and values for people, and what every report of a model says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from convae.estimators.base import ImageEstimator
+from convae.images.sources.base import Skipped
+from convae.report.page.contents import DataFacts, Report
+from convae.report.page.heading import Occasion
+
+
+def report_on(
+    model: ImageEstimator, occasion: Occasion, measured: int, skipped: Sequence[Skipped] = ()
+) -> Report:
+    """A report without results: the training, the network, the images, the settings.
+
+    Args:
+        measured: how many images the results to come are of.
+        skipped: images that could not be measured.
+    """
+    return Report(
+        title=occasion.title,
+        subtitle=occasion.subtitle,
+        history=model.history_,
+        best_epoch=model.best_epoch_,
+        loss_name=model.settings_.loss,
+        training_facts=training_facts(model),
+        layers=network_layers(model),
+        network_facts=network_facts(model),
+        data=DataFacts(
+            facts=data_facts(model, measured),
+            notes=model.notes_,
+            skipped=[(s.name, s.reason) for s in (*model.skipped_, *skipped)],
+        ),
+        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
+        versions=model._stored.facts.get("versions", {}),
+        command=occasion.command,
+        python=occasion.python,
+    )
+
+
+def network_layers(model: ImageEstimator) -> list[dict[str, object]]:
+    """A mapping a layer for the drawing: name, kind, shape, parameters, part."""
+    from convae.networks.summary import summarize
+
+    return summarize(model.network_).layers()
+
+
+def network_facts(model: ImageEstimator) -> dict[str, object]:
+    """Parameters, code and compression."""
+    a = model.architecture_
+    values = a.image_shape[0] * a.image_shape[1] * a.image_shape[2]
+    return {
+        "preset": model.get_params(deep=False).get("preset"),
+        "parameters": sum(p.numel() for p in model.network_.parameters()),
+        "image": " × ".join(map(str, a.image_shape)),
+        "code": " × ".join(map(str, a.code_shape)),
+        "numbers in an image for each in its code": values / a.code_size,
+    }
+
+
+def training_facts(model: ImageEstimator) -> dict[str, object]:
+    """How the training went."""
+    facts, s = _facts(model), model.settings_
+    # A model from a file does not know how long it took.
+    seconds = sum(row.get("seconds", 0.0) for row in model.history_)
+    speeds = [v for row in model.history_ if (v := row.get("images_per_second"))]
+    return {
+        "epochs": f"{model.n_iter_} of {s.epochs}",
+        "weights from epoch": model.best_epoch_,
+        "time": (f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s") if seconds else None,
+        "images a second": f"{sum(speeds) / len(speeds):,.0f}" if speeds else None,
+        "optimizer": s.optimizer,
+        "batch size": s.batch_size,
+        "learning rate": s.learning_rate,
+        "loss": s.loss,
+        "images kept": facts.get("storage"),
+    }
+
+
+def data_facts(model: ImageEstimator, measured: int) -> dict[str, object]:
+    """The images trained on, and how many were measured."""
+    facts, (channels, height, width) = _facts(model), model.image_shape_
+    return {
+        "trained on": facts.get("images"),
+        "training images": facts.get("training_images"),
+        "images held out": facts.get("validation_images"),
+        "images measured here": measured,
+        "size": f"{height} × {width}",
+        "channels": channels,
+        "depth": model.plan_.depth,
+        "scaled from": _scaling(model),
+        "left out as unreadable": len(model.skipped_),
+    }
+
+
+def _scaling(model: ImageEstimator) -> str:
+    low, high = model.scaling_.low, model.scaling_.high
+    shown = [f"{lo:.6g} … {hi:.6g}" for lo, hi in zip(low, high, strict=True)]
+    return ", ".join(shown[:4]) + (", …" if len(shown) > 4 else "")
+
+
+def _facts(model: ImageEstimator) -> dict[str, Any]:
+    return model._stored.facts

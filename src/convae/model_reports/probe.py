@@ -1,0 +1,84 @@
+"""The page of a probe: its table with intervals, and a map of the codes it was measured on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convae.estimators.base import ImageEstimator
+from convae.evaluation.probe.probe import Probe, Target
+from convae.evaluation.probe.representations import MODEL
+from convae.images.sources.base import ImageSource
+from convae.model_reports.code_map import PICTURED, principal_plane, shares
+from convae.model_reports.example_images import thumbnails
+from convae.report.page.contents import CodeMap, DataFacts, Metric, Report
+
+MOST_SIDE = 1500  # of the matrix whose eigenvalues the map needs
+
+
+def report_of_probe(
+    model: ImageEstimator,
+    found: Probe,
+    source: ImageSource,
+    target: Target,
+    *,
+    title: str,
+    command: str,
+    summary: Sequence[str],
+) -> Report:
+    """Everything there is to say about a probe.
+
+    Args:
+        source, target: those of the probe.
+    """
+    return Report(
+        title=title,
+        subtitle=f"On {source.description}",
+        summary=summary,
+        metrics=metric_rows(found),
+        metrics_note=f"{found.tested_on:,} images that nothing was fitted on; read-outs were fitted on "
+        f"{found.fitted_on:,} others. "
+        + "; ".join(f"{name}: {what}" for name, what in found.told.items()),
+        codes=_map(model, found, source, target),
+        data=DataFacts(skipped=[(s.name, s.reason) for s in found.skipped]),
+        versions=model._stored.facts.get("versions", {}),
+        command=command,
+    )
+
+
+def metric_rows(found: Probe) -> list[Metric]:
+    """The table: the model beside the others, with intervals."""
+    rows = []
+    for measure in found.measures:
+        values = {name: score.value for name, score in measure.scores.items()}
+        intervals = {name: score.interval for name, score in measure.scores.items()}
+        beside = {name: values.get(name) for name in found.told if name != MODEL}
+        rows.append(
+            Metric(
+                name=measure.name,
+                model=values[MODEL],
+                baselines=beside,
+                better="higher",
+                intervals=intervals,
+            )
+        )
+    return rows
+
+
+def _map(
+    model: ImageEstimator, found: Probe, source: ImageSource, target: Target
+) -> CodeMap | None:
+    """The codes that were measured; None where they all are the same."""
+    some = slice(0, MOST_SIDE)
+    codes = found.codes[some].astype(np.float64)
+    points, variances = principal_plane(codes)
+    if not variances[:2].sum() > 0:
+        return None
+    places = found.test[some]
+    return CodeMap(
+        points=points,
+        shares=shares(variances),
+        labels=target.values[places] if target.classes else None,
+        label_names=target.names,
+        thumbnails=thumbnails(model, source, places[:PICTURED]),
+        variances=variances,
+    )
