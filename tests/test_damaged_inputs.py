@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convae.cli.code_reading import count_codes, read_codes
+from convae.cli.io.code_reading import count_codes, read_codes
 from convae.cli.settings import read_config
 from convae.errors import ConvaeError, InputError, ModelFileError, brief, damage
 from convae.images.sources.open_source import open_source

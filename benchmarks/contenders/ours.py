@@ -15,8 +15,8 @@ from torch import nn
 from contenders import data
 from contenders.plain_torch import tensor
 from contenders.serving import Facts, Gate
-from convae.cli.progress import REDRAWN, training
-from convae.cli.voice import Voice
+from convae.cli.terminal.output import Voice
+from convae.cli.terminal.progress import REDRAWN, training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.fit import Learning, Ready, Run, fit_model
 from convae.estimators.fit_config import checked

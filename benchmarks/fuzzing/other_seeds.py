@@ -61,7 +61,7 @@ def arrays(folder: Path) -> list[Seed]:
 
 def codes(folder: Path) -> list[Seed]:
     """Files of codes as convae writes them, and plain ones."""
-    from convae.cli.code_files import Coded, write_codes
+    from convae.cli.io.code_writing import Coded, write_codes
 
     rows = [
         Coded(name=f"a/{i}.png", label=i % 3, code=np.arange(4, dtype=np.float32) * i,

@@ -32,7 +32,7 @@ def read_images(path: Path) -> None:
 
 def read_code_file(path: Path) -> None:
     """Count and read all codes."""
-    from convae.cli.code_reading import count_codes, read_codes
+    from convae.cli.io.code_reading import count_codes, read_codes
 
     count_codes(path)
     with read_codes(path) as rows:
@@ -42,9 +42,9 @@ def read_code_file(path: Path) -> None:
 
 def read_table(path: Path) -> None:
     """Take a table for labels or targets, and for groups."""
-    from convae.cli.image_tables import read_groups
-    from convae.cli.labels import read_labels
-    from convae.cli.voice import Voice
+    from convae.cli.io.image_tables import read_groups
+    from convae.cli.io.labels import read_labels
+    from convae.cli.terminal.output import Voice
     from convae.errors import InputError
     from convae.images.sources.open_source import open_source
 
@@ -64,8 +64,8 @@ def read_table(path: Path) -> None:
 def read_model(path: Path) -> None:
     """Describe a model, load it, use it for what it was fitted to do, and write it again."""
     import convae
-    from convae.cli.describing import describe
-    from convae.cli.voice import Voice
+    from convae.cli.runs.info import describe
+    from convae.cli.terminal.output import Voice
 
     describe(path, Voice(quiet=True))
     model: Any = convae.load(path)
@@ -92,10 +92,10 @@ def read_checkpoint(path: Path) -> None:
 
 def read_configuration(path: Path) -> None:
     """Take a configuration for each kind of model, as far as it is checked before there are images."""
+    from convae.cli.runs.fit import check_values
     from convae.cli.settings import collect
     from convae.cli.settings_autoencoder import AUTOENCODER
     from convae.cli.settings_denoiser import DENOISER
-    from convae.cli.training import check_values
     from convae.errors import InputError
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
     from convae.estimators.restoration.denoiser import Denoiser

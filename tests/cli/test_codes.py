@@ -10,8 +10,8 @@ import pytest
 from tests.cli.conftest import FIT, Command, fill, waves
 
 import convae as package
-from convae.cli.code_files import Coded, write_codes
-from convae.cli.code_reading import read_codes
+from convae.cli.io.code_reading import read_codes
+from convae.cli.io.code_writing import Coded, write_codes
 from convae.errors import InputError
 from convae.estimators.streaming import made_by
 

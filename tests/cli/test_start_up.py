@@ -52,7 +52,7 @@ def test_importing_convae_loads_nothing_heavy() -> None:
 
 
 def test_the_training_progress_needs_no_torch() -> None:
-    program = "import convae.cli.progress, sys; print('torch' in sys.modules)"
+    program = "import convae.cli.terminal.progress, sys; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

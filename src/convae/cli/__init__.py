@@ -1,28 +1,16 @@
-"""The command line: one verb a file, loaded when it is used; each parses, calls an estimator, prints.
+"""The command line: from words on a terminal to calls of the library, and results back.
 
-- running, verbs: from arguments to an exit code, and every error to one sentence; the table of verbs
-- check, fit, denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, interpolate, traverse,
-  units, levels, search, map, evaluate, probe, ablate, robustness, info, demo: the verbs
-- evaluated_detector: labels and masks of a test set, and what is printed of them
-- checking, evaluating, denoising, inpainting, detecting, calibrating, reconstructing, encoding, decoding,
-  sampling, units_told, levels_told, searching, mapping, probing, ablating, robustness_told, describing,
-  measured, demonstrating: what they do and say
-- found_files, ranking_itself: parts of detecting; code_index, found_pictures, labels: of searching and
-  probing
-- fit_autoencoder, fit_variational, fit_sparse, fit_stacked, fit_denoiser, fit_inpainter, fit_anomaly,
-  fitted_autoencoder, fitted_denoiser, fitted_inpainter, fitted_anomaly: the members of ``fit``, and what
-  each is measured by
-- fitting, training: what they share; experiments: what ablate and robustness do
-- models: the model of a verb
-- options, settings, settings_autoencoder, settings_variational, settings_sparse, settings_stacked,
-  settings_restoring, settings_denoiser, settings_inpainter, settings_anomaly, settings_experiments: the
-  options that verbs share, and the parameters of estimators
-- voice, progress: what is said where; garbage: how often it is collected
-- option_words: messages about arguments in the words of options
-- made_folders: folders that a failed verb removes again
-- data, image_tables, outputs, image_files, code_files, code_reading, array_files: images in, files out
+- main: arguments to an exit code; gc_tuning: garbage collection while models load
+- verb_table: which verbs there are
+- verbs: what is typed, one verb a file; runs: what is done, a file of the same name
+- io: images, models, codes and tables read and written; terminal: lines and progress on a terminal
+- options, option_words: options that several verbs share, and errors in the words of options
+- fit_options, experiment_options: options of trainings
+- settings and settings_autoencoder, settings_variational, settings_sparse, settings_stacked,
+  settings_denoiser,
+  settings_inpainter, settings_restoring, settings_anomaly, settings_experiments: the parameters as options
 """
 
-from convae.cli.running import main, run
+from convae.cli.main import main, run
 
 __all__ = ["main", "run"]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from convae.cli.settings import Setting, Word
-from convae.cli.voice import Voice
+from convae.cli.terminal.output import Voice
 from convae.errors import unknown_name
 from convae.filesystem.run_files import current_run
 

@@ -1,0 +1,150 @@
+"""What experiments share on the command line: images to fit on, others to measure on, a file of figures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from convae.cli.io.data import Data
+from convae.cli.options import Function, overwriting
+from convae.cli.settings import Setting, Values, collect
+from convae.cli.terminal.output import Voice, plain
+
+if TYPE_CHECKING:
+    from convae.images.sources.base import ImageSource
+
+_MOST = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """How an experiment is run, beside the parameters of what it fits.
+
+    Attributes:
+        data: the images.
+        test: others to measure on; None for a part of the set's own, or a fifth of the images.
+        groups: a CSV file that names the group of each image.
+        most: images to use.
+        config, pairs: a TOML file, and ``name=value`` pairs.
+        out: the file of figures; None for none.
+    """
+
+    data: Data
+    test: str | None
+    groups: Path | None
+    most: int
+    config: Path | None
+    pairs: tuple[str, ...]
+    out: Path | None
+
+    def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
+        """The estimators' parameters, from all places they can be given in."""
+        return collect(table, config=self.config, pairs=self.pairs, flags=flags)
+
+    def sources(
+        self, shape: Sequence[int] | None, voice: Voice
+    ) -> "tuple[ImageSource, ImageSource | None]":
+        """The images to fit on, and those to measure on; None to hold some of the first out."""
+        source, test = self.data.open(shape), None
+        if self.test is not None:
+            test = replace(self.data, given=(self.test,), split="test").open(shape)
+        elif self.data.split == "train" and self._has_parts():
+            test = replace(self.data, split="test").open(shape)
+        for notes in (source.notes, [] if test is None else test.notes):
+            for note in notes:
+                voice.note(note)
+        where = "a part of them held out" if test is None else test.description
+        voice.note(f"training on {source.description}, measured on {where}")
+        return source, test
+
+    def _has_parts(self) -> bool:
+        """Whether it is a set by name: its test images are others than those for training."""
+        from convae.images.sources.named_sets import canonical_name
+
+        return len(self.data.given) == 1 and canonical_name(self.data.given[0]) is not None
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """The figures, into the file."""
+        from convae.filesystem.atomic import atomic_write
+
+        if self.out is not None:
+            with atomic_write(self.out) as file:
+                file.write((json.dumps(plain(values), indent=2, allow_nan=False) + "\n").encode())
+
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option(
+        "--test", metavar="DATA",
+        help="Images to measure on.  [default: the test part of a set by name, else a fifth of DATA]",
+    ),
+    click.option(
+        "--groups", type=_PATH, metavar="FILE.csv",
+        help="Columns name and group: images of one group are on one side.",
+    ),
+    click.option(
+        "--max-images", "most", type=click.IntRange(1), default=_MOST, show_default=True, metavar="N",
+        help="Images to use, to train on and to measure on; of more a random choice is taken.",
+    ),
+    click.option(
+        "--out", type=_PATH, metavar="FILE.json", help="Write all figures into this file."
+    ),
+    click.option(
+        "--config", type=_PATH, metavar="FILE.toml",
+        help="Settings, one 'name = value' a line; names as the options' with _ for -.",
+    ),
+    click.option(
+        "--set", "pairs", multiple=True, metavar="NAME=VALUE",
+        help="One setting; can be given several times.",
+    ),
+)  # fmt: skip
+
+
+def experimenting(function: Function) -> Function:
+    """Add the options of every experiment; the verb gets them as one :class:`Experiment`."""
+
+    @wraps(function)
+    def gather(
+        *args: Any,
+        data: tuple[str, ...],
+        data_dir: Path | None,
+        download: bool,
+        split: str,
+        channels_first: bool | None,
+        max_pixels: int | None,
+        test: str | None,
+        groups: Path | None,
+        most: int,
+        out: Path | None,
+        config: Path | None,
+        pairs: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        from convae.cli.io.output_files import output_file
+
+        experiment = Experiment(
+            data=Data(
+                given=data,
+                data_dir=data_dir,
+                download=download,
+                split=split,
+                channels_first=channels_first,
+                max_pixels=max_pixels,
+            ),
+            test=test,
+            groups=groups,
+            most=most,
+            config=config,
+            pairs=pairs,
+            out=None if out is None else output_file(out, ".json"),
+        )
+        return function(*args, experiment=experiment, **options)
+
+    decorated: Any = overwriting(gather)
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]

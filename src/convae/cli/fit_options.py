@@ -1,0 +1,147 @@
+"""What all members of ``convae fit`` share on the command line."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convae.cli.io.data import Data
+from convae.cli.options import Function, overwriting
+from convae.cli.settings import Setting, Values, collect
+
+MODEL_SUFFIX = ".convae"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """How a fit is run, beside the parameters of the estimator.
+
+    Attributes:
+        data: the images.
+        out: the model file.
+        config, pairs: a TOML file, and ``name=value`` pairs.
+        groups: a CSV file that names the group of each image.
+        checkpoint: the folder of the whole state; None for one beside the model.
+        checkpoint_every: seconds between saves of it.
+        resume: go on from it.
+        restart: throw it away.
+        report: whether to write the page and the pictures.
+    """
+
+    data: Data
+    out: Path
+    config: Path | None = None
+    pairs: tuple[str, ...] = ()
+    groups: Path | None = None
+    checkpoint: Path | None = None
+    checkpoint_every: float = 60.0
+    resume: bool = False
+    restart: bool = False
+    report: bool = True
+
+    def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
+        """The estimator's parameters, from all places they can be given in."""
+        return collect(table, config=self.config, pairs=self.pairs, flags=flags)
+
+    @property
+    def report_folder(self) -> Path:
+        """``tiles.convae`` has its report in ``tiles-report``."""
+        return self.out.with_name(f"{self.out.stem}-report")
+
+
+def command_line(*, resume: bool = False) -> str:
+    """What was typed, ready to be typed again; with ``resume`` so that it goes on."""
+    words = [word for word in sys.argv[1:] if not (resume and word in ("--resume", "--restart"))]
+    return shlex.join(["convae", *words, *(["--resume"] if resume else [])])
+
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option(
+        "--out", type=_PATH, required=True, metavar="MODEL.convae", help="The model file to write."
+    ),
+    click.option(
+        "--config", type=_PATH, metavar="FILE.toml",
+        help="Settings, one 'name = value' a line; names as the options' with _ for -.",
+    ),
+    click.option(
+        "--set", "pairs", multiple=True, metavar="NAME=VALUE",
+        help="One setting; can be given several times.",
+    ),
+    click.option(
+        "--groups", type=_PATH, metavar="FILE.csv",
+        help="Columns name and group: images of one group are held out together or not at all.",
+    ),
+    click.option(
+        "--resume", is_flag=True, help="Go on with the run that was interrupted, exactly there."
+    ),
+    click.option(
+        "--restart", is_flag=True, help="Start afresh, throwing away the state of such a run."
+    ),
+    click.option(
+        "--checkpoint", type=_PATH, metavar="DIR",
+        help="Where the state of the run is saved.  [default: MODEL.convae.checkpoint]",
+    ),
+    click.option(
+        "--checkpoint-every", type=click.FloatRange(0), default=60.0, metavar="SECONDS",
+        help="How often it is saved; the first time after 5 seconds of training.  [default: 60]",
+    ),
+    click.option(
+        "--report/--no-report", default=True, help="Write MODEL-report/ with report.html and pictures."
+    ),
+)  # fmt: skip
+
+
+def fitting(function: Function) -> Function:
+    """Add the options of every fit; the verb gets them as one :class:`Fit`."""
+
+    @wraps(function)
+    def gather(
+        *args: Any,
+        data: tuple[str, ...],
+        data_dir: Path | None,
+        download: bool,
+        split: str,
+        channels_first: bool | None,
+        max_pixels: int | None,
+        out: Path,
+        config: Path | None,
+        pairs: tuple[str, ...],
+        groups: Path | None,
+        resume: bool,
+        restart: bool,
+        checkpoint: Path | None,
+        checkpoint_every: float,
+        report: bool,
+        **options: Any,
+    ) -> Any:
+        fit = Fit(
+            data=Data(
+                given=data,
+                data_dir=data_dir,
+                download=download,
+                split=split,
+                channels_first=channels_first,
+                max_pixels=max_pixels,
+            ),
+            out=out,
+            config=config,
+            pairs=pairs,
+            groups=groups,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            restart=restart,
+            report=report,
+        )
+        return function(*args, fit=fit, **options)
+
+    decorated: Any = overwriting(gather)
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]

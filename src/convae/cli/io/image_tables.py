@@ -1,0 +1,83 @@
+"""Tables that say something of each image by its name: groups and labels."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convae.cli.terminal.output import printable
+from convae.errors import InputError, brief
+from convae.filesystem.tables import TableReader, from_cell, read_table
+
+if TYPE_CHECKING:
+    from convae.images.sources.base import ImageSource
+
+
+def read_groups(path: Path, source: "ImageSource") -> list[str]:
+    """The group of each image of a source, from a CSV file with the columns name and group.
+
+    Raises:
+        InputError: the file cannot be read, images are not in it, or one is there twice in two groups.
+    """
+    _, known = read_by_name(path, "--groups", {"group": "the columns name and group"})
+    groups = values_of(source.names, known)
+    missing = [name for name, group in zip(source.names, groups, strict=True) if group is None]
+    if missing:
+        raise InputError(
+            f"--groups {path}: {len(missing)} of {len(source)} images have no group, such as "
+            f"{printable(missing[0])}: name them as 'convae check' does, relative to the folder"
+        )
+    return [str(group) for group in groups]
+
+
+def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """What one column of a CSV file says of each name; empty cells say nothing.
+
+    Args:
+        option: that the file was given with.
+        columns: one of which the file must have, and what is said where it has not.
+
+    Returns:
+        the column, and the values by the name.
+
+    Raises:
+        InputError: the file cannot be read, has not these columns, or says two things of one name.
+    """
+    wanted = ("name", *columns)
+    with read_table(path, wanted, label=f"{option} {path}") as rows:
+        column = _column(rows, columns)
+        name, value = (rows.column(wanted) for wanted in ("name", column))
+        assert name is not None
+        assert value is not None
+        told = ((from_cell(c[name]), from_cell(c[value]), rows.line) for c in rows)
+        return column, _once(told, rows.label, column)
+
+
+def values_of(names: Iterable[str], known: dict[str, str]) -> list[str | None]:
+    """What is known of each name; own tables may hold it as it is where convae would have escaped it."""
+    return [known.get(name, known.get(from_cell(name))) for name in names]
+
+
+def _column(rows: TableReader, columns: dict[str, str]) -> str:
+    found = [name for name in columns if rows.column(name) is not None]
+    if rows.column("name") is None or len(found) != 1:
+        raise InputError(
+            f"{rows.label}: must have {', or '.join(columns.values())}; it has "
+            f"{brief(', '.join(rows.names) or 'none', 400)}"
+        )
+    return found[0]
+
+
+def _once(rows: Iterable[tuple[str, str, int]], what: str, column: str) -> dict[str, str]:
+    """Name and value of each row; a name that is there twice must have one value."""
+    known, lines = dict[str, str](), dict[str, int]()
+    for name, given, line in rows:
+        value = given.strip()
+        if not value:
+            continue
+        if known.setdefault(name, value) != value:
+            raise InputError(
+                f"{what}: the {column} of {brief(name)} is {brief(known[name])} in line {lines[name]} and "
+                f"{brief(value)} in line {line}: keep one of the two lines"
+            )
+        lines.setdefault(name, line)
+    return known

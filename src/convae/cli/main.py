@@ -1,0 +1,251 @@
+"""From arguments to an exit code; every error ends as one sentence on stderr.
+
+Exit codes: 0 done; 2 the user's input; 1 our own fault, or training that cannot go on; 130, 143 and 129 after
+Ctrl-C, SIGTERM and SIGHUP; 141 when whoever read our output has gone.
+"""
+
+import contextlib
+import difflib
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import click
+
+from convae.cli.gc_tuning import loading
+from convae.cli.io.made_folders import remove_made_folders
+from convae.cli.option_words import in_options
+from convae.cli.terminal.output import silence, warn
+from convae.errors import ConvaeError, ImageWarning, InputError
+from convae.filesystem.run_files import run_files
+
+DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP came; the command unwinds, so that no temporary file is left behind.
+
+    Attributes:
+        signal: which of them, 15 or 1.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.signal = number
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped; the text says how to go on.
+
+    Attributes:
+        signal: 2 for Ctrl-C, 15 for SIGTERM, ...
+    """
+
+    def __init__(self, text: str, signal: int) -> None:
+        super().__init__(text)
+        self.signal = signal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program ``convae``: like :func:`run`, for a terminal or a pipe of any encoding.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        the exit code.
+    """
+    # On a machine that others use too, threads that spin while they wait slow torch down tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a file name of any bytes can be printed anywhere
+            reconfigure(errors="backslashreplace")
+    leave_removed_directory()
+    with warnings.catch_warnings(), loading():
+        if not sys.warnoptions:  # meant for developers, who can ask for them with python -W
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", ImageWarning)
+            warnings.showwarning = _told
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    return _flushed(code)
+
+
+def _told(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say a warning about images as a verb says what is to be known: on stderr, unless --quiet is given."""
+    if not {"-q", "--quiet"} & set(sys.argv):
+        warn(str(message))
+
+
+def open_closed_streams() -> None:
+    """Lead standard streams that are closed (a daemon, ``2>&-``) to the null device.
+
+    Without this, a file opened later would take the number of a closed stream and receive what is
+    printed there; Python itself has None in the place of such a stream.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+
+
+def leave_removed_directory() -> None:
+    """Step out of a working directory that was removed: torch's arithmetic ends the process in it.
+
+    The new directory is /proc, where no user keeps files: a relative path cannot find the wrong file there.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        with contextlib.suppress(OSError):
+            os.chdir("/proc")
+            warn("the working directory does not exist any more: relative paths lead nowhere")
+    except OSError:
+        pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and give the exit code; never raises what a user could cause."""
+    with run_files(arguments) as files:
+        code = _code(arguments)
+        files.close(failed=code not in (DONE, PIPE))
+    remove_made_folders(failed=code != DONE)
+    return code
+
+
+def _code(arguments: Sequence[str]) -> int:
+    given = list(arguments)
+    debug = "--debug" in given
+    try:
+        with _terminable():
+            return _invoke(given)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        warn(error.format_message())
+        return INPUT
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return PIPE
+    except BaseException as error:
+        code, text = explain(error)
+        if debug and not isinstance(error, click.ClickException):
+            traceback.print_exc()
+        warn(f"convae: {text}")
+        return code
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error and the sentence for it."""
+    if isinstance(error, click.ClickException):
+        return INPUT, _usage(error)
+    if isinstance(error, KeyboardInterrupt | click.Abort | Terminated):
+        number = getattr(error, "signal", 0) or signal.SIGINT
+        return 128 + int(number), str(error) or "interrupted; nothing half-written is left"
+    if isinstance(error, InputError):
+        return INPUT, in_options(one_line(error))
+    if isinstance(error, ConvaeError):
+        return FAULT, in_options(one_line(error))
+    if isinstance(error, MemoryError) or _out_of_memory(error):
+        return FAULT, (
+            "out of memory: try a smaller --batch-size, a smaller --size, or --storage streamed"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FAULT, "the disk is full; free some space, or set TMPDIR to a folder on another disk"
+    return FAULT, (
+        f"a fault of convae, not of yours: {type(error).__name__}: {one_line(error)}; run again with "
+        "--debug for the details to report"
+    )
+
+
+def one_line(error: object) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())
+
+
+def _invoke(given: list[str]) -> int:
+    from convae.cli.verb_table import convae
+
+    if not given:
+        given = ["--help"]
+    if "_CONVAE_COMPLETE" in os.environ:  # the shell asks for completions
+        # A line that is half typed may be wrong in any way: whatever that is, nobody wants to read it now.
+        with contextlib.suppress(SystemExit, Exception):
+            convae.main(args=given, prog_name="convae")
+        return DONE
+    if "" in given:
+        before = given[given.index("") - 1] if given.index("") else "convae"
+        raise InputError(
+            f"the argument after {before} is empty: a variable of the shell that is not set, perhaps"
+        )
+    # Not convae.main(): it turns Ctrl-C and closed pipes into errors of its own.
+    with convae.make_context("convae", given) as context:
+        convae.invoke(context)
+    return DONE
+
+
+def _usage(error: click.ClickException) -> str:
+    """A usage error in our words, and where to look."""
+    if isinstance(error, click.NoSuchOption):
+        text = f"no such option {error.option_name!r}"
+        if near := difflib.get_close_matches(error.option_name, error.possibilities or [], n=1):
+            text += f": did you mean {near[0]!r}?"
+    else:
+        text = one_line(error.format_message()).rstrip(".")
+        text = text[:1].lower() + text[1:]
+    context = getattr(error, "ctx", None)
+    if context is None or (isinstance(error, click.BadParameter) and "did you mean" in text):
+        return text
+    return f"{text} (see '{context.command_path} --help')"
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether torch could not get memory, on an accelerator or (a plain RuntimeError) on the CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP where it is not ignored (nohup), unwind like Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise Terminated(number)
+
+    numbers = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = [(number, signal.signal(number, stop)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _flushed(code: int) -> int:
+    """``code``, unless what was printed cannot be delivered."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return PIPE
+    except OSError as error:
+        silence(sys.stdout)
+        warn(f"convae: the output cannot be written: {error.strerror}")
+        return FAULT
+    return code

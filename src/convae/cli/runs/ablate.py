@@ -1,0 +1,79 @@
+"""An ablation of stacking from the command line: its table, its sentence, its figures."""
+
+from convae.cli.experiment_options import Experiment
+from convae.cli.io.image_tables import read_groups
+from convae.cli.runs.fit import check_values
+from convae.cli.settings import Values
+from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.progress import training
+from convae.estimators.autoencoders.stacked import StackedAutoencoder
+from convae.evaluation.experiments.ablation import Ablation, ablate
+from convae.evaluation.experiments.verdicts import (
+    stacking_cautions,
+    stacking_difference,
+    stacking_verdict,
+)
+
+
+def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
+    """Everything that ``convae ablate`` does."""
+    check_values(parameters)
+    given = {"patience": 0, **parameters}
+    source, test = experiment.sources(given.get("image_shape"), voice)
+    model = StackedAutoencoder(**{k: v for k, v in given.items() if k != "image_shape"})
+    groups = None if experiment.groups is None else read_groups(experiment.groups, source)
+    with training(voice, runs=True) as observers:
+        found = ablate(
+            model,
+            source,
+            test=test,
+            seeds=seeds,
+            groups=groups,
+            most=experiment.most,
+            observers=observers,
+        )
+    for line in told(found):
+        voice.answer(line)
+    values = {"data": source.description, **found.to_dict(), **_judged(found)}
+    experiment.write(values)
+    if experiment.out is not None:
+        voice.say(f"figures: {experiment.out}")
+    voice.result({**values, "out": experiment.out})
+
+
+def told(found: Ablation) -> list[str]:
+    """The table, the sentence and what weakens it."""
+    rows = [("test error (MSE)", "mean", "each seed", "cost", "CPU s", "epochs")]
+    for name, trial in found.trials.items():
+        each = ", ".join(f"{error:.5f}" for error in trial.errors)
+        cost, seconds = f"{trial.costs.mean():.2f}", f"{trial.seconds.mean():.1f}"
+        rows.append((name, f"{trial.errors.mean():.5f}", each, cost, seconds, str(trial.schedule)))
+    each = ", ".join(f"{error:.5f}" for error in found.baseline)
+    rows.append((found.baseline_name, f"{found.baseline.mean():.5f}", each, "-", "-", "-"))
+    return [
+        *aligned(rows, right=False),
+        "",
+        f"Trained on {found.trained_on:,} images, measured on {found.tested_on:,} others.",
+        "Cost: multiplications of training and validation, as a part of those of the budget.",
+        "CPU s: of a whole fit, reading and PCA included, a mean over the seeds.",
+        "",
+        stacking_verdict(found),
+        *stacking_cautions(found),
+    ]
+
+
+def _judged(found: Ablation) -> dict[str, object]:
+    """The verdict, and what it rests on, for programs."""
+    last = list(found.trials)[-1]
+    names = ("value", "low", "high")
+    return {
+        "verdict": stacking_verdict(found),
+        "differences": {
+            name: {
+                "against": last,
+                **dict(zip(names, stacking_difference(found, name), strict=True)),
+            }
+            for name in found.trials
+            if name != last
+        },
+    }

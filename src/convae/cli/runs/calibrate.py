@@ -1,0 +1,36 @@
+"""A detector's threshold set anew."""
+
+from pathlib import Path
+
+from convae.cli.fit_options import MODEL_SUFFIX
+from convae.cli.io.image_tables import read_groups
+from convae.cli.io.output_files import output_file
+from convae.cli.runs.fit_anomaly import calibration_values
+from convae.cli.terminal.output import Voice
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.images.sources.base import ImageSource
+from convae.model_reports.anomaly import promise
+
+
+def calibrate(
+    model: AnomalyDetector,
+    source: ImageSource,
+    out: Path,
+    voice: Voice,
+    *,
+    rate: float | None,
+    groups: Path | None,
+) -> None:
+    """Everything that ``convae calibrate`` does."""
+    out = output_file(out, MODEL_SUFFIX)
+    together = None if groups is None else read_groups(groups, source)
+    before = -model.offset_
+    model.calibrate(source, groups=together, false_alarm_rate=rate)
+    left_out = len(source) - len(model.calibration_.scores)
+    if left_out:
+        voice.note(f"{left_out:,} images that the model was trained on are left out")
+    model.save(out)
+    voice.say(promise(model))
+    voice.say(f"threshold {-model.offset_:.4g} (before: {before:.4g}) in {out}")
+    values = {**calibration_values(model), "threshold_before": before, "left_out": left_out}
+    voice.result({"model": out, **values})

@@ -1,0 +1,169 @@
+"""What a detector finds, to files: scores, regions, heatmaps, pictures and a page."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convae.cli.fit_options import command_line
+from convae.cli.io.image_files import refuse_own_folder
+from convae.cli.io.output_files import SKIPPED, result_folder, write_skipped
+from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
+from convae.cli.runs.fit_anomaly import calibration_values
+from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.progress import counting
+from convae.errors import ImageError
+from convae.estimators.anomaly.detector import AnomalyDetector, Detection
+from convae.images.dataset.survey import refuse_skipped
+from convae.images.sources.base import ImageSource, Skipped
+from convae.metrics.drift import Drift, Look, find_drift
+from convae.model_reports.detections import report_of_detections, summary_of
+from convae.report.page.contents import DataFacts
+from convae.report.page.folder import write_folder
+from convae.report.text import number
+
+TOLD = 10  # images that the account names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detecting:
+    """How a verb looks for anomalies.
+
+    Attributes:
+        out: the folder.
+        strict: whether an image that cannot be used is an error.
+    """
+
+    out: Path
+    strict: bool = False
+
+
+@dataclass
+class Leaving:
+    """Images that cannot be used: left out and listed, or refused."""
+
+    source: ImageSource
+    strict: bool
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.skipped = list(self.source.skipped)
+        if self.strict and self.skipped:
+            refuse_skipped(self.source, self.skipped, strict=True, left=len(self.source))
+
+    def __call__(self, error: ImageError) -> None:
+        """Take one that cannot be used."""
+        if self.strict:
+            raise error
+        self.skipped.append(Skipped(error.name, error.reason))
+
+
+@dataclass
+class New:
+    """Scores and looks of images that the model was not trained on, to find drift by."""
+
+    scores: list[float] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+
+    def add(self, found: Detection) -> None:
+        """Take one more."""
+        if not found.trained_on:
+            self.scores.append(found.score)
+            self.looks.append(found.look)
+
+    def drift(self, model: AnomalyDetector) -> Drift:
+        """Compare them with the calibration images."""
+        return find_drift(
+            model.calibration_,
+            -model.offset_,
+            model.looks_,
+            scores=self.scores,
+            looks=self.looks,
+        )
+
+
+def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: Voice) -> None:
+    """Everything that ``convae detect`` does with a model."""
+    leaving = start(source, how, voice)
+    files, new = FoundFiles(source, how.out), New()
+    for found in counted(lambda: model.iter_detect(source, on_bad=leaving), source, voice):
+        name, count = found.image.info.name, len(found.regions)
+        row = Row(name, found.score, found.p_value, found.anomalous, count)
+        files.add(model, found, row, shown=found.anomalous)
+        new.add(found)
+    if not files.rows:
+        refuse_skipped(source, leaving.skipped, strict=False, left=0)
+    values = calibration_values(model)
+    drift = new.drift(model)
+    files.close({**values, "drift": drift.to_dict()})
+    anomalous = [row for row in files.rows if row.anomalous]
+    summary = summary_of(model, len(anomalous), len(files.rows))
+    page = write_folder(
+        how.out,
+        report_of_detections(
+            model,
+            files.shown(),
+            summary=summary,
+            drift=drift,
+            title=how.out.resolve().name,
+            subtitle=f"Anomalies in {source.description}",
+            command=command_line(),
+            data=DataFacts(skipped=[(s.name, s.reason) for s in leaving.skipped]),
+        ),
+    )
+    listed = write_skipped(how.out / SKIPPED, leaving.skipped)
+    for line in summary:
+        voice.say(line)
+    tell(anomalous, voice)
+    said = f"; {len(leaving.skipped):,} skipped, see {listed}" if listed else ""
+    voice.say(f"scores in {how.out / SCORES}, pictures in {page}{said}")
+    if drift.moved:
+        voice.note(drift.sentence)
+    voice.result(
+        {
+            "out": how.out,
+            "images": len(files.rows),
+            "anomalous": len(anomalous),
+            **values,
+            "drift": drift.to_dict(),
+            "scores": how.out / SCORES,
+            "regions": how.out / REGIONS,
+            "report": page,
+            "skipped": [[s.name, s.reason] for s in leaving.skipped],
+            "skipped_file": listed,
+        }
+    )
+
+
+def start(source: ImageSource, how: Detecting, voice: Voice) -> Leaving:
+    """What there is to do before the first image."""
+    leaving = Leaving(source, how.strict)
+    refuse_own_folder(source, how.out)
+    result_folder(how.out)
+    for note in source.notes:
+        voice.note(note)
+    return leaving
+
+
+def counted(
+    results: Callable[[], Iterator[Detection]], source: ImageSource, voice: Voice
+) -> Iterator[Detection]:
+    """Detections, while a terminal shows how many there are."""
+    with counting(voice, "detecting") as progress:
+        for found in results():
+            yield found
+            progress(found.index + 1, len(source))
+
+
+def tell(rows: list[Row], voice: Voice) -> None:
+    """The highest scores, a line each."""
+    highest = sorted(rows, key=lambda row: -row.score)[:TOLD]
+    if not highest:
+        return
+    cells = [("", "score", "p-value", "regions")]
+    for row in highest:
+        p = "" if row.p_value is None else f"{row.p_value:.3g}"
+        cells.append((row.name, number(row.score).replace("−", "-"), p, str(row.regions)))
+    for line in aligned(cells):
+        voice.say(line)
+    if len(rows) > len(highest):
+        voice.say(f"and {len(rows) - len(highest):,} more")

@@ -1,0 +1,79 @@
+"""What a fitted detector is measured by: synthetic defects, and what its threshold promises."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convae.cli.runs.metric_tables import differences_said, fit_occasion, table
+from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.evaluation.anomaly import DetectionEvaluation, evaluate_detector
+from convae.images.sources.base import ImageSource
+from convae.model_reports.anomaly import (
+    known_defects,
+    metric_rows,
+    promise,
+    report_of_detector,
+    verdict,
+)
+from convae.model_reports.autoencoder import advice
+from convae.report.page.folder import write_folder
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A detector and how it did."""
+
+    model: AnomalyDetector
+    found: DetectionEvaluation
+
+    def lines(self) -> list[str]:
+        """The table, what it says, the promise, and advice."""
+        rows = table(metric_rows(self.found), "synthetic defects, on images held out")
+        said = verdict(self.found, self.model.method)
+        return [
+            *rows,
+            "",
+            said,
+            *known_defects(self.model),
+            promise(self.model),
+            *advice(self.model),
+        ]
+
+    def values(self) -> dict[str, Any]:
+        """For programs."""
+        return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
+                "differences": differences_said({"mean AUROC": self.found.differences}),
+                "real_defects": self.model.chosen_.get("defects"),
+                "score_by": self.model.chosen_.get("score"),
+                "verdict": verdict(self.found, self.model.method)}  # fmt: skip
+
+    def write_report(self, folder: Path, title: str) -> Path:
+        """The page and the pictures."""
+        occasion = fit_occasion(
+            self.model,
+            title,
+            what="An anomaly detector",
+            measured_on=f"{self.found.images:,} normal images that set the threshold and nothing else, "
+            "and the same with one synthetic defect each",
+        )
+        return write_folder(folder, report_of_detector(self.model, self.found, occasion))
+
+
+def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
+    """What the threshold is and promises."""
+    return {
+        "false_alarm_rate": model.false_alarm_rate_,
+        "bound": model.bound_,
+        "threshold": -model.offset_,
+        "region_level": model.level_,
+        "calibration_images": len(model.calibration_.scores),
+        "witnesses": model.calibration_.witnesses,
+        "lowest_rate": model.calibration_.lowest_rate,
+    }
+
+
+def measured(model: AnomalyDetector, source: ImageSource) -> Fitted:
+    """The model on the normal images that set its threshold."""
+    assert model.held_out_ is not None
+    found = evaluate_detector(model.of_fold(), source, model.held_out_, seed=model.settings_.seed)
+    return Fitted(model, found)

@@ -1,0 +1,79 @@
+"""A model file in words."""
+
+from pathlib import Path
+from typing import Any
+
+from convae.cli.terminal.output import Voice, facts
+from convae.cli.terminal.progress import number
+from convae.networks.architecture import Architecture
+from convae.networks.summary import summarize
+from convae.storage.model_file import describe_model
+
+
+def describe(path: Path, voice: Voice) -> None:
+    """Everything that ``convae info`` does."""
+    description = describe_model(path)
+    summary = summarize(Architecture.from_dict(description["architecture"]))
+    for line in [f"{path}: {description['kind']}", "", *facts(told(description)), ""]:
+        voice.answer(line)
+    voice.answer(str(summary))
+    told_facts = {k: v for k, v in description["facts"].items() if k != "history"}
+    voice.result(
+        {
+            "file": path,
+            "kind": description["kind"],
+            "format": description["format"],
+            "parameters": description["parameters"],
+            "architecture": description["architecture"],
+            "network": summary.to_dict(),
+            "plan": description["plan"],
+            "scaling": description["scaling"],
+            "facts": told_facts,
+            "history": description["facts"].get("history", []),
+        }
+    )
+
+
+def told(description: dict[str, Any]) -> dict[str, object]:
+    """The facts that a person wants first."""
+    known, plan = description["facts"], description["plan"]
+    settings = known.get("settings", {})
+    history = known.get("history", [])
+    _, height, width = description["architecture"]["image_shape"]
+    channels = plan["channels"]
+    rows: dict[str, object] = {
+        "preset": description["parameters"].get("preset"),
+        "images": f"{height}x{width}, {channels} channel{'s' * (channels != 1)}, {plan['depth']}",
+        "brought to size by": plan["framing"] if plan["size"] else None,
+        "trained on": known.get("images"),
+        "training images": known.get("training_images"),
+        "held out": known.get("validation_images"),
+        "skipped": len(known.get("skipped", [])),
+        "epochs": f"{max(0, len(history) - 1)} of {settings.get('epochs')}",
+        "weights from epoch": known.get("best_epoch"),
+        "loss": settings.get("loss"),
+        "optimizer": f"{settings.get('optimizer')}, learning rate {settings.get('learning_rate')}, "
+        f"batches of {settings.get('batch_size')}",
+        "seed": settings.get("seed"),
+        "error on held-out images": _error(known),
+        "code": known.get("code"),
+        "false-alarm rate": _promised(known),
+        "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
+    }
+    return {name: value for name, value in rows.items() if value is not None}
+
+
+def _promised(known: dict[str, Any]) -> str | None:
+    """What the threshold of a detector promises."""
+    if "false_alarm_rate" not in known:
+        return None
+    sure = "about" if known.get("largest_fold") else "at most"
+    return f"{sure} {known['false_alarm_rate']:.3g}, by {known.get('calibration_images')} images"
+
+
+def _error(known: dict[str, Any]) -> str | None:
+    """The mean squared error beside PCA's; None where there is none, or after further training."""
+    if known.get("validation_mse") is None or "validation_baseline_mse" not in known:
+        return None
+    beside = number(known.get("validation_baseline_mse"))
+    return f"mean squared error {number(known['validation_mse'])}; PCA {beside}"

@@ -1,0 +1,176 @@
+"""A map from the command line: codes, their two dimensions, the picture or the page."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convae.cli.io.output_files import SKIPPED, named_after, write_skipped
+from convae.cli.terminal.output import Voice
+from convae.cli.terminal.progress import counting
+from convae.errors import ImageError, InputError
+from convae.estimators.base import ImageEstimator
+from convae.estimators.streaming import iter_codes
+from convae.images.sources.base import ImageSource, Skipped
+from convae.loading import load
+from convae.model_reports.code_map import principal_plane, shares
+from convae.model_reports.example_images import thumbnails
+from convae.report.page.dot_map import Dots, write_dot_map
+from convae.report.pictures.image_map import LARGEST, Layout
+from convae.report.pictures.pictures import save_picture, shown_range, to_display
+
+MOST_NUMBERS = 4096  # of a code; the maps of larger spatial codes are averaged over their positions
+MOST_TSNE, MOST_DOTS = 5000, 4000
+FEWEST = 3
+SMALLEST, SHEET = (
+    24,
+    4_000_000,
+)  # pixels of a side of a page's pictures, and of all of them together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How to draw.
+
+    Attributes:
+        method: ``pca`` or ``tsne``, for codes of more than two numbers.
+        most: images on the map.
+        seed: of the choice among more, and of t-SNE.
+    """
+
+    method: str
+    most: int
+    seed: int
+
+
+def draw_map(
+    model: ImageEstimator, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
+) -> None:
+    """Everything that ``convae map`` does."""
+    for note in source.notes:
+        voice.note(note)
+    page, tsne = out.suffix.lower() == ".html", wanted.method == "tsne"
+    most = min(wanted.most, MOST_DOTS if page else wanted.most, MOST_TSNE if tsne else wanted.most)
+    chosen = _chosen(len(source), most, wanted.seed)
+    skipped = list(source.skipped)
+    index, codes = _codes(model, source.select(chosen), skipped, voice)
+    if len(index) < FEWEST:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+        raise InputError(
+            f"{source.description}: has {len(index)} image{'s' * (len(index) != 1)} for a map, which takes "
+            f"{FEWEST} at least" + (f" ({reasons})" if reasons else "")
+        )
+    points, words = in_two_dimensions(codes, wanted)
+    positions = chosen[index]
+    draw = _draw_page if page else _draw_picture
+    shown = draw(model, source, positions, points, out, words)
+    listed = write_skipped(named_after(out, SKIPPED), skipped)
+    of = "" if len(source) == len(index) else f" of {len(source):,}"
+    voice.say(
+        f"{len(index):,}{of} images by {words}, {shown:,} of them as pictures, in {out}"
+        + (f"; {len(skipped):,} skipped, see {listed}" if listed else "")
+    )
+    voice.result(
+        {
+            "out": out,
+            "images": len(index),
+            "pictured": shown,
+            "by": words,
+            "skipped": [[s.name, s.reason] for s in skipped],
+            "skipped_file": listed,
+        }
+    )
+
+
+def _chosen(count: int, most: int, seed: int) -> np.ndarray:
+    """All positions, or a random choice of ``most`` of them, in order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
+
+
+def _codes(
+    model: ImageEstimator, source: ImageSource, skipped: list[Skipped], voice: Voice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (n,) and codes (n, k) of the images that can be used."""
+    index, codes = list[int](), list[np.ndarray]()
+
+    def on_bad(error: ImageError) -> None:
+        skipped.append(Skipped(error.name, error.reason))
+
+    with counting(voice, "encoding") as progress:
+        for place, code in iter_codes(model, source, on_bad):
+            index.append(place)
+            codes.append(code.mean(axis=(1, 2)) if code.size > MOST_NUMBERS else code.reshape(-1))
+            if len(codes[-1]) != len(codes[0]):
+                raise InputError(
+                    f"{source.names[place]}: its code is of another size than the others', because its size "
+                    "is another: map images of one size at a time"
+                )
+            progress(place + 1, len(source))
+    return np.array(index, dtype=np.int64), np.stack(codes) if codes else np.zeros((0, 0))
+
+
+def in_two_dimensions(codes: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, str]:
+    """(n, 2) places, and how they come about, for people."""
+    if codes.shape[1] == 2:
+        return codes.astype(np.float64), "their codes"
+    if wanted.method == "tsne":
+        perplexity = min(30.0, (len(codes) - 1) / 3)
+        embedding = load("sklearn.manifold").TSNE(
+            perplexity=perplexity, init="pca", random_state=wanted.seed
+        )
+        return embedding.fit_transform(codes.astype(np.float64)), "t-SNE of their codes"
+    points, variances = principal_plane(codes.astype(np.float64))
+    share = sum(shares(variances))
+    return points, f"two principal components of their codes ({share:.0%} of the variance)"
+
+
+def _draw_picture(
+    model: ImageEstimator,
+    source: ImageSource,
+    positions: np.ndarray,
+    points: np.ndarray,
+    out: Path,
+    words: str,
+) -> int:
+    """Write the picture; gives how many images it shows."""
+    layout = Layout(points)
+    shown = positions[layout.shown]
+    small = thumbnails(model, source, shown, side=min(layout.cell, LARGEST))
+    labels = source.labels
+    picture = layout.picture(
+        to_display(small, value_range=shown_range(small)),
+        classes=None if labels is None else labels[shown],
+        names=source.label_names,
+        words=f"{len(shown):,} of {len(positions):,} images, placed by {words}",
+    )
+    save_picture(out, picture)
+    return len(shown)
+
+
+def _draw_page(
+    model: ImageEstimator,
+    source: ImageSource,
+    positions: np.ndarray,
+    points: np.ndarray,
+    out: Path,
+    words: str,
+) -> int:
+    """Write the page; gives how many images it shows."""
+    side = int(np.clip(math.sqrt(SHEET / len(positions)), SMALLEST, LARGEST))
+    small = thumbnails(model, source, positions, side=side)
+    labels = source.labels
+    write_dot_map(
+        out,
+        Dots(
+            points=points,
+            pictures=to_display(small, value_range=shown_range(small)),
+            names=[source.names[int(i)] for i in positions],
+            classes=None if labels is None else labels[positions],
+            class_names=source.label_names,
+            words=f"{len(positions):,} images of {source.description}, placed by {words}",
+        ),
+    )
+    return len(positions)

@@ -1,0 +1,90 @@
+"""Codes of corrupted images from the command line: their tables, their sentences, their figures."""
+
+from collections.abc import Sequence
+
+from convae.cli.experiment_options import Experiment
+from convae.cli.io.image_tables import read_groups
+from convae.cli.io.labels import read_labels
+from convae.cli.runs.fit import check_values
+from convae.cli.settings import Values
+from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.progress import training
+from convae.evaluation.experiments.corrupted_readouts import (
+    CORRUPTIONS,
+    Reading,
+    Robustness,
+    parse_corruptions,
+)
+from convae.evaluation.experiments.robustness import code_variants, probe_robustness
+from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
+from convae.evaluation.probe.readouts import Score
+
+
+def probe_and_tell(
+    experiment: Experiment,
+    parameters: Values,
+    labels: str,
+    corruptions: Sequence[str],
+    voice: Voice,
+) -> None:
+    """Everything that ``convae robustness`` does."""
+    corruptions = corruptions or CORRUPTIONS
+    parse_corruptions(corruptions)
+    check_values(parameters)
+    given = dict(parameters)
+    models = code_variants(**{k: v for k, v in given.items() if k != "image_shape"})
+    source, test = experiment.sources(given.get("image_shape"), voice)
+    source, target = read_labels(labels, source, voice)
+    of_test = None
+    if test is not None:
+        test, of_test = read_labels(labels, test, voice)
+    groups = None if experiment.groups is None else read_groups(experiment.groups, source)
+    with training(voice, runs=True) as observers:
+        found = probe_robustness(
+            source,
+            target,
+            test=test,
+            test_target=of_test,
+            models=models,
+            corruptions=corruptions,
+            groups=groups,
+            most=experiment.most,
+            seed=given.get("random_state") or 0,
+            observers=observers,
+        )
+    for line in told(found):
+        voice.answer(line)
+    verdict = " ".join(robustness_verdict(found))
+    values = {"data": source.description, **found.to_dict(), "verdict": verdict}
+    experiment.write(values)
+    if experiment.out is not None:
+        voice.say(f"figures: {experiment.out}")
+    voice.result({**values, "out": experiment.out})
+
+
+def told(found: Robustness) -> list[str]:
+    """A table for each read-out, the sentences and what weakens them."""
+    lines = [line for reading in found.readings for line in (*_table(found, reading), "")]
+    lines += [f"{name}: {what}" for name, what in found.told.items()]
+    lines.append(
+        f"Fitted on {found.fitted_on:,} clean images, measured on {found.tested_on:,} others."
+    )
+    said = [*robustness_verdict(found), *robustness_cautions(found)]
+    return [*lines, "", *map(_ascii, said)]
+
+
+def _table(found: Robustness, reading: Reading) -> list[str]:
+    rows = [(_ascii(reading.name), *reading.scores)]
+    for name in found.told:
+        rows.append((name, *(_cell(scores[name]) for scores in reading.scores.values())))
+    return aligned(rows)
+
+
+def _cell(score: Score) -> str:
+    low, high = score.interval
+    return f"{score.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _ascii(text: str) -> str:
+    """As a terminal of any encoding shows it."""
+    return text.replace("²", "2")

@@ -1,0 +1,97 @@
+"""A picture of what a search found: each query, and its neighbours beside it, where the images are found."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from convae.cli.io.code_writing import Coded
+from convae.errors import ImageError, InputError
+from convae.estimators.base import ImageEstimator
+from convae.images.sources.base import ImageSource
+from convae.images.sources.file_sources import FileSource
+from convae.model_reports.example_images import thumbnails
+from convae.report.pictures.comparison import grid
+from convae.report.pictures.pictures import save_picture, shown_range, to_display
+
+MOST_QUERIES, MOST_NEIGHBOURS, SIDE = 12, 12, 96
+Row = tuple[Coded, float]
+
+
+def picture_of(
+    model: ImageEstimator,
+    queries: ImageSource,
+    found: Sequence[Sequence[Row]],
+    images: ImageSource,
+    out: Path,
+) -> Path | None:
+    """Write each query with its neighbours beside it as a PNG file.
+
+    Args:
+        images: where the neighbours are, by name.
+
+    Returns:
+        its path, or None if none of the neighbours is there.
+    """
+    shown = [list(rows[:MOST_NEIGHBOURS]) for rows in found[:MOST_QUERIES]]
+    small = thumbnails(model, queries, np.arange(len(shown)), side=SIDE)
+    wanted = {row.name: row.checksum for rows in shown for row, _ in rows if row.name}
+    known = _known(model, images, wanted, small.shape[1:])
+    if not known:
+        return None
+    columns = max(map(len, shown)) + 1
+    blank = np.full(small.shape[1:], np.nan, np.float32)
+    cells, captions = [], []
+    for query, rows in enumerate(shown):
+        cells += [small[query], *(known.get(row.name, blank) for row, _ in rows)]
+        captions += [f"{queries.names[query]}\nthe query"]
+        captions += [f"{row.name}\n{distance:.4g}" for row, distance in rows]
+        cells += [blank] * (columns - 1 - len(rows))
+        captions += [""] * (columns - 1 - len(rows))
+    pixels = np.stack(cells)
+    pictures = to_display(pixels, value_range=shown_range(pixels))
+    return save_picture(out, grid([pictures], captions=captions, columns=columns))
+
+
+def _known(
+    model: ImageEstimator, source: ImageSource, wanted: dict[str, str], shape: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """Thumbnails (C, h, w) of the wanted images that are in a source, and are still the same."""
+    places = {name: i for i, name in enumerate(source.names) if name in wanted}
+    known = {}
+    for name, place in places.items():
+        try:
+            if wanted[name] in ("", source.checksum(place)):
+                known[name] = thumbnails(model, source, np.array([place]), shape=shape)[0]
+        except ImageError:
+            continue
+    return known
+
+
+def look_for(
+    found: Sequence[Sequence[Row]], queries: ImageSource, codes: Path
+) -> ImageSource | None:
+    """The files that the names of neighbours lead to, from the first folder where any of them does.
+
+    Args:
+        codes: the file of codes; its folder is the first that is tried.
+    """
+    names = [row.name for rows in found for row, _ in rows if row.name]
+    files = list(dict.fromkeys(re.sub(r"\[\d+\]$", "", name) for name in names))
+    for folder in _folders(queries, codes):
+        there = [file for file in files if (folder / file).is_file()]
+        if there:
+            try:
+                return FileSource(folder, there, description=f"folder {folder}/")
+            except InputError:
+                continue
+    return None
+
+
+def _folders(queries: ImageSource, codes: Path) -> list[Path]:
+    folders = [codes.resolve().parent, Path.cwd()]
+    if isinstance(queries, FileSource):
+        root = queries.root.resolve()
+        folders += [root, *list(root.parents)[:2]]
+    return folders

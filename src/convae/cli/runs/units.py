@@ -1,0 +1,128 @@
+"""The units of a code from the command line: their codes, the page, and what is said of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convae.cli.io.output_files import SKIPPED, named_after, write_skipped
+from convae.cli.terminal.output import Voice
+from convae.cli.terminal.progress import counting
+from convae.errors import ImageError, InputError
+from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+from convae.images.sources.base import ImageSource, Skipped
+from convae.model_reports.units import Answers, Units, cards, selectivity_of_components, units_of
+from convae.report.page.unit_page import write_unit_page
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to show.
+
+    Attributes:
+        most: numbers of the code.
+        images: to look at, at most.
+        seed: of the choice among more.
+        beside: another model, and the file that it is from.
+    """
+
+    most: int
+    images: int
+    seed: int
+    beside: ConvAutoencoder | None = None
+    beside_path: Path | None = None
+
+
+def tell_units(
+    model: ConvAutoencoder, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
+) -> None:
+    """Everything that ``convae units`` does."""
+    skipped = list(source.skipped)
+    if len(source) > wanted.images:
+        order = np.random.default_rng(wanted.seed).permutation(len(source))
+        source = source.select(np.sort(order[: wanted.images]))
+    units = _read(model, source, skipped, voice)
+    answers = _answers(model, source, units, wanted, voice)
+    lines = [
+        f"{units.count:,} images of {source.description}. {units.sparsity.told()}",
+        *([_sentence(answers)] if answers else []),
+    ]
+    shown = units.order[: wanted.most]
+    if len(shown) < len(units.sparsity.rate):
+        how = "that have most to do with one class" if answers else "that are on most often"
+        lines.append(f"The {len(shown):,} of {len(units.sparsity.rate):,} units {how}.")
+    if not len(shown):
+        lines[-1] = "No unit is on for any of these images: there is nothing to show."
+    write_unit_page(out, cards(model, source, units, shown), lines)
+    listed = write_skipped(named_after(out, SKIPPED), skipped)
+    for line in lines:
+        voice.say(line)
+    voice.say(
+        f"{len(shown):,} units in {out}"
+        + (f"; {len(skipped):,} images skipped, see {listed}" if listed else "")
+    )
+    voice.result(
+        {
+            "out": out,
+            "images": units.count,
+            "units": len(units.sparsity.rate),
+            "shown": len(shown),
+            "active": units.sparsity.active,
+            "hoyer": units.sparsity.hoyer,
+            "dead": units.sparsity.dead,
+            "selectivity": {name: real for name, (real, _) in answers.items()},
+            "selectivity_by_chance": {name: chance for name, (_, chance) in answers.items()},
+            "skipped": [[s.name, s.reason] for s in skipped],
+            "skipped_file": listed,
+        }
+    )
+
+
+def _read(
+    model: ConvAutoencoder, source: ImageSource, skipped: list[Skipped], voice: Voice
+) -> Units:
+    def on_bad(error: ImageError) -> None:
+        skipped.append(Skipped(error.name, error.reason))
+
+    with counting(voice, "encoding") as progress:
+        return units_of(model, source, on_bad, lambda done: progress(done, len(source)))
+
+
+def _answers(
+    model: ConvAutoencoder, source: ImageSource, units: Units, wanted: Wanted, voice: Voice
+) -> dict[str, tuple[float, float]]:
+    """The mean class selectivity of the units that are on, and that by chance, of this model and of others.
+
+    Empty without classes.
+    """
+    if units.answers is None:
+        return {}
+    found = {"this model": _means(units.answers, units.sparsity.rate > 0)}
+    components = selectivity_of_components(model, source, units)
+    if components is not None:
+        found["principal components"] = _means(components)
+    if wanted.beside is not None:
+        other = _read(wanted.beside, source, [], voice)
+        if other.answers is None:
+            raise InputError(
+                f"{wanted.beside_path}: of these images it can use those of one class alone, so there is "
+                "nothing to compare: leave --beside out"
+            )
+        found[str(wanted.beside_path)] = _means(other.answers, other.sparsity.rate > 0)
+    return found
+
+
+def _means(answers: Answers, on: np.ndarray | None = None) -> tuple[float, float]:
+    """Of the classes and of chance, over the units that are on."""
+    both = (answers.selectivity.values, answers.chance.values)
+    real, chance = (values if on is None else values[on] for values in both)
+    return (float(real.mean()), float(chance.mean())) if len(real) else (0.0, 0.0)
+
+
+def _sentence(answers: dict[str, tuple[float, float]]) -> str:
+    """One line, this model first."""
+    told = ", ".join(f"{name} {real:.2f} ({by:.2f})" for name, (real, by) in answers.items())
+    return (
+        "Class selectivity, a mean over the units (0: as much for all, 1: of one class; in brackets by "
+        f"chance, with the classes dealt out anew): {told}."
+    )

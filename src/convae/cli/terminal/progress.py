@@ -1,0 +1,272 @@
+"""Progress on stderr: one living line on a terminal, plain lines anywhere else."""
+
+import contextlib
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from convae.cli.terminal.output import harmless
+from convae.training.observers import Moment, Quiet, Row
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from convae.cli.terminal.output import Voice
+
+Counter = Callable[[int, int], None]
+EVERY = 30.0  # seconds of silence, at most, where there is no terminal
+REDRAWN = 4  # times a second; at rich's ten it takes two percent of a small network's training
+
+
+def is_terminal() -> bool:
+    """Whether stderr is a terminal that can rewrite a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "")
+
+
+def number(value: float | None) -> str:
+    """A loss: four digits, or a dash.
+
+    >>> number(0.0123456), number(None), number(float("nan"))
+    ('0.01235', '-', 'nan')
+    """
+    return "-" if value is None else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Time as a person says it.
+
+    >>> duration(7.4), duration(75), duration(7384)
+    ('7 s', '1 min 15 s', '2 h 3 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Pace:
+    """How long a run will still take, from what this process has done of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start: tuple[float, float] | None = None
+        self._last = 0.0
+
+    def left(self, done: float) -> float | None:
+        """Seconds left, when the fraction ``done`` of the run is done; None if not known yet."""
+        now = self._clock()
+        if self._start is None or done < self._last:  # of several runs, the next one begins
+            self._start, self._last = (now, done), done
+            return None
+        self._last = done
+        began, first = self._start
+        if done <= first:
+            return None
+        return (now - began) / (done - first) * (1 - done)
+
+
+class Heartbeat:
+    """Writes how far a run is, whenever nothing was written for a while: logs show that it is alive.
+
+    Attributes:
+        told: what there is to say at that time.
+    """
+
+    def __init__(self, write: Callable[[str], None], every: float = EVERY) -> None:
+        """Set it up.
+
+        Args:
+            write: writes a line.
+            every: seconds.
+        """
+        self.told: Callable[[], str] = lambda: "still at work"
+        self._write, self._every = write, every
+        self._last = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="convae progress", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def write(self, text: str) -> None:
+        """Write a line; the next one of its own comes so much later."""
+        self._last = time.monotonic()
+        self._write(text)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(max(0.0, self._last + self._every - time.monotonic())):
+            if time.monotonic() - self._last >= self._every:
+                self.write(self.told())
+
+
+class PlainTraining(Quiet):
+    """One line an epoch, for logs, and what is going on in :attr:`told`."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write, self._pace, self._epochs = write, Pace(), 0
+        self._began = time.monotonic()
+        self._moment: Moment | None = None
+
+    def told(self) -> str:
+        """How far it is, inside an epoch too."""
+        moment = self._moment
+        if moment is None:
+            return f"reading and preparing images, {duration(time.monotonic() - self._began)}"
+        left = self._pace.left(_fraction(moment))
+        parts = [
+            f"epoch {moment.epoch}/{moment.epochs}, step {moment.step:,} of {moment.steps:,}",
+            f"loss {number(moment.loss)}",
+            *([] if left is None else [f"{duration(left)} left"]),
+        ]
+        return "  ".join(parts)
+
+    def message(self, text: str) -> None:
+        """Pass it on."""
+        self._write(text)
+
+    def step(self, moment: Moment) -> None:
+        """Note how far it is."""
+        self._epochs, self._moment = moment.epochs, moment
+        self._pace.left(_fraction(moment))
+
+    def epoch(self, row: Row) -> None:
+        """Write the line."""
+        of = f"/{self._epochs}" if self._epochs else ""
+        done = row["epoch"] / self._epochs if self._epochs else 1.0
+        left = self._pace.left(done) if 0 < done < 1 else None
+        self._write(epoch_line(row, of, left))
+
+
+def epoch_line(row: Row, of: str, left: float | None) -> str:
+    """An epoch in one line."""
+    if row["train_loss"] is None:
+        return f"start  validation {number(row['validation_loss'])}"
+    parts = [
+        f"epoch {row['epoch']}{of}",
+        f"loss {number(row['train_loss'])}",
+        f"validation {number(row['validation_loss'])}",
+        *code_told(row),
+        f"{row['images_per_second']:,.0f} images/s",
+    ]
+    if left is not None and math.isfinite(left):
+        parts.append(f"{duration(left)} left")
+    return "  ".join(parts)
+
+
+def code_told(row: Row) -> list[str]:
+    """What a variational code holds, where the row has it."""
+    if "code_nats" not in row:
+        return []
+    return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]
+
+
+class Messages(PlainTraining):
+    """What is said, without the epochs: for experiments of many fits, in logs."""
+
+    def epoch(self, row: Row) -> None:
+        """Write nothing."""
+
+
+class LivingTraining(Quiet):
+    """One line that is rewritten as training goes on."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress, self._pace = progress, Pace()
+        self._task = progress.add_task("training", total=1.0, told="")
+        self._validation: float | None = None
+        self._code: list[str] = []
+
+    def message(self, text: str) -> None:
+        """Print it above the line."""
+        self._progress.console.print(harmless(text), markup=False, highlight=False)
+
+    def step(self, moment: Moment) -> None:
+        """Rewrite the line."""
+        done = _fraction(moment)
+        left = self._pace.left(done)
+        rate = moment.images / moment.seconds if moment.seconds else 0.0
+        told = [
+            f"epoch {moment.epoch}/{moment.epochs}",
+            f"loss {number(moment.loss)}",
+            f"validation {number(self._validation)}",
+            *self._code,
+            f"{rate:,.0f} images/s",
+            "" if left is None else f"{duration(left)} left",
+        ]
+        self._progress.update(self._task, completed=done, told="  ".join(told))
+
+    def epoch(self, row: Row) -> None:
+        """Remember how the validation went."""
+        self._validation, self._code = row["validation_loss"], code_told(row)
+
+
+def _fraction(moment: Moment) -> float:
+    return (moment.epoch - 1 + moment.step / moment.steps) / moment.epochs
+
+
+@contextlib.contextmanager
+def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
+    """The observers of a training run; of many ``runs`` epochs are not told one by one."""
+    if voice.quiet:
+        yield []
+    elif not is_terminal():
+        heartbeat = Heartbeat(voice.note)
+        lines = (Messages if runs else PlainTraining)(heartbeat.write)
+        heartbeat.told = lines.told
+        with heartbeat:
+            yield [lines]
+    else:
+        with _line() as progress:
+            yield [LivingTraining(progress)]
+
+
+@contextlib.contextmanager
+def counting(voice: "Voice", what: str) -> Iterator[Counter]:
+    """A function of (done, in all) that shows it: on a terminal at once, else every half a minute."""
+    if voice.quiet:
+        yield lambda done, total: None
+        return
+    if not is_terminal():
+        state = [what]
+
+        def keep(done: int, total: int) -> None:
+            state[0] = f"{what}  {done:,} of {total:,}"
+
+        heartbeat = Heartbeat(voice.note)
+        heartbeat.told = lambda: state[0]
+        with heartbeat:
+            yield keep
+        return
+    with _line() as progress:
+        task = progress.add_task(what, total=None, told=what)
+
+        def show(done: int, total: int) -> None:
+            told = f"{what}  {done:,} of {total:,}"
+            progress.update(task, completed=done, total=max(total, 1), told=told)
+
+        yield show
+
+
+def _line() -> Any:
+    """rich's progress line, with our words beside a short bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[told]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        refresh_per_second=REDRAWN,
+    )

@@ -1,0 +1,8 @@
+"""What is typed: the options and arguments of each verb.
+
+- demo, check, info: start
+- fit and fit_autoencoder, fit_variational, fit_sparse, fit_stacked, fit_denoiser, fit_inpainter, fit_anomaly:
+  train
+- denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, search, interpolate: use
+- evaluate, probe, map, units, traverse, levels, ablate, robustness: understand
+"""

@@ -1,0 +1,45 @@
+"""``convae demo``: everything once, offline, on handwritten digits."""
+
+from pathlib import Path
+
+import click
+
+from convae.cli.options import computing, overwriting, seeded, speaking
+from convae.cli.terminal.output import Voice
+
+DEFAULT = Path("convae-demo")
+
+_HELP = """Fit, measure and look at an autoencoder of 1,437 handwritten digits, offline, in a minute or less.
+
+\b
+  convae demo
+  convae demo --out somewhere
+
+Writes digits.convae, digits.history.csv, pictures and report.html.
+"""
+
+
+@click.command("demo", help=_HELP)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    metavar="DIR",
+    help="The folder to write into.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, hidden=True)
+@overwriting
+@computing
+@seeded
+@speaking
+def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
+    """The help is above."""
+    from convae.cli.runs.demo import demonstrate
+    from convae.filesystem.result_folders import marked
+    from convae.filesystem.run_files import current_run
+
+    mark, run = marked(out), current_run()
+    if out == DEFAULT and mark is not None and mark.verb == "demo" and run is not None:
+        run.overwrite = True  # nothing but an earlier demonstration, which gives the same
+    demonstrate(out, voice, epochs=epochs, seed=seed, device=device)

@@ -1,0 +1,38 @@
+"""``convae fit stacked``: train an autoencoder level by level, then as a whole."""
+
+from typing import Any
+
+import click
+
+from convae.cli.fit_options import Fit, fitting
+from convae.cli.options import GroupedCommand, images, parameters, speaking
+from convae.cli.settings_stacked import STACKED
+from convae.cli.terminal.output import Voice
+
+_HELP = """Train a stacked autoencoder: levels one by one, each on the codes of the one below, then together.
+
+\b
+  convae fit stacked my_images --out my.convae
+  convae fit stacked my_images --out my.convae --level-epochs 3,3,2 --epochs 10 --noise gaussian:0.3
+  convae levels my.convae my_images --out levels.png
+
+Level 1 is the outermost stage, the last one the code. In the end it is an autoencoder as any other, and every
+command that takes one takes it.
+
+Files, --resume and settings are those of 'convae fit autoencoder'.
+"""
+
+
+@click.command("stacked", cls=GroupedCommand, help=_HELP)
+@images()
+@parameters(STACKED)
+@fitting
+@speaking
+def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
+    """The help is above."""
+    from convae.cli.runs.fit import FitJob, fit_and_report
+    from convae.cli.runs.fit_autoencoder import measured
+    from convae.estimators.autoencoders.stacked import StackedAutoencoder
+
+    job = FitJob(estimator=StackedAutoencoder, measure=measured)
+    fit_and_report(job, fit.parameters(STACKED, flags), fit, voice)

@@ -1,0 +1,64 @@
+"""``convae levels``: what each level of a stacked autoencoder keeps of images."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convae.cli.io.data import Data, open_for
+from convae.cli.io.models import load_for
+from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.terminal.output import Voice
+
+_HELP = """A picture of images as each level of a stacked autoencoder tells them, with the error of each.
+
+\b
+  convae levels my.convae my_images --out levels.png
+
+The first row are images chosen at random; below each is what comes back from level 1, the outermost, to the
+code. Levels that were trained together afterwards need not tell an image by themselves as well as before.
+"""
+
+
+@click.command("levels", help=_HELP)
+@click.argument("model", type=click.Path(path_type=Path))
+@images(for_model=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="LEVELS.png",
+    help="The picture to write.",
+)
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, 200),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Images.",
+)
+@overwriting
+@computing
+@seeded
+@speaking
+def command(
+    model: Path,
+    data: tuple[str, ...],
+    out: Path,
+    count: int,
+    device: str,
+    seed: int,
+    voice: Voice,
+    **where: Any,
+) -> None:
+    """The help is above."""
+    from convae.cli.io.output_files import output_file
+    from convae.cli.runs.levels import tell_levels
+    from convae.estimators.autoencoders.stacked import StackedAutoencoder
+
+    out = output_file(out, ".png")
+    loaded = load_for(model, StackedAutoencoder, device=device)
+    source = open_for(loaded, Data(given=data, **where))
+    tell_levels(loaded, source, out, voice, count=count, seed=seed)

@@ -1,0 +1,61 @@
+"""``convae robustness``: which codes can still be read when images are corrupted?"""
+
+from typing import Any
+
+import click
+
+from convae.cli.experiment_options import Experiment, experimenting
+from convae.cli.options import GroupedCommand, images, parameters, speaking
+from convae.cli.settings_experiments import ROBUSTNESS
+from convae.cli.terminal.output import Voice
+
+_HELP = """Plain, denoising, sparse and variational codes: which can still be read from corrupted images?
+
+\b
+  convae robustness my_images
+  convae robustness my_images --labels labels.csv --epochs 10 --out robustness.json
+  convae robustness mnist --corruption gaussian:0.5 --corruption stripes:0.2 --corruption jpeg:10
+
+Four autoencoders of one network learn from the training images, without labels. A linear classifier and the
+nearest neighbours (for numbers: ridge regression and neighbours) then learn what LABELS says from the codes
+of clean training images, and are tested on clean and on corrupted images that nothing was fitted on: others
+(--test), the test part of a set by name, or a fifth of DATA. PCA and the raw pixels stand beside. Brackets
+hold 95 % of 1,000 bootstrap resamples of the test images; differences are paired.
+
+LABELS is 'folder' (a sub-folder for each class; sets such as mnist bring their own), or a CSV file with the
+columns name and label for classes, or name and target for numbers, which also names the images of --test.
+"""
+
+
+@click.command("robustness", cls=GroupedCommand, help=_HELP)
+@images()
+@click.option(
+    "--labels",
+    default="folder",
+    show_default=True,
+    metavar="folder|FILE.csv",
+    help="What is to be read from the codes.",
+)
+@click.option(
+    "--corruption",
+    "corruptions",
+    multiple=True,
+    metavar="KIND:LEVEL",
+    help="What test images suffer; can be given several times.  [default: gaussian:0.3, "
+    "salt-and-pepper:0.2 and blur:1]",
+)
+@parameters(ROBUSTNESS)
+@experimenting
+@speaking
+def command(
+    voice: Voice,
+    flags: dict[str, Any],
+    labels: str,
+    corruptions: tuple[str, ...],
+    experiment: Experiment,
+) -> None:
+    """The help is above."""
+    from convae.cli.runs.robustness import probe_and_tell
+
+    given = experiment.parameters(ROBUSTNESS, flags)
+    probe_and_tell(experiment, given, labels, corruptions, voice)

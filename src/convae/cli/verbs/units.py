@@ -1,0 +1,84 @@
+"""``convae units``: a page on what each number of a code stands for."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convae.cli.io.data import Data, open_for
+from convae.cli.io.models import load_for
+from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.terminal.output import Voice
+
+_HELP = """A page on what each number of a code stands for: the images it answers to, what it adds to them.
+
+\b
+  convae units my.convae my_images --out units.html
+  convae units sparse.convae my_images --out units.html --beside plain.convae
+
+Meant for sparse codes ('convae fit sparse'), and good for a look at any. Where a sub-folder for each class
+gives classes, it is measured how much each number has to do with one class, beside principal components and
+beside another model.
+"""
+
+
+@click.command("units", help=_HELP)
+@click.argument("model", type=click.Path(path_type=Path))
+@images(for_model=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="UNITS.html",
+    help="The file to write.",
+)
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Another model, whose numbers are compared in how much they have to do with one class.",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Numbers of the code on the page.",
+)
+@click.option(
+    "--max-images",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help="Images looked at; of more a random choice is taken.",
+)
+@overwriting
+@computing
+@seeded
+@speaking
+def command(
+    model: Path,
+    data: tuple[str, ...],
+    out: Path,
+    beside: Path | None,
+    most: int,
+    max_images: int,
+    device: str,
+    seed: int,
+    voice: Voice,
+    **where: Any,
+) -> None:
+    """The help is above."""
+    from convae.cli.io.output_files import SKIPPED, named_after, output_file, planned
+    from convae.cli.runs.units import Wanted, tell_units
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+
+    out = output_file(out, ".html")
+    planned(named_after(out, SKIPPED))
+    loaded = load_for(model, ConvAutoencoder, device=device)
+    other = None if beside is None else load_for(beside, ConvAutoencoder, device=device)
+    source = open_for(loaded, Data(given=data, **where))
+    wanted = Wanted(most=most, images=max_images, seed=seed, beside=other, beside_path=beside)
+    tell_units(loaded, source, out, wanted, voice)
