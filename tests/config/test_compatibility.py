@@ -21,7 +21,7 @@ from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.networks.architecture import CHOICES
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "variants.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "variants.md"
 
 
 def test_rules_speak_of_choices_there_are() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.model_files.conftest import IMAGES, refused
+from tests.storage.conftest import IMAGES, refused
 
 import convae
 from convae import ConvAutoencoder, ModelFileError

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.model_files.conftest import refused
+from tests.storage.conftest import refused
 
 from convae import ConvAutoencoder
 from convae.storage.model_file import save_model

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.model_files.conftest import IMAGES
+from tests.storage.conftest import IMAGES
 
 import convae
 from convae import ConvAutoencoder, InputError
