@@ -8,7 +8,7 @@ _WHAT = "What is anomalous"
 ANOMALY: tuple[Setting, ...] = (
     Setting(
         name="false_alarm_rate", kind="float", default=None, group=_WHAT, metavar="RATE",
-        unset="0.01, or the lowest that a fifth of fewer images can promise",
+        unset="so that 2 of the held-out images may lie above the threshold; at least 0.01",
         help="The fraction of normal images that may be called anomalous.",
     ),
     Setting(

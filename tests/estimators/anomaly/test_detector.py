@@ -108,6 +108,22 @@ def test_the_threshold_comes_from_images_that_nothing_else_saw(
     assert (scores > -model.offset_).mean() <= 0.05
 
 
+def test_regions_of_normal_images_keep_the_promise_and_anomalous_ones_show_more(
+    model: AnomalyDetector, normal: np.ndarray
+) -> None:
+    assert model.anomalous_level_ <= model.level_
+    peaks = model.peaks_.scores
+    assert (peaks > model.level_).mean() <= model.false_alarm_rate_
+    assert (peaks > model.anomalous_level_).mean() <= 0.25
+    for found in model.iter_detect(np.concatenate([normal[:20], spotted(normal[:20])])):
+        if found.anomalous:
+            assert found.regions
+            above = found.map > model.anomalous_level_
+        else:
+            above = found.map > model.level_
+        assert bool(found.regions) >= bool(above.any())
+
+
 def test_groups_stay_on_one_side_and_count_once(normal: np.ndarray) -> None:
     groups = np.arange(120) // 4
     model = AnomalyDetector(**TINY, false_alarm_rate=0.1).fit(normal[:120], groups=groups)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.estimators.anomaly.split import cross_normals, split_normals
+from convae.estimators.anomaly.split import cross_normals, open_rate, split_normals
 
 
 def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
@@ -24,8 +24,9 @@ def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
         (1000, None, 200, 0.01),
         (9000, None, 500, 0.01),  # more would only take images from the training
         (9000, 0.001, 999, 0.001),
-        (300, None, 99, 0.01),  # more than a fifth, as the rate takes them
-        (100, None, 20, 1 / 21),
+        (300, None, 99, 0.02),  # two of them may lie above the threshold
+        (100, None, 20, 2 / 21),
+        (90, None, 18, 1 / 19),  # two would be more than a tenth
         (100, 0.025, 39, 0.025),  # never more than two fifths
         (8, None, 2, 1 / 3),
         (100, 0.5, 20, 0.5),
@@ -75,7 +76,7 @@ def test_each_group_calibrates_once_what_was_fitted_without_it(count: int, folds
         assert not set(groups[part.training]) & set(groups[part.choosing])
         assert not set(groups[part.calibrating]) & set(groups[np.concatenate(three[:2])])
         assert len(part.choosing) >= 4
-        assert part.rate == max(0.01, 1 / (count + 1))
+        assert part.rate == open_rate(count)
     sizes = [len(part.calibrating) for part in parts]
     assert max(sizes) - min(sizes) <= 2
 

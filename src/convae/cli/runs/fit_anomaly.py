@@ -66,6 +66,7 @@ def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
         "bound": model.bound_,
         "threshold": -model.offset_,
         "region_level": model.level_,
+        "region_level_if_anomalous": model.anomalous_level_,
         "calibration_images": len(model.calibration_.scores),
         "witnesses": model.calibration_.witnesses,
         "lowest_rate": model.calibration_.lowest_rate,

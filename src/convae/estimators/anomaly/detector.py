@@ -49,6 +49,9 @@ METHODS: dict[str, MakeMethod] = {
     "likelihood": Likelihood,
 }
 MOST_FOLDS = 10
+# Regions of an image that is called anomalous already: what so many normal images reach, too, is shown. On the
+# circuit boards three of four such regions lie on a defect; at half of the normal images two of three.
+SHOWN_RATE = 0.25
 # What a method takes where nothing is given.
 _USUAL: dict[str, dict[str, Any]] = {
     "defects": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
@@ -107,14 +110,15 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             to restore them. ``likelihood``: a variational autoencoder learns the normal images, and the score
             is minus the bound on the log likelihood of an image; statistics first, rarely the best detector.
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
-            normals (groups), 0.05 takes 19; None is 0.01, or with fewer than about 250 images the lowest that
-            a fifth of them can promise.
+            normals (groups), 0.05 takes 19. None takes 2 / (n + 1) with n held-out normals, but at least 0.01:
+            then two of them may lie above the threshold, so that a single odd one does not hide defects. Where
+            that would be above 0.1 (fewer than about 95 images), it takes 1 / (n + 1).
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
             The threshold is then continued beyond their scores, see
             :meth:`convae.metrics.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
         folds: None splits the normal images in three. A number from 2 to 10 fits as many detectors, each
             without another part of the normal images; the lowest of their scores counts, and all normal
-            images calibrate. For few images: 40 then allow a rate of 1/41 in place of 1/9. Fitting and using
+            images calibrate. For few images: 40 then give a rate of 2/41 in place of 1/9. Fitting and using
             it takes as many times as long.
         score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
             ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
@@ -155,6 +159,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             files.
         level_: the value of an anomaly map above which a region stands out; at most a fraction
             ``false_alarm_rate_`` of normal images reach it anywhere.
+        anomalous_level_: the same for an image that is called anomalous: a quarter of normal images reach it.
         chosen_: how scores are made, and what they reached on synthetic defects.
         kept_: (n, H, W, C) uint8, some of the normal images, small, to show the nearest of.
         and those of :class:`convae.ConvAutoencoder`, but PCA.
@@ -474,6 +479,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             self.bound_ = rate if largest is None else cross_bound(rate, witnesses, largest)
         self.offset_ = -self._threshold(self.calibration_, self.false_alarm_rate_)
         self.level_ = self._threshold(self.peaks_, self.false_alarm_rate_)
+        shown = max(SHOWN_RATE, self.false_alarm_rate_)
+        self.anomalous_level_ = min(self.level_, self._threshold(self.peaks_, shown))
         return self
 
     def _iter_judged(
@@ -492,7 +499,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         """The level of regions; an image that is anomalous as a whole shows at least its highest part."""
         if not anomalous:
             return self.level_
-        return min(self.level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
+        return min(self.anomalous_level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
 
     def _threshold(self, calibration: Calibration, rate: float) -> float:
         return (calibration.tail_threshold if self.estimate_tail else calibration.threshold)(rate)
