@@ -36,7 +36,8 @@ def anomalies() -> None:
     section = Section(
         "anomalies",
         "Anomaly detection with default settings, beside methods of three lines",
-        ("set", "method", "seeds", "AUROC", "lowest to highest", "pixel AUROC", "AUPRO", "in a region", "of those in found images",
+        ("set", "method", "seeds", "AUROC", "lowest to highest", "pixel AUROC", "AUPRO", "in a region",
+         "of those in found images",
          "found", "false alarms", "promised", "first loss", "CPU s to fit", "images/s"),
     )  # fmt: skip
     said = {}
@@ -52,7 +53,8 @@ def anomalies() -> None:
         f"The others see the images at {SIDE} pixels of the longer side; their score is the highest value of "
         f"the squared difference after a blur of {BLUR:g} pixels. *found* and *false alarms* are at the "
         "threshold that the model promises; *in a region* is the part of marked defects that a region lies "
-        "on, *of those in found images* the same in images that are called anomalous. AUPRO to a false-positive rate of 0.3, at the images' own sizes.",
+        "on, *of those in found images* the same in images that are called anomalous. AUPRO to a "
+        "false-positive rate of 0.3, at the images' own sizes.",
     ]
     if SETS or SEEDS != 3:
         section.remarks.append(f"A part of the whole: CONVAE_SETS={SETS} CONVAE_SEEDS={SEEDS}.")
@@ -72,7 +74,8 @@ def _row(section: Section, name: str, method: str, rows: list[dict[str, Any]]) -
     reached = [row["auroc"] for row in rows]
     section.row(
         name, method, len(rows), mean("auroc"), f"{min(reached):.3f} to {max(reached):.3f}",
-        *(mean(key) for key in ("pixel_auroc", "aupro", "boxes", "boxes_found", "found", "alarms", "rate", "first_loss")),
+        *(mean(key) for key in ("pixel_auroc", "aupro", "boxes", "boxes_found", "found",
+                                 "alarms", "rate", "first_loss")),
         mean("cpu"), mean("per_second"),
     )  # fmt: skip
 

@@ -49,8 +49,8 @@ METHODS: dict[str, MakeMethod] = {
     "likelihood": Likelihood,
 }
 MOST_FOLDS = 10
-# Regions of an image that is called anomalous already: what so many normal images reach, too, is shown. On the
-# circuit boards three of four such regions lie on a defect; at half of the normal images two of three.
+# Regions of an image that is called anomalous already: what so many normal images reach, too, is shown. On
+# the circuit boards three of four such regions lie on a defect; at half of the normal images two of three.
 SHOWN_RATE = 0.25
 # What a method takes where nothing is given.
 _USUAL: dict[str, dict[str, Any]] = {
@@ -110,9 +110,9 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             to restore them. ``likelihood``: a variational autoencoder learns the normal images, and the score
             is minus the bound on the log likelihood of an image; statistics first, rarely the best detector.
         false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
-            normals (groups), 0.05 takes 19. None takes 2 / (n + 1) with n held-out normals, but at least 0.01:
-            then two of them may lie above the threshold, so that a single odd one does not hide defects. Where
-            that would be above 0.1 (fewer than about 95 images), it takes 1 / (n + 1).
+            normals (groups), 0.05 takes 19. None takes 2 / (n + 1) with n held-out normals, but at least
+            0.01: then two of them may lie above the threshold, so that a single odd one does not hide
+            defects. Where that would be above 0.1 (fewer than about 95 images), it takes 1 / (n + 1).
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
             The threshold is then continued beyond their scores, see
             :meth:`convae.metrics.conformal.Calibration.tail_threshold`: an estimate without a guarantee.

@@ -11,7 +11,8 @@ from convae.training.splits_and_batches import generator
 
 USUAL_RATE = 0.01
 # Where no rate is asked for, two held-out groups may lie above the threshold, as long as that promises this
-# much: with one, a single odd image among them hides most defects (on circuit boards 6 % were found, and 70 %).
+# much: with one, a single odd image among them hides most defects (on circuit boards 6 % were found, and 70
+# %).
 FINE_RATE = 0.1
 LEAST_GROUPS = 8
 CHOOSE = 0.15  # part of the groups to choose and standardise by
