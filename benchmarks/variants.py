@@ -103,8 +103,8 @@ def mnist(split: Literal["train", "test"]) -> tuple[np.ndarray, np.ndarray]:
 def statically_binarised(split: Literal["train", "test"]) -> np.ndarray:
     """Each pixel white with its grey value as probability: one draw, seed 0 for training, 1 for test."""
     images, _ = mnist(split)
-    chance = np.random.default_rng(("train", "test").index(split))
-    return np.where(chance.random(images.shape) < images / 255, 255, 0).astype(np.uint8)
+    rng = np.random.default_rng(("train", "test").index(split))
+    return np.where(rng.random(images.shape) < images / 255, 255, 0).astype(np.uint8)
 
 
 def kept(name: str, make: Any, images: Any, **parameters: Any) -> tuple[Any, float]:
@@ -235,10 +235,10 @@ def samples() -> None:
         ("what", "distance", "goal"),
     )
     section.row("training images", frechet(classifier, images[:SAMPLES], test), "-")
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for from_ in ("prior", "gaussian", "mixture"):
         means = model.sample(SAMPLES, from_=from_) / 255
-        drawn = np.where(chance.random(means.shape) < means, 255, 0).astype(np.uint8)
+        drawn = np.where(rng.random(means.shape) < means, 255, 0).astype(np.uint8)
         goal = "below the prior's" if from_ == "mixture" else "-"
         section.row(f"drawn from the {from_}", frechet(classifier, drawn, test), goal)
     section.remarks.append(
@@ -256,9 +256,9 @@ def taught(images: np.ndarray, labels: np.ndarray, epochs: int = 3) -> Classifie
     torch.manual_seed(0)
     classifier = Classifier()
     optimizer = torch.optim.Adam(classifier.parameters(), 1e-3)
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(epochs):
-        for rows in np.array_split(chance.permutation(len(images)), len(images) // 128):
+        for rows in np.array_split(rng.permutation(len(images)), len(images) // 128):
             x = torch.from_numpy(images[rows]).float()[:, None] / 255
             loss = F.cross_entropy(classifier(x), torch.from_numpy(labels[rows]).long())
             optimizer.zero_grad()

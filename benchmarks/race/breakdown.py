@@ -14,10 +14,12 @@ from contenders import data
 from contenders.machine import OPERATIONS
 from contenders.machine import SIDE as WIDE
 from contenders.ours import estimator
+from convae.losses import parse_loss
 from convae.networks.inference import batch_size
+from convae.training.loop import training_step
 from convae.training.malloc import steady_memory
-from convae.training.tasks.task import draw
-from convae.training.trainer import Trainer
+from convae.training.state import TrainingState
+from convae.training.tasks.task import Reconstruction, step_rng
 from race.field import CORES
 from race.told import Options, Told
 from race.training import BATCH, SIDE, job
@@ -102,9 +104,13 @@ def _training(told: Told, preset: str, options: Options) -> None:
     model = estimator(job(preset, BATCH, 0) | {"variant": ""}, epochs=0).fit(images)
     network = model.network_.train()
     batch = model.inference_.unit(images[:, None])
-    trainer, chance = Trainer(network, model.settings_), draw(0, 0, 0, torch.arange(BATCH).numpy())
+    state, rng = (
+        TrainingState(network, model.settings_),
+        step_rng(0, 0, 0, torch.arange(BATCH).numpy()),
+    )
+    task = Reconstruction(parse_loss(model.settings_.loss))
     layers = _layers(network, batch)
-    work = {"whole": lambda: trainer.step(batch, 1e-3, chance), **_all(layers)}
+    work = {"whole": lambda: training_step(state, task, batch, 1e-3, rng), **_all(layers)}
     ms = _medians(work, options)
     _tell(told, f"{preset}, training", layers, ms, ("forward", "backward"), 1.0)
 

@@ -103,8 +103,8 @@ def test_float64_stays_float64_and_constant_images_work() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_covers_are_soft_and_of_many_sizes(shape: str) -> None:
-    chance = Chance(seeded(2))
-    covers = torch.stack([SHAPES[shape]((64, 80), chance) for _ in range(60)])
+    rng = Chance(seeded(2))
+    covers = torch.stack([SHAPES[shape]((64, 80), rng) for _ in range(60)])
     assert covers.shape == (60, 64, 80)
     assert covers.min() >= 0
     assert covers.max() <= 1
@@ -114,8 +114,8 @@ def test_covers_are_soft_and_of_many_sizes(shape: str) -> None:
 
 
 def test_lines_are_long_and_thin() -> None:
-    chance = Chance(seeded(0))
-    covers = torch.stack([SHAPES["line"]((128, 128), chance) for _ in range(40)]) > 0.5
+    rng = Chance(seeded(0))
+    covers = torch.stack([SHAPES["line"]((128, 128), rng) for _ in range(40)]) > 0.5
     area = covers.flatten(1).sum(1)
     extent = torch.maximum(covers.any(1).sum(1), covers.any(2).sum(1))
     seen = area > 0
@@ -221,8 +221,8 @@ def test_images_of_one_colour_have_nothing_to_be_damaged_with(filling: str) -> N
 def test_a_colour_is_one_that_is_there() -> None:
     source = torch.zeros(3, 16, 16)
     source[:, :, 8:] = torch.tensor([0.9, 0.2, 0.4])[:, None, None]
-    chance = Chance(seeded())
-    found = torch.stack([colour(source, chance).flatten() for _ in range(60)])
+    rng = Chance(seeded())
+    found = torch.stack([colour(source, rng).flatten() for _ in range(60)])
     share = found[:, 0] / 0.9  # between the two colours near their border, else one of them
     assert bool(((share >= -1e-6) & (share <= 1 + 1e-6)).all())
     assert float(((share < 1e-6) | (share > 1 - 1e-6)).float().mean()) > 0.7

@@ -22,10 +22,12 @@ from torch import Tensor
 
 import convae
 from convae.config.bottlenecks import SPARSE
+from convae.training import loop
 from convae.training.interrupt import TrainingInterrupted
+from convae.training.loop import training_step
 from convae.training.observers import Moment, Row
-from convae.training.tasks.task import Draw
-from convae.training.trainer import Trainer
+from convae.training.state import TrainingState
+from convae.training.tasks.task import StepRng, Task
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "variants.md"
 STEPS = 30
@@ -60,7 +62,8 @@ class Fitted(NamedTuple):
 
     model: Any
     reached: dict[str, bool]
-    trainer: Trainer
+    state: TrainingState
+    task: Task
     batch: Tensor
     positions: np.ndarray
 
@@ -70,18 +73,19 @@ def fitted(one: Combination) -> Fitted:
     """One for all checks."""
     reached: dict[str, bool] = {}
     last: list[Any] = []
-    step = Trainer.blind_step
 
-    def noting(trainer: Trainer, batch: Tensor, rate: float, chance: Draw) -> tuple[Tensor, Tensor]:
-        taken = step(trainer, batch, rate, chance)
-        for name, parameter in trainer.network.named_parameters():
+    def noting(
+        state: TrainingState, task: Task, batch: Tensor, rate: float, rng: StepRng
+    ) -> tuple[Tensor, Tensor]:
+        taken = training_step(state, task, batch, rate, rng)
+        for name, parameter in state.network.named_parameters():
             seen = parameter.grad is not None and bool(parameter.grad.any())
             reached[name] = reached.get(name, False) or seen
-        last[:] = trainer, batch, chance.positions
+        last[:] = state, task, batch, rng.positions
         return taken
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "blind_step", noting)
+        patch.setattr(loop, "training_step", noting)
         return Fitted(fit(one), reached, *last)
 
 
@@ -141,13 +145,14 @@ def test_the_same_seed_gives_the_same_also_when_it_is_interrupted(
 
 @whole
 def test_one_batch_is_learnt(one: Combination) -> None:
-    trainer = copy.deepcopy(fitted(one).trainer)
-    trainer.network.requires_grad_(True)
+    state, task = copy.deepcopy((fitted(one).state, fitted(one).task))
+    state.network.requires_grad_(True)
     losses = []
     for _ in range(STEPS):  # the same images, with the same noise, holes or defects each time
-        chance = Draw(torch.Generator().manual_seed(1), fitted(one).positions, 1.0)
-        loss = trainer.step(fitted(one).batch, trainer.settings.learning_rate, chance)
-        assert loss is not None
+        rng = StepRng(torch.Generator().manual_seed(1), fitted(one).positions, 1.0)
+        rate = state.settings.learning_rate
+        loss, finite = training_step(state, task, fitted(one).batch, rate, rng)
+        assert finite
         losses.append(float(loss.mean()))
     # Which codes win changes from step to step, and the loss with them.
     last = float(np.median(losses[-5:])) if one.bottleneck == "winners" else losses[-1]

@@ -16,14 +16,16 @@ from convae.images.dataset.preparation import Preparation
 from convae.images.dataset.scaling import Scaling
 from convae.images.dataset.unit_range import UnitRange
 from convae.images.sources.open_source import open_source
+from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import on_device, seeded
+from convae.training.job import Job
 from convae.training.loop import train
 from convae.training.observers import Observers, Quiet, Row
 from convae.training.splits_and_batches import hold_out
-from convae.training.trainer import Job
+from convae.training.tasks.task import Reconstruction
 
 CPU = torch.device("cpu")
 STEPS, EPOCHS = 4, 3  # of a run as make_job has it: 20 images in batches of 5
@@ -60,12 +62,14 @@ def make_job(
     training, validation = hold_out(np.arange(len(images)), fraction, 0)
     optimizer = settings.get("optimizer", "muon")
     values = {"epochs": EPOCHS, "batch_size": 5, "learning_rate": LEARNING_RATES[optimizer]}
+    chosen = TrainingSettings(**{**values, "precision": "float32", "ema": 0.9, **settings})
     return Job(
         images=images,
         training=training,
         validation=validation if len(validation) else training,
         unit=UnitRange(Scaling.fit([images.batch(training)], images.depth, "dtype"), CPU),
-        settings=TrainingSettings(**{**values, "precision": "float32", "ema": 0.9, **settings}),
+        settings=chosen,
+        task=Reconstruction(parse_loss(chosen.loss)),
         identity={"architecture": {"widths": (4, 8)}, "images": "blobs"},
     )
 

@@ -20,10 +20,13 @@ from torch import Tensor
 
 from convae.config.training import OPTIMIZERS
 from convae.errors import TrainingError
-from convae.training.loop import train
+from convae.training import loop
+from convae.training.job import Job
+from convae.training.loop import train, training_step
 from convae.training.observers import Row
-from convae.training.tasks.task import draw
-from convae.training.trainer import Job, Trainer, Validation
+from convae.training.state import TrainingState
+from convae.training.tasks.task import step_rng
+from convae.training.validation import Validation
 
 
 def finished(job: Job, **changes: Any) -> tuple[str, list[Row]]:
@@ -96,11 +99,13 @@ def test_the_weights_are_those_of_the_best_epoch(monkeypatch: pytest.MonkeyPatch
     script = iter([5.0, 3.0, 4.0, 2.5, 6.0, 2.5])
     seen = []
 
-    def scripted(trainer: Trainer, job: Job) -> tuple[float, float, list[int], dict[str, float]]:
-        seen.append(digest(trainer.averaged))
+    def scripted(
+        state: TrainingState, job: Job
+    ) -> tuple[float, float, list[int], dict[str, float]]:
+        seen.append(digest(state.averaged))
         return next(script), 1.0, [], {}
 
-    monkeypatch.setattr(Trainer, "validate", scripted)
+    monkeypatch.setattr(loop, "validate", scripted)
     network = make_network(job)
     train(network, job)
     assert len(set(seen)) == 6
@@ -110,7 +115,7 @@ def test_the_weights_are_those_of_the_best_epoch(monkeypatch: pytest.MonkeyPatch
 def test_early_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
     job = make_job(epochs=50, patience=3)
     script = itertools.chain([5.0, 3.0, 2.0], itertools.repeat(2.0))
-    monkeypatch.setattr(Trainer, "validate", lambda *_: (next(script), 1.0, [], {}))
+    monkeypatch.setattr(loop, "validate", lambda *_: (next(script), 1.0, [], {}))
     watcher = Stopper()
     history = train(make_network(job), job, observers=watcher.watching())
     assert history[-1]["epoch"] == 2 + 3
@@ -231,24 +236,27 @@ def test_the_average_follows_the_weights() -> None:
     """After the first step it keeps 2/11: min(ema, (1 + n) / (10 + n)) for n = 1."""
     job = make_job(epochs=1, ema=0.9)
     network = make_network(job)
-    trainer = Trainer(network, job.settings)
+    state = TrainingState(network, job.settings)
     before = network.get_parameter("encoder.0.0.1.weight").detach().clone()
     clean = job.unit(job.images.batch(job.training[:5]))
-    losses = trainer.step(clean, 0.01, draw(0, 0, 0, np.arange(len(clean))))
-    assert losses is not None
+    rng = step_rng(0, 0, 0, np.arange(len(clean)))
+    losses, finite = training_step(state, job.task, clean, 0.01, rng)
+    assert finite
     assert losses.shape == (5,)
     after = network.get_parameter("encoder.0.0.1.weight").detach()
     expected = before * (2 / 11) + after * (9 / 11)
-    torch.testing.assert_close(trainer.averaged.get_parameter("encoder.0.0.1.weight"), expected)
+    torch.testing.assert_close(state.averaged.get_parameter("encoder.0.0.1.weight"), expected)
 
 
 def test_a_bad_batch_changes_no_weight() -> None:
     job = make_job()
     network = make_network(job)
-    trainer = Trainer(network, job.settings)
+    state = TrainingState(network, job.settings)
     before = digest(network)
     bad = torch.full((2, *job.images.shape), math.inf)
-    assert trainer.step(bad, 0.1, draw(0, 0, 0, np.arange(len(bad)))) is None
+    rng = step_rng(0, 0, 0, np.arange(len(bad)))
+    _, finite = training_step(state, job.task, bad, 0.1, rng, guarded=True)
+    assert not finite
     assert digest(network) == before
 
 
@@ -257,7 +265,7 @@ def test_the_start_is_told_once_though_the_first_epoch_is_taken_back(
 ) -> None:
     job = make_job(epochs=2)
     script = iter([(5.0, []), (math.nan, [0]), (3.0, []), (2.0, [])])
-    monkeypatch.setattr(Trainer, "validate", lambda *_: Validation(*_scripted(next(script))))
+    monkeypatch.setattr(loop, "validate", lambda *_: Validation(*_scripted(next(script))))
     told: list[int] = []
 
     class Rows(Stopper):

@@ -28,9 +28,9 @@ from tests.training.test_loop import Poisoned
 from convae.errors import InputError, ModelFileError
 from convae.training.checkpoint import MANIFEST, CheckpointFolder
 from convae.training.interrupt import Interrupt, TrainingInterrupted
+from convae.training.job import Job
 from convae.training.loop import train
 from convae.training.observers import Row
-from convae.training.trainer import Job
 
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "muon": ({}, {}),

@@ -52,47 +52,47 @@ class Chance:
         return fine[0, 0]
 
 
-def spot(size: Size, chance: Chance) -> Tensor:
+def spot(size: Size, rng: Chance) -> Tensor:
     """A small blob with an uneven outline: a hole, a grain, a drop."""
-    v, u, side = _turned(size, chance)
-    radius = max(1.0, chance.log_uniform(*SPOT_RADIUS) * side)
-    longer = chance.uniform(1, 2.5)
+    v, u, side = _turned(size, rng)
+    radius = max(1.0, rng.log_uniform(*SPOT_RADIUS) * side)
+    longer = rng.uniform(1, 2.5)
     distance = torch.sqrt((u / longer).square() + v.square())
     cells = max(2, round(3 * side / radius / 4))
-    outline = 1 + 0.25 * chance.smooth(size, (cells, cells))
-    return _soft(radius * outline - distance, chance.uniform(1, 1 + radius / 3))
+    outline = 1 + 0.25 * rng.smooth(size, (cells, cells))
+    return _soft(radius * outline - distance, rng.uniform(1, 1 + radius / 3))
 
 
-def patch(size: Size, chance: Chance) -> Tensor:
+def patch(size: Size, rng: Chance) -> Tensor:
     """A rectangle with rounded corners, upright or turned, with narrow or wide soft edges."""
-    v, u, side = _turned(size, chance, upright=chance.coin())
-    height, width = (max(1.5, chance.log_uniform(*PATCH_SIDE) * side / 2) for _ in range(2))
-    power = chance.uniform(2, 8)
+    v, u, side = _turned(size, rng, upright=rng.coin())
+    height, width = (max(1.5, rng.log_uniform(*PATCH_SIDE) * side / 2) for _ in range(2))
+    power = rng.uniform(2, 8)
     norm = ((v / height).abs() ** power + (u / width).abs() ** power) ** (1 / power)
     shorter = min(height, width)
-    return _soft((1 - norm) * shorter, chance.uniform(1, 1 + shorter / 2))
+    return _soft((1 - norm) * shorter, rng.uniform(1, 1 + shorter / 2))
 
 
-def field(size: Size, chance: Chance) -> Tensor:
+def field(size: Size, rng: Chance) -> Tensor:
     """Islands with winding outlines, as a stain, wear or a cloud has them."""
-    cells = (chance.whole(1, 8), chance.whole(1, 8))
-    values = chance.smooth(size, cells)
-    level = torch.quantile(_thinned(values), 1 - chance.log_uniform(*FIELD_AREA))
+    cells = (rng.whole(1, 8), rng.whole(1, 8))
+    values = rng.smooth(size, cells)
+    level = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
     # The field's slope turns a distance in pixels into a difference of values.
     slope = values.std(correction=0) * max(cells) / min(size)
-    return _soft((values - level) / slope.clamp_min(1e-6), chance.uniform(1, 6))
+    return _soft((values - level) / slope.clamp_min(1e-6), rng.uniform(1, 6))
 
 
-def line(size: Size, chance: Chance) -> Tensor:
+def line(size: Size, rng: Chance) -> Tensor:
     """A scratch or crack: long, thin, tapered, straight or winding."""
-    v, u, side = _turned(size, chance)
-    length = max(3.0, chance.log_uniform(*LINE_LENGTH) * side)
-    width = max(1.0, chance.log_uniform(*LINE_WIDTH) * side / 256)
-    bends, wobble = chance.whole(1, 10), chance.log_uniform(0.002, 0.15) * length
-    path = chance.smooth((1, 256), (0, bends))[0] * wobble
+    v, u, side = _turned(size, rng)
+    length = max(3.0, rng.log_uniform(*LINE_LENGTH) * side)
+    width = max(1.0, rng.log_uniform(*LINE_WIDTH) * side / 256)
+    bends, wobble = rng.whole(1, 10), rng.log_uniform(0.002, 0.15) * length
+    path = rng.smooth((1, 256), (0, bends))[0] * wobble
     along = u / length + 0.5
     centre = _looked_up(path, along)
-    taper = (1 - (2 * along - 1).abs() ** chance.uniform(2, 8)).clamp_min(0)
+    taper = (1 - (2 * along - 1).abs() ** rng.uniform(2, 8)).clamp_min(0)
     reach = width / 2 * (0.4 + 0.6 * taper)
     cover = _soft(reach - (v - centre).abs(), 1.0)
     return cover * ((along > 0) & (along < 1))
@@ -106,13 +106,13 @@ SHAPES: dict[str, Callable[[Size, Chance], Tensor]] = {
 }
 
 
-def _turned(size: Size, chance: Chance, *, upright: bool = False) -> tuple[Tensor, Tensor, int]:
+def _turned(size: Size, rng: Chance, *, upright: bool = False) -> tuple[Tensor, Tensor, int]:
     """Coordinates (v, u), each (H, W) in pixels, around a random place at a random angle; and the
     shorter side."""
     height, width = size
-    y = torch.arange(height, dtype=torch.float32) - chance.uniform(0, height)
-    x = torch.arange(width, dtype=torch.float32) - chance.uniform(0, width)
-    angle = 0.0 if upright else chance.uniform(0, math.pi)
+    y = torch.arange(height, dtype=torch.float32) - rng.uniform(0, height)
+    x = torch.arange(width, dtype=torch.float32) - rng.uniform(0, width)
+    angle = 0.0 if upright else rng.uniform(0, math.pi)
     cos, sin = math.cos(angle), math.sin(angle)
     y, x = y[:, None], x[None, :]
     return cos * y - sin * x, sin * y + cos * x, min(size)

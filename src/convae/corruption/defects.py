@@ -85,39 +85,39 @@ class Defects:
             The damaged images (B, C, H, W), within the range of [0, 1] and of the batch, and the mask
             (B, 1, H, W) float32, 1 where a defect covers a pixel and changes it visibly.
         """
-        chance = Chance(generator)
+        rng = Chance(generator)
         lowest, highest = min(0.0, float(batch.min())), max(1.0, float(batch.max()))
         damaged, mask = batch.clone(), torch.zeros_like(batch[:, :1], dtype=torch.float32)
         for i in range(len(batch)):
-            if chance.uniform(0, 1) >= self.share:
+            if rng.uniform(0, 1) >= self.share:
                 continue
-            for _ in range(chance.whole(1, self.most)):
-                cover = self._put(damaged[i], batch, chance)
+            for _ in range(rng.whole(1, self.most)):
+                cover = self._put(damaged[i], batch, rng)
                 mask[i] = torch.maximum(mask[i], (cover > COVERED).float())
         damaged = damaged.clamp_(lowest, highest)
         mask *= visible(damaged, batch)
         seen = mask.flatten(1).any(dim=1).view(-1, 1, 1, 1)
         return torch.where(seen, damaged, batch), mask
 
-    def _put(self, image: Tensor, batch: Tensor, chance: Chance) -> Tensor:
+    def _put(self, image: Tensor, batch: Tensor, rng: Chance) -> Tensor:
         """Put a defect into an image (C, H, W) of a batch; gives its cover (H, W)."""
-        shape, filling = chance.one_of(self.shapes), self._filling(chance)
-        cover = SHAPES[shape](_size(batch), chance).to(batch.device)
+        shape, filling = rng.one_of(self.shapes), self._filling(rng)
+        cover = SHAPES[shape](_size(batch), rng).to(batch.device)
         if filling == "bend" and shape != "line":  # a bent line is not to be seen
-            image.copy_(bent(image, cover, chance))
+            image.copy_(bent(image, cover, rng))
             return cover
-        source = batch[chance.whole(0, len(batch) - 1)]
+        source = batch[rng.whole(0, len(batch) - 1)]
         if filling == "piece":
-            new = piece(image, source, chance)
+            new = piece(image, source, rng)
         elif filling == "colour":
-            new = colour(image if chance.coin() else source, chance)
+            new = colour(image if rng.coin() else source, rng)
         else:
-            new = tone(image, chance, shifted=shape in THIN)
+            new = tone(image, rng, shifted=shape in THIN)
         image += cover.to(batch.dtype) * (new - image)
         return cover
 
-    def _filling(self, chance: Chance) -> str:
-        return chance.one_of([name for name in WEIGHTED if name in self.fillings])
+    def _filling(self, rng: Chance) -> str:
+        return rng.one_of([name for name in WEIGHTED if name in self.fillings])
 
 
 def visible(damaged: Tensor, batch: Tensor) -> Tensor:
@@ -126,19 +126,19 @@ def visible(damaged: Tensor, batch: Tensor) -> Tensor:
     return (smoothed(change, AROUND) > VISIBLE).float()
 
 
-def colour(source: Tensor, chance: Chance) -> Tensor:
+def colour(source: Tensor, rng: Chance) -> Tensor:
     """One colour (C, 1, 1) that ``source`` (C, H, W) has somewhere: of a pixel, or of a small patch."""
     height, width = _size(source)
-    y, x = chance.whole(0, height - 1), chance.whole(0, width - 1)
-    half = PATCH // 2 if chance.coin() else 0
+    y, x = rng.whole(0, height - 1), rng.whole(0, width - 1)
+    half = PATCH // 2 if rng.coin() else 0
     place = source[:, max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1]
     return place.mean(dim=(1, 2), keepdim=True)
 
 
-def bent(image: Tensor, cover: Tensor, chance: Chance) -> Tensor:
+def bent(image: Tensor, cover: Tensor, rng: Chance) -> Tensor:
     """The image (C, H, W) moved a few pixels where it is covered, and less towards the outline."""
     height, width = _size(image)
-    angle, far = chance.uniform(0, 2 * math.pi), chance.log_uniform(*BEND)
+    angle, far = rng.uniform(0, 2 * math.pi), rng.log_uniform(*BEND)
     soft = smoothed(cover[None, None].float(), 2.0)[0, 0] * far
     move = torch.stack(
         [soft * math.cos(angle) * 2 / width, soft * math.sin(angle) * 2 / height], -1
@@ -149,7 +149,7 @@ def bent(image: Tensor, cover: Tensor, chance: Chance) -> Tensor:
     return torch.where(soft > 0, moved[0].to(image.dtype), image)  # elsewhere it would be rounded
 
 
-def piece(image: Tensor, source: Tensor, chance: Chance) -> Tensor:
+def piece(image: Tensor, source: Tensor, rng: Chance) -> Tensor:
     """What ``source`` shows elsewhere, at another size and angle, as a filling for ``image``.
 
     Args:
@@ -160,37 +160,37 @@ def piece(image: Tensor, source: Tensor, chance: Chance) -> Tensor:
         the texture is foreign; in the others its own comes along.
     """
     height, width = _size(image)
-    scale = chance.log_uniform(*PIECE_SCALE)
-    quarter = chance.whole(0, 3) * math.pi / 2 if chance.coin() else 0.0
-    angle = quarter + chance.uniform(-0.3, 0.3)
-    flip = -1.0 if chance.coin() else 1.0
+    scale = rng.log_uniform(*PIECE_SCALE)
+    quarter = rng.whole(0, 3) * math.pi / 2 if rng.coin() else 0.0
+    angle = quarter + rng.uniform(-0.3, 0.3)
+    flip = -1.0 if rng.coin() else 1.0
     cos, sin, ratio = math.cos(angle) / scale, math.sin(angle) / scale, height / width
-    move = [chance.uniform(-1, 1), chance.uniform(-1, 1)]
+    move = [rng.uniform(-1, 1), rng.uniform(-1, 1)]
     affine = [[flip * cos, -sin * ratio, move[0]], [flip * sin / ratio, cos, move[1]]]
     theta = torch.tensor([affine], dtype=torch.float32, device=image.device)
     grid = F.affine_grid(theta, [1, 1, height, width], align_corners=False)
     moved = F.grid_sample(
         source[None].float(), grid, padding_mode="reflection", align_corners=False
     )[0].to(image.dtype)
-    if chance.coin():
+    if rng.coin():
         moved = moved - local_mean(moved) + local_mean(image)
     return moved
 
 
-def tone(image: Tensor, chance: Chance, *, shifted: bool = False) -> Tensor:
+def tone(image: Tensor, rng: Chance, *, shifted: bool = False) -> Tensor:
     """The image (C, H, W) brighter or darker, with harsher or flatter details, or both.
 
     Args:
         shifted: whether it must be brighter or darker.
     """
-    kind = chance.one_of(("shift", "both") if shifted else ("shift", "contrast", "both"))
-    contrast = 1.0 if kind == "shift" else chance.log_uniform(*CONTRAST)
+    kind = rng.one_of(("shift", "both") if shifted else ("shift", "contrast", "both"))
+    contrast = 1.0 if kind == "shift" else rng.log_uniform(*CONTRAST)
     mean = local_mean(image)
     filling = mean + (image - mean) * contrast
     if kind != "contrast":
-        sign = -1.0 if chance.coin() else 1.0
+        sign = -1.0 if rng.coin() else 1.0
         spread = max(VISIBLE, float(image.float().std(correction=0)))
-        filling = filling + sign * chance.log_uniform(*SHIFT) * spread * _tint(image, chance)
+        filling = filling + sign * rng.log_uniform(*SHIFT) * spread * _tint(image, rng)
     return filling
 
 
@@ -201,13 +201,13 @@ def local_mean(image: Tensor) -> Tensor:
     return F.interpolate(coarse, size=_size(image), mode="bilinear", align_corners=False)[0]
 
 
-def _tint(image: Tensor, chance: Chance) -> Tensor:
+def _tint(image: Tensor, rng: Chance) -> Tensor:
     """(C, 1, 1) how much of a shift each channel takes: all alike, or in half of the draws not."""
     channels = len(image)
-    if channels == 1 or chance.coin():
+    if channels == 1 or rng.coin():
         parts = [1.0] * channels
     else:
-        parts = [chance.uniform(0, 1.5) for _ in range(channels)]
+        parts = [rng.uniform(0, 1.5) for _ in range(channels)]
     return torch.tensor(parts, dtype=image.dtype, device=image.device).view(-1, 1, 1)
 
 

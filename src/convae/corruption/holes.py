@@ -60,16 +60,16 @@ class Holes:
         """
         if size[0] * size[1] < 2:
             raise InputError(f"holes need images of at least two pixels; got {size[0]}x{size[1]}")
-        masks = np.stack([self._one(size, chance) for chance in _chances(count, generator)])
+        masks = np.stack([self._one(size, rng) for rng in _rngs(count, generator)])
         return torch.from_numpy(masks).unsqueeze(1).float()
 
-    def _one(self, size: Size, chance: random.Random) -> Mask:
-        kind = chance.choices(*_MIX)[0] if self.kind == MIXED else self.kind
+    def _one(self, size: Size, rng: random.Random) -> Mask:
+        kind = rng.choices(*_MIX)[0] if self.kind == MIXED else self.kind
         usual = KINDS[kind]
         least = usual.least if self.least is None else self.least
         most = usual.most if self.most is None else self.most
-        mask = usual.draw(size, chance.uniform(least, most), chance)
-        return _some_of_both(mask, chance)
+        mask = usual.draw(size, rng.uniform(least, most), rng)
+        return _some_of_both(mask, rng)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -118,33 +118,33 @@ def parse_holes(spec: "str | Holes") -> Holes:
     return Holes(kind, *parse_level(level, f"the level of holes {kind}"))
 
 
-def pixels(size: Size, share: float, chance: random.Random) -> Mask:
+def pixels(size: Size, share: float, rng: random.Random) -> Mask:
     """Each pixel is missing with this probability, whatever its neighbours."""
-    return (np.random.default_rng(chance.getrandbits(64)).random(size) < share).astype(np.uint8)
+    return (np.random.default_rng(rng.getrandbits(64)).random(size) < share).astype(np.uint8)
 
 
-def boxes(size: Size, share: float, chance: random.Random) -> Mask:
+def boxes(size: Size, share: float, rng: random.Random) -> Mask:
     """One to five rectangles; the longer side of the largest is this part of the image's shorter one."""
     mask = np.zeros(size, np.uint8)
-    for _ in range(chance.randint(1, 5)):
-        longest = share * min(size) * chance.uniform(0.5, 1)
-        sides = [longest, longest * chance.uniform(0.4, 1)]
-        chance.shuffle(sides)
+    for _ in range(rng.randint(1, 5)):
+        longest = share * min(size) * rng.uniform(0.5, 1)
+        sides = [longest, longest * rng.uniform(0.4, 1)]
+        rng.shuffle(sides)
         height, width = (max(1, round(side)) for side in sides)
         top, left = (
-            chance.randint(0, max(0, n - m)) for n, m in zip(size, (height, width), strict=True)
+            rng.randint(0, max(0, n - m)) for n, m in zip(size, (height, width), strict=True)
         )
         mask[top : top + height, left : left + width] = 1
     return mask
 
 
-def strokes(size: Size, share: float, chance: random.Random) -> Mask:
+def strokes(size: Size, share: float, rng: random.Random) -> Mask:
     """One to four bent strokes of a round brush; its width is this part of the shorter side."""
     canvas = Image.new("L", (size[1], size[0]))
     pen = ImageDraw.Draw(canvas)
     width = max(1, round(share * min(size)))
-    for _ in range(chance.randint(1, 4)):
-        points = _walk(size, chance)
+    for _ in range(rng.randint(1, 4)):
+        points = _walk(size, rng)
         pen.line(points, fill=1, width=width, joint="curve")
         for x, y in (points[0], points[-1]):
             r = width / 2
@@ -152,16 +152,16 @@ def strokes(size: Size, share: float, chance: random.Random) -> Mask:
     return np.array(canvas)
 
 
-def text(size: Size, share: float, chance: random.Random) -> Mask:
+def text(size: Size, share: float, rng: random.Random) -> Mask:
     """One to four lines of letters and digits; their height is this part of the shorter side."""
     canvas = Image.new(
         "1", (size[1], size[0])
     )  # two colours: letters are not blurred at their edges
     pen = ImageDraw.Draw(canvas)
     font = _font(max(5, round(share * min(size))))
-    for _ in range(chance.randint(1, 4)):
-        letters = "".join(chance.choices(_LETTERS, k=chance.randint(3, 24)))
-        place = (chance.uniform(-0.3, 0.5) * size[1], chance.uniform(-0.1, 0.9) * size[0])
+    for _ in range(rng.randint(1, 4)):
+        letters = "".join(rng.choices(_LETTERS, k=rng.randint(3, 24)))
+        place = (rng.uniform(-0.3, 0.5) * size[1], rng.uniform(-0.1, 0.9) * size[0])
         pen.text(place, letters, fill=1, font=font)
     return np.array(canvas, dtype=np.uint8)
 
@@ -194,7 +194,7 @@ _MIX = list(KINDS), [kind.weight for kind in KINDS.values()]
 _LETTERS = string.ascii_letters + string.digits + "   "
 
 
-def _chances(count: int, generator: Generator) -> list[random.Random]:
+def _rngs(count: int, generator: Generator) -> list[random.Random]:
     """A generator of its own for each image, so that a mask does not depend on those before it."""
     seeds = torch.randint(2**62, (count,), generator=generator)
     return [random.Random(seed) for seed in seeds.tolist()]
@@ -206,24 +206,24 @@ def _font(height: int) -> Any:
     return ImageFont.load_default(height)
 
 
-def _walk(size: Size, chance: random.Random) -> list[tuple[float, float]]:
+def _walk(size: Size, rng: random.Random) -> list[tuple[float, float]]:
     """Corners (x, y) of a line that wanders from a place in the image, for about half of its side."""
     height, width = size
-    x, y = chance.uniform(0, width), chance.uniform(0, height)
-    turn, points = chance.uniform(0, 2 * np.pi), [(x, y)]
-    for _ in range(chance.randint(2, 6)):
-        turn += chance.uniform(-1.2, 1.2)
-        step = chance.uniform(0.05, 0.3) * min(size)
+    x, y = rng.uniform(0, width), rng.uniform(0, height)
+    turn, points = rng.uniform(0, 2 * np.pi), [(x, y)]
+    for _ in range(rng.randint(2, 6)):
+        turn += rng.uniform(-1.2, 1.2)
+        step = rng.uniform(0.05, 0.3) * min(size)
         x, y = x + step * float(np.cos(turn)), y + step * float(np.sin(turn))
         points.append((x, y))
     return points
 
 
-def _some_of_both(mask: Mask, chance: random.Random) -> Mask:
+def _some_of_both(mask: Mask, rng: random.Random) -> Mask:
     """The mask with one pixel changed if all are missing, or none."""
     missing = int(mask.sum())
     if missing in (0, mask.size):
-        mask.flat[chance.randrange(mask.size)] = missing == 0
+        mask.flat[rng.randrange(mask.size)] = missing == 0
     return mask
 
 

@@ -72,15 +72,15 @@ def lay_out(points: np.ndarray, dimensions: int, *, seed: int = 0) -> np.ndarray
         raise InputError(f"a layout needs at least 3 points; got {len(points)}")
     k = min(NEIGHBOURS, len(points) - 1)
     graph = neighbour_graph(nearest(points, points, k, among_themselves=True))
-    chance = torch.Generator().manual_seed(seed)
-    places = _start(points, dimensions, chance)
+    rng = torch.Generator().manual_seed(seed)
+    places = _start(points, dimensions, rng)
     heads, tails = torch.from_numpy(graph.heads), torch.from_numpy(graph.tails)
     likely = torch.from_numpy(graph.weights / graph.weights.max())
     for done in range(ROUNDS):
-        drawn = (torch.rand(len(likely), generator=chance) < likely).nonzero()[:, 0]
-        drawn = drawn[torch.randperm(len(drawn), generator=chance)]
+        drawn = (torch.rand(len(likely), generator=rng) < likely).nonzero()[:, 0]
+        drawn = drawn[torch.randperm(len(drawn), generator=rng)]
         for some in torch.split(drawn, len(points)):
-            _move(places, heads[some], tails[some], 1 - done / ROUNDS, chance)
+            _move(places, heads[some], tails[some], 1 - done / ROUNDS, rng)
     laid: np.ndarray = (places - places.mean(dim=0)).numpy()
     return laid
 
@@ -99,19 +99,17 @@ def _widths(beyond: np.ndarray) -> np.ndarray:
     return widths
 
 
-def _start(points: np.ndarray, dimensions: int, chance: torch.Generator) -> Tensor:
+def _start(points: np.ndarray, dimensions: int, rng: torch.Generator) -> Tensor:
     """(n, dimensions): the first columns at one scale, and a little noise so that doubles can part."""
     first = torch.from_numpy(np.asarray(points[:, :dimensions], dtype=np.float32))
     first = first - first.mean(dim=0)
     first = SPREAD * first / first.std(dim=0).clamp_min(1e-12)
-    places = 0.01 * torch.randn(len(points), dimensions, generator=chance)
+    places = 0.01 * torch.randn(len(points), dimensions, generator=rng)
     places[:, : first.shape[1]] += first
     return places
 
 
-def _move(
-    places: Tensor, heads: Tensor, tails: Tensor, rate: float, chance: torch.Generator
-) -> None:
+def _move(places: Tensor, heads: Tensor, tails: Tensor, rate: float, rng: torch.Generator) -> None:
     """Neighbours towards each other, and the first of each pair away from some others."""
     apart = places[heads] - places[tails]
     squares = apart.square().sum(dim=1, keepdim=True)
@@ -119,7 +117,7 @@ def _move(
     step = (pull * apart).clamp_(-STEEPEST, STEEPEST) * rate
     places.index_add_(0, heads, step)
     places.index_add_(0, tails, step, alpha=-1)
-    others = torch.randint(len(places), (len(heads), REPULSIONS), generator=chance)
+    others = torch.randint(len(places), (len(heads), REPULSIONS), generator=rng)
     apart = places[heads, None] - places[others]
     squares = apart.square().sum(dim=2, keepdim=True)
     push = 2 * B / ((0.001 + squares) * (1 + A * squares.pow(B)))

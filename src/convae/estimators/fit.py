@@ -37,12 +37,12 @@ from convae.networks.presets import make_architecture
 from convae.storage.model_file import StoredModel, versions
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded
+from convae.training.job import EVALUATION_VALUES, Job
 from convae.training.loop import train
 from convae.training.observers import Observers
 from convae.training.splits_and_batches import MAX_HELD_OUT, epoch_batches, hold_out
 from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, Task
-from convae.training.trainer import EVALUATION_VALUES, Job
 
 ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",

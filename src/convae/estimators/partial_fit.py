@@ -14,11 +14,12 @@ from convae.images.sources.base import ImageSource
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.devices import deterministic
+from convae.training.loop import training_step
 from convae.training.observers import Observers
 from convae.training.splits_and_batches import epoch_batches
+from convae.training.state import TrainingState
 from convae.training.tasks.code_cost import constrained
-from convae.training.tasks.task import Reconstruction, draw
-from convae.training.trainer import Trainer
+from convae.training.tasks.task import Reconstruction, step_rng
 
 if TYPE_CHECKING:
     from convae.estimators.base import ImageEstimator
@@ -37,26 +38,27 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
         kind, finish = type(estimator).__name__, estimator._finished
         estimator._adopt(fit_model(kind, source, start, run, finish=finish))
     images = _prepared(estimator, source, parameters)
-    trainer = getattr(estimator, "_trainer", None)
-    if trainer is None or trainer.averaged is not estimator.network_:
+    state = getattr(estimator, "_training_state", None)
+    if state is None or state.averaged is not estimator.network_:
         estimator.network_.requires_grad_(True)
-        judged, a = parse_loss(estimator.settings_.loss), estimator.architecture_
-        bottleneck = parse_bottleneck(parameters["bottleneck"])
-        shown = estimator._shown(Reconstruction(judged), parameters)
-        task = constrained(shown, bottleneck, a, judged)
-        trainer = Trainer(estimator.network_, estimator.settings_, task)
+        state = TrainingState(estimator.network_, estimator.settings_)
+    judged, a = parse_loss(estimator.settings_.loss), estimator.architecture_
+    bottleneck = parse_bottleneck(parameters["bottleneck"])
+    shown = estimator._shown(Reconstruction(judged), parameters)
+    task = constrained(shown, bottleneck, a, judged)
     settings, epoch = estimator.settings_, estimator.n_iter_
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)
     losses: list[float] = []
     with deterministic(), torch.enable_grad():
         for step, batch in enumerate(images.batches(order, (settings.seed, epoch))):
-            chance = draw(settings.seed, epoch, step, order[step])
-            loss = trainer.step(estimator._unit(batch), settings.learning_rate, chance)
-            if loss is not None:
+            rng = step_rng(settings.seed, epoch, step, order[step])
+            rate, clean = settings.learning_rate, estimator._unit(batch)
+            loss, finite = training_step(state, task, clean, rate, rng, guarded=True)
+            if finite:
                 losses += loss.tolist()
-    estimator._trainer = trainer
+    estimator._training_state = state
     estimator._continued(
-        cast(Autoencoder, trainer.averaged).eval().requires_grad_(True),
+        cast(Autoencoder, state.averaged).eval().requires_grad_(True),
         _row(epoch + 1, losses, settings.learning_rate),
         images,
     )

@@ -92,8 +92,8 @@ def evaluate_detector(
     shown: list[Shown] = []
     places = {name: PixelRanking() for name in normal}
     for i, (kind, defects) in enumerate(KINDS.items()):
-        chance = torch.Generator().manual_seed(seed + SEED + i)
-        parts = [defects.apply(part, chance) for part in _parts(images, TOGETHER)]
+        rng = torch.Generator().manual_seed(seed + SEED + i)
+        parts = [defects.apply(part, rng) for part in _parts(images, TOGETHER)]
         damaged, mask = (torch.cat(side) for side in zip(*parts, strict=True))
         seen = torch.nonzero(mask.flatten(1).any(dim=1))[:, 0]  # a few lie outside of the image
         if not len(seen):

@@ -127,14 +127,14 @@ class Inference:
     def _decoded(self, codes: Iterable[np.ndarray], seed: int | None) -> Iterator[Tensor]:
         iterator, a = iter(codes), self.network.architecture
         size = batch_size(math.prod(a.image_shape))
-        chance = None if seed is None else torch.Generator().manual_seed(seed)
+        rng = None if seed is None else torch.Generator().manual_seed(seed)
         while batch := list(islice(iterator, size)):
             stacked = torch.from_numpy(np.stack(batch)).float().to(self.unit.device)
-            if chance is None or self.network.ladder is None:
+            if rng is None or self.network.ladder is None:
                 yield from self._full(stacked, self.network.decode, size)
                 continue
             shape = (size, sum(a.finer_sizes_of(self.network.size_of(stacked))))
-            noise = torch.randn(shape, generator=chance).to(stacked.device)
+            noise = torch.randn(shape, generator=rng).to(stacked.device)
             yield from self._full(stacked, partial(self.network.decode, noise=noise), size)
 
     def _full(self, batch: Tensor, function: Callable[[Tensor], Any], size: int) -> Any:

@@ -1,7 +1,7 @@
 """Training: one loop for all models.
 
-- loop: the epochs, roll-back, early stopping
-- trainer: one step, one validation; state: what a checkpoint has to hold
+- loop: one step; the epochs around it, roll-back, early stopping
+- job: what a run needs; state: what it changes; validation: how it does
 - splits_and_batches, schedule: pure functions of seed, epoch and step
 - optimizers: Muon, AdamW, Adam
 - device_batches, deferred_losses: images and losses that stay on an accelerator

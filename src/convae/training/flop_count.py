@@ -5,9 +5,12 @@ import copy
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from convae.training.job import Job
+from convae.training.loop import training_step
 from convae.training.splits_and_batches import epoch_batches
-from convae.training.tasks.task import draw
-from convae.training.trainer import Job, Trainer
+from convae.training.state import TrainingState
+from convae.training.tasks.task import step_rng
+from convae.training.validation import validate
 
 
 def epoch_cost(network: nn.Module, job: Job) -> int:
@@ -21,13 +24,14 @@ def epoch_cost(network: nn.Module, job: Job) -> int:
         network: stays as it is.
         job: what it would be trained by.
     """
-    trainer = Trainer(copy.deepcopy(network), job.settings, job.task)
+    state = TrainingState(copy.deepcopy(network), job.settings)
     order = epoch_batches(job.training, job.settings.batch_size, job.settings.seed, 0)
     batch = job.unit(job.images.batch(order[0]))
     with FlopCounterMode(display=False) as step:
-        trainer.step(batch, 0.0, draw(job.settings.seed, 0, 0, order[0], progress=0.0))
+        rng = step_rng(job.settings.seed, 0, 0, order[0], progress=0.0)
+        training_step(state, job.task, batch, 0.0, rng)
     with FlopCounterMode(display=False) as validation:
-        trainer.validate(job)
+        validate(state, job)
     # the counter takes a multiplication and an addition for two
     flops = len(order) * step.get_total_flops() + validation.get_total_flops()
     return int(flops) // 2

@@ -8,25 +8,36 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from convae.errors import InputError, TrainingError
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.deferred_losses import Unseen
 from convae.training.device_batches import Batches
-from convae.training.devices import deterministic
+from convae.training.devices import autocast, deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
+from convae.training.job import Job
 from convae.training.malloc import steady_memory
 from convae.training.observers import Moment, Observers, Row
+from convae.training.optimizers import forget_gradients, set_rate
 from convae.training.schedule import rate_factor
 from convae.training.splits_and_batches import epoch_batches
-from convae.training.state import Progress, Stored, pack, take_start, unpack, with_start
-from convae.training.tasks.task import Draw, draw
-from convae.training.trainer import Job, Trainer, weights_of
+from convae.training.state import (
+    Stored,
+    TrainingProgress,
+    TrainingState,
+    take_start,
+    weights_of,
+    with_start,
+)
+from convae.training.tasks.task import StepRng, Task, step_rng
+from convae.training.validation import validate
 
 
 def train(
@@ -55,21 +66,71 @@ def train(
         ModelFileError, InputError: if there is nothing to resume from, or it is of another run.
     """
     watch = observers or Observers([])
-    trainer = Trainer(network, job.settings, job.task)
+    state = TrainingState(network, job.settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(deterministic())
         stack.enter_context(steady_memory())
         interrupt = stack.enter_context(Interrupt())
         if checkpoint is not None:
             stack.enter_context(checkpoint.locked())
-        run = _Run(trainer, job, checkpoint, watch, interrupt)
+        run = _Run(state, job, checkpoint, watch, interrupt)
         run.start(resume=resume)
         while not run.finished():
-            run.epoch()
+            with contextlib.closing(run.epoch()) as steps:
+                for batch, rate, rng in steps:
+                    run.done(*training_step(state, job.task, batch, rate, rng))
         if keep and checkpoint is not None:
             run.save()
-    network.load_state_dict(trainer.best)
-    return trainer.progress.history
+    network.load_state_dict(state.best)
+    return state.progress.history
+
+
+def training_step(
+    state: TrainingState,
+    task: Task,
+    batch: Tensor,
+    rate: float,
+    rng: StepRng,
+    *,
+    guarded: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Change the weights by one batch.
+
+    Args:
+        batch: (B, C, H, W) in about [0, 1].
+        rate: learning rate.
+        rng: the random numbers of the step.
+        guarded: whether to look at loss and gradient first, and to change nothing where they are not finite.
+            An accelerator then waits for them.
+
+    Returns:
+        (B,) the loss of each image before the change, and (), whether loss and gradient were finite.
+    """
+    state.network.train()
+    example = task.example(batch, rng)
+    with autocast(state.device, state.settings.precision):
+        output = state.network(example.input, example.noise)
+    losses = task.losses(output, example)
+    forget_gradients(state.optimizers)
+    losses.mean().backward()  # type: ignore[no-untyped-call]
+    most = state.settings.clip or math.inf
+    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), most)
+    finite = torch.isfinite(norm + losses.detach().sum())
+    if guarded and not finite:
+        return losses.detach(), finite
+    set_rate(state.optimizers, rate)
+    for optimizer in state.optimizers:
+        optimizer.step()
+    state.update_average()
+    return losses.detach(), finite
+
+
+class Step(NamedTuple):
+    """What a step takes: a batch (B, C, H, W) in about [0, 1], the learning rate, the random numbers."""
+
+    batch: Tensor
+    rate: float
+    rng: StepRng
 
 
 class _Run:
@@ -77,29 +138,32 @@ class _Run:
 
     def __init__(
         self,
-        trainer: Trainer,
+        state: TrainingState,
         job: Job,
         checkpoint: CheckpointFolder | None,
         watch: Observers,
         interrupt: Interrupt,
     ) -> None:
-        self.trainer, self.job, self.checkpoint = trainer, job, checkpoint
+        self.state, self.job, self.checkpoint = state, job, checkpoint
         self.watch, self.interrupt = watch, interrupt
         self.saved_at, self.saved = time.monotonic(), False
-        self.batches = Batches(job.images, trainer.device)
-        self.unseen = Unseen(trainer.device)
+        self.batches = Batches(job.images, state.device)
+        self.unseen = Unseen(state.device)
         self.good: Stored | None = None  # the state at the start of the epoch
+        # of the epoch under way: its batches, when it began, images since, and whether it was taken back
+        self.order: list[np.ndarray] = []
+        self.began, self.images, self.taken_back = 0.0, 0, False
 
     @property
-    def progress(self) -> Progress:
-        return self.trainer.progress
+    def progress(self) -> TrainingProgress:
+        return self.state.progress
 
     def start(self, *, resume: bool) -> None:
         if resume:
             self._resume()
         elif not self.job.settings.epochs:
             self._measure(train_loss=None, seconds=0.0, images=0)
-        self.good = self.good or pack(self.trainer)
+        self.good = self.good or self.state.state_dict()
 
     def _resume(self) -> None:
         if self.checkpoint is None:
@@ -117,7 +181,7 @@ class _Run:
                 f"{self.checkpoint.path}: the checkpoint is of another run: {'; '.join(differing)}; "
                 "start without resume, or with the same settings and images"
             )
-        unpack(self.trainer, tensors, facts)
+        self.state.load_state_dict(tensors, facts)
         at = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
         self.watch.message(f"resumed at {at}")
 
@@ -136,36 +200,48 @@ class _Run:
             return True
         return False
 
-    def epoch(self) -> None:
-        """The steps of one epoch that are still to do, then its line of the history."""
+    def epoch(self) -> Generator[Step, None, None]:
+        """The steps of one epoch that are still to do; then its row of the history.
+
+        After each step :meth:`done` must be called. The epoch ends at once where a step was not finite.
+        """
         job, p = self.job, self.progress
-        order = epoch_batches(job.training, job.settings.batch_size, job.settings.seed, p.epoch)
-        began = time.perf_counter()
-        images = 0
-        moment = (job.settings.seed, p.epoch)
-        for batch in self.batches.of(order[p.step :], moment):
-            rate, chance = self._rate(len(order)), self._chance(order)
-            self.unseen.add(*self.trainer.blind_step(job.unit(batch), rate, chance))
-            p.step += 1
-            p.images += len(batch)
-            images += len(batch)
-            due = self.watch.due()
-            look = due or self.unseen.full or p.step == len(order)
-            if look and not self._all_well(order):
+        self.order = epoch_batches(
+            job.training, job.settings.batch_size, job.settings.seed, p.epoch
+        )
+        self.began, self.images, self.taken_back = time.perf_counter(), 0, False
+        for batch in self.batches.of(self.order[p.step :], (job.settings.seed, p.epoch)):
+            self.images += len(batch)
+            yield Step(job.unit(batch), self._rate(len(self.order)), self._rng(self.order))
+            if self.taken_back:
                 return
-            if due:
-                self.watch.step(self._moment(len(order), images, time.perf_counter() - began))
-            if self._halting():
-                if not self._all_well(order):
-                    return
-                self._after_step()
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - self.began
         train_loss = p.loss_sum / p.images
         if not p.history:
             self._measure_start()
         p.epoch, p.step, p.loss_sum, p.images = p.epoch + 1, 0, 0.0, 0
-        if self._measure(train_loss=train_loss, seconds=seconds, images=images):
-            self.good = pack(self.trainer)
+        if self._measure(train_loss=train_loss, seconds=seconds, images=self.images):
+            self.good = self.state.state_dict()
+            self._after_step()
+
+    def done(self, losses: Tensor, finite: Tensor) -> None:
+        """Note a step: its losses (B,), and whether they are finite. Save, tell and stop where it is time."""
+        p = self.progress
+        self.unseen.add(losses, finite)
+        p.step += 1
+        p.images += len(losses)
+        due = self.watch.due()
+        look = due or self.unseen.full or p.step == len(self.order)
+        if look and not self._all_well(self.order):
+            self.taken_back = True
+            return
+        if due:
+            seconds = time.perf_counter() - self.began
+            self.watch.step(self._moment(len(self.order), self.images, seconds))
+        if self._halting():
+            if not self._all_well(self.order):
+                self.taken_back = True
+                return
             self._after_step()
 
     def _all_well(self, order: list[np.ndarray]) -> bool:
@@ -190,11 +266,11 @@ class _Run:
         p = self.progress
         return p.epoch * steps + p.step, self.job.settings.epochs * steps
 
-    def _chance(self, order: list[np.ndarray]) -> Draw:
-        """What the task draws from in the step to come."""
+    def _rng(self, order: list[np.ndarray]) -> StepRng:
+        """The random numbers of the step to come."""
         p, (done, total) = self.progress, self._done(len(order))
         positions = order[p.step]
-        return draw(self.job.settings.seed, p.epoch, p.step, positions, progress=done / total)
+        return step_rng(self.job.settings.seed, p.epoch, p.step, positions, progress=done / total)
 
     def _moment(self, steps: int, images: int, seconds: float) -> Moment:
         p = self.progress
@@ -212,11 +288,11 @@ class _Run:
         """The row of epoch 0, once the first epoch is done: nobody waits for it before the first step.
 
         Nor is anybody told before then of validation images that nothing can be validated on. Until then
-        ``trainer.best`` holds the weights of the start.
+        ``state.best`` holds the weights of the start.
         """
-        averaged = self.trainer.averaged
+        averaged = self.state.averaged
         now = weights_of(averaged)
-        averaged.load_state_dict(self.trainer.best)
+        averaged.load_state_dict(self.state.best)
         self._measure(train_loss=None, seconds=0.0, images=0)
         averaged.load_state_dict(now)
         assert self.good is not None
@@ -230,7 +306,7 @@ class _Run:
         Returns:
             False if the loss was not finite and the epoch was taken back.
         """
-        loss, error, bad, code = self.trainer.validate(self.job)
+        loss, error, bad, code = validate(self.state, self.job)
         p = self.progress
         if bad and p.epoch == 0:
             raise TrainingError(
@@ -242,7 +318,7 @@ class _Run:
             return False
         if loss < p.best_loss:
             p.best_loss, p.best_epoch = loss, p.epoch
-            self.trainer.best = weights_of(self.trainer.averaged)
+            self.state.best = weights_of(self.state.averaged)
         row: Row = {
             "epoch": p.epoch,
             "train_loss": train_loss,
@@ -274,7 +350,7 @@ class _Run:
                 "'convae check', or lower the learning rate"
             )
         assert self.good is not None
-        unpack(self.trainer, *self.good)
+        self.state.load_state_dict(*self.good)
         p = self.progress
         p.rollbacks += 1
         p.rate_scale *= 0.5
@@ -285,7 +361,7 @@ class _Run:
     def save(self) -> None:
         """The whole state, into the checkpoint."""
         assert self.checkpoint is not None
-        tensors, facts = with_start(pack(self.trainer), self.good)
+        tensors, facts = with_start(self.state.state_dict(), self.good)
         facts["identity"] = self.identity()
         self.checkpoint.save(tensors, facts, self.progress.steps_done)
         self.saved_at, self.saved = time.monotonic(), True

@@ -1,24 +1,25 @@
-"""The state of a run as tensors and plain values, and back."""
+"""The state of a run: weights, averaged weights, optimizers and progress; as tensors and plain values, and
+back."""
 
+import copy
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from convae.config.training import TrainingSettings
 from convae.errors import ModelFileError
 from convae.training.observers import Row
-from convae.training.optimizers import optimizer_tensors, restore_optimizers
-
-if TYPE_CHECKING:
-    from convae.training.trainer import Trainer
+from convae.training.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
 
 Stored = tuple[dict[str, Tensor], dict[str, Any]]
 START = "start"  # of the epoch under way: what a roll-back goes back to
 
 
 @dataclass(kw_only=True)
-class Progress:
+class TrainingProgress:
     """Where a run is.
 
     Attributes:
@@ -43,36 +44,77 @@ class Progress:
     history: list[Row] = field(default_factory=list)
 
 
-def pack(trainer: "Trainer") -> Stored:
-    """Copies of all tensors of a run, and its progress as plain values."""
-    tensors = {f"network.{n}": t for n, t in trainer.network.state_dict().items()}
-    if trainer.averaged is not trainer.network:
-        tensors |= {f"averaged.{n}": t for n, t in trainer.averaged.state_dict().items()}
-    tensors |= {f"best.{n}": t for n, t in trainer.best.items()}
-    tensors |= {f"optimizer.{n}": t for n, t in optimizer_tensors(trainer.optimizers).items()}
-    facts = asdict(trainer.progress)
-    facts["best_loss"] = None if math.isinf(facts["best_loss"]) else facts["best_loss"]
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}, facts
+class TrainingState:
+    """A network being trained: its optimizers, averaged weights, best weights and progress.
 
-
-def unpack(trainer: "Trainer", tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Take over what :func:`pack` gave.
-
-    Raises:
-        ModelFileError: if it does not fit this network.
+    Args:
+        network: on its device; trained in place.
+        settings: how it is trained.
     """
-    try:
-        progress = Progress(**{**facts, "history": [dict(row) for row in facts["history"]]})
-        if progress.best_loss is None:
-            progress.best_loss = math.inf
-        trainer.network.load_state_dict(_part(tensors, "network."))
-        if trainer.averaged is not trainer.network:
-            trainer.averaged.load_state_dict(_part(tensors, "averaged."))
-        trainer.best = {n: t.clone() for n, t in _part(tensors, "best.").items()}
-        restore_optimizers(trainer.optimizers, _part(tensors, "optimizer."))
-    except (KeyError, TypeError, RuntimeError, IndexError, ValueError) as error:
-        raise ModelFileError(f"the checkpoint does not fit this network: {error}") from error
-    trainer.progress = progress
+
+    def __init__(self, network: nn.Module, settings: TrainingSettings) -> None:
+        self.network = network
+        self.settings = settings
+        self.optimizers = make_optimizers(network, settings)
+        self.averaged = copy.deepcopy(network).requires_grad_(False) if settings.ema else network
+        self.best = weights_of(self.averaged)
+        self.progress = TrainingProgress()
+        self.device = next(network.parameters()).device
+
+    def update_average(self) -> None:
+        """Count a step, and move the averaged weights towards the new ones; early on they forget faster."""
+        self.progress.steps_done += 1
+        if self.averaged is self.network:
+            return
+        done = self.progress.steps_done
+        weight = 1 - min(self.settings.ema, (1 + done) / (10 + done))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.parameters()), list(self.network.parameters()), weight
+            )
+            # running means belong to the weights that they were taken with
+            for mean, new in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(new, weight)
+                else:
+                    mean.copy_(new)
+
+    def state_dict(self) -> Stored:
+        """Copies of all tensors of a run, and its progress as plain values."""
+        tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
+        if self.averaged is not self.network:
+            tensors |= {f"averaged.{n}": t for n, t in self.averaged.state_dict().items()}
+        tensors |= {f"best.{n}": t for n, t in self.best.items()}
+        tensors |= {f"optimizer.{n}": t for n, t in optimizer_tensors(self.optimizers).items()}
+        facts = asdict(self.progress)
+        facts["best_loss"] = None if math.isinf(facts["best_loss"]) else facts["best_loss"]
+        return {name: tensor.detach().clone() for name, tensor in tensors.items()}, facts
+
+    def load_state_dict(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave.
+
+        Raises:
+            ModelFileError: it does not fit this network.
+        """
+        try:
+            progress = TrainingProgress(
+                **{**facts, "history": [dict(row) for row in facts["history"]]}
+            )
+            if progress.best_loss is None:
+                progress.best_loss = math.inf
+            self.network.load_state_dict(_part(tensors, "network."))
+            if self.averaged is not self.network:
+                self.averaged.load_state_dict(_part(tensors, "averaged."))
+            self.best = {n: t.clone() for n, t in _part(tensors, "best.").items()}
+            restore_optimizers(self.optimizers, _part(tensors, "optimizer."))
+        except (KeyError, TypeError, RuntimeError, IndexError, ValueError) as error:
+            raise ModelFileError(f"the checkpoint does not fit this network: {error}") from error
+        self.progress = progress
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of all weights and running means."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def with_start(now: Stored, start: Stored | None) -> Stored:

@@ -24,8 +24,8 @@ def look_of(parts: torch.Tensor, about: torch.Tensor) -> Look:
 
 
 def test_the_nearest_is_that_of_all_distances() -> None:
-    chance = torch.Generator().manual_seed(1)
-    points, queries = (torch.rand(n, 30, generator=chance) for n in (200, 40))
+    rng = torch.Generator().manual_seed(1)
+    points, queries = (torch.rand(n, 30, generator=rng) for n in (200, 40))
     distances, found = nearest_of(queries, points)
     expected = (torch.cdist(queries.double(), points.double()) / math.sqrt(30)).min(dim=1)
     assert torch.equal(found, expected.indices)
@@ -58,9 +58,9 @@ def test_edges_grow_with_contrast_and_not_with_brightness() -> None:
 
 
 def test_the_line_is_that_of_least_squares_where_images_are_many() -> None:
-    chance = torch.Generator().manual_seed(2)
-    about = torch.randn(4000, generator=chance)
-    noise = torch.randn(4000, len(PARTS), generator=chance)
+    rng = torch.Generator().manual_seed(2)
+    about = torch.randn(4000, generator=rng)
+    noise = torch.randn(4000, len(PARTS), generator=rng)
     slopes = torch.arange(len(PARTS)).float() - 2
     line = fit_line([look_of(3 + slopes * about[:, None] + 0.5 * noise, about)])
     assert torch.allclose(line.slope, slopes, atol=0.05)

@@ -15,10 +15,11 @@ from convae.corruption.noise import parse_noise
 from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.training.interrupt import TrainingInterrupted
+from convae.training.loop import training_step
 from convae.training.observers import Moment, Row
+from convae.training.state import TrainingState
 from convae.training.tasks.stacked_levels import FromBelow, Level, codes_of_level, images_of_level
-from convae.training.tasks.task import VALIDATION, draw
-from convae.training.trainer import Trainer
+from convae.training.tasks.task import VALIDATION, step_rng
 
 SMALL: dict[str, Any] = {
     "widths": (8, 12), "blocks": 1, "latent_dim": 6, "batch_size": 16, "random_state": 0,
@@ -87,10 +88,11 @@ def test_while_a_level_learns_the_others_stay() -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     settings = ConvAutoencoder(bypass="none", epochs=0, **SMALL).fit(IMAGES).settings_
     task = FromBelow(network, 2, parse_loss("mse"), None)
-    trainer = Trainer(Level(network, 2), settings, task)
-    trainer.step(torch.rand(4, 1, 18, 14), 0.01, draw(0, 0, 0, np.arange(4)))
-    assert trainer.network.training
-    assert all(module.training for module in trainer.network.modules())
+    state = TrainingState(Level(network, 2), settings)
+    rng = step_rng(0, 0, 0, np.arange(4))
+    training_step(state, task, torch.rand(4, 1, 18, 14), 0.01, rng)
+    assert state.network.training
+    assert all(module.training for module in state.network.modules())
     assert not network.encoder[0].training  # what is below stays as in use
     changed = {name for name, v in network.state_dict().items() if not torch.equal(v, before[name])}
     assert changed
@@ -104,7 +106,7 @@ def test_noise_is_on_what_is_shown_at_every_level(greedy: StackedAutoencoder) ->
     network, x = greedy.network_, torch.rand(4, 1, 18, 14)
     for number in (1, 2, 3):
         noisy = FromBelow(network, number, parse_loss("mse"), parse_noise("gaussian:0.3"))
-        example = noisy.example(x, draw(0, VALIDATION, 0, np.arange(4)))
+        example = noisy.example(x, step_rng(0, VALIDATION, 0, np.arange(4)))
         with torch.no_grad():
             assert torch.equal(example.target, codes_of_level(network, x, number - 1))
         assert not torch.equal(example.input, example.target)

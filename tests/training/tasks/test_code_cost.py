@@ -13,7 +13,7 @@ from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
 from convae.training.tasks.code_cost import Sparse, Variational, constrained, kl_from_standard
-from convae.training.tasks.task import Draw, Example, Reconstruction, Task
+from convae.training.tasks.task import Example, Reconstruction, StepRng, Task
 
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 DENSE = Architecture(
@@ -21,8 +21,8 @@ DENSE = Architecture(
 )
 
 
-def chance(progress: float = 1.0) -> Draw:
-    return Draw(torch.Generator().manual_seed(0), np.arange(6), progress)
+def rng(progress: float = 1.0) -> StepRng:
+    return StepRng(torch.Generator().manual_seed(0), np.arange(6), progress)
 
 
 def task_of(text: str, loss: str = "mse", a: Architecture = DENSE) -> Task:
@@ -55,7 +55,7 @@ def test_the_divergence_is_torchs() -> None:
 def test_with_a_cross_entropy_the_loss_is_minus_the_bound_per_value() -> None:
     task, output = task_of("gaussian", "bce"), said()
     black_and_white = (IMAGES > 0.5).float()
-    example = task.example(black_and_white, chance())
+    example = task.example(black_and_white, rng())
     told = Bernoulli(output.reconstruction).log_prob(black_and_white).sum(dim=(1, 2, 3))
     assert torch.allclose(task.losses(output, example), (cost(output) - told) / 64, atol=1e-5)
 
@@ -63,7 +63,7 @@ def test_with_a_cross_entropy_the_loss_is_minus_the_bound_per_value() -> None:
 def test_with_a_squared_error_the_variance_is_the_best_one() -> None:
     """Minus the log likelihood of the Gaussian whose variance is the mean squared error of the batch."""
     task, output = task_of("gaussian"), said()
-    example = task.example(IMAGES, chance())
+    example = task.example(IMAGES, rng())
     variance = float((output.reconstruction - IMAGES).square().mean())
     told = Normal(output.reconstruction, math.sqrt(variance)).log_prob(IMAGES).mean()
     mean = float(task.losses(output, example).mean())
@@ -74,7 +74,7 @@ def test_its_gradient_is_that_of_the_best_variance() -> None:
     reconstruction = (0.5 * IMAGES).requires_grad_()
     task = task_of("gaussian")
     output = Output(reconstruction, torch.zeros(6, 3), torch.zeros(6, 3))
-    task.losses(output, task.example(IMAGES, chance())).mean().backward()
+    task.losses(output, task.example(IMAGES, rng())).mean().backward()
     again = (0.5 * IMAGES).requires_grad_()
     (0.5 * (again - IMAGES).square().mean().log()).backward()
     assert reconstruction.grad is not None
@@ -87,7 +87,7 @@ def test_beta_rises_and_counts() -> None:
     whole, half = task_of("gaussian:1,warmup=0.2"), task_of("gaussian:2,warmup=0.2")
 
     def of(task: Task, progress: float) -> Tensor:
-        return task.losses(output, task.example(IMAGES, chance(progress)))
+        return task.losses(output, task.example(IMAGES, rng(progress)))
 
     nothing = of(whole, 0.0)
     assert torch.allclose(of(whole, 1.0) - nothing, cost(output) / 64, atol=1e-6)
@@ -99,7 +99,7 @@ def test_free_bits_cost_no_gradient_below_and_all_of_it_above() -> None:
     code = torch.tensor([[0.01, 3.0, 0.0]]).repeat(6, 1).requires_grad_()
     task = task_of("gaussian:1,free_bits=0.5,warmup=0")
     output = Output(IMAGES * 0.9, code, torch.zeros(6, 3))
-    task.losses(output, task.example(IMAGES, chance())).sum().backward()
+    task.losses(output, task.example(IMAGES, rng())).sum().backward()
     assert code.grad is not None
     assert not code.grad[:, 0].any()
     assert torch.allclose(code.grad[:, 1], torch.full((6,), 3.0 / 64))
@@ -110,7 +110,7 @@ def test_codes_are_drawn_by_the_draw_alone(code: str) -> None:
     a = Architecture(image_shape=(1, 8, 8), widths=(4, 4), latent_dim=3, bypass="none", code=code,
                      bottleneck="gaussian")  # fmt: skip
     task = task_of("gaussian", a=a)
-    first, again = (task.example(IMAGES, chance()).noise for _ in range(2))
+    first, again = (task.example(IMAGES, rng()).noise for _ in range(2))
     assert first is not None
     assert again is not None
     assert torch.equal(first, again)
@@ -118,7 +118,7 @@ def test_codes_are_drawn_by_the_draw_alone(code: str) -> None:
 
 
 def example_of(task: Task) -> Example:
-    return task.example(IMAGES, chance())
+    return task.example(IMAGES, rng())
 
 
 def test_l1_does_not_depend_on_the_size_of_codes_but_on_how_many_are_on() -> None:

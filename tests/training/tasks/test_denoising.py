@@ -15,13 +15,13 @@ from convae.training.tasks.denoising import (
     FromNoisyGaussian,
     FromPairs,
 )
-from convae.training.tasks.task import Example, draw
+from convae.training.tasks.task import Example, step_rng
 
 MSE = parse_loss("mse")
 
 
-def chance(count: int, step: int = 0):
-    return draw(0, 0, step, np.arange(count))
+def rng(count: int, step: int = 0):
+    return step_rng(0, 0, step, np.arange(count))
 
 
 def blind(count: int) -> FromNoisyBlind:
@@ -35,7 +35,7 @@ def told(restored: Tensor) -> Output:
 def test_clean_images_get_noise_of_the_level_that_is_told() -> None:
     clean = torch.full((6, 2, 64, 64), 0.5)
     task = FromClean(MSE, parse_noise("gaussian:0..0.2"), turn=False, level_map=True)
-    example = task.example(clean, chance(6))
+    example = task.example(clean, rng(6))
     assert torch.equal(example.target, clean)
     assert example.input.shape == (6, 3, 64, 64)
     level = example.input[:, 2].flatten(1)
@@ -47,15 +47,15 @@ def test_clean_images_get_noise_of_the_level_that_is_told() -> None:
 def test_noise_is_drawn_anew_in_every_step_and_again_in_the_same() -> None:
     clean = torch.rand(2, 1, 8, 8)
     task = FromClean(MSE, parse_noise("gaussian:0.1"), turn=True, level_map=False)
-    first = task.example(clean, chance(2)).input
-    assert torch.equal(first, task.example(clean, chance(2)).input)
-    assert not torch.equal(first, task.example(clean, chance(2, step=1)).input)
+    first = task.example(clean, rng(2)).input
+    assert torch.equal(first, task.example(clean, rng(2)).input)
+    assert not torch.equal(first, task.example(clean, rng(2, step=1)).input)
 
 
 def test_a_pair_is_turned_as_one() -> None:
     image = torch.rand(12, 1, 6, 6)
     pair = torch.cat([image, image * 2, image * 3], dim=1)
-    example = FromPairs(MSE, 1, turn=True).example(pair, chance(12))
+    example = FromPairs(MSE, 1, turn=True).example(pair, rng(12))
     assert torch.equal(example.input * 2, example.target[:, :1])
     assert torch.equal(example.input * 3, example.target[:, 1:])
     assert not torch.equal(example.input, image)
@@ -67,7 +67,7 @@ def test_the_two_halves_of_gaussian_noise_are_independent() -> None:
     clean = torch.zeros(count, 1, 64, 64)
     noisy = clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
     task = FromNoisyGaussian(MSE, torch.full((count,), sigma), turn=False, level_map=True)
-    example = task.example(noisy, chance(count))
+    example = task.example(noisy, rng(count))
     shown, level = example.input[:, :1].flatten(1), example.input[:, 1].flatten(1)[:, 0]
     target = example.target.flatten(1)
     assert torch.allclose(shown.std(dim=1), level, rtol=0.05)
@@ -79,7 +79,7 @@ def test_the_two_halves_of_gaussian_noise_are_independent() -> None:
 def test_images_whose_target_has_less_noise_count_for_more() -> None:
     noisy = torch.rand(16, 1, 8, 8)
     task = FromNoisyGaussian(MSE, torch.full((16,), 0.1), turn=False, level_map=True)
-    example = task.example(noisy, chance(16))
+    example = task.example(noisy, rng(16))
     assert example.weight is not None
     spread = (example.target - noisy).flatten(1).std(dim=1)
     order = example.weight.flatten().argsort()
@@ -92,7 +92,7 @@ def test_images_whose_target_has_less_noise_count_for_more() -> None:
 def test_the_level_follows_the_image_through_further_crops() -> None:
     level = torch.tensor([0.05, 0.2])
     task = FromNoisyGaussian(MSE, level, turn=False, level_map=True)
-    places = draw(0, 0, 0, np.array([3, 2]))  # the second crops of images 1 and 0
+    places = step_rng(0, 0, 0, np.array([3, 2]))  # the second crops of images 1 and 0
     shown = task.example(torch.rand(2, 1, 4, 4), places).input[:, 1, 0, 0]
     assert shown[0] > 0.2
     assert 0.05 < shown[1] < 0.2
@@ -101,7 +101,7 @@ def test_the_level_follows_the_image_through_further_crops() -> None:
 def test_blind_spots_hide_some_pixels_and_ask_for_those_alone() -> None:
     noisy = torch.rand(8, 2, 32, 32)
     task = blind(8)
-    example = task.example(noisy, chance(8))
+    example = task.example(noisy, rng(8))
     assert example.weight is not None
     hidden = example.weight.bool().expand_as(noisy)
     assert torch.equal(example.input[~hidden], noisy[~hidden])
@@ -115,7 +115,7 @@ def test_blind_spots_hide_some_pixels_and_ask_for_those_alone() -> None:
 
 def test_a_hidden_pixel_has_the_value_of_another_near_by() -> None:
     places = torch.arange(64.0 * 64).view(1, 1, 64, 64)
-    example = blind(8).example(places, chance(1))
+    example = blind(8).example(places, rng(1))
     assert example.weight is not None
     hidden = example.weight.bool()[0, 0]
     hidden[:3] = hidden[-3:] = False  # where the window is cut, a pixel may stand for itself
@@ -129,7 +129,7 @@ def test_a_hidden_pixel_has_the_value_of_another_near_by() -> None:
 
 
 def test_even_an_image_of_one_pixel_has_a_hidden_one() -> None:
-    example = blind(8).example(torch.rand(3, 1, 1, 1), chance(3))
+    example = blind(8).example(torch.rand(3, 1, 1, 1), rng(3))
     assert isinstance(example, Example)
     assert example.weight is not None
     assert float(example.weight.sum()) == 3

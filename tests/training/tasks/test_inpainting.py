@@ -9,7 +9,7 @@ from convae.corruption.holes import Holes
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.inpainting import STEP, FromHoles, with_fill
-from convae.training.tasks.task import draw
+from convae.training.tasks.task import step_rng
 
 
 def batch(*shape: int) -> torch.Tensor:
@@ -25,7 +25,7 @@ def task(loss: str = "l1", *, turn: bool = False, holes: str = "mixed") -> FromH
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_fill_and_the_mask_go_in(channels: int) -> None:
     clean = batch(4, channels, 32, 24)
-    example = task().example(clean, draw(0, 0, 0, np.arange(4)))
+    example = task().example(clean, step_rng(0, 0, 0, np.arange(4)))
     assert example.input.shape == (4, channels + 1, 32, 24)
     fill, mask = example.input[:, :-1], example.input[:, -1:]
     assert set(mask.unique().tolist()) == {0.0, 1.0}
@@ -41,7 +41,8 @@ def test_the_fill_and_the_mask_go_in(channels: int) -> None:
 def test_the_draw_decides_all() -> None:
     clean = batch(4, 1, 32, 32)
     first, again, other = (
-        task(turn=True).example(clean, draw(0, 0, step, np.arange(4))).input for step in (0, 0, 1)
+        task(turn=True).example(clean, step_rng(0, 0, step, np.arange(4))).input
+        for step in (0, 0, 1)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -50,7 +51,7 @@ def test_the_draw_decides_all() -> None:
 @pytest.mark.parametrize(("loss", "power"), [("l1", 1), ("mse", 2)])
 def test_the_loss_is_what_is_left_of_that_of_the_fill(loss: str, power: int) -> None:
     clean = batch(3, 1, 16, 16)
-    example = task(loss).example(clean, draw(0, 0, 0, np.arange(3)))
+    example = task(loss).example(clean, step_rng(0, 0, 0, np.arange(3)))
     fill, mask = example.input[:, :1], example.input[:, -1:]
     mean = ((fill - clean).abs() ** power).sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3))
     start = mean + STEP**power
@@ -66,6 +67,6 @@ def test_the_loss_is_what_is_left_of_that_of_the_fill(loss: str, power: int) -> 
 
 def test_a_perfect_fill_is_no_division_by_zero() -> None:
     flat = torch.full((2, 1, 16, 16), 0.4)
-    example = task().example(flat, draw(0, 0, 0, np.arange(2)))
+    example = task().example(flat, step_rng(0, 0, 0, np.arange(2)))
     losses = task().losses(Output(flat, torch.zeros(2, 1)), example)
     assert bool((losses < 1e-3).all())

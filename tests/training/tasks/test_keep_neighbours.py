@@ -10,7 +10,7 @@ from convae.training.tasks.keep_neighbours import (
     LAST_WEIGHT,
     KeepNeighbours,
 )
-from convae.training.tasks.task import Draw
+from convae.training.tasks.task import StepRng
 
 CHANCE = torch.Generator()
 
@@ -23,7 +23,7 @@ def task(weight: float = 1.0) -> KeepNeighbours:
 def losses(code: list[list[float]], progress: float, weight: float = 1.0) -> torch.Tensor:
     """Of perfect reconstructions of the two images with these codes."""
     learns, images = task(weight), torch.rand(2, 1, 4, 4)
-    example = learns.example(images, Draw(CHANCE, np.array([0, 1]), progress))
+    example = learns.example(images, StepRng(CHANCE, np.array([0, 1]), progress))
     assert example.input is images
     assert example.target is images
     return learns.losses(Output(images, torch.tensor(code)), example)
@@ -51,14 +51,14 @@ def test_it_fades() -> None:
 
 def test_crops_of_an_image_have_its_place() -> None:
     learns, images = task(), torch.rand(2, 1, 4, 4)
-    example = learns.example(images, Draw(CHANCE, np.array([2, 3]), 0.0))
+    example = learns.example(images, StepRng(CHANCE, np.array([2, 3]), 0.0))
     found = learns.losses(Output(images, torch.tensor([[0.0, 0.0], [3.0, 4.0]])), example)
     assert float(found.max()) < 0.01
 
 
 def test_gradients_are_finite_everywhere() -> None:
     learns, images = task(), torch.rand(2, 1, 4, 4)
-    example = learns.example(images, Draw(CHANCE, np.array([0, 1]), 1.0))
+    example = learns.example(images, StepRng(CHANCE, np.array([0, 1]), 1.0))
     code = torch.tensor([[0.0, 0.0], [1e6, 4.0]], requires_grad=True)
     learns.losses(Output(images, code), example).sum().backward()
     assert code.grad is not None

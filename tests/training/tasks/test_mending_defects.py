@@ -10,7 +10,7 @@ from convae.corruption.defects import Defects
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.mending_defects import HARD, MENDING, Mending
-from convae.training.tasks.task import draw
+from convae.training.tasks.task import step_rng
 
 
 def batch(*shape: int) -> torch.Tensor:
@@ -24,7 +24,7 @@ def task(*, flips: bool = False, crop: int | None = None, share: float = 1.0) ->
 @pytest.mark.parametrize("channels", [1, 3])
 def test_damaged_images_go_in_and_the_mask_says_where(channels: int) -> None:
     normal = batch(6, channels, 32, 24)
-    example = task().example(normal, draw(0, 0, 0, np.arange(6)))
+    example = task().example(normal, step_rng(0, 0, 0, np.arange(6)))
     assert torch.equal(example.target, normal)
     assert example.further is not None
     assert example.further.shape == (6, 1, 32, 24)
@@ -36,7 +36,7 @@ def test_damaged_images_go_in_and_the_mask_says_where(channels: int) -> None:
 def test_the_draw_decides_all() -> None:
     normal = batch(4, 1, 24, 24)
     first, again, other = (
-        task(flips=True, crop=16).example(normal, draw(0, 0, step, np.arange(4))).input
+        task(flips=True, crop=16).example(normal, step_rng(0, 0, step, np.arange(4))).input
         for step in (0, 0, 1)
     )
     assert torch.equal(first, again)
@@ -45,7 +45,7 @@ def test_the_draw_decides_all() -> None:
 
 def test_parts_are_cut_out_of_each_image_for_itself() -> None:
     normal = batch(6, 1, 40, 12)
-    example = task(crop=16, share=1e-9).example(normal, draw(0, 0, 0, np.arange(6)))
+    example = task(crop=16, share=1e-9).example(normal, step_rng(0, 0, 0, np.arange(6)))
     assert example.input.shape == example.target.shape == (6, 1, 16, 12)
     assert torch.equal(example.input, example.target)
     places = [
@@ -58,7 +58,7 @@ def test_parts_are_cut_out_of_each_image_for_itself() -> None:
 
 def test_mirrored_images_are_mirrored_on_both_sides() -> None:
     normal = batch(8, 1, 12, 20)
-    example = task(flips=True, share=1e-9).example(normal, draw(0, 0, 0, np.arange(8)))
+    example = task(flips=True, share=1e-9).example(normal, step_rng(0, 0, 0, np.arange(8)))
     assert torch.equal(example.input, example.target)
     views = [normal, normal.flip(-1), normal.flip(-2), normal.flip(-1, -2)]
     found = [
@@ -71,7 +71,7 @@ def test_mirrored_images_are_mirrored_on_both_sides() -> None:
 
 def test_the_loss_by_hand() -> None:
     normal = batch(2, 1, 8, 8)
-    example = task().example(normal, draw(0, 0, 0, np.arange(2)))
+    example = task().example(normal, step_rng(0, 0, 0, np.arange(2)))
     assert example.further is not None
     logits = torch.full((2, 1, 8, 8), 2.0)
     said = Output(torch.cat([example.target + 0.1, logits], dim=1), torch.zeros(2, 1))

@@ -10,7 +10,7 @@ from convae.corruption.attributes import POSES, Attributes, posed
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.restoring_attributes import TELLING, RestoringAttributes
-from convae.training.tasks.task import Example, draw
+from convae.training.tasks.task import Example, step_rng
 
 BATCH = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 
@@ -20,7 +20,7 @@ def task(part: float = 0.0) -> RestoringAttributes:
 
 
 def example(step: int = 0, part: float = 0.0) -> Example:
-    return task(part).example(BATCH, draw(0, 0, step, np.arange(8)))
+    return task(part).example(BATCH, step_rng(0, 0, step, np.arange(8)))
 
 
 def test_the_image_is_the_target_of_what_was_taken_from_it() -> None:

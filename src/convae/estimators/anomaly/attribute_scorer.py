@@ -197,8 +197,8 @@ def codes_of(network: Autoencoder, batch: Tensor, *, first: Tensor | None = None
 
 def unlikeliness(codes: Tensor) -> Tensor:
     """(B,) the mean over poses of -log p(pose), by the logits that begin each of the codes."""
-    chance = codes[..., :POSES].log_softmax(dim=2)
-    return -chance.diagonal(dim1=1, dim2=2).mean(dim=1)
+    rng = codes[..., :POSES].log_softmax(dim=2)
+    return -rng.diagonal(dim1=1, dim2=2).mean(dim=1)
 
 
 def small(batch: Tensor) -> Tensor:

@@ -70,9 +70,9 @@ class LikelihoodScorer:
         scale = float(self.extras["likelihood.scale"])
         rows = []
         for image in torch.split(batch, 1):
-            chance = torch.Generator().manual_seed(0)
+            rng = torch.Generator().manual_seed(0)
             weights = log_weights(
-                self.network, image, SAMPLES, loss=self.loss, scale=scale, generator=chance
+                self.network, image, SAMPLES, loss=self.loss, scale=scale, generator=rng
             )
             rows.append(torch.stack(bound(weights)))
         tight, elbo = torch.cat(rows, dim=1)
@@ -173,8 +173,8 @@ class Likelihood:
 def _noise(network: Autoencoder, batch: Tensor, seed: int) -> Tensor:
     """What codes of these images are drawn by."""
     numbers = network.architecture.drawn_numbers((batch.shape[-2], batch.shape[-1]))
-    chance = torch.Generator().manual_seed(seed)
-    return torch.randn((len(batch), numbers), generator=chance).to(batch.device)
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randn((len(batch), numbers), generator=rng).to(batch.device)
 
 
 def _batches(normals: Normals, positions: np.ndarray) -> Iterator[Tensor]:

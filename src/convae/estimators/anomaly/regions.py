@@ -58,14 +58,14 @@ def find_regions(
     if not len(areas):
         return []
     tops = np.asarray(maximum(scores, labels, np.arange(1, len(areas) + 1)), dtype=float)
-    chances = peaks.p_values(tops)
+    p_values = peaks.p_values(tops)
     boxes = find_objects(labels)
     return [
         Region(
             box=_box(boxes[i]),
             area=int(areas[i]),
             score=float(tops[i]),
-            p_value=float(chances[i]),
+            p_value=float(p_values[i]),
         )
         for i in np.argsort(-tops, kind="stable")
     ]

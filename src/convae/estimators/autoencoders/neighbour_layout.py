@@ -69,8 +69,8 @@ def places_for(ready: Ready, dimensions: int, spread: float, by: str | None = No
     points = _principal_components(
         _vectors if by is None else _codes_by(by, ready), ready, dimensions
     )
-    chance = np.random.default_rng(ready.seed)
-    placed = np.sort(chance.permutation(ready.training)[:MOST_LAID_OUT])
+    rng = np.random.default_rng(ready.seed)
+    placed = np.sort(rng.permutation(ready.training)[:MOST_LAID_OUT])
     layout = lay_out(points[placed], dimensions, seed=ready.seed)
     unit = spread / max(float(layout.std()), 1e-12)
     places = np.empty((count, dimensions), np.float32)

@@ -29,6 +29,7 @@ from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
 from convae.training.devices import on_device, seeded
 from convae.training.flop_count import epoch_cost
+from convae.training.job import Job
 from convae.training.loop import train
 from convae.training.observers import Observers
 from convae.training.tasks.stacked_levels import (
@@ -38,7 +39,6 @@ from convae.training.tasks.stacked_levels import (
     images_of_level,
     level_count,
 )
-from convae.training.trainer import Job
 
 SHARE = 2  # the levels have together as many epochs as one such part of those that follow
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from convae.networks.autoencoder import Output
-from convae.training.tasks.task import Draw, Example, Task
+from convae.training.tasks.task import Example, StepRng, Task
 
 
 class Binarised:
@@ -16,10 +16,10 @@ class Binarised:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """That of the task for one draw of the pixels."""
-        chance = torch.rand(batch.shape, generator=draw.generator).to(batch.device)
-        return self.task.example((chance < batch).to(batch.dtype), draw)
+        uniform = torch.rand(batch.shape, generator=rng.generator).to(batch.device)
+        return self.task.example((uniform < batch).to(batch.dtype), rng)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """(B,) those of the task."""

@@ -10,7 +10,7 @@ from convae.config.bottlenecks import Bottleneck
 from convae.losses import NEGATIVE_LOG_LIKELIHOODS, Loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
-from convae.training.tasks.task import Draw, Example, Task
+from convae.training.tasks.task import Example, StepRng, Task
 
 SMALLEST = 1e-12  # keeps logarithms and quotients finite
 # variance of a mean over the images, from which a number of the code is used (Burda et al. 2016)
@@ -59,12 +59,12 @@ class Variational:
         self.task, self.bottleneck, self.a, self.likelihood = task, bottleneck, a, likelihood
         self._beta = bottleneck.strength
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """That of the task, and what its codes are drawn by."""
-        example, b = self.task.example(batch, draw), self.bottleneck
-        self._beta = b.strength * (min(1.0, draw.progress / b.warmup) if b.warmup else 1.0)
+        example, b = self.task.example(batch, rng), self.bottleneck
+        self._beta = b.strength * (min(1.0, rng.progress / b.warmup) if b.warmup else 1.0)
         count = self.a.drawn_numbers((example.input.shape[2], example.input.shape[3]))
-        noise = torch.randn((len(batch), count), generator=draw.generator)
+        noise = torch.randn((len(batch), count), generator=rng.generator)
         return example._replace(noise=noise.to(batch.device))
 
     def losses(self, output: Output, example: Example) -> Tensor:
@@ -94,9 +94,9 @@ class Sparse:
     def __init__(self, task: Task, bottleneck: Bottleneck) -> None:
         self.task, self.bottleneck = task, bottleneck
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """That of the task."""
-        return self.task.example(batch, draw)
+        return self.task.example(batch, rng)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """(B,) the loss of the task and the cost of the code."""

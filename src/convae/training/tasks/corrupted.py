@@ -4,7 +4,7 @@ from torch import Tensor
 
 from convae.corruption.noise import Noise
 from convae.networks.autoencoder import Output
-from convae.training.tasks.task import Draw, Example, Task
+from convae.training.tasks.task import Example, StepRng, Task
 
 
 class Corrupted:
@@ -25,10 +25,10 @@ class Corrupted:
         """
         self.task, self.noise = task, noise
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """That of the task, its input corrupted."""
-        example = self.task.example(batch, draw)
-        noisy, _ = self.noise.apply(example.input, draw.generator)
+        example = self.task.example(batch, rng)
+        noisy, _ = self.noise.apply(example.input, rng.generator)
         return example._replace(input=noisy)
 
     def losses(self, output: Output, example: Example) -> Tensor:

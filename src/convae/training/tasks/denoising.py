@@ -7,7 +7,7 @@ from convae.corruption.noise import Noise
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.flips_and_turns import turned_at_random
-from convae.training.tasks.task import Draw, Example
+from convae.training.tasks.task import Example, StepRng
 
 BLIND_SHARE = 1 / 16  # of the pixels are hidden in a blind-spot step
 BLIND_REACH = 2  # how far away the values come from that are put in their place
@@ -30,8 +30,8 @@ class _Restoration:
         """(B,) how far the restored images are from their targets."""
         return self.loss(output.reconstruction.float(), example.target)
 
-    def _turned(self, batch: Tensor, draw: Draw) -> Tensor:
-        return turned_at_random(batch, draw.generator) if self.turn else batch
+    def _turned(self, batch: Tensor, rng: StepRng) -> Tensor:
+        return turned_at_random(batch, rng.generator) if self.turn else batch
 
 
 class FromClean(_Restoration):
@@ -41,10 +41,10 @@ class FromClean(_Restoration):
         super().__init__(loss, turn=turn)
         self.noise, self.level_map = noise, level_map
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The noisy image (and its level at every pixel) and the clean one."""
-        clean = self._turned(batch, draw)
-        noisy, level = self.noise.apply(clean, draw.generator)
+        clean = self._turned(batch, rng)
+        noisy, level = self.noise.apply(clean, rng.generator)
         return Example(with_level(noisy, level) if self.level_map else noisy, clean)
 
 
@@ -58,9 +58,9 @@ class FromPairs(_Restoration):
         super().__init__(loss, turn=turn)
         self.channels = channels
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The first channels, and the others."""
-        both = self._turned(batch, draw)
+        both = self._turned(batch, rng)
         return Example(both[:, : self.channels].contiguous(), both[:, self.channels :].contiguous())
 
 
@@ -77,9 +77,9 @@ class _FromNoisy(_Restoration):
         super().__init__(loss, turn=turn)
         self.level, self.level_map = level, level_map
 
-    def _level(self, noisy: Tensor, draw: Draw) -> Tensor:
+    def _level(self, noisy: Tensor, rng: StepRng) -> Tensor:
         """(B, 1, 1, 1) those of a batch; a further crop of an image has its level."""
-        places = torch.from_numpy(draw.positions % len(self.level))
+        places = torch.from_numpy(rng.positions % len(self.level))
         return self.level[places].view(-1, 1, 1, 1).to(noisy.device)
 
     def _shown(self, noisy: Tensor, level: Tensor) -> Tensor:
@@ -97,13 +97,13 @@ class FromNoisyGaussian(_FromNoisy):
     Source: Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
     """
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """One half of the noise to be shown, the other in the target."""
-        noisy, chance = self._turned(batch, draw), draw.generator
-        level = self._level(noisy, draw)
-        part = torch.rand((len(noisy), 1, 1, 1), generator=chance).to(noisy.device)
+        noisy, generator = self._turned(batch, rng), rng.generator
+        level = self._level(noisy, rng)
+        part = torch.rand((len(noisy), 1, 1, 1), generator=generator).to(noisy.device)
         split = LEAST_SPLIT * (MOST_SPLIT / LEAST_SPLIT) ** part
-        fresh = level * torch.randn(noisy.shape, generator=chance).to(noisy.device)
+        fresh = level * torch.randn(noisy.shape, generator=generator).to(noisy.device)
         shown, target = noisy + split * fresh, noisy - fresh / split
         told = level * (1 + split.square()).sqrt()
         # What the target's own noise adds to the loss: less noisy targets count for more.
@@ -125,16 +125,16 @@ class FromNoisyBlind(_FromNoisy):
     Source: Krull, Buchholz, Jug, "Noise2Void", CVPR 2019.
     """
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """Images with hidden pixels; only those count."""
-        noisy = self._turned(batch, draw)
-        hidden = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=draw.generator)
+        noisy = self._turned(batch, rng)
+        hidden = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=rng.generator)
         hidden = hidden < BLIND_SHARE
         hidden[:, :, 0, 0] |= ~hidden.flatten(1).any(1).view(-1, 1)  # at least one
-        rows, columns = _neighbours(noisy, draw.generator)
+        rows, columns = _neighbours(noisy, rng.generator)
         other = noisy[:, :, rows, columns]
         mask = hidden.to(noisy.device)
-        shown = self._shown(torch.where(mask, other, noisy), self._level(noisy, draw))
+        shown = self._shown(torch.where(mask, other, noisy), self._level(noisy, rng))
         return Example(shown, noisy, mask.float())
 
     def losses(self, output: Output, example: Example) -> Tensor:

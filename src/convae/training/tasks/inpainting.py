@@ -8,7 +8,7 @@ from convae.corruption.holes import Holes
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.flips_and_turns import turned_at_random
-from convae.training.tasks.task import Draw, Example
+from convae.training.tasks.task import Example, StepRng
 
 FILLS = {"tension": tension_fill, "harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
 # A start need not be exact: scattered holes are done by then, and wide ones are the network's work.
@@ -30,10 +30,10 @@ class FromHoles:
         """
         self.loss, self.holes, self.fill, self.turn = loss, holes, fill, turn
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The image with filled holes and the mask, the whole image, and the mask: only holes count."""
-        whole = turned_at_random(batch, draw.generator) if self.turn else batch
-        mask = self.holes.draw(len(whole), (whole.shape[2], whole.shape[3]), draw.generator)
+        whole = turned_at_random(batch, rng.generator) if self.turn else batch
+        mask = self.holes.draw(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
         mask = mask.to(whole.device)
         return Example(with_fill(whole, mask, self.fill), whole, mask)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from convae.embedding.umap_layout import A, B
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.task import Draw, Example
+from convae.training.tasks.task import Example, StepRng
 
 # At the start the places of the codes are nearly all that counts, and are learnt as by least squares; at the
 # end they are one voice beside the reconstruction, and an image may lie with either of two clusters.
@@ -37,10 +37,10 @@ class KeepNeighbours:
         self.loss, self.places, self.unit, self.weight = loss, places, unit, weight
         self._wanted, self._progress = places[:0], 0.0
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The image itself, both ways; the losses to come are those of this batch."""
-        chosen = torch.from_numpy(draw.positions % len(self.places))
-        self._wanted, self._progress = self.places[chosen].to(batch.device), draw.progress
+        chosen = torch.from_numpy(rng.positions % len(self.places))
+        self._wanted, self._progress = self.places[chosen].to(batch.device), rng.progress
         return Example(batch, batch)
 
     def losses(self, output: Output, example: Example) -> Tensor:

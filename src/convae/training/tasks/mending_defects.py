@@ -8,7 +8,7 @@ from convae.corruption.defects import Defects
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.flips_and_turns import turned
-from convae.training.tasks.task import Draw, Example
+from convae.training.tasks.task import Example, StepRng
 
 MIRRORS = 4  # as it is, left to right, top to bottom, both
 # Beside the cross-entropy of the place of defects: where that is wrong, and the loss of the mended image.
@@ -40,14 +40,14 @@ class Mending:
         """
         self.loss, self.defects, self.flips, self.crop = loss, defects, flips, crop
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The damaged images, the normal ones, and the mask."""
         if self.crop is not None:
-            batch = torch.stack([x[:, *_part(x, self.crop, draw.generator)] for x in batch])
+            batch = torch.stack([x[:, *_part(x, self.crop, rng.generator)] for x in batch])
         if self.flips:
-            views = torch.randint(MIRRORS, (len(batch),), generator=draw.generator).tolist()
+            views = torch.randint(MIRRORS, (len(batch),), generator=rng.generator).tolist()
             batch = torch.stack([turned(x, view) for x, view in zip(batch, views, strict=True)])
-        damaged, mask = self.defects.apply(batch, draw.generator)
+        damaged, mask = self.defects.apply(batch, rng.generator)
         return Example(damaged, batch, further=mask)
 
     def losses(self, output: Output, example: Example) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 from convae.corruption.attributes import POSES, Attributes
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.task import Draw, Example
+from convae.training.tasks.task import Example, StepRng
 
 TELLING = 0.05  # of the pose, beside an error of the image
 
@@ -30,9 +30,9 @@ class RestoringAttributes:
         """
         self.loss, self.attributes = loss, attributes
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The images without some attributes, as they were, and the pose."""
-        shown, poses = self.attributes.take(batch, draw.generator)
+        shown, poses = self.attributes.take(batch, rng.generator)
         return Example(shown, batch, further=poses)
 
     def losses(self, output: Output, example: Example) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from convae.networks.autoencoder import Output
-from convae.training.tasks.task import Draw, Example, Task
+from convae.training.tasks.task import Example, StepRng, Task
 
 
 class Shifted:
@@ -23,23 +23,23 @@ class Shifted:
         """
         self.task, self.share = task, share
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """That of the task, its input moved."""
-        example = self.task.example(batch, draw)
-        if draw.progress >= 1:
+        example = self.task.example(batch, rng)
+        if rng.progress >= 1:
             return example
-        return example._replace(input=shifted(example.input, self.share, draw.generator))
+        return example._replace(input=shifted(example.input, self.share, rng.generator))
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """(B,) those of the task."""
         return self.task.losses(output, example)
 
 
-def shifted(batch: Tensor, share: float, chance: torch.Generator) -> Tensor:
+def shifted(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Each image of (B, C, H, W) moved by whole pixels, at most ``share`` of a side; edges are repeated."""
     count, _, *sides = batch.shape
     most = [round(share * side) for side in sides]
-    moves = [torch.randint(-m, m + 1, (count, 1), generator=chance) for m in most]
+    moves = [torch.randint(-m, m + 1, (count, 1), generator=generator) for m in most]
     rows, columns = (
         (torch.arange(side) + move).clamp_(0, side - 1).to(batch.device)
         for side, move in zip(sides, moves, strict=True)

@@ -12,7 +12,7 @@ from convae.networks.activations import sigmoid
 from convae.networks.autoencoder import Autoencoder, Output
 from convae.networks.decoder import Decoder
 from convae.networks.layers import pad_to_multiple
-from convae.training.tasks.task import Draw, Example
+from convae.training.tasks.task import Example, StepRng
 
 SMALLEST = 1e-12
 
@@ -105,13 +105,13 @@ class FromBelow:
         """
         self.network, self.number, self.loss, self.noise = network.eval(), number, loss, noise
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """Codes of the level below, both ways."""
         with torch.no_grad():
             target = codes_of_level(self.network, batch, self.number - 1)
             if self.noise is None:
                 return Example(target, target)
-            noisy, _ = self.noise.apply(batch, draw.generator)
+            noisy, _ = self.noise.apply(batch, rng.generator)
             return Example(codes_of_level(self.network, noisy, self.number - 1), target)
 
     def losses(self, output: Output, example: Example) -> Tensor:

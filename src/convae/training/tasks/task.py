@@ -19,7 +19,7 @@ VALIDATION = (
 )  # the epoch of draws for validation: the same in every epoch, so that epochs compare
 
 
-class Draw(NamedTuple):
+class StepRng(NamedTuple):
     """What chance and place a step has.
 
     Attributes:
@@ -55,7 +55,7 @@ class Example(NamedTuple):
 class Task(Protocol):
     """What the loop asks of a task."""
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """From images (B, C, H, W) in about [0, 1] to what the network is shown and should say."""
         ...
 
@@ -70,7 +70,7 @@ class Reconstruction:
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
 
-    def example(self, batch: Tensor, draw: Draw) -> Example:
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
         """The image itself, both ways."""
         return Example(batch, batch)
 
@@ -79,7 +79,9 @@ class Reconstruction:
         return self.loss(output.reconstruction.float(), example.target)
 
 
-def draw(seed: int, epoch: int, step: int, positions: np.ndarray, *, progress: float = 1.0) -> Draw:
+def step_rng(
+    seed: int, epoch: int, step: int, positions: np.ndarray, *, progress: float = 1.0
+) -> StepRng:
     """The draw of a step; ``epoch`` may be ``VALIDATION``."""
     number = int(generator(seed, epoch + 1, 2 + step).integers(2**62))
-    return Draw(torch.Generator().manual_seed(number), positions, progress)
+    return StepRng(torch.Generator().manual_seed(number), positions, progress)
