@@ -16,12 +16,12 @@ from convae.config.compatibility import (
     offered,
 )
 from convae.errors import InputError
-from convae.estimators.registry import ESTIMATORS
+from convae.estimators.registry import ESTIMATORS, estimator_class
 from convae.losses import parse_loss
 
 Value = tuple[str, str]  # an axis and one of its values
 
-MEMBERS = {kind.member: kind for kind in ESTIMATORS.values()}
+MEMBERS = {kind.member: kind for kind in map(estimator_class, ESTIMATORS)}
 # What a task is asked for by, beside the member of ``fit`` that learns it.
 ASKED: dict[str, dict[str, Any]] = {
     "images": {},

@@ -31,7 +31,7 @@ from convae.images.sources.base import ImageSource, Skipped
 from convae.images.sources.open_source import open_source
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.inference import Inference
-from convae.storage.model_file import StoredModel, load_model, save_model
+from convae.storage.model_file import StoredModel, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
 from convae.training.observers import Observer, Observers, Row
@@ -347,19 +347,3 @@ class ImageEstimator(BaseEstimator):
                 f"{path}: damaged: its facts are not complete ({brief(error, 200)})"
             ) from error
         return model
-
-
-def load_estimator(
-    path: str | Path, kinds: dict[str, type[ImageEstimator]], device: str
-) -> ImageEstimator:
-    """The estimator in a model file.
-
-    Raises:
-        ModelFileError: for a file that is not one, or of a kind that this version does not know.
-    """
-    stored = load_model(path)
-    if stored.kind not in kinds:
-        raise ModelFileError(
-            f"{path}: a model of kind {stored.kind!r:.100}, which this version does not know"
-        )
-    return kinds[stored.kind]._from_file(path, stored, device)

@@ -1,29 +1,33 @@
-"""Which estimators there are, by the name that model files use."""
+"""Which estimators there are, by the name that model files use; each is imported when it is needed."""
 
+import importlib
 from pathlib import Path
 
-from convae.estimators.anomaly.detector import AnomalyDetector
-from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.estimators.autoencoders.sparse import SparseAutoencoder
-from convae.estimators.autoencoders.stacked import StackedAutoencoder
-from convae.estimators.autoencoders.variational import VariationalAutoencoder
-from convae.estimators.base import ImageEstimator, load_estimator
-from convae.estimators.restoration.denoiser import Denoiser
-from convae.estimators.restoration.inpainter import Inpainter
+from convae.errors import ModelFileError
+from convae.estimators.base import ImageEstimator
+from convae.storage.model_file import load_model
 
-ESTIMATORS: dict[str, type[ImageEstimator]] = {
-    "AnomalyDetector": AnomalyDetector,
-    "ConvAutoencoder": ConvAutoencoder,
-    "Denoiser": Denoiser,
-    "Inpainter": Inpainter,
-    "SparseAutoencoder": SparseAutoencoder,
-    "StackedAutoencoder": StackedAutoencoder,
-    "VariationalAutoencoder": VariationalAutoencoder,
+_MODULES = {
+    "AnomalyDetector": "anomaly.detector",
+    "ConvAutoencoder": "autoencoders.autoencoder",
+    "Denoiser": "restoration.denoiser",
+    "Inpainter": "restoration.inpainter",
+    "SparseAutoencoder": "autoencoders.sparse",
+    "StackedAutoencoder": "autoencoders.stacked",
+    "VariationalAutoencoder": "autoencoders.variational",
 }
+ESTIMATORS = tuple(_MODULES)
+
+
+def estimator_class(kind: str) -> type[ImageEstimator]:
+    """The class of this name, one of :data:`ESTIMATORS`."""
+    module = importlib.import_module(f"convae.estimators.{_MODULES[kind]}")
+    found: type[ImageEstimator] = getattr(module, kind)
+    return found
 
 
 def load(path: str | Path, *, device: str = "auto") -> ImageEstimator:
-    """The model in a ``*.convae`` file, ready to use.
+    """Load the model in a ``*.convae`` file, ready to use.
 
     Args:
         path: the file.
@@ -32,4 +36,9 @@ def load(path: str | Path, *, device: str = "auto") -> ImageEstimator:
     Raises:
         ModelFileError: one sentence for a file that is missing, damaged, foreign or too new.
     """
-    return load_estimator(path, ESTIMATORS, device)
+    stored = load_model(path)
+    if stored.kind not in _MODULES:
+        raise ModelFileError(
+            f"{path}: a model of kind {stored.kind!r:.100}, which this version does not know"
+        )
+    return estimator_class(stored.kind)._from_file(path, stored, device)

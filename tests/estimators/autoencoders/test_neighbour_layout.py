@@ -77,7 +77,7 @@ def test_neighbours_can_be_those_by_the_codes_of_another_model(
     other = small(latent_dim=6).fit(images)
     other.save(tmp_path / "other.convae")
     prepared = ready(images)
-    vectors = neighbour_layout._codes_by(str(tmp_path / "other.convae"), prepared)
+    vectors = neighbour_layout.codes_by(other, "other.convae", prepared)
     codes = np.concatenate(list(vectors(prepared, [np.arange(10), np.arange(10, len(images))])))
     np.testing.assert_allclose(codes, other.transform(images), atol=1e-5)
     by_codes = small(neighbourhood=1, neighbours=tmp_path / "other.convae").fit(images)

@@ -11,11 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 from convae.config.bottlenecks import Bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError, raise_faults
-from convae.estimators.autoencoders.neighbour_layout import neighbour_task
+from convae.estimators.autoencoders.neighbour_layout import codes_by, neighbour_task
 from convae.estimators.base import ImageEstimator
 from convae.estimators.fit import Learning, Ready, Run, fit_model
 from convae.estimators.fit_config import Parameters
 from convae.estimators.partial_fit import continue_fit
+from convae.estimators.registry import load
 from convae.estimators.streaming import (
     Reconstructed,
     iter_codes,
@@ -264,7 +265,8 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             task: Task = Reconstruction(parse_loss(p["loss"]))
             if p["neighbourhood"]:
                 run.observers.message("laying out the training images by their neighbours")
-                by = p["neighbours"]
+                path = p["neighbours"]
+                by = path and codes_by(load(path, device=ready.unit.device.type), path, ready)
                 task = neighbour_task(ready, network, p["loss"], p["neighbourhood"], by)
             identity = {
                 "neighbourhood": float(p["neighbourhood"]),

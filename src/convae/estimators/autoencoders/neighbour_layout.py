@@ -12,6 +12,7 @@ from convae.embedding.nearest_neighbours import nearest
 from convae.embedding.pca import fit_pca
 from convae.embedding.umap_layout import lay_out
 from convae.errors import InputError
+from convae.estimators.base import ImageEstimator
 from convae.estimators.fit import Ready
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
@@ -22,6 +23,9 @@ SIDE = 64  # pixels: larger images are compared at that
 COMPONENTS = 50  # of the images: neighbours by these are neighbours by pixels, without their noise
 MOST_LAID_OUT = 60_000  # finding neighbours takes the square of their number
 BATCH = 1024
+
+
+Vectors = Callable[[Ready, list[np.ndarray]], Iterator[Tensor]]
 
 
 class Places(NamedTuple):
@@ -37,15 +41,15 @@ class Places(NamedTuple):
 
 
 def neighbour_task(
-    ready: Ready, network: Autoencoder, loss: str, weight: float, by: str | None = None
+    ready: Ready, network: Autoencoder, loss: str, weight: float, by: Vectors | None = None
 ) -> KeepNeighbours:
     """The task of reconstruction with codes that keep neighbours together.
 
     Args:
-        by: file of a model whose codes say which images are neighbours; None for the images themselves.
+        by: the vectors by which images are neighbours, see :func:`codes_by`; None for the images themselves.
 
     Raises:
-        InputError: for fewer than three training images, and a model that does not take these images.
+        InputError: there are fewer than three training images.
     """
     if len(ready.training) < 3:
         raise InputError(
@@ -57,18 +61,16 @@ def neighbour_task(
     return KeepNeighbours(parse_loss(loss), found.places, unit=found.unit, weight=weight)
 
 
-def places_for(ready: Ready, dimensions: int, spread: float, by: str | None = None) -> Places:
+def places_for(ready: Ready, dimensions: int, spread: float, by: Vectors | None = None) -> Places:
     """A layout of the training images; all others lie where the nearest of them lies.
 
     Args:
         dimensions: numbers in the code.
         spread: of the codes, which the layout is brought to.
-        by: file of a model by whose codes images are neighbours.
+        by: as for :func:`neighbour_task`.
     """
     count = len(ready.images)
-    points = _principal_components(
-        _vectors if by is None else _codes_by(by, ready), ready, dimensions
-    )
+    points = _principal_components(by or _vectors, ready, dimensions)
     rng = np.random.default_rng(ready.seed)
     placed = np.sort(rng.permutation(ready.training)[:MOST_LAID_OUT])
     layout = lay_out(points[placed], dimensions, seed=ready.seed)
@@ -80,9 +82,6 @@ def places_for(ready: Ready, dimensions: int, spread: float, by: str | None = No
         found = nearest(points[others], points[placed], 1)
         places[others] = places[placed[found.indices[:, 0]]]
     return Places(torch.from_numpy(places), unit)
-
-
-Vectors = Callable[[Ready, list[np.ndarray]], Iterator[Tensor]]
 
 
 def _principal_components(vectors: Vectors, ready: Ready, dimensions: int) -> np.ndarray:
@@ -97,20 +96,23 @@ def _principal_components(vectors: Vectors, ready: Ready, dimensions: int) -> np
     return points
 
 
-def _codes_by(path: str, ready: Ready) -> Vectors:
-    """(B, D) the codes of another model, by batches of the images of this set."""
-    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-    from convae.estimators.registry import load
+def codes_by(model: ImageEstimator, name: str, ready: Ready) -> Vectors:
+    """The codes of another model (B, D), by batches of the images of this set.
 
-    model = load(path, device=ready.unit.device.type)
-    if not isinstance(model, ConvAutoencoder):
+    Args:
+        name: what the model is called in errors.
+
+    Raises:
+        InputError: it is no autoencoder, or takes other images.
+    """
+    if not hasattr(model, "inverse_transform"):
         raise InputError(
-            f"neighbours {path}: was fitted to {model.job}; give the file of an autoencoder"
+            f"neighbours {name}: was fitted to {model.job}; give the file of an autoencoder"
         )
     theirs, ours = model.architecture_.image_shape, ready.images.shape
     if theirs != ours or model.plan_.depth != ready.images.depth:
         raise InputError(
-            f"neighbours {path}: takes images of {theirs}, {model.plan_.depth}; these are {ours}, "
+            f"neighbours {name}: takes images of {theirs}, {model.plan_.depth}; these are {ours}, "
             f"{ready.images.depth}"
         )
 

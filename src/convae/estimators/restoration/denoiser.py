@@ -286,7 +286,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             check_level(sigma, self.plan_.depth)
         factor = stretch(self.scaling_)
         level = None if sigma is None else torch.tensor(float(sigma * factor)).to(self._unit.device)
-        return iter_restored(self, self.open(X), level, factor, ensemble=ensemble, on_bad=on_bad)
+        return iter_restored(
+            self, self.restored, self.open(X), level, factor, ensemble=ensemble, on_bad=on_bad
+        )
 
     def restored(
         self,

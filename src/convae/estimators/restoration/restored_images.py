@@ -6,22 +6,20 @@ Of a large image nothing but itself and its result is held whole, both in the de
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from convae.classical.noise_level import bands, estimate_noise_level, noise_level_of
+from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import OnBad, as_read, as_stored, holes_left, paired
 from convae.images.files.facts import Missing
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource
 from convae.networks.inference import batches_of_one_shape
 from convae.networks.tiling import Tile, tiles
-
-if TYPE_CHECKING:
-    from convae.estimators.restoration.denoiser import Denoiser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +58,19 @@ class _Batch(NamedTuple):
 Result = tuple[Pixels, float, float]  # (H, W, C) as stored, level in the network's units, removed
 
 
+class Restore(Protocol):
+    """What makes noisy images (B, C, H, W) clean, told the noise (B,) in them; ``whole``: in one piece."""
+
+    def __call__(
+        self, noisy: Tensor, level: Tensor, *, ensemble: bool, whole: bool = False
+    ) -> Tensor:
+        """(B, C, H, W) without noise."""
+        ...
+
+
 def iter_restored(
-    model: "Denoiser",
+    model: ImageEstimator,
+    restore: Restore,
     source: ImageSource,
     level: Tensor | None,
     factor: float,
@@ -72,13 +81,14 @@ def iter_restored(
     """Each image of a source, restored.
 
     Args:
+        restore: what makes its images clean.
         level: () the noise in the network's units; None estimates it in each image.
         factor: how many of the network's units a unit of the parameter ``sigma`` is.
     """
 
     def in_batch(noisy: Tensor) -> _Batch:
         found = estimate_noise_level(noisy) if level is None else level.expand(len(noisy))
-        restored = model.restored(noisy, found, ensemble=ensemble)
+        restored = restore(noisy, found, ensemble=ensemble)
         return _Batch(restored, found, _removed(noisy, restored))
 
     def finish(noisy: Tensor, done: _Batch) -> Iterator[Result]:
@@ -97,7 +107,7 @@ def iter_restored(
                 continue
             for one in batch:
                 if np.isfinite(one).all():
-                    yield _by_tiles(model, one, parts, level, ensemble=ensemble)
+                    yield _by_tiles(model, restore, one, parts, level, ensemble=ensemble)
                 else:  # a hole is filled by the mean of the whole image
                     yield from whole([one])
 
@@ -119,7 +129,13 @@ def _removed(noisy: Tensor, restored: Tensor) -> Tensor | None:
 
 
 def _by_tiles(
-    model: "Denoiser", image: Pixels, parts: list[Tile], level: Tensor | None, *, ensemble: bool
+    model: ImageEstimator,
+    restore: Restore,
+    image: Pixels,
+    parts: list[Tile],
+    level: Tensor | None,
+    *,
+    ensemble: bool,
 ) -> Result | None:
     """What the model makes of one large image (H, W, C) without missing pixels; None if not finite."""
 
@@ -137,7 +153,7 @@ def _by_tiles(
         count, total, squares = 0, 0.0, 0.0
         for part in parts:
             noisy = unit(*part.seen)
-            restored = model.restored(noisy, found, ensemble=ensemble, whole=True)
+            restored = restore(noisy, found, ensemble=ensemble, whole=True)
             if not bool(torch.isfinite(restored).all()):
                 return None
             stored = model._unit.invert(restored[(..., *part.kept)])
