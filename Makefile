@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks
+SOURCES := src tests benchmarks docs/house.py
 
 .PHONY: help install demo test check lint format types unit doctest readme docs bench bench-quality fuzz clean
 
