@@ -118,7 +118,7 @@ def test_every_module_says_what_it_is_for(module: str) -> None:
 
 def test_the_picture_of_the_house_is_current() -> None:
     command = [sys.executable, str(ROOT.parent / "docs" / "house.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,15 +79,76 @@ def test_help_and_version(convae: Command) -> None:
         assert verb in convae("--help").out
     done = convae("fit")
     assert (done.code, "autoencoder" in done.err) == (2, True)
+    assert convae("-v").out == convae("--version").out
+
+
+def everything_of(convae: Command, verb: str) -> str:
+    """The help of a verb with all of its options."""
+    done = convae(*verb.split(), "--help-all")
+    return done.out if done.code == 0 else convae(*verb.split(), "--help").out
+
+
+def test_help_is_short_grouped_and_has_examples(convae: Command) -> None:
+    told = convae("--help").out
+    assert len(told.splitlines()) < 60
+    assert max(map(len, told.splitlines())) <= 80
+    for heading, example in verb_table.EXAMPLES.items():
+        assert re.search(rf"^{heading}: +{re.escape(example)}$", told, re.M)
+    groups = {member.group for member in verb_table.VERBS.values()}
+    assert groups == set(verb_table.EXAMPLES)
+
+
+@pytest.mark.parametrize("kind", verb_table.ESTIMATORS)
+def test_help_of_a_fit_shows_a_dozen_options_and_help_all_every_one(
+    convae: Command, kind: str
+) -> None:
+    short, whole = (convae("fit", kind, option).out for option in ("--help", "--help-all"))
+    options = [set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.M)) for text in (short, whole)]
+    assert options[0] < options[1]
+    assert len(options[0]) <= 20
+    assert {"--out", "--epochs", "--seed"} <= options[0]
+    more = re.search(r"^(\d+) more options: convae fit \w+ --help-all$", short, re.M)
+    assert more is not None
+    assert int(more[1]) == len(options[1] - options[0])
+    required, _, others = short.partition("Required:")
+    assert "--epochs" in others
+    assert "Options:" not in required
+
+
+def test_help_can_be_asked_for_by_a_verb(convae: Command) -> None:
+    assert convae("help").out == convae("--help").out
+    assert convae("help", "denoise").out == convae("denoise", "--help").out
+    assert convae("help", "fit", "anomaly").out == convae("fit", "anomaly", "--help").out
+
+
+@pytest.mark.parametrize(("slip", "meant"), verb_table.SLIPS.items())
+def test_common_slips_are_answered_by_what_was_meant(
+    convae: Command, slip: str, meant: str
+) -> None:
+    done = convae(slip, "my_images")
+    assert done.code == 2
+    assert f"there is no verb {slip!r}: write {meant}" in done.err
+    words = meant.split(",")[0].split()
+    assert words[1] in verb_table.VERBS or words[1].startswith("-")
+
+
+def test_the_model_comes_first(convae: Command, model: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for verb in ("reconstruct", "encode", "evaluate"):
+        done = convae(verb, images, model, *(() if verb == "evaluate" else ("--out", "x")))
+        assert done.code == 2
+        assert f"the model comes first: convae {verb} {model} {images}" in done.err
 
 
 def test_every_verb_takes_the_options_that_all_have(convae: Command) -> None:
-    for verb in [*verb_table.VERBS, "fit autoencoder"]:
-        if verb == "fit":
+    experiments = [f"experiment {name}" for name in verb_table.EXPERIMENTS]
+    for verb in [*verb_table.VERBS, *experiments, "fit autoencoder"]:
+        if verb in ("fit", "experiment"):
             continue
-        told = convae(*verb.split(), "--help").out
+        told = everything_of(convae, verb)
         assert all(option in told for option in ("--quiet", "--json", "--debug"))
-        draws = verb.split()[0] in ("fit", "ablate", "robustness") or verb in SEEDED
+        draws = verb.split()[0] in ("fit", "experiment") or verb in SEEDED
         assert ("--seed" in told) == draws, verb  # no verb offers a seed that it does not use
 
 

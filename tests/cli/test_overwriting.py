@@ -60,8 +60,8 @@ FILES: dict[str, tuple[str, str]] = {
     "traverse": ("{}/vary.convae {}/in/a/0.png", ".png"),
     "interpolate": ("{}/vary.convae {}/in/a/0.png {}/in/b/0.png", ".png"),
     "sample": ("{}/vary.convae -n 4", ".png"),
-    "ablate": ("{}/in", ".json"),
-    "robustness": ("{}/in", ".json"),
+    "experiment stacking": ("{}/in", ".json"),
+    "experiment robustness": ("{}/in", ".json"),
 }
 FOLDERS: dict[str, tuple[str, str]] = {
     "reconstruct": ("{}/auto.convae {}/in", "--out"),

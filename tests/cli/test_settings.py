@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Command
 
+import convae as package
 from convae.cli.settings import MOST_CONFIG, Setting, collect, read_config, read_text
 from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.settings_autoencoder import AUTOENCODER
@@ -125,7 +126,7 @@ def test_a_pair_as_a_value(pair: str, value: object) -> None:
         ("latnt_dim=3", "unknown setting 'latnt_dim': did you mean 'latent_dim'?"),
         ("epochs=many", "--epochs takes a whole number; got 'many'"),
         ("epochs", "--set takes name=value"),
-        ("size=3", "--size takes 2 whole numbers; got (3,)"),
+        ("size=3,4,5", "--size takes 2 whole numbers; got (3, 4, 5)"),
         ("optimizer=moun", "unknown --optimizer 'moun': did you mean 'muon'?"),
         ("strict=perhaps", "--strict takes true or false"),
     ],
@@ -170,7 +171,7 @@ def test_a_number_may_be_whole_where_a_float_is_meant() -> None:
 
 
 def test_all_parameters_are_in_the_help(convae: Command) -> None:
-    told = convae("fit", "autoencoder", "--help").out
+    told = convae("fit", "autoencoder", "--help-all").out
     assert all(setting.option in told for setting in AUTOENCODER)
 
 
@@ -187,8 +188,8 @@ def test_experiments_take_the_settings_of_what_they_fit(convae: Command) -> None
     assert {**known, "noise": None, "bottleneck": "plain", "bypass": None} == {
         name: default for name, default in taken.items() if name not in left
     }
-    for verb, table in (("ablate", ABLATION), ("robustness", ROBUSTNESS)):
-        told = convae(verb, "--help").out
+    for verb, table in (("stacking", ABLATION), ("robustness", ROBUSTNESS)):
+        told = convae("experiment", verb, "--help-all").out
         assert all(setting.option in told for setting in table)
         assert f"default: {MOST}" in told
     assert all(corruption in "".join(told.split()) for corruption in CORRUPTIONS)
@@ -229,3 +230,29 @@ def test_what_no_setting_can_be_is_not_repeated(tmp_path: Path, text: str, sente
     with pytest.raises(InputError) as caught:
         collect(AUTOENCODER, config=path)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        (["--size", "24"], (24, 24)),
+        (["--size", "24", "32"], (24, 32)),
+        (["--size", "24x32"], (24, 32)),
+        (["--size=24"], (24, 24)),
+        (["--set", "size=24"], (24, 24)),
+        (["--set", "size=24x32"], (24, 32)),
+    ],
+)
+def test_a_size_can_be_one_number(
+    convae: Command, pictures: Path, tmp_path: Path, words: list[str], size: tuple[int, int]
+) -> None:
+    out = tmp_path / "m.convae"
+    done = convae("fit", "autoencoder", *words, pictures, "--out", out, "--epochs", 0, "--json")
+    assert done.code == 0, done.err
+    assert package.load(out).image_shape_[1:] == size
+
+
+def test_a_size_in_a_file_can_be_one_number(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text("size = 24")
+    assert collect(AUTOENCODER, config=path)["size"] == (24, 24)

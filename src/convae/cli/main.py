@@ -178,6 +178,8 @@ def _invoke(given: list[str]) -> int:
 
     if not given:
         given = ["--help"]
+    if given[0] == "help":  # convae help VERB
+        given = [*given[1:], "--help"]
     if "_CONVAE_COMPLETE" in os.environ:  # the shell asks for completions
         # A line that is half typed may be wrong in any way: whatever that is, nobody wants to read it now.
         with contextlib.suppress(SystemExit, Exception):

@@ -1,6 +1,7 @@
 """The options that verbs share, as decorators."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -208,26 +209,101 @@ def parameters(table: Sequence[Setting]) -> Callable[[Function], Function]:
 class GroupedOption(click.Option):
     """An option that stands under a heading in the help."""
 
-    heading = ""
+    heading, common = "", True
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists options under headings."""
+    """A command whose help lists options under headings.
+
+    ``--help`` shows those that many people use, ``--help-all`` every one.
+    """
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own, and ``--help-all`` where ``--help`` leaves some out."""
+        found = super().get_params(ctx)
+        return [*found, _HELP_ALL] if self._rare(found) else found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read ``--size 64`` and ``--size 64x48`` as two numbers, too."""
+        pairs = [o for p in self.params if p.nargs == 2 for o in p.opts]
+        return super().parse_args(ctx, _in_pairs(args, pairs))
+
+    def _rare(self, parameters: Sequence[click.Parameter]) -> list[click.Parameter]:
+        """The options that the short help leaves out; none where these are few."""
+        options = [p for p in parameters if isinstance(p, click.Option)]
+        rare = [p for p in options if p.name in RARE or not getattr(p, "common", True)]
+        return list[click.Parameter](rare) if len(rare) > FEW else []
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each heading with its options; those without one come last, what must be given first."""
-        sections: dict[str, list[tuple[str, str]]] = {"Must be given": []}
-        for parameter in self.get_params(ctx):
+        """Each heading with its options; what is required comes first, what has no heading last."""
+        everything = self.get_params(ctx)
+        rare = [] if ctx.meta.get(ALL) else self._rare(everything)
+        sections: dict[str, list[tuple[str, str]]] = {"Required": []}
+        for parameter in everything:
             record = parameter.get_help_record(ctx)
-            if record is not None and isinstance(parameter, click.Option):
-                heading = getattr(parameter, "heading", "") or "Other options"
-                heading = "Must be given" if parameter.required else heading
+            if record is not None and isinstance(parameter, click.Option) and parameter not in rare:
+                heading = getattr(parameter, "heading", "") or "Options"
+                heading = "Required" if parameter.required else heading
                 sections.setdefault(heading, []).append(record)
-        others = sections.pop("Other options", [])
-        for heading, records in [*sections.items(), ("Other options", others)]:
+        others = sections.pop("Options", [])
+        for heading, records in [*sections.items(), ("Options", others)]:
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+        if rare:
+            formatter.write_paragraph()
+            formatter.write(f"{len(rare)} more options: {ctx.command_path} --help-all\n")
+
+
+def _in_pairs(args: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Arguments in which each of these options has two numbers behind it, also where one was given.
+
+    >>> _in_pairs(["--size", "64", "images", "--size=64x48"], ["--size"])
+    ['--size', '64', '64', 'images', '--size', '64', '48']
+    """
+    found: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        name, joined, value = word.partition("=")
+        if name not in options or not (joined or rest):
+            found.append(word)
+            continue
+        value = value if joined else rest.pop(0)
+        match = re.fullmatch(r"(\d+)(?:[x,](\d+))?", value)
+        second = bool(rest) and rest[0].isdigit() and not joined
+        if match is None or (second and match[2] is None):
+            found += [name, value]  # two numbers, or something to be refused
+        else:
+            found += [name, match[1], match[2] or match[1]]
+    return found
+
+
+def _show_all(ctx: click.Context, _: click.Parameter, given: bool) -> None:
+    if given and not ctx.resilient_parsing:
+        ctx.meta[ALL] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+ALL = "convae.all_options"
+FEW = 3  # rare options are shown as long as there are no more of them
+# The options that most people use; the help of a verb with many others shows these alone.
+# Options of many verbs that few people need: how images are read, how a run is kept, details of a fit.
+RARE = frozenset(
+    {
+        *("data_dir", "download", "split", "channels_first", "max_pixels", "values"),
+        *("pairs", "restart", "checkpoint", "checkpoint_every", "report", "debug"),
+    }
+)
+_HELP_ALL = click.Option(
+    ["--help-all"],
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_all,
+    help="Show every option.",
+)
 
 
 def _parameter(setting: Setting) -> Callable[[Any], Any]:
@@ -251,7 +327,7 @@ def _parameter(setting: Setting) -> Callable[[Any], Any]:
     def decorate(function: Any) -> Any:
         function = option(function)
         made = [p for p in function.__click_params__ if p.name == setting.name]
-        made[-1].heading = setting.group
+        made[-1].heading, made[-1].common = setting.group, setting.common
         return function
 
     return decorate

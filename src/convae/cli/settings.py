@@ -40,6 +40,7 @@ class Setting:
         flag: the option's name, if it is not ``--name``.
         values: how many numbers an ``ints`` option takes apart (``--size H W``); 0: one word, ``32,64``.
         metavar: what stands for the value in the help.
+        common: whether most people use it; the short help shows these alone.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Setting:
     flag: str = ""
     values: int = 0
     metavar: str = ""
+    common: bool = False
 
     @property
     def option(self) -> str:
@@ -125,6 +127,10 @@ def check_value(setting: Setting, value: Any) -> Any:
     if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 2**1000 else math.inf
     if setting.kind == "ints":
+        if setting.values and type(value) is int:
+            value = (value,)
+        if setting.values and isinstance(value, list | tuple) and len(value) == 1:
+            value = tuple(value) * setting.values  # size = 64 is a square
         if not isinstance(value, list | tuple) or not all(type(n) is int for n in value):
             raise _fault(setting, repr(value))
         if setting.values and len(value) != setting.values:

@@ -11,13 +11,14 @@ _WHAT, _IMAGES, _HOW, _PARTS = (
 
 AUTOENCODER: tuple[Setting, ...] = (
     Setting(
-        name="preset", kind="text", default="residual", group=_WHAT,
+        name="preset", common=True, kind="text", default="residual", group=_WHAT,
         choices=("residual", "tutorial", "pooled"),
         help="The network: residual (the one to choose), tutorial (the classic one), pooled (spatial "
         "code, takes any size later).",
     ),
     Setting(
-        name="latent_dim", kind="int", default=None, group=_WHAT, unset="the preset's: 64 or fewer, 16, 8",
+        name="latent_dim", common=True, kind="int", default=None, group=_WHAT,
+        unset="the preset's: 64 or fewer, 16, 8",
         help="Numbers in the code (at each position, for a spatial code).",
     ),
     Setting(
@@ -25,7 +26,7 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="plain, gaussian (variational), l1, kl or top-k (sparse); a level may follow: top-k:0.1.",
     ),
     Setting(
-        name="loss", kind="text", default="mse", group=_WHAT, metavar="NAME",
+        name="loss", common=True, kind="text", default="mse", group=_WHAT, metavar="NAME",
         help="mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim.",
     ),
     Setting(
@@ -43,16 +44,17 @@ AUTOENCODER: tuple[Setting, ...] = (
         "things are.",
     ),
     Setting(
-        name="noise", kind="text", default=None, group=_WHAT, metavar="KIND[:LEVEL]", unset="none",
+        name="noise", common=True, kind="text", default=None, group=_WHAT, metavar="KIND[:LEVEL]",
+        unset="none",
         help="Corrupt images on the way in, never what should come out: gaussian:0.3, salt-and-pepper:0.2, "
         "gaussian:0..0.5+blur. Codes then depend less on details.",
     ),
     Setting(
-        name="epochs", kind="int", default=None, group=_WHAT, unset="about 3,000 steps",
+        name="epochs", common=True, kind="int", default=None, group=_WHAT, unset="about 3,000 steps",
         help="Passes over the images.",
     ),
     Setting(
-        name="random_state", kind="int", default=None, group=_WHAT, flag="--seed", unset="0",
+        name="random_state", common=True, kind="int", default=None, group=_WHAT, flag="--seed", unset="0",
         help="Seed of the first weights, the order of images and what is held out.",
     ),
     Setting(
@@ -60,7 +62,7 @@ AUTOENCODER: tuple[Setting, ...] = (
         help="Where to compute.",
     ),
     Setting(
-        name="size", kind="ints", default=None, group=_IMAGES, values=2, metavar="H W",
+        name="size", common=True, kind="ints", default=None, group=_IMAGES, values=2, metavar="H W",
         unset="all images have one size", help="Bring all images to this height and width.",
     ),
     Setting(
@@ -68,7 +70,7 @@ AUTOENCODER: tuple[Setting, ...] = (
         choices=("resize", "crop", "pad", "random-crop"), help="How to bring them to that size.",
     ),
     Setting(
-        name="channels", kind="int", default=None, group=_IMAGES, unset="as they are",
+        name="channels", common=True, kind="int", default=None, group=_IMAGES, unset="as they are",
         help="1 makes all images grey, 3 makes them RGB.",
     ),
     Setting(

@@ -7,13 +7,13 @@ _NOISE = "What is noise"
 
 DENOISER: tuple[Setting, ...] = (
     Setting(
-        name="noise", kind="text", default=None, group=_NOISE, metavar="KIND[:LEVEL]",
+        name="noise", common=True, kind="text", default=None, group=_NOISE, metavar="KIND[:LEVEL]",
         unset="gaussian:0..55/255 on clean images",
         help="gaussian, salt-and-pepper, poisson, speckle, uniform, jpeg, blur, stripes, or several: "
         "gaussian:5/255+jpeg:30. Added to clean images, or what noisy ones have.",
     ),
     Setting(
-        name="sigma", kind="text", default=None, group=_NOISE, metavar="LEVEL",
+        name="sigma", common=True, kind="text", default=None, group=_NOISE, metavar="LEVEL",
         unset="the noise's usual one",
         help="The level of the noise in grey levels of the file type: 25/255 or 0..55/255, 25/65535 for "
         "16-bit images.",

@@ -8,7 +8,7 @@ _OWN = ("preset",)
 
 INPAINTER: tuple[Setting, ...] = (
     Setting(
-        name="holes", kind="text", default="mixed", group=_HOLES, metavar="KIND[:LEVEL]",
+        name="holes", common=True, kind="text", default="mixed", group=_HOLES, metavar="KIND[:LEVEL]",
         help="pixels, boxes, strokes, text, or mixed of these; a level may follow: pixels:0.5, "
         "boxes:0.1..0.4.",
     ),

@@ -10,9 +10,11 @@ RESTORING: tuple[Setting, ...] = (
         help="The network: unet or fine (with skips; unet is the one to choose), or an autoencoder "
         "without skips.",
     ),
-    *taken(AUTOENCODER, "loss", "bottleneck", "epochs", "random_state", "device"),
+    *taken(AUTOENCODER, "loss", common=False),
+    *taken(AUTOENCODER, "bottleneck", "epochs", "random_state", "device"),
+    *taken(AUTOENCODER, "latent_dim", common=False),
     Setting(
-        name="patch", kind="int", default=None, group="Images", unset="64",
+        name="patch", common=True, kind="int", default=None, group="Images", unset="64",
         help="Side in pixels of the squares that large images are trained on.",
     ),
     Setting(
@@ -22,7 +24,7 @@ RESTORING: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "channels", "scaling", "storage", "strict", "validation_fraction", "batch_size",
         "learning_rate", "optimizer", "schedule", "warmup", "weight_decay", "clip", "ema", "patience",
-        "precision", "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode",
+        "precision", "widths", "blocks", "kernel_size", "down", "up", "padding_mode",
         "norm", "activation",
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ _OWN = ("bottleneck", "latent_dim")
 
 SPARSE: tuple[Setting, ...] = (
     *taken(
-        AUTOENCODER, "bottleneck",
+        AUTOENCODER, "bottleneck", common=True,
         default="top-k", metavar="KIND[:LEVEL]",
         help="Which numbers stay: top-k:0.05 the largest twentieth of each code, winners:0.05 each number "
         "for the twentieth of the images that switch it on most, l1:0.1 small on average, kl:0.05 on for "

@@ -8,7 +8,7 @@ _EPOCHS = next(setting for setting in AUTOENCODER if setting.name == "epochs")
 
 STACKED: tuple[Setting, ...] = (
     Setting(
-        name="level_epochs", kind="ints", default=None, group=_EPOCHS.group, metavar="N[,N,...]",
+        name="level_epochs", common=True, kind="ints", default=None, group=_EPOCHS.group, metavar="N[,N,...]",
         unset="half of the joint ones, shared out",
         help="Epochs of each level on its own: one number for all, or one for each from the first stage to "
         "the code.",

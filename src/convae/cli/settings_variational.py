@@ -8,7 +8,7 @@ _LOSS = next(setting for setting in AUTOENCODER if setting.name == "loss")
 
 VARIATIONAL: tuple[Setting, ...] = (
     *taken(
-        AUTOENCODER, "bottleneck",
+        AUTOENCODER, "bottleneck", common=True,
         default="gaussian", metavar="gaussian[:BETA]",
         help="How much the code costs: gaussian:0.5 half as much, gaussian:1,free_bits=0.1 nothing for "
         "the first tenth of a nat in each number, gaussian:1,warmup=0.3 nothing at the start, rising.",
@@ -19,7 +19,7 @@ VARIATIONAL: tuple[Setting, ...] = (
         "map.",
     ),
     Setting(
-        name="binarise", kind="flag", default=False, group=_LOSS.group,
+        name="binarise", common=True, kind="flag", default=False, group=_LOSS.group,
         help="With --loss bce: grey values are chances of white, drawn anew for every batch.",
     ),
     *(setting for setting in AUTOENCODER if setting.name != "bottleneck"),

@@ -2,53 +2,99 @@
 
 import importlib
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from convae.errors import unknown_name
 from convae.version import __version__
 
-# verb: (file that holds it as ``command``, what it does)
+
+class Member(NamedTuple):
+    """A verb, or a member of one.
+
+    Attributes:
+        module: the file in ``convae.cli.verbs`` that holds it as ``command``.
+        help: what it does, in one line.
+        group: the heading it stands under; empty where a list has no headings.
+    """
+
+    module: str
+    help: str
+    group: str = ""
+
+
+START, TRAIN, USE, UNDERSTAND = "Start", "Train", "Use", "Understand"
+# One example for each heading, shown beside it.
+EXAMPLES = {
+    START: "convae check my_images",
+    TRAIN: "convae fit denoiser my_images --out clean.convae",
+    USE: "convae denoise clean.convae noisy_images --out denoised",
+    UNDERSTAND: "convae evaluate clean.convae other_images",
+}
 VERBS = {
-    "demo": ("demo", "Fit, measure and look at a model of handwritten digits, offline."),
-    "check": ("check", "Look at images before training: what they are, and what is wrong."),
-    "fit": ("fit", "Train a model on images."),
-    "evaluate": ("evaluate", "Measure a model on images it was not trained on, beside PCA."),
-    "probe": (
-        "probe",
-        "What can be read from the codes, beside PCA, a random encoder, the pixels.",
+    "demo": Member("demo", "Train and measure a model of handwritten digits, offline.", START),
+    "check": Member("check", "Inspect images before training.", START),
+    "fit": Member("fit", "Train a model; 'convae fit --help' lists the seven kinds.", TRAIN),
+    "denoise": Member("denoise", "Remove noise from images.", USE),
+    "inpaint": Member("inpaint", "Fill holes in images.", USE),
+    "detect": Member("detect", "Detect anomalies: score, heatmap and regions of each image.", USE),
+    "calibrate": Member("calibrate", "Set a new detection threshold without retraining.", USE),
+    "reconstruct": Member("reconstruct", "Encode images and decode them again.", USE),
+    "encode": Member("encode", "Write the codes of images.", USE),
+    "decode": Member("decode", "Turn codes into images.", USE),
+    "sample": Member("sample", "Generate new images with a variational autoencoder.", USE),
+    "interpolate": Member("interpolate", "Write images between two images.", USE),
+    "search": Member("search", "Find the images most similar to a query image.", USE),
+    "map": Member("map", "Draw a map of a folder: similar images side by side.", UNDERSTAND),
+    "evaluate": Member("evaluate", "Measure a model next to simple baselines.", UNDERSTAND),
+    "probe": Member("probe", "Measure what can be read from the codes.", UNDERSTAND),
+    "info": Member("info", "Show what a model file holds.", UNDERSTAND),
+    "units": Member("units", "Show what each unit of a sparse code stands for.", UNDERSTAND),
+    "traverse": Member("traverse", "Show what single values of a code do.", UNDERSTAND),
+    "levels": Member("levels", "Show what each layer of a stack keeps.", UNDERSTAND),
+    "experiment": Member(
+        "experiment", "Run an experiment on your images: stacking, robustness.", UNDERSTAND
     ),
-    "denoise": ("denoise", "Images without their noise, as files of the same kind."),
-    "inpaint": ("inpaint", "Images with their holes filled, as files of the same kind."),
-    "detect": ("detect", "What is anomalous in images, where, and how surely."),
-    "calibrate": ("calibrate", "Another threshold for a detector, without training."),
-    "reconstruct": ("reconstruct", "Images to their codes and back, as files of the same kind."),
-    "encode": ("encode", "Images to their codes."),
-    "search": ("search", "The images whose codes are nearest to that of an image."),
-    "map": ("map", "A picture of a folder, similar images side by side."),
-    "decode": ("decode", "Codes to images."),
-    "sample": ("sample", "New images, from a variational autoencoder."),
-    "units": ("units", "A page on what each number of a sparse code stands for."),
-    "traverse": ("traverse", "What single numbers of a variational code do to an image."),
-    "levels": ("levels", "What each level of a stacked autoencoder keeps of images."),
-    "ablate": ("ablate", "Does stacking help? Three ways to train, at equal cost."),
-    "robustness": (
-        "robustness",
-        "Plain, denoising, sparse and variational codes, read from corrupted images.",
-    ),
-    "interpolate": ("interpolate", "Images on the way from one image to another."),
-    "info": ("info", "What a model file holds."),
 }
 ESTIMATORS = {
-    "autoencoder": ("fit_autoencoder", "The plain convolutional autoencoder."),
-    "variational": ("fit_variational", "An autoencoder that new images can be drawn from."),
-    "sparse": ("fit_sparse", "An autoencoder of whose many numbers few are on."),
-    "stacked": ("fit_stacked", "An autoencoder trained level by level, then as a whole."),
-    "denoiser": ("fit_denoiser", "Takes the noise out of images."),
-    "inpainter": ("fit_inpainter", "Fills holes in images."),
-    "anomaly": ("fit_anomaly", "Finds what is not like normal images, and where."),
+    "autoencoder": Member("fit_autoencoder", "Encode images and decode them again."),
+    "variational": Member("fit_variational", "The same, and generate new images."),
+    "sparse": Member("fit_sparse", "Large codes with few active units."),
+    "stacked": Member("fit_stacked", "Layers trained one by one, then together."),
+    "denoiser": Member("fit_denoiser", "Remove noise from images."),
+    "inpainter": Member("fit_inpainter", "Fill holes in images."),
+    "anomaly": Member("fit_anomaly", "Detect what is not like the normal images."),
 }
+EXPERIMENTS = {
+    "stacking": Member(
+        "experiment_stacking", "Does stacking help? Three ways to train, at equal cost."
+    ),
+    "robustness": Member(
+        "experiment_robustness", "Which codes can still be read from corrupted images?"
+    ),
+}
+# What people type for a verb, and what they mean.
+SLIPS = {
+    "train": "convae fit KIND",
+    "predict": "convae detect, convae denoise or convae reconstruct",
+    "transform": "convae encode",
+    "embed": "convae encode",
+    "generate": "convae sample",
+    "clean": "convae denoise",
+    "fill": "convae inpaint",
+    "test": "convae evaluate",
+    "score": "convae evaluate or convae detect",
+    "version": "convae --version",
+    "ablate": "convae experiment stacking",
+    "stacking": "convae experiment stacking",
+    "robustness": "convae experiment robustness",
+    **{kind: f"convae fit {kind}" for kind in ESTIMATORS},
+}
+
+
+# The heading of a list without headings.
+KINDS = {"estimator": "Kinds", "experiment": "Experiments"}
 
 
 class LazyGroup(click.Group):
@@ -56,10 +102,10 @@ class LazyGroup(click.Group):
 
     Args:
         kind: what a member is called when its name is not known: ``verb``, ``estimator``.
-        members: name: (module in ``convae.cli``, one line of help).
+        members: by their names.
     """
 
-    def __init__(self, *, kind: str, members: dict[str, tuple[str, str]], **options: Any) -> None:
+    def __init__(self, *, kind: str, members: dict[str, Member], **options: Any) -> None:
         super().__init__(**options)
         self.kind, self.members = kind, members
 
@@ -71,7 +117,7 @@ class LazyGroup(click.Group):
         """Load one member; None for a name that is not known."""
         if cmd_name not in self.members:
             return None
-        module = importlib.import_module(f"convae.cli.verbs.{self.members[cmd_name][0]}")
+        module = importlib.import_module(f"convae.cli.verbs.{self.members[cmd_name].module}")
         command: click.Command = module.command
         return command
 
@@ -84,36 +130,37 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         if name.startswith("-"):
             ctx.fail(f"no such option {name!r}")
+        if self.kind == "verb" and name in SLIPS:
+            ctx.fail(f"there is no verb {name!r}: write {SLIPS[name]}")
         text = str(unknown_name(self.kind, name, self.members))
         if self.kind != "verb" and (os.path.exists(name) or "did you mean" not in text):
             text += f"; for images write: {ctx.command_path} {next(iter(self.members))} {name}"
         return ctx.fail(text)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of members from the table, without loading them."""
-        rows = [(name, told) for name, (_, told) in self.members.items()]
-        with formatter.section("Verbs" if self.kind == "verb" else "Estimators"):
+        """The list of members from the table, without loading them; each heading with an example."""
+        headings = dict.fromkeys(member.group for member in self.members.values())
+        width = max(map(len, self.members))
+        for heading in headings:
+            rows = [
+                (name.ljust(width), member.help)
+                for name, member in self.members.items()
+                if member.group == heading
+            ]
+            example = EXAMPLES.get(heading, "")
+            title = f"{heading + ':':12}{example}" if example else f"{KINDS[self.kind]}:"
+            formatter.write_paragraph()
+            formatter.write(f"{title}\n")
+            formatter.indent()
             formatter.write_dl(rows)
+            formatter.dedent()
 
 
 _HELP = """Convolutional autoencoders that do real work on your own images.
 
-\b
-  convae demo                                        try it, offline
-  convae check my_images                             look at your images
-  convae fit autoencoder my_images --out my.convae   train
-  convae evaluate my.convae more_images              measure, beside PCA
-  convae reconstruct my.convae my_images --out back  images and back
-  convae encode my.convae my_images --out codes.csv  images to codes
-  convae fit denoiser my_images --out clean.convae   learn to take noise out
-  convae denoise clean.convae noisy --out denoised   take it out
-  convae fit inpainter my_images --out fill.convae   learn to fill holes
-  convae inpaint fill.convae damaged --mask masks --out filled
-  convae fit anomaly good_images --out ok.convae     learn what is normal
-  convae detect ok.convae new_images --out found     find what is not
-
-Images are a folder, a glob, files, .npy, .npz, IDX, a TIFF of pages or bands, or the name of a set (digits,
-mnist, fashion-mnist, cifar10). 'convae VERB --help' tells more about each verb.
+Images are a folder, a glob, files, .npy, .npz, IDX, a TIFF of pages or bands, or the name of a set: digits,
+mnist, fashion-mnist, cifar10. A MODEL comes first, then images, then options. 'convae help VERB' explains a
+verb.
 """
 
 
@@ -122,8 +169,12 @@ mnist, fashion-mnist, cifar10). 'convae VERB --help' tells more about each verb.
     kind="verb",
     members=VERBS,
     help=_HELP,
+    subcommand_metavar="VERB ...",
+    options_metavar="",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="convae", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-v", "--version", prog_name="convae", message="%(prog)s %(version)s"
+)
 def convae() -> None:
     """The root of all verbs; its help is above."""

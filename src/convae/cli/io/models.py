@@ -1,13 +1,18 @@
 """The model of a verb: of the job that the verb does, or one sentence."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+import click
 
 from convae.cli.gc_tuning import loaded as as_usual
 from convae.errors import InputError
 
 if TYPE_CHECKING:
     from convae.estimators.base import ImageEstimator
+
+SUFFIX = ".convae"  # of model files
 
 Estimator = TypeVar("Estimator", bound="ImageEstimator")
 
@@ -21,6 +26,7 @@ def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
     """
     from convae.estimators.registry import load
 
+    refuse_swapped(path)
     as_usual()
     loaded = load(path, device=device)
     if isinstance(loaded, kind):
@@ -28,4 +34,22 @@ def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
     raise InputError(
         f"{path}: this model was fitted to {loaded.job}; use it with 'convae {loaded.verb}', or fit one "
         f"to {kind.job} with 'convae fit {kind.member}'"
+    )
+
+
+def refuse_swapped(path: Path) -> None:
+    """Say that the model comes first, where the first argument is no model and a later one is.
+
+    Raises:
+        InputError: with the line to type.
+    """
+    context = click.get_current_context(silent=True)
+    given = () if context is None else context.params.get("data") or ()
+    models = [str(one) for one in given if str(one).endswith(SUFFIX)]
+    if context is None or path.name.endswith(SUFFIX) or not models:
+        return
+    others = [str(one) for one in given if str(one) not in models]
+    words = shlex.join([models[0], str(path), *others])
+    raise InputError(
+        f"{path} is not a model: the model comes first: {context.command_path} {words}"
     )

@@ -4,5 +4,6 @@
 - fit and fit_autoencoder, fit_denoiser, fit_inpainter, fit_anomaly: train, and show what was reached
 - denoise, inpaint, detect, detect_files, detect_self, calibrate, reconstruct, encode, decode, sample, search,
   search_picture: use
-- evaluate, evaluate_detector, metric_tables, probe, map, units, levels, ablate, robustness: understand
+- evaluate, evaluate_detector, metric_tables, probe, map, units, levels, experiment_stacking,
+  experiment_robustness: understand
 """

@@ -4,5 +4,6 @@
 - fit and fit_autoencoder, fit_variational, fit_sparse, fit_stacked, fit_denoiser, fit_inpainter, fit_anomaly:
   train
 - denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, search, interpolate: use
-- evaluate, probe, map, units, traverse, levels, ablate, robustness: understand
+- evaluate, probe, map, units, traverse, levels: understand
+- experiment and experiment_stacking, experiment_robustness: experiments
 """

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import GroupedCommand, computing, images, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """Set the threshold of a detector anew, by normal images and without training.
@@ -23,7 +23,7 @@ at all, unless --out names another.
 """
 
 
-@click.command("calibrate", help=_HELP)
+@click.command("calibrate", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images()
 @click.option(

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from convae.cli.io.data import Data
-from convae.cli.options import images, speaking
+from convae.cli.options import GroupedCommand, images, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """Look at images before training: sizes, channels, depths, ranges, and what is wrong with them.
@@ -20,7 +20,7 @@ images, missing pixels and odd scaling, each with advice.
 """
 
 
-@click.command("check", help=_HELP)
+@click.command("check", cls=GroupedCommand, help=_HELP)
 @images()
 @click.option(
     "--strict", is_flag=True, help="Exit code 2 if a file cannot be read or there is a problem."

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, overwriting, speaking
+from convae.cli.options import GroupedCommand, computing, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """Codes to images: of 'convae encode', or your own.
@@ -19,7 +19,7 @@ files. The images have the size, channels and depth that the model was fitted on
 """
 
 
-@click.command("decode", help=_HELP)
+@click.command("decode", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("codes", type=click.Path(path_type=Path))
 @click.option(

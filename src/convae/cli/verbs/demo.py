@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from convae.cli.options import computing, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, computing, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
 DEFAULT = Path("convae-demo")
@@ -19,7 +19,7 @@ Writes digits.convae, digits.history.csv, pictures and report.html.
 """
 
 
-@click.command("demo", help=_HELP)
+@click.command("demo", cls=GroupedCommand, help=_HELP)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 from convae.errors import InputError
 
@@ -28,7 +28,7 @@ that the oddest come first. It suits a folder of which most is normal; nothing i
 """
 
 
-@click.command("detect", help=_HELP)
+@click.command("detect", cls=GroupedCommand, help=_HELP)
 @click.argument("model", metavar="MODEL")
 @images(required=False, for_model=True)
 @click.option(

@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, overwriting, speaking
+from convae.cli.options import GroupedCommand, computing, images, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """Images to their codes.
@@ -26,7 +26,7 @@ beside the codes, in codes.skipped.csv.
 """
 
 
-@click.command("encode", help=_HELP)
+@click.command("encode", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @click.option(

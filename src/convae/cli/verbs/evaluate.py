@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from convae.cli.io.data import Data, open_for
-from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.io.models import refuse_swapped
+from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """Measure a model on images that it was not trained on, beside a baseline.
@@ -29,7 +30,7 @@ are. The layout of MVTec AD (test, ground_truth) is recognised.
 """
 
 
-@click.command("evaluate", help=_HELP)
+@click.command("evaluate", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(split="test", for_model=True)
 @click.option("--all", "every", is_flag=True, help="Also measure images that it was trained on.")
@@ -77,6 +78,7 @@ def command(
     from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.estimators.registry import load
 
+    refuse_swapped(model)
     loaded = load(model, device=device)
     given = Data(given=data, **where)
     if isinstance(loaded, AnomalyDetector):

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import Name, computing, overwriting, speaking
+from convae.cli.options import GroupedCommand, Name, computing, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
 PATHS = ("linear", "spherical")
@@ -20,7 +20,7 @@ Into a file .png goes one picture of all of them; into a folder one file each.
 """
 
 
-@click.command("interpolate", help=_HELP)
+@click.command("interpolate", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("last", type=click.Path(path_type=Path))

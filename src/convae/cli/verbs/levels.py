@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """A picture of images as each level of a stacked autoencoder tells them, with the error of each.
@@ -20,7 +20,7 @@ code. Levels that were trained together afterwards need not tell an image by the
 """
 
 
-@click.command("levels", help=_HELP)
+@click.command("levels", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @click.option(

@@ -7,7 +7,15 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import Name, computing, images, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    Name,
+    computing,
+    images,
+    overwriting,
+    seeded,
+    speaking,
+)
 from convae.cli.terminal.output import Voice
 
 METHODS = ("pca", "tsne")
@@ -27,7 +35,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
 """
 
 
-@click.command("map", help=_HELP)
+@click.command("map", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @click.option(

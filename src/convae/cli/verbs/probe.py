@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """What can be read from the codes, beside PCA, a random encoder and the raw pixels.
@@ -28,7 +28,7 @@ continuity say how far neighbours by code are neighbours by pixels, and the othe
 """
 
 
-@click.command("probe", help=_HELP)
+@click.command("probe", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @click.option(

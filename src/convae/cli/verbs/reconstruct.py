@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, speaking, writing
+from convae.cli.options import GroupedCommand, computing, images, speaking, writing
 from convae.cli.terminal.output import Voice
 
 _HELP = """Images to their codes and back, as files with the same names, size, channels, depth and kind.
@@ -23,7 +23,7 @@ skipped.csv.
 """
 
 
-@click.command("reconstruct", help=_HELP)
+@click.command("reconstruct", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @writing

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import Name, computing, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, Name, computing, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
 SOURCES = ("prior", "gaussian", "mixture")
@@ -21,7 +21,7 @@ depth that the model was fitted on.
 """
 
 
-@click.command("sample", help=_HELP)
+@click.command("sample", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--out",

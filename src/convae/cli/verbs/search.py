@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import Name, computing, images, overwriting, speaking
+from convae.cli.options import GroupedCommand, Name, computing, images, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
 METRICS = ("euclidean", "cosine")
@@ -28,7 +28,7 @@ where their names lead from the folder of CODES, of the query, or from here.
 """
 
 
-@click.command("search", help=_HELP)
+@click.command("search", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @click.option(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, overwriting, speaking
+from convae.cli.options import GroupedCommand, computing, overwriting, speaking
 from convae.cli.terminal.output import Voice
 from convae.errors import InputError
 
@@ -34,7 +34,7 @@ class Numbers(click.ParamType[list[int]]):
             ) from None
 
 
-@click.command("traverse", help=_HELP)
+@click.command("traverse", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option(

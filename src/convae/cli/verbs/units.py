@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import computing, images, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
 _HELP = """A page on what each number of a code stands for: the images it answers to, what it adds to them.
@@ -22,7 +22,7 @@ beside another model.
 """
 
 
-@click.command("units", help=_HELP)
+@click.command("units", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @click.option(

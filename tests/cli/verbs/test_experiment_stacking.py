@@ -1,4 +1,4 @@
-"""``convae ablate``: its table, its sentence, its file; what cannot be compared."""
+"""``convae experiment stacking``: its table, its sentence, its file; what cannot be compared."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def test_the_table_the_sentence_and_the_file(
     convae: Command, pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "figures" / "ablation"
-    done = convae("ablate", pictures, *FEW, "--out", out)
+    done = convae("experiment", "stacking", pictures, *FEW, "--out", out)
     assert done.code == 0
     for words in ("test error (MSE)", "each seed", "cost", "CPU s", "PCA, 3 components", *WAYS):
         assert words in done.out
@@ -34,7 +34,18 @@ def test_the_same_for_programs_and_images_to_measure_on(
     convae: Command, pictures: Path, tmp_path: Path
 ) -> None:
     others = fill(tmp_path / "others", waves(6, (12, 10, 1), seed=9))
-    done = convae("ablate", pictures, *FEW, "--test", others, "--seeds", 1, "--json", "--quiet")
+    done = convae(
+        "experiment",
+        "stacking",
+        pictures,
+        *FEW,
+        "--test",
+        others,
+        "--seeds",
+        1,
+        "--json",
+        "--quiet",
+    )
     assert (done.code, done.err) == (0, "")
     said = done.json
     assert (said["trained_on"], said["tested_on"], said["out"]) == (24, 6, None)
@@ -44,7 +55,7 @@ def test_the_same_for_programs_and_images_to_measure_on(
 
 def test_a_set_by_name_is_measured_on_its_test_part(convae: Command) -> None:
     few = ("--max-images", 40, "--json", "--set", "level_epochs=2,1", *FEW, "--epochs", 4)
-    done = convae("ablate", "digits", *few)
+    done = convae("experiment", "stacking", "digits", *few)
     assert done.code == 0
     assert "training on digits (train) (1437, 8, 8), measured on digits (test)" in done.err
     assert (done.json["trained_on"], done.json["tested_on"]) == (40, 40)
@@ -54,7 +65,7 @@ def test_a_set_by_name_is_measured_on_its_test_part(convae: Command) -> None:
 def test_groups_are_on_one_side(convae: Command, pictures: Path, tmp_path: Path) -> None:
     groups = tmp_path / "groups.csv"
     groups.write_text("name,group\n" + "".join(f"{i}.png,{i // 6}\n" for i in range(24)))
-    done = convae("ablate", pictures, *FEW, "--groups", groups, "--json")
+    done = convae("experiment", "stacking", pictures, *FEW, "--groups", groups, "--json")
     assert (done.json["trained_on"], done.json["tested_on"]) == (18, 6)
 
 
@@ -75,7 +86,7 @@ def test_wrong_input(convae: Command, pictures: Path, tmp_path: Path) -> None:
         ([pictures, "--groups", tmp_path / "none.csv"], "cannot be read"),
     ):
         chosen = [] if "--preset" in arguments else FEW
-        done = convae("ablate", *chosen, *arguments, "--quiet")
+        done = convae("experiment", "stacking", *chosen, *arguments, "--quiet")
         assert (done.code, done.out) == (2, "")
         assert sentence in done.err
         assert done.err.count("\n") == 1

@@ -27,7 +27,7 @@ def probe_and_tell(
     corruptions: Sequence[str],
     voice: Voice,
 ) -> None:
-    """Everything that ``convae robustness`` does."""
+    """Everything that ``convae experiment robustness`` does."""
     corruptions = corruptions or CORRUPTIONS
     parse_corruptions(corruptions)
     check_values(parameters)

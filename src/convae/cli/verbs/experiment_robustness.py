@@ -1,4 +1,4 @@
-"""``convae robustness``: which codes can still be read when images are corrupted?"""
+"""``convae experiment robustness``: which codes can still be read when images are corrupted?"""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from convae.cli.terminal.output import Voice
 _HELP = """Plain, denoising, sparse and variational codes: which can still be read from corrupted images?
 
 \b
-  convae robustness my_images
-  convae robustness my_images --labels labels.csv --epochs 10 --out robustness.json
-  convae robustness mnist --corruption gaussian:0.5 --corruption stripes:0.2 --corruption jpeg:10
+  convae experiment robustness my_images
+  convae experiment robustness my_images --labels labels.csv --epochs 10 --out robustness.json
+  convae experiment robustness mnist --corruption gaussian:0.5 --corruption stripes:0.2 --corruption jpeg:10
 
 Four autoencoders of one network learn from the training images, without labels. A linear classifier and the
 nearest neighbours (for numbers: ridge regression and neighbours) then learn what LABELS says from the codes
@@ -55,7 +55,7 @@ def command(
     experiment: Experiment,
 ) -> None:
     """The help is above."""
-    from convae.cli.runs.robustness import probe_and_tell
+    from convae.cli.runs.experiment_robustness import probe_and_tell
 
     given = experiment.parameters(ROBUSTNESS, flags)
     probe_and_tell(experiment, given, labels, corruptions, voice)

@@ -1,4 +1,4 @@
-"""``convae ablate``: does stacking help? Three ways to train the same network, at equal cost."""
+"""``convae experiment stacking``: does stacking help? Three ways to train the same network, at equal cost."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from convae.cli.terminal.output import Voice
 _HELP = """Does stacking help here? The same network trained in three ways at equal cost, several times each.
 
 \b
-  convae ablate my_images
-  convae ablate my_images --seeds 5 --epochs 10 --widths 16,32 --out ablation.json
-  convae ablate mnist --max-images 5000
+  convae experiment stacking my_images
+  convae experiment stacking my_images --seeds 5 --epochs 10 --widths 16,32 --out ablation.json
+  convae experiment stacking mnist --max-images 5000
 
 Levels alone; levels, then together; together from scratch. Cost is counted in multiplications, of training
 and validation; epochs are whole, so the table has the cost that each way reached, and its processor time.
@@ -25,7 +25,7 @@ Settings are those of 'convae fit stacked'.
 """
 
 
-@click.command("ablate", cls=GroupedCommand, help=_HELP)
+@click.command("stacking", cls=GroupedCommand, help=_HELP)
 @images()
 @parameters(ABLATION)
 @click.option(
@@ -40,6 +40,6 @@ Settings are those of 'convae fit stacked'.
 @speaking
 def command(voice: Voice, flags: dict[str, Any], seeds: int, experiment: Experiment) -> None:
     """The help is above."""
-    from convae.cli.runs.ablate import ablate_and_tell
+    from convae.cli.runs.experiment_stacking import ablate_and_tell
 
     ablate_and_tell(experiment, experiment.parameters(ABLATION, flags), seeds, voice)

@@ -1,4 +1,4 @@
-"""``convae robustness``: its tables, its sentences, its file; labels and corruptions that do not match."""
+"""``convae experiment robustness``: its tables, its file; labels and corruptions that do not match."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_the_tables_the_sentences_and_the_file(
     convae: Command, labelled: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "robustness"
-    done = convae("robustness", labelled, *FEW, "--out", out)
+    done = convae("experiment", "robustness", labelled, *FEW, "--out", out)
     assert done.code == 0
     for words in ("linear classifier, accuracy", "5 nearest neighbours, accuracy", *CODES):
         assert words in done.out
@@ -48,7 +48,7 @@ def test_the_tables_the_sentences_and_the_file(
 
 
 def test_a_set_by_name_and_its_test_part(convae: Command) -> None:
-    done = convae("robustness", "digits", *FEW, *ONE, "--max-images", 60, "--json")
+    done = convae("experiment", "robustness", "digits", *FEW, *ONE, "--max-images", 60, "--json")
     assert (done.code, done.json["fitted_on"], done.json["tested_on"]) == (0, 60, 60)
     assert "measured on digits (test)" in done.err
 
@@ -61,12 +61,14 @@ def test_others_to_measure_on_have_classes_by_name(
         others / "dark", waves(6, (12, 10, 1), seed=8) // 2
     )  # the first class here, the second there
     fill(others / "middle", waves(3, (12, 10, 1), seed=9) // 4 + 90)
-    done = convae("robustness", labelled, *FEW, *ONE, "--test", others, "--json", "--quiet")
+    done = convae(
+        "experiment", "robustness", labelled, *FEW, *ONE, "--test", others, "--json", "--quiet"
+    )
     assert (done.code, done.err, done.json["tested_on"]) == (0, "", 9)
     pixels = done.json["measures"]["5 nearest neighbours, accuracy"]["clean"]["raw pixels"]
     assert pixels["value"] > 0.8
     fill(others / "grey", waves(9, (12, 10, 1), seed=10))
-    done = convae("robustness", labelled, *FEW, *ONE, "--test", others, "--quiet")
+    done = convae("experiment", "robustness", labelled, *FEW, *ONE, "--test", others, "--quiet")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "classes that the training images lack: grey" in done.err
 
@@ -76,7 +78,7 @@ def test_numbers_from_a_file(convae: Command, labelled: Path, tmp_path: Path) ->
     names = [f"{kind}/{i}.png" for kind in ("bright", "dark") for i in range(15)]
     rows = [f"{name},{i % 7}.5" for i, name in enumerate(names)]
     targets.write_text("name,target\n" + "\n".join(rows) + "\n")
-    done = convae("robustness", labelled, *FEW, *ONE, "--labels", targets)
+    done = convae("experiment", "robustness", labelled, *FEW, *ONE, "--labels", targets)
     assert done.code == 0
     assert "ridge regression, R2" in done.out
     assert "plain codes reach an R2 of" in done.out
@@ -100,7 +102,7 @@ def test_wrong_input(convae: Command, labelled: Path, pictures: Path, tmp_path: 
         ([labelled, "--out", tmp_path / "r.csv"], "--out must end in .json"),
         ([labelled, "--labels", tmp_path / "none.csv"], "cannot be read"),
     ):  # fmt: skip
-        done = convae("robustness", *FEW, *arguments, "--quiet")
+        done = convae("experiment", "robustness", *FEW, *arguments, "--quiet")
         assert (done.code, done.out) == (2, "")
         assert sentence in done.err
         assert done.err.count("\n") == 1

@@ -16,7 +16,7 @@ from convae.evaluation.experiments.verdicts import (
 
 
 def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
-    """Everything that ``convae ablate`` does."""
+    """Everything that ``convae experiment stacking`` does."""
     check_values(parameters)
     given = {"patience": 0, **parameters}
     source, test = experiment.sources(given.get("image_shape"), voice)
