@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks docs/house.py
 
-.PHONY: help install demo test check lint format types unit doctest readme docs bench bench-quality fuzz clean
+.PHONY: help install demo quick test check lint format types unit doctest readme docs bench bench-quality fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: install  ## fit, measure and look at an autoencoder of handwritten digits, offline
 	$(BIN)/convae demo
+
+quick: install lint types  ## lint, types and the tests that matter most, in about two minutes
+	$(BIN)/pytest -n auto --dist loadfile -q tests/test_imports.py tests/config tests/metrics tests/networks tests/training tests/filesystem tests/cli/test_settings.py tests/cli/test_start_up.py -m "not slow"
 
 test: install lint types unit doctest readme  ## everything that CI runs
 
@@ -47,7 +50,7 @@ readme: install docs  ## the commands in the README, one after the other
 	$(BIN)/python tests/readme.py README.md
 
 docs: install  ## every link and every Python example in the documentation
-	$(BIN)/python tests/documents.py README.md CHANGELOG.md docs
+	$(BIN)/python tests/documents.py README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
 
 SPEED ?= all
 bench: install  ## how fast, beside PyTorch, Keras and Pythae (long; make bench SPEED="train --quick" for a part)

@@ -17,12 +17,24 @@ def main(paths: list[str]) -> int:
 
 
 def _broken_links(file: Path) -> list[str]:
-    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
-    return [
-        f"{file}: the link {link} leads nowhere"
-        for link in links
-        if "://" not in link and not (file.parent / link).exists()
-    ]
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", file.read_text(encoding="utf-8"))
+    faults = []
+    for link, heading in links:
+        if "://" in link:
+            continue
+        target = file.parent / link if link else file
+        if not target.exists():
+            faults.append(f"{file}: the link {link} leads nowhere")
+        elif heading and heading not in _headings(target):
+            faults.append(f"{file}: there is no heading #{heading} in {target}")
+    return faults
+
+
+def _headings(file: Path) -> set[str]:
+    """What links call the headings of a document: lower case, no punctuation, hyphens for spaces."""
+    text = re.sub(r"```.*?```", "", file.read_text(encoding="utf-8"), flags=re.S)
+    titles = re.findall(r"^#+ +(.*)$", text, flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def _failing_examples(file: Path) -> list[str]:
