@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks docs/house.py
 
-.PHONY: help install demo quick test check lint format types unit doctest readme docs bench bench-quality fuzz clean
+.PHONY: help install demo quick test package newest check lint format types unit doctest readme docs bench bench-quality fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,10 +24,11 @@ $(READY): pyproject.toml constraints.txt
 demo: install  ## fit, measure and look at an autoencoder of handwritten digits, offline
 	$(BIN)/convae demo
 
+MATTER_MOST := tests/test_imports.py tests/config tests/metrics tests/networks tests/training tests/filesystem tests/cli/test_settings.py tests/cli/test_start_up.py
 quick: install lint types  ## lint, types and the tests that matter most, in about two minutes
-	$(BIN)/pytest -n auto --dist loadfile -q tests/test_imports.py tests/config tests/metrics tests/networks tests/training tests/filesystem tests/cli/test_settings.py tests/cli/test_start_up.py -m "not slow"
+	$(BIN)/pytest -n auto --dist loadfile -q $(MATTER_MOST) -m "not slow"
 
-test: install lint types unit doctest readme  ## everything that CI runs
+test: install lint types unit doctest readme package newest  ## everything that CI runs
 
 lint: install  ## format and lint
 	$(BIN)/ruff format --check $(SOURCES)
@@ -52,6 +53,26 @@ readme: install docs  ## the commands in the README, one after the other
 docs: install  ## every link and every Python example in the documentation
 	$(BIN)/python tests/documents.py README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
 
+# Not named `build`: a target of that name would be the folder.
+package: install  ## the wheel and the source archive; the wheel runs the demo in an empty environment
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	build/empty/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/convae-*.whl
+	cd build && empty/bin/convae demo --quiet --out demo
+
+NEWEST ?= $(shell for v in 3.14 3.13 3.12; do p=$$(command -v python$$v || ls $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -1); [ -n "$$p" ] && { echo $$p; break; }; done)
+newest: install  ## the tests that matter most on the newest Python at hand
+ifeq ($(NEWEST),)
+	@echo "newest: there is no Python newer than that of .venv here; skipped"
+else
+	$(NEWEST) -m venv build/newest
+	build/newest/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	build/newest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	build/newest/bin/python -m pytest -n auto --dist loadfile -q $(MATTER_MOST) -m "not slow"
+endif
+
 SPEED ?= all
 bench: install  ## how fast, beside PyTorch, Keras and Pythae (long; make bench SPEED="train --quick" for a part)
 	$(BIN)/python benchmarks/speed.py $(SPEED)
@@ -64,4 +85,4 @@ fuzz: install  ## damaged and hostile inputs for every reader (make fuzz FUZZ="t
 	$(BIN)/python benchmarks/fuzz.py $(FUZZ)
 
 clean:  ## remove what make made
-	rm -rf $(VENV) convae-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.peers benchmarks/.work
+	rm -rf $(VENV) build dist convae-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.peers benchmarks/.work

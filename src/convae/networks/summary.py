@@ -83,10 +83,6 @@ class Summary:
         """Plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
-    def part_parameters(self, part: str) -> int:
-        """Trainable numbers in the ``encoder``, the ``code`` or the ``decoder``."""
-        return sum(row.parameters for row in self.rows if row.part == part)
-
     def __str__(self) -> str:
         head = ("layer", "kind", "output", "parameters", "multiply-adds")
         body = [

@@ -67,6 +67,7 @@ class Muon:
     ) -> None:
         self.weights, self.lr, self.share = weights, lr, share
         self.momentum, self.weight_decay = momentum, weight_decay
+        self.half = bool(weights) and fast_bfloat16(weights[0].device)
         self.state: list[dict[str, Tensor]] = [{} for _ in weights]
 
     @torch.no_grad()
@@ -81,7 +82,9 @@ class Muon:
             update = weight.grad.lerp(average, self.momentum).reshape(len(weight), -1)
             stretch = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
             weight.mul_(1 - self.lr * self.weight_decay)
-            weight.add_(orthogonalize(update).view(weight.shape), alpha=-self.lr * stretch)
+            weight.add_(
+                orthogonalize(update, half=self.half).view(weight.shape), alpha=-self.lr * stretch
+            )
 
 
 class Adam:
@@ -148,18 +151,18 @@ class Adam:
         return state
 
 
-def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
+def orthogonalize(matrix: Tensor, iterations: int = 5, *, half: bool = False) -> Tensor:
     """Approximately U Vᵀ of the singular value decomposition U S Vᵀ: all singular values become about 1.
 
     A quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave
-    all of them between about 0.7 and 1.2, which is as good as 1 here. In bfloat16 where matrix units are
-    several times faster with it (the iteration corrects itself; elsewhere it is several times slower),
-    but in float32 for very long matrices, for the reason that
+    all of them between about 0.7 and 1.2, which is as good as 1 here. With ``half`` in bfloat16, for devices
+    whose matrix units are several times faster with it (the iteration corrects itself; elsewhere it is
+    slower), but in float32 for very long matrices, for the reason that
     :func:`~convae.networks.layers.half_unless_long` gives.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
-    half = max(matrix.shape) <= MAX_HALF_LENGTH and fast_bfloat16(matrix.device)
-    x = (matrix if wide else matrix.T).to(torch.bfloat16 if half else torch.float32)
+    short = half and max(matrix.shape) <= MAX_HALF_LENGTH
+    x = (matrix if wide else matrix.T).to(torch.bfloat16 if short else torch.float32)
     x = (x / x.norm().clamp_min(1e-20)).contiguous()
     for _ in range(iterations):
         gram = x @ x.T
