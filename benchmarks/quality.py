@@ -21,6 +21,7 @@ from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation.reconstruction import Evaluation, evaluate  # noqa: E402
 from cross_promise import cross_promise  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
+from detector_time import detector_time  # noqa: E402
 from embedding import embedding  # noqa: E402
 from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
@@ -229,6 +230,7 @@ COMMANDS = {
         one_class,
         anomalies,
         few_normals,
+        detector_time,
         false_alarms,
         cross_promise,
         roundtrip,
