@@ -1,6 +1,6 @@
 """Draw docs/overview.png: three of the jobs at work on drawn images, each model trained here with few steps.
 
-python docs/overview.py            takes about five minutes on one core
+python docs/overview.py            takes about ten minutes on one core
 """
 
 import sys
