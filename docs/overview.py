@@ -24,7 +24,7 @@ STEPS = 300  # epochs of 60 images in batches of 8 are 8 steps
 
 def main() -> None:
     """Train, restore, detect, and put the pictures side by side."""
-    normal, good, bad, masks, _ = draw("washer", 0)
+    normal, good, bad, _, _ = draw("washer", 0)
     normal, good, bad = (_small(images) for images in (normal, good, bad))
     rng = np.random.default_rng(0)
     noisy = (good[0] + rng.normal(0, 35, good[0].shape)).clip(0, 255).round().astype(np.uint8)
