@@ -25,6 +25,7 @@ from detector_time import detector_time  # noqa: E402
 from embedding import embedding  # noqa: E402
 from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
+from house import house  # noqa: E402
 from inpainting import inpainting  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
@@ -231,6 +232,7 @@ COMMANDS = {
         anomalies,
         few_normals,
         detector_time,
+        house,
         false_alarms,
         cross_promise,
         roundtrip,

@@ -201,7 +201,7 @@ def find_drift(
         changes += [
             _change(what, new[:, k], rows[:, k], rows[:, -1]) for k, what in enumerate(LEAST)
         ]
-    return Drift(images=len(scores), changes=tuple(changes))
+    return Drift(images=len(looks), changes=tuple(changes))
 
 
 def _score_change(calibration: Calibration, threshold: float, scores: Array) -> list[Change]:

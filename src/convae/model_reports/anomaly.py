@@ -17,6 +17,7 @@ from convae.report.pictures.pictures import band_note, shown_range, to_display
 BESIDE_LOSS = {
     "defects": "0.1 cross-entropy of the place",
     "attributes": "0.05 cross-entropy of the pose",
+    "likelihood": "the cost of the code",
 }
 
 

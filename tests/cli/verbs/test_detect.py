@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,34 @@ def test_a_few_real_defects_are_learnt_from_and_told_of(
     assert done.code == 2
     assert "0.png in folder" in done.err
     assert "is among the normal images, too: it can be only one of both" in done.err
+
+
+def test_defects_are_no_normal_images_and_no_masks(
+    convae: Command, good: Path, mixed: Path, tmp_path: Path
+) -> None:
+    """Of a test set with ``good`` and masks beside the images the defects alone are taken, of all folders."""
+    bad = tmp_path / "bad"
+    for name, start in (("good", "0"), ("scratch", "1")):
+        shutil.copytree(mixed / "bad", bad / name)
+        for path in (bad / name).iterdir():
+            path.rename(path.with_name(f"{start}{path.name}"))
+    one = next((bad / "scratch").iterdir())
+    shutil.copy(one, one.with_name(f"{one.stem}_mask{one.suffix}"))
+    shutil.copytree(bad / "scratch", tmp_path / "again")
+    done = convae("fit", "anomaly", good, "--out", tmp_path / "m.convae", "--epochs", "1", *SMALL,
+                  "--defects", bad, "--defects", tmp_path / "again")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "--defects: 4 left out: normal images by their folder, such as " in done.err
+    assert "--defects: 2 left out: masks by their name, such as " in done.err
+    assert "defects: 4 images are the same as another, and count once" in done.err
+    assert "Of the 4 images with real defects" in done.out
+
+
+def test_a_detector_by_likelihood_has_a_report(convae: Command, good: Path, tmp_path: Path) -> None:
+    done = convae("fit", "anomaly", good, "--out", tmp_path / "m.convae", "--method", "likelihood",
+                  "--epochs", "1", *SMALL)  # fmt: skip
+    assert done.code == 0, done.err
+    assert "the cost of the code" in (tmp_path / "m-report" / "report.html").read_text()
 
 
 def test_detect_writes_scores_regions_and_pictures(

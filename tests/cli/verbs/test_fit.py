@@ -198,7 +198,7 @@ def test_several_folders_are_fitted_on_and_written_apart(convae: Command, tmp_pa
         (["--out", "m.convae", "--seed", "-1"], "--seed must be a whole number from 0"),
         (["--out", "m.convae", "--epochs", "-1"], "--epochs must be a whole number"),
         (["--out", "m.convae", "--loss", "mes"], "did you mean 'mse'?"),
-        (["--out", "m.convae", "--size", "4"], "requires 2 arguments"),
+        (["--out", "m.convae", "--size", "x", "4"], "not a valid integer"),
         (["--out", "m.convae", "--size", "4", "0"], "--size must be"),
         (["--out", "m.convae", "--framing", "crop"], "--framing crop needs --size height width"),
         (["--out", "m.convae", "--channels", "2"], "--channels must be 1 (grey), 3 (RGB)"),

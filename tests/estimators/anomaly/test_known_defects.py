@@ -85,6 +85,40 @@ def test_of_one_defect_what_is_reported_is_what_there_was_without_it(
     assert told["auroc"] == told["without"]
 
 
+@pytest.mark.parametrize("folds", [1, 2, 5, 10])
+def test_what_is_normal_is_at_chance_however_many_detectors_there_are(
+    fusion: Fusion, evidence: Evidence, folds: int
+) -> None:
+    """Each detector sees other noise in the same images, so that the lowest score is far below any."""
+    judges = []
+    for fold in range(folds):
+        known = Known(drawn(60, (0.0, 0.0), 100 + fold), evidence)
+        normal = drawn(60 // folds, (0.0, 0.0), 200 + fold)
+        judges.append(Judge(fusion, known, normal, 1000 * fold + np.arange(60 // folds)))
+    told = account(judges, 0.1)
+    assert told["without"] == pytest.approx(0.5, abs=0.08)
+    assert told["found"]["count"] <= 14  # 6 are promised at most in the mean
+
+
+def test_an_image_that_is_there_twice_counts_once() -> None:
+    normal, odd = textured(40), spotted(textured(3, seed=9))
+    model = AnomalyDetector(**TINY, random_state=0)
+    once = model.fit(normal, defects=odd).chosen_["defects"]
+    twice = model.fit(normal, defects=np.concatenate([odd, odd])).chosen_["defects"]
+    assert once == twice
+
+
+def test_rows_of_pixels_can_be_defects() -> None:
+    normal, odd = textured(40), spotted(textured(3, seed=9))
+    shape = normal.shape[1:3]
+    model = AnomalyDetector(**TINY, random_state=0, image_shape=shape)
+    flat, images = (
+        model.fit(one(normal), defects=one(odd)).chosen_["defects"]
+        for one in (lambda x: x.reshape(len(x), -1), lambda x: x)
+    )
+    assert flat == images
+
+
 def test_a_detector_learns_from_them_and_does_not_judge_itself_by_them(tmp_path: Path) -> None:
     normal = textured(40)
     odd = spotted(textured(4, seed=9))

@@ -71,12 +71,15 @@ class New:
             self.looks.append(found.look)
 
     def drift(self, model: AnomalyDetector) -> Drift:
-        """Compare them with the calibration images."""
+        """Compare them with the calibration images.
+
+        Scores of a detector of folds are not compared: the lowest of several is below that of a single one.
+        """
         return find_drift(
             model.calibration_,
             -model.offset_,
             model.looks_,
-            scores=self.scores,
+            scores=() if model.calibrated_by_folds_ else self.scores,
             looks=self.looks,
         )
 

@@ -163,9 +163,9 @@ def account(
     facts, skipped = model._stored.facts, len(model.skipped_)
     seconds = sum(row["seconds"] for row in model.history_)
     voice.say(
-        f"Trained on {facts['training_images']:,} images, {facts['validation_images']:,} held out"
+        f"Trained on {facts['training_images']:,} image{'s' * (facts['training_images'] != 1)}, {facts['validation_images']:,} held out"
         + (f", {skipped:,} skipped (see {files['skipped']})" if skipped else "")
-        + f"; {model.n_iter_} epochs in {duration(seconds)}, weights from epoch {model.best_epoch_}."
+        + f"; {model.n_iter_} epoch{'s' * (model.n_iter_ != 1)} in {duration(seconds)}, weights from epoch {model.best_epoch_}."
     )
     voice.say()
     for line in outcome.lines():

@@ -38,17 +38,18 @@ What is chosen where, later ones winning: defaults, --config, --set, flags.
 @click.option(
     "--defects",
     metavar="DATA",
+    multiple=True,
     help="A few images with real defects, which help to weigh what makes the score.",
 )
 @parameters(ANOMALY)
 @fitting
 @speaking
-def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: str | None) -> None:
+def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: tuple[str, ...]) -> None:
     """The help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_anomaly import measured
+    from convae.cli.runs.fit_anomaly import defective, measured
     from convae.estimators.anomaly.detector import AnomalyDetector
 
-    known = None if defects is None else replace(fit.data, given=(defects,)).open()
+    known = defective(replace(fit.data, given=defects).open(), voice) if defects else None
     job = FitJob(estimator=AnomalyDetector, measure=measured, options={"defects": known})
     fit_and_report(job, fit.parameters(ANOMALY, flags), fit, voice)

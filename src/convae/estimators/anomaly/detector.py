@@ -34,7 +34,6 @@ from convae.images.dataset.framing import resize
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource
-from convae.images.sources.open_source import open_source
 from convae.losses import Loss
 from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
 from convae.metrics.drift import Look, look_of, look_rows
@@ -153,6 +152,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         bound_: the highest rate of false alarms there can be, however good or bad the networks are: the
             promised rate, or with ``folds`` a higher one (see :func:`convae.metrics.conformal.cross_bound`);
             None for an estimate.
+        calibrated_by_folds_: whether each calibration image was scored by one of several detectors alone; new
+            images have the lowest score of all, which is lower.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
         calibration_: the :class:`convae.metrics.conformal.Calibration` by the held-out normals.
         looks_: how the calibration images look, see :func:`convae.metrics.drift.look_rows`; None in older
@@ -288,7 +289,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             TrainingError: if the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        self._defects = None if defects is None else open_source(defects)
+        self._defects = defects
         try:
             return self._fit(
                 X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
@@ -456,7 +457,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 f"defects: method {p['method']!r} does not learn from them; leave them out, or take method "
                 "'defects'"
             )
-        stored = fit_detector(type(self).__name__, source, p, run, method, self._defects)
+        defects = None if self._defects is None else self.open(self._defects)
+        stored = fit_detector(type(self).__name__, source, p, run, method, defects)
         return replace(stored, parameters=parameters)
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
@@ -473,6 +475,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
         self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
         largest = stored.facts.get("largest_fold")
+        self.calibrated_by_folds_ = largest is not None
         self.bound_ = None
         if self.promised_:
             rate, witnesses = self.false_alarm_rate_, self.calibration_.witnesses

@@ -112,7 +112,7 @@ def fit_detector(
     usual = method.usual(count, ready.images.shape)
     p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
     ready = replace(ready, crops=method.crops(count))
-    known = () if defects is None else _read(defects, ready, p, run)
+    known, unread = ((), ()) if defects is None else _read(defects, ready, p, run)
     fits = [
         _Fit(
             kind,
@@ -133,6 +133,7 @@ def fit_detector(
     facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
     if known:
         facts["detector"]["defects"] = _account(fits, trained)
+    facts["skipped"] = [*facts["skipped"], *([one.name, one.reason] for one in unread)]
     facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(calibration.scores)}
     if len(fits) > 1:
         facts["largest_fold"] = max(_groups_in(x) for x in parts)
@@ -189,14 +190,19 @@ def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
     return account(judges, fits[0].parts.rate) if None not in judges else {}
 
 
-def _read(defects: ImageSource, ready: Ready, p: Parameters, run: Run) -> tuple[Finished, ...]:
-    """Images with real defects, as the network will see them.
+def _read(
+    defects: ImageSource, ready: Ready, p: Parameters, run: Run
+) -> tuple[tuple[Finished, ...], tuple[Skipped, ...]]:
+    """Images with real defects, as the network will see them, and those that cannot be used.
+
+    An image that is there twice counts once: it would judge itself.
 
     Raises:
         InputError: none can be used, or one is among the normal images.
     """
     plan, normal = ready.images.plan, set(ready.images.hashes.tolist())
-    found, skipped = list[Finished](), list(defects.skipped)
+    found, skipped, seen = list[Finished](), list(defects.skipped), set[int]()
+    repeated = 0
     for index in range(len(defects)):
         try:
             image = plan.read(defects, index)
@@ -215,12 +221,19 @@ def _read(defects: ImageSource, ready: Ready, p: Parameters, run: Run) -> tuple[
                 f"defects: {one.info.name} in {defects.description} is among the normal images, too: it can "
                 "be only one of both"
             )
+        if int(one.digest) in seen:
+            repeated += 1
+            continue
+        seen.add(int(one.digest))
         found.append(one)
     refuse_skipped(defects, skipped, strict=p["strict"], left=len(found))
+    if repeated:
+        some = "1 image is" if repeated == 1 else f"{repeated} images are"
+        run.observers.message(f"defects: {some} the same as another, and count once")
     if skipped:
         some = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
         run.observers.message(f"defects: {some} cannot be used: {grouped_reasons(skipped)}")
-    return tuple(found)
+    return tuple(found), tuple(skipped)
 
 
 def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:

@@ -126,8 +126,13 @@ def _told(
     judges: Sequence[Judge], image: int, left_out: int | None
 ) -> tuple[float, float, np.ndarray]:
     """The share of normal images that score lower than a defect (ties half), its score, and theirs (n,)."""
-    fusions = [judge.without(left_out) for judge in judges]
-    pairs = list(zip(fusions, judges, strict=True))
-    score = min(float(f.score(judge.known.values[image : image + 1])) for f, judge in pairs)
-    normal = np.concatenate([f.score(judge.normal).double().numpy() for f, judge in pairs])
-    return float(((normal < score) + 0.5 * (normal == score)).mean()), score, normal
+    lowest, shares, normal = np.inf, list[np.ndarray](), list[np.ndarray]()
+    for judge in judges:
+        fusion = judge.without(left_out)
+        score = float(fusion.score(judge.known.values[image : image + 1]))
+        own = fusion.score(judge.normal).double().numpy()
+        # Against the normal images of the same detector: the lowest of several scores would be below theirs.
+        shares.append((own < score) + 0.5 * (own == score))
+        normal.append(own)
+        lowest = min(lowest, score)
+    return float(np.concatenate(shares).mean()), lowest, np.concatenate(normal)

@@ -1,0 +1,188 @@
+"""What the code is like: rooms, arrows, circles, calls to a step, files of an option, words; measured on the
+source.
+
+``python benchmarks/quality.py house`` writes the section of RESULTS.md.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import convae
+from convae.estimators.registry import ESTIMATORS, estimator_class
+from record import Section
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "convae"
+OPTIONS = ("ema", "patience", "padding_mode")
+WORDS = ("told", "said", "beside", "usual")
+
+
+def house() -> None:
+    """The table."""
+    section = Section("house", "The house: the code measured", ("what", "now"))
+    files = sorted(SOURCE.rglob("*.py"))
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
+    arrows = _arrows(trees)
+    rooms = {path.relative_to(SOURCE).parts[0] for path in files} - {"__init__.py", "__main__.py"}
+    section.row(
+        "rooms and loose files at the top, `__init__` and `__main__` included", len(rooms) + 2
+    )
+    section.row("arrows between rooms", len({(a[0], b[0]) for a, b in arrows if a[0] != b[0]}))
+    section.row("import circles between modules, lazy ones counted", _circles(arrows))
+    section.row("calls from `ConvAutoencoder.fit` to `optimizer.step`", _calls_to_a_step())
+    for option in OPTIONS:
+        section.row(f"files that the option `{option}` stands in", _files_naming(files, option))
+    section.row('look-ups `p["..."]` of parameters in a dictionary', _look_ups(trees))
+    most = max(len(inspect.signature(estimator_class(kind)).parameters) for kind in ESTIMATORS)
+    section.row("most arguments of a constructor", most)
+    shapes, errors = _docstrings(trees)
+    section.row(
+        "public docstrings of what takes or gives tensors or arrays that name shapes", shapes
+    )
+    section.row("public docstrings of what raises that name the errors", errors)
+    section.row("files of source", len(files))
+    section.row("lines of source", sum(len(path.read_text().splitlines()) for path in files))
+    texts = [
+        path.read_text() for path in (*files, *(ROOT / "docs").glob("*.md"), ROOT / "README.md")
+    ]
+    count = sum(
+        bool(re.search(rf"\b({'|'.join(WORDS)})\b", line)) for t in texts for line in t.splitlines()
+    )
+    section.row(f"lines of source and docs with {', '.join(WORDS)}", count)
+    section.command = "quality.py house"
+    section.write()
+
+
+Module = tuple[str, ...]
+
+
+def _arrows(trees: dict[Path, ast.Module]) -> set[tuple[Module, Module]]:
+    """Which module imports which, wherever in a file."""
+    known = {_name(path) for path in trees}
+
+    def nearest(parts: list[str]) -> Module | None:
+        while parts and tuple(parts) not in known:
+            parts = parts[:-1]
+        return tuple(parts) or None
+
+    found = set()
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in names:
+                parts = name.split(".")
+                other = nearest(parts[1:]) if parts[0] == "convae" else None
+                if other is not None and other != _name(path):
+                    found.add((_name(path), other))
+    return {(a, b) for a, b in found if a}
+
+
+def _name(path: Path) -> Module:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def _circles(arrows: set[tuple[Module, Module]]) -> int:
+    """Modules that reach themselves."""
+    ways: dict[Module, set[Module]] = {}
+    for a, b in arrows:
+        ways.setdefault(a, set()).add(b)
+
+    def reached(start: Module) -> set[Module]:
+        seen: set[Module] = set()
+        left = [start]
+        while left:
+            for other in ways.get(left.pop(), set()) - seen:
+                seen.add(other)
+                left.append(other)
+        return seen
+
+    return sum(module in reached(module) for module in ways)
+
+
+def _calls_to_a_step() -> int:
+    """Calls between the outermost fit and the first step of an optimizer."""
+    from convae.training import optimizers
+
+    depth = 0
+    plain = optimizers.Adam.step
+
+    def noting(self: optimizers.Adam) -> None:
+        nonlocal depth
+        if not depth:
+            frame = sys._getframe(1)
+            while frame is not None:
+                if (
+                    "convae" in frame.f_code.co_filename
+                    and "contextlib" not in frame.f_code.co_filename
+                ):
+                    depth += 1
+                if frame.f_code.co_name == "fit":
+                    break
+                frame = frame.f_back
+        plain(self)
+
+    optimizers.Adam.step = noting  # type: ignore[method-assign]
+    try:
+        images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
+        convae.ConvAutoencoder(latent_dim=2, epochs=1, optimizer="adam").fit(images)
+    finally:
+        optimizers.Adam.step = plain  # type: ignore[method-assign]
+    return depth
+
+
+def _files_naming(files: list[Path], option: str) -> int:
+    return sum(bool(re.search(rf"\b{option}\b", path.read_text())) for path in files)
+
+
+def _look_ups(trees: dict[Path, ast.Module]) -> int:
+    """Subscripts by a text of something called p, parameters or given."""
+    count = 0
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+                named = node.value.id in ("p", "parameters", "given")
+                key = node.slice
+                count += named and isinstance(key, ast.Constant) and isinstance(key.value, str)
+    return count
+
+
+def _docstrings(trees: dict[Path, ast.Module]) -> tuple[str, str]:
+    """The parts of public functions whose docstrings name shapes, and errors."""
+    shapes: list[bool] = []
+    errors: list[bool] = []
+    for function in _public(trees):
+        text = ast.get_docstring(function) or ""
+        typed = ast.unparse(function.args) + (
+            ast.unparse(function.returns) if function.returns else ""
+        )
+        if re.search(r"\b(Tensor|ndarray|Array|Pixels)\b", typed):
+            shapes.append(bool(re.search(r"\([\w, *]*[A-Zn],? ?[^)]*\)|\(\)|scalar", text)))
+        if any(isinstance(node, ast.Raise) and node.exc is not None for node in ast.walk(function)):
+            errors.append("Raises:" in text or "InputError" in text)
+    return _part(shapes), _part(errors)
+
+
+def _part(hits: list[bool]) -> str:
+    return f"{100 * sum(hits) / len(hits):.0f} % of {len(hits)}"
+
+
+def _public(trees: dict[Path, ast.Module]) -> Iterator[ast.FunctionDef]:
+    for path, tree in trees.items():
+        if path.relative_to(SOURCE).parts[0] == "cli":
+            continue
+        for node in tree.body:
+            inner = node.body if isinstance(node, ast.ClassDef) and node.name[0] != "_" else [node]
+            for function in inner:
+                if isinstance(function, ast.FunctionDef) and not function.name.startswith("_"):
+                    yield function
