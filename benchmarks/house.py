@@ -1,5 +1,4 @@
-"""What the code is like: rooms, arrows, circles, calls to a step, files of an option, words; measured on the
-source.
+"""What the code is like, measured on the source: rooms, arrows, circles, calls to a step, files of an option.
 
 ``python benchmarks/quality.py house`` writes the section of RESULTS.md.
 """
@@ -10,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def _calls_to_a_step() -> int:
     def noting(self: optimizers.Adam) -> None:
         nonlocal depth
         if not depth:
-            frame = sys._getframe(1)
+            frame: FrameType | None = sys._getframe(1)
             while frame is not None:
                 if (
                     "convae" in frame.f_code.co_filename

@@ -163,9 +163,10 @@ def account(
     facts, skipped = model._stored.facts, len(model.skipped_)
     seconds = sum(row["seconds"] for row in model.history_)
     voice.say(
-        f"Trained on {facts['training_images']:,} image{'s' * (facts['training_images'] != 1)}, {facts['validation_images']:,} held out"
+        f"Trained on {_many(facts['training_images'], 'image')}, {facts['validation_images']:,} held out"
         + (f", {skipped:,} skipped (see {files['skipped']})" if skipped else "")
-        + f"; {model.n_iter_} epoch{'s' * (model.n_iter_ != 1)} in {duration(seconds)}, weights from epoch {model.best_epoch_}."
+        + f"; {_many(model.n_iter_, 'epoch')} in {duration(seconds)}, weights from epoch "
+        f"{model.best_epoch_}."
     )
     voice.say()
     for line in outcome.lines():
@@ -189,3 +190,8 @@ def account(
             **outcome.values(),
         }
     )
+
+
+def _many(count: int, what: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
