@@ -123,7 +123,7 @@ def logistic_scale(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.
 def logistic_cost(
     reconstruction: torch.Tensor, target: torch.Tensor, scale: torch.Tensor | float
 ) -> torch.Tensor:
-    """Return ``-log P`` of each value, in the shape of the target, in nats; see :func:`logistic`."""
+    """Return ``-log P`` of each value, (B, C, H, W) like the target, in nats; see :func:`logistic`."""
     # σ(p) - σ(q) = (1 - e^(q-p)) σ(p) σ(-q), which loses no digits
     half = torch.as_tensor(STEP / 2 / scale, dtype=reconstruction.dtype)
     distance = (target - reconstruction) / scale

@@ -53,7 +53,7 @@ class Chance:
 
 
 def spot(size: Size, rng: Chance) -> Tensor:
-    """Sample a small blob with an uneven outline: a hole, a grain, a drop."""
+    """Sample a small blob (H, W) with an uneven outline: a hole, a grain, a drop."""
     v, u, side = _turned(size, rng)
     radius = max(1.0, rng.log_uniform(*SPOT_RADIUS) * side)
     longer = rng.uniform(1, 2.5)
@@ -64,7 +64,7 @@ def spot(size: Size, rng: Chance) -> Tensor:
 
 
 def patch(size: Size, rng: Chance) -> Tensor:
-    """Sample a rectangle with rounded corners, upright or rotated, with narrow or wide soft edges."""
+    """Sample a rectangle (H, W) with rounded corners, upright or rotated, with narrow or wide soft edges."""
     v, u, side = _turned(size, rng, upright=rng.coin())
     height, width = (max(1.5, rng.log_uniform(*PATCH_SIDE) * side / 2) for _ in range(2))
     power = rng.uniform(2, 8)
@@ -74,7 +74,7 @@ def patch(size: Size, rng: Chance) -> Tensor:
 
 
 def field(size: Size, rng: Chance) -> Tensor:
-    """Sample islands with winding outlines, as in a stain, wear or a cloud."""
+    """Sample islands (H, W) with winding outlines, as in a stain, wear or a cloud."""
     cells = (rng.whole(1, 8), rng.whole(1, 8))
     values = rng.smooth(size, cells)
     level = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
@@ -84,7 +84,7 @@ def field(size: Size, rng: Chance) -> Tensor:
 
 
 def line(size: Size, rng: Chance) -> Tensor:
-    """Sample a scratch or crack: long, thin, tapered, straight or winding."""
+    """Sample a scratch or crack (H, W): long, thin, tapered, straight or winding."""
     v, u, side = _turned(size, rng)
     length = max(3.0, rng.log_uniform(*LINE_LENGTH) * side)
     width = max(1.0, rng.log_uniform(*LINE_WIDTH) * side / 256)

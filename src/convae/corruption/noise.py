@@ -79,6 +79,9 @@ class Noise:
     Attributes:
         pieces: the kinds of noise, applied to an image in this order.
         clip: whether values are clipped to [0, 1], as those of an 8-bit file are.
+
+    Raises:
+        InputError: for no pieces or too many, or a ``clip`` that is not a bool.
     """
 
     pieces: tuple[Piece, ...]

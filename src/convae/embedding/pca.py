@@ -59,6 +59,7 @@ def fit_pca(batches: Iterable[Tensor], components: int) -> PrincipalComponents:
 
     Raises:
         ValueError: without any batch.
+        InputError: the values are too large to compute with.
     """
     moments: _Moments | _Sample | None = None
     for batch in batches:

@@ -3,7 +3,7 @@
 Every map function takes ``(restored, image)``, both ``(B, C, H, W)`` in about [0, 1], and returns
 ``(B, 1, H, W)``, higher where they differ more and 0 for identical images. To be comparable, the maps are
 standardised by their mean and deviation on normal images (:class:`Standards`). They are then joined
-into one map, and pooled into one score for each image.
+into one map, and pooled into one score for each image. Tensors of other shapes raise an ``InputError``.
 """
 
 import math

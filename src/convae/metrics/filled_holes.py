@@ -2,7 +2,7 @@
 
 Every function takes ``(filled, target, mask)``: two images (B, C, H, W) in about [0, 1] and (B, 1, H, W),
 above 0 where a pixel was missing. It returns one value per image, (B,). For an image without a missing pixel
-the value is NaN.
+the value is NaN. Tensors of other shapes raise an ``InputError``.
 """
 
 import torch

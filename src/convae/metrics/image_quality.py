@@ -2,7 +2,8 @@
 
 Every function takes ``(reconstruction, target)``, both ``(B, C, H, W)`` in about [0, 1], and returns
 one value per image, ``(B,)``: the mean over C, H and W. Half precisions are computed in float32;
-float64 stays. A NaN in an image makes that image's value NaN and no other's.
+float64 stays. A NaN in an image makes that image's value NaN and no other's. Tensors of other shapes raise
+an ``InputError``.
 """
 
 import math
@@ -175,6 +176,8 @@ class MetricTotals:
         count: images in the totals.
         undefined: images left out of them.
 
+    Raises:
+        InputError: for an unknown name.
     >>> totals = MetricTotals(("mse", "psnr_pooled"))
     >>> _ = totals.update(torch.zeros(3, 1, 8, 8), torch.full((3, 1, 8, 8), 0.1))
     >>> {name: round(value, 4) for name, value in totals.totals().items()}

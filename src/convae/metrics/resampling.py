@@ -50,7 +50,7 @@ class Difference:
 
 
 def between(samples: Array) -> tuple[float, float]:
-    """Return the 2.5 % and the 97.5 % quantile."""
+    """Return the 2.5 % and the 97.5 % quantile of samples (B,)."""
     low, high = np.percentile(samples, [2.5, 97.5])
     return float(low), float(high)
 

@@ -64,7 +64,7 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shares(variances: np.ndarray) -> tuple[float, float]:
-    """Return the fractions of all variance along the first two directions."""
+    """Return the fractions of all variance (k,) along the first two directions."""
     padded = np.pad(variances, (0, max(0, 2 - len(variances))))
     total = float(padded.sum())
     return (float(padded[0]) / total, float(padded[1]) / total) if total else (0.0, 0.0)

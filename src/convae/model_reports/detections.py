@@ -55,7 +55,7 @@ class Pictures:
         return cls(image, over, boxed(image, boxes), resize(nearest, size))
 
     def row(self) -> np.ndarray:
-        """Return all but the plain image side by side; tiny ones are enlarged."""
+        """Return all but the plain image side by side, uint8 (H, W, 3); tiny ones are enlarged."""
         three = np.stack([self.boxed, self.overlay, self.nearest])
         return side_by_side(list(fit_size(three, enlarge_to=SEEN, limit=LARGEST)))
 

@@ -53,6 +53,9 @@ def thumbnails(
         positions: (m,) in the source.
         side: the longer side of larger images is reduced to it.
         shape: (C, h, w) of the result; None takes the most common one.
+
+    Raises:
+        ImageError: an image cannot be used.
     """
     small = []
     for item in model.prepared(source.select(positions)):

@@ -105,9 +105,10 @@ class Units:
 
     @property
     def order(self) -> np.ndarray:
-        """Return the units that are ever active: the most selective first, without classes the most frequent.
+        """Return the units (n,) that are ever active, the most selective first.
 
-        Units active for a few images only come last: they are selective by coincidence.
+        Without classes, the most frequent are first. Units active for a few images only come last: they are
+        selective by coincidence.
         """
         rate = self.sparsity.rate
         key = rate if self.answers is None else self.answers.selectivity.values

@@ -88,6 +88,9 @@ class Architecture:
             decoder of stages; 7 to 15 for parts of strokes, cells or textures.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
+
+    Raises:
+        InputError: for values that cannot be, or cannot be combined, all listed together.
     """
 
     image_shape: tuple[int, int, int]

@@ -306,7 +306,10 @@ def _adding(skip: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def drawn(said: Posterior, noise: Tensor | None) -> Tensor:
-    """Sample codes from their posterior with standard normal noise; the means without variance or noise."""
+    """Sample codes from their posterior with standard normal noise (B, n).
+
+    Without a variance or noise, return the means.
+    """
     if said.log_variance is None or noise is None:
         return said.code
     return said.code + (0.5 * said.log_variance).exp() * noise.view_as(said.code)

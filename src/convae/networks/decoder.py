@@ -66,7 +66,7 @@ class Patterns(nn.ConvTranspose2d):
     def forward(  # type: ignore[override]
         self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()
     ) -> Tensor:
-        """Return the image before the output function; ``joins`` has no effect."""
+        """Return the image (B, C, h * fy, w * fx) before the output function; ``joins`` has no effect."""
         return super().forward(x)
 
 

@@ -221,7 +221,7 @@ def _score(target: Target, truth: np.ndarray, answers: np.ndarray, weights: np.n
 
 
 def in_classes_of(target: Target, other: Target) -> np.ndarray:
-    """Return the test targets, with classes numbered as among the training images.
+    """Return the test targets (n,), with classes numbered as among the training images.
 
     Raises:
         InputError: if the training images lack one of the classes, or only one target has classes.

@@ -113,7 +113,14 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def vote(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, k: int) -> np.ndarray:
-    """Predict the most frequent class of the k nearest images; among equals, that of the nearest."""
+    """Predict the most frequent class (m,) of the k nearest images; among equals, that of the nearest.
+
+    Args:
+        fit: (n, D) rows of the known images.
+        classes: (n,) their classes.
+        test: (m, D) rows of the images to predict for.
+        k: number of neighbours; at most n are used.
+    """
     near = classes[nearest(test, fit, min(k, len(fit))).indices]
     alike = (near[:, :, None] == near[:, None, :]).sum(axis=2)
     answers: np.ndarray = near[np.arange(len(near)), alike.argmax(axis=1)]
@@ -121,18 +128,21 @@ def vote(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, k: int) -> np.n
 
 
 def average(fit: np.ndarray, values: np.ndarray, test: np.ndarray, k: int) -> np.ndarray:
-    """Predict the mean value of the k nearest images."""
+    """Predict the mean value (m,) of the k nearest images.
+
+    Args: as for :func:`vote`, with values (n,) in place of classes.
+    """
     answers: np.ndarray = values[nearest(test, fit, min(k, len(fit))).indices].mean(axis=1)
     return answers
 
 
 def linear_classes(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """Predict with :func:`linear_reader`."""
+    """Predict the classes (m,) of ``test`` (m, D) with :func:`linear_reader`."""
     return linear_reader(fit, classes, seed)(test)
 
 
 def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
-    """Fit logistic regression on standardised values; its strength is chosen on a part of ``fit``."""
+    """Fit logistic regression on standardised rows (n, D); its strength is chosen on a part of them."""
 
     def fitted(strength: float, some: np.ndarray) -> Answers:
         known = classes[some]
@@ -161,12 +171,12 @@ def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
 
 
 def ridge_values(fit: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Predict with :func:`ridge_reader`."""
+    """Predict the values (m,) of ``test`` (m, D) with :func:`ridge_reader`."""
     return ridge_reader(fit, values)(test)
 
 
 def ridge_reader(fit: np.ndarray, values: np.ndarray) -> Answers:
-    """Fit ridge regression on standardised values; its strength is chosen by leave-one-out on ``fit``."""
+    """Fit ridge regression on standardised rows (n, D); its strength is chosen by leave-one-out."""
     found = (
         load("sklearn.linear_model")
         .RidgeCV(np.logspace(-3, 5, 9))
@@ -176,7 +186,10 @@ def ridge_reader(fit: np.ndarray, values: np.ndarray) -> Answers:
 
 
 def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Return the k-means cluster of each image of ``test``; the centres are fitted on ``fit``."""
+    """Return the k-means cluster (m,) of each row of ``test`` (m, D).
+
+    The centres are fitted on ``fit`` (n, D).
+    """
     means = load("sklearn.cluster").KMeans(min(count, len(fit)), n_init=4, random_state=seed)
     centres = means.fit(fit.astype(np.float64))
     found: np.ndarray = centres.predict(test.astype(np.float64))
@@ -184,7 +197,10 @@ def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.nda
 
 
 def standardised(fit: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standardise both by the mean and the spread of ``fit``; what hardly varies stays small."""
+    """Standardise both, (n, D) and (m, D), by the mean and the spread of ``fit``.
+
+    Columns that hardly vary stay small.
+    """
     mean, spread = fit.mean(axis=0, dtype=np.float64), fit.std(axis=0, dtype=np.float64)
     spread = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-12))
     return (fit - mean) / spread, (test - mean) / spread

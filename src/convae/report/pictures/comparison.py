@@ -101,7 +101,7 @@ class Comparison:
 def best_and_worst(
     errors: Sequence[float] | np.ndarray, count: int = 8
 ) -> tuple[list[int], list[int]]:
-    """Return the indices of the ``count`` smallest errors and of the largest, the most extreme first.
+    """Return the indices of the ``count`` smallest errors (n,) and of the largest, most extreme first.
 
     An image is in one of the two lists only; errors that are NaN are in none.
     """

@@ -90,8 +90,8 @@ def shown_range(originals: np.ndarray) -> tuple[float, float]:
 def error_scale(originals: np.ndarray, reconstructions: np.ndarray) -> float:
     """Return the absolute error at the bright end of an error map, a round number.
 
-    All but the largest half percent of the errors lie below it. Use one scale for all the images
-    that are compared, otherwise a good one looks as bad as a bad one.
+    Images are ``(n, C, H, W)``. All but the largest half percent of the errors lie below it. Use one scale
+    for all the images that are compared, otherwise a good one looks as bad as a bad one.
     """
     errors = absolute_error(originals, reconstructions)
     errors = errors[np.isfinite(errors)]
@@ -178,7 +178,7 @@ def jpeg_bytes(picture: np.ndarray) -> bytes:
 
 
 def data_uri(picture: np.ndarray) -> str:
-    """Return a uint8 picture as a ``data:`` URI for a page."""
+    """Return a uint8 picture, ``(H, W, 3)`` or ``(H, W)``, as a ``data:`` URI for a page."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
 
 

@@ -150,12 +150,15 @@ class Chart:
         self._parts.append(part)
 
     def places(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Convert values to drawing coordinates; NaN where there is no position."""
+        """Convert values (n,) to drawing coordinates (n,); NaN where there is no position."""
         across = self.left + self.x.place(x) * (self.right - self.left)
         return across, self.bottom - self.y.place(y) * (self.bottom - self.top)
 
     def line(self, x: np.ndarray, y: np.ndarray, *, css: str) -> None:
-        """Draw a line through the values; a value without a position interrupts it, a single one is a dot."""
+        """Draw a line through values (n,).
+
+        A value without a position interrupts it, and a single value is a dot.
+        """
         xs, ys = self.places(x, y)
         known = np.isfinite(xs) & np.isfinite(ys)
         path = []
@@ -178,7 +181,7 @@ class Chart:
             )
 
     def bars(self, left: np.ndarray, right: np.ndarray, y: np.ndarray, *, css: str) -> None:
-        """Draw bars from the foot of the chart, as one path."""
+        """Draw bars, (n,) values each, from the foot of the chart, as one path."""
         x0, top = self.places(left, y)
         x1, _ = self.places(right, y)
         path = "".join(

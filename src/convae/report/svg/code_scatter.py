@@ -75,7 +75,7 @@ def code_map_svg(
 
 
 def selection_note(points: np.ndarray) -> str:
-    """State how many of the points a map shows."""
+    """State how many of the points (n, 2) a map shows."""
     shown = len(chosen(np.asarray(points, dtype=np.float64)))
     if shown == len(points):
         return f"{shown:,} image{'' if shown == 1 else 's'}."
@@ -83,7 +83,7 @@ def selection_note(points: np.ndarray) -> str:
 
 
 def chosen(points: np.ndarray) -> np.ndarray:
-    """Return the indices of the points that a map shows."""
+    """Return the indices of the points (n, 2) that a map shows."""
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     if len(finite) <= MOST_POINTS:
         return finite
