@@ -1,9 +1,9 @@
-"""What training minimises: MSE, BCE, L1, Charbonnier, logistic, SSIM, MS-SSIM and weighted sums of them.
+"""Losses for training: MSE, BCE, L1, Charbonnier, logistic, SSIM, MS-SSIM and weighted sums of them.
 
-Every loss takes ``(reconstruction, target)``, both ``(B, C, H, W)`` in about [0, 1], and gives one
+Every loss takes ``(reconstruction, target)``, both ``(B, C, H, W)`` in about [0, 1], and returns one
 value per image, ``(B,)``: the mean over C, H and W. It therefore depends neither on the size of the
-images nor on the batch, one learning rate serves all sizes, and the training loop can name the
-image whose loss is bad (the logistic loss alone takes its scale from the batch). Half precisions are
+images nor on the batch, one learning rate works for all sizes, and the training loop can name the
+image whose loss is not finite. Only the logistic loss takes its scale from the batch. Half precisions are
 computed in float32.
 
 >>> loss = parse_loss("0.8*mse+0.2*ssim")
@@ -27,10 +27,9 @@ LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 BCE_CLAMP = 1e-7
 CHARBONNIER_EPSILON = 1e-3
 STEP = 1 / 255  # between two values of an 8-bit image
-LEAST_SCALE = (
-    STEP / 4
-)  # of a logistic distribution; narrower ones tell no value from its neighbours better
-ROUNDS = 12  # of the search for its scale
+# Of a logistic distribution; a narrower one separates neighbouring values no better.
+LEAST_SCALE = STEP / 4
+ROUNDS = 12  # iterations of the search for its scale
 
 
 def mse(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -96,8 +95,8 @@ def logistic(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     """Discretised logistic likelihood of 8-bit values: ``mean(-log P(x | x̂, s))``.
 
     P is the part of a logistic distribution around x̂ that lies nearer to x than to any other of the 256
-    values, with all beyond 0 and 1 counted at the ends; its scale s is the one that fits the batch best
-    (:func:`logistic_scale`). It is what a variational autoencoder of 8-bit colour images is best trained on.
+    values; everything beyond 0 and 1 is counted at the ends. The scale s is the one that fits the batch best
+    (:func:`logistic_scale`). It is the recommended loss for a variational autoencoder of 8-bit colour images.
 
     Convention: averaged over C, H, W, in nats (over log 2 bits); [0, ∞). The value of an image depends, by
     s, on the batch it is in. Source: Kingma et al. 2016; Salimans et al., "PixelCNN++", 2017.
@@ -108,10 +107,10 @@ def logistic(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor
 
 
 def logistic_scale(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The scale s, (), under which the differences are likeliest.
+    """Return the maximum-likelihood scale s, (), of the differences.
 
-    That is where mean(a tanh(a/2)) = 1, with a = |x - x̂| / s. A value at an end is not missed
-    by an x̂ that lies beyond it.
+    There, mean(a tanh(a/2)) = 1, with a = |x - x̂| / s. For a value x at an end of the range, an x̂ beyond
+    that end counts as no difference.
     """
     distance = (target - reconstruction.clamp(0, 1)).float().abs().nan_to_num()
     scale = (distance.square().mean() * 3).sqrt().clamp_min(LEAST_SCALE) / math.pi
@@ -124,7 +123,7 @@ def logistic_scale(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.
 def logistic_cost(
     reconstruction: torch.Tensor, target: torch.Tensor, scale: torch.Tensor | float
 ) -> torch.Tensor:
-    """``-log P`` of each value, in the shape of the target, in nats; see :func:`logistic`."""
+    """Return ``-log P`` of each value, (B, C, H, W) like the target, in nats; see :func:`logistic`."""
     # σ(p) - σ(q) = (1 - e^(q-p)) σ(p) σ(-q), which loses no digits
     half = torch.as_tensor(STEP / 2 / scale, dtype=reconstruction.dtype)
     distance = (target - reconstruction) / scale
@@ -135,7 +134,7 @@ def logistic_cost(
 
 
 def bce_floor(target: torch.Tensor) -> torch.Tensor:
-    """The least BCE any reconstruction can reach: the entropy ``mean(-x log x - (1-x) log(1-x))``.
+    """Return the least BCE any reconstruction can reach: the entropy ``mean(-x log x - (1-x) log(1-x))``.
 
     Convention: averaged over C, H, W, in nats; [0, log 2]; about 0.06 on MNIST. Report the excess
     of the BCE over it: the floor hides large differences in MSE.
@@ -155,9 +154,9 @@ def bce_floor(target: torch.Tensor) -> torch.Tensor:
 def ssim(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """``1 - SSIM`` (see :func:`convae.metrics.image_quality.ssim`, also for images with a side under 11).
 
-    Convention: averaged over window positions and channels; [0, 2], 0 for identical images. It
-    hardly sees the pixels at the border, nor a constant offset on bright images: mix it with MSE or
-    L1.
+    Convention: averaged over window positions and channels; [0, 2], 0 for identical images. It is
+    nearly insensitive to the pixels at the border, and to a constant offset on bright images: mix it with
+    MSE or L1.
     """
     return 1 - image_quality.ssim(reconstruction, target)
 
@@ -181,7 +180,7 @@ LOSSES: dict[str, LossFunction] = {
 }
 
 
-# losses that are the negative log likelihood of each value themselves
+# losses that are themselves the negative log likelihood of each value
 NEGATIVE_LOG_LIKELIHOODS = ("bce", "logistic")
 
 
@@ -220,12 +219,12 @@ class Loss:
         target: torch.Tensor,
         logits: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The weighted sum per image, ``(B,)``.
+        """Compute the weighted sum per image, ``(B,)``.
 
         Args:
-            reconstruction: (B, C, H, W), what the network gives.
+            reconstruction: (B, C, H, W), the output of the network.
             target: (B, C, H, W), the clean images.
-            logits: (B, C, H, W) or None: what went into the network's final sigmoid. If given, BCE
+            logits: (B, C, H, W) or None: the input of the network's final sigmoid. If given, BCE
                 is computed from them, exactly and with a gradient that never vanishes.
         """
         values = []
@@ -237,25 +236,25 @@ class Loss:
         return torch.stack(values).sum(dim=0)
 
     def __str__(self) -> str:
-        """The spec that :func:`parse_loss` reads back to an equal loss."""
+        """Return the spec that :func:`parse_loss` reads back to an equal loss."""
         return "+".join(
             name if weight == 1 else f"{float(weight)!r}*{name}" for weight, name in self.terms
         )
 
     @property
     def needs_unit_range(self) -> bool:
-        """Whether the network's output and the target must lie in [0, 1] (a BCE term is in it)."""
+        """Whether the network's output and the target must lie in [0, 1], because of a BCE term."""
         return any(name == "bce" for _, name in self.terms)
 
     @property
     def of_8_bits(self) -> bool:
-        """Whether it is the likelihood of the 256 values of an 8-bit image (a logistic term is in it)."""
+        """Whether it is the likelihood of the 256 values of an 8-bit image, because of a logistic term."""
         return any(name == "logistic" for _, name in self.terms)
 
     def floor(self, target: torch.Tensor) -> torch.Tensor:
-        """The part of the loss that no reconstruction can remove, ``(B,)``.
+        """Return the part of the loss that no reconstruction can remove, ``(B,)``.
 
-        That is weight · :func:`bce_floor`, and 0 without a BCE term. Exact, because every other
+        That is weight · :func:`bce_floor`, and 0 without a BCE term. It is exact, because every other
         loss but the logistic one is 0 where BCE is at its floor: at identical images.
         """
         weight = sum(weight for weight, name in self.terms if name == "bce")
@@ -264,15 +263,15 @@ class Loss:
 
 
 def parse_loss(spec: "str | Loss") -> Loss:
-    """The loss that a spec names: one of :data:`LOSSES`, or a weighted sum of them.
+    """Parse a spec: one of :data:`LOSSES`, or a weighted sum of them.
 
     Args:
         spec: ``weight*name`` terms joined by ``+``; a weight of 1 may be left out; blanks do not
-            matter. A :class:`Loss` is handed back as it is.
+            matter. A :class:`Loss` is returned as it is.
 
     Raises:
-        InputError: the spec is empty or malformed, a name is unknown (with the nearest known), a
-            weight is not finite and above 0.
+        InputError: the spec is empty or malformed, a name is unknown (the message names the nearest known
+            one), a weight is not finite and above 0.
 
     >>> parse_loss("mse").terms
     ((1.0, 'mse'),)
@@ -283,7 +282,7 @@ def parse_loss(spec: "str | Loss") -> Loss:
         return spec
     if not isinstance(spec, str):
         raise InputError(f"loss must be a name such as 'mse' or '0.8*mse+0.2*ssim', got {spec!r}")
-    # The + of an exponent, as in 1e+2*mse, joins no terms.
+    # The + of an exponent, as in 1e+2*mse, does not join terms.
     parts = re.split(r"(?<![0-9.][eE])\+", spec)
     return Loss(terms=tuple(_parse_term(part.strip(), spec) for part in parts))
 

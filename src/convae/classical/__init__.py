@@ -1,4 +1,4 @@
-"""What needs no training: the methods a trained network is measured beside, and measures of an image alone.
+"""Methods without training: baselines for trained networks, and measures of a single image.
 
 - denoising: median filter, non-local means
 - noise_level: how noisy an image is, and whether what was removed from it was noise

@@ -1,7 +1,7 @@
 """Denoising without training: the median filter, non-local means, and BM3D where it is installed.
 
-Images are (B, C, H, W) floats; windows and patches see the outermost pixels repeated beyond the border. Both
-work in bands of rows, so that memory beyond a few copies of the batch does not grow with the images.
+Images are (B, C, H, W) floats; beyond the border, windows and patches repeat the outermost pixels. The first
+two process bands of rows, so that memory beyond a few copies of the batch does not grow with the images.
 """
 
 import importlib.util
@@ -14,18 +14,21 @@ from torch import Tensor
 
 from convae.errors import InputError, MissingExtraError
 
-BAND_VALUES = 2**20  # numbers that are worked on at a time
-PATCH = 5  # pixels a side of what non-local means compares
-REACH = 8  # how far it searches: 17 x 17 places
+BAND_VALUES = 2**20  # values processed at a time
+PATCH = 5  # pixels a side of the patches that non-local means compares
+REACH = 8  # reach of its search: 17 x 17 places
 STRENGTH = 0.7  # h = STRENGTH * sigma
 
 
 def median(batch: Tensor, size: int = 3) -> Tensor:
-    """The median of the ``size`` x ``size`` pixels around each, channel by channel.
+    """Compute the median of the ``size`` x ``size`` pixels around each, channel by channel.
 
     Args:
         batch: (B, C, H, W).
         size: odd, in pixels. 3 for single wrong pixels, 5 or 7 for much noise.
+
+    Returns:
+        (B, C, H, W).
 
     Raises:
         InputError: if the size is even or below 1.
@@ -45,14 +48,17 @@ def median(batch: Tensor, size: int = 3) -> Tensor:
 
 
 def non_local_means(batch: Tensor, sigma: float | Tensor) -> Tensor:
-    """Each pixel becomes the mean of those in its neighbourhood whose surroundings look alike.
+    """Replace each pixel by a weighted mean of the pixels near it that have similar surroundings.
 
     The weight of a pixel is ``exp(-max(d² - 2σ², 0) / h²)``, where d² is the mean squared difference of the
-    two 5 x 5 patches (over all channels) and 2σ² what noise alone makes of it.
+    two 5 x 5 patches (over all channels) and 2σ² is its expected value from noise alone.
 
     Args:
         batch: (B, C, H, W).
-        sigma: the standard deviation of the noise in the same units: one, or one an image (B,).
+        sigma: the standard deviation of the noise in the same units: a single value, or one per image (B,).
+
+    Returns:
+        (B, C, H, W).
 
     Source: Buades, Coll, Morel 2005, doi:10.1109/CVPR.2005.38, with even weights inside a patch, as in
     Froment 2014, doi:10.5201/ipol.2014.120. The strength h was chosen on training images of natural scenes.
@@ -61,7 +67,7 @@ def non_local_means(batch: Tensor, sigma: float | Tensor) -> Tensor:
     variance = variance.reshape(-1, 1, 1, 1)
     h2 = (STRENGTH**2 * variance).clamp_min(1e-12)
     half, span = PATCH // 2, range(-REACH, REACH + 1)
-    # A shift and its opposite compare the same pixels, so half of the shifts do.
+    # A shift and its opposite compare the same pixels, so half of the shifts suffice.
     shifts = [(y, x) for y in range(REACH + 1) for x in span if (y, x) > (0, 0)]
 
     def band(rows: Tensor) -> Tensor:
@@ -93,10 +99,13 @@ def has_bm3d() -> bool:
 
 
 def bm3d(batch: Tensor, sigma: float | Tensor) -> Tensor:
-    """Groups of alike patches, filtered together in three dimensions; channel by channel.
+    """Filter groups of similar patches together in three dimensions; channel by channel.
 
     Args:
         batch, sigma: as for :func:`non_local_means`.
+
+    Returns:
+        (B, C, H, W).
 
     Raises:
         MissingExtraError: if the package bm3d is not installed.
@@ -117,7 +126,7 @@ def bm3d(batch: Tensor, sigma: float | Tensor) -> Tensor:
 
 
 def _facing(maps: Tensor, shift: tuple[int, int], margin: int = 0) -> tuple[Tensor, Tensor]:
-    """Two views of (B, C, H, W) maps whose pixels face each other at a shift (down ≥ 0, right)."""
+    """Return two views of (B, C, H, W) maps, of pixels that differ by a shift (down ≥ 0, right)."""
     (height, width), (down, right) = maps.shape[2:], shift
     left, right = max(0, -right), max(0, right)
     one = maps[:, :, down + margin : height - margin, right + margin : width - left - margin]
@@ -126,7 +135,7 @@ def _facing(maps: Tensor, shift: tuple[int, int], margin: int = 0) -> tuple[Tens
 
 
 def _patch_means(values: Tensor) -> Tensor:
-    """(B, 1, H, W) to the means of PATCH x PATCH pixels, (B, 1, H - PATCH + 1, W - PATCH + 1)."""
+    """Average (B, 1, H, W) over PATCH x PATCH pixels: (B, 1, H - PATCH + 1, W - PATCH + 1)."""
     for dim in (2, 3):
         length = values.shape[dim] - PATCH + 1
         total = values.narrow(dim, 0, length).clone()
@@ -139,12 +148,12 @@ def _patch_means(values: Tensor) -> Tensor:
 def _by_bands(
     padded: Tensor, reach: int, function: Callable[[Tensor], Tensor], values: int = 1
 ) -> Tensor:
-    """``function`` of bands of rows.
+    """Apply ``function`` to bands of rows.
 
     Args:
         padded: (B, C, H + 2·reach, W + 2·reach).
         function: (B, C, h + 2·reach, W + 2·reach) to (B, C', h, W).
-        values: numbers that it holds for each pixel.
+        values: number of values that it stores for each pixel.
     """
     height = padded.shape[2] - 2 * reach
     step = max(1, BAND_VALUES * padded.shape[2] // (padded.numel() * values))

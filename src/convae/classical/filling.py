@@ -1,9 +1,9 @@
-"""Holes filled smoothly from what surrounds them: the classical start and baseline of inpainting.
+"""Smooth filling of holes from their surroundings: the classical start and baseline of inpainting.
 
-All fills solve a linear system over the missing pixels, for a whole batch at once, by conjugate gradients
-that start from the solution at half the size, and so on down to a few pixels. Scattered holes take about
-ten steps whatever the size of the image; a hole 24 pixels wide takes some dozens (harmonic) or a few
-hundred (biharmonic), with tension in between.
+All fills solve a linear system over the missing pixels by conjugate gradients, for a whole batch at once. The
+iteration starts from the solution at half the size, and so on down to a few pixels. Scattered holes take
+about ten steps for any size of the image. A hole 24 pixels wide takes some dozens (harmonic) or a few hundred
+(biharmonic); tension is in between.
 """
 
 from typing import NamedTuple
@@ -16,26 +16,27 @@ from convae.errors import InputError
 
 TOLERANCE = 1e-4
 STEPS = 500
-SMALLEST = 4  # pixels a side where halving ends
-TINY = 1e-30  # keeps what is divided by it finite
-# Slopes reach 1 / 0.8 pixels. In photographs better for boxes, strokes, text and 80 % scattered holes than
-# 0.3 or 2, and than either fill that it stands between; at 50 % scattered, 0.02 dB below the biharmonic one.
+SMALLEST = 4  # pixels a side at which halving ends
+TINY = 1e-30  # keeps quotients finite
+# Slopes reach 1 / 0.8 pixels. On photographs, this is better for boxes, strokes, text and 80 % scattered
+# holes than 0.3 or 2, and than either fill between which it lies. At 50 % scattered holes, it is 0.02 dB
+# below the biharmonic fill.
 TENSION = 0.8
 
 
 def harmonic_fill(
     batch: Tensor, mask: Tensor, *, tolerance: float = TOLERANCE, steps: int = STEPS
 ) -> Tensor:
-    """Every missing pixel becomes the mean of its neighbours (the Laplace equation).
+    """Fill holes so that every missing pixel is the mean of its neighbours (the Laplace equation).
 
     Args:
-        batch: (B, C, H, W) floats in any range; what stands in the holes does not matter, NaN neither.
+        batch: (B, C, H, W) floats in any range; the values inside the holes are ignored, even NaN.
         mask: (B, 1, H, W), above 0 where a pixel is missing.
-        tolerance: an image is done when its residual, as a norm, is this part of that of empty holes.
-        steps: at most so many steps at the full size, and twice as many at each half of it.
+        tolerance: an image is done when the norm of its residual is this fraction of that of empty holes.
+        steps: the most steps at the full size, and twice as many at each half of it.
 
     Returns:
-        A new tensor like ``batch``: known pixels are those given, to the last bit, the others lie in the
+        A new tensor like ``batch``. Known pixels are unchanged, to the last bit; the others lie in the
         range of the known ones of their channel. An image without a known pixel becomes 0.
 
     Raises:
@@ -52,7 +53,7 @@ def harmonic_fill(
 def biharmonic_fill(
     batch: Tensor, mask: Tensor, *, tolerance: float = TOLERANCE, steps: int = STEPS
 ) -> Tensor:
-    """The smoothest continuation: slopes go on into the hole (the biharmonic equation).
+    """Fill holes with the smoothest continuation: slopes continue into the hole (the biharmonic equation).
 
     Equation, borders and limits are those of ``skimage.restoration.inpaint_biharmonic``: the image is
     mirrored at its border. Source: Damelin and Hoang 2018, doi:10.1155/2018/3950312.
@@ -65,7 +66,7 @@ def biharmonic_fill(
 def tension_fill(
     batch: Tensor, mask: Tensor, *, tolerance: float = TOLERANCE, steps: int = STEPS
 ) -> Tensor:
-    """Between the two: slopes go on for a pixel or two, then the fill is flat (a spline in tension).
+    """Fill holes with a spline in tension: slopes continue for a pixel or two, then the fill is flat.
 
     Narrow holes are filled as by :func:`biharmonic_fill`, wide ones nearly as by :func:`harmonic_fill`, but
     without the kink at their border: Δ²u = TENSION² Δu. Source: Smith and Wessel, "Gridding with continuous
@@ -77,17 +78,17 @@ def tension_fill(
 
 
 class _Equation(NamedTuple):
-    """plate · Δ²u - membrane · Δu = 0 on the holes."""
+    """The equation plate · Δ²u - membrane · Δu = 0 on the holes."""
 
     plate: float
     membrane: float
 
     def coarser(self) -> "_Equation":
-        """The same one for pixels twice as large."""
+        """Return the same equation for pixels twice as large."""
         return _Equation(self.plate, 4 * self.membrane)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The left side, with mirrored borders: symmetric, and positive definite on the holes."""
+        """Compute the left side, with mirrored borders: symmetric, and positive definite on the holes."""
         once = _minus_laplacian(x)
         if not self.plate:
             return self.membrane * once
@@ -115,7 +116,7 @@ def _fill(batch: Tensor, mask: Tensor, equation: _Equation, tolerance: float, st
 def _solved(
     known: Tensor, holes: Tensor, equation: _Equation, tolerance: float, steps: int
 ) -> Tensor:
-    """The images with their holes filled, from the solution at half the size on."""
+    """Return the images with their holes filled, starting from the solution at half the size."""
     if not bool(holes.any()):
         return known
     height, width = known.shape[-2:]
@@ -130,7 +131,7 @@ def _solved(
 
 
 def _halved(known: Tensor, holes: Tensor) -> tuple[Tensor, Tensor]:
-    """Means of the known pixels of each 2x2 block, and where there is none."""
+    """Return means of the known pixels of each 2x2 block, and a mask of blocks without a known pixel."""
     padding = (0, known.shape[-1] % 2, 0, known.shape[-2] % 2)
     weight = F.avg_pool2d(F.pad((~holes).to(known.dtype), padding), 2)
     total = F.avg_pool2d(F.pad(known, padding), 2)
@@ -140,7 +141,7 @@ def _halved(known: Tensor, holes: Tensor) -> tuple[Tensor, Tensor]:
 def _conjugate_gradients(
     image: Tensor, known: Tensor, holes: Tensor, equation: _Equation, tolerance: float, steps: int
 ) -> Tensor:
-    """``image`` with its holes solved for; each image has its own step lengths and its own end."""
+    """Solve for the holes of ``image``; each image has its own step lengths and stops by itself."""
     residual = -equation(image) * holes
     direction = residual
     size = _dot(residual, residual)
@@ -160,7 +161,7 @@ def _conjugate_gradients(
 
 
 def _minus_laplacian(x: Tensor) -> Tensor:
-    """At each pixel the sum of its differences to the neighbours that lie in the image."""
+    """Compute for each pixel the sum of its differences to the neighbours inside the image."""
     result = torch.zeros_like(x)
     across, along = x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
     result[..., 1:] += across
@@ -171,5 +172,5 @@ def _minus_laplacian(x: Tensor) -> Tensor:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """(B, 1, 1, 1) inner products."""
+    """Compute (B, 1, 1, 1) inner products."""
     return (a * b).sum(dim=(1, 2, 3), keepdim=True)

@@ -6,30 +6,30 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-# Differences of the fourth order along both axes see least of an image and all of white noise.
+# Fourth-order differences along both axes suppress an image most, and keep all of white noise.
 TAPS = (1.0, -4.0, 6.0, -4.0, 1.0)
 SHORTER_TAPS = {1: (1.0,), 2: (1.0, -1.0), 3: (1.0, -2.0, 1.0), 4: (1.0, -3.0, 3.0, -1.0)}
-NORMAL_MEDIAN = 0.6744898  # of the size of a standard normal number
-ENOUGH, BAND = 2**22, 64  # pixels that noise is estimated from, and rows of a band of them
-BLOCK = 16  # pixels a side of what a spectrum is taken of, half of it in small images
+NORMAL_MEDIAN = 0.6744898  # median of the absolute value of a standard normal variable
+ENOUGH, BAND = 2**22, 64  # pixels for the estimate, and rows of each band of them
+BLOCK = 16  # pixels a side of a block for the spectrum, half of it in small images
 LEAST_BLOCK = 4
-HIGH = 0.3  # cycles a pixel
-ROUNDING = 1e-10  # of the energy, below which nothing but rounding is left of a constant residual
-OVERLAP = 1.11  # blocks that overlap by half count for one in so many: (1 + 2 / 6²)²
+HIGH = 0.3  # cycles per pixel
+ROUNDING = 1e-10  # fraction of the energy below which a residual is constant but for rounding
+OVERLAP = 1.11  # half overlapping blocks that count as one block: (1 + 2 / 6²)²
 WHITE = 0.9  # below it, more than a tenth of what was removed is not white noise
 
 
 def estimate_noise_level(batch: Tensor) -> Tensor:
-    """The standard deviation of each image's noise, from the image alone.
+    """Estimate the standard deviation of each image's noise, from the image alone.
 
-    ``median(|k * x|) / 0.6745`` with k the outer product of (1, -4, 6, -4, 1) with itself, of unit norm: a
-    smooth image leaves nothing of itself in it, edges and texture little and in the minority, and white
-    noise keeps its deviation.
+    ``median(|k * x|) / 0.6745`` with k the outer product of (1, -4, 6, -4, 1) with itself, of unit norm.
+    Smooth parts of an image vanish in it, edges and texture leave a few small values, and white noise keeps
+    its deviation.
 
     Convention: in the units of the image; the root of the mean square over channels; 0 for an image that
     is constant in more than half of its places. Texture counts as noise: on photographs without any added
-    it finds about 2/255, with 25/255 about 0.5/255 too much. Noise that hangs together over several pixels
-    (stripes, compressed, resized or smoothed images) is underestimated.
+    noise the estimate is about 2/255, with 25/255 about 0.5/255 too high. Noise that is correlated over
+    several pixels (stripes, compressed, resized or smoothed images) is underestimated.
 
     Args:
         batch: (B, C, H, W) floats, of any size; 32 pixels a side give about 6 % accuracy, 180 give 2 %.
@@ -38,7 +38,7 @@ def estimate_noise_level(batch: Tensor) -> Tensor:
         (B,) float32.
 
     Source: the median of the finest coefficients is Donoho and Johnstone 1994, doi:10.1093/biomet/81.3.425; a
-    mask that is blind to an image's structure is Immerkær 1996, doi:10.1006/cviu.1996.0060.
+    mask that suppresses an image's structure is Immerkær 1996, doi:10.1006/cviu.1996.0060.
 
     >>> noise = 0.1 * torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
     >>> round(estimate_noise_level(0.5 + noise).item(), 2)
@@ -49,10 +49,11 @@ def estimate_noise_level(batch: Tensor) -> Tensor:
 
 
 def bands(height: int, width: int) -> list[tuple[int, int]]:
-    """The rows (first, behind the last) of an image that its noise is estimated from.
+    """Return the rows (first, last + 1) of an image from which its noise is estimated.
 
-    All of an image of up to ``ENOUGH`` pixels; of a larger one bands spread over it, which hold about that
-    many: the median of four million numbers is as sure as that of all.
+    These are all rows of an image of up to ``ENOUGH`` pixels. For a larger image they are bands spread over
+    it,
+    of about that many pixels in all: the median of four million values is as precise as that of all.
     """
     count = max(1, ENOUGH // (BAND * width))
     if height <= count * BAND:
@@ -62,7 +63,7 @@ def bands(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def noise_level_of(parts: Iterable[Tensor]) -> Tensor:
-    """:func:`estimate_noise_level` of images of which (B, C, h, w) parts are known."""
+    """Apply :func:`estimate_noise_level` to images given as (B, C, h, w) parts; returns (B,)."""
     found = [_finest(part) for part in parts]
     maps = torch.cat(found, dim=2) if len(found) > 1 else found[0]
     images, channels = maps.shape[:2]
@@ -71,12 +72,12 @@ def noise_level_of(parts: Iterable[Tensor]) -> Tensor:
 
 
 def _finest(batch: Tensor) -> Tensor:
-    """The size of the finest coefficients, (B, C, H', W')."""
+    """Compute the absolute values of the finest coefficients, (B, C, H', W')."""
     maps = batch.float()
     for dim in (2, 3):
         taps = SHORTER_TAPS.get(maps.shape[dim], TAPS)
         length = maps.shape[dim] - len(taps) + 1
-        # Not a convolution, whose last bits depend on how many images are in the batch.
+        # A convolution's last bits would depend on the number of images in the batch.
         total = taps[0] * maps.narrow(dim, 0, length)
         for i, tap in enumerate(taps[1:], 1):
             total.add_(maps.narrow(dim, i, length), alpha=tap)
@@ -85,16 +86,17 @@ def _finest(batch: Tensor) -> Tensor:
 
 
 def whiteness(residual: Tensor) -> Tensor:
-    """How much of what was removed from an image can have been white noise.
+    """Measure how much of what was removed from an image can have been white noise.
 
     ``1 - Σ max(P - p, 0) / Σ P`` with P the power spectrum of the residual (means over blocks under a Hann
-    window) and p its mean at the highest frequencies along both axes. A picture has next to nothing there,
-    so what is found there is noise, white noise has the same power everywhere, and what lies above it is
-    none. Power that is missing at lower frequencies is noise left in the image, which is no fault of the
-    residual, and does not count. What chance alone leaves above p, ``a^a e^-a / Γ(a + 1)`` of the power for
-    the mean of a independent periodograms, is subtracted.
+    window) and p its mean at the highest frequencies along both axes. A clean image has almost no power
+    there, so the power found there is noise. White noise has the same power everywhere, so power above p is
+    not noise. Missing power at lower frequencies is noise left in the image; it is no fault of the residual,
+    and does not count. The power that is above p at random, a fraction ``a^a e^-a / Γ(a + 1)`` for the mean
+    of a independent periodograms, is subtracted.
 
-    Convention: [0, 1], 1 for white noise and for nothing; about 0.95 to 1 after a denoiser that fits,
+    Convention: [0, 1], 1 for white noise and for an empty residual; about 0.95 to 1 after a denoiser that
+        fits,
     0.8 where it smooths half again as much as it should, 0.4 to 0.6 for a blur. ``WHITE`` is in between.
 
     Args:
@@ -119,7 +121,7 @@ def whiteness(residual: Tensor) -> Tensor:
     frequency = torch.fft.fftfreq(side, device=power.device).abs()
     high = (frequency[:, None] > HIGH) & (frequency[None] > HIGH)
     floor = power[:, high].mean(dim=1).view(-1, 1, 1)
-    power[:, 0, 0] = 0  # the mean says nothing
+    power[:, 0, 0] = 0  # the mean carries no information
     nothing = ROUNDING * side**4 * residual.float().square().mean(dim=(1, 2, 3))
     total = power.sum(dim=(1, 2)).maximum(nothing + 1e-30)
     excess = (power - floor).clamp_min(0).sum(dim=(1, 2)) / total
@@ -129,7 +131,7 @@ def whiteness(residual: Tensor) -> Tensor:
 
 
 def _spectrum(residual: Tensor, side: int) -> tuple[Tensor, int]:
-    """The mean power (B, side, side) over channels and half overlapping blocks, and how many those are."""
+    """Compute the mean power (B, side, side) over channels and half overlapping blocks, and their number."""
     windows = residual.unfold(2, side, max(1, side // 2)).unfold(3, side, max(1, side // 2))
     hann = torch.hann_window(side + 2, periodic=False, device=residual.device)[1:-1]
     power = residual.new_zeros((len(residual), side, side))

@@ -1,4 +1,4 @@
-"""Whether images are noisy: white noise is told from texture, without any clean image."""
+"""Whether images are noisy: distinguishes white noise from texture, without a clean image."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,43 +9,40 @@ from torch import Tensor
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-SIDE, STEP, CONSTANT = (
-    4,
-    2,
-    1e-6,
-)  # pixels a side of a cell and from one to the next; how much a constant one differs
+# Pixels a side of a cell, pixels from one cell to the next, and the most that a constant cell varies.
+SIDE, STEP, CONSTANT = 4, 2, 1e-6
 MOST_CELLS = 40_000  # of all images together
 SEED = 20240301
 BANDS = 4  # of brightness, on which noise may depend
-FLATTEST, FEWEST = 0.1, 48  # the part of a band that is compared, and as many cells at least
-# The noise that matters, and how strong the finest detail is compared with the next coarser one if both
-# are noise: chosen on train400, MNIST, and the single and averaged frames of w2s and FMD.
+FLATTEST, FEWEST = 0.1, 48  # the fraction of a band that is compared, and the fewest cells
+# The least relevant noise, and the ratio of the finest detail to the next coarser one if both are noise:
+# chosen on train400, MNIST, and the single and averaged frames of w2s and FMD.
 LEAST = 1.65 / 255
 WHITE = (0.67, 1.6)
-PATTERN = 0.3  # the mean product of neighbouring signs: more is a pattern that repeats
+PATTERN = 0.3  # the mean product of neighbouring signs; above it, a pattern repeats
 NOISY_BANDS = 2
-# Where so many values end at black or white, noise has lost a part of itself: what is left of it is more.
+# If this fraction of the values is black or white, noise was clipped: the estimate is increased.
 CLIPPED, CLIPPED_GAIN = 0.35, 1.25
-# Many small pictures of one kind of thing: their smallest differences bound the noise.
+# For many small pictures of one kind of object, the smallest differences bound the noise.
 SMALL, SMALL_WHITE = 16, 0.43
 ALIGNED_VALUES, IMAGES_PER_VALUE = 256, 3
 SMALLEST, ALIGNED_WHITE = (0.05, 0.15), 0.75
-# Differences along both axes: of the fourth order compared with the second, and that with the first.
+# Differences along both axes: ratios of the fourth order to the second, and of the second to the first.
 FIRST, SECOND, FOURTH = (1.0, -1.0), (1.0, -2.0, 1.0), (1.0, -4.0, 6.0, -4.0, 1.0)
 STEEP, STEEP_FIRST, STEEP_BANDS = (0.95, 1.1), (0.5, 1.15), 3
-MOST_REPEATED = 0.5  # as PATTERN, where differences of high order decide
-LOWER_HALF = 0.32464  # the mean size of the lower half of normal numbers of deviation 1
+MOST_REPEATED = 0.5  # as PATTERN, for the decision by high-order differences
+LOWER_HALF = 0.32464  # mean of the lower half of |x|, x standard normal
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoisePresence:
-    """What was found, in the units of the images.
+    """The result, in the units of the images.
 
     Attributes:
-        noisy: whether the images have white noise that matters.
+        noisy: whether the images have relevant white noise.
         fine: the deviation of the finest detail where the images are flattest: that of the noise, if
             there is any.
-        coarse: the same of the next coarser detail, in the measure in which white noise has as much.
+        coarse: the same of the next coarser detail, scaled so that the two are equal for white noise.
     """
 
     noisy: bool
@@ -55,7 +52,7 @@ class NoisePresence:
 
 @dataclass(frozen=True, kw_only=True)
 class _Band:
-    """The flattest cells of one band of brightness; ``repeats`` as :data:`PATTERN` describes it."""
+    """The flattest cells of one band of brightness; ``repeats`` is the mean of :data:`PATTERN`."""
 
     fine: float
     coarse: float
@@ -76,23 +73,24 @@ def find_noise(images: Iterable[Tensor]) -> NoisePresence:
     """Decide whether images have white noise, of about 2/255 of their range or more.
 
     All images are cut into cells of 4 x 4 pixels, and cells into Haar coefficients of two scales. White
-    noise has one deviation at all scales; in images, detail grows with the scale. Compared are the cells
-    with the smallest gradients in each of four bands of brightness (photon noise depends on it), by the
-    lower halves of their coefficients, which edges and single spots do not reach. Coefficients whose signs
-    repeat from place to place belong to a pattern. Two bands decide.
+    noise has the same deviation at all scales; in images, detail grows with the scale. The two scales are
+    compared in the cells with the smallest gradients in each of four bands of brightness (photon noise
+    depends on brightness). Only the lower halves of their coefficients are used, which exclude edges and
+    single spots. Coefficients whose signs repeat from place to place belong to a pattern. Two noisy bands
+    decide.
 
-    Pictures of less than 16 pixels a side hold an edge in every cell. If there are many of them and all
+    Pictures of less than 16 pixels a side contain an edge in every cell. If there are many of them and all
     have one size, the smallest eigenvalues of their covariance bound the noise: noise fills all directions
-    alike, and clean pictures leave some empty. If not, all four bands must agree.
+    equally, and clean pictures leave some empty. If not, all four bands must be noisy.
 
-    Where no place is flat, differences of high order decide, if they leave as much at the fourth order as
-    at the second.
+    Where no place is flat, high-order differences decide: the images are noisy if the fourth order leaves as
+    much as the second.
 
-    Not found are noise that hangs together over several pixels (compressed, resized, smoothed or demosaiced
-    images), single bad pixels, and noise in fine patterns.
+    It does not detect noise that is correlated over several pixels (compressed, resized, smoothed or
+    demosaiced images), single bad pixels, and noise in fine patterns.
 
     Args:
-        images: batches (B, C, H, W) in about [0, 1]. Smaller ones than 4 x 4 pixels count for clean.
+        images: batches (B, C, H, W) in about [0, 1]. Images smaller than 4 x 4 pixels count as clean.
 
     Source: that natural images have no scale of their own, and noise has, is Zoran and Weiss 2009,
     doi:10.1109/ICCV.2009.5459476; that the smallest eigenvalue bounds the noise is Pyatykh, Hesser and Zheng
@@ -117,9 +115,9 @@ def find_noise(images: Iterable[Tensor]) -> NoisePresence:
 
 
 def _beyond_texture(arrays: Sequence[Array]) -> NoisePresence | None:
-    """Noise in images without any flat place, if there is: what differences of high order leave.
+    """Detect noise in images without any flat place, by high-order differences; None if there is none.
 
-    Those of the fourth order see less of a texture than those of the second, and as much of white noise.
+    Fourth-order differences contain less texture than second-order ones, and as much white noise.
     """
     cells = _cells(arrays, len(FOURTH))
     cells = cells[np.ptp(cells, axis=(1, 2)) > CONSTANT]
@@ -139,14 +137,14 @@ def _beyond_texture(arrays: Sequence[Array]) -> NoisePresence | None:
 
 
 def _filtered(cells: Array, taps: tuple[float, ...]) -> float:
-    """The deviation of what differences along both axes leave, in which white noise keeps its own."""
+    """Compute the deviation of differences along both axes, which keep that of white noise."""
     kernel = np.array(taps) / np.linalg.norm(taps)
     windows = np.lib.stride_tricks.sliding_window_view(cells, (len(taps), len(taps)), axis=(1, 2))
     return _deviation(np.einsum("nhwij,i,j->nhw", windows, kernel, kernel))
 
 
 def _rule(arrays: Sequence[Array]) -> tuple[float, int]:
-    """The least ratio of a noisy band, and how many bands must be noisy."""
+    """Return the least ratio of a noisy band, and how many bands must be noisy."""
     if min(arrays[0].shape[1:]) >= SMALL:
         return WHITE[0], NOISY_BANDS
     alike = _smallest_alike(arrays)
@@ -156,7 +154,7 @@ def _rule(arrays: Sequence[Array]) -> tuple[float, int]:
 
 
 def _cells(arrays: Sequence[Array], side: int = SIDE) -> Array:
-    """(n, side, side) cells, some of each image and channel."""
+    """Return (n, side, side) cells, some of each image and channel."""
     rng = np.random.Generator(np.random.Philox(SEED))
     each = max(1, MOST_CELLS // max(1, sum(len(array) for array in arrays)))
     found = [np.zeros((0, side, side))]
@@ -171,9 +169,9 @@ def _cells(arrays: Sequence[Array], side: int = SIDE) -> Array:
 
 
 def _varied(cells: Array) -> tuple[Array, bool]:
-    """The cells that are not constant, and whether most are, and not because they are black.
+    """Return the cells that are not constant, and whether most are constant without being black.
 
-    Noise leaves no cell constant, but for photon noise without any light.
+    Noise leaves no cell constant, except for photon noise without any light.
     """
     constant = np.ptp(cells, axis=(1, 2)) <= CONSTANT
     black = constant & (cells[:, 0, 0] <= cells.min(initial=np.inf))
@@ -181,7 +179,7 @@ def _varied(cells: Array) -> tuple[Array, bool]:
 
 
 def _flattest(cells: Array) -> Iterator[Array]:
-    """The flattest cells of each band of brightness."""
+    """Yield the flattest cells of each band of brightness."""
     if len(cells) < BANDS * FEWEST // 4:
         return
     _, (across, down, _) = _haar(_haar(cells)[0])
@@ -206,22 +204,22 @@ def _band(cells: Array, ends: tuple[float, float]) -> _Band:
 
 
 def _haar(blocks: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    """(n, h, w) to sums of 2 x 2 pixels, halved, and the differences across, down and both, (n, h/2, w/2)."""
+    """Transform (n, h, w) to halved 2 x 2 sums, and differences across, down and both; (n, h/2, w/2) each."""
     a, b = blocks[:, 0::2, 0::2], blocks[:, 0::2, 1::2]
     c, d = blocks[:, 1::2, 0::2], blocks[:, 1::2, 1::2]
     return (a + b + c + d) / 2, ((a - b + c - d) / 2, (a + b - c - d) / 2, (a - b - c + d) / 2)
 
 
 def _deviation(values: Array) -> float:
-    """Of normal numbers about 0, from the lower half of their sizes."""
+    """Estimate the deviation of normal values about 0, from the lower half of their absolute values."""
     sizes = np.sort(np.abs(values), axis=None)
     return float(sizes[: (len(sizes) + 1) // 2].mean()) / LOWER_HALF
 
 
 def _smallest_alike(arrays: Sequence[Array]) -> bool | None:
-    """Whether pictures of one size differ at least as noise makes them, and alike, in every direction.
+    """Whether pictures of one size vary in every direction at least as much as noise, and equally.
 
-    None for pictures that are too large or too few to say.
+    None if the pictures are too large or too few to decide.
     """
     size = arrays[0].size
     if len({array.shape for array in arrays}) > 1:

@@ -1,4 +1,4 @@
-"""The fills of OpenCV, where it is installed: what most people reach for, to be measured beside."""
+"""The fills of OpenCV, where it is installed: widely used baselines."""
 
 import importlib.util
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convae.errors import MissingExtraError
 
-RADIUS = 3  # pixels around each missing one that OpenCV looks at; its examples' own choice
+RADIUS = 3  # pixels around each missing one that OpenCV uses; the value of its own examples
 Fill = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -19,7 +19,7 @@ def has_opencv() -> bool:
 
 
 def telea(batch: Tensor, mask: Tensor) -> Tensor:
-    """Marching inwards from the border of each hole, weighted means of what is known by then.
+    """Fill holes by marching inwards from their borders, with weighted means of the pixels known by then.
 
     Args:
         batch: (B, C, H, W) in about [0, 1]; every channel is filled on its own.
@@ -37,7 +37,7 @@ def telea(batch: Tensor, mask: Tensor) -> Tensor:
 
 
 def navier_stokes(batch: Tensor, mask: Tensor) -> Tensor:
-    """Lines of equal brightness go on into the hole, as in a fluid.
+    """Fill holes by continuing lines of equal brightness, as in a fluid.
 
     Args, Returns, Raises: as :func:`telea`.
 
@@ -52,7 +52,7 @@ def _filled(batch: Tensor, mask: Tensor, method: str) -> Tensor:
     import cv2
 
     holes = (mask > 0).cpu().numpy().astype(np.uint8)[:, 0]
-    # OpenCV's constants are made for values up to 255; what stands in a hole must not be NaN.
+    # OpenCV's constants are made for values up to 255; values inside a hole must not be NaN.
     images = (torch.where(mask > 0, 0, batch) * 255).cpu().numpy().astype(np.float32)
     done = [
         [cv2.inpaint(channel, hole, RADIUS, getattr(cv2, method)) for channel in image]

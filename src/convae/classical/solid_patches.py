@@ -1,11 +1,11 @@
-"""Solid patches: connected regions of one colour with a sharp outline, as stains and scratches leave them.
+"""Solid patches: connected regions of one colour with a sharp outline, such as stains and scratches.
 
-Photographs hold hardly any. Light, grain and compression change a surface from pixel to pixel; where they do
-not (a burnt-out sky, a black corner), the outline is a slope. So no training is needed to find them, only a
-look at sound images: drawings and text are made of such regions.
+Photographs hardly contain any. Light, grain and compression change a surface from pixel to pixel; where they
+do not (a burnt-out sky, a black corner), the outline is a slope. So finding them needs no training, only a
+check of undamaged images, because drawings and text consist of such regions.
 
 A region is a *constrained connected component*: neighbours that differ by at most ``step`` are connected, and
-a component whose values differ by more than ``spread`` is none. Source: Soille 2008,
+a component whose values differ by more than ``spread`` is excluded. Source: Soille 2008,
 doi:10.1109/TPAMI.2007.70817.
 """
 
@@ -21,14 +21,14 @@ Bool = NDArray[np.bool_]
 
 
 class Flatness(NamedTuple):
-    """What counts as one colour, and what region of it as a patch. Values are fractions of the full range.
+    """What counts as one colour, and which regions count as patches. Values are fractions of the full range.
 
     Attributes:
         step: largest difference between connected neighbours.
         spread: largest difference between any two pixels of a region.
         area: smallest region, in pixels.
-        slope: the outlines of sound regions are often as steep as this, per pixel.
-        prominence: the lowest one of a patch, see :func:`flat_regions`.
+        slope: steepness per pixel that outlines of regions in undamaged images often have.
+        prominence: the lowest prominence of a patch, see :func:`flat_regions`.
     """
 
     step: float
@@ -38,30 +38,26 @@ class Flatness(NamedTuple):
     prominence: float
 
 
-# Chosen on the 400 training photographs (180x180) of the denoising papers: none of them holds a patch.
+# Chosen on the 400 training photographs (180x180) of the denoising papers: none of them contains a patch.
 KINDS = (
     Flatness(step=1e-6, spread=1e-6, area=16, slope=3 / 255, prominence=24 / 255),
     Flatness(step=2.1 / 255, spread=8.1 / 255, area=25, slope=10 / 255, prominence=270 / 255),
 )
-QUARTILE = (
-    0.25  # of the outline may be hardly visible: the patch lies beside something of its colour
-)
-LARGEST = 0.5  # of an image: what covers more is not on it, it is it
-RIM = 2  # pixels at most that a blurred outline is wide
-MIXED, MOSTLY = (
-    0.25,
-    0.6,
-)  # part of the patch's colour in a pixel, and part of the outline that is so
-REACH = RIM + 2  # pixels around a region that its outline is looked for in
-THICK = (
-    3  # pixels: lines thinner than that, of one colour by chance, are more common in photographs
-)
-FRAME, LONG = 0.02, 5  # of a side of the image is its frame deep at most, and so many times as long
-FILLED = 0.05  # of a region's area: holes up to so large are specks in it
+# A quarter of the outline may be hardly visible, where a patch touches something of its own colour.
+QUARTILE = 0.25
+LARGEST = 0.5  # fraction of an image; a larger region is not a patch
+RIM = 2  # pixels: largest width of a blurred outline
+# The fraction of the patch's colour in a mixed pixel, and the fraction of mixed pixels in a blurred outline.
+MIXED, MOSTLY = 0.25, 0.6
+REACH = RIM + 2  # pixels around a region in which its outline is searched
+THICK = 3  # pixels: thinner lines of one colour are common in photographs
+# A frame is at most this fraction of a side deep, and at least this many times as long.
+FRAME, LONG = 0.02, 5
+FILLED = 0.05  # of a region's area: smaller holes are specks in it
 
 
 def patch_prominences(image: Float, missing: Bool) -> tuple[float, ...]:
-    """The prominence of the most prominent region of each of ``KINDS``; 0 where there is none.
+    """Return the prominence of the most prominent region of each of ``KINDS``; 0 where there is none.
 
     Args:
         image: (H, W, C) floats, 1 being the full range.
@@ -72,7 +68,7 @@ def patch_prominences(image: Float, missing: Bool) -> tuple[float, ...]:
 
 
 def solid_patches(image: Float, missing: Bool, thresholds: tuple[float, ...]) -> Bool:
-    """(H, W) where an image has solid patches, each to its outline.
+    """Return a mask (H, W) of the solid patches of an image, each including its outline.
 
     Args:
         image: (H, W, C) floats, 1 being the full range.
@@ -95,12 +91,12 @@ def solid_patches(image: Float, missing: Bool, thresholds: tuple[float, ...]) ->
 
 
 def flat_regions(image: Float, missing: Bool, kind: Flatness) -> tuple[Labels, Float]:
-    """The flat regions of an image and how much each stands out.
+    """Return the flat regions of an image and how much each stands out.
 
     ``prominence = (J - slope) · sqrt(area) · min(1, thickness / THICK)``, where J is the lower quartile of
-    the steps across the outline (three quarters of it are at least so sharp), and the thickness is twice the
-    area divided by the length of the outline. The step between two pixels is that of the channel that differs
-    most. Thin strips along the edge of the image are its frame and have a prominence of 0.
+    the steps across the outline (three quarters of the steps are at least as large), and the thickness is
+    twice the area divided by the length of the outline. The step between two pixels is that of the channel
+    that differs most. Thin strips along the edge of the image are its frame and have a prominence of 0.
 
     Args:
         image: (H, W, C) floats, 1 being the full range.
@@ -120,7 +116,7 @@ def flat_regions(image: Float, missing: Bool, kind: Flatness) -> tuple[Labels, F
 
 
 class _Steps(NamedTuple):
-    """Pairs of neighbours in one direction: first and second pixels, and how they differ (inf: missing)."""
+    """Pairs of neighbours in one direction: first and second pixels, and their difference (inf: missing)."""
 
     first: tuple[slice, slice]
     second: tuple[slice, slice]
@@ -138,7 +134,7 @@ def _steps(image: Float, missing: Bool) -> Iterator[_Steps]:
 def _components(
     missing: Bool, steps: list[_Steps], kind: Flatness
 ) -> tuple[Labels, NDArray[np.int64]]:
-    """Labels and areas of the connected components that are large enough."""
+    """Return labels and areas of the connected components that are large enough."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -158,7 +154,7 @@ def _components(
 def _constrained(
     image: Float, labels: Labels, areas: NDArray[np.int64], spread: float
 ) -> tuple[Labels, NDArray[np.int64]]:
-    """Without the regions whose values differ by more than ``spread``."""
+    """Remove the regions whose values differ by more than ``spread``."""
     from scipy.ndimage import maximum, minimum
 
     if not len(areas):
@@ -174,7 +170,7 @@ def _constrained(
 
 
 def _sharpness(labels: Labels, count: int, steps: list[_Steps]) -> tuple[Float, NDArray[np.int64]]:
-    """(count,) each: the lower quartile of the steps across each region's outline, and their number."""
+    """Return (count,) lower quartiles of the steps across each region's outline, and (count,) step counts."""
     owners, sizes = [], []
     for step in steps:
         first, second = labels[step.first], labels[step.second]
@@ -195,7 +191,7 @@ def _sharpness(labels: Labels, count: int, steps: list[_Steps]) -> tuple[Float, 
 
 
 def _frames(labels: Labels, areas: NDArray[np.int64]) -> Bool:
-    """(regions,) whether each is a thin strip along edges of the image, as scans and cameras leave them."""
+    """Return (regions,) whether each is a thin strip along edges of the image, as scans and cameras leave."""
     from scipy.ndimage import maximum, minimum
 
     if not len(areas):
@@ -212,7 +208,7 @@ def _frames(labels: Labels, areas: NDArray[np.int64]) -> Bool:
 def _regions(
     labels: Labels, wanted: NDArray[np.int64]
 ) -> Iterator[tuple[tuple[slice, slice], Bool]]:
-    """The part of the image around each wanted region, and (h, w) where the region is in it."""
+    """Yield the part of the image around each wanted region, and (h, w) where the region is in it."""
     from scipy.ndimage import find_objects
 
     boxes = find_objects(labels)
@@ -225,10 +221,11 @@ def _regions(
 
 
 def _outlined(image: Float, region: Bool) -> Bool:
-    """A region with the specks in it, and with the pixels of a blurred outline.
+    """Add to a region the specks inside it, and the pixels of a blurred outline.
 
-    A pixel next to the region is a mixture if it is a good part of the way from the pixel beyond it to
-    the region's colour. Single pixels are so by chance; an outline is blurred where most of them are.
+    A pixel next to the region is a mixture if its colour is well on the way from that of the pixel beyond it
+    to the region's colour. Single pixels are mixtures by coincidence; an outline is blurred if most of them
+    are.
     """
     from scipy.ndimage import binary_dilation
 
@@ -244,7 +241,7 @@ def _outlined(image: Float, region: Bool) -> Bool:
 
 
 def _mixed(image: Float, rim: Bool, beyond: Bool, colour: Float) -> Bool:
-    """(H, W) pixels that hold ``MIXED`` of a colour or more, the rest being the nearest one beyond."""
+    """Mark (H, W) pixels with a fraction ``MIXED`` of a colour or more, the rest from the nearest beyond."""
     from scipy.ndimage import distance_transform_edt
 
     if not beyond.any():
@@ -257,7 +254,7 @@ def _mixed(image: Float, rim: Bool, beyond: Bool, colour: Float) -> Bool:
 
 
 def _without_specks(region: Bool) -> Bool:
-    """A region without holes of at most ``FILLED`` of its area each."""
+    """Fill the holes of a region that have at most ``FILLED`` of its area each."""
     from scipy.ndimage import label
 
     holes, count = label(~region)

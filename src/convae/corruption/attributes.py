@@ -1,6 +1,7 @@
-"""Attributes that are taken from images, to be restored: which way up they are, their colour, a part.
+"""Attributes that are removed from images, to be restored: the orientation, the colour, a part.
 
-Who can give them back knows how such objects look. How well that works tells other objects apart.
+A network that can restore them has learnt how such objects look. How well it restores them distinguishes
+other objects.
 """
 
 from dataclasses import dataclass
@@ -11,14 +12,14 @@ from torch import Generator, Tensor
 from convae.errors import InputError, raise_faults
 
 POSES = 4
-PART = (0.25, 0.65)  # of the sides of an image: the sides of what is erased
+PART = (0.25, 0.65)  # the erased rectangle's sides, as fractions of those of the image
 
 
 def posed(x: Tensor, pose: int) -> Tensor:
-    """(B, C, H, W) in one of four poses, 0 being as it is; the shape stays.
+    """Return (B, C, H, W) in one of four poses; pose 0 is the image itself, and the shape stays.
 
-    Square images are turned by so many quarters; others are mirrored: 1 left to right, 2 top to bottom,
-    3 both.
+    Square images are rotated by ``pose`` quarter turns. Others are mirrored: 1 left to right, 2 top to
+    bottom, 3 both.
     """
     if x.shape[-1] == x.shape[-2]:
         return torch.rot90(x, pose, (-2, -1))
@@ -27,12 +28,12 @@ def posed(x: Tensor, pose: int) -> Tensor:
 
 
 def grey(x: Tensor) -> Tensor:
-    """(B, C, H, W) with the mean of the channels in each of them."""
+    """Convert (B, C, H, W) to grey: the mean of the channels in each of them, same shape."""
     return x.mean(dim=1, keepdim=True).expand_as(x)
 
 
 def erased(x: Tensor, generator: Generator) -> Tensor:
-    """(B, C, H, W), each without a rectangle of its own, which is filled with the mean of the image.
+    """Erase a random rectangle of each image (B, C, H, W): fill it with the mean of the image.
 
     The rectangle has a quarter to two thirds of the sides; its middle lies anywhere in the image.
     """
@@ -50,11 +51,14 @@ def erased(x: Tensor, generator: Generator) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Attributes:
-    """How often an attribute is taken; the pose always is.
+    """How often each attribute is removed; the pose is always changed.
 
     Attributes:
-        colour: the fraction of images that are shown grey, where they have colours.
-        part: the fraction of images that a part is erased of.
+        colour: the fraction of images that are converted to grey, if they have colours.
+        part: the fraction of images from which a part is erased.
+
+    Raises:
+        InputError: for a fraction outside [0, 1].
 
     >>> shown, poses = Attributes().take(torch.rand(6, 3, 8, 8), torch.Generator().manual_seed(0))
     >>> shown.shape, poses.shape
@@ -73,7 +77,11 @@ class Attributes:
         raise_faults("attributes", faults)
 
     def take(self, x: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) without some attributes, and the pose (B,) int64 that each is in."""
+        """Return images (B, C, H, W) without some attributes, and the pose (B,) int64 of each.
+
+        Raises:
+            InputError: for images that are not (B, C, H, W).
+        """
         if x.ndim != 4:
             raise InputError(f"images must be (B, C, H, W); got {tuple(x.shape)}")
         poses = torch.randint(POSES, (len(x),), generator=generator)
@@ -87,6 +95,6 @@ class Attributes:
 
 
 def _for_some(fraction: float, x: Tensor, other: Tensor, generator: Generator) -> Tensor:
-    """The other, for a fraction of the images."""
+    """Replace ``x`` by ``other`` for a random fraction of the images."""
     chosen = torch.rand(len(x), 1, 1, 1, generator=generator) < fraction
     return torch.where(chosen.to(x.device), other, x)

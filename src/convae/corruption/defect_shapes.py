@@ -1,4 +1,4 @@
-"""Shapes of synthetic defects: soft covers (H, W) in [0, 1], drawn at random places and sizes."""
+"""Shapes of synthetic defects: soft covers (H, W) in [0, 1], at random places and of random sizes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,49 +11,49 @@ from torch import Generator, Tensor
 Name = TypeVar("Name")
 Size = tuple[int, int]
 
-# Parts of the shorter side, drawn so that each doubling is as likely as the next.
+# Fractions of the shorter side, sampled log-uniformly: each doubling is as likely as the next.
 SPOT_RADIUS = (0.012, 0.12)
 PATCH_SIDE = (0.04, 0.6)
 LINE_LENGTH = (0.1, 1.0)
-FIELD_AREA = (0.01, 0.35)  # of the image
+FIELD_AREA = (0.01, 0.35)  # fraction of the image
 LINE_WIDTH = (1.0, 6.0)  # in pixels of an image of 256; at least one pixel
 
 
 class Chance:
-    """Plain draws from a generator on the CPU."""
+    """Random values from a generator on the CPU."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
 
     def uniform(self, low: float, high: float) -> float:
-        """A number from ``low`` up to below ``high``."""
+        """Sample a number from ``low`` up to below ``high``."""
         return low + (high - low) * float(torch.rand((), generator=self.generator))
 
     def log_uniform(self, low: float, high: float) -> float:
-        """The same, each doubling as likely as the next; both above 0."""
+        """Sample a number log-uniformly: each doubling is as likely as the next; both limits above 0."""
         return math.exp(self.uniform(math.log(low), math.log(high)))
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number, both ends included."""
+        """Sample a whole number, both ends included."""
         return int(torch.randint(low, high + 1, (), generator=self.generator))
 
     def coin(self) -> bool:
-        """Heads or tails."""
+        """Return True or False, each as likely."""
         return self.whole(0, 1) == 1
 
     def one_of(self, names: Sequence[Name]) -> Name:
-        """One of several, each as likely."""
+        """Sample one of several, each as likely."""
         return names[self.whole(0, len(names) - 1)]
 
     def smooth(self, size: Size, cells: tuple[int, int]) -> Tensor:
-        """A smooth random field (H, W) of mean about 0 that changes over ``cells`` of the sides."""
+        """Sample a smooth random field (H, W) of mean about 0, with ``cells`` variations per side."""
         coarse = torch.randn((1, 1, cells[0] + 3, cells[1] + 3), generator=self.generator)
         fine = F.interpolate(coarse, size=size, mode="bicubic", align_corners=False)
         return fine[0, 0]
 
 
 def spot(size: Size, rng: Chance) -> Tensor:
-    """A small blob with an uneven outline: a hole, a grain, a drop."""
+    """Sample a small blob (H, W) with an uneven outline: a hole, a grain, a drop."""
     v, u, side = _turned(size, rng)
     radius = max(1.0, rng.log_uniform(*SPOT_RADIUS) * side)
     longer = rng.uniform(1, 2.5)
@@ -64,7 +64,7 @@ def spot(size: Size, rng: Chance) -> Tensor:
 
 
 def patch(size: Size, rng: Chance) -> Tensor:
-    """A rectangle with rounded corners, upright or turned, with narrow or wide soft edges."""
+    """Sample a rectangle (H, W) with rounded corners, upright or rotated, with narrow or wide soft edges."""
     v, u, side = _turned(size, rng, upright=rng.coin())
     height, width = (max(1.5, rng.log_uniform(*PATCH_SIDE) * side / 2) for _ in range(2))
     power = rng.uniform(2, 8)
@@ -74,17 +74,17 @@ def patch(size: Size, rng: Chance) -> Tensor:
 
 
 def field(size: Size, rng: Chance) -> Tensor:
-    """Islands with winding outlines, as a stain, wear or a cloud has them."""
+    """Sample islands (H, W) with winding outlines, as in a stain, wear or a cloud."""
     cells = (rng.whole(1, 8), rng.whole(1, 8))
     values = rng.smooth(size, cells)
     level = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
-    # The field's slope turns a distance in pixels into a difference of values.
+    # The field's slope converts a distance in pixels to a difference of values.
     slope = values.std(correction=0) * max(cells) / min(size)
     return _soft((values - level) / slope.clamp_min(1e-6), rng.uniform(1, 6))
 
 
 def line(size: Size, rng: Chance) -> Tensor:
-    """A scratch or crack: long, thin, tapered, straight or winding."""
+    """Sample a scratch or crack (H, W): long, thin, tapered, straight or winding."""
     v, u, side = _turned(size, rng)
     length = max(3.0, rng.log_uniform(*LINE_LENGTH) * side)
     width = max(1.0, rng.log_uniform(*LINE_WIDTH) * side / 256)
@@ -107,8 +107,10 @@ SHAPES: dict[str, Callable[[Size, Chance], Tensor]] = {
 
 
 def _turned(size: Size, rng: Chance, *, upright: bool = False) -> tuple[Tensor, Tensor, int]:
-    """Coordinates (v, u), each (H, W) in pixels, around a random place at a random angle; and the
-    shorter side."""
+    """Return coordinates (v, u), each (H, W) in pixels, and the shorter side.
+
+    The coordinates have a random origin and a random angle.
+    """
     height, width = size
     y = torch.arange(height, dtype=torch.float32) - rng.uniform(0, height)
     x = torch.arange(width, dtype=torch.float32) - rng.uniform(0, width)
@@ -119,18 +121,18 @@ def _turned(size: Size, rng: Chance, *, upright: bool = False) -> tuple[Tensor, 
 
 
 def _soft(inside: Tensor, edge: float) -> Tensor:
-    """Cover from the distance inside the outline (pixels, negative outside): 1/2 on the outline."""
+    """Return the cover for distances inside the outline (pixels, negative outside): 1/2 on the outline."""
     return (inside / edge + 0.5).clamp(0, 1)
 
 
 def _looked_up(path: Tensor, along: Tensor) -> Tensor:
-    """``path`` (n,) at the places ``along`` [0, 1], linear between its values."""
+    """Interpolate ``path`` (n,) linearly at the places ``along`` [0, 1]."""
     place = along.clamp(0, 1) * (len(path) - 1)
     low = place.floor().long().clamp(max=len(path) - 2)
     return torch.lerp(path[low], path[low + 1], place - low)
 
 
 def _thinned(values: Tensor) -> Tensor:
-    """About a thousand of the values, which are enough for a quantile."""
+    """Return about a thousand of the values, which are enough for a quantile."""
     flat = values.flatten()
     return flat[:: max(1, len(flat) // 1024)]

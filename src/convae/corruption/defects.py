@@ -1,10 +1,10 @@
 """Synthetic defects, made of nothing but the images of the batch: what an anomaly may look like.
 
-A defect is a shape (spot, patch, field, line) and what fills it: a piece of an image of the batch,
-resized, turned and moved; the image itself in another tone (brighter, darker, harsher, flatter); one colour
-that images have elsewhere (a missing or an extra part); or the image itself, bent.
-Edges are soft. No texture from outside is used, and no picture of a real defect. Where a defect changes
-nothing that could be seen, there is none.
+A defect is a shape (spot, patch, field, line) and a filling. The filling is a piece of an image of the batch,
+resized, rotated and translated; the image itself in another tone (brighter, darker, harsher, flatter); one
+colour that images have elsewhere (a missing or an extra part); or the image itself, bent. Edges are soft. No
+texture from outside is used, and no picture of a real defect. Where a defect changes nothing visible, it is
+left out.
 
 >>> batch = torch.linspace(0, 1, 32).expand(4, 1, 32, 32)
 >>> damaged, mask = Defects(share=1, most=1).apply(batch, torch.Generator().manual_seed(0))
@@ -24,17 +24,17 @@ from convae.errors import InputError, raise_faults, unknown_name
 from convae.metrics.difference_maps import smoothed
 
 FILLINGS = ("piece", "tone", "colour", "bend")
-WEIGHTED = ("piece", "tone", "colour", "colour", "bend")  # what is drawn from where all are allowed
-PIECE_SCALE = (0.6, 1.7)  # of the resized piece
-CONTRAST = (0.2, 2.5)  # of the details inside a toned defect
+WEIGHTED = ("piece", "tone", "colour", "colour", "bend")  # sampled, where all are allowed
+PIECE_SCALE = (0.6, 1.7)  # scale factor of the piece
+CONTRAST = (0.2, 2.5)  # factor of the details inside a defect of another tone
 SHIFT = (0.4, 4.0)  # of its brightness, in standard deviations of the image
-THIN = ("spot", "line")  # too small for a change of contrast alone to be seen
+THIN = ("spot", "line")  # too small for a change of contrast alone to be visible
 COVERED = 0.4  # cover from which a pixel belongs to a defect
-VISIBLE = 0.02  # change of a pixel, with those around it, below which nothing is seen
-AROUND = 1.5  # pixels that are looked at together for that
-BEND = (2.0, 10.0)  # pixels at most that a bent defect moves
+VISIBLE = 0.02  # change of a pixel, averaged with its surroundings, below which it is invisible
+AROUND = 1.5  # pixels of smoothing for that average
+BEND = (2.0, 10.0)  # largest displacement of a bent defect, in pixels
 PATCH = 5  # pixels a side over which a colour is averaged
-LOCAL = 1 / 8  # part of the shorter side over which the local brightness is averaged
+LOCAL = 1 / 8  # fraction of the shorter side over which the local brightness is averaged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +43,13 @@ class Defects:
 
     Attributes:
         share: the fraction of images that are damaged; the others stay as they are, so that a
-            network learns to leave good images alone.
-        most: a damaged image has from 1 to so many defects.
-        shapes: which of :data:`convae.corruption.defect_shapes.SHAPES` are drawn from.
-        fillings: which of :data:`FILLINGS` are drawn from.
+            network learns to leave normal images unchanged.
+        most: a damaged image has from 1 to ``most`` defects.
+        shapes: the :data:`convae.corruption.defect_shapes.SHAPES` that are sampled.
+        fillings: the :data:`FILLINGS` that are sampled.
 
     Raises:
-        InputError: for values that cannot be.
+        InputError: for impossible values.
     """
 
     share: float = 0.8
@@ -79,7 +79,7 @@ class Defects:
 
         Args:
             batch: (B, C, H, W) in about [0, 1], finite; it is not changed.
-            generator: on the CPU; all chance comes from it, on any device.
+            generator: on the CPU; all random numbers come from it, on any device.
 
         Returns:
             The damaged images (B, C, H, W), within the range of [0, 1] and of the batch, and the mask
@@ -100,10 +100,10 @@ class Defects:
         return torch.where(seen, damaged, batch), mask
 
     def _put(self, image: Tensor, batch: Tensor, rng: Chance) -> Tensor:
-        """Put a defect into an image (C, H, W) of a batch; gives its cover (H, W)."""
+        """Put a defect into an image (C, H, W) of a batch, in place; return its cover (H, W)."""
         shape, filling = rng.one_of(self.shapes), self._filling(rng)
         cover = SHAPES[shape](_size(batch), rng).to(batch.device)
-        if filling == "bend" and shape != "line":  # a bent line is not to be seen
+        if filling == "bend" and shape != "line":  # a bent line is invisible
             image.copy_(bent(image, cover, rng))
             return cover
         source = batch[rng.whole(0, len(batch) - 1)]
@@ -121,13 +121,13 @@ class Defects:
 
 
 def visible(damaged: Tensor, batch: Tensor) -> Tensor:
-    """(B, 1, H, W) float32, 1 where images (B, C, H, W) differ so much that it is seen."""
+    """Return (B, 1, H, W) float32, 1 where images (B, C, H, W) differ visibly."""
     change = (damaged - batch).abs().amax(dim=1, keepdim=True).float()
     return (smoothed(change, AROUND) > VISIBLE).float()
 
 
 def colour(source: Tensor, rng: Chance) -> Tensor:
-    """One colour (C, 1, 1) that ``source`` (C, H, W) has somewhere: of a pixel, or of a small patch."""
+    """Sample a colour (C, 1, 1) of ``source`` (C, H, W): that of a pixel or of a small patch."""
     height, width = _size(source)
     y, x = rng.whole(0, height - 1), rng.whole(0, width - 1)
     half = PATCH // 2 if rng.coin() else 0
@@ -136,7 +136,7 @@ def colour(source: Tensor, rng: Chance) -> Tensor:
 
 
 def bent(image: Tensor, cover: Tensor, rng: Chance) -> Tensor:
-    """The image (C, H, W) moved a few pixels where it is covered, and less towards the outline."""
+    """Translate the covered part of the image (C, H, W) by a few pixels, less towards the outline."""
     height, width = _size(image)
     angle, far = rng.uniform(0, 2 * math.pi), rng.log_uniform(*BEND)
     soft = smoothed(cover[None, None].float(), 2.0)[0, 0] * far
@@ -146,18 +146,18 @@ def bent(image: Tensor, cover: Tensor, rng: Chance) -> Tensor:
     straight = torch.eye(2, 3, device=image.device)[None]
     grid = F.affine_grid(straight, [1, 1, height, width], align_corners=False) + move
     moved = F.grid_sample(image[None].float(), grid, padding_mode="reflection", align_corners=False)
-    return torch.where(soft > 0, moved[0].to(image.dtype), image)  # elsewhere it would be rounded
+    return torch.where(soft > 0, moved[0].to(image.dtype), image)  # no rounding elsewhere
 
 
 def piece(image: Tensor, source: Tensor, rng: Chance) -> Tensor:
-    """What ``source`` shows elsewhere, at another size and angle, as a filling for ``image``.
+    """Return a part of ``source``, at another size and angle, as a filling for ``image``.
 
     Args:
         image, source: (C, H, W).
 
     Returns:
-        (C, H, W). In half of the draws it takes on the local brightness of the image, so that only
-        the texture is foreign; in the others its own comes along.
+        (C, H, W). With probability one half it takes on the local brightness of the image, so that only
+        the texture is foreign; otherwise it keeps its own.
     """
     height, width = _size(image)
     scale = rng.log_uniform(*PIECE_SCALE)
@@ -178,10 +178,15 @@ def piece(image: Tensor, source: Tensor, rng: Chance) -> Tensor:
 
 
 def tone(image: Tensor, rng: Chance, *, shifted: bool = False) -> Tensor:
-    """The image (C, H, W) brighter or darker, with harsher or flatter details, or both.
+    """Make the image (C, H, W) brighter or darker, its details harsher or flatter, or both.
 
     Args:
+        image: (C, H, W).
+        rng: the source of random values.
         shifted: whether it must be brighter or darker.
+
+    Returns:
+        (C, H, W).
     """
     kind = rng.one_of(("shift", "both") if shifted else ("shift", "contrast", "both"))
     contrast = 1.0 if kind == "shift" else rng.log_uniform(*CONTRAST)
@@ -195,14 +200,14 @@ def tone(image: Tensor, rng: Chance, *, shifted: bool = False) -> Tensor:
 
 
 def local_mean(image: Tensor) -> Tensor:
-    """(C, H, W) the brightness around each pixel: means over squares, smoothly joined."""
+    """Return the brightness around each pixel of (C, H, W): means over squares, interpolated smoothly."""
     side = max(1, round(LOCAL * min(_size(image))))
     coarse = F.avg_pool2d(image[None], side, ceil_mode=True, count_include_pad=False)
     return F.interpolate(coarse, size=_size(image), mode="bilinear", align_corners=False)[0]
 
 
 def _tint(image: Tensor, rng: Chance) -> Tensor:
-    """(C, 1, 1) how much of a shift each channel takes: all alike, or in half of the draws not."""
+    """Sample the factor of a brightness change for each channel, (C, 1, 1): equal in half of the cases."""
     channels = len(image)
     if channels == 1 or rng.coin():
         parts = [1.0] * channels

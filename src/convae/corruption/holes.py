@@ -1,4 +1,4 @@
-"""Holes of many kinds, written as text and drawn from a generator: what a network learns to fill.
+"""Holes of many kinds, described by text and sampled with a generator: a network learns to fill them.
 
 >>> holes = parse_holes("boxes:0.1..0.4")
 >>> mask = holes.draw(2, (64, 64), torch.Generator().manual_seed(0))
@@ -28,13 +28,16 @@ Mask = np.ndarray[Any, np.dtype[np.uint8]]
 
 @dataclass(frozen=True)
 class Holes:
-    """How masks are drawn.
+    """A distribution of masks.
 
     Attributes:
         kind: ``pixels`` (each on its own), ``boxes``, ``strokes`` (of a brush), ``text`` (written over the
             image), or ``mixed``: for each image one of these, most often pixels.
-        least, most: between these each image draws its level, see :data:`KINDS`; None takes the usual
-            ones of the kind, and ``mixed`` has no others.
+        least, most: the level of each image is sampled between these, see :data:`KINDS`. None takes the
+            defaults of the kind, which are the only ones for ``mixed``.
+
+    Raises:
+        InputError: for an unknown kind or a level that the kind cannot have.
     """
 
     kind: str = "mixed"
@@ -47,16 +50,19 @@ class Holes:
         raise_faults(f"holes {self.kind}", _faults(self.kind, self.least, self.most))
 
     def draw(self, count: int, size: Size, generator: Generator) -> Tensor:
-        """Masks, drawn anew.
+        """Sample masks.
 
         Args:
-            count: how many.
+            count: number of masks.
             size: (height, width), together at least two pixels.
             generator: on the CPU; the same state gives the same masks.
 
         Returns:
-            (count, 1, height, width) float32 on the CPU: 1 where a pixel is missing, else 0; in each mask
+            (count, 1, height, width) float32 on the CPU: 1 where a pixel is missing, else 0. In each mask
             at least one pixel is missing and one is known.
+
+        Raises:
+            InputError: for a size of less than two pixels.
         """
         if size[0] * size[1] < 2:
             raise InputError(f"holes need images of at least two pixels; got {size[0]}x{size[1]}")
@@ -72,12 +78,16 @@ class Holes:
         return _some_of_both(mask, rng)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """The holes that :meth:`to_dict` described; anything else is refused with an InputError."""
+        """Build the holes from the output of :meth:`to_dict`.
+
+        Raises:
+            InputError: for anything else.
+        """
         if not isinstance(values, Mapping):
             raise InputError(f"holes: must be a table of settings; got {values!r:.40}")
         known = [field.name for field in dataclasses.fields(cls)]
@@ -94,11 +104,11 @@ class Holes:
 
 
 def parse_holes(spec: "str | Holes") -> Holes:
-    """The holes that a text names: a kind, with or without a level or a range of levels.
+    """Parse the description of holes: a kind, with or without a level or a range of levels.
 
     Args:
         spec: ``mixed``, ``pixels``, ``pixels:0.5``, ``pixels:0.1..0.9``, ``boxes:0.05..0.4``, ... A
-            :class:`Holes` is handed back as it is.
+            :class:`Holes` is returned as it is.
 
     Raises:
         InputError: for an unknown kind or a level that the kind cannot have.
@@ -119,12 +129,15 @@ def parse_holes(spec: "str | Holes") -> Holes:
 
 
 def pixels(size: Size, share: float, rng: random.Random) -> Mask:
-    """Each pixel is missing with this probability, whatever its neighbours."""
+    """Return a mask (H, W) in which each pixel is missing with probability ``share``, independently."""
     return (np.random.default_rng(rng.getrandbits(64)).random(size) < share).astype(np.uint8)
 
 
 def boxes(size: Size, share: float, rng: random.Random) -> Mask:
-    """One to five rectangles; the longer side of the largest is this part of the image's shorter one."""
+    """Return a mask (H, W) of one to five rectangles.
+
+    ``share`` limits their longer side, as a fraction of the image's shorter side.
+    """
     mask = np.zeros(size, np.uint8)
     for _ in range(rng.randint(1, 5)):
         longest = share * min(size) * rng.uniform(0.5, 1)
@@ -139,7 +152,10 @@ def boxes(size: Size, share: float, rng: random.Random) -> Mask:
 
 
 def strokes(size: Size, share: float, rng: random.Random) -> Mask:
-    """One to four bent strokes of a round brush; its width is this part of the shorter side."""
+    """Return a mask (H, W) of one to four bent strokes of a round brush.
+
+    ``share`` is the brush's width as a fraction of the shorter side.
+    """
     canvas = Image.new("L", (size[1], size[0]))
     pen = ImageDraw.Draw(canvas)
     width = max(1, round(share * min(size)))
@@ -153,7 +169,10 @@ def strokes(size: Size, share: float, rng: random.Random) -> Mask:
 
 
 def text(size: Size, share: float, rng: random.Random) -> Mask:
-    """One to four lines of letters and digits; their height is this part of the shorter side."""
+    """Return a mask (H, W) of one to four lines of letters and digits.
+
+    ``share`` is the height of the letters as a fraction of the shorter side.
+    """
     canvas = Image.new(
         "1", (size[1], size[0])
     )  # two colours: letters are not blurred at their edges
@@ -167,13 +186,13 @@ def text(size: Size, share: float, rng: random.Random) -> Mask:
 
 
 class Kind(NamedTuple):
-    """What a kind of hole is.
+    """A kind of hole.
 
     Attributes:
-        draw: the mask of one image, from its size, its level and chance.
-        least, most: the usual levels.
-        weight: how often it comes in a mixture.
-        meaning: what the level says.
+        draw: samples the mask of one image, from its size, its level and a random generator.
+        least, most: the default levels.
+        weight: probability in a mixture.
+        meaning: the meaning of the level.
     """
 
     draw: Callable[[Size, float, random.Random], Mask]
@@ -195,19 +214,19 @@ _LETTERS = string.ascii_letters + string.digits + "   "
 
 
 def _rngs(count: int, generator: Generator) -> list[random.Random]:
-    """A generator of its own for each image, so that a mask does not depend on those before it."""
+    """Return a generator for each image, so that a mask does not depend on those before it."""
     seeds = torch.randint(2**62, (count,), generator=generator)
     return [random.Random(seed) for seed in seeds.tolist()]
 
 
 @functools.lru_cache(maxsize=256)
 def _font(height: int) -> Any:
-    """Pillow's own typeface; making it takes longer than writing with it."""
+    """Return Pillow's built-in font; making it takes longer than writing with it."""
     return ImageFont.load_default(height)
 
 
 def _walk(size: Size, rng: random.Random) -> list[tuple[float, float]]:
-    """Corners (x, y) of a line that wanders from a place in the image, for about half of its side."""
+    """Sample corners (x, y) of a random path from a place in the image, about half its side long."""
     height, width = size
     x, y = rng.uniform(0, width), rng.uniform(0, height)
     turn, points = rng.uniform(0, 2 * np.pi), [(x, y)]
@@ -220,7 +239,7 @@ def _walk(size: Size, rng: random.Random) -> list[tuple[float, float]]:
 
 
 def _some_of_both(mask: Mask, rng: random.Random) -> Mask:
-    """The mask with one pixel changed if all are missing, or none."""
+    """Change one pixel of the mask if all or none are missing."""
     missing = int(mask.sum())
     if missing in (0, mask.size):
         mask.flat[rng.randrange(mask.size)] = missing == 0

@@ -1,4 +1,4 @@
-"""Noise of one or several kinds: written as text, kept as plain values, drawn from a generator.
+"""Noise of one or several kinds: described by text, stored as plain values, sampled with a generator.
 
 >>> noise = parse_noise("gaussian", sigma="25/255")
 >>> noisy, level = noise.apply(torch.full((2, 1, 8, 8), 0.5), torch.Generator().manual_seed(0))
@@ -23,13 +23,16 @@ MOST_PIECES = 8
 
 @dataclass(frozen=True)
 class Piece:
-    """One kind of noise, its level drawn for each image between ``least`` and ``most``.
+    """One kind of noise, its level sampled for each image between ``least`` and ``most``.
 
     Attributes:
-        kind: one of :data:`convae.corruption.noise_kinds.KINDS`, which tell what a level means.
+        kind: one of :data:`convae.corruption.noise_kinds.KINDS`, which define what a level means.
         least: the smallest level.
         most: the largest level; the same for noise of one level.
         mean: added to every pixel along with additive noise.
+
+    Raises:
+        InputError: for an unknown kind or a level that the kind cannot have.
     """
 
     kind: str
@@ -43,19 +46,19 @@ class Piece:
         raise_faults(f"noise {self.kind}", _faults(self, KINDS[self.kind]))
 
     def levels(self, images: int, generator: Generator) -> Tensor:
-        """A level for each image, (B, 1, 1, 1) float32 on the CPU."""
+        """Sample a level for each image, (B, 1, 1, 1) float32 on the CPU."""
         parts = torch.rand((images, 1, 1, 1), generator=generator, dtype=torch.float64)
         return parts.apply_(self.between).float()
 
     def between(self, part: float) -> float:
-        """The level at a place of the range, from 0 to 1."""
+        """Return the level at a position of the range, from 0 to 1."""
         if not KINDS[self.kind].logarithmic or self.least == self.most:
             return self.least + (self.most - self.least) * part
         level: float = self.least * (self.most / self.least) ** part
         return level
 
     def apply(self, batch: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """The noisy batch and the deviation of each image, as :meth:`Noise.apply` gives them."""
+        """Add noise to (B, C, H, W); return the result and the deviations, as :meth:`Noise.apply` does."""
         kind = KINDS[self.kind]
         level = self.levels(len(batch), generator).to(batch.device)
         noisy = kind.make(batch, level, generator)
@@ -74,8 +77,11 @@ class Noise:
     """Pieces of noise, one after the other.
 
     Attributes:
-        pieces: what happens to an image, in this order.
-        clip: whether values end in [0, 1], as those of an 8-bit file do.
+        pieces: the kinds of noise, applied to an image in this order.
+        clip: whether values are clipped to [0, 1], as those of an 8-bit file are.
+
+    Raises:
+        InputError: for no pieces or too many, or a ``clip`` that is not a bool.
     """
 
     pieces: tuple[Piece, ...]
@@ -91,16 +97,16 @@ class Noise:
         raise_faults("noise", faults)
 
     def apply(self, batch: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Noise that is drawn anew.
+        """Add newly sampled noise to images.
 
         Args:
             batch: (B, C, H, W) clean images in about [0, 1].
             generator: on the CPU; the same state gives the same noise.
 
         Returns:
-            the noisy images, of the same dtype and device, and how far each is from its clean one:
-            (B, 1, 1, 1), the standard deviation that was drawn for additive noise, the root of the mean
-            squared change for other kinds, and the root of the sum of squares of several.
+            the noisy images, (B, C, H, W) of the same dtype and device, and the deviation of each from its
+            clean image, (B, 1, 1, 1): the sampled standard deviation for additive noise, the root of the mean
+            squared change for other kinds, and the root of the sum of squares for several kinds.
         """
         noisy, variance = batch.float(), batch.new_zeros((len(batch), 1, 1, 1), dtype=torch.float32)
         for piece in self.pieces:
@@ -116,17 +122,18 @@ class Noise:
         return any(piece.least < piece.most for piece in self.pieces)
 
     def fixed(self, part: float) -> "Noise":
-        """The noise at one place of its ranges, from 0 (the least levels) to 1 (the most)."""
+        """Return the noise at one position of its ranges, from 0 (the least levels) to 1 (the most)."""
         pieces = [
             dataclasses.replace(p, least=p.between(part), most=p.between(part)) for p in self.pieces
         ]
         return Noise(tuple(pieces), self.clip)
 
     def rescaled(self, factor: float) -> "Noise":
-        """The same noise on images whose values are ``factor`` times as far apart.
+        """Return the same noise for images whose values are ``factor`` times as far apart.
 
-        For images that are stretched before the network sees them: what is 25/255 of an 8-bit range is
-        50/255 of one half of it. Only additive noise has the unit of the values.
+        For images that are stretched before the network sees them: 25/255 of an 8-bit range is 50/255 of one
+            half
+        of it. Only additive noise has the unit of the values.
         """
         pieces = [
             dataclasses.replace(
@@ -139,12 +146,16 @@ class Noise:
         return Noise(tuple(pieces), self.clip)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The noise that :meth:`to_dict` described; unknown names are refused."""
+        """Build the noise from the output of :meth:`to_dict`.
+
+        Raises:
+            InputError: for unknown or missing names.
+        """
         _check_names("noise", values, cls)
         pieces = values.get("pieces")
         if not isinstance(pieces, list | tuple):
@@ -168,23 +179,23 @@ def parse_noise(
     clip: bool = False,
     limited: bool = True,
 ) -> Noise:
-    """The noise that a text names.
+    """Parse the description of noise.
 
     Args:
         spec: kinds joined by ``+``, each with or without a level: ``gaussian``,
             ``gaussian:0..55/255+stripes:5/255``, ``salt-and-pepper:0.05``, ``poisson:10..100``,
-            ``jpeg:10..40``. A level is a number, a fraction or a range, from which each image draws its
-            own; levels of additive noise are in the unit of the image, with 1 leading from black to
-            white. A :class:`Noise` is handed back as it is.
+            ``jpeg:10..40``. A level is a number, a fraction or a range, from which a level is sampled for
+            each image. Levels of additive noise are in the unit of the image: the distance from black to
+            white is 1. A :class:`Noise` is returned as it is.
         sigma: the level of the first kind that is measured by a standard deviation and has no level of
             its own; a number, text as above, or a pair.
         mean: of the first additive kind.
-        clip: whether values end in [0, 1].
+        clip: whether values are clipped to [0, 1].
         limited: whether additive noise above 1 is refused, see :func:`check_levels`.
 
     Raises:
         InputError: for an unknown kind, a level that the kind cannot have, and a ``sigma`` or ``mean``
-            that nothing in ``spec`` has a use for.
+            that applies to nothing in ``spec``.
 
     >>> str(parse_noise("gaussian:0..55/255 + jpeg:30"))
     'gaussian:0..0.2157 + jpeg:30'
@@ -213,7 +224,7 @@ def parse_noise(
 
 
 def _first(spec: str, sigma: Level, takes: list[bool]) -> int:
-    """The piece that ``sigma`` is for."""
+    """Return the index of the piece to which ``sigma`` applies."""
     if True in takes:
         return takes.index(True)
     known = ", ".join(name for name, kind in KINDS.items() if kind.sigma)
@@ -235,7 +246,7 @@ def check_levels(noise: Noise) -> None:
     """Refuse additive noise above 1, which was probably meant in grey levels.
 
     Raises:
-        InputError: with the level as it has to be written.
+        InputError: for such a level; the message states the correct form.
 
     >>> check_levels(parse_noise("gaussian:25/255"))
     """
@@ -249,7 +260,7 @@ def check_levels(noise: Noise) -> None:
 
 
 def _ends(piece: Piece, unit: str = "") -> str:
-    """The level, as it was probably meant if there is a unit: ``25/255``."""
+    """Return the level as text; with a unit, as it was probably meant: ``25/255``."""
     ends = dict.fromkeys((piece.least, piece.most))
     return "..".join(f"{end:g}{unit}" if end else "0" for end in ends)
 

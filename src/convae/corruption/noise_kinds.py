@@ -1,8 +1,8 @@
 """The kinds of noise: what each does to an image, and what its level means.
 
 Each function takes ``(batch, level, generator)``: (B, C, H, W) float32 in about [0, 1], the level of each
-image (B, 1, 1, 1) on the same device, and a generator on the CPU. Each channel has noise of its own, except
-for JPEG, which knows colours.
+image (B, 1, 1, 1) on the same device, and a generator on the CPU. It returns (B, C, H, W). The noise of each
+channel is independent, except for JPEG, which encodes colours together.
 """
 
 import io
@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 NoiseFunction = Callable[[Tensor, Tensor, Generator], Tensor]
-LARGEST = 1e6  # of an additive level: an image may fill a small part of its range
+LARGEST = 1e6  # largest additive level; the values of an image may fill a small part of its range
 BLUR_REACH = 4.0  # the Gaussian's tail beyond four deviations holds less than 1e-4 of it
 
 
@@ -26,15 +26,15 @@ class Kind:
     """One kind of noise.
 
     Attributes:
-        make: the function.
-        meaning: what its level is.
+        make: the function that applies it.
+        meaning: the meaning of its level.
         least: the smallest level.
         most: the largest level.
-        usual: the level where none is given.
-        sigma: whether the level is a standard deviation that ``sigma`` can name.
-        additive: whether the noise is added, whatever the image: the level is then that of the result,
-            and another unit for the image's values is another unit for the level.
-        logarithmic: whether levels of a range are drawn evenly in their logarithms.
+        usual: the default level.
+        sigma: whether the level is a standard deviation, so that ``sigma`` can set it.
+        additive: whether the noise is added, independently of the image. The level is then the deviation of
+            the result, in the unit of the image's values, and is rescaled with them.
+        logarithmic: whether levels of a range are sampled uniformly in their logarithms.
     """
 
     make: NoiseFunction
@@ -48,55 +48,55 @@ class Kind:
 
 
 def gaussian(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Normal noise: ``x + level · n``."""
+    """Add normal noise: ``x + level · n``."""
     return batch + level * _normal(tuple(batch.shape), generator, batch)
 
 
 def uniform(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Even noise of the standard deviation ``level``: from ``-√3 · level`` to ``√3 · level``."""
+    """Add uniform noise of the standard deviation ``level``: from ``-√3 · level`` to ``√3 · level``."""
     return batch + level * 3**0.5 * (2 * _even(tuple(batch.shape), generator, batch) - 1)
 
 
 def speckle(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Multiplied noise, as radar and ultrasound have: ``x · (1 + level · n)``."""
+    """Multiply by noise, as in radar and ultrasound: ``x · (1 + level · n)``."""
     return batch * (1 + level * _normal(tuple(batch.shape), generator, batch))
 
 
 def poisson(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Counted photons, ``level`` of them where the image is 1; the mean is the image, negatives as 0."""
+    """Count photons, ``level`` of them where the image is 1; the mean is the image, negative values are 0."""
     counts = torch.poisson((batch.clamp_min(0) * level).cpu(), generator=generator)
     return counts.to(batch.device) / level
 
 
 def salt_and_pepper(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """A fraction ``level`` of all values is replaced, one half by 0 and the other by 1."""
+    """Replace a fraction ``level`` of all values, one half by 0 and the other by 1."""
     place = _even(tuple(batch.shape), generator, batch)
     return torch.where(place < level, (place < level / 2).to(batch), batch)
 
 
 def row_stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Each row has a normal offset of its own, as sensors read out row by row have."""
+    """Add a normal offset to each row, as sensors with row-by-row readout do."""
     return batch + level * _normal((*batch.shape[:3], 1), generator, batch)
 
 
 def column_stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Each column has a normal offset of its own."""
+    """Add a normal offset to each column."""
     return batch + level * _normal((*batch.shape[:2], 1, batch.shape[3]), generator, batch)
 
 
 def stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Row or column stripes, drawn for each image."""
+    """Add row or column stripes, chosen at random for each image."""
     across = _even((len(batch), 1, 1, 1), generator, batch) < 0.5
     rows, columns = (make(batch, level, generator) for make in (row_stripes, column_stripes))
     return torch.where(across, rows, columns)
 
 
 def blur(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """A Gaussian blur of the standard deviation ``level`` in pixels; nothing is drawn."""
+    """Apply a Gaussian blur of the standard deviation ``level`` in pixels; nothing is random."""
     images, channels = batch.shape[:2]
     reach = math.ceil(BLUR_REACH * float(level.max()))
     distance = torch.arange(-reach, reach + 1, device=batch.device, dtype=torch.float32)
-    width = level.reshape(-1, 1).clamp_min(1e-3)  # so that no blur is the image itself, not 0 / 0
+    width = level.reshape(-1, 1).clamp_min(1e-3)  # level 0: the image itself, not 0 / 0
     weights = torch.exp(-distance.square() / (2 * width.square()))
     weights = (weights / weights.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
     flat = batch.reshape(1, images * channels, *batch.shape[2:])
@@ -108,9 +108,10 @@ def blur(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
 
 
 def jpeg(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Through a JPEG file of the quality ``level`` and back; nothing is drawn.
+    """Encode as a JPEG file of the quality ``level``, and decode; nothing is random.
 
-    Three channels are a colour image, with the chroma at half resolution; others go one by one.
+    Three channels are a colour image, with the chroma at half resolution. Other numbers of channels are
+    encoded one by one.
     """
     pixels = (batch.clamp(0, 1) * 255).round().to("cpu", torch.uint8).numpy()
     done = np.empty_like(pixels)

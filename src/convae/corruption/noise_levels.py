@@ -1,4 +1,4 @@
-"""Levels of noise as people write them: ``0.1``, ``25/255``, ``25/255..50/255``, ``0..55/255``."""
+"""Noise levels as text: ``0.1``, ``25/255``, ``25/255..50/255``, ``0..55/255``."""
 
 import math
 
@@ -10,11 +10,11 @@ STEPS = {"uint8": 255, "uint16": 65535}
 
 
 def parse_level(level: Level, what: str = "level") -> Range:
-    """(least, most) of a level: one number twice, or the two ends of a range.
+    """Parse a level to (least, most): one number twice, or the two ends of a range.
 
     Args:
         level: a number, a fraction, a range of two of them joined by two dots, or a pair.
-        what: what the level is called in an error.
+        what: the name of the level in an error.
 
     Raises:
         InputError: for anything else, for a negative number, and for a range that runs backwards.
@@ -43,10 +43,10 @@ def parse_level(level: Level, what: str = "level") -> Range:
 
 
 def level_text(level: float, depth: str = "uint8") -> str:
-    """A level for people, in the steps of the file type.
+    """Format a level for display, in the steps of the file type.
 
     Args:
-        level: as a fraction of what the file type can hold.
+        level: as a fraction of the range of the file type.
         depth: ``uint8``, ``uint16`` or ``float32``.
 
     >>> level_text(0.05), level_text(0.05, "uint16"), level_text(0.05, "float32")
@@ -57,7 +57,10 @@ def level_text(level: float, depth: str = "uint8") -> str:
 
 
 def _digits(value: float) -> str:
-    """Three digits, or all before the point: an exponent is hard to read, and + joins kinds of noise."""
+    """Format with three digits, or all before the point.
+
+    An exponent is hard to read, and + joins kinds of noise.
+    """
     return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
@@ -65,12 +68,12 @@ def check_level(level: float, depth: str, what: str = "sigma") -> None:
     """Refuse a level above 1 for images of whole numbers, which was probably meant in grey levels.
 
     Args:
-        level: as a fraction of what the file type can hold; floats have their own values as the unit.
+        level: as a fraction of the range of the file type; for floats, in the unit of their values.
         depth: ``uint8``, ``uint16`` or ``float32``.
-        what: what the level is called in an error.
+        what: the name of the level in an error.
 
     Raises:
-        InputError: with the level as it has to be written.
+        InputError: for such a level, with the correct form in the message; for a negative or infinite one.
 
     >>> check_level(25 / 255, "uint8"), check_level(40.0, "float32")
     (None, None)
@@ -87,7 +90,7 @@ def check_level(level: float, depth: str, what: str = "sigma") -> None:
 
 
 def _number(end: object) -> float | None:
-    """A finite number from 0 up, or the quotient of two; None for anything else."""
+    """Return a finite number from 0 up, or the quotient of two; None for anything else."""
     try:
         if isinstance(end, str):
             top, _, bottom = end.partition("/")

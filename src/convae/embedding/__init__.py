@@ -1,6 +1,6 @@
 """Points in fewer dimensions, and their neighbours.
 
 - pca: principal component analysis over batches
-- nearest_neighbours: exact nearest neighbours in blocks, and how well codes keep neighbourhoods
-- umap_layout: points laid out in few dimensions by UMAP's objective
+- nearest_neighbours: exact nearest neighbours in blocks, and how well codes preserve neighbourhoods
+- umap_layout: a layout of points in few dimensions by UMAP's objective
 """

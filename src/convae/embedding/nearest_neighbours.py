@@ -1,7 +1,7 @@
-"""Exact nearest neighbours in blocks, and how well codes keep the neighbourhoods of what they stand for.
+"""Exact nearest neighbours in blocks, and how well codes preserve the neighbourhoods of the images.
 
-Distances are computed in float64 by matrix products, a block at a time, so that memory depends on the
-block and not on the number of points, which may lie in a memory-mapped file.
+Distances are computed in float64 by matrix products, one block at a time. Memory therefore depends on the
+size of the block and not on the number of points, which may lie in a memory-mapped file.
 """
 
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from torch import Tensor
 from convae.errors import InputError, unknown_name
 
 METRICS = ("euclidean", "cosine")
-MOST_VALUES = 2**22  # distances, or numbers in points, that are held at a time
+MOST_VALUES = 2**22  # distances, or values of points, in memory at a time
 
 
 class Neighbours(NamedTuple):
-    """What :func:`nearest` gives.
+    """The result of :func:`nearest`.
 
     Attributes:
         distances: (m, k) float64, rising along each row.
@@ -37,14 +37,17 @@ def nearest(
     metric: str = "euclidean",
     among_themselves: bool = False,
 ) -> Neighbours:
-    """The k points nearest to each query, exactly.
+    """Return the k points nearest to each query, exactly.
 
     Args:
         queries: (m, D) numbers.
         points: (n, D) numbers.
-        k: 1 to n; fewer than n where the queries are the points.
-        metric: ``euclidean``, or ``cosine``: 1 - cos of the angle; a vector of zeros is at 1 from all.
+        k: 1 to n; fewer than n if the queries are the points.
+        metric: ``euclidean``, or ``cosine``: 1 - cos of the angle; a vector of zeros has distance 1 from all.
         among_themselves: the queries are the points, and none is its own neighbour.
+
+    Raises:
+        InputError: for an unknown metric, arrays that do not fit each other, or an impossible k.
 
     >>> nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]), 2)
     Neighbours(distances=array([[1., 5.]]), indices=array([[1, 0]]))
@@ -66,14 +69,18 @@ def nearest(
 
 
 class Nearest:
-    """The nearest points so far, of points that come block by block.
+    """The nearest points so far, of points that arrive in blocks.
 
     Args:
         queries: (m, D).
-        k: how many to keep; of fewer points all are kept.
+        k: how many to keep; if there are fewer points, all are kept.
+        metric: as for :func:`nearest`.
 
     Attributes:
         indices: (m, at most k) positions of the points kept, counted over all blocks, in no order.
+
+    Raises:
+        InputError: for an unknown metric.
     """
 
     def __init__(self, queries: np.ndarray, k: int, *, metric: str = "euclidean") -> None:
@@ -92,10 +99,11 @@ class Nearest:
         return kept
 
     def add(self, points: np.ndarray, own: np.ndarray | None = None) -> None:
-        """Take the next block (b, D) of points.
+        """Add the next block (b, D) of points.
 
         Args:
-            own: (m,) the position of each query among the points, which is not its neighbour.
+            points: (b, D).
+            own: (m,) the position of each query among the points, which is not its own neighbour.
         """
         scores = self._compare(_doubles(points))
         if own is not None:
@@ -109,10 +117,10 @@ class Nearest:
         self.seen += len(points)
 
     def _compare(self, points: Tensor) -> Tensor:
-        """(m, b) what orders points by their distance."""
+        """Return (m, b) values that order points by their distance."""
         if self.metric == "cosine":
             return -_directions(self._queries) @ _directions(points).T
-        if self._shift is None:  # far from zero, squares would drown their differences
+        if self._shift is None:  # far from zero, rounding of the squares would hide the differences
             self._shift = points.mean(dim=0) if len(points) else 0 * self._queries.sum(dim=0)
             self._queries = self._queries - self._shift
         points = points - self._shift
@@ -120,7 +128,7 @@ class Nearest:
 
 
 def between(queries: np.ndarray, chosen: np.ndarray, metric: str = "euclidean") -> np.ndarray:
-    """(m, k) distances of each query (m, D) from its own points (m, k, D), by differences."""
+    """Return (m, k) distances of each query (m, D) from its own points (m, k, D), by differences."""
     one, others = _doubles(queries)[:, None], _doubles(chosen)
     if metric == "cosine":
         cosines = (_directions(one) * _directions(others)).sum(dim=2)
@@ -131,27 +139,36 @@ def between(queries: np.ndarray, chosen: np.ndarray, metric: str = "euclidean") 
 
 
 def trustworthiness(points: np.ndarray, codes: np.ndarray, k: int = 5) -> float:
-    """How far neighbours among the codes are neighbours among the points (Venna & Kaski 2001).
+    """Measure how far neighbours among the codes are neighbours among the points (Venna & Kaski 2001).
 
     T = 1 - 2 / (n·k·(2n - 3k - 1)) · Σ_i Σ_j (r(i, j) - k), over the k nearest j of i by code that are not
     among its k nearest by point; r(i, j) is the rank of j by its distance from i among the points.
-    Convention: Euclidean distances; at most 1, which says that no neighbour is false.
+    Convention: Euclidean distances; at most 1, where no neighbour is false.
 
     Args:
         points: (n, D), such as pixels.
         codes: (n, d).
         k: neighbours, below n / 2.
+
+    Raises:
+        InputError: for different numbers of points and codes, or an impossible k.
     """
     return float(trust_of_each(points, codes, k).mean())
 
 
 def continuity(points: np.ndarray, codes: np.ndarray, k: int = 5) -> float:
-    """How far neighbours among the points are neighbours among the codes: trustworthiness the other way."""
+    """Measure how far neighbours among the points are neighbours among the codes.
+
+    Args, Raises: as :func:`trustworthiness`, of which it is the reverse.
+    """
     return trustworthiness(codes, points, k)
 
 
 def trust_of_each(points: np.ndarray, codes: np.ndarray, k: int = 5) -> np.ndarray:
-    """(n,) the part of each image in :func:`trustworthiness`, which is their mean."""
+    """Return (n,) the contribution of each image to :func:`trustworthiness`, which is their mean.
+
+    Args, Raises: as :func:`trustworthiness`.
+    """
     count = len(points)
     if len(codes) != count:
         raise InputError(f"there are {count} points and {len(codes)} codes; one each is needed")
@@ -165,7 +182,7 @@ def trust_of_each(points: np.ndarray, codes: np.ndarray, k: int = 5) -> np.ndarr
         _leave_out(far, own)
         _leave_out(near, own)
         found = far.gather(1, near.topk(k, dim=1, largest=False).indices)
-        # Points at one distance share the lower rank, so that doubles are no false neighbours.
+        # Points at one distance share the lower rank, so that duplicates are no false neighbours.
         ranks = torch.stack([(far < found[:, j : j + 1]).sum(dim=1) + 1 for j in range(k)], dim=1)
         penalties[some] = (ranks - k).clamp_min(0).sum(dim=1).double().numpy()
     return 1 - penalties * 2 / (k * (2 * count - 3 * k - 1))
@@ -196,19 +213,19 @@ def _centred(values: np.ndarray) -> Tensor:
 
 
 def _directions(vectors: Tensor) -> Tensor:
-    """Vectors of length one; zeros stay zeros."""
+    """Scale vectors to length one; zeros stay zeros."""
     lengths = vectors.norm(dim=-1, keepdim=True)
     return vectors / torch.where(lengths > 0, lengths, 1)
 
 
 def _squares(points: Tensor, some: slice) -> Tensor:
-    """(b, n) squared distances of some of the points from all of them."""
+    """Return (b, n) squared distances of some of the points from all of them."""
     norms = points.square().sum(dim=1)
     squares = norms[some, None] + norms - 2 * points[some] @ points.T
     return squares.clamp_min_(0)
 
 
 def _leave_out(scores: Tensor, places: np.ndarray) -> None:
-    """Make one column of each row infinitely far, where it is a column at all."""
+    """Set one column of each row to an infinite distance, if the column exists."""
     rows = np.flatnonzero((places >= 0) & (places < scores.shape[1]))
     scores[torch.from_numpy(rows), torch.from_numpy(places[rows])] = torch.inf

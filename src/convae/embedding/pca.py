@@ -11,15 +11,15 @@ from torch import Tensor
 
 from convae.errors import InputError
 
-# Up to this length the covariance matrix is summed up exactly; beyond, a bounded sample is decomposed.
+# Up to this length the covariance matrix is computed exactly; beyond, a bounded sample is decomposed.
 MAX_COVARIANCE = 4096
 MAX_SAMPLE_VALUES = 64 * 2**20
-COLUMNS = 4096  # of a sample are widened to float64 at a time
+COLUMNS = 4096  # columns of a sample that are converted to float64 at a time
 
 
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """What PCA found.
+    """The result of PCA.
 
     Attributes:
         mean: (D,) mean vector.
@@ -34,28 +34,32 @@ class PrincipalComponents:
     exact: bool = True
 
     def reconstruct(self, vectors: Tensor) -> Tensor:
-        """(n, D) to (n, D): to the codes and back."""
+        """Encode and decode vectors (n, D); same shape."""
         return self.decode(self.encode(vectors))
 
     def encode(self, vectors: Tensor) -> Tensor:
-        """(n, D) to (n, k)."""
+        """Project vectors (n, D) to codes (n, k)."""
         return (vectors - self.mean) @ self.components.T
 
     def decode(self, codes: Tensor) -> Tensor:
-        """(n, k) to (n, D)."""
+        """Map codes (n, k) back to vectors (n, D)."""
         return codes @ self.components + self.mean
 
 
 def fit_pca(batches: Iterable[Tensor], components: int) -> PrincipalComponents:
-    """PCA of the rows of all batches.
+    """Fit PCA to the rows of all batches.
 
     Args:
         batches: (n_i, D) float tensors; read once.
         components: how many to keep; at most D and the number of rows are found.
 
     Returns:
-        The components, exact up to D = ``MAX_COVARIANCE``; beyond, those of the first rows that fit
-        ``MAX_SAMPLE_VALUES`` numbers (give them in random order).
+        The components, exact up to D = ``MAX_COVARIANCE``. Beyond, those of the first rows that fit into
+        ``MAX_SAMPLE_VALUES`` values (pass them in random order).
+
+    Raises:
+        ValueError: without any batch.
+        InputError: the values are too large to compute with.
     """
     moments: _Moments | _Sample | None = None
     for batch in batches:
@@ -69,7 +73,7 @@ def fit_pca(batches: Iterable[Tensor], components: int) -> PrincipalComponents:
 
 
 class _Moments:
-    """Count, sum and second moments; the shift keeps the sums small, so that float64 loses nothing."""
+    """Count, sum and second moments; a shift keeps the sums small, so that float64 loses no precision."""
 
     def __init__(self, first: Tensor) -> None:
         self.shift = first.float().mean(dim=0)
@@ -94,9 +98,9 @@ class _Moments:
 
 
 class _Sample:
-    """The first rows, as many as the bounds allow, decomposed through their Gram matrix.
+    """The first rows, as many as the limits allow, decomposed through their Gram matrix.
 
-    That matrix is rows x rows, so that they are bounded like the columns of a covariance.
+    That matrix is rows x rows, so the number of rows is limited like the columns of a covariance.
     """
 
     def __init__(self, first: Tensor) -> None:
@@ -122,7 +126,7 @@ class _Sample:
             wide = part.double()
             gram.addmm_(wide, wide.T, alpha=1 / len(x))
         variances, vectors = _largest(gram, k)
-        # Directions without variance are noise, and no longer at right angles to the others.
+        # Directions without variance are noise, and no longer orthogonal to the others.
         keep = variances > variances[:1] * 1e-10
         vectors = vectors[:, keep].T
         rows = torch.cat(
@@ -133,7 +137,7 @@ class _Sample:
 
 
 def _largest(matrix: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest eigenvalues of a symmetric matrix, falling, and their vectors (D, k)."""
+    """Return the k largest eigenvalues of a symmetric matrix, falling, and their vectors (D, k)."""
     from scipy.linalg import eigh
 
     if not bool(torch.isfinite(matrix).all()):
@@ -149,7 +153,7 @@ def _largest(matrix: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _oriented(mean: Tensor, rows: Tensor, variances: Tensor, *, exact: bool) -> PrincipalComponents:
-    """Signs are arbitrary; fixing them makes two fits comparable."""
+    """Fix the signs, which are arbitrary, so that two fits are comparable."""
     strongest = rows.abs().argmax(dim=1, keepdim=True)
     signs = rows.gather(1, strongest).sign()
     signs[signs == 0] = 1

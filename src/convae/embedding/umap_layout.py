@@ -1,7 +1,7 @@
-"""Points laid out in few dimensions so that neighbours stay neighbours, by UMAP's objective.
+"""A layout of points in few dimensions that preserves neighbourhoods, by UMAP's objective.
 
 Source: McInnes, Healy, Melville, "UMAP: Uniform Manifold Approximation and Projection", 2018; the graph is
-its section 3.1, the forces are those of its section 3.2 (algorithm 5).
+from its section 3.1, the forces are those of its section 3.2 (algorithm 5).
 """
 
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from torch import Tensor
 from convae.embedding.nearest_neighbours import Neighbours, nearest
 from convae.errors import InputError
 
-# φ(d) = 1 / (1 + A·d^(2B)), how near two points are as a fraction: about 1 up to d = 0.1, then falling like
-# exp(-(d - 0.1)).
+# φ(d) = 1 / (1 + A·d^(2B)), the similarity of two points as a fraction: about 1 up to d = 0.1, then falling
+# like exp(-(d - 0.1)).
 A, B = 1.577, 0.895
 NEIGHBOURS = 15
 SPREAD = 2.5  # standard deviation along each dimension at the start
@@ -23,7 +23,7 @@ STEEPEST = 4.0  # the longest step along a dimension
 
 
 class Graph(NamedTuple):
-    """Which points are neighbours, and how surely. Each pair is there both ways.
+    """Pairs of neighbours with their weights. Each pair is contained in both directions.
 
     Attributes:
         heads, tails: (e,) int64 positions.
@@ -36,10 +36,10 @@ class Graph(NamedTuple):
 
 
 def neighbour_graph(found: Neighbours) -> Graph:
-    """The graph of n points from the k nearest of each.
+    """Build the graph of n points from the k nearest of each.
 
-    j is a neighbour of i with w(i, j) = exp(-max(0, d(i, j) - d(i, nearest)) / s_i), s_i being such that
-    these sum up to log2(k + 1); either way round, with w + w' - w·w'.
+    j is a neighbour of i with w(i, j) = exp(-max(0, d(i, j) - d(i, nearest)) / s_i), where s_i is such that
+    these sum to log2(k + 1). The weight of a pair is w + w' - w·w', of its two directions.
     """
     count, k = found.indices.shape
     beyond = found.distances - found.distances[:, :1]
@@ -49,7 +49,7 @@ def neighbour_graph(found: Neighbours) -> Graph:
     order = np.argsort(pairs, kind="stable")
     pairs, starts = np.unique(pairs[order], return_index=True)
     joined = 1 - np.multiply.reduceat(1 - weights[order], starts)
-    kept = joined > 0  # points far beyond the others have none left
+    kept = joined > 0  # points far beyond the others have no weight left
     low, high, joined = pairs[kept] // count, pairs[kept] % count, joined[kept]
     return Graph(
         np.concatenate([low, high]), np.concatenate([high, low]), np.concatenate([joined, joined])
@@ -57,16 +57,19 @@ def neighbour_graph(found: Neighbours) -> Graph:
 
 
 def lay_out(points: np.ndarray, dimensions: int, *, seed: int = 0) -> np.ndarray:
-    """Places in few dimensions for points, the same for the same seed.
+    """Lay out points in few dimensions, reproducibly for the same seed.
 
     Args:
         points: (n, D) numbers, such as principal components, the first columns of which are the start;
             n at least 3.
         dimensions: 1 or more.
-        seed: of everything that is drawn.
+        seed: of all random numbers.
 
     Returns:
-        (n, dimensions) float32, around zero, where neighbours are about 1 apart and less.
+        (n, dimensions) float32, around zero, where neighbours are about 1 apart or less.
+
+    Raises:
+        InputError: for fewer than 3 points.
     """
     if len(points) < 3:
         raise InputError(f"a layout needs at least 3 points; got {len(points)}")
@@ -86,7 +89,7 @@ def lay_out(points: np.ndarray, dimensions: int, *, seed: int = 0) -> np.ndarray
 
 
 def _widths(beyond: np.ndarray) -> np.ndarray:
-    """(n,) the s of each point, by bisection; points all of whose neighbours are equally far have any."""
+    """Compute (n,) the s of each point, by bisection; any s fits if all neighbours are equally far."""
     wanted = np.log2(beyond.shape[1] + 1)
     low, high = np.zeros(len(beyond)), np.full(len(beyond), np.inf)
     widths: np.ndarray = np.maximum(beyond.mean(axis=1), 1e-12)
@@ -100,7 +103,7 @@ def _widths(beyond: np.ndarray) -> np.ndarray:
 
 
 def _start(points: np.ndarray, dimensions: int, rng: torch.Generator) -> Tensor:
-    """(n, dimensions): the first columns at one scale, and a little noise so that doubles can part."""
+    """Return (n, dimensions): the first columns at one scale, and a little noise to separate duplicates."""
     first = torch.from_numpy(np.asarray(points[:, :dimensions], dtype=np.float32))
     first = first - first.mean(dim=0)
     first = SPREAD * first / first.std(dim=0).clamp_min(1e-12)
@@ -110,7 +113,7 @@ def _start(points: np.ndarray, dimensions: int, rng: torch.Generator) -> Tensor:
 
 
 def _move(places: Tensor, heads: Tensor, tails: Tensor, rate: float, rng: torch.Generator) -> None:
-    """Neighbours towards each other, and the first of each pair away from some others."""
+    """Move neighbours towards each other, and the first of each pair away from some random others."""
     apart = places[heads] - places[tails]
     squares = apart.square().sum(dim=1, keepdim=True)
     pull = -2 * A * B * squares.clamp_min(1e-6).pow(B - 1) / (1 + A * squares.pow(B))

@@ -1,6 +1,6 @@
-"""Models measured on images they were not trained on, next to simple baselines.
+"""Evaluate models on images they were not trained on, and compare them with simple baselines.
 
-- reconstruction, denoising, inpainting, anomaly, labelled_anomaly: one file a job
-- probe: what can be read from codes
+- reconstruction, denoising, inpainting, anomaly, labelled_anomaly: one file for each task
+- probe: what can be predicted from codes
 - experiments: models fitted to answer one question
 """

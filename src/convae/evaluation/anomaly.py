@@ -1,4 +1,4 @@
-"""How well a detector tells normal images from the same with synthetic defects, beside detectors by pixels.
+"""How well a detector separates normal images from images with synthetic defects, next to pixel baselines.
 
 The images are those that set its threshold: it was neither trained nor chosen by them.
 """
@@ -23,17 +23,17 @@ from convae.networks.inference import batch_size
 
 MOST = 64  # images that are measured with each kind of defect
 SHOWN_OF_EACH = 2  # pictures of each kind that are kept
-SEED = 1000  # defects other than those that the score was chosen by
+SEED = 1000  # gives other defects than those by which the score was chosen
 MODEL, MEAN, NEAREST = "model", "mean image", "nearest normal image"
 PCA = f"PCA-{COMPONENTS} error"
 OTHERS = (PCA, MEAN, NEAREST)
-BLUR = 2.0  # pixels: of a difference, whose highest value is the score
+BLUR = 2.0  # pixels: blur of a difference map, whose highest value is the score
 OVERALL = "where: AUPRO"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An image, what was made of it, and where the model finds it anomalous.
+    """An image, the same with a defect, and where the model finds it anomalous.
 
     Attributes:
         name: of the image.
@@ -51,13 +51,13 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionEvaluation:
-    """A detector measured by synthetic defects.
+    """The evaluation of a detector by synthetic defects.
 
     Attributes:
-        images: how many normal images were measured, and damaged in every way.
-        scores: measure -> detector -> value: the AUROC for each kind of defect, and where they were found.
-        shown: pictures of some.
-        differences: other detector -> the model's mean AUROC over the kinds minus its.
+        images: number of normal images that were measured, and damaged by every kind of defect.
+        scores: measure -> detector -> value: the AUROC for each kind of defect, and the AUPRO of the maps.
+        shown: pictures of some images.
+        differences: other detector -> the model's mean AUROC over the kinds minus that of the other.
     """
 
     images: int
@@ -75,10 +75,12 @@ class DetectionEvaluation:
 def evaluate_detector(
     model: AnomalyDetector, source: ImageSource, positions: np.ndarray, *, seed: int = 0
 ) -> DetectionEvaluation:
-    """Measure a detector.
+    """Measure a detector by synthetic defects.
 
     Args:
-        positions: of normal images in the source that it has not seen.
+        model: the detector.
+        source: images.
+        positions: positions in the source of normal images that the model was not trained on.
         seed: of the defects.
     """
     names, images = _read(model, source.select(positions[:MOST]))
@@ -95,7 +97,9 @@ def evaluate_detector(
         rng = torch.Generator().manual_seed(seed + SEED + i)
         parts = [defects.apply(part, rng) for part in _parts(images, TOGETHER)]
         damaged, mask = (torch.cat(side) for side in zip(*parts, strict=True))
-        seen = torch.nonzero(mask.flatten(1).any(dim=1))[:, 0]  # a few lie outside of the image
+        seen = torch.nonzero(mask.flatten(1).any(dim=1))[
+            :, 0
+        ]  # some defects lie outside of the image
         if not len(seen):
             continue
         found = detectors.judge(damaged[seen])
@@ -124,7 +128,7 @@ def evaluate_detector(
 def _differences(
     measured: DetectionEvaluation, drawn: dict[str, list[np.ndarray]]
 ) -> dict[str, Difference]:
-    """The mean AUROC of the model minus that of each other, with the interval by the same resamples."""
+    """Compute the model's mean AUROC minus that of each other, with intervals by the same resamples."""
     means = {name: np.mean(samples, axis=0) for name, samples in drawn.items()}
     found = {}
     for name in OTHERS:
@@ -141,14 +145,14 @@ def _differences(
 
 @dataclass(frozen=True)
 class _Found:
-    """What a detector says of some images: scores (n,) and maps (n, H, W)."""
+    """The results of a detector for some images: scores (n,) and maps (n, H, W)."""
 
     scores: np.ndarray
     maps: Tensor
 
 
 class _Detectors:
-    """The model, and three that compare pixels with the normal images that it keeps."""
+    """The model, and three detectors that compare pixels with the normal images that it keeps."""
 
     def __init__(self, model: AnomalyDetector) -> None:
         self.model = model
@@ -157,7 +161,7 @@ class _Detectors:
         self.components = ComponentsError.fit(self.kept)
 
     def judge(self, images: Tensor) -> dict[str, _Found]:
-        """What each says of images (n, C, H, W)."""
+        """Return the result of each detector for images (n, C, H, W)."""
         size = batch_size(images[0].numel())
         with torch.inference_mode():
             judged = [self.model.judge(part) for part in _parts(images, size)]
@@ -175,19 +179,19 @@ class _Detectors:
 
 
 def _squares(small: Tensor, normal: Tensor) -> Tensor:
-    """(n, 1, h, w) the squared difference from what is normal."""
+    """Return the squared difference from the normal image, (n, 1, h, w)."""
     return (small - normal).square().mean(dim=1, keepdim=True)
 
 
 def _by_pixels(difference: Tensor, images: Tensor) -> _Found:
-    """A detector by a difference (n, 1, h, w), blurred: its map, and its highest value."""
+    """Build a pixel detector from a difference (n, 1, h, w): its blurred map, and the highest value."""
     soft = smoothed(difference, BLUR)
     maps = resized(soft, (images.shape[-2], images.shape[-1]))[:, 0]
     return _Found(soft.amax(dim=(1, 2, 3)).double().numpy(), maps)
 
 
 def _read(model: AnomalyDetector, source: ImageSource) -> tuple[list[str], Tensor]:
-    """Names and images (n, C, H, W) in about [0, 1], without those that cannot be read."""
+    """Read names and images (n, C, H, W) in about [0, 1], without those that cannot be read."""
     names, images = [], []
     for item in model.prepared(source):
         if not isinstance(item, ImageError):

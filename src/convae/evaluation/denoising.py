@@ -1,4 +1,4 @@
-"""How well a denoiser does on images it was not trained on, beside the median filter, NLM and BM3D."""
+"""Evaluate a denoiser on images it was not trained on, next to the median filter, NLM and BM3D."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,11 +25,11 @@ from convae.metrics import image_quality
 from convae.metrics.resampling import Difference, paired_difference
 from convae.networks.inference import batch_size
 
-MOST_PIXELS = 2**21  # of all images measured; non-local means need some microseconds for each
-MOST_PIXELS_BM3D = 2**18  # where it is installed: it needs a hundred microseconds
-SIDE = 512  # of larger images the middle is measured
-SHOWN, SHOWN_SIDE = 8, 224  # pictures that are kept, and how much of each
-PLACES = (0.25, 0.5, 1.0)  # of a range of noise
+MOST_PIXELS = 2**21  # of all images measured; non-local means takes some microseconds for each
+MOST_PIXELS_BM3D = 2**18  # if BM3D is installed: it takes a hundred microseconds for each
+SIDE = 512  # only the middle of larger images is measured
+SHOWN, SHOWN_SIDE = 8, 224  # number of pictures that are kept, and their side
+PLACES = (0.25, 0.5, 1.0)  # positions in a range of noise
 STRONG = 0.1  # the deviation from which a median of 5 x 5 does better than one of 3 x 3
 GIVEN, MODEL = "noisy", "model"
 MEDIAN, NLM, BM3D = "median", "non-local means", "BM3D"
@@ -38,7 +38,7 @@ PSNR, SSIM, LEFT, WHITE = "PSNR (dB)", "SSIM", "noise left", "whiteness of what 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """Pictures of one image, each (C, H, W) in about [0, 1]; clean where it is known."""
+    """Pictures of one image, each (C, H, W) in about [0, 1]; ``clean`` where it is known."""
 
     name: str
     noisy: np.ndarray
@@ -48,11 +48,11 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What was measured with one noise.
+    """The results for one noise.
 
     Attributes:
-        noise: what it was, for people; empty for that of the images themselves.
-        scores: measure -> method -> the mean over the images; NaN for what cannot be said.
+        noise: its description; empty for the noise of the images themselves.
+        scores: measure -> method -> the mean over the images; NaN for what cannot be computed.
         differences: measure -> other method -> the model minus it, over the images.
     """
 
@@ -61,7 +61,7 @@ class Round:
     differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
 
     def best_other(self, measure: str) -> tuple[str, float]:
-        """The best of the classical methods by a measure of which more is better."""
+        """Return the best of the classical methods by a measure of which more is better."""
         values = {n: v for n, v in self.scores[measure].items() if n not in (GIVEN, MODEL)}
         name = max(values, key=lambda n: -math.inf if math.isnan(values[n]) else values[n])
         return name, values[name]
@@ -69,15 +69,15 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True)
 class DenoisingEvaluation:
-    """A denoiser measured on images.
+    """The evaluation of a denoiser on images.
 
     Attributes:
-        images: how many were measured.
-        seen: whether it was trained on them.
-        made: whether the noise was made (else it is the images' own).
-        rounds: one for each level of noise.
-        shown: pictures of some, at the middle level.
-        level: the deviation of the noise in these, as a fraction of what the file type can hold.
+        images: number of images measured.
+        seen: whether the model was trained on them.
+        made: whether the noise was synthetic (otherwise it is the images' own).
+        rounds: one for each noise level.
+        shown: pictures of some images, at the middle level.
+        level: the deviation of the noise in these, as a fraction of the range of the file type.
         depth: of the files.
         skipped: images that could not be used, with reasons.
     """
@@ -93,13 +93,13 @@ class DenoisingEvaluation:
 
     @property
     def compared(self) -> bool:
-        """Whether it is known what the images should look like."""
+        """Whether the clean images are known."""
         return PSNR in self.rounds[0].scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """An image to measure on: (1, C, H, W), and what it should look like."""
+    """An image to measure on, (1, C, H, W), and its clean image."""
 
     name: str
     given: Tensor
@@ -121,7 +121,7 @@ class _Sums:
         }
 
     def differences(self) -> dict[str, dict[str, Difference]]:
-        """The model minus each other method, image by image."""
+        """Compute the model minus each other method, paired by image."""
         whole = {
             measure: {name: torch.cat(parts).numpy() for name, parts in methods.items()}
             for measure, methods in self.values.items()
@@ -144,23 +144,25 @@ def evaluate_denoiser(
     positions: Sequence[int] | np.ndarray | None = None,
     include_seen: bool = False,
 ) -> DenoisingEvaluation:
-    """Measure a denoiser beside methods that need no training.
+    """Measure a denoiser next to methods that need no training.
 
-    With targets, PSNR and SSIM to them. Without, if the model has learnt from clean images, the images are
-    taken for clean, and noise of the kind it was trained on is made with a fixed seed, at three levels of
-    its range. Else nothing is known but what the images themselves say: the noise that is left, and whether
-    what was removed looks like noise.
+    With targets, PSNR and SSIM are computed against them. Without targets, if the model was trained on clean
+    images, the images are assumed to be clean: noise of the kind it was trained on is added with a fixed
+        seed,
+    at three levels of its range. Otherwise only the images themselves are known. The measures are then the
+    noise that remains, and whether what was removed looks like noise.
 
-    Of large images the middle 512 x 512 pixels are measured, and of many images as many as make two million
-    pixels. The level of the noise is estimated in each image, as it is in use. Measured are values between
-    black and white, as files hold them.
+    Only the middle 512 x 512 pixels of large images are measured, and as many images as make up two million
+    pixels. The noise level is estimated in each image, as in normal use. Values between black and white are
+    measured, as files store them.
 
     Args:
+        model: the denoiser.
         X: any source of images.
-        target: what they should look like, matched by name.
-        positions: which of the images (of the pairs, where there is a target) to measure; None is all.
+        target: the clean images, matched by name.
+        positions: which of the images (of the pairs, if there is a target) to measure; None is all.
         include_seen: whether to measure images that the model was trained on as well. By default they
-            are left out, unless there are no others: then they are measured, and ``seen`` says so.
+            are left out, unless there are no others: then they are measured, and ``seen`` is True.
 
     Raises:
         InputError: if no image can be used.
@@ -210,7 +212,7 @@ def _cases(
     skipped: list[Skipped],
     include_seen: bool,
 ) -> Iterator[_Case]:
-    """The images to measure on, one after the other."""
+    """Yield the images to measure on, one after the other."""
     if pairs is None:
         for one in samples(model, chosen, skipped, include_seen=include_seen, side=SIDE):
             yield _Case(name=one.name, given=one.image, target=None, seen=one.seen)
@@ -235,7 +237,7 @@ def _cases(
 
 
 def _enough(cases: Iterable[_Case]) -> Iterator[_Case]:
-    """As many as can be measured in reasonable time, and at least one."""
+    """Yield as many cases as can be measured in reasonable time, and at least one."""
     left = MOST_PIXELS_BM3D if has_bm3d() else MOST_PIXELS
     for case in cases:
         yield case
@@ -247,7 +249,7 @@ def _enough(cases: Iterable[_Case]) -> Iterator[_Case]:
 def _round(
     model: Denoiser, cases: list[_Case], noise: Noise | None
 ) -> tuple[Round, list[Shown], float]:
-    """All methods on all images with one noise."""
+    """Measure all methods on all images with one noise."""
     sums = _Sums()
     shown: list[Shown] = []
     levels: list[Tensor] = []
@@ -275,7 +277,7 @@ def _round(
 
 
 def _batches(cases: list[_Case]) -> Iterator[list[_Case]]:
-    """Runs of images of one shape."""
+    """Yield runs of images of one shape."""
     rest = iter(cases)
     run: list[_Case] = []
     for case in rest:
@@ -289,7 +291,7 @@ def _batches(cases: list[_Case]) -> Iterator[list[_Case]]:
 
 
 def _results(model: Denoiser, given: Tensor, target: Tensor | None) -> dict[str, Tensor]:
-    """What each method makes of a batch; those that keep the channels, where the target has others."""
+    """Apply each method to a batch; only those that keep the channels, if the target has others."""
     results = {MODEL: model.restored(given)}
     if target is not None and target.shape != given.shape:
         if given.shape[1] == 1:
@@ -314,7 +316,7 @@ def _measure(
     depth: str,
     factor: float,
 ) -> None:
-    """Add one batch; ``factor`` as :func:`stretch` gives it."""
+    """Add the measures of one batch; ``factor`` is the result of :func:`stretch`."""
     whole = depth.startswith("uint")
     for name in (MODEL, GIVEN, MEDIAN, NLM, BM3D):
         if name not in results:

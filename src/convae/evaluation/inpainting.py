@@ -1,4 +1,4 @@
-"""How well an inpainter fills holes in images it was not trained on, beside fills that need no training."""
+"""Evaluate an inpainter on images it was not trained on, next to fills that need no training."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,8 @@ from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error
 from convae.metrics.resampling import Difference, paired_difference
 
 MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
-SIDE = 256  # of larger images the middle is measured
-SHOWN, SHOWN_SIDE = 8, 192  # pictures that are kept, and how much of each
+SIDE = 256  # only the middle of larger images is measured
+SHOWN, SHOWN_SIDE = 8, 192  # number of pictures that are kept, and their side
 MODEL, TENSION, BIHARMONIC, HARMONIC, TELEA, FLUID = (
     "model", "tension", "biharmonic", "harmonic", "Telea", "Navier-Stokes"
 )  # fmt: skip
@@ -30,7 +30,7 @@ Fill = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """Pictures of one image, each (C, H, W) in about [0, 1], and where it had holes, (H, W)."""
+    """Pictures of one image, each (C, H, W) in about [0, 1], and its mask of holes, (H, W)."""
 
     name: str
     original: np.ndarray
@@ -40,12 +40,12 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What was measured with one kind of hole.
+    """The results for one kind of hole.
 
     Attributes:
         holes: its name.
-        missing: part of the pixels that was missing.
-        scores: measure -> method -> the mean over the images; NaN for what cannot be said.
+        missing: fraction of the pixels that was missing.
+        scores: measure -> method -> the mean over the images; NaN for what cannot be computed.
         differences: measure -> other method -> the model minus it, over the images.
     """
 
@@ -55,7 +55,7 @@ class Round:
     differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
 
     def best_other(self, measure: str) -> tuple[str, float]:
-        """The best of the classical methods by a measure of which more is better."""
+        """Return the best of the classical methods by a measure of which more is better."""
         values = {name: v for name, v in self.scores[measure].items() if name != MODEL}
         name = max(values, key=lambda n: -math.inf if math.isnan(values[n]) else values[n])
         return name, values[name]
@@ -63,13 +63,13 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintingEvaluation:
-    """An inpainter measured on images in which holes were made.
+    """The evaluation of an inpainter on images in which holes were made.
 
     Attributes:
-        images: how many were measured.
-        seen: whether it was trained on them.
+        images: number of images measured.
+        seen: whether the model was trained on them.
         rounds: one for each kind of hole.
-        shown: pictures of some, with the holes that the model was trained on.
+        shown: pictures of some images, with the holes that the model was trained on.
         skipped: images that could not be used, with reasons.
     """
 
@@ -95,17 +95,18 @@ def evaluate_inpainter(
     positions: Sequence[int] | np.ndarray | None = None,
     include_seen: bool = False,
 ) -> InpaintingEvaluation:
-    """Measure an inpainter beside methods that need no training, by holes made with a fixed seed.
+    """Measure an inpainter next to methods that need no training, by holes made with a fixed seed.
 
-    Holes are of the kinds that the model was trained on, one kind after the other. Of large images the
-    middle 256 x 256 pixels are measured, and of many images as many as make half a million pixels. Values
-    are limited to those between black and white.
+    Holes are of the kinds that the model was trained on, one kind after the other. Only the middle 256 x 256
+    pixels of large images are measured, and as many images as make up half a million pixels. Values are
+    limited to those between black and white.
 
     Args:
+        model: the inpainter.
         X: any source of whole images.
         positions: which of them to measure; None is all.
         include_seen: whether to measure images that the model was trained on as well. By default they
-            are left out, unless there are no others: then they are measured, and ``seen`` says so.
+            are left out, unless there are no others: then they are measured, and ``seen`` is True.
 
     Raises:
         InputError: if no image can be used.
@@ -136,7 +137,7 @@ def _of(model: Inpainter, kind: str) -> Holes:
 
 
 def _choose(model: Inpainter, source: ImageSource, include_seen: bool) -> _Chosen:
-    """As many images as can be measured in reasonable time, and at least one."""
+    """Return as many images as can be measured in reasonable time, and at least one."""
     chosen, left = _Chosen(skipped=list(source.skipped)), MOST_PIXELS
     every = samples(model, source, chosen.skipped, include_seen=include_seen, side=SIDE)
     for sample in every:
@@ -148,7 +149,7 @@ def _choose(model: Inpainter, source: ImageSource, include_seen: bool) -> _Chose
 
 
 def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
-    """All methods on all images with one kind of hole."""
+    """Measure all methods on all images with one kind of hole."""
     values: dict[str, dict[str, list[float]]] = {name: {} for name in MEASURES}
     shares = []
     for image, mask in _with_holes(images, holes):
@@ -176,7 +177,7 @@ def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
 
 
 def _mean(scores: list[float]) -> float:
-    """Of those that are numbers; NaN without any."""
+    """Return the mean of the scores that are not NaN; NaN if there are none."""
     known = [score for score in scores if not math.isnan(score)]
     return float(np.mean(known)) if known else math.nan
 

@@ -1,4 +1,4 @@
-"""How well a detector tells images with real defects from normal ones: measured on labelled images."""
+"""How well a detector separates images with real defects from normal ones: evaluated on labelled images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,21 +17,21 @@ from convae.metrics.proportions import Proportion
 from convae.metrics.ranking import PixelRanking, auroc, average_precision
 from convae.metrics.resampling import auroc_interval
 
-WORST = 6  # misses, and false alarms, that are shown
-MOST_PLACED = 24  # kinds whose places are measured one by one: each takes about 25 MB
-_TOGETHER = "\0"  # stands for all kinds where there are more; no folder has that name
+WORST = 6  # number of misses, and of false alarms, that are shown
+MOST_PLACED = 24  # most kinds whose pixels are ranked separately: each takes about 25 MB
+_TOGETHER = "\0"  # name for all kinds together where there are more; no folder has that name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """What the detector says of a labelled image.
+    """The detector's result for a labelled image.
 
     Attributes:
         index: its position in the source.
         name: of the image.
         kind: of its defect; empty for a normal image.
         score: higher for more anomalous.
-        p_value: how probable so high a score is for a normal image.
+        p_value: the probability of a score this high for a normal image.
         called: whether the detector calls it anomalous.
         pixel_auroc: how well its map ranks the pixels of its mask above the others; None without a mask.
     """
@@ -46,20 +46,20 @@ class Scored:
 
     @property
     def anomalous(self) -> bool:
-        """Whether its label says that it is anomalous."""
+        """Whether the image is labelled anomalous."""
         return self.kind != NORMAL
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindMeasured:
-    """Defects of one kind (or of all) against all normal images.
+    """The results for defects of one kind (or of all) against all normal images.
 
     Attributes:
         kind: of the defects.
         detected: how many of them are called anomalous.
-        auroc, average_precision: of the images; None where there are no normal ones or no defects.
-        interval: where the AUROC lies with 95 %, by bootstrap; None with fewer than two images of a kind.
-        masks: how many masks were used.
+        auroc, average_precision: of the images; None if there are no normal ones or no defects.
+        interval: the 95 % interval of the AUROC, by bootstrap; None with fewer than two images of a kind.
+        masks: number of masks used.
         pixel_auroc, aupro: of the pixels; None without masks.
     """
 
@@ -73,7 +73,7 @@ class KindMeasured:
     aupro: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "images": self.detected.total,
             "detected": self.detected.to_dict(),
@@ -88,19 +88,19 @@ class KindMeasured:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledEvaluation:
-    """A detector measured on labelled images.
+    """The evaluation of a detector on labelled images.
 
     Attributes:
-        images: what was found in each.
+        images: the result for each image.
         false_alarms: how many of the normal images are called anomalous.
         every: all defects together.
-        kinds: each kind of defect by itself.
+        kinds: each kind of defect separately.
         left_out: images that were not measured, because the model was trained on them.
         trained_on: images that were measured although the model was trained on them.
         unlabelled: images without a label, which were not measured.
         skipped: images that could not be used, with reasons.
         bad_masks: masks that could not be used, with reasons.
-        unmasked: anomalous images without a mask that could be used, although there are masks.
+        unmasked: anomalous images without a usable mask, although there are masks.
     """
 
     images: list[Scored]
@@ -131,7 +131,7 @@ class LabelledEvaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "images": len(self.images),
             "normal_images": self.false_alarms.total,
@@ -159,6 +159,7 @@ def evaluate_labelled(
     """Measure a detector on labelled images.
 
     Args:
+        model: the detector.
         X: any source of images.
         kinds: (n,) the kind of defect of each image; empty for a normal image, None for one without a label,
             which is left out.
@@ -197,7 +198,7 @@ def _masks_of(
 
 
 class _Found:
-    """What one pass over the images adds up; each map is ranked and let go."""
+    """The sums of one pass over the images; each map is ranked and then discarded."""
 
     def __init__(
         self, source: ImageSource, kinds: Mapping[int, str], masks: DefectMasks | None
@@ -218,7 +219,7 @@ class _Found:
         include_seen: bool,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        """Take all images that have a label."""
+        """Measure all images that have a label."""
         positions = list(self.kinds)
 
         def skip(error: ImageError) -> None:
@@ -249,7 +250,7 @@ class _Found:
         )
 
     def _place(self, found: Detection, index: int, kind: str) -> float | None:
-        """Rank the pixels of one image; gives the AUROC of its own."""
+        """Rank the pixels of one image; return the AUROC of its own pixels."""
         scores = np.nan_to_num(found.map.astype(np.float32))
         if kind == NORMAL:
             self.places[NORMAL].update(scores, np.zeros(scores.shape, np.bool_))
@@ -271,7 +272,7 @@ class _Found:
             return None
 
     def result(self, *, unlabelled: int) -> LabelledEvaluation:
-        """The figures."""
+        """Return the evaluation."""
         normal = [one for one in self.images if not one.anomalous]
         odd = [one for one in self.images if one.anomalous]
         named = kinds_in_order([one.kind for one in odd])
@@ -300,7 +301,7 @@ class _Found:
         return together
 
     def _one(self, kind: str) -> PixelRanking | None:
-        """The ranking of one kind, with the pixels of all normal images."""
+        """Return the ranking of one kind, with the pixels of all normal images."""
         if kind not in self.places or kind not in self.masked:
             return None
         together = PixelRanking()
@@ -332,7 +333,7 @@ def _called(images: Sequence[Scored]) -> Proportion:
 
 
 def finite_scores(scores: Sequence[float]) -> np.ndarray:
-    """(n,) scores to rank by: one that is no number, or infinite, ranks above all others."""
+    """Return (n,) finite scores in the same order; NaN and +inf rank above all others."""
     values = np.asarray(scores, dtype=np.float64)
     known = np.isfinite(values)
     top = float(values[known].max(initial=0.0))

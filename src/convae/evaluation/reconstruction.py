@@ -1,4 +1,4 @@
-"""How good a model is on images it was not trained on, beside PCA with as many numbers per image."""
+"""Evaluate a model on images it was not trained on, next to PCA with the same latent dimension."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,27 +19,27 @@ from convae.metrics.image_quality import MetricTotals
 from convae.metrics.resampling import Difference, paired_difference
 
 Part = TypeVar("Part", Tensor, np.ndarray)
-EXACT = 1e-10  # a squared error of rounding: 100 dB
+EXACT = 1e-10  # a squared error from rounding: 100 dB
 MAX_CODES = 10_000  # codes kept for maps and spectra, spread evenly over the images
-MAX_CODE_VALUES = 2**25  # numbers in all of them; codes of large images can be large themselves
+MAX_CODE_VALUES = 2**25  # values in all of them; codes of large images can be large themselves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A model measured on images.
+    """The evaluation of a model on images.
 
     Attributes:
-        images: how many were measured.
-        left_out: how many were not, because the model was trained on them.
+        images: number of images measured.
+        left_out: how many were not measured, because the model was trained on them.
         seen: how many of those measured were trained on (only if that was asked for).
         skipped: images that could not be used, with reasons.
         model, baseline: mse, mae, psnr_mean, psnr_pooled, ssim, ms_ssim in the network's units.
-        baseline_name: what the baseline is.
-        loss: the training loss on these images, its floor (what a perfect reconstruction has) and the
+        baseline_name: the name of the baseline.
+        loss: the training loss on these images, its floor (that of a perfect reconstruction) and the
             excess over it.
         index: (n,) positions of the measured images in the source.
         errors, baseline_errors: (n,) mean squared error of each image.
-        codes: (m, code size) of some images; ``coded`` (m,) says which of the measured.
+        codes: (m, code size) of some images; ``coded`` (m,) are their positions among the measured.
     """
 
     images: int
@@ -62,7 +62,7 @@ class Evaluation:
     def gain(self) -> float:
         """Fraction by which the model's squared error is below the baseline's (negative: above).
 
-        0 where both are exact; NaN where the baseline alone is: no fraction says how far above that is.
+        0 if both are exact; NaN if only the baseline is exact, because no fraction describes the excess.
         """
         ours, theirs = self.model["mse"], self.baseline["mse"]
         if theirs > EXACT:
@@ -75,7 +75,7 @@ class Evaluation:
         return paired_difference(self.errors, self.baseline_errors)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; infinite values (a perfect reconstruction) become None."""
+        """Return plain values for JSON; infinite values (a perfect reconstruction) become None."""
         return {
             "images": self.images,
             "left_out_because_trained_on": self.left_out,
@@ -92,7 +92,7 @@ class Evaluation:
 
 @dataclass(kw_only=True)
 class _Sums:
-    """What one pass over the images adds up."""
+    """The sums of one pass over the images."""
 
     stride: int
     model: MetricTotals = field(default_factory=MetricTotals)
@@ -119,9 +119,10 @@ def evaluate(
     """Measure a model.
 
     Args:
+        model: the fitted model.
         X: any source of images.
         include_seen: whether to measure images that the model was trained on as well. By default they
-            are left out, unless there are no others: then all are measured, and ``seen`` says so.
+            are left out, unless there are no others: then all are measured, and ``seen`` is their number.
         progress: called with (images done, images in all).
 
     Raises:
@@ -165,7 +166,7 @@ def _measure(
     include_seen: bool,
     progress: Callable[[int, int], None] | None,
 ) -> _Sums:
-    """One pass: every image is read once, and measured in batches."""
+    """Read every image once, and measure in batches."""
     kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
     sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=list(source.skipped))
     loss, baseline = parse_loss(model.settings_.loss), model.baseline_
@@ -180,7 +181,7 @@ def _measure(
             sums.floor += float(loss.floor(clean).sum())
         chosen = np.flatnonzero((done + np.arange(len(clean))) % sums.stride == 0)
         codes = output.code.flatten(1).cpu().numpy()[chosen]
-        if not sums.codes or codes.shape[1:] == sums.codes[0].shape:  # of images of one size
+        if not sums.codes or codes.shape[1:] == sums.codes[0].shape:  # for images of one size
             sums.codes.extend(codes)
             sums.coded.extend((done + chosen).tolist())
         done += len(clean)
@@ -192,7 +193,7 @@ def _measure(
 def _measurable(
     model: ImageEstimator, source: ImageSource, include_seen: bool, sums: _Sums
 ) -> Iterator[Pixels]:
-    """Prepared pixels of the images to measure; notes in ``sums`` what it passes over."""
+    """Yield prepared pixels of the images to measure; record in ``sums`` those that are left out."""
     for item in model.prepared(source):
         if isinstance(item, ImageError):
             sums.skipped.append(Skipped(item.name, item.reason))
@@ -208,14 +209,14 @@ def _measurable(
 
 
 def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
-    """Whether the very same image was among the training images (by its hash before random crops)."""
+    """Whether exactly this image was among the training images (by its hash before random crops)."""
     plan = model.plan_
     if plan.framing.mode == "random-crop":
         pixels = plan.whole().apply(image)
     elif model.architecture_.code == "spatial" and plan.framing.size is not None:
         try:
             pixels = plan.apply(image)
-        except ImageError:  # too large for the frame that training images were padded to
+        except ImageError:  # too large for the frame to which training images were padded
             return False
     value = np.uint64(image_hash(pixels))
     at = int(np.searchsorted(model.seen_, value))
@@ -223,7 +224,7 @@ def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
 
 
 def middle(image: Part, height: int, width: int) -> Part:
-    """At most so many pixels in the middle of (..., H, W)."""
+    """Crop (..., H, W) to at most ``height`` x ``width`` pixels in the middle."""
     top, left = (
         max(0, (length - most) // 2)
         for length, most in zip(image.shape[-2:], (height, width), strict=True)
@@ -254,12 +255,14 @@ def samples(
     include_seen: bool,
     side: int,
 ) -> Iterator[Sample]:
-    """The images of a source as a model takes them, of large ones the middle.
+    """Yield the images of a source as a model takes them; of large ones only the middle.
 
     Args:
-        skipped: is told of images that cannot be used.
-        include_seen: whether images that the model was trained on are among them.
-        side: pixels a side at most, where the network takes any size.
+        model: the fitted model.
+        source: images.
+        skipped: images that cannot be used are appended to it.
+        include_seen: whether to yield images that the model was trained on.
+        side: pixels a side at most, if the network takes any size.
     """
     for item in model.prepared(source):
         if isinstance(item, ImageError):
@@ -274,7 +277,7 @@ def samples(
 
 
 def nothing_measured(source: ImageSource, skipped: list[Skipped]) -> InputError:
-    """The error where no image of a source could be used."""
+    """Return the error for a source of which no image could be used."""
     reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
     return InputError(f"{source.description}: no image in it can be measured: {reasons}")
 

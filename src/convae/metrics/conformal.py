@@ -1,13 +1,12 @@
-"""Split-conformal p-values and thresholds: a false-alarm rate that is promised, not hoped for.
+"""Split-conformal p-values and thresholds, which guarantee a false-alarm rate.
 
-Scores of normal images that were never trained on (the calibration images) say how high a normal
-image scores. If a new normal image comes from where they came from, the chance that its p-value is
-at most ``rate`` is at most ``rate``, whatever the model and however few images there are. With n
-calibration images no p-value is below ``1 / (n + 1)``, so that is the lowest rate that can be
-promised.
+They are based on the scores of normal images that were never trained on (the calibration images). If a new
+normal image comes from the same distribution, the probability that its p-value is at most ``rate`` is at most
+``rate``, for any model and any number of images. With n calibration images no p-value is below
+``1 / (n + 1)``, so that is the lowest rate that can be guaranteed.
 
-Images that belong together (several shots of one part) are not n independent witnesses. Where
-groups are named, each group counts as one, and n is the number of groups.
+Images that belong together (several shots of one part) are not n independent images. If groups are given,
+each group counts as one, and n is the number of groups.
 
 Source: Vovk, Gammerman, Shafer 2005, doi:10.1007/b106715; groups: Lee, Barber, Willett 2023,
 arXiv:2306.06342, theorem 1.
@@ -24,10 +23,10 @@ from convae.errors import InputError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Rates and weights are binary fractions: 1/3 is a little below a third. So much is taken for rounding.
+# Rates and weights are binary fractions: 1/3 is a little below a third. This is the rounding tolerance.
 TOLERANCE = 1e-9
-TAIL = 50  # highest scores that a tail is estimated from, at most
-LEAST_TAIL = 10  # different scores that it takes
+TAIL = 50  # most of the highest scores from which a tail is estimated
+LEAST_TAIL = 10  # fewest different scores for that
 MOST_SHAPE = 0.5
 
 
@@ -37,7 +36,7 @@ class Calibration:
 
     Attributes:
         scores: (n,) from the lowest to the highest.
-        weights: (n,) what each counts: 1, or one over the size of its group.
+        weights: (n,) the weight of each: 1, or one over the size of its group.
 
     >>> calibration = Calibration.of([0.1, 0.2, 0.3, 0.4])
     >>> calibration.p_values([0.35, 0.9])
@@ -51,7 +50,7 @@ class Calibration:
 
     @classmethod
     def of(cls, scores: Any, groups: Sequence[Any] | Array | None = None) -> "Calibration":
-        """The calibration by these scores.
+        """Build the calibration from scores.
 
         Args:
             scores: (n,) finite numbers, at least one.
@@ -76,22 +75,25 @@ class Calibration:
 
     @property
     def witnesses(self) -> int:
-        """How many count: images, or groups of them."""
+        """The number of independent images: images, or groups of them."""
         return round(float(self.weights.sum()))
 
     @property
     def lowest_rate(self) -> float:
-        """The lowest false-alarm rate that can be promised: ``1 / (witnesses + 1)``."""
+        """The lowest false-alarm rate that can be guaranteed: ``1 / (witnesses + 1)``."""
         return 1 / (self.witnesses + 1)
 
     def p_values(self, scores: Any) -> Array:
-        """The p-value of each score: ``(1 + witnesses at or above it) / (1 + witnesses)``.
+        """Return the p-value of each score: ``(1 + witnesses at or above it) / (1 + witnesses)``.
 
-        A tie counts against an alarm. [lowest_rate, 1]; a score that is NaN counts as above all others, so
+        A tie counts against an alarm. The range is [lowest_rate, 1]. NaN counts as above all other scores, so
         that what could not be measured is never called normal.
 
         Args:
             scores: numbers in any shape.
+
+        Returns:
+            p-values in the same shape.
         """
         scores = np.asarray(scores, dtype=np.float64)
         above = self._weight_from(np.searchsorted(self.scores, scores, side="left"))
@@ -99,13 +101,14 @@ class Calibration:
         return p
 
     def threshold(self, rate: float) -> float:
-        """The score above which (not at which) the p-value is at most ``rate``.
+        """Return the score above which (not at which) the p-value is at most ``rate``.
 
         Args:
-            rate: the promised false-alarm rate, a fraction: :attr:`lowest_rate` up to 1.
+            rate: the guaranteed false-alarm rate, a fraction: :attr:`lowest_rate` up to 1.
 
         Raises:
-            InputError: so low a rate cannot be promised by so few images, or it is no fraction.
+            InputError: the images are too few to guarantee this rate, or it is not a fraction above 0 and at
+                most 1.
         """
         check_rate(rate)
         if witnesses_needed(rate) > self.witnesses:
@@ -121,17 +124,18 @@ class Calibration:
         return float(values[np.argmax(above <= budget)])
 
     def tail_threshold(self, rate: float) -> float:
-        """An estimate of the score above which a fraction ``rate`` of normal images lies: no promise.
+        """Estimate the score above which a fraction ``rate`` of normal images lies, without a guarantee.
 
-        Below :attr:`lowest_rate` the scores alone say nothing. A generalised Pareto distribution is fitted by
-        L-moments to what lies above the median (of more than twice :data:`TAIL` scores to so many of the
-        highest), and continued. The shape is kept between -0.5 and 0.5, as few scores hardly tell it.
+        Below :attr:`lowest_rate` the scores alone do not determine it. A generalised Pareto distribution is
+        fitted by L-moments to the scores above the median (at most the :data:`TAIL` highest), and
+        extrapolated. Its shape is kept between -0.5 and 0.5, because a few scores hardly determine it.
 
         Args:
             rate: a fraction above 0 and at most 1; from :attr:`lowest_rate` on it is :meth:`threshold`.
 
         Raises:
-            InputError: it is no fraction, or there are fewer than :data:`LEAST_TAIL` different scores.
+            InputError: it is not a fraction above 0 and at most 1, or there are fewer than :data:`LEAST_TAIL`
+                different scores.
 
         Source: Hosking and Wallis 1987, doi:10.1080/00401706.1987.10488243.
         """
@@ -152,7 +156,7 @@ class Calibration:
         return float(max(start + scale * far, self.scores[-1]))
 
     def _weight_from(self, places: Array) -> Array:
-        """What all calibration scores from each place on weigh together."""
+        """Return the total weight of the calibration scores from each place on."""
         cumulated = np.concatenate([[0.0], np.cumsum(self.weights[::-1])])[::-1]
         weight: Array = cumulated[places]
         return weight
@@ -165,22 +169,28 @@ class Calibration:
 
 
 def cross_bound(rate: float, witnesses: int, largest: int) -> float:
-    """The most false alarms there can be where each calibration image was scored by another model.
+    """Bound the false-alarm rate if each calibration image was scored by another model.
 
     The n calibration images (groups) lie in folds of at most m, each image is scored by a model that was
     fitted without its fold, and a new image gets the lowest of the scores of all these models. If the new
-    image comes from where the others came from, the chance that its p-value is at most ``rate`` is at most
-    (rate (n + 1) + m - 1) / (n + m). Such a bound is for the worst case; about ``rate`` is what is seen.
+    image comes from the same distribution, the probability that its p-value is at most ``rate`` is at most
+    (rate (n + 1) + m - 1) / (n + m). This bound is for the worst case; in practice the rate is about
+    ``rate``.
 
-    With a further fold there are n + m images, and each could be the new one. Of those that would be called
-    anomalous take the one with the lowest score: (1 - rate)(n + 1) images lie below it, which would not. That
-    is the argument for the jackknife-minmax (Barber, Candès, Ramdas, Tibshirani 2021,
+    Proof: with a further fold there are n + m images, and each could be the new one. Among those that would
+        be
+    called anomalous, take the one with the lowest score: (1 - rate)(n + 1) images lie below it, which would
+        not.
+    This is the argument for the jackknife-minmax (Barber, Candès, Ramdas, Tibshirani 2021,
     doi:10.1214/20-AOS1965, theorem 3), with folds.
 
     Args:
         rate: the rate of the threshold, a fraction.
         witnesses: n.
         largest: m, 1 to n; with 1 (each image a fold) the bound is the rate.
+
+    Raises:
+        InputError: the rate is not a fraction above 0 and at most 1, or ``largest`` is not from 1 to n.
 
     >>> cross_bound(0.1, 19, 1), round(cross_bound(0.02, 50, 5), 3)
     (0.1, 0.091)
@@ -192,7 +202,7 @@ def cross_bound(rate: float, witnesses: int, largest: int) -> float:
 
 
 def _pareto(excess: Array, weights: Array) -> tuple[float, float]:
-    """(scale, shape) of a generalised Pareto distribution by the first two L-moments of sorted values."""
+    """Fit a generalised Pareto distribution, (scale, shape), by two L-moments of sorted values."""
     middle = (np.cumsum(weights) - weights / 2) / weights.sum()
     mean = float(np.average(excess, weights=weights))
     second = float(np.average((2 * middle - 1) * excess, weights=weights))
@@ -201,7 +211,7 @@ def _pareto(excess: Array, weights: Array) -> tuple[float, float]:
 
 
 def witnesses_needed(rate: float) -> int:
-    """The fewest held-out normals that can promise this false-alarm rate.
+    """Return the fewest held-out normal images that can guarantee this false-alarm rate.
 
     >>> witnesses_needed(0.01), witnesses_needed(0.05)
     (99, 19)
@@ -211,7 +221,11 @@ def witnesses_needed(rate: float) -> int:
 
 
 def check_rate(rate: object) -> None:
-    """Refuse what is no false-alarm rate with :class:`InputError`."""
+    """Refuse a value that is not a false-alarm rate.
+
+    Raises:
+        InputError: it is not a fraction above 0 and at most 1.
+    """
     number = isinstance(rate, int | float | np.number) and not isinstance(rate, bool)
     if not number or not 0 < float(rate) <= 1:  # type: ignore[arg-type]
         raise InputError(f"false_alarm_rate must be a fraction above 0 and at most 1; got {rate!r}")

@@ -1,9 +1,9 @@
 """Where an image and its restoration differ: maps of gradient, structure and colour.
 
-Every map function takes ``(restored, image)``, both ``(B, C, H, W)`` in about [0, 1], and gives
-``(B, 1, H, W)``, higher where they differ more and 0 for identical images. The maps are made
-comparable by the mean and deviation that they have on normal images (:class:`Standards`), joined
-into one map, and pooled into one score an image.
+Every map function takes ``(restored, image)``, both ``(B, C, H, W)`` in about [0, 1], and returns
+``(B, 1, H, W)``, higher where they differ more and 0 for identical images. To be comparable, the maps are
+standardised by their mean and deviation on normal images (:class:`Standards`). They are then joined
+into one map, and pooled into one score for each image. Tensors of other shapes raise an ``InputError``.
 """
 
 import math
@@ -17,14 +17,14 @@ from torch import Tensor
 from convae.errors import InputError
 from convae.metrics.image_quality import as_pair, similarity_factors
 
-# The constant of gradient magnitude similarity: that of its source for [0, 255], brought to [0, 1].
+# The constant of gradient magnitude similarity: that of its source for [0, 255], rescaled to [0, 1].
 GRADIENT_FLOOR = 170 / 255**2
 SCALES = 3
-SMALLEST_SIDE = 8  # of a map that is still halved
-# How far one normal image may stand from the others decides what counts as far. A deviation estimated
-# from n images at one pixel is drawn towards that of the whole map, which counts as so many images.
+SMALLEST_SIDE = 8  # smallest side of a map that is still halved
+# The variation of normal images at a pixel defines an unusual difference. A deviation estimated from n
+# images at one pixel is shrunk towards that of the whole map, which has the weight of this many images.
 PRIOR_IMAGES = 8
-SMOOTHED_PRIOR = 2  # the same where neighbouring pixels share what they say
+SMOOTHED_PRIOR = 2  # the same where the statistics are smoothed over neighbouring pixels
 LEAST_DEVIATION = 1e-6
 
 
@@ -36,7 +36,7 @@ def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
     where g and ĝ are the lengths of the Prewitt gradients of the mean over channels, c = 170 / 255²,
     and each scale has half the resolution of the one before (up to 3).
 
-    Convention: [0, 1), 0 where both have the same contrast, whichever way it points.
+    Convention: [0, 1), 0 where both have the same contrast, in any direction.
 
     Source: Xue et al. 2014, doi:10.1109/TIP.2013.2293423 (the similarity, without its mean), over
     scales as in Zavrtanik et al. 2021, doi:10.1016/j.patcog.2020.107706.
@@ -54,7 +54,7 @@ def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
 
 
 def structure_difference(restored: Tensor, image: Tensor) -> Tensor:
-    """``(1 - SSIM) / 2`` around every pixel, averaged over channels; images are mirrored outwards.
+    """Structural difference ``(1 - SSIM) / 2`` around every pixel, averaged over channels; mirrored borders.
 
     Convention: [0, 1]; see :func:`convae.metrics.image_quality.ssim`.
     """
@@ -64,11 +64,11 @@ def structure_difference(restored: Tensor, image: Tensor) -> Tensor:
     frame = (reach[1], reach[1], reach[0], reach[0])
     luminance, contrast = similarity_factors(_mirrored(restored, frame), _mirrored(image, frame))
     inside = (1 - luminance * contrast).mean(dim=1, keepdim=True) / 2
-    return resized(inside, (height, width))  # of an even side under 11 one row is missing
+    return resized(inside, (height, width))  # with an even side under 11, one row is missing
 
 
 def colour_difference(restored: Tensor, image: Tensor) -> Tensor:
-    """The root mean square over channels of the difference, after a blur of one pixel.
+    """Root mean square over channels of the difference, after a blur of one pixel.
 
     Convention: [0, ∞), in the units of the image.
     """
@@ -85,9 +85,10 @@ MAPS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def difference_maps(restored: Tensor, image: Tensor, *, sigma: float = 2.0) -> Tensor:
-    """All maps of :data:`MAPS`, smoothed: (B, len(MAPS), H, W).
+    """Compute all maps of :data:`MAPS`, smoothed: (B, len(MAPS), H, W).
 
     Args:
+        restored, image: (B, C, H, W) in about [0, 1].
         sigma: of the Gaussian blur, in pixels; 0 for none.
     """
     maps = torch.cat([function(restored, image) for function in MAPS.values()], dim=1)
@@ -96,10 +97,10 @@ def difference_maps(restored: Tensor, image: Tensor, *, sigma: float = 2.0) -> T
 
 @dataclass(frozen=True)
 class Standards:
-    """How maps look on normal images: what they are measured against.
+    """The statistics of maps on normal images, by which maps are standardised.
 
     Attributes:
-        mean: (M, H, W) of each map; (M, 1, 1) where images differ in size.
+        mean: (M, H, W) of each map; (M, 1, 1) if images differ in size.
         deviation: the same shape, above 0.
     """
 
@@ -110,12 +111,16 @@ class Standards:
     def of(cls, maps: Iterable[Tensor], *, sigma: float = 0.0) -> "Standards":
         """Fit to the maps of held-out normal images, each (M, H, W); at least one.
 
-        Per pixel where all have one size, with the variance at a pixel drawn towards that of the
-        whole map as though 8 more images had it; one value for all pixels where sizes differ.
+        If all have one size, the statistics are per pixel, with the variance at a pixel shrunk towards that
+        of the whole map as though 8 more images had it. If sizes differ, they are one value for all pixels.
 
         Args:
+            maps: (M, H, W) each.
             sigma: pixels over which neighbours share their mean and variance (as though 2 more images
-                had that of the whole map): with few images a pixel alone says little.
+                had that of the whole map): with few images a single pixel is too uncertain.
+
+        Raises:
+            InputError: without any map.
         """
         count, size = 0, None
         total = squares = torch.zeros(())
@@ -146,24 +151,27 @@ class Standards:
         return cls(mean.float(), deviation.float())
 
     def apply(self, maps: Tensor) -> Tensor:
-        """(B, M, H, W) maps in standard deviations above their mean on normal images.
+        """Standardise maps (B, M, H, W): standard deviations above their mean on normal images.
 
-        Where the maps have another size than those fitted to, one value stands for all pixels.
+        For maps of another size than those fitted to, one value is used for all pixels.
         """
         known = self.for_size(tuple(maps.shape[-2:]))
         return (maps - known.mean.to(maps)) / known.deviation.to(maps)
 
     def for_size(self, size: tuple[int, ...]) -> "Standards":
-        """These, or for maps of another size (height, width) one value for all pixels."""
+        """Return these statistics, or one value for all pixels if maps have another size (height, width)."""
         if tuple(self.mean.shape[-2:]) in ((1, 1), tuple(size)):
             return self
         return Standards(_overall(self.mean), _overall(self.deviation))
 
 
 def top_mean(maps: Tensor, fraction: float) -> Tensor:
-    """(B,) the mean of the highest ``fraction`` of each map (B, 1, H, W), at least of one pixel.
+    """Return (B,) the mean of the highest ``fraction`` of each map (B, 1, H, W), at least of one pixel.
 
-    One score for an image: steadier than the highest value, and not diluted by what is normal.
+    This score of an image is more stable than the highest value, and not diluted by normal parts.
+
+    Raises:
+        InputError: the fraction is not above 0 and at most 1.
 
     >>> top_mean(torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]]), 0.5)
     tensor([2.5000])
@@ -176,7 +184,7 @@ def top_mean(maps: Tensor, fraction: float) -> Tensor:
 
 
 def gradient_length(x: Tensor) -> Tensor:
-    """(B, C, H, W) the length of the Prewitt gradient of each channel; the border is repeated."""
+    """Return the length of the Prewitt gradient of each channel, (B, C, H, W); the border is repeated."""
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
     rows = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
     columns = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
@@ -186,9 +194,9 @@ def gradient_length(x: Tensor) -> Tensor:
 
 
 def smoothed(x: Tensor, sigma: float) -> Tensor:
-    """(B, C, H, W) blurred by a Gaussian of ``sigma`` pixels; the border is repeated.
+    """Blur (B, C, H, W) by a Gaussian of ``sigma`` pixels; the border is repeated.
 
-    Sums of shifted images: on a CPU a convolution of each channel by itself takes two to ten times as long.
+    It sums translated images: on a CPU a depthwise convolution takes two to ten times as long.
     """
     if not sigma:
         return x
@@ -205,9 +213,9 @@ def smoothed(x: Tensor, sigma: float) -> Tensor:
 
 
 def enlarged(x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
-    """(B, C, h, w) to (B, C, *size) at exactly ``factor`` times the resolution, bilinear; the rest is cut.
+    """Enlarge (B, C, h, w) by exactly ``factor``, bilinear, and crop to (B, C, *size).
 
-    A pixel then depends on those around it alone, and not on the size of the image.
+    A pixel then depends only on those around it, and not on the size of the image.
     """
     if factor == 1:
         return x
@@ -216,14 +224,14 @@ def enlarged(x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, C, H, W) to (B, C, *size), bilinear."""
+    """Resize (B, C, H, W) to (B, C, *size), bilinear."""
     if tuple(x.shape[-2:]) == size:
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
 def _overall(x: Tensor) -> Tensor:
-    """(..., H, W) to (..., 1, 1): the mean over the image."""
+    """Average (..., H, W) over the image to (..., 1, 1)."""
     return x.mean(dim=(-2, -1), keepdim=True)
 
 

@@ -1,21 +1,21 @@
 """Whether new images still resemble the calibration images that set a detector's threshold.
 
-A threshold holds for images that come from where the calibration images came from. Two things show that
-they no longer do, without any label:
+A threshold is valid for images from the same source as the calibration images. Two tests detect a change,
+without labels:
 
 - The scores of images called normal. Given the threshold t, an order statistic of the calibration scores,
-  the calibration scores below t and the new scores up to t are independent draws of one distribution, that
+  the calibration scores below t and the new scores up to t are independent samples of one distribution, that
   of normal scores below t; in other words, the p-values are uniform above the false-alarm rate. The scores
-  are compared by ranks (Mann-Whitney), which accounts for a small number of calibration images: a test
+  are compared by ranks (Mann-Whitney), which allows for a small number of calibration images: a test
   against the uniform distribution itself would not, and would reject too often.
 - Brightness, contrast, sharpness and size of all images, compared with those of the calibration images by
   ranks.
 
-Each of the :data:`TESTS` tests has the level :data:`LEVEL` / :data:`TESTS`, so that images without drift
-are reported in at most a fraction :data:`LEVEL` of runs. With thousands of images a test also finds
-differences that do not matter, so that a change must be material as well, see :data:`MATERIAL` and
+Each of the :data:`TESTS` tests has the significance level :data:`LEVEL` / :data:`TESTS`, so that images
+without drift are reported in at most a fraction :data:`LEVEL` of runs. With thousands of images a test also
+finds irrelevant differences. A change must therefore be material as well, see :data:`MATERIAL` and
 :data:`LEAST`. Several shots of one part are not independent: among the calibration images groups are
-counted once, among new images nothing names them.
+counted once; among new images groups are unknown.
 
 Source: Mann, Whitney 1947, doi:10.1214/aoms/1177730491.
 """
@@ -31,13 +31,13 @@ from convae.metrics.conformal import Calibration
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-LEVEL = 0.01  # the highest chance that images without drift are reported
-FEWEST = 20  # new images that a test takes
-# How far from 1/2 the share of pairs is in which the new image is higher: 0.14 for a shift of normal values
-# by half a standard deviation, as Phi(0.5 / sqrt(2)) = 0.638.
+LEVEL = 0.01  # highest probability that images without drift are reported
+FEWEST = 20  # fewest new images for a test
+# Least deviation from 1/2 of the fraction of pairs in which the new image is higher: 0.14 for a change of
+# normal values by half a standard deviation, as Phi(0.5 / sqrt(2)) = 0.638.
 MATERIAL = 0.14
 SCORES = "p-value of images called normal"
-# What a look has, and the least change of its median that counts: (absolute, as a fraction).
+# The properties of a look, and the least change of their median that counts: (absolute, as a fraction).
 LEAST = {
     "brightness": (1 / 255, 0.0),
     "contrast": (1 / 255, 0.0),
@@ -50,13 +50,13 @@ TESTS = 1 + len(LEAST)
 
 @dataclass(frozen=True)
 class Look:
-    """How an image looks, as the network sees it.
+    """The appearance of an image, as the network receives it.
 
     Attributes:
         brightness: mean of its scaled values, about 0 to 1.
         contrast: their standard deviation.
         sharpness: mean gradient, as a fraction of the contrast: it does not depend on the light.
-        height, width: of the image before it is brought to the size of the model.
+        height, width: of the image before it is resized to the size of the model.
     """
 
     brightness: float
@@ -67,11 +67,11 @@ class Look:
 
 
 def look_of(scaled: Array, size: tuple[int, int]) -> Look:
-    """The look of an image.
+    """Compute the look of an image.
 
     Args:
         scaled: (C, H, W) in about [0, 1], in the size that the network takes; NaN does not count.
-        size: (height, width) of the image before that.
+        size: (height, width) of the image before resizing.
 
     >>> look_of(np.array([[[0.0, 1.0], [0.0, 1.0]]]), (4, 4))
     Look(brightness=0.5, contrast=0.5, sharpness=1.0, height=4, width=4)
@@ -85,9 +85,10 @@ def look_of(scaled: Array, size: tuple[int, int]) -> Look:
 
 
 def look_rows(looks: Sequence[Look], groups: Array | None = None) -> Array:
-    """Looks of calibration images as float32 (n, 6) for a model file; the last column is what each counts.
+    """Return the looks of calibration images as float32 (n, 6) for a model file; column 6 is the weight.
 
     Args:
+        looks: of n images.
         groups: (n,) the group of each image, which counts as one; None makes each its own.
     """
     values = np.array([astuple(look) for look in looks], dtype=np.float32).reshape(-1, len(LEAST))
@@ -100,12 +101,12 @@ def look_rows(looks: Sequence[Look], groups: Array | None = None) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing, compared between the calibration images and new ones.
+    """A property, compared between the calibration images and new ones.
 
     Attributes:
         what: brightness, contrast, sharpness, height, width, or :data:`SCORES`.
         before, after: median of the calibration images, and of the new ones.
-        p_value: how probable so large a difference of ranks is without drift.
+        p_value: the probability of a difference of ranks this large without drift.
         moved: whether it is material, and the p-value at most :data:`LEVEL` / :data:`TESTS`.
     """
 
@@ -117,7 +118,7 @@ class Change:
 
     @property
     def text(self) -> str:
-        """``brightness fell from 0.52 to 0.431 (p = 2e-09)``."""
+        """Return ``brightness fell from 0.52 to 0.431 (p = 2e-09)``."""
         verb = "rose" if self.after > self.before else "fell"
         size = self.what in ("height", "width")
         before, after = (f"{v:,.0f}" if size else f"{v:.3g}" for v in (self.before, self.after))
@@ -128,11 +129,11 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """What the tests found.
+    """The result of the tests.
 
     Attributes:
-        images: how many were tested; those that the model was trained on are not.
-        changes: everything that was compared; empty where there are fewer than :data:`FEWEST` images.
+        images: number of images tested, without those that the model was trained on.
+        changes: all comparisons; empty if there are fewer than :data:`FEWEST` images.
     """
 
     images: int
@@ -140,12 +141,12 @@ class Drift:
 
     @property
     def moved(self) -> list[Change]:
-        """What moved."""
+        """The changes that count as drift."""
         return [change for change in self.changes if change.moved]
 
     @property
     def sentence(self) -> str:
-        """What to do and why, in one line; empty where nothing moved."""
+        """Return what to do and why, in one line; empty if nothing changed."""
         if not self.moved:
             return ""
         texts = "; ".join(change.text for change in self.moved)
@@ -153,7 +154,7 @@ class Drift:
 
     @property
     def summary(self) -> str:
-        """The result in a few words, whatever it is."""
+        """Return the result in a few words, with or without drift."""
         if not self.changes:
             return f"not tested: fewer than {FEWEST} new images"
         if self.moved:
@@ -161,7 +162,7 @@ class Drift:
         return f"yes, as far as {len(self.changes)} tests at a level of {LEVEL:g} in all can say"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; ``recalibrate`` is None where nothing could be tested."""
+        """Return plain values, ready for JSON; ``recalibrate`` is None where nothing could be tested."""
         return {
             "recalibrate": bool(self.moved) if self.changes else None,
             "images": self.images,
@@ -191,9 +192,9 @@ def find_drift(
     Args:
         calibration: the scores of the calibration images.
         threshold: the score above which an image is anomalous.
-        rows: their looks, by :func:`look_rows`; None (a model file that has none): scores are compared alone.
+        rows: their looks, by :func:`look_rows`; None (a model file without looks): only scores are compared.
         scores: (n,) of new images that the model was not trained on.
-        looks: (n,) of the same.
+        looks: (n,) of the same images.
     """
     changes = _score_change(calibration, threshold, np.asarray(scores, dtype=np.float64))
     if rows is not None and len(rows) and len(looks) >= FEWEST:
@@ -205,7 +206,7 @@ def find_drift(
 
 
 def _score_change(calibration: Calibration, threshold: float, scores: Array) -> list[Change]:
-    """Scores of what is called normal, reported by their p-values, which people can compare."""
+    """Compare the scores of images called normal; report p-values, which are easier to compare."""
     new, below = scores[scores <= threshold], calibration.scores < threshold
     old, weights = calibration.scores[below], calibration.weights[below]
     if len(new) < FEWEST or not len(old):
@@ -226,19 +227,19 @@ def _change(what: str, new: Array, old: Array, weights: Array) -> Change:
 
 
 def rank_test(new: Array, old: Array, weights: Array) -> tuple[float, float]:
-    """The two-sided Mann-Whitney test, where the old values have weights.
+    """Apply the two-sided Mann-Whitney test, with weights for the old values.
 
-    The share of pairs in which the new value is higher (ties count half) has, without drift, the mean 1/2 and
-    the variance (m + n + 1) / 12 m n, with n the sum of the weights. Ties and values of one group that agree
-    less than fully make the true variance smaller.
+    The fraction of pairs in which the new value is higher (ties count half) has, without drift, the mean 1/2
+    and the variance (m + n + 1) / 12 m n, with n the sum of the weights. Ties, and values of one group that
+    agree less than fully, make the true variance smaller.
 
     Args:
         new: (m,).
         old: (k,).
-        weights: (k,) what each old value counts: 1, or one over the size of its group.
+        weights: (k,) the weight of each old value: 1, or one over the size of its group.
 
     Returns:
-        the share, 0 to 1, and the p-value by the normal approximation.
+        the fraction, 0 to 1, and the p-value by the normal approximation.
 
     >>> rank_test(np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.ones(2))
     (0.5, 1.0)

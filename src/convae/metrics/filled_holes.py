@@ -1,8 +1,8 @@
-"""How good a filled image is where it was filled: PSNR and SSIM in the holes, and whether the seam shows.
+"""Quality of a filled image inside its holes: PSNR and SSIM in the holes, and whether the seam shows.
 
 Every function takes ``(filled, target, mask)``: two images (B, C, H, W) in about [0, 1] and (B, 1, H, W),
-above 0 where a pixel was missing, and gives one value per image, (B,). An image without a missing pixel gives
-NaN.
+above 0 where a pixel was missing. It returns one value per image, (B,). For an image without a missing pixel
+the value is NaN. Tensors of other shapes raise an ``InputError``.
 """
 
 import torch
@@ -33,11 +33,10 @@ def hole_psnr(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float
 
 
 def hole_ssim(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """Structural similarity (:func:`convae.metrics.image_quality.ssim`) averaged over the windows centred in
-    a hole.
+    """Structural similarity (:func:`convae.metrics.image_quality.ssim`) over the windows centred in a hole.
 
-    Convention: windows lie wholly inside the image, so holes within 5 pixels of the border are judged by
-    the windows next to them; if no window is centred in a hole, by all windows.
+    Convention: averaged over these windows. Windows lie wholly inside the image, so holes within 5 pixels of
+    the border are judged by the windows next to them; if no window is centred in a hole, by all windows.
     """
     filled, target, holes = _checked(filled, target, mask)
     luminance, contrast = similarity_factors(filled, target, data_range)
@@ -50,9 +49,10 @@ def hole_ssim(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float
 
 
 def seam_error(filled: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """How much the step across a hole's border differs from the step that was there.
+    """How much the step across a hole's border differs from the original step.
 
-    ``mean | |x̂_m - x_k| - |x_m - x_k| |`` over all neighbours (above, below, left, right) of which m is
+    ``mean | |x̂_m - x_k| - |x_m - x_k| |`` over all pairs of neighbours (above, below, left, right) of which
+    m is
     missing and k is known: 0 where the border is as sharp or as smooth as it was.
 
     Convention: averaged over these pairs and the channels, in the images' units; NaN without a pair.
@@ -79,7 +79,7 @@ def _checked(filled: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tens
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """(B,) weighted means; NaN where nothing counts."""
+    """Compute (B,) weighted means; NaN where all weights are 0."""
     count = weight.sum(dim=(1, 2, 3))
     total = (values * weight).sum(dim=(1, 2, 3))
     return torch.where(count > 0, total / count.clamp_min(1), torch.nan)

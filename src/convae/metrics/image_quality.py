@@ -1,8 +1,9 @@
-"""How near a reconstruction is to its image: MSE, MAE, PSNR, SSIM, MS-SSIM.
+"""Quality of a reconstruction: MSE, MAE, PSNR, SSIM, MS-SSIM.
 
-Every function takes ``(reconstruction, target)``, both ``(B, C, H, W)`` in about [0, 1], and gives
+Every function takes ``(reconstruction, target)``, both ``(B, C, H, W)`` in about [0, 1], and returns
 one value per image, ``(B,)``: the mean over C, H and W. Half precisions are computed in float32;
-float64 stays. A NaN in an image makes that image's value NaN and no other's.
+float64 stays. A NaN in an image makes that image's value NaN and no other's. Tensors of other shapes raise
+an ``InputError``.
 """
 
 import math
@@ -18,7 +19,7 @@ SIGMA = 1.5
 K1, K2 = 0.01, 0.03
 MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MS_FLOOR = 1e-4
-# Up to this side a banded matrix product beats the convolution on the CPU, gradient included.
+# Up to this side a banded matrix product is faster than the convolution on the CPU, gradient included.
 BAND_SIDE = 128
 METRIC_NAMES = ("mse", "mae", "psnr_mean", "psnr_pooled", "ssim", "ms_ssim")
 
@@ -68,7 +69,11 @@ def psnr(
 
 
 def psnr_from_mse(error: torch.Tensor, *, data_range: float = 1.0) -> torch.Tensor:
-    """``10 log10(data_range² / error)`` of a tensor of mean squared errors; 0 gives ``inf``."""
+    """Compute ``10 log10(data_range² / error)`` of a tensor of mean squared errors; 0 gives ``inf``.
+
+    Raises:
+        InputError: ``data_range`` is not a finite number above 0.
+    """
     if not (data_range > 0 and math.isfinite(data_range)):
         raise InputError(f"data_range must be a finite number above 0, got {data_range!r}")
     return 20 * math.log10(data_range) - 10 * torch.log10(error)
@@ -140,7 +145,7 @@ def ms_ssim(
 
 
 def ms_ssim_weights(height: int, width: int) -> tuple[float, ...]:
-    """The weights of MS-SSIM's scales for an image of this size, finest first; they sum to 1.
+    """Return the weights of MS-SSIM's scales for an image of this size, finest first; they sum to 1.
 
     >>> [round(weight, 4) for weight in ms_ssim_weights(28, 28)]
     [0.1356, 0.8644]
@@ -171,6 +176,8 @@ class MetricTotals:
         count: images in the totals.
         undefined: images left out of them.
 
+    Raises:
+        InputError: for an unknown name.
     >>> totals = MetricTotals(("mse", "psnr_pooled"))
     >>> _ = totals.update(torch.zeros(3, 1, 8, 8), torch.full((3, 1, 8, 8), 0.1))
     >>> {name: round(value, 4) for name, value in totals.totals().items()}
@@ -209,13 +216,13 @@ class MetricTotals:
         return values
 
     def totals(self) -> dict[str, float]:
-        """The chosen totals of all batches so far, in the order they were asked for."""
+        """Return the chosen totals of all batches so far, in the requested order."""
         return {name: self._total(name) for name in self.names}
 
     def _per_image(
         self, reconstruction: torch.Tensor, target: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Every per-image metric that a chosen total needs; the MSE always."""
+        """Compute every per-image metric that a chosen total needs; always the MSE."""
         values = {"mse": mse(reconstruction, target)}
         if "mae" in self.names:
             values["mae"] = mae(reconstruction, target)
@@ -238,7 +245,11 @@ class MetricTotals:
 def as_pair(
     reconstruction: torch.Tensor, target: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both tensors in the wider of their dtypes, at least float32; other shapes are refused."""
+    """Return both tensors in the wider of their dtypes, at least float32.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
+    """
     if reconstruction.shape != target.shape or target.ndim != 4:
         raise InputError(
             "reconstruction and target must both have the shape (B, C, H, W), got "
@@ -252,12 +263,11 @@ def as_pair(
 def similarity_factors(
     x: torch.Tensor, y: torch.Tensor, data_range: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """SSIM's luminance and contrast-structure factors at every position, (B, C, H', W') each.
+    """Compute SSIM's luminance and contrast-structure factors at every position, (B, C, H', W') each.
 
-    Written in the sum s = x + y and the difference d = x - y: then ``2 σxy = (σs² - σd²) / 2`` and
-    ``σx² + σy² = (σs² + σd²) / 2``. Four maps are blurred in place of five, an error of rounding
-    cancels where the images agree, and non-negative variances keep each factor in [-1, 1] whatever
-    the rounding.
+    They are written in the sum s = x + y and the difference d = x - y: then ``2 σxy = (σs² - σd²) / 2`` and
+    ``σx² + σy² = (σs² + σd²) / 2``. Four maps are blurred instead of five, rounding errors cancel where
+    the images agree, and non-negative variances keep each factor in [-1, 1] for any rounding.
     """
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     total, difference = x + y, x - y
@@ -271,10 +281,10 @@ def similarity_factors(
 
 
 def _blur(maps: torch.Tensor) -> torch.Tensor:
-    """Gaussian means of every channel where the window lies inside the image: (B, C, H', W')."""
+    """Compute Gaussian means of every channel where the window lies inside the image: (B, C, H', W')."""
     height, width = maps.shape[-2:]
     rows, columns = _window(min(WINDOW, height), maps), _window(min(WINDOW, width), maps)
-    # Autocast would blur in half precision, where a variance of 1e-4 beside a mean of 1 is lost.
+    # Autocast would blur in half precision, which loses a variance of 1e-4 next to a mean of 1.
     with torch.autocast(maps.device.type, enabled=False):
         if maps.device.type == "cpu" and max(height, width) <= BAND_SIDE:
             return _band(rows, height) @ (maps @ _band(columns, width).T)
@@ -284,21 +294,21 @@ def _blur(maps: torch.Tensor) -> torch.Tensor:
 def _blur_by_convolution(
     maps: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
 ) -> torch.Tensor:
-    """The blur as two depthwise convolutions (which CUDA never rounds to TF32)."""
+    """Blur by two depthwise convolutions (which CUDA never rounds to TF32)."""
     channels = maps.shape[1]
     across = F.conv2d(maps, columns.expand(channels, 1, 1, -1), groups=channels)
     return F.conv2d(across, rows.unsqueeze(-1).expand(channels, 1, -1, 1), groups=channels)
 
 
 def _window(size: int, like: torch.Tensor) -> torch.Tensor:
-    """``size`` Gaussian weights that sum to 1, with the dtype and device of ``like``."""
+    """Return ``size`` Gaussian weights that sum to 1, with the dtype and device of ``like``."""
     distance = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     weights = torch.exp(-distance.square() / (2 * SIGMA**2))
     return (weights / weights.sum()).to(like)
 
 
 def _band(weights: torch.Tensor, side: int) -> torch.Tensor:
-    """The matrix (side - size + 1, side) whose product with a column is its valid correlation."""
+    """Return the matrix (side - size + 1, side) whose product with a column is its valid correlation."""
     size = len(weights)
     band = weights.new_zeros(side - size + 1, side)
     for offset in range(size):

@@ -1,4 +1,4 @@
-"""Proportions of a few images: how many of how many, and where the true rate may lie."""
+"""Proportions of a few images: the count, and the interval of the true rate."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,14 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Proportion:
-    """So many of so many.
+    """A number of hits among a total.
 
     Attributes:
         hits: how many.
         total: of how many; 0 where there is nothing to count.
+
+    Raises:
+        InputError: ``hits`` is not in 0..``total``.
 
     >>> Proportion(2, 8).value
     0.25
@@ -29,16 +32,16 @@ class Proportion:
 
     @property
     def value(self) -> float | None:
-        """The fraction; None of nothing."""
+        """The fraction; None for a total of 0."""
         return self.hits / self.total if self.total else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of :func:`clopper_pearson`; None of nothing."""
+        """The 95 % interval of :func:`clopper_pearson`; None for a total of 0."""
         return clopper_pearson(self.hits, self.total) if self.total else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         ends = self.interval
         return {
             "count": self.hits,
@@ -49,14 +52,17 @@ class Proportion:
 
 
 def clopper_pearson(hits: int, total: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The exact interval of a rate: it holds the true one with at least this confidence, for any ``total``.
+    """Return the exact interval of a rate: its coverage is at least the confidence, for any ``total``.
 
-    Its ends are the rates at which so many hits or more (or fewer) have a chance of ``(1 - confidence) / 2``.
+    At its ends, the probability of this many hits or more (or fewer) is ``(1 - confidence) / 2``.
 
     Args:
         hits: 0 to ``total``.
         total: 1 or more.
         confidence: between 0 and 1.
+
+    Raises:
+        InputError: for values outside these ranges.
 
     Source: Clopper, Pearson 1934, doi:10.1093/biomet/26.4.404.
 

@@ -1,7 +1,7 @@
-"""How well scores rank what is anomalous above what is normal: AUROC, average precision, AUPRO.
+"""How well scores rank anomalous above normal: AUROC, average precision, AUPRO.
 
-Scores are higher where something is more anomalous. Images are ranked by one score each; pixels by
-maps, in constant memory however many there are.
+A higher score means more anomalous. Images are ranked by one score each; pixels by
+maps, in constant memory for any number of them.
 """
 
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ BITS = 20
 def auroc(scores: Any, anomalous: Any) -> float:
     """Area under the receiver operating characteristic of images.
 
-    The chance that an anomalous image drawn at random has a higher score than a normal one, ties
+    It is the probability that a random anomalous image has a higher score than a random normal one, ties
     counted half: the Mann-Whitney statistic over the number of pairs.
 
-    Convention: 1 ranks every anomalous image above every normal one, 0.5 is chance, 0 the reverse.
+    Convention: 1 ranks every anomalous image above every normal one, 0.5 is random, 0 the reverse.
 
     Args:
         scores: (n,) finite numbers.
@@ -50,7 +50,7 @@ def average_precision(scores: Any, anomalous: Any) -> float:
     P_k is the fraction of anomalous ones among the images at or above the k-th distinct score, R_k
     the fraction of all anomalous ones that are among them. Nothing is interpolated.
 
-    Convention: at most 1; chance is the fraction of anomalous images. Arguments and errors as for
+    Convention: at most 1; a random ranking has the fraction of anomalous images. Arguments and errors as for
     :func:`auroc`.
 
     >>> round(average_precision([0.1, 0.4, 0.35, 0.8], [False, False, True, True]), 4)
@@ -65,9 +65,9 @@ def average_precision(scores: Any, anomalous: Any) -> float:
 
 
 def roc(scores: Any, anomalous: Any) -> tuple[Array, Array]:
-    """The receiver operating characteristic: (k,) false-alarm rates and (k,) detection rates, from 0 to 1.
+    """Return the receiver operating characteristic: (k,) false-alarm and (k,) detection rates, from 0 to 1.
 
-    One point for each distinct score, from high to low, behind (0, 0). Arguments and errors as for
+    There is one point for each distinct score, from high to low, after (0, 0). Arguments and errors as for
     :func:`auroc`.
 
     >>> roc([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
@@ -85,7 +85,7 @@ def roc(scores: Any, anomalous: Any) -> tuple[Array, Array]:
 class PixelRanking:
     """Ranking of the pixels of many maps against masks, in constant memory (about 25 MB).
 
-    Values are rounded to 12 significant bits. Both figures are then exact, with ties counted as
+    Values are rounded to 12 significant bits. Both measures are then exact, with ties counted as
     straight pieces of the curve.
 
     >>> ranking = PixelRanking()
@@ -105,7 +105,7 @@ class PixelRanking:
 
         Args:
             scores: (H, W) finite numbers.
-            mask: (H, W) true or 1 where the image is anomalous; a normal image has none of it.
+            mask: (H, W) true or 1 where the image is anomalous; all false for a normal image.
 
         Raises:
             InputError: the shapes differ or a score is not finite.
@@ -127,7 +127,7 @@ class PixelRanking:
             self.regions += len(areas)
 
     def add(self, other: "PixelRanking") -> None:
-        """Add all maps that another ranking has taken."""
+        """Add all maps of another ranking."""
         self._normal += other._normal
         self._anomalous += other._anomalous
         self._overlap += other._overlap
@@ -135,25 +135,32 @@ class PixelRanking:
 
     @property
     def complete(self) -> bool:
-        """Whether there are both normal and anomalous pixels, without which nothing can be ranked."""
+        """Whether there are both normal and anomalous pixels, which a ranking needs."""
         return bool(self._normal.any() and self._anomalous.any())
 
     def auroc(self) -> float:
-        """Area under the ROC of all pixels of all maps together; see :func:`auroc`."""
+        """Return the area under the ROC of all pixels of all maps together; see :func:`auroc`.
+
+        Raises:
+            InputError: there are no normal or no anomalous pixels.
+        """
         return self._area(self._anomalous, 1.0)
 
     def aupro(self, limit: float = AUPRO_LIMIT) -> float:
-        """Area under the per-region overlap, up to a false-positive rate, as a fraction of it.
+        """Return the area under the per-region overlap, up to a false-positive rate, as a fraction of it.
 
-        At each threshold: the part of each anomalous region (8-connected) that lies at or above it,
-        averaged over all regions of all images, against the fraction of normal pixels that do.
-        Small regions count as much as large ones.
+        At each threshold, the overlap is the fraction of each anomalous region (8-connected) at or above the
+        threshold, averaged over all regions of all images. It is plotted against the fraction of normal
+        pixels at or above the threshold. Small regions count as much as large ones.
 
-        Convention: [0, 1], 1 where every region is found before any normal pixel; chance is
-        ``limit / 2``.
+        Convention: [0, 1], 1 where every region is found before any normal pixel; ``limit / 2`` for a random
+        ranking.
 
         Args:
             limit: the false-positive rate up to which the area is taken, above 0 up to 1.
+
+        Raises:
+            InputError: the limit is out of range, or there are no normal or no anomalous pixels.
 
         Source: Bergmann et al. 2021, doi:10.1007/s11263-020-01400-4, section 5.
         """
@@ -162,7 +169,7 @@ class PixelRanking:
         return self._area(self._overlap, limit)
 
     def _area(self, found: Array, limit: float) -> float:
-        """The area under the cumulated ``found`` over that of normal pixels, divided by limit."""
+        """Return the area under the cumulated ``found`` over that of normal pixels, divided by limit."""
         if not self._normal.any() or not found.any():
             raise InputError("both normal and anomalous pixels are needed")
         used = np.flatnonzero(self._normal + found)[::-1]
@@ -175,17 +182,17 @@ class PixelRanking:
 
 
 def pixel_auroc(maps: Iterable[Any], masks: Iterable[Any]) -> float:
-    """:meth:`PixelRanking.auroc` of maps that are at hand."""
+    """Return :meth:`PixelRanking.auroc` of maps and masks, (H, W) each."""
     return _ranking(maps, masks).auroc()
 
 
 def aupro(maps: Iterable[Any], masks: Iterable[Any], limit: float = AUPRO_LIMIT) -> float:
-    """:meth:`PixelRanking.aupro` of maps that are at hand."""
+    """Return :meth:`PixelRanking.aupro` of maps and masks, (H, W) each."""
     return _ranking(maps, masks).aupro(limit)
 
 
 def label_regions(mask: Array) -> tuple[Array, Array]:
-    """The 8-connected regions of a mask.
+    """Label the 8-connected regions of a mask (H, W).
 
     Returns:
         (H, W) labels, 0 outside and from 1 up inside, and (regions,) areas in pixels.
@@ -204,7 +211,7 @@ def _ranking(maps: Iterable[Any], masks: Iterable[Any]) -> PixelRanking:
 
 
 def _bins(scores: Array) -> Array:
-    """The bin of each float32 value; bins are in the order of the values."""
+    """Return the bin of each float32 value; bins are in the order of the values."""
     bits = (scores + np.float32(0)).view(np.uint32)  # + 0 makes -0 the same as 0
     ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
     return (ordered >> (32 - BITS)).astype(np.int64)

@@ -1,6 +1,6 @@
-"""How sure a difference is: bootstrap resamples of the images that two methods were measured on.
+"""Uncertainty of a difference: bootstrap resamples of the images that two methods were measured on.
 
-Both methods are resampled together (paired): what makes an image hard for both cancels out.
+Both methods are resampled together (paired), so that the difficulty of an image for both cancels out.
 
 Source: Efron, Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 13.
 """
@@ -15,19 +15,19 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 RESAMPLES = 1000
 SEED = 0
-MOST = 5000  # of more images the mean is normally distributed, and the interval follows from its deviation
-PERFECT = 100.0  # decibels that an infinite PSNR counts as in a difference
+MOST = 5000  # with more images the mean is normal: the interval follows from its deviation
+PERFECT = 100.0  # decibels that stand for an infinite PSNR in a difference
 WIDTH = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How far one method is from another on the same images.
+    """The difference between two methods on the same images.
 
     Attributes:
-        value: the mean of the first minus that of the second; NaN where neither says anything.
-        interval: where 95 % of the resamples lie; None with fewer than two images.
-        images: how many it is of.
+        value: the mean of the first minus that of the second; NaN if no image has both values.
+        interval: the range of 95 % of the resamples; None with fewer than two images.
+        images: number of images.
     """
 
     value: float
@@ -36,37 +36,37 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """1 where the first is higher for sure, -1 where it is lower, 0 where chance may explain it."""
+        """1 if the first is significantly higher, -1 if it is significantly lower, 0 otherwise."""
         if self.interval is None:
             return 0
         low, high = self.interval
         return int(low > 0) - int(high < 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         value = self.value if math.isfinite(self.value) else None
         interval = None if self.interval is None else list(self.interval)
         return {"value": value, "interval": interval, "images": self.images}
 
 
 def between(samples: Array) -> tuple[float, float]:
-    """The 2.5 % and the 97.5 % quantile."""
+    """Return the 2.5 % and the 97.5 % quantile of samples (B,)."""
     low, high = np.percentile(samples, [2.5, 97.5])
     return float(low), float(high)
 
 
 def resamples(count: int, seed: int = SEED) -> Array:
-    """(B, n) how often each of n images is in each bootstrap resample of n."""
+    """Return (B, n) how often each of n images is in each bootstrap resample of n."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float32)
 
 
 def paired_difference(first: Any, second: Any, *, seed: int = SEED) -> Difference:
-    """The mean difference of one value an image, and its interval.
+    """Return the mean difference of one value per image, and its interval.
 
     Args:
-        first, second: (n,) one value an image each, in one order. Images for which one of them is NaN are
-            left out; infinite ones count as :data:`PERFECT`.
+        first, second: (n,) one value for each image, in the same order. Images for which one of them is NaN
+            are left out; infinite values count as :data:`PERFECT`.
         seed: of the resamples.
 
     >>> paired_difference([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]).interval
@@ -91,11 +91,11 @@ def paired_difference(first: Any, second: Any, *, seed: int = SEED) -> Differenc
 
 
 def auroc_samples(normal: Array, anomalous: Array, members: Array, weights: Array) -> Array:
-    """(B,) the AUROC on each resample of images that are there both normal and damaged.
+    """Compute (B,) the AUROC on each resample of images that exist both normal and damaged.
 
     Args:
         normal, anomalous: (n,) and (m,) scores.
-        members: (m,) which of the n images each damaged one was made of.
+        members: (m,) which of the n images each damaged one was made from.
         weights: (B, n) how often each image is in each resample.
     """
     above = (anomalous[:, None] > normal) + 0.5 * (anomalous[:, None] == normal)
@@ -106,10 +106,10 @@ def auroc_samples(normal: Array, anomalous: Array, members: Array, weights: Arra
 
 
 def auroc_interval(scores: Any, anomalous: Any, *, seed: int = SEED) -> tuple[float, float] | None:
-    """Where 95 % of the resampled AUROCs lie; normal and anomalous images are resampled each by themselves.
+    """Return the range of 95 % of the resampled AUROCs; normal and anomalous images are resampled separately.
 
-    Where every anomalous image ranks above every normal one, so does every resample: the interval is then
-    (1, 1), and says nothing of images yet to come.
+    If every anomalous image ranks above every normal one, this holds in every resample: the interval is then
+    (1, 1), and does not bound the AUROC of future images.
 
     Args:
         scores: (n,) finite numbers, higher for more anomalous.

@@ -1,6 +1,6 @@
-"""How sparse codes are, and how much each number of them has to do with one class.
+"""How sparse codes are, and how selective each unit is for one class.
 
-Both are sums over images: codes may come a batch at a time, and none is kept.
+Both are computed from sums over images: codes may come a batch at a time, and none is kept.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ ALIKE = 1e-12
 
 
 class Sparsity(NamedTuple):
-    """How often each number of a code is on.
+    """How often each unit of a code is active.
 
     Attributes:
-        rate: (k,) the part of the images for which it is on, anywhere in the image.
-        active: how many of the numbers of a code (of all positions) are on, as a part of them; a mean
-            over the images.
-        hoyer: (√n - ‖z‖₁/‖z‖₂) / (√n - 1) of the n numbers of each code, a mean over the images:
-            0 where all are alike, 1 where one is alone.
+        rate: (k,) the fraction of the images for which the unit is active, anywhere in the image.
+        active: the fraction of the values of a code (of all positions) that are active; a mean over the
+            images.
+        hoyer: (√n - ‖z‖₁/‖z‖₂) / (√n - 1) of the n values of each code, a mean over the images:
+            0 where all are equal, 1 where only one is not 0.
         positions: of a code, 1 for a dense one.
     """
 
@@ -32,11 +32,11 @@ class Sparsity(NamedTuple):
 
     @property
     def dead(self) -> int:
-        """Numbers that no image switches on."""
+        """Number of units that no image activates."""
         return int((self.rate == 0).sum())
 
     def told(self) -> str:
-        """One line."""
+        """Return one line of text."""
         count = len(self.rate)
         numbers = count * self.positions
         line = (
@@ -49,20 +49,24 @@ class Sparsity(NamedTuple):
 
 
 class RunningSparsity:
-    """The sums that :class:`Sparsity` is made of, over batches of codes."""
+    """The sums for :class:`Sparsity`, over batches of codes."""
 
     def __init__(self, on: float = 0.0) -> None:
-        """Nothing yet.
+        """Start without codes.
 
         Args:
-            on: what a number must be above to count as on.
+            on: a unit is active if its value is above this.
         """
         self.on, self.images, self.positions = on, 0, 1
         self._lit: np.ndarray | None = None
         self._active = self._hoyer = 0.0
 
     def add(self, codes: np.ndarray) -> None:
-        """Take in codes (b, k) or (b, k, h, w), with the same k each time."""
+        """Add codes (b, k) or (b, k, h, w), with the same k each time.
+
+        Raises:
+            InputError: for codes of another shape.
+        """
         k = None if self._lit is None else len(self._lit)
         if codes.ndim not in (2, 4) or not len(codes) or k not in (None, codes.shape[1]):
             raise _wrong(codes.shape, k)
@@ -75,7 +79,11 @@ class RunningSparsity:
         self.images, self.positions = self.images + len(codes), flat.shape[2]
 
     def result(self) -> Sparsity:
-        """Of all codes so far, at least one."""
+        """Return the sparsity of all codes so far.
+
+        Raises:
+            InputError: without any codes.
+        """
         if self._lit is None:
             raise _wrong((0,), None)
         n = self.images
@@ -83,10 +91,14 @@ class RunningSparsity:
 
 
 def sparsity(codes: np.ndarray | Iterable[np.ndarray], *, on: float = 0.0) -> Sparsity:
-    """Of codes (n, k) or (n, k, h, w), or of batches of them, of which one at a time is held.
+    """Measure the sparsity of codes (n, k) or (n, k, h, w), or of batches of them, one in memory at a time.
 
     Args:
-        on: what a number must be above to count as on.
+        codes: an array, or an iterable of arrays.
+        on: a unit is active if its value is above this.
+
+    Raises:
+        InputError: for codes of another shape, or none.
 
     Source: Hoyer, "Non-negative matrix factorization with sparseness constraints", 2004.
 
@@ -107,7 +119,7 @@ def _wrong(shape: tuple[int, ...], k: int | None) -> InputError:
 
 
 def _hoyer(flat: np.ndarray) -> np.ndarray:
-    """(n,) of (n, m); 0 for codes of zeros or of one number."""
+    """Return (n,) for codes (n, m); 0 for codes of zeros or of one value."""
     root = np.sqrt(flat.shape[1])
     lengths = np.sqrt(np.square(flat).sum(axis=1))
     if flat.shape[1] == 1:
@@ -118,11 +130,11 @@ def _hoyer(flat: np.ndarray) -> np.ndarray:
 
 
 class Selectivity(NamedTuple):
-    """How much each number of a code has to do with one class.
+    """How selective each unit of a code is for one class.
 
     Attributes:
-        values: (k,) 0 not at all, 1 with one class alone.
-        classes: (k,) the class number that each answers to most.
+        values: (k,) 0 for no class, 1 for one class alone.
+        classes: (k,) the class number to which each unit responds most.
     """
 
     values: np.ndarray
@@ -130,7 +142,7 @@ class Selectivity(NamedTuple):
 
 
 class RunningSelectivity:
-    """The sums over each class that :class:`Selectivity` is made of, over batches of codes."""
+    """The sums over each class for :class:`Selectivity`, over batches of codes."""
 
     def __init__(self) -> None:
         self._sums: dict[int, np.ndarray] = {}
@@ -138,7 +150,11 @@ class RunningSelectivity:
         self._least: np.ndarray | float = 0.0
 
     def add(self, codes: np.ndarray, labels: np.ndarray) -> None:
-        """Take in codes (b, k) with their class numbers (b,)."""
+        """Add codes (b, k) with their class numbers (b,).
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
         if codes.ndim != 2 or len(codes) != len(labels):
             raise InputError(
                 f"selectivity needs codes (n, k) and n labels; got {codes.shape} and {len(labels)}"
@@ -152,11 +168,11 @@ class RunningSelectivity:
 
     @property
     def classes(self) -> int:
-        """How many there were so far."""
+        """Number of classes so far."""
         return len(self._counts)
 
     def result(self) -> Selectivity:
-        """Of all codes so far.
+        """Return the selectivity of all codes so far.
 
         Raises:
             InputError: for fewer than two classes.
@@ -175,14 +191,18 @@ class RunningSelectivity:
 
 
 def selectivity(codes: np.ndarray, labels: np.ndarray) -> Selectivity:
-    """How much each number of codes (n, k) has to do with one class.
+    """Measure how selective each unit of codes (n, k) is for one class.
 
-    (μ_max - μ_rest) / (μ_max + μ_rest), μ_max being the mean of the class with the largest mean and μ_rest
-    that of all others together; numbers below 0 count by how far they are above their least. A number that
-    is the same for all images has 0.
+    The measure is (μ_max - μ_rest) / (μ_max + μ_rest), where μ_max is the mean of the class with the largest
+    mean, and μ_rest that of all other classes together. A unit with values below 0 is measured from its least
+    value. A unit that is the same for all images has 0.
 
     Args:
+        codes: (n, k).
         labels: (n,) class numbers, of at least two classes.
+
+    Raises:
+        InputError: the shapes do not fit, or there are fewer than two classes.
 
     Source: Morcos et al., "On the importance of single directions for generalization", 2018.
     """

@@ -1,4 +1,4 @@
-"""Reports of models: what a report of each kind of model holds.
+"""Reports of models: the contents of the report of each kind of model.
 
 - autoencoder, denoiser, inpainter, anomaly, labelled_anomaly, detections, probe, units: whole reports
 - example_images, code_map, network_facts: their parts

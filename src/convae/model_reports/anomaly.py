@@ -1,4 +1,4 @@
-"""The report of a detector: what it finds among synthetic defects, and what its threshold promises."""
+"""The report of a detector: its results on synthetic defects, and the guarantee of its threshold."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ BESIDE_LOSS = {
 def report_of_detector(
     model: AnomalyDetector, found: DetectionEvaluation, occasion: Occasion
 ) -> Report:
-    """Everything there is to say about a detector after its fit."""
+    """Build the report of a detector after its fit."""
     chosen_facts = {
         "method": model.method,
         "score": model.chosen_.get("score"),
@@ -49,7 +49,7 @@ def report_of_detector(
 
 
 def metric_rows(found: DetectionEvaluation) -> list[Metric]:
-    """The table: the model beside detectors by pixels."""
+    """Return the table: the model next to detectors by pixels."""
     rows = [
         Metric(
             name=name,
@@ -75,7 +75,7 @@ def metric_rows(found: DetectionEvaluation) -> list[Metric]:
 
 
 def verdict(found: DetectionEvaluation, method: str) -> str:
-    """Whether a model of that method finds defects better than pixels do."""
+    """State whether a model of that method finds defects better than pixel baselines do."""
     if not found.scores:
         why = "are too small for synthetic defects" if found.images else "cannot be read any more"
         return f"The images {why}, so nothing was measured."
@@ -103,7 +103,7 @@ def verdict(found: DetectionEvaluation, method: str) -> str:
 
 
 def known_defects(model: AnomalyDetector) -> list[str]:
-    """How well the real defects that the model was given are found; nothing where it was given none."""
+    """State how well the given real defects are found; empty if none were given."""
     known = model.chosen_.get("defects")
     if not known:
         return []
@@ -118,7 +118,7 @@ def known_defects(model: AnomalyDetector) -> list[str]:
 
 
 def promise(model: AnomalyDetector) -> str:
-    """What the threshold promises, and what it could."""
+    """State the false-alarm rate that the threshold guarantees, and the lowest that could be guaranteed."""
     rate, calibration = model.false_alarm_rate_, model.calibration_
     count = calibration.witnesses
     if not model.promised_:
@@ -142,7 +142,7 @@ def promise(model: AnomalyDetector) -> str:
 
 
 def scale_note(model: AnomalyDetector) -> str:
-    """What the colours of heatmaps mean."""
+    """State what the colours of heatmaps mean."""
     return (
         f"All heatmaps have one scale: bright is {BRIGHT:g} times the level that "
         f"{percent(model.false_alarm_rate_)} of normal images reach anywhere."
@@ -150,7 +150,7 @@ def scale_note(model: AnomalyDetector) -> str:
 
 
 def _panel(model: AnomalyDetector, found: DetectionEvaluation) -> Panel:
-    """Normal, with a defect, and where the model finds it."""
+    """Return the panel: normal, with a defect, and where the model finds it."""
     normal = np.stack([shown.normal for shown in found.shown])
     damaged = np.stack([shown.damaged for shown in found.shown])
     seen = shown_range(normal)
@@ -170,5 +170,5 @@ def _panel(model: AnomalyDetector, found: DetectionEvaluation) -> Panel:
 
 
 def percent(rate: float) -> str:
-    """A rate for people."""
+    """Format a rate in percent."""
     return f"{100 * rate:.3g} %"

@@ -1,6 +1,6 @@
-"""The report of an autoencoder, from the model, a measurement and the images.
+"""The report of an autoencoder, from the model, its evaluation and the images.
 
-Unlike the rest of ``report`` this knows what a model is, so it is not loaded with ``convae.report``.
+Unlike the rest of ``report`` this depends on models, so it is not loaded with ``convae.report``.
 """
 
 import math
@@ -16,8 +16,8 @@ from convae.report.page.contents import Metric, Report
 from convae.report.page.heading import Occasion
 from convae.report.pictures.differences import interval_of
 
-PCA = "PCA"  # the baseline's name where there is no room for all of it
-# name in an Evaluation, name for people, which way is better
+PCA = "PCA"  # the baseline's short name
+# name in an Evaluation, name in the report, which direction is better
 METRICS = (
     ("mse", "MSE", "lower"),
     ("mae", "MAE", "lower"),
@@ -29,7 +29,7 @@ METRICS = (
 
 
 def metric_rows(evaluation: Evaluation) -> list[Metric]:
-    """The table of results: the model beside its baseline; what cannot be computed is left out."""
+    """Return the table of results: the model next to its baseline; what cannot be computed is left out."""
     rows = []
     for key, name, better in METRICS:
         model, baseline = (
@@ -45,7 +45,7 @@ def metric_rows(evaluation: Evaluation) -> list[Metric]:
 
 
 def rounded(value: float) -> float:
-    """To four digits: a model that still is PCA differs from it in the last bits only.
+    """Round to four digits: a model that still equals PCA differs from it only in the last bits.
 
     >>> rounded(0.000650339284), rounded(float("inf"))
     (0.0006503, inf)
@@ -54,9 +54,9 @@ def rounded(value: float) -> float:
 
 
 def verdict(evaluation: Evaluation) -> str:
-    """Who is better, in one plain sentence, where the interval of the difference leaves out zero.
+    """State in one sentence which is better, if the interval of the difference excludes zero.
 
-    The words say what is compared: squared errors at codes of one size.
+    The sentence names what is compared: squared errors at codes of one size.
     """
     name, gain = evaluation.baseline_name.replace(", ", " with ", 1), evaluation.gain
     difference = evaluation.difference
@@ -82,7 +82,7 @@ def verdict(evaluation: Evaluation) -> str:
 
 
 def winner(evaluation: Evaluation) -> str:
-    """``model``, ``baseline`` or ``neither``: as :func:`verdict` has it."""
+    """Return ``model``, ``baseline`` or ``neither``, in agreement with :func:`verdict`."""
     if math.isnan(evaluation.gain):
         return "baseline"
     if abs(evaluation.gain) < 0.005 or not evaluation.difference.sign:
@@ -91,7 +91,7 @@ def winner(evaluation: Evaluation) -> str:
 
 
 def _but(evaluation: Evaluation) -> str:
-    """By which measures the one that loses by squared error is better."""
+    """Name the measures by which the loser by squared error is better."""
     wins = evaluation.gain > 0
     names = []
     for metric in metric_rows(evaluation):
@@ -106,7 +106,7 @@ def _but(evaluation: Evaluation) -> str:
 
 
 def caveats(evaluation: Evaluation) -> list[str]:
-    """What weakens the numbers: training images among those measured, images that were left out."""
+    """Return what limits the results: training images among those measured, images that were left out."""
     said = []
     if evaluation.seen:
         some = "all" if evaluation.seen == evaluation.images else f"{evaluation.seen:,}"
@@ -124,7 +124,7 @@ def caveats(evaluation: Evaluation) -> list[str]:
 
 
 def advice(model: ImageEstimator) -> list[str]:
-    """What to do after a fit that led nowhere."""
+    """Return what to do after a fit without improvement."""
     if model.best_epoch_ or not model.n_iter_:
         return []
     return [
@@ -136,10 +136,13 @@ def advice(model: ImageEstimator) -> list[str]:
 def report_of(
     model: ImageEstimator, evaluation: Evaluation, source: ImageSource, occasion: Occasion
 ) -> Report:
-    """Everything there is to say about a model measured on images.
+    """Build the report of a model evaluated on images.
 
     Args:
+        model: the fitted model.
         evaluation: of the same ``source``.
+        source: the images.
+        occasion: titles, commands and other words of the report.
     """
     chosen = galleries(model, evaluation, source, occasion.seed)
     beside = (PCA, evaluation.baseline["mse"])

@@ -9,13 +9,13 @@ from convae.model_reports.example_images import thumbnails
 from convae.report.page.contents import CodeMap
 
 MOST_CODES, PICTURED = 4000, 160
-MOST_SIDE = 1500  # of the matrix whose eigenvalues are computed; a second or two
+MOST_SIDE = 1500  # largest side of the matrix for eigenvalues, which take a second or two
 
 
 def map_of_codes(
     model: ImageEstimator, evaluation: Evaluation, source: ImageSource, seed: int
 ) -> CodeMap | None:
-    """The map and the spectrum; None where there are too few codes for either."""
+    """Return the map and the spectrum; None if there are too few codes for either."""
     count = len(evaluation.codes)
     if count < 3:
         return None
@@ -40,7 +40,7 @@ def map_of_codes(
 
 
 def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (n, k) on their first two principal directions (n, 2), and the variance along each.
+    """Project codes (n, k) on their first two principal directions (n, 2); return the variances as well.
 
     The signs are chosen so that the same codes give the same map.
 
@@ -53,7 +53,7 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values, vectors = np.linalg.eigh(centred.T @ centred)
         plane = vectors[:, ::-1][:, :2]
         points = centred @ plane
-    else:  # fewer codes than numbers in each
+    else:  # fewer codes than values in each
         values, vectors = np.linalg.eigh(centred @ centred.T)
         points = vectors[:, ::-1][:, :2] * np.sqrt(np.clip(values[::-1][:2], 0, None))
     values = np.clip(values[::-1], 0, None)
@@ -64,14 +64,14 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shares(variances: np.ndarray) -> tuple[float, float]:
-    """The fractions of all variance along the first two directions."""
+    """Return the fractions of all variance (k,) along the first two directions."""
     padded = np.pad(variances, (0, max(0, 2 - len(variances))))
     total = float(padded.sum())
     return (float(padded[0]) / total, float(padded[1]) / total) if total else (0.0, 0.0)
 
 
 def _pca_variances(model: ImageEstimator, length: int) -> np.ndarray:
-    """Those of PCA's codes on the training images, where they can be compared: dense codes."""
+    """Return the variances of PCA's codes on the training images, if comparable: for dense codes."""
     if model.architecture_.code != "dense":
         return np.zeros(0)
     variances: np.ndarray = model.pca_.variances.cpu().numpy()

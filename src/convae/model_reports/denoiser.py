@@ -1,4 +1,4 @@
-"""The report of a denoiser: what it does to noise, beside methods that need no training, and pictures."""
+"""The report of a denoiser: its effect on noise, next to methods that need no training, and pictures."""
 
 import math
 from dataclasses import replace
@@ -41,7 +41,7 @@ WAYS = {
 
 
 def report_of_denoising(model: Denoiser, found: DenoisingEvaluation, occasion: Occasion) -> Report:
-    """Everything there is to say about a denoiser measured on images."""
+    """Build the report of a denoiser evaluated on images."""
     return replace(
         report_on(model, occasion, found.images, found.skipped),
         summary=[*verdicts(found), *caveats(found), *decision(model)],
@@ -53,7 +53,7 @@ def report_of_denoising(model: Denoiser, found: DenoisingEvaluation, occasion: O
 
 
 def metric_rows(found: DenoisingEvaluation) -> list[Metric]:
-    """The table: the model beside the noisy images and the classical methods."""
+    """Return the table: the model next to the noisy images and the classical methods."""
     rows = []
     better = {PSNR: "higher", SSIM: "higher", LEFT: "", WHITE: "higher"}
     for done in found.rounds:
@@ -73,7 +73,7 @@ def metric_rows(found: DenoisingEvaluation) -> list[Metric]:
 
 
 def verdicts(found: DenoisingEvaluation) -> list[str]:
-    """What the model does, in plain sentences."""
+    """Return plain sentences on what the model does."""
     if not found.compared:
         return [_without_targets(found)]
     done = found.rounds[len(found.rounds) // 2]
@@ -125,7 +125,7 @@ def _without_targets(found: DenoisingEvaluation) -> str:
 
 
 def decision(model: Denoiser) -> list[str]:
-    """Why it took the images for clean or noisy, if nobody chose."""
+    """State why the images were taken for clean or noisy, if the user did not choose."""
     if model.noise_found_ is None:
         return []
     text = decision_text(model.noise_found_, model.scaling_)
@@ -133,7 +133,7 @@ def decision(model: Denoiser) -> list[str]:
 
 
 def caveats(found: DenoisingEvaluation) -> list[str]:
-    """What weakens the numbers."""
+    """Return what limits the results."""
     said = []
     if found.seen:
         said.append(
@@ -149,7 +149,7 @@ def caveats(found: DenoisingEvaluation) -> list[str]:
 
 
 def panel(found: DenoisingEvaluation) -> Panel:
-    """Clean, noisy, denoised, removed."""
+    """Return the panel: clean, noisy, denoised, removed."""
     side = [min(shown.noisy.shape[axis] for shown in found.shown) for axis in (1, 2)]
     alike = [s for s in found.shown if s.noisy.shape[0] == found.shown[0].noisy.shape[0]]
     rows = {}

@@ -1,4 +1,4 @@
-"""The page of what a detector found: how many, which, where, and what normal looks like."""
+"""The page of a detector's results: how many anomalies, which, where, and the nearest normal image."""
 
 import heapq
 import math
@@ -22,18 +22,18 @@ from convae.report.pictures.heatmaps import boxed, overlay, side_by_side
 from convae.report.pictures.pictures import fit_size, jpeg_bytes, png_bytes, to_display
 from convae.report.text import number
 
-FOLDER = "highest"  # beside the page: the pictures that it shows
-SHOWN = 24  # images that the page shows large: the highest scores
-MOST_SIDE = 1024  # pixels of a picture that the page shows
-MOST_EXACT = 512  # pixels of the longer side up to which such a picture is exact
-NAMED = 6  # regions of an image that the page names
-SEEN, LARGEST = 192, 4096  # pixels of a picture in a file of its own
+FOLDER = "highest"  # next to the page: the pictures that it shows
+SHOWN = 24  # images that the page shows large: those with the highest scores
+MOST_SIDE = 1024  # largest side in pixels of a picture on the page
+MOST_EXACT = 512  # longer side in pixels up to which such a picture is exact
+NAMED = 6  # most regions of an image that the page names
+SEEN, LARGEST = 192, 4096  # least and largest side in pixels of a picture in a file of its own
 Regions = Sequence[Region]
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """A detection to look at: the image, the heatmap over it, its regions, what is normal.
+    """Pictures of a detection: the image, the heatmap over it, its regions, what is normal.
 
     Each is uint8 (H, W, 3).
     """
@@ -45,7 +45,7 @@ class Pictures:
 
     @classmethod
     def of(cls, model: AnomalyDetector, found: Detection) -> "Pictures":
-        """Of a detection by a model."""
+        """Build the pictures of a detection by a model."""
         image = _shown(to_depth(found.image, model.plan_.depth), model.scaling_)
         over = overlay(image, found.map, model.level_)
         kept = model.kept_[found.nearest].astype(np.float32) / 255
@@ -55,7 +55,7 @@ class Pictures:
         return cls(image, over, boxed(image, boxes), resize(nearest, size))
 
     def row(self) -> np.ndarray:
-        """All but the plain image beside each other, tiny ones enlarged."""
+        """Return all but the plain image side by side, uint8 (H, W, 3); tiny ones are enlarged."""
         three = np.stack([self.boxed, self.overlay, self.nearest])
         return side_by_side(list(fit_size(three, enlarge_to=SEEN, limit=LARGEST)))
 
@@ -71,7 +71,7 @@ class Encoded:
 
     @classmethod
     def of(cls, what: str, picture: np.ndarray) -> "Encoded":
-        """Of a uint8 picture (H, W, 3)."""
+        """Encode a uint8 picture (H, W, 3)."""
         shown = fit_size(picture[None], enlarge_to=1, limit=MOST_SIDE)[0]
         size = (shown.shape[1], shown.shape[0])
         if max(size) <= MOST_EXACT:
@@ -81,15 +81,17 @@ class Encoded:
 
 @dataclass
 class Highest:
-    """The images with the highest scores so far, as files of pictures that a page shows large."""
+    """The images with the highest scores so far, with encoded pictures that a page shows large."""
 
     _kept: list[tuple[float, int, Finding, dict[str, Encoded]]] = field(default_factory=list)
 
     def add(self, finding: Finding, index: int, pictures: Pictures, regions: Regions) -> None:
-        """Take one more; it is kept if it is among the highest.
+        """Add an image; it is kept if its score is among the highest.
 
         Args:
-            index: of equal scores, the lower index counts as higher.
+            finding: the result for the image.
+            index: position; of equal scores, the lower index counts as higher.
+            pictures: of the image.
             regions: of the image, the highest first.
         """
         score = finding.score if math.isfinite(finding.score) else math.inf
@@ -105,7 +107,7 @@ class Highest:
         (heapq.heappush if len(self._kept) < SHOWN else heapq.heapreplace)(self._kept, item)
 
     def write(self, folder: Path) -> list[Finding]:
-        """Write the pictures into :data:`FOLDER` of a folder; gives the images, the highest first."""
+        """Write the pictures into :data:`FOLDER` of a folder; return the images, the highest first."""
         (folder / FOLDER).mkdir(exist_ok=True)
         items = sorted(self._kept, reverse=True, key=lambda item: item[:2])
         found = []
@@ -120,7 +122,7 @@ class Highest:
 
 
 def region_notes(regions: Regions) -> list[str]:
-    """The regions in a sentence: where, how large, how high."""
+    """Return the regions in a sentence: where, how large, how high."""
     if not regions:
         return []
     texts = [
@@ -142,11 +144,14 @@ def report_of_detections(
     data: DataFacts,
     drift: Drift | None = None,
 ) -> Report:
-    """The page.
+    """Build the page.
 
     Args:
-        drift: whether the images still resemble the calibration images; None where there are none.
-        findings: what was found in each image, those of :class:`Highest` with their pictures.
+        model: the detector.
+        findings: the result for each image, those of :class:`Highest` with their pictures.
+        summary, title, subtitle, command: text of the page.
+        data: facts on the images.
+        drift: whether the images still resemble the calibration images; None if there are none.
     """
     ordered = sorted(
         findings, key=lambda one: -one.score if math.isfinite(one.score) else -math.inf
@@ -195,7 +200,7 @@ def _facts(
 
 
 def summary_of(model: AnomalyDetector, anomalous: int, images: int) -> list[str]:
-    """How many were found, compared with how many there would be if all were normal."""
+    """State how many anomalies were found, and how many to expect if all images were normal."""
     return [
         f"{anomalous:,} of {images:,} flagged; {images:,} normal images would give "
         f"{by_chance(model.false_alarm_rate_ * images)} by chance.",
@@ -204,7 +209,7 @@ def summary_of(model: AnomalyDetector, anomalous: int, images: int) -> list[str]
 
 
 def by_chance(expected: float) -> str:
-    """How many false alarms are expected, as people say it.
+    """Format the expected number of false alarms.
 
     >>> [by_chance(count) for count in (0.05, 0.45, 1.04, 2.25, 123.4)]
     ['about 0.05', 'about 0.5', 'about 1', 'about 2', 'about 123']
@@ -213,7 +218,7 @@ def by_chance(expected: float) -> str:
 
 
 def _shown(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """(H, W, C) as stored to a picture; black and white as the model scales them."""
+    """Convert stored pixels (H, W, C) to a picture; black and white as the model scales them."""
     ends = (min(scaling.low), max(scaling.high))
     picture: np.ndarray = to_display(np.moveaxis(pixels, 2, 0)[None], value_range=ends)[0]
     return picture

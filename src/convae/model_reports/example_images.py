@@ -1,4 +1,4 @@
-"""Which images a report shows, read again from their source and reconstructed."""
+"""The images that a report shows, read again from their source and reconstructed."""
 
 import math
 from collections import Counter
@@ -16,7 +16,7 @@ from convae.images.sources.base import ImageSource
 from convae.report.pictures.comparison import Comparison, best_and_worst
 
 EXAMPLES, EXTREMES = 16, 8
-SHOWN_VALUES = 2**19  # numbers of an image that a report keeps; larger ones are averaged down
+SHOWN_VALUES = 2**19  # most values of an image in a report; larger ones are averaged down
 THUMBNAIL_SIDE = 32
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -25,7 +25,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 def galleries(
     model: ImageEstimator, evaluation: Evaluation, source: ImageSource, seed: int
 ) -> dict[str, Comparison | None]:
-    """``examples`` (chosen at random), ``best`` and ``worst``, each beside its reconstruction."""
+    """Return ``examples`` (a random selection), ``best`` and ``worst``, each next to its reconstruction."""
     best, worst = best_and_worst(evaluation.errors, EXTREMES)
     count = evaluation.images
     picked = np.random.default_rng(seed).permutation(count)[:EXAMPLES].tolist()
@@ -45,11 +45,17 @@ def thumbnails(
     side: int = THUMBNAIL_SIDE,
     shape: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """(m, C, h, w) small pictures in about [0, 1] of the images at these positions.
+    """Return (m, C, h, w) small pictures in about [0, 1] of the images at these positions.
 
     Args:
-        side: the longer side of larger images becomes that.
-        shape: (C, h, w) of the result; None takes that of most images.
+        model: prepares the images.
+        source: images.
+        positions: (m,) in the source.
+        side: the longer side of larger images is reduced to it.
+        shape: (C, h, w) of the result; None takes the most common one.
+
+    Raises:
+        ImageError: an image cannot be used.
     """
     small = []
     for item in model.prepared(source.select(positions)):
@@ -67,7 +73,7 @@ def thumbnails(
 
 
 def _pairs(model: ImageEstimator, source: ImageSource, positions: np.ndarray) -> Iterator[Pair]:
-    """(original, reconstruction), (C, H, W) each, of the images at these positions."""
+    """Yield (original, reconstruction), (C, H, W) each, of the images at these positions."""
 
     def images() -> Iterator[Pixels]:
         for item in model.prepared(source.select(positions)):
@@ -85,7 +91,7 @@ def _pairs(model: ImageEstimator, source: ImageSource, positions: np.ndarray) ->
 def _comparison(
     places: Sequence[int], pairs: dict[int, Pair], evaluation: Evaluation, source: ImageSource
 ) -> Comparison | None:
-    """The images at some places of the evaluation; of images of several sizes those of the commonest."""
+    """Compare the images at some places of the evaluation; of several sizes, only the most common."""
     if not places:
         return None
     shape = Counter(pairs[place][0].shape for place in places).most_common(1)[0][0]
@@ -99,12 +105,12 @@ def _comparison(
 
 
 def _unit(model: ImageEstimator, pixels: Pixels) -> Tensor:
-    """(H, W, C) as stored to (C, H, W) in about [0, 1]."""
+    """Convert stored pixels (H, W, C) to (C, H, W) in about [0, 1]."""
     return model.inference_.unit(np.moveaxis(pixels, 2, 0)[None].copy())[0]
 
 
 def _averaged(image: Tensor, size: tuple[int, ...]) -> np.ndarray:
-    """(C, H, W) at another size, by the mean of what falls into each pixel."""
+    """Resize (C, H, W), averaging what falls into each pixel."""
     if tuple(image.shape[1:]) != tuple(size):
         image = torch.nn.functional.adaptive_avg_pool2d(image[None], (size[0], size[1]))[0]
     small: np.ndarray = image.cpu().numpy()

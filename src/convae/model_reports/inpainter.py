@@ -1,4 +1,4 @@
-"""The report of an inpainter: how well it fills holes, beside fills that need no training, and pictures."""
+"""The report of an inpainter: how well it fills holes, next to fills that need no training, and pictures."""
 
 import math
 from dataclasses import replace
@@ -14,14 +14,14 @@ from convae.report.page.heading import Occasion
 from convae.report.pictures.differences import against
 from convae.report.pictures.pictures import band_note, to_display
 
-ALIKE = 0.05  # dB that mean nothing
-NAMED = {"pixels": "scattered pixels"}  # kinds of holes whose name alone does not say what they are
+ALIKE = 0.05  # dB: an irrelevant difference
+NAMED = {"pixels": "scattered pixels"}  # kinds of holes whose name alone is not clear
 
 
 def report_of_inpainting(
     model: Inpainter, found: InpaintingEvaluation, occasion: Occasion
 ) -> Report:
-    """Everything there is to say about an inpainter measured on images."""
+    """Build the report of an inpainter evaluated on images."""
     return replace(
         report_on(model, occasion, found.images, found.skipped),
         summary=[*verdicts(found), *caveats(found)],
@@ -35,7 +35,7 @@ def report_of_inpainting(
 
 
 def metric_rows(found: InpaintingEvaluation) -> list[Metric]:
-    """The table: the model beside the classical fills."""
+    """Return the table: the model next to the classical fills."""
     better = {PSNR: "higher", SSIM: "higher", SEAM: "lower"}
     rows = []
     for done in found.rounds:
@@ -55,7 +55,7 @@ def metric_rows(found: InpaintingEvaluation) -> list[Metric]:
 
 
 def verdicts(found: InpaintingEvaluation) -> list[str]:
-    """What the model does, a sentence a kind of hole."""
+    """Return what the model does, one sentence for each kind of hole."""
     return [_verdict(done) for done in found.rounds]
 
 
@@ -81,7 +81,7 @@ def _verdict(done: Round) -> str:
 
 
 def caveats(found: InpaintingEvaluation) -> list[str]:
-    """What weakens the numbers."""
+    """Return what limits the results."""
     if not found.seen:
         return []
     return [
@@ -90,7 +90,7 @@ def caveats(found: InpaintingEvaluation) -> list[str]:
 
 
 def panel(found: InpaintingEvaluation) -> Panel:
-    """Original, with holes, filled."""
+    """Return the panel: original, with holes, filled."""
     channels = found.shown[0].original.shape[0]
     alike = [shown for shown in found.shown if shown.original.shape[0] == channels]
     side = [min(shown.original.shape[axis] for shown in alike) for axis in (1, 2)]

@@ -1,4 +1,4 @@
-"""A detector measured on labelled images: in words, as tables, and as a page."""
+"""The evaluation of a detector on labelled images: in words, as tables, and as a page."""
 
 from collections.abc import Sequence
 
@@ -24,21 +24,24 @@ from convae.report.page.heading import Occasion
 from convae.report.svg.roc_chart import Roc
 from convae.report.text import number
 
-SIDE = 256  # pixels of a picture on the page
+SIDE = 256  # pixels a side of a picture on the page
 _SURE = "95 % interval"
 KINDS = ("", "images", "detected", _SURE, "AUROC", _SURE, "AP", "pixel AUROC", "AUPRO")
 VERDICTS = ("label", "called anomalous", "called normal", "rate called anomalous", _SURE)
 UNKNOWN = "-"
-NAMED = 3  # masks that a sentence names
+NAMED = 3  # most masks that a sentence names
 
 
 def report_of_labelled(
     model: AnomalyDetector, found: LabelledEvaluation, source: ImageSource, occasion: Occasion
 ) -> Report:
-    """The page.
+    """Build the page.
 
     Args:
-        source: the images that were measured, to look at the worst again.
+        model: the detector.
+        found: its evaluation.
+        source: the images that were measured, to show the worst again.
+        occasion: titles, commands and other words of the report.
     """
     panels = [
         ("Worst misses: anomalous, but called normal", found.misses),
@@ -87,7 +90,7 @@ _NOTE = (
 
 
 def verdict_rows(found: LabelledEvaluation) -> list[list[str]]:
-    """The confusion table: what the labels say, down, and what the detector says, across."""
+    """Return the confusion table: the labels in rows, the detector's verdicts in columns."""
     pairs = (("normal", found.false_alarms), ("anomalous", found.every.detected))
     return [
         [
@@ -102,7 +105,7 @@ def verdict_rows(found: LabelledEvaluation) -> list[list[str]]:
 
 
 def kind_rows(found: LabelledEvaluation) -> list[list[str]]:
-    """A row for all defects together, and one for each kind."""
+    """Return a row for all defects together, and one for each kind."""
     kinds = found.kinds if len(found.kinds) > 1 else []
     return [_kind_row(one, one.kind) for one in (found.every, *kinds)]
 
@@ -122,7 +125,7 @@ def _kind_row(one: KindMeasured, name: str) -> list[str]:
 
 
 def verdicts(model: AnomalyDetector, found: LabelledEvaluation) -> list[str]:
-    """What came out, in sentences."""
+    """Return the results in sentences."""
     alarms, detected = found.false_alarms, found.every.detected
     parts = []
     if detected.total:
@@ -142,7 +145,7 @@ def verdicts(model: AnomalyDetector, found: LabelledEvaluation) -> list[str]:
 
 
 def caveats(found: LabelledEvaluation) -> list[str]:
-    """What to be careful about."""
+    """Return what limits the results."""
     told = []
     if not found.every.detected.total:
         told.append(
@@ -193,7 +196,7 @@ def _roc(found: LabelledEvaluation) -> Roc | None:
 def _panel(
     model: AnomalyDetector, source: ImageSource, heading: str, worst: Sequence[Scored]
 ) -> Panel | None:
-    """The images, their heatmaps, and the nearest normal images; None where there are none."""
+    """Return the images, their heatmaps, and the nearest normal images; None if there are none."""
     if not worst:
         return None
     _, height, width = model.image_shape_

@@ -1,4 +1,4 @@
-"""A network and its training as names and values for people, and what every report of a model says."""
+"""A network and its training as names and values, and the parts common to all reports of models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +12,12 @@ from convae.report.page.heading import Occasion
 def report_on(
     model: ImageEstimator, occasion: Occasion, measured: int, skipped: Sequence[Skipped] = ()
 ) -> Report:
-    """A report without results: the training, the network, the images, the settings.
+    """Return a report without results: the training, the network, the images, the settings.
 
     Args:
-        measured: how many images the results to come are of.
+        model: the fitted model.
+        occasion: titles, commands and other words of the report.
+        measured: how many images the results to come are based on.
         skipped: images that could not be measured.
     """
     return Report(
@@ -40,14 +42,14 @@ def report_on(
 
 
 def network_layers(model: ImageEstimator) -> list[dict[str, object]]:
-    """A mapping a layer for the drawing: name, kind, shape, parameters, part."""
+    """Return a mapping for each layer, for the drawing: name, kind, shape, parameters, part."""
     from convae.networks.summary import summarize
 
     return summarize(model.network_).layers()
 
 
 def network_facts(model: ImageEstimator) -> dict[str, object]:
-    """Parameters, code and compression."""
+    """Return parameters, code and compression."""
     a = model.architecture_
     values = a.image_shape[0] * a.image_shape[1] * a.image_shape[2]
     return {
@@ -60,9 +62,9 @@ def network_facts(model: ImageEstimator) -> dict[str, object]:
 
 
 def training_facts(model: ImageEstimator) -> dict[str, object]:
-    """How the training went."""
+    """Return facts about the training."""
     facts, s = _facts(model), model.settings_
-    # A model from a file does not know how long it took.
+    # A model from a file does not store how long its training took.
     seconds = sum(row.get("seconds", 0.0) for row in model.history_)
     speeds = [v for row in model.history_ if (v := row.get("images_per_second"))]
     return {
@@ -79,7 +81,7 @@ def training_facts(model: ImageEstimator) -> dict[str, object]:
 
 
 def data_facts(model: ImageEstimator, measured: int) -> dict[str, object]:
-    """The images trained on, and how many were measured."""
+    """Return facts about the training images, and how many images were measured."""
     facts, (channels, height, width) = _facts(model), model.image_shape_
     return {
         "trained on": facts.get("images"),

@@ -12,7 +12,7 @@ from convae.model_reports.code_map import PICTURED, principal_plane, shares
 from convae.model_reports.example_images import thumbnails
 from convae.report.page.contents import CodeMap, DataFacts, Metric, Report
 
-MOST_SIDE = 1500  # of the matrix whose eigenvalues the map needs
+MOST_SIDE = 1500  # largest side of the matrix for the map's eigenvalues
 
 
 def report_of_probe(
@@ -25,10 +25,13 @@ def report_of_probe(
     command: str,
     summary: Sequence[str],
 ) -> Report:
-    """Everything there is to say about a probe.
+    """Build the page of a probe.
 
     Args:
+        model: the fitted model.
+        found: the result of the probe.
         source, target: those of the probe.
+        title, command, summary: text of the page.
     """
     return Report(
         title=title,
@@ -46,7 +49,7 @@ def report_of_probe(
 
 
 def metric_rows(found: Probe) -> list[Metric]:
-    """The table: the model beside the others, with intervals."""
+    """Return the table: the model next to the others, with intervals."""
     rows = []
     for measure in found.measures:
         values = {name: score.value for name, score in measure.scores.items()}
@@ -67,7 +70,7 @@ def metric_rows(found: Probe) -> list[Metric]:
 def _map(
     model: ImageEstimator, found: Probe, source: ImageSource, target: Target
 ) -> CodeMap | None:
-    """The codes that were measured; None where they all are the same."""
+    """Return the map of the codes that were measured; None if they are all the same."""
     some = slice(0, MOST_SIDE)
     codes = found.codes[some].astype(np.float64)
     points, variances = principal_plane(codes)

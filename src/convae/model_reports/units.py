@@ -1,4 +1,4 @@
-"""What each number of a code stands for: the images that it answers to, and what it adds to them."""
+"""What each unit of a code stands for: the images to which it responds most, and what it adds to them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from convae.metrics.sparsity import RunningSelectivity, RunningSparsity, Selecti
 from convae.report.page.unit_page import UnitCard
 from convae.report.pictures.pictures import shown_range, to_display
 
-STRONGEST = 8  # images of a unit
-REACH = 2  # positions of a spatial code around its own that a unit's mark and pattern take in
-AT_ONCE = 64  # codes looked at together
+STRONGEST = 8  # number of images for each unit
+REACH = 2  # positions of a spatial code on each side of a unit that its mark and pattern include
+AT_ONCE = 64  # codes processed together
 
 
 class Strongest:
-    """The images that each number answers to most, the first of them first, over batches of codes.
+    """The images to which each unit responds most, the strongest first, over batches of codes.
 
     Attributes:
         images: (m, k) positions in the source.
-        strengths: (m, k) of the number in each, its largest over the positions of a spatial code.
-        places: (m, k) where that is, as a flat position; zeros for a dense code.
+        strengths: (m, k) of the unit in each, its largest over the positions of a spatial code.
+        places: (m, k) of that largest value, as a flat position; zeros for a dense code.
     """
 
     def __init__(self, most: int) -> None:
@@ -38,7 +38,7 @@ class Strongest:
         self.strengths = np.zeros((0, 0), np.float32)
 
     def add(self, images: np.ndarray, strengths: np.ndarray, places: np.ndarray) -> None:
-        """Take in images (b,) with the strength of each number (b, k), and where it is (b, k)."""
+        """Add images (b,) with the strength of each unit (b, k), and its place (b, k)."""
         k = strengths.shape[1]
         kept = (part.reshape(-1, k) for part in (self.images, self.strengths, self.places))
         new = (np.broadcast_to(images[:, None], strengths.shape), strengths, places)
@@ -50,12 +50,11 @@ class Strongest:
 
 
 class Answers(NamedTuple):
-    """How much numbers have to do with one class.
+    """How selective units are for one class.
 
     Attributes:
         selectivity: by the classes.
-        chance: by the same classes dealt out anew, which is what chance gives: much for a number that is
-            rarely on.
+        chance: by the same classes in random order, as a reference: high for a unit that is rarely active.
     """
 
     selectivity: Selectivity
@@ -63,7 +62,7 @@ class Answers(NamedTuple):
 
 
 class RunningAnswers:
-    """The sums that :class:`Answers` is made of, over batches of the images of a source."""
+    """The sums for :class:`Answers`, over batches of the images of a source."""
 
     def __init__(self, source: ImageSource) -> None:
         self.labels = source.labels
@@ -72,30 +71,31 @@ class RunningAnswers:
             self._dealt = np.random.default_rng(0).permutation(self.labels)
 
     def add(self, images: np.ndarray, strengths: np.ndarray) -> None:
-        """Take in images (b,), by their positions in the source, with the strength of each number (b, k).
+        """Add images (b,), by their positions in the source, with the strength of each unit (b, k).
 
-        What is below 0 counts as 0, as in a sparse code: a unit is on or off, and numbers that go both ways
-        would seem to answer to everything.
+        Values below 0 count as 0, as in a sparse code: a unit is active or not, and a unit with values of
+            both
+        signs would seem to respond to everything.
         """
         if self.labels is not None:
             for running, labels in zip(self._by, (self.labels, self._dealt), strict=True):
                 running.add(strengths.clip(0), labels[images])
 
     def result(self) -> Answers | None:
-        """Of all images so far; None without at least two classes."""
+        """Return the selectivity over all images so far; None without at least two classes."""
         several = min(running.classes for running in self._by) > 1
         return Answers(*(running.result() for running in self._by)) if several else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
-    """The numbers of a code on the images of a source.
+    """The units of a code on the images of a source.
 
     Attributes:
         count: images.
-        strongest: those that each number answers to most.
+        strongest: those to which each unit responds most.
         sparsity: of the codes.
-        answers: of the numbers; None without classes.
+        answers: of the units; None without classes.
     """
 
     count: int
@@ -105,9 +105,10 @@ class Units:
 
     @property
     def order(self) -> np.ndarray:
-        """The numbers that are ever on, those that say most first: of one class, else the frequent ones.
+        """Return the units (n,) that are ever active, the most selective first.
 
-        Those on for a few images alone come last: they are of one class by chance.
+        Without classes, the most frequent are first. Units active for a few images only come last: they are
+        selective by coincidence.
         """
         rate = self.sparsity.rate
         key = rate if self.answers is None else self.answers.selectivity.values
@@ -122,7 +123,11 @@ def units_of(
     on_bad: Callable[[ImageError], None],
     told: Callable[[int], None],
 ) -> Units:
-    """Read the codes of all images, some at a time; ``told`` is called with the number of images done."""
+    """Encode all images, a batch at a time; ``told`` is called with the number of images done.
+
+    Raises:
+        InputError: for images of several sizes, or if none can be used.
+    """
     done, sparsity = 0, RunningSparsity(on_above(model.architecture_.bottleneck))
     strongest, answers = Strongest(STRONGEST), RunningAnswers(source)
     for index, codes in _batches_of_codes(model, source, on_bad):
@@ -146,7 +151,7 @@ def units_of(
 def _batches_of_codes(
     model: ConvAutoencoder, source: ImageSource, on_bad: Callable[[ImageError], None]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(b,) positions in the source and (b, k) or (b, k, h, w) their codes."""
+    """Yield (b,) positions in the source and their codes (b, k) or (b, k, h, w)."""
     index, codes = list[int](), list[np.ndarray]()
     shape: tuple[int, ...] | None = None
     for place, code in iter_codes(model, source, on_bad):
@@ -168,12 +173,15 @@ def _batches_of_codes(
 def selectivity_of_components(
     model: ConvAutoencoder, source: ImageSource, units: Units
 ) -> Answers | None:
-    """Of as many principal components, of images or (for a spatial code) of blocks; None without classes."""
+    """Return that of as many principal components of images, or of blocks for a spatial code.
+
+    None without classes.
+    """
     if units.answers is None:
         return None
 
     baseline = model.baseline_
-    found = len(model.pca_.components)  # fewer than asked for, of small images
+    found = len(model.pca_.components)  # fewer than requested, for small images
 
     def strongest(_: Tensor, codes: Tensor) -> np.ndarray:
         each = codes[:, :found].float().reshape(len(codes), found, -1)
@@ -192,7 +200,7 @@ def selectivity_of_components(
 def cards(
     model: ConvAutoencoder, source: ImageSource, units: Units, numbers: np.ndarray
 ) -> Iterator[UnitCard]:
-    """What the page shows of these numbers of the code, images being read for some of them at a time."""
+    """Yield the card of each of these units; images are read for some of them at a time."""
     if not len(numbers):
         return
     every = np.unique(units.strongest.images[:, numbers])
@@ -210,7 +218,7 @@ def cards(
 
 
 class Shown(NamedTuple):
-    """The images that switch a number on most: positions in the source, and flat positions in the code."""
+    """The images that activate a unit most: positions in the source, and flat positions in the code."""
 
     number: int
     images: np.ndarray
@@ -247,7 +255,7 @@ def _card(
 
 
 def _usable(model: ConvAutoencoder, source: ImageSource, positions: np.ndarray) -> Iterator[Pixels]:
-    """The images at these positions, as the network wants them."""
+    """Yield the images at these positions, as the network takes them."""
     for item in model.prepared(source.select(positions)):
         if isinstance(item, ImageError):
             raise item
@@ -262,7 +270,7 @@ def _class_name(source: ImageSource, label: int) -> str:
 def _images_and_codes(
     model: ConvAutoencoder, source: ImageSource, positions: np.ndarray
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """(m, C, H, W) in about [0, 1] and their codes."""
+    """Return images (m, C, H, W) in about [0, 1] and their codes."""
     pixels = _usable(model, source, positions)
     images, codes = [], []
     for batch, code in model.inference_.batches(pixels, model.network_.encode):
@@ -273,7 +281,7 @@ def _images_and_codes(
 
 @torch.inference_mode()
 def _added(model: ConvAutoencoder, codes: torch.Tensor, number: int) -> np.ndarray:
-    """(m, C, H, W) what one number of the code adds to each image: with it, minus without it."""
+    """Return (m, C, H, W) what one unit adds to each image: the image with the unit, minus that without."""
     without = codes.clone()
     without[:, number] = 0
     difference: np.ndarray = (
@@ -283,9 +291,9 @@ def _added(model: ConvAutoencoder, codes: torch.Tensor, number: int) -> np.ndarr
 
 
 def _box(model: ConvAutoencoder, place: int, added: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of what the number stands for in an image, in pixels.
+    """Return (top, left, bottom, right) of what the unit stands for in an image, in pixels.
 
-    In a spatial code that is around the position of the number, in a dense one where it changes the image by
+    In a spatial code that is around the position of the unit, in a dense one where it changes the image by
     at least half of its largest change.
     """
     height, width = added.shape[1:]
@@ -309,7 +317,7 @@ def _box(model: ConvAutoencoder, place: int, added: np.ndarray) -> tuple[int, in
 def _pattern(
     model: ConvAutoencoder, added: np.ndarray, boxes: list[tuple[int, int, int, int]]
 ) -> np.ndarray:
-    """(C, h, w) the mean of what it adds; of a spatial code around its position."""
+    """Return (C, h, w) the mean of what a unit adds; for a spatial code around its position."""
     a = model.architecture_
     if a.code == "dense":
         mean: np.ndarray = added.mean(axis=0)
@@ -328,7 +336,7 @@ def _pattern(
 
 
 def _signed(pattern: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, 3): grey is nothing, bright is added, dark is taken away."""
+    """Return uint8 (h, w, 3): grey is no change, bright is added, dark is subtracted."""
     most = max(float(np.abs(pattern).max()), 1e-12)
     shown: np.ndarray = to_display((0.5 + pattern / (2 * most))[None])[0]
     return shown

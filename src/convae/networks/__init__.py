@@ -1,12 +1,14 @@
-"""Networks: torch modules that turn images into codes and back, as an ``Architecture`` describes them.
+"""Networks: torch modules that encode images into codes and decode codes into images.
+
+An ``Architecture`` describes each network.
 
 - architecture, presets: the description, and the named ones
 - activations, layers: the parts; cpu_convolutions: how convolutions are computed on a CPU
-- encoder, bottleneck, decoder: the three places
-- ladder: the finer levels of a hierarchical latent code
+- encoder, bottleneck, decoder: the three stages of an autoencoder
+- ladder: the finer hierarchy levels of a latent code
 - autoencoder: all of them as one module
 - summary: a network as a table
 - layer_outputs: the output of any layer
-- inference: a network over many images, in batches of one fixed size
-- tiling: a network over images of any size, equal to its output for the whole image
+- inference: apply a network to many images, in batches of one fixed size
+- tiling: apply a network to images of any size by tiles; the result equals that for the whole image
 """

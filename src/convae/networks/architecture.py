@@ -1,4 +1,4 @@
-"""The description of a network: plain values, checked when built, equal to what a model file stores."""
+"""The description of a network: plain values, checked when built, as a model file stores them."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "bottleneck": ("plain", "gaussian", "l1", "kl", "top-k", "winners"),
 }
 
-# Beyond these a description is a mistake or an attack (a model file may come from anywhere), not a network.
+# A description beyond these limits is a mistake or an attack (a model file may come from anywhere).
 MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
 MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
 MAX_FINER, MAX_PATTERN = 256, 127
@@ -29,63 +29,68 @@ MAX_FINER, MAX_PATTERN = 256, 127
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Everything that decides which layers a network has; every field can be chosen on its own.
+    """The description of a network's layers; every field can be chosen on its own.
 
     Attributes:
-        image_shape: (channels, height, width) of the images, each side from 1 up. A ``spatial`` code
-            takes other heights and widths later, a ``dense`` one only these.
-        widths: channels of each stage from the image inwards; each but the ``fine`` ones halves height and
-            width.
+        image_shape: (channels, height, width) of the images, each side from 1 up. A network with a
+            ``spatial`` code also takes other heights and widths; one with a ``dense`` code takes only these.
+        widths: channels of each stage, from the image inwards. Each stage halves height and width, except for
+            the ``fine`` ones.
         blocks: residual blocks per stage; 0 makes plain convolutions.
         kernel_size: odd, in pixels.
         down: how a stage halves: ``stride`` (strided convolution), ``max`` or ``average`` (pooling after
-            the convolution), ``unshuffle`` (space to depth before it: nothing is lost, nothing is
-            computed at the high resolution).
+            the convolution), ``unshuffle`` (space to depth before the convolution: nothing is lost, and
+            nothing is computed at the high resolution).
         up: how the decoder doubles: ``transposed`` convolution, ``nearest`` or ``bilinear`` upsampling
             and a convolution, ``subpixel`` (a convolution to four times the channels and a shuffle).
-        padding_mode: what convolutions see outside the image; ``reflect`` and ``circular`` need maps
+        padding_mode: the values outside the image for convolutions; ``reflect`` and ``circular`` need maps
             larger than the padding.
         code: ``dense`` (one vector for the image) or ``spatial`` (a vector at each position of the
             smallest map).
-        latent_dim: numbers in the code; for ``spatial``, at each position.
+        latent_dim: latent dimension; for ``spatial``, that of each position.
         hidden: units of one more dense layer on each side of a dense code; 0 for none. Cheap capacity
             where the smallest map is small.
-        norm: normalisation inside stages; ``none`` keeps amplitudes, which a reconstruction needs.
+        norm: normalisation inside stages. ``none`` keeps amplitudes, which a reconstruction needs.
         activation: the non-linearity.
         from_latent_activation: in networks without blocks, whether the activation follows the layer that
             leads from the code to the smallest map. Without it that layer is linear, as in the tutorial.
         output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
-        refine: residual blocks that work on the whole reconstruction at half its resolution, after all
-            else; 0 for none. What they learn holds at every place of an image, so that a few thousand
-            natural images are enough for it, where dense layers would learn them by heart.
-        bypass: ``pca`` adds a linear path from image to code to image that starts as PCA, with the
-            convolutional path starting at zero, so that training starts at the error of PCA.
+        refine: residual blocks that correct the whole reconstruction at half its resolution, as the last
+            part of the network; 0 for none. Their weights are shared by all positions of an image, so a few
+            thousand natural images suffice to train them, where dense layers would overfit.
+        bypass: ``pca`` adds a linear path from image to code to image that starts as PCA. The convolutional
+            path starts at zero, so training starts at the error of PCA.
         skips: whether the map of each stage of the encoder is added to the decoder's map of the same
-            size: what an image restored in detail needs, and what keeps a code from holding all of it.
-        inputs: channels that go in; 0 for as many as the image has. More where a noise level, a mask or a
-            first guess goes in beside the image, others where the image is to be recoloured.
-        base: the network computes what to add to the first ``base`` channels that go in; 0 to compute the
+            size. Restoring images in detail needs skips; but with them, the code no longer holds all of an
+            image.
+        inputs: input channels; 0 for as many as the image has. More if a noise level, a mask or a first
+            estimate is an input in addition to the image; another number if the image is to be recoloured.
+        base: the network computes what to add to the first ``base`` input channels; 0 to compute the
             whole image. 1 (the same grey for all channels) or as many as the image has.
-        contrast: the unit of what is added to the base, and of how much each pixel of the base differs from
-            the mean around it, which the network then sees as well. About the error that the base has; for
-            bases that are nearly right, whose errors are small beside the brightness of the image. 0 for 1,
-            and for the base as it is alone.
-        bottleneck: what a number of the code is. ``plain``: any number. ``gaussian``: the mean of a normal
-            distribution whose variance the encoder gives as well. ``l1``: 0 or more. ``kl``: a rate between
-            0 and 1. ``top-k``: 0 or more, and at each position of the code all but the largest are 0.
-            ``winners``: 0 or more, and for all images but those that switch it on most 0; of a spatial code
-            only the strongest position of an image is left.
-        active: how many numbers of a ``top-k`` code (at each position) are not 0, as a part of them, at
-            least one; for how many images, as a part of them, a number of a ``winners`` code is not 0.
-        levels: of a Gaussian code: 1 for the code alone; each more adds numbers at the next larger map, whose
-            distribution is given by the levels above (a ladder). The code itself is the top level.
-        finer_dim: numbers at each position of each finer level.
-        pattern: side, in pixels, of the picture that each map of a ``spatial`` code draws wherever it is on;
-            the image is the sum of what they draw, so that a number stands for what can be seen. The decoder
-            is then this one linear layer, and ``up`` has no part in it. 0 for a decoder of stages; 7 to 15
-            where parts of strokes, cells or textures are to be found.
+        contrast: the unit of what is added to the base, and of a further input: the difference of each pixel
+            of the base from the mean around it. Set it to about the error of the base, for bases whose errors
+            are small compared with the brightness of the image. 0 for a unit of 1 and no further input.
+        bottleneck: the kind of values in the code. ``plain``: any value. ``gaussian``: the mean of a normal
+            distribution, whose variance is an output of the encoder as well. ``l1``: 0 or more. ``kl``: an
+            activation rate between 0 and 1. ``top-k``: 0 or more; at each position of the code, all but the
+            largest values are 0. ``winners`` (winner-take-all): 0 or more; each unit is 0 for all images
+            except those that activate it most, and in a spatial code it keeps only the strongest position of
+            an image.
+        active: a fraction. ``top-k``: the fraction of the values (at each position) that are not 0, at
+            least one value. ``winners``: the fraction of the images for which a unit is not 0.
+        levels: hierarchy levels of a Gaussian code. 1 for the code alone. Each further level adds latent
+            variables at the next larger map, with a distribution conditioned on the levels above (a ladder).
+            The code itself is the top level.
+        finer_dim: latent dimension of each position of each finer hierarchy level.
+        pattern: side, in pixels, of the picture that each unit of a ``spatial`` code adds to the image
+            wherever it is active. The image is the sum of these pictures, so that each unit stands for a
+            visible pattern. The decoder is then this one linear layer, and ``up`` has no effect. 0 for a
+            decoder of stages; 7 to 15 for parts of strokes, cells or textures.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
+
+    Raises:
+        InputError: for values that cannot be, or cannot be combined, all listed together.
     """
 
     image_shape: tuple[int, int, int]
@@ -113,7 +118,7 @@ class Architecture:
     levels: int = 1
     finer_dim: int = 8
     pattern: int = 0
-    # Files without this field are of networks that had the activation.
+    # Files without this field hold networks that have the activation.
     from_latent_activation: bool = True
 
     def __post_init__(self) -> None:
@@ -125,12 +130,12 @@ class Architecture:
 
     @property
     def input_channels(self) -> int:
-        """Channels that go in."""
+        """Number of input channels."""
         return self.inputs or self.image_shape[0]
 
     @property
     def seen_channels(self) -> int:
-        """Channels that the encoder sees: those that go in, and the contrast of the base."""
+        """Input channels of the encoder: those of the network, and the contrast of the base."""
         return self.input_channels + (self.base if self.contrast else 0)
 
     @property
@@ -146,7 +151,7 @@ class Architecture:
 
     @property
     def factor(self) -> tuple[int, int]:
-        """How many pixels (vertical, horizontal) one position of the smallest map stands for."""
+        """(vertical, horizontal) pixels that one position of the smallest map covers."""
         return math.prod(s[0] for s in self.strides), math.prod(s[1] for s in self.strides)
 
     @property
@@ -157,7 +162,7 @@ class Architecture:
 
     @property
     def smallest_side(self) -> int:
-        """Pixels a side that the smallest map must have for the padding mode to work."""
+        """The least side of the smallest map, in positions, that the padding mode needs."""
         padding = self.kernel_size // 2
         return {"reflect": padding + 1, "circular": padding}.get(self.padding_mode, 1)
 
@@ -167,28 +172,28 @@ class Architecture:
         return self.code_shape_of(self.image_shape[1:])
 
     def code_shape_of(self, size: tuple[int, int]) -> tuple[int, ...]:
-        """The same for images of this (height, width)."""
+        """Return the code shape for images of this (height, width)."""
         if self.code == "dense":
             return (self.latent_dim,)
         return (self.latent_dim, *(-(-n // f) for n, f in zip(size, self.factor, strict=True)))
 
     @property
     def winners(self) -> int:
-        """Numbers of a code (at each position) that may differ from 0 in a ``top-k`` bottleneck."""
+        """Values of a code (at each position) that may differ from 0 in a ``top-k`` bottleneck."""
         return max(1, round(self.active * self.latent_dim))
 
     @property
     def code_size(self) -> int:
-        """Numbers in the code of one image."""
+        """Number of values in the code of one image."""
         return math.prod(self.code_shape)
 
     @property
     def finer_widths(self) -> tuple[int, ...]:
-        """Channels of the maps that the finer levels are at, the coarsest first."""
+        """Channels of the maps of the finer hierarchy levels, the coarsest first."""
         return tuple(reversed(self.widths[:-1]))[: self.levels - 1]
 
     def finer_sizes_of(self, size: tuple[int, int]) -> list[int]:
-        """How many numbers each finer level has for images of this (height, width), the coarsest first."""
+        """Return the number of latent values of each finer level for this (height, width), coarsest first."""
         fy, fx = self.factor
         height, width = -(-size[0] // fy), -(-size[1] // fx)
         found = []
@@ -199,20 +204,24 @@ class Architecture:
 
     @property
     def starts_elsewhere(self) -> bool:
-        """Whether a network that has learnt nothing says PCA's image, or its input, already."""
+        """Whether an untrained network already outputs PCA's reconstruction or its own input."""
         return self.bypass != "none" or self.base > 0
 
     def drawn_numbers(self, size: tuple[int, int]) -> int:
-        """Numbers drawn to decode an image of this (height, width): the code and all finer levels."""
+        """Return how many values are sampled for an image of this (height, width): code and finer levels."""
         return math.prod(self.code_shape_of(size)) + sum(self.finer_sizes_of(size))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The architecture that :meth:`to_dict` described; unknown or missing names are refused."""
+        """Build the architecture from the output of :meth:`to_dict`.
+
+        Raises:
+            InputError: for values that are not a dict, unknown names or a missing ``image_shape``.
+        """
         if not isinstance(values, dict):
             raise InputError(f"architecture: must be a table of settings; got {values!r:.40}")
         known = {f.name for f in dataclasses.fields(cls)}
@@ -225,7 +234,7 @@ class Architecture:
 
 
 def _faults(a: Architecture) -> list[str]:
-    """All that is wrong with the values, so that a user mends them in one go."""
+    """Return all that is wrong with the values, so that a user corrects them in one go."""
     faults = [
         *_integer_faults(a),
         *(
@@ -319,7 +328,7 @@ def _combination_faults(a: Architecture) -> list[str]:
 
 
 def _pattern_faults(a: Architecture) -> list[str]:
-    """Patterns must cover the image, and have a middle."""
+    """Check that patterns cover the image and have a centre pixel."""
     largest, smallest = max(a.factor), min(a.factor)
     if a.pattern < largest:
         return [
@@ -334,7 +343,7 @@ def _pattern_faults(a: Architecture) -> list[str]:
 
 
 def _level_faults(a: Architecture) -> list[str]:
-    """What a code of several levels needs."""
+    """Check the requirements of a code of several hierarchy levels."""
     faults = []
     if a.bottleneck != "gaussian":
         faults.append(
@@ -355,7 +364,7 @@ def _level_faults(a: Architecture) -> list[str]:
 
 
 def _input_faults(a: Architecture) -> list[str]:
-    """What goes in must fit what comes out."""
+    """Check that the input channels fit the output channels."""
     faults = []
     channels = a.image_shape[0]
     if a.bypass != "none" and (a.input_channels != channels or a.skips or a.base):

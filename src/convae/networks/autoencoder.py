@@ -21,21 +21,22 @@ from convae.networks.encoder import Encoder
 from convae.networks.ladder import Descent, Ladder
 from convae.networks.layers import initialize, mean_around, pad_to_multiple
 
-SIGMOID_START = (0.01, 0.99)  # nearer to the ends a sigmoid hardly learns
-FIRST_SPREAD = 0.3  # of first images around the mean, as a part of that of the images
-LEAST_SPREAD = 1e-4  # of first images, where the images are all one colour
-START_SIDE = 256  # rows and columns at most, of the images that first weights are made small by
+SIGMOID_START = (0.01, 0.99)  # closer to 0 or 1 a sigmoid hardly learns
+FIRST_SPREAD = 0.3  # of the first outputs around the mean, as a fraction of that of images
+LEAST_SPREAD = 1e-4  # least spread of the first outputs, where the images are all one colour
+START_SIDE = 256  # most rows and columns of the images that scale the first weights
 
 
 class Output(NamedTuple):
-    """What :meth:`Autoencoder.forward` gives.
+    """The result of :meth:`Autoencoder.forward`.
 
     Attributes:
         reconstruction: (B, C, H, W), the shape of the images.
-        code: (B, latent_dim) or (B, latent_dim, h, w); of a Gaussian bottleneck the means.
-        log_variance: of each number of the code, in a Gaussian bottleneck; None elsewhere.
-        finer_kl: (B, n) nats that each number of the finer levels costs; None where there are none.
-        finer_log_ratio: (B,) log p - log q of what was drawn at the finer levels; None where nothing was.
+        code: (B, latent_dim) or (B, latent_dim, h, w); the means in a Gaussian bottleneck.
+        log_variance: of each value of the code, in a Gaussian bottleneck; None elsewhere.
+        finer_kl: (B, n) KL divergence in nats of each latent variable of the finer levels; None without such
+            levels.
+        finer_log_ratio: (B,) log p - log q of the sample at the finer levels; None where nothing was sampled.
     """
 
     reconstruction: Tensor
@@ -46,18 +47,18 @@ class Output(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the encoder makes of images.
+    """The output of the encoder.
 
     Attributes:
-        said: all that it says of their codes.
-        maps: those of all stages but the last, the largest first, where the decoder takes them.
+        said: the posterior of the codes.
+        maps: those of all stages but the last, the largest first, if the decoder uses them.
     """
 
     said: Posterior
     maps: tuple[Tensor, ...] = ()
 
     def repeated(self, count: int) -> "Seen":
-        """The same ``count`` times, one copy of the batch behind the other."""
+        """Repeat the batch ``count`` times along the first axis."""
 
         def of(x: Tensor) -> Tensor:
             return x.repeat(count, *(1,) * (x.ndim - 1))
@@ -70,13 +71,12 @@ class Seen(NamedTuple):
 class Autoencoder(nn.Module):
     """A convolutional autoencoder as an :class:`Architecture` describes it.
 
-    Images are (B, C, H, W), float32, about [0, 1]; more or other channels go in where the architecture has
-    ``inputs``. Any height and width work: the sides are padded to
-    multiples of ``architecture.factor`` inside and cropped on the way out. With a dense code the size
-    must be that of ``architecture.image_shape``.
+    Images are (B, C, H, W), float32, about [0, 1]. If the architecture sets ``inputs``, the input has that
+    many channels. Any height and width work: the sides are padded to multiples of ``architecture.factor`` and
+    the result is cropped. With a dense code the size must be that of ``architecture.image_shape``.
 
-    With a bypass, code = linear(x) + scale * convolutional(x): ``scale`` is the spread of the linear
-    codes, so that the convolutional paths on both sides see numbers of about one.
+    With a bypass, code = linear(x) + scale * convolutional(x). ``scale`` is the spread of the linear
+    codes, so that the convolutional paths on both sides work on values of about one.
     """
 
     scale: Tensor
@@ -100,16 +100,16 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def start_at(self, level: Tensor, images: Tensor) -> None:
-        """Make a network that has learnt nothing say about the same of every pixel: the mean of the images.
+        """Initialise the last layer so that the first outputs are close to the mean of the images.
 
-        Training then starts from what is known without a network, not from what first weights happen to
-        say: these are made so small that the first images vary around the mean by :data:`FIRST_SPREAD`
-        of what the given ones do. They are not made zero: nothing would be learnt of the code until the
-        last layer had grown, and sparse codes would be gone by then. Networks that start elsewhere
-        (:attr:`Architecture.starts_elsewhere`) are left alone.
+        Training then starts from the mean, not from an arbitrary output of the first weights. The weights are
+        made so small that the first outputs vary around the mean by :data:`FIRST_SPREAD` of the spread of the
+        given images. They are not made zero: the code would not be learnt until the last layer had grown, and
+        by then sparse codes would be inactive. Networks with another start
+        (:attr:`Architecture.starts_elsewhere`) stay unchanged.
 
         Args:
-            level: (C,) in about [0, 1], the mean of each channel that the network makes.
+            level: (C,) in about [0, 1], the mean of each output channel of the network.
             images: (B, C', H, W) in about [0, 1], some training images.
         """
         a, last = self.architecture, last_layer(self.decoder)
@@ -127,7 +127,7 @@ class Autoencoder(nn.Module):
         last.bias.copy_(level.to(last.bias).repeat_interleave(len(last.bias) // len(level)))
 
     def _first_spread(self, images: Tensor) -> float:
-        """The deviation from zero of what the decoder makes of images, before the output function."""
+        """Return the root mean square of the decoder's output for images, before the output function."""
         seen = images.new_zeros(len(images), self.architecture.input_channels, *images.shape[2:])
         channels = min(seen.shape[1], images.shape[1])
         seen[:, :channels] = images[:, :channels]
@@ -143,15 +143,23 @@ class Autoencoder(nn.Module):
         return max(float(made[0].square().mean().sqrt()), LEAST_SPREAD)
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to codes; of a Gaussian bottleneck to their means."""
+        """Encode images (B, C, H, W) to codes; in a Gaussian bottleneck, to the means of codes.
+
+        Raises:
+            InputError: for images of a shape that the network does not take.
+        """
         return self.posterior(x).code
 
     def posterior(self, x: Tensor) -> Posterior:
-        """(B, C, H, W) to all that the encoder says of their codes."""
+        """Encode images (B, C, H, W) to the posterior of their codes."""
         return self.look(x).said
 
     def look(self, x: Tensor) -> Seen:
-        """(B, C, H, W) to all that the decoder may know of them."""
+        """Encode images (B, C, H, W): their posterior and the skip feature maps.
+
+        Raises:
+            InputError: for images of a shape that the network does not take.
+        """
         self._check(x)
         a = self.architecture
         padded = pad_to_multiple(x, a.factor)
@@ -166,13 +174,18 @@ class Autoencoder(nn.Module):
     def decode(
         self, code: Tensor, size: tuple[int, int] | None = None, noise: Tensor | None = None
     ) -> Tensor:
-        """Codes to (B, C, *size).
+        """Decode codes (B, latent_dim) or (B, latent_dim, h, w) to images (B, C, *size).
 
         Args:
-            size: by default the height and width of ``architecture.image_shape`` for a dense code, and
-                everything the map covers for a spatial one of another size.
-            noise: (B, n) standard normal numbers that the finer levels, if there are any, are drawn by from
-                what is likely under the code; None takes what is most likely.
+            code: the codes.
+            size: (height, width). By default that of ``architecture.image_shape`` for a code of
+                ``architecture.code_shape``, and all pixels that the map covers for a spatial code of another
+                size.
+            noise: (B, n) standard normal values that sample the finer levels, if there are any, from their
+                prior given the code; None takes the prior's means.
+
+        Raises:
+            InputError: for codes of another shape, or a network that needs the image in addition to the code.
         """
         a = self.architecture
         if a.skips or a.base:
@@ -189,17 +202,21 @@ class Autoencoder(nn.Module):
         return self._limited(self._image(code, size or self.size_of(code), joins=joins))
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
-        """(B, inputs, H, W) to reconstructions (B, C, H, W) and codes.
+        """Compute reconstructions (B, C, H, W) and codes from images (B, inputs, H, W).
 
         Args:
-            noise: (B, n) standard normal numbers, ``architecture.drawn_numbers`` of them: a Gaussian
-                bottleneck decodes codes drawn by them, and finer levels drawn by the rest. None decodes the
+            x: the images.
+            noise: (B, n) standard normal values, n = ``architecture.drawn_numbers``. A Gaussian bottleneck
+                samples the code with the first of them, and the finer levels with the rest. None takes the
                 means.
+
+        Raises:
+            InputError: for images of a shape that the network does not take.
         """
         return self.tell(x, self.look(x), noise)
 
     def tell(self, x: Tensor, seen: Seen, noise: Tensor | None = None) -> Output:
-        """The second half of :meth:`forward`: (B, inputs, H, W) as the encoder saw them."""
+        """Decode ``seen``, the encoder output for images ``x`` (B, inputs, H, W)."""
         a, said = self.architecture, seen.said
         count = said.code[0].numel()
         code = drawn(said, None if noise is None else noise.flatten(1)[:, :count])
@@ -215,7 +232,7 @@ class Autoencoder(nn.Module):
         return Output(image, said.code, said.log_variance, descent.kl, descent.log_ratio)
 
     def _centred(self, x: Tensor) -> Tensor:
-        """What the encoder sees. Networks that add to a base see values around zero."""
+        """Return the encoder's input. Networks that add to a base take values around zero."""
         a = self.architecture
         if not a.base:
             return x
@@ -231,11 +248,11 @@ class Autoencoder(nn.Module):
         base: Tensor | None = None,
         joins: Sequence[Callable[[Tensor], Tensor]] = (),
     ) -> Tensor:
-        """(B, C, *size) from codes, and from what goes around them.
+        """Compute images (B, C, *size) from codes, the base and the skip feature maps.
 
         Args:
-            base: (B, base, *size) what the result is added to.
-            joins: what is done to the decoder's map after each of its first stages.
+            base: (B, base, *size), to which the result is added.
+            joins: functions that are applied to the decoder's map after each of its first stages.
         """
         a, (height, width) = self.architecture, size
         image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale), joins)
@@ -249,7 +266,7 @@ class Autoencoder(nn.Module):
         return sigmoid(image) if a.output == "sigmoid" else image
 
     def _limited(self, image: Tensor, seen: Tensor | None = None) -> Tensor:
-        """An image limited to [0, 1], and beyond that only as far as what the network has seen of it."""
+        """Limit an image to [0, 1], or to the range of the network's input where that is wider."""
         if self.architecture.output != "clamp" or self.training:
             return image
         if seen is None:
@@ -258,7 +275,7 @@ class Autoencoder(nn.Module):
         return torch.maximum(torch.minimum(image, high.clamp_min(1)), low.clamp_max(0))
 
     def size_of(self, code: Tensor) -> tuple[int, int]:
-        """(height, width) of the images that codes are decoded to where no size is asked for."""
+        """Return the default (height, width) of the images that codes are decoded to."""
         a = self.architecture
         if tuple(code.shape[1:]) == a.code_shape:
             return a.image_shape[1:]
@@ -289,7 +306,10 @@ def _adding(skip: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def drawn(said: Posterior, noise: Tensor | None) -> Tensor:
-    """Codes from their distribution, by standard normal numbers; the means where there is neither."""
+    """Sample codes from their posterior with standard normal noise (B, n).
+
+    Without a variance or noise, return the means.
+    """
     if said.log_variance is None or noise is None:
         return said.code
     return said.code + (0.5 * said.log_variance).exp() * noise.view_as(said.code)

@@ -1,4 +1,4 @@
-"""Between encoder and decoder: what the code is, and the linear path beside the convolutional one."""
+"""Between encoder and decoder: the layers to and from the code, and the linear bypass."""
 
 import math
 from typing import NamedTuple, cast
@@ -20,19 +20,19 @@ from convae.networks.layers import (
     zero_,
 )
 
-# Weights of one direction of a dense bypass; larger images pass it at a reduced size.
+# Most weights of one direction of a dense bypass; larger images pass it at a reduced size.
 MAX_BYPASS_WEIGHTS = 4 * 2**20
-LEAK = 0.1  # of the gradient reaches numbers of a sparse code that are off
-MEMORY = 20.0  # steps that the threshold of a winner goes back
-LOG_VARIANCES = (-16.0, 8.0)  # the least and the most that an encoder can say
+LEAK = 0.1  # fraction of the gradient that reaches inactive units of a sparse code
+MEMORY = 20.0  # steps over which the threshold of a winner-take-all unit is averaged
+LOG_VARIANCES = (-16.0, 8.0)  # limits of the encoder's log variance
 
 
 class Posterior(NamedTuple):
-    """What an encoder says of a code.
+    """The posterior of a code.
 
     Attributes:
         code: the code, or the mean of its distribution.
-        log_variance: of each number of it, in a Gaussian bottleneck; None elsewhere.
+        log_variance: of each value of the code, in a Gaussian bottleneck; None elsewhere.
     """
 
     code: Tensor
@@ -40,17 +40,17 @@ class Posterior(NamedTuple):
 
 
 class Rectifier(nn.Module):
-    """Raw numbers to those of a sparse code, 0 or more.
+    """Map raw values to those of a sparse code, 0 or more.
 
-    A number that no image switches on would have no gradient and stay off. So while training a part of the
-    gradient passes those that are off (what goes on to the decoder knows nothing of it), which brings back
-    those that are needed. A number of ``winners`` has images that it wins unless none switches it on, and
-    takes part of the gradient only then, at its strongest positions: all that lost would together outweigh
-    those that won, and be switched on everywhere.
+    A unit that no image activates would get no gradient and stay inactive. While training, a fraction of the
+    gradient therefore passes inactive units, without changing what the decoder receives; this brings back the
+    units that are needed. A unit of ``winners`` gets this gradient only if no image of the batch activates
+    it, and only at its strongest positions. Otherwise the many losing positions together would outweigh the
+    winning ones, and the unit would become active everywhere.
 
-    ``top-k`` and ``winners`` let numbers compete: those of a code at each position, or those of a number over
-    its positions and over the images. What an image must reach among the images of the batch is followed
-    while training, and holds for every image on its own afterwards.
+    In ``top-k`` and ``winners``, values compete: for ``top-k`` the units at each position, for ``winners``
+    the values of one unit over its positions and over the images. The threshold for winning among the images
+    of a batch is averaged while training, and afterwards applies to every image on its own.
 
     Source: Makhzani and Frey, "k-sparse autoencoders", 2014; "Winner-take-all autoencoders", 2015.
     """
@@ -66,7 +66,7 @@ class Rectifier(nn.Module):
         self.register_buffer("seen", torch.zeros(()))
 
     def forward(self, raw: Tensor) -> Tensor:
-        """(B, latent_dim, ...) to codes of the same shape."""
+        """Map raw values (B, latent_dim, ...) to codes of the same shape."""
         code = raw.relu()
         reached = torch.ones_like(raw, dtype=torch.bool)
         if self.kind == "top-k":
@@ -93,7 +93,7 @@ class Rectifier(nn.Module):
 
 
 def _where_none_won(raw: Tensor) -> Tensor:
-    """Where numbers are strongest that no image of the batch switches on; (B, n, ...) both."""
+    """Mark the strongest positions of units that no image of the batch activates; (B, n, ...) both."""
     if raw.ndim == 2:
         return (raw.amax(dim=0, keepdim=True) <= 0).expand_as(raw)
     strongest = raw.amax(dim=(2, 3), keepdim=True)
@@ -101,7 +101,7 @@ def _where_none_won(raw: Tensor) -> Tensor:
 
 
 def let_through(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
-    """A code as its kind of bottleneck lets it through, numbers along the second axis."""
+    """Apply the non-linearity of a kind of bottleneck to ``raw``, (B, latent_dim, ...), same shape out."""
     if rectifier is not None:
         return cast(Tensor, rectifier(raw))
     return raw.sigmoid() if kind == "kl" else raw
@@ -132,7 +132,7 @@ class DenseBottleneck(nn.Module):
             zero_(self.spread_of)
 
     def encode(self, x: Tensor) -> Posterior:
-        """(B, c, h, w) to (B, latent_dim)."""
+        """Map (B, c, h, w) to the posterior of codes (B, latent_dim)."""
         with half_unless_long(self.length, x):
             vectors = x.flatten(1).float() if self.length > MAX_HALF_LENGTH else x.flatten(1)
             gathered = self.gather(vectors)
@@ -140,7 +140,7 @@ class DenseBottleneck(nn.Module):
             return Posterior(code, _log_variance(self.spread_of, gathered))
 
     def decode(self, code: Tensor) -> Tensor:
-        """(B, latent_dim) to (B, c, h, w)."""
+        """Map (B, latent_dim) to (B, c, h, w)."""
         with half_unless_long(self.length, code):
             x = self.spread(self.expand(code))
         return cast(Tensor, self.activation(x).unflatten(1, self.map_shape))
@@ -152,7 +152,7 @@ class SpatialBottleneck(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.squeeze = convolution(a, a.widths[-1], a.latent_dim)
-        self.expand: nn.Module = nn.Identity()  # patterns are drawn by the code itself
+        self.expand: nn.Module = nn.Identity()  # a code of patterns goes to the decoder as it is
         self.activation: nn.Module = nn.Identity()
         if not a.pattern:
             self.expand = convolution(a, a.latent_dim, a.widths[-1])
@@ -166,17 +166,17 @@ class SpatialBottleneck(nn.Module):
             zero_(self.spread_of)
 
     def encode(self, x: Tensor) -> Posterior:
-        """(B, c, h, w) to (B, latent_dim, h, w)."""
+        """Map (B, c, h, w) to the posterior of codes (B, latent_dim, h, w)."""
         code = let_through(self.kind, self.rectifier, self.squeeze(x))
         return Posterior(code, _log_variance(self.spread_of, x))
 
     def decode(self, code: Tensor) -> Tensor:
-        """(B, latent_dim, h, w) to (B, c, h, w), or to itself where codes draw patterns."""
+        """Map (B, latent_dim, h, w) to (B, c, h, w); codes of patterns stay as they are."""
         return through((self.expand, self.activation), code)
 
 
 def _from_latent_activation(a: Architecture) -> nn.Module:
-    """The activation between the code and the first stage; residual blocks bring their own."""
+    """Return the activation between the code and the first stage; residual blocks bring their own."""
     return nn.Identity() if a.blocks or not a.from_latent_activation else activation(a)
 
 
@@ -185,7 +185,7 @@ def _rectifier(a: Architecture) -> Rectifier | None:
 
 
 def _log_variance(layer: nn.Module | None, x: Tensor) -> Tensor | None:
-    """Within limits at which a variance and its inverse are numbers."""
+    """Compute the log variance, limited so that the variance and its inverse stay finite."""
     return None if layer is None else cast(Tensor, layer(x)).clamp(*LOG_VARIANCES)
 
 
@@ -194,7 +194,7 @@ class DenseBypass(nn.Module):
 
     ``encode`` is W_e (x - mean), ``decode`` is W_d code + mean; PCA sets W_e to the components and W_d
     to their transpose. Images of more than ``MAX_BYPASS_WEIGHTS / latent_dim`` values pass it at a
-    reduced size (means over areas on the way in, bilinear on the way out).
+    reduced size (area averages on the way in, bilinear on the way out).
     """
 
     def __init__(self, a: Architecture) -> None:
@@ -206,38 +206,38 @@ class DenseBypass(nn.Module):
         self.synthesis = nn.Parameter(torch.zeros(size, a.latent_dim))
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, latent_dim)."""
+        """Map (B, C, H, W) to (B, latent_dim)."""
         with half_unless_long(len(self.mean), x):
             return F.linear(self.flatten(x) - self.mean, self.analysis)
 
     def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
-        """(B, latent_dim) to (B, C, *size)."""
+        """Map (B, latent_dim) to (B, C, *size)."""
         with half_unless_long(len(self.mean), code):
             x = F.linear(code, self.synthesis, self.mean)
         return resize_smooth(x.reshape(-1, *self.work_shape), size)
 
     def flatten(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the (B, D) vectors that PCA is fitted on."""
+        """Flatten (B, C, H, W) to the (B, D) vectors that PCA is fitted on."""
         if tuple(x.shape[1:]) != self.work_shape:
             x = resize_area(x, (self.work_shape[1], self.work_shape[2]))
         return x.flatten(1)
 
     @torch.no_grad()
     def set_components(self, mean: Tensor, components: Tensor) -> None:
-        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components are zero."""
+        """Set the weights to PCA: ``mean`` (D,), ``components`` (k, D); missing components are zero."""
         self.mean.copy_(mean)
         self.analysis.zero_()[: len(components)].copy_(components)
         self.synthesis.copy_(self.analysis.T)
 
     @torch.no_grad()
     def draw_components(self) -> None:
-        """Random directions, until PCA sets better ones: from zero, nothing would ever learn."""
+        """Set random directions until PCA sets better ones: weights of zero would never learn."""
         self.analysis.normal_(std=len(self.mean) ** -0.5)
         self.synthesis.copy_(self.analysis.T)
 
 
 class SpatialBypass(nn.Module):
-    """The same for a spatial code: PCA of the block of pixels behind each position of the code."""
+    """A linear path for a spatial code: PCA of the block of pixels at each position of the code."""
 
     def __init__(self, a: Architecture) -> None:
         super().__init__()
@@ -247,25 +247,25 @@ class SpatialBypass(nn.Module):
         self.synthesis = nn.Parameter(torch.zeros(a.latent_dim, channels, *a.factor))
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, C, h * fy, w * fx) to (B, latent_dim, h, w)."""
+        """Map (B, C, h * fy, w * fx) to (B, latent_dim, h, w)."""
         offset = (self.analysis * self.mean).sum(dim=(1, 2, 3))
         x, geometry = one_column(x, self.analysis, Geometry(self.block, (0, 0)))
         return F.conv2d(x, self.analysis, -offset, geometry.stride)
 
     def decode(self, code: Tensor, size: tuple[int, int]) -> Tensor:
-        """(B, latent_dim, h, w) to (B, C, h * fy, w * fx)."""
+        """Map (B, latent_dim, h, w) to (B, C, h * fy, w * fx)."""
         x = F.conv_transpose2d(code, self.synthesis, stride=self.block)
         return x + self.mean.repeat(1, code.shape[2], code.shape[3])
 
     def flatten(self, x: Tensor) -> Tensor:
-        """(B, C, h * fy, w * fx) to the (B * h * w, D) vectors that PCA is fitted on."""
+        """Flatten (B, C, h * fy, w * fx) to the (B * h * w, D) vectors that PCA is fitted on."""
         (b, c, height, width), (fy, fx) = x.shape, self.block
         x = x.reshape(b, c, height // fy, fy, width // fx, fx).permute(0, 2, 4, 1, 3, 5)
         return x.reshape(-1, c * fy * fx)
 
     @torch.no_grad()
     def set_components(self, mean: Tensor, components: Tensor) -> None:
-        """Take over PCA: ``mean`` (D,), ``components`` (k, D); missing components are zero."""
+        """Set the weights to PCA: ``mean`` (D,), ``components`` (k, D); missing components are zero."""
         self.mean.copy_(mean.reshape(self.mean.shape))
         rows = components.reshape(-1, *self.mean.shape)
         self.analysis.zero_()[: len(components)].copy_(rows)
@@ -273,13 +273,13 @@ class SpatialBypass(nn.Module):
 
     @torch.no_grad()
     def draw_components(self) -> None:
-        """Random directions, until PCA sets better ones: from zero, nothing would ever learn."""
+        """Set random directions until PCA sets better ones: weights of zero would never learn."""
         self.analysis.normal_(std=self.mean.numel() ** -0.5)
         self.synthesis.copy_(self.analysis)
 
 
 def work_shape(a: Architecture) -> tuple[int, int, int]:
-    """(C, H, W) at which a dense bypass sees the image."""
+    """Return the (C, H, W) at which a dense bypass takes the image."""
     channels, height, width = a.image_shape
     limit = max(1, MAX_BYPASS_WEIGHTS // a.latent_dim)
     if channels * height * width <= limit:
@@ -289,5 +289,5 @@ def work_shape(a: Architecture) -> tuple[int, int, int]:
 
 
 def block_values(a: Architecture) -> int:
-    """Length D of the vectors that the linear path (and the PCA baseline) of this code works on."""
+    """Return the length D of the vectors that the linear path (and the PCA baseline) works on."""
     return math.prod(work_shape(a)) if a.code == "dense" else a.image_shape[0] * math.prod(a.factor)

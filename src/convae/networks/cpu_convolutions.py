@@ -1,20 +1,21 @@
-"""Convolutions as the textbook has them, computed the quick way on a CPU.
+"""Fast convolutions on a CPU.
 
-Value and gradient are those of ``torch.nn.functional`` up to rounding in float32. What is other than there,
-and why (measured with torch 2.13 on one thread of an AVX2 processor, maps of 7 to 28 pixels a side):
+Values and gradients equal those of ``torch.nn.functional`` up to rounding in float32. The differences in
+computation, and the reasons (measured with torch 2.13 on one thread of an AVX2 processor, maps of 7 to 28
+pixels a side):
 
-- Pixels repeated and then convolved are one transposed convolution: half the time.
-- A ReLU behind a convolution is part of it: a pass over the largest maps less each way.
-- The gradient of the bias is a sum of its own. For a transposed convolution oneDNN takes as long for it as
+- Nearest-neighbour upsampling and a convolution are computed as one transposed convolution: half the time.
+- A ReLU after a convolution is fused with it: one pass less over the largest maps, forward and backward.
+- The gradient of the bias is a separate sum. For a transposed convolution oneDNN takes as long for it as
   for the gradient of the weights.
-- Where a kernel sees one channel or makes one, the gradient of its weights is a matrix product with the
-  shifted copies of that channel, three to four times faster; to make one channel is to sum shifted
-  products, twice as fast. With three channels oneDNN is as good.
+- If a kernel has one input or one output channel, the gradient of its weights is a matrix product with the
+  translated copies of that channel, three to four times faster. One output channel is computed as a sum of
+  translated products, twice as fast. With three channels oneDNN is as good.
 
-Everything else is a call of oneDNN, on maps that lie in memory with their channels last: for kernels of
-many channels it comes as near to the rate of plain matrix products as gathered columns do. Where any of this
-is not at hand (accelerators, half precision, a torch without oneDNN, exports) the plain functions run, and
-where operations are watched, as counters of multiplications do.
+Everything else is a call of oneDNN, on maps in channels-last memory format: for kernels of many channels its
+speed comes as near to that of plain matrix products as an im2col product does. The plain functions run where
+any of this is unavailable (accelerators, half precision, a torch without oneDNN, exports) and where
+operations are observed, as counters of multiplications do.
 """
 
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ Pair = tuple[int, int]
 
 
 class Geometry(NamedTuple):
-    """How a kernel moves: in pixels (vertical, horizontal).
+    """Stride and padding of a convolution, in pixels (vertical, horizontal).
 
     Attributes:
         stride, padding: as in ``torch.nn.Conv2d``.
@@ -44,12 +45,17 @@ class Geometry(NamedTuple):
 def convolve(
     x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, *, rectify: bool = False
 ) -> Tensor:
-    """A convolution, or a transposed one, over (B, C, H, W).
+    """Compute a convolution, or a transposed one, of (B, C, H, W).
 
     Args:
+        x: (B, C, H, W).
         weight: (outputs, inputs, height, width); of a transposed convolution (inputs, outputs, ...).
         bias: (outputs,) or None.
+        geometry: stride and padding.
         rectify: whether a ReLU follows.
+
+    Returns:
+        (B, outputs, H', W').
     """
     x, geometry = one_column(x, weight, geometry)
     if not _at_hand(x, weight):
@@ -62,10 +68,10 @@ def convolve(
 
 
 def one_column(x: Tensor, weight: Tensor, g: Geometry) -> tuple[Tensor, Geometry]:
-    """The same convolution by steps of one column, where a wider step makes no difference.
+    """Return the same convolution with a horizontal stride of one, where a wider stride has no effect.
 
-    oneDNN 3.12 (torch 2.13, on processors with AVX-512) gives wrong numbers, and some from beyond its memory,
-    where one channel goes in, steps are (1, more) and one column comes out.
+    oneDNN 3.12 (torch 2.13, on processors with AVX-512) gives wrong values, some from outside its memory,
+    for one input channel, a stride of (1, more) and an output of one column.
     """
     width, padding, kernel = x.shape[3], g.padding[1], weight.shape[3]
     several = g.output_padding is None and weight.shape[1] == 1 and g.stride[0] == 1 < g.stride[1]
@@ -78,16 +84,17 @@ def one_column(x: Tensor, weight: Tensor, g: Geometry) -> tuple[Tensor, Geometry
 def convolve_enlarged(
     x: Tensor, weight: Tensor, bias: Tensor | None, factor: Pair, *, rectify: bool = False
 ) -> Tensor:
-    """Every pixel repeated ``factor`` times, then a convolution that keeps the size.
+    """Repeat every pixel ``factor`` times, then apply a convolution that keeps the size.
 
-    A kernel sees each pixel several times over; with those places summed first, a transposed convolution
-    gives the same: 16 multiplications where there were 36 (a kernel of 3, twice the size), and the enlarged
-    map is never made.
+    A kernel covers each pixel several times. If the weights of those places are summed first, a transposed
+    convolution gives the same result: 16 multiplications instead of 36 (a kernel of 3, twice the size), and
+    the enlarged map is never stored.
 
     Args:
         x: (B, C, H, W).
         weight: (outputs, C, height, width), both odd.
         bias: (outputs,) or None.
+        factor: (vertical, horizontal).
         rectify: whether a ReLU follows.
 
     Returns:
@@ -102,7 +109,7 @@ def convolve_enlarged(
 
 
 def _summed(weight: Tensor, factor: Pair) -> Tensor:
-    """The transposed kernel that enlarges and convolves: each side longer by ``factor - 1``."""
+    """Return the transposed kernel that enlarges and convolves: each side longer by ``factor - 1``."""
     kernel = weight.transpose(0, 1).flip(2, 3)
     for axis, times in zip((2, 3), factor, strict=True):
         shifted = [F.pad(kernel, _one_side(axis, i, times - 1 - i)) for i in range(times)]
@@ -115,7 +122,7 @@ def _one_side(axis: int, before: int, after: int) -> tuple[int, ...]:
 
 
 def _at_hand(x: Tensor, weight: Tensor) -> bool:
-    """Whether the quick ways exist for these tensors, here and now."""
+    """Whether the fast functions are available for these tensors in the present context."""
     return (
         _FUSED
         and type(x) is Tensor
@@ -130,7 +137,7 @@ def _at_hand(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-# Private to torch, but what its compiler calls for the same fusion; absent on some platforms.
+# Private to torch, but used by its compiler for the same fusion; absent on some platforms.
 _FUSED = all(
     hasattr(torch.ops.mkldnn, name)
     for name in ("_convolution_pointwise", "_convolution_transpose_pointwise")
@@ -138,7 +145,7 @@ _FUSED = all(
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """In that order, also by strides that say so where there is one channel."""
+    """Return ``x`` in channels-last format, with strides that state this for one channel, too."""
     x = x.contiguous(memory_format=torch.channels_last)
     _, c, h, w = x.shape
     return x.as_strided(x.shape, (h * w * c, 1, w * c, c))
@@ -172,7 +179,7 @@ class _Convolution(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, g: Geometry, rectify: bool
     ) -> Tensor:
-        """The result, which the gradient of a ReLU needs again."""
+        """Compute the result; the gradient of a ReLU needs it again."""
         x = _channels_last(x)
         y = _forward(x, weight, bias, g, rectify)
         ctx.save_for_backward(x, weight, y if rectify else None)
@@ -182,7 +189,7 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the input, the weights and the bias."""
+        """Return the gradients of the input, the weights and the bias."""
         x, weight, y = ctx.saved_tensors
         dy = _channels_last(dy)
         if y is not None:
@@ -197,11 +204,11 @@ class _Convolution(torch.autograd.Function):
 def _gradients(
     dy: Tensor, x: Tensor, weight: Tensor, g: Geometry, wanted: tuple[bool, bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Those of the input and of the weights, as far as wanted."""
+    """Return the gradients of the input and of the weights, as far as wanted."""
     if not any(wanted):
         return None, None
     if wanted[0] and g.output_padding is not None:
-        # Of a transposed convolution it is a plain one, which may be one that oneDNN cannot do.
+        # The input's gradient of a transposed convolution is a plain one, maybe one that oneDNN cannot do.
         plain = Geometry(g.stride, g.padding)
         seen, steps = one_column(dy, weight, plain)
         if steps != plain:
@@ -216,7 +223,7 @@ def _gradients(
 
 
 def _makes_few(weight: Tensor, g: Geometry, factor: int) -> bool:
-    """Whether all products of a kernel are fewer numbers than go in, by ``factor``."""
+    """Whether the products of a kernel have fewer values than its input, by ``factor``."""
     outputs, inputs, height, width = weight.shape
     fits = g.output_padding is None and g.stride == (1, 1) and _covered(weight, g)
     return fits and factor * outputs * height * width <= inputs
@@ -227,13 +234,13 @@ def _covered(weight: Tensor, g: Geometry) -> bool:
 
 
 def _few(weight: Tensor, g: Geometry) -> bool:
-    """Whether the gradient of the weights is better a matrix product of a few shifted channels."""
+    """Whether the gradient of the weights is faster as a matrix product of a few translated channels."""
     one = g.output_padding is None and weight.shape[1] == 1
     return one or _makes_few(weight, g, 1)
 
 
 def _few_outputs(x: Tensor, weight: Tensor, bias: Tensor | None, g: Geometry) -> Tensor:
-    """(B, C, H, W) to few channels: products for each place of the kernel, then their shifted sum."""
+    """Convolve (B, C, H, W) to few channels: a product for each place of the kernel, then their sum."""
     outputs, inputs, height, width = weight.shape
     pixels = x.permute(0, 2, 3, 1)
     kernel = weight.permute(2, 3, 0, 1).reshape(-1, inputs)
@@ -256,13 +263,13 @@ def _few_outputs(x: Tensor, weight: Tensor, bias: Tensor | None, g: Geometry) ->
 
 
 def _overlap(shift: int, there: int, here: int) -> tuple[slice, slice]:
-    """Where position p here and p + shift there both exist."""
+    """Return the slices in which position p here and p + shift there both exist."""
     first, last = max(0, -shift), min(here, there - shift)
     return slice(first, max(first, last)), slice(first + shift, max(first, last) + shift)
 
 
 def _weight_gradient(dy: Tensor, x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
-    """That of a convolution that sees one channel or makes few."""
+    """Return the gradient of the weights for one input channel or few output channels."""
     outputs, inputs, height, width = weight.shape
     if inputs == 1:
         columns = _columns(x, (height, width), g, dy.shape[2:])
@@ -275,7 +282,7 @@ def _weight_gradient(dy: Tensor, x: Tensor, weight: Tensor, g: Geometry) -> Tens
 
 
 def _columns(x: Tensor, kernel: Pair, g: Geometry, size: torch.Size) -> Tensor:
-    """(B, C, H, W) to (kernel · C, B · size): what each place of a kernel sees as it moves."""
+    """Gather (B, C, H, W) into (kernel · C, B · size): the inputs at each place of the kernel (im2col)."""
     padded = F.pad(x, (g.padding[1], g.padding[1], g.padding[0], g.padding[0]))
     b, c, dy, dx = padded.stride()
     seen = padded.as_strided(

@@ -19,7 +19,7 @@ from convae.networks.layers import (
 
 
 class Refinement(nn.Sequential):
-    """(B, C, H, W) to a correction of the same shape, computed at half the resolution; zero at first."""
+    """A correction of images (B, C, H, W), same shape, computed at half the resolution; zero at first."""
 
     def __init__(self, a: Architecture) -> None:
         step, channels, width = a.strides[0], a.image_shape[0], a.widths[0]
@@ -37,20 +37,22 @@ class Refinement(nn.Sequential):
         zero_(last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What to add to the image."""
+        """Return what to add to the image (B, C, H, W); same shape."""
         height, width = x.shape[-2:]
         y = pad_to_multiple(x, self.step) - 0.5
         return through(self, y)[..., :height, :width]
 
 
 class Patterns(nn.ConvTranspose2d):
-    """(B, latent_dim, h, w) to (B, C, h * fy, w * fx): the sum of what each number draws around its place.
+    """The decoder of patterns: each unit of the code adds a picture to the image around its position.
 
-    Source: Makhzani and Frey, "Winner-take-all autoencoders", 2015, whose decoder it is.
+    Takes codes (B, latent_dim, h, w) to images (B, C, h * fy, w * fx).
+
+    Source: the decoder of Makhzani and Frey, "Winner-take-all autoencoders", 2015.
     """
 
     def __init__(self, a: Architecture) -> None:
-        # Exactly the factor times the size: what the padding takes away, output_padding gives back.
+        # The size is exactly multiplied by the factor: output_padding restores what the padding removes.
         over = tuple(a.pattern - step for step in a.factor)
         super().__init__(
             a.latent_dim,
@@ -64,29 +66,29 @@ class Patterns(nn.ConvTranspose2d):
     def forward(  # type: ignore[override]
         self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()
     ) -> Tensor:
-        """The image before the output function; nothing joins on the way."""
+        """Return the image (B, C, h * fy, w * fx) before the output function; ``joins`` has no effect."""
         return super().forward(x)
 
 
 def last_layer(decoder: nn.Module) -> nn.Conv2d | nn.ConvTranspose2d:
-    """The layer that makes the image: its bias is what the decoder says of an image it knows nothing of."""
+    """Return the layer that makes the image; its bias is the output for an image without information."""
     layers = (nn.Conv2d, nn.ConvTranspose2d)
     found = [layer for layer in decoder.modules() if isinstance(layer, layers)]
     return found[-1]
 
 
 class Decoder(nn.Sequential):
-    """(B, widths[-1], h, w) to (B, C, h * fy, w * fx), before the output function.
+    """Takes maps (B, widths[-1], h, w) to images (B, C, h * fy, w * fx), before the output function.
 
-    Each stage works on its map with ``a.blocks`` residual blocks, then doubles it (:func:`layers.up`).
-    With ``subpixel`` upsampling and blocks the last stage shuffles straight into the image's pixels, so
-    that nothing is computed at the full resolution; otherwise a last convolution makes the image.
+    Each stage applies ``a.blocks`` residual blocks to its map, then doubles its size (:func:`layers.up`).
+    With ``subpixel`` upsampling and blocks, the last stage shuffles channels directly into the image's
+    pixels, so that nothing is computed at the full resolution. Otherwise a last convolution makes the image.
     """
 
     def __init__(self, a: Architecture) -> None:
         shuffled_out = a.up == "subpixel" and a.blocks > 0
         first = a.image_shape[0] if shuffled_out else a.widths[0]
-        # A skip is added to a map of its own channels, and a finer level sees two maps of the same channels.
+        # A skip needs a map with its own channels, and a finer level takes two maps with the same channels.
         same = shuffled_out or a.skips or a.levels > 1
         outputs = [first, *a.widths[:-1]] if same else list(a.widths)
         stages: list[nn.Module] = []
@@ -104,11 +106,11 @@ class Decoder(nn.Sequential):
             zero_(last_layer(self))
 
     def forward(self, x: Tensor, joins: Sequence[Callable[[Tensor], Tensor]] = ()) -> Tensor:
-        """The image before the output function.
+        """Return the image (B, C, h * fy, w * fx) before the output function.
 
         Args:
-            x: the smallest map.
-            joins: what is done to the map after each of the first stages, in their order.
+            x: the smallest map, (B, widths[-1], h, w).
+            joins: functions applied to the map after each of the first stages, in their order.
         """
         for number, stage in enumerate(self):
             x = stage(x)

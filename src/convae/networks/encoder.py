@@ -7,9 +7,10 @@ from convae.networks.layers import ResidualBlock, down
 
 
 class Encoder(nn.Sequential):
-    """(B, C, H, W), sides multiples of ``a.factor``, to (B, widths[-1], H / fy, W / fx).
+    """Takes images (B, C, H, W) to the smallest map (B, widths[-1], H / fy, W / fx).
 
-    Each stage halves the size (:func:`layers.down`), then works on it with ``a.blocks`` residual blocks.
+    The sides must be multiples of ``a.factor``. Each stage halves the size (:func:`layers.down`), then
+    applies ``a.blocks`` residual blocks.
     """
 
     def __init__(self, a: Architecture) -> None:
@@ -24,11 +25,11 @@ class Encoder(nn.Sequential):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The smallest map."""
+        """Return the smallest map of images (B, C, H, W)."""
         return self.maps(x)[-1]
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """The map of every stage, the largest first."""
+        """Return the map of every stage for images (B, C, H, W), the largest first."""
         found = []
         for stage in self:
             x = stage(x)

@@ -1,8 +1,7 @@
-"""A trained network over many images, in constant memory and with results that do not depend on neighbours.
+"""Apply a trained network to many images, in constant memory and with results independent of the batch.
 
-Convolutions may add up in another order in a batch of another size, which changes the last bits. So every
-batch has one fixed size, the last one is filled up, and an image gives the same numbers alone or among
-others.
+In a batch of another size, convolutions may add up in another order, which changes the last bits. So every
+batch has one fixed size, and the last one is padded: an image gives the same values alone or among others.
 """
 
 import math
@@ -21,13 +20,13 @@ from convae.images.files.image import Pixels
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.layer_outputs import pooled_layer
 
-BATCH_VALUES = 2**17  # numbers in a batch of small images; large images go one by one
+BATCH_VALUES = 2**17  # values in a batch of small images; large images are processed one by one
 MAX_BATCH = 128
 One = TypeVar("One")
 
 
 def batch_size(values: int) -> int:
-    """The fixed batch for images of so many values (C·H·W).
+    """Return the fixed batch size for images of ``values`` values (C·H·W).
 
     >>> batch_size(784), batch_size(3 * 32 * 32), batch_size(10**6)
     (128, 42, 1)
@@ -36,11 +35,11 @@ def batch_size(values: int) -> int:
 
 
 class Inference:
-    """Encodes, decodes and reconstructs with a network that is not being trained.
+    """Encoding, decoding and reconstruction with a network that is not being trained.
 
     Args:
         network: on its device; put into evaluation mode.
-        unit: stored values -> the network's, on the same device.
+        unit: converts stored values to those of the network, on the same device.
     """
 
     def __init__(self, network: Autoencoder, unit: UnitRange) -> None:
@@ -50,25 +49,34 @@ class Inference:
     def encode(
         self, images: Iterable[Pixels], layer: str | None = None
     ) -> Iterator[np.ndarray | None]:
-        """The code of each (H, W, C) image: (latent_dim,) or (latent_dim, h, w), float32.
+        """Yield the code of each (H, W, C) image: (latent_dim,) or (latent_dim, h, w), float32.
 
-        With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map. None where
-        the code is not finite.
+        If ``layer`` is given, yield the output of that layer instead, (c,), averaged over the positions of a
+        map. Yield None where the code is not finite.
+
+        Raises:
+            InputError: for an unknown layer.
         """
         read = self.network.encode if layer is None else pooled_layer(self.network, layer)
         return self.each(images, read, lambda _, codes: codes.cpu().numpy())
 
     def reconstruct(self, images: Iterable[Pixels]) -> Iterator[tuple[Tensor, Tensor]]:
-        """(clean, reconstruction) of each (H, W, C) image, both (C, H, W) in about [0, 1]."""
+        """Yield (clean, reconstruction) of each (H, W, C) image, both (C, H, W) in about [0, 1].
+
+        Raises:
+            InputError: the result of an image is not finite.
+        """
         for clean, output in self.batches(images, self.network):
             yield from zip(clean, output.reconstruction, strict=True)
 
     def batches(
         self, images: Iterable[Pixels], function: Callable[[Tensor], Any]
     ) -> Iterator[tuple[Tensor, Any]]:
-        """(clean, function of it) for batches (b, C, H, W) of images of one shape, in order.
+        """Yield (clean, ``function(clean)``) for batches (b, C, H, W) of images of one shape, in order.
 
-        ``function`` gives a tensor or a named tuple of tensors whose first axis is the batch.
+        Args:
+            images: (H, W, C) each.
+            function: from a batch to a tensor or a named tuple of tensors whose first axis is the batch.
 
         Raises:
             InputError: the result of an image is not finite.
@@ -87,12 +95,12 @@ class Inference:
         function: Callable[[Tensor], Any],
         finish: Callable[[Tensor, Any], Iterable[One]],
     ) -> Iterator[One | None]:
-        """What ``finish`` makes of each image of each batch; None where the result is not finite.
+        """Yield one result of ``finish`` for each image; None where the result of ``function`` is not finite.
 
         Args:
             images: (H, W, C) each.
             function: as for :meth:`batches`.
-            finish: from a clean batch and its result to one thing an image.
+            finish: from a clean batch and its result to one result for each image.
         """
         for clean, result in self._batches(images, function):
             good = _finite(result).tolist()
@@ -107,11 +115,12 @@ class Inference:
             yield clean, self._full(clean, function, batch_size(clean[0].numel()))
 
     def decode(self, codes: Iterable[np.ndarray], seed: int | None = None) -> Iterator[Tensor]:
-        """The (C, H, W) image of each code.
+        """Yield the (C, H, W) image of each code.
 
         Args:
-            seed: of the finer levels of a variational code, drawn as is likely under the code; None takes
-                what is most likely.
+            codes: (latent_dim,) or (latent_dim, h, w) each.
+            seed: for sampling the finer levels of a variational code from their prior given the code; None
+                takes the prior's means.
 
         Raises:
             InputError: an image is not finite.
@@ -138,7 +147,7 @@ class Inference:
             yield from self._full(stacked, partial(self.network.decode, noise=noise), size)
 
     def _full(self, batch: Tensor, function: Callable[[Tensor], Any], size: int) -> Any:
-        """``function`` of a batch filled up to its fixed size, without the filling."""
+        """Apply ``function`` to a batch padded to its fixed size; drop the results of the padding."""
         filling = batch.new_zeros((size - len(batch), *batch.shape[1:]))
         with torch.inference_mode():
             result = function(plain_strides(torch.cat([batch, filling])))
@@ -148,7 +157,7 @@ class Inference:
 
 
 def _finite(result: Any) -> Tensor:
-    """(b,) whether all of an image's result (a tensor, or a named tuple of tensors and None) is finite."""
+    """Return (b,) whether an image's whole result (a tensor, or a tuple of tensors and None) is finite."""
     parts = (
         [result] if isinstance(result, Tensor) else [part for part in result if part is not None]
     )
@@ -158,12 +167,12 @@ def _finite(result: Any) -> Tensor:
 
 
 def _wide(part: Tensor) -> Tensor:
-    """(b,) as (b, 1); all else as it is."""
+    """Reshape (b,) to (b, 1); leave other shapes as they are."""
     return part[:, None] if part.ndim == 1 else part
 
 
 def batches_of_one_shape(images: Iterable[Pixels]) -> Iterator[list[Pixels]]:
-    """Runs of consecutive images of one shape, at most :func:`batch_size` long."""
+    """Yield runs of consecutive images of one shape, (H, W, C) each, at most :func:`batch_size` long."""
     run: list[Pixels] = []
     for image in images:
         if run and (image.shape != run[0].shape or len(run) == batch_size(run[0].size)):

@@ -1,8 +1,8 @@
-"""Finer levels of a variational code: numbers at the larger maps, each given those of the levels above.
+"""Finer hierarchy levels of a variational code: latent variables at larger maps, given the levels above.
 
-The decoder goes from the code down to the image. On its way, at each larger map, it says what the numbers of
-that level are likely to be (their prior); the encoder, from its map of the same size, says how those of this
-image differ from that (their posterior), and what is drawn is added to the decoder's map.
+The decoder goes from the code down to the image. At each larger map, it computes the prior of the latent
+variables of that level. The encoder computes, from its map of the same size, how the posterior for this image
+differs from the prior. A sample of the posterior is added to the decoder's map.
 
 Source: Sønderby et al., "Ladder variational autoencoders", 2016; the posterior as a difference from the prior
 as in Vahdat and Kautz, "NVAE", 2020.
@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from convae.networks.architecture import Architecture
 from convae.networks.layers import ResidualBlock, convolution, zero_
 
-LOG_VARIANCES = (-16.0, 8.0)  # the least and the most that either distribution can say
+LOG_VARIANCES = (-16.0, 8.0)  # limits of the prior's log variance and of its change
 
 
 class Rung(nn.Module):
-    """One finer level: distributions of its numbers at a map of the decoder, (B, c, h, w)."""
+    """One finer level: the prior and the posterior at a map of the decoder, (B, c, h, w)."""
 
     def __init__(self, a: Architecture, channels: int) -> None:
         super().__init__()
@@ -35,12 +35,12 @@ class Rung(nn.Module):
         zero_(self.differs)
 
     def forward(self, x: Tensor, seen: Tensor | None, noise: Tensor | None) -> "Step":
-        """One step down.
+        """Sample the latent variables of this level and add them to the decoder's map.
 
         Args:
-            x: the decoder's map.
-            seen: the encoder's, of the same shape; None to go by the prior alone.
-            noise: standard normal numbers to draw by; None takes the means.
+            x: the decoder's map, (B, c, h, w).
+            seen: the encoder's map, of the same shape; None to use the prior alone.
+            noise: (B, finer_dim, h, w) standard normal values for sampling; None takes the means.
         """
         mean, log_variance = self._parts(self.prior(x))
         step = Step(x)
@@ -65,12 +65,12 @@ class Rung(nn.Module):
 
 
 class Step:
-    """What came of one level.
+    """The result of one level.
 
     Attributes:
-        x: (B, c, h, w) the decoder's map, with the level's numbers.
-        kl: (B, numbers, h, w) nats that each number costs; None without an image.
-        log_ratio: (B,) log p - log q of what was drawn; None without an image or noise.
+        x: (B, c, h, w) the decoder's map, after the level's latent variables were added.
+        kl: (B, numbers, h, w) KL divergence of each latent variable in nats; None without an image.
+        log_ratio: (B,) log p - log q of the sample; None without an image or noise.
     """
 
     def __init__(self, x: Tensor) -> None:
@@ -87,16 +87,18 @@ class Ladder(nn.ModuleList):
 
 
 class Descent:
-    """One way down a ladder; :attr:`joins` are what a decoder does after each of its first stages."""
+    """One pass down a ladder; :attr:`joins` are applied by the decoder after each of its first stages."""
 
     def __init__(
         self, ladder: Ladder, maps: Sequence[Tensor] | None, noise: Tensor | None = None
     ) -> None:
-        """Set out.
+        """Prepare a pass.
 
         Args:
-            maps: the encoder's maps of all stages but the last, the largest first; None to go by the priors.
-            noise: (B, n) standard normal numbers for all levels, the coarsest first; None takes the means.
+            ladder: the finer levels.
+            maps: the encoder's maps of all stages but the last, the largest first; None to use the priors
+                alone.
+            noise: (B, n) standard normal values for all levels, the coarsest first; None takes the means.
         """
         self.ladder, self.noise = ladder, noise
         self.maps = [None] * len(ladder) if maps is None else list(reversed(maps))[: len(ladder)]
@@ -119,11 +121,11 @@ class Descent:
 
     @property
     def kl(self) -> Tensor:
-        """(B, n) nats that each number of all levels costs, the coarsest level first."""
+        """(B, n) KL divergence in nats of each latent variable of all levels, the coarsest level first."""
         return torch.cat([step.kl.flatten(1) for step in self.steps if step.kl is not None], dim=1)
 
     @property
     def log_ratio(self) -> Tensor | None:
-        """(B,) log p - log q of what was drawn at all levels; None where nothing was drawn."""
+        """(B,) log p - log q of the sample at all levels; None where nothing was sampled."""
         parts = [step.log_ratio for step in self.steps if step.log_ratio is not None]
         return torch.stack(parts).sum(dim=0) if parts else None

@@ -1,4 +1,4 @@
-"""What a network computes on the way: any layer of it, by the name that its summary shows."""
+"""Intermediate outputs of a network: any layer, by its name in the summary."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ BEFORE_THE_CODE = ("encoder.", "bottleneck.gather", "bottleneck.squeeze")
 
 
 def layer_names(network: Autoencoder) -> list[str]:
-    """The layers that :func:`pooled_layer` can read, in the order of the data, and whole stages."""
+    """Return the names that :func:`pooled_layer` knows: whole stages, and layers in the order of the data."""
     known = {name for name, _ in network.named_modules()}
     stages = [f"encoder.{i}" for i in range(len(network.encoder))]
     layers = [row.name for row in summarize(network).rows if row.name in known]
@@ -20,7 +20,7 @@ def layer_names(network: Autoencoder) -> list[str]:
 
 
 def pooled_layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
-    """A function from images (B, inputs, H, W) to what one layer makes of them.
+    """Return a function from images (B, inputs, H, W) to the output of one layer.
 
     Args:
         name: one of :func:`layer_names`.
@@ -29,7 +29,7 @@ def pooled_layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
         a function that gives (B, c): a map (B, c, h, w) is averaged over its positions.
 
     Raises:
-        InputError: for an unknown name, with the known ones.
+        InputError: for an unknown name; the message lists the known ones.
     """
     names = layer_names(network)
     if name not in names:
@@ -44,7 +44,7 @@ def pooled_layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
 
 
 def layer(network: Autoencoder, name: str) -> Callable[[Tensor], Tensor]:
-    """The same without the average: (B, c) or (B, c, h, w), of any module of the network."""
+    """Return a function from images to the output of any module, not averaged: (B, c) or (B, c, h, w)."""
     module = network.get_submodule(name)
     run = network.encode if name.startswith(BEFORE_THE_CODE) else network
 

@@ -1,4 +1,4 @@
-"""The parts that encoders and decoders are made of. Shapes are (B, C, H, W)."""
+"""The layers of encoders and decoders. Shapes are (B, C, H, W)."""
 
 from collections.abc import Iterable
 from itertools import takewhile
@@ -14,7 +14,7 @@ from convae.networks.cpu_convolutions import Geometry, convolve, convolve_enlarg
 
 Step = tuple[int, int]  # (vertical, horizontal) factor of a stage: 2, or 1 for a side of one pixel
 MAX_HALF_LENGTH = 2**17
-AROUND = 3  # pixels that the mean around a pixel reaches
+AROUND = 3  # pixels from the centre of the local mean to its edge
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -27,12 +27,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def activation(a: Architecture) -> nn.Module:
-    """The non-linearity that the architecture names."""
+    """Return the non-linearity that the architecture names."""
     return ACTIVATIONS[a.activation]()
 
 
 def norm(a: Architecture, channels: int) -> nn.Module:
-    """The normalisation that the architecture names; ``group`` has groups of about 16 channels."""
+    """Return the normalisation that the architecture names; ``group`` has groups of about 16 channels."""
     if a.norm == "batch":
         return BatchNorm(channels)
     if a.norm == "layer":
@@ -46,10 +46,10 @@ def norm(a: Architecture, channels: int) -> nn.Module:
 
 
 class Convolution(nn.Conv2d):
-    """``nn.Conv2d``, computed as :mod:`convae.networks.cpu_convolutions` says."""
+    """``nn.Conv2d``, computed by :mod:`convae.networks.cpu_convolutions`."""
 
     def forward(self, x: Tensor, *, rectify: bool = False) -> Tensor:
-        """(B, C, H, W) to the result, with a ReLU behind it if ``rectify``."""
+        """Convolve (B, C, H, W), followed by a ReLU if ``rectify``."""
         padding = cast(Step, self.padding)
         if self.padding_mode != "zeros":
             around = (padding[1], padding[1], padding[0], padding[0])
@@ -58,17 +58,17 @@ class Convolution(nn.Conv2d):
         return convolve(x, self.weight, self.bias, geometry, rectify=rectify)
 
     def enlarged(self, x: Tensor, factor: Step, *, rectify: bool = False) -> Tensor:
-        """The same of a map in which every pixel of ``x`` is repeated ``factor`` times."""
+        """Convolve a map in which every pixel of ``x`` (B, C, H, W) is repeated ``factor`` times."""
         return convolve_enlarged(x, self.weight, self.bias, factor, rectify=rectify)
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
-    """``nn.ConvTranspose2d``, computed as :mod:`convae.networks.cpu_convolutions` says."""
+    """``nn.ConvTranspose2d``, computed by :mod:`convae.networks.cpu_convolutions`."""
 
     def forward(  # type: ignore[override]
         self, x: Tensor, *, rectify: bool = False
     ) -> Tensor:
-        """(B, C, H, W) to the result, with a ReLU behind it if ``rectify``."""
+        """Convolve (B, C, H, W), followed by a ReLU if ``rectify``."""
         geometry = Geometry(
             cast(Step, self.stride), cast(Step, self.padding), cast(Step, self.output_padding)
         )
@@ -79,15 +79,15 @@ class Chain(nn.Sequential):
     """``nn.Sequential`` computed by :func:`through`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) through all layers."""
+        """Apply all layers to (B, C, H, W)."""
         return through(self, x)
 
 
 def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
-    """(B, C, H, W) through one layer after the other; what is quicker together is computed together.
+    """Apply the layers to (B, C, H, W) in order; fuse those that are faster together.
 
-    A ReLU goes with the convolution before it, and an enlarging by repeated pixels with the convolution
-    behind it. Layers that someone listens to run one by one.
+    A ReLU is fused with the convolution before it, and nearest-neighbour upsampling with the convolution
+    after it. Layers with hooks run one by one.
     """
     left = [m for m in layers if not isinstance(m, nn.Identity) or _heard(m)]
     while left:
@@ -98,7 +98,7 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
 
 
 def _together(layers: list[nn.Module]) -> int:
-    """How many of the first layers are computed as one."""
+    """Return how many of the first layers are computed as one."""
     quiet = list(takewhile(lambda m: not _heard(m), layers[:3]))
     count = 0
     if len(quiet) > 1 and isinstance(quiet[0], nn.Upsample):
@@ -112,7 +112,7 @@ def _together(layers: list[nn.Module]) -> int:
 
 
 def _heard(layer: nn.Module) -> bool:
-    """Whether someone listens to what goes through a layer, either way."""
+    """Whether a layer has hooks, forward or backward."""
     return bool(
         layer._forward_pre_hooks
         or layer._forward_hooks
@@ -122,7 +122,7 @@ def _heard(layer: nn.Module) -> bool:
 
 
 def _compute(layers: list[nn.Module], x: Tensor) -> Tensor:
-    """Layers as :func:`_together` groups them."""
+    """Apply layers as :func:`_together` groups them."""
     first, *others = layers
     if not others:
         return cast(Tensor, first(x))
@@ -135,7 +135,7 @@ def _compute(layers: list[nn.Module], x: Tensor) -> Tensor:
 
 
 def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1)) -> Convolution:
-    """A convolution that keeps the size, or divides an even one exactly by ``stride``."""
+    """Return a convolution that keeps the size, or divides an even size exactly by ``stride``."""
     return Convolution(
         inputs,
         outputs,
@@ -147,13 +147,13 @@ def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that takes a batch of one value per channel too (by the running moments).
+    """Batch normalisation that also takes a batch of one value per channel (by the running moments).
 
     A single image on a map of 1x1 has no spread of its own; torch refuses to train on it.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Normalise (B, C, H, W); same shape."""
         if self.training and x.numel() == x.shape[1]:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -162,7 +162,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class SpaceToDepth(nn.Module):
-    """(B, C, H·sy, W·sx) to (B, C·sy·sx, H, W) without losing anything."""
+    """Takes (B, C, H·sy, W·sx) to (B, C·sy·sx, H, W) without loss."""
 
     def __init__(self, step: Step) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class SpaceToDepth(nn.Module):
 
 
 class DepthToSpace(nn.Module):
-    """(B, C·sy·sx, H, W) to (B, C, H·sy, W·sx); the inverse of :class:`SpaceToDepth`."""
+    """Takes (B, C·sy·sx, H, W) to (B, C, H·sy, W·sx); the inverse of :class:`SpaceToDepth`."""
 
     def __init__(self, step: Step) -> None:
         super().__init__()
@@ -208,16 +208,16 @@ class ResidualBlock(nn.Module):
         zero_(self.second)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Apply the block to (B, C, H, W); same shape."""
         layers = (self.norm, self.activation, self.first, self.activation, self.second)
         return x + through(layers, x)
 
 
 def down(a: Architecture, inputs: int, outputs: int, step: Step) -> Chain:
-    """The part of a stage that divides the size by ``step``.
+    """Return the part of a stage that divides the size by ``step``.
 
-    Plain stages (no blocks) are convolution, norm, activation; where blocks follow, they bring the
-    norm and the activation themselves.
+    In plain stages (no blocks) it is convolution, norm, activation. Residual blocks that follow have norms
+    and activations of their own.
     """
     tail = [] if a.blocks else [norm(a, outputs), activation(a)]
     if a.down == "stride":
@@ -230,7 +230,7 @@ def down(a: Architecture, inputs: int, outputs: int, step: Step) -> Chain:
 
 
 def up(a: Architecture, inputs: int, outputs: int, step: Step, *, last: bool) -> Chain:
-    """The part of a stage that multiplies the size by ``step``; ``last`` leaves out norm and activation."""
+    """Return the part of a stage that multiplies the size by ``step``; ``last`` omits norm and activation."""
     tail = [] if a.blocks or last else [norm(a, outputs), activation(a)]
     if a.up == "transposed":
         return Chain(_transposed(a, inputs, outputs, step), *tail)
@@ -245,7 +245,7 @@ def up(a: Architecture, inputs: int, outputs: int, step: Step, *, last: bool) ->
 
 
 def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> TransposedConvolution:
-    """Exactly ``step`` times the size: what the padding takes away, ``output_padding`` gives back."""
+    """Return a layer that multiplies the size exactly; ``output_padding`` restores what padding removes."""
     return TransposedConvolution(
         inputs,
         outputs,
@@ -257,11 +257,11 @@ def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> Trans
 
 
 def initialize(network: nn.Module, a: Architecture) -> None:
-    """Draw first weights; layers that start at zero stay there.
+    """Sample the first weights; layers that start at zero stay there.
 
-    Plain networks start with Glorot's uniform weights, as Keras draws them; networks of residual blocks, or
-    that add to a base, with He's normal weights, which keep the size of values through any number of layers.
-    Biases start at zero.
+    Plain networks start with Glorot's uniform weights, as in Keras. Networks of residual blocks, or networks
+    that add to a base, start with He's normal weights, which keep the scale of values through any number of
+    layers. Biases start at zero.
     """
     for layer in network.modules():
         if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -276,10 +276,10 @@ def initialize(network: nn.Module, a: Architecture) -> None:
 
 
 def half_unless_long(length: int, x: Tensor) -> torch.autocast:
-    """For a product over vectors of so many values: the precision in force, but float32 where long.
+    """Return the autocast for a product over vectors of this length: the current precision, float32 if long.
 
     A bfloat16 product of a few rows of some 300,000 values or more ends the process with a division by
-    zero in oneDNN 3.12 (torch 2.13, on processors with AMX); so long a sum wants the precision anyway.
+    zero in oneDNN 3.12 (torch 2.13, on processors with AMX). Such a long sum needs the precision anyway.
     """
     device = "cpu" if x.is_meta else x.device.type
     half = length <= MAX_HALF_LENGTH and torch.is_autocast_enabled(device)
@@ -287,14 +287,14 @@ def half_unless_long(length: int, x: Tensor) -> torch.autocast:
 
 
 def zero_(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
-    """Start a layer at zero."""
+    """Set the weights and the bias of a layer to zero."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
 
 def pad_to_multiple(x: Tensor, factor: Step) -> Tensor:
-    """Repeat the last row and column until both sides are multiples of ``factor``."""
+    """Repeat the last row and column of (B, C, H, W) until both sides are multiples of ``factor``."""
     height, width = x.shape[-2:]
     missing = (-height % factor[0], -width % factor[1])
     if missing == (0, 0):
@@ -303,18 +303,18 @@ def pad_to_multiple(x: Tensor, factor: Step) -> Tensor:
 
 
 def mean_around(x: Tensor) -> Tensor:
-    """(B, C, H, W) to the same shape: the mean of the square around each pixel, borders repeated."""
+    """Return the mean of the square around each pixel of (B, C, H, W), same shape; borders are repeated."""
     around = F.pad(x, (AROUND,) * 4, mode="replicate")
     return F.avg_pool2d(around, 2 * AROUND + 1, stride=1)
 
 
 def resize_area(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, C, H, W) to (B, C, *size): means over areas when shrinking."""
+    """Resize (B, C, H, W) to (B, C, *size) by area averages, for shrinking."""
     return F.adaptive_avg_pool2d(x, size)
 
 
 def resize_smooth(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, C, H, W) to (B, C, *size), bilinear."""
+    """Resize (B, C, H, W) to (B, C, *size), bilinear."""
     if tuple(x.shape[-2:]) == size:
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -11,7 +11,7 @@ Shape = tuple[int, int, int]
 
 
 def _stages(shape: Shape, smallest: int, most: int = MAX_STAGES) -> int:
-    """How many halvings bring the longer side to at most ``smallest`` positions (at least one)."""
+    """Return how many halvings bring the longer side to at most ``smallest`` positions (at least one)."""
     side, stages = max(shape[1:]), 0
     while side > smallest and stages < most:
         side, stages = -(-side // 2), stages + 1
@@ -37,7 +37,7 @@ def tutorial(shape: Shape, code: str | None) -> dict[str, Any]:
 
 
 def pooled(shape: Shape, code: str | None) -> dict[str, Any]:
-    """Convolution and pooling, upsampling and convolution, a spatial code: any size at any time."""
+    """Convolution and pooling, upsampling and convolution, a spatial code: takes images of any size."""
     return {
         "widths": (32, 64),
         "blocks": 0,
@@ -52,10 +52,10 @@ def pooled(shape: Shape, code: str | None) -> dict[str, Any]:
 
 
 def residual(shape: Shape, code: str | None) -> dict[str, Any]:
-    """Residual blocks that never work at the full resolution, beside a linear path that starts as PCA.
+    """Residual blocks that never work at the full resolution, and a linear path that starts as PCA.
 
-    A dense code comes behind maps of at most 8 positions a side and has 64 numbers (fewer for images
-    of fewer than 512 values); a spatial one has 16 at each block of 8x8 pixels. Natural images (any
+    A dense code follows maps of at most 8 positions a side and has 64 values (fewer for images
+    of fewer than 512 values). A spatial code has 16 values at each block of 8x8 pixels. Natural images (any
     but small grey ones) are refined at the end, at half the resolution.
     """
     spatial = code == "spatial"
@@ -77,9 +77,9 @@ def residual(shape: Shape, code: str | None) -> dict[str, Any]:
 
 
 def unet(shape: Shape, code: str | None) -> dict[str, Any]:
-    """For restoring images in detail: residual blocks with skips, from half the resolution down.
+    """A network for restoring images in detail: residual blocks with skips, from half the resolution down.
 
-    It starts as the identity on its base and keeps the size of any image.
+    It starts as the identity on its base and takes images of any size.
     """
     stages = min(3, max(1, math.floor(math.log2(max(2, min(shape[1:]) / 3)))))
     widths = (32, 64, 96)[:stages]
@@ -99,9 +99,10 @@ def unet(shape: Shape, code: str | None) -> dict[str, Any]:
 
 
 def fine(shape: Shape, code: str | None) -> dict[str, Any]:
-    """For what changes from pixel to pixel, as scattered holes do: plain stages, the first at full size.
+    """A network for what changes from pixel to pixel, such as scattered holes.
 
-    The others halve it, with skips, to see what surrounds wide holes. It starts as its base as well.
+    The first of its plain stages works at full size. The others halve the size and have skips, so that they
+    cover the surroundings of wide holes. It also starts as the identity on its base.
     """
     halvings = min(3, max(1, math.floor(math.log2(max(2, min(shape[1:]) / 3)))))
     return {
@@ -125,12 +126,12 @@ PRESETS: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {
     "pooled": pooled,
     "residual": residual,
 }
-# With skips an image passes by the code: for restoring images, not for codes of them.
+# With skips, image content bypasses the code: for restoring images, not for codes of them.
 RESTORING: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {"unet": unet, "fine": fine}
 
 
 def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Architecture:
-    """The preset's architecture for images of a shape, with single values changed.
+    """Return the preset's architecture for images of a shape, with single values changed.
 
     Args:
         preset: one of ``PRESETS`` or ``RESTORING``.
@@ -155,7 +156,7 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
     widths = values["widths"]
     if "fine" in values and "fine" not in chosen and isinstance(widths, tuple | list):
         values["fine"] = min(values["fine"], max(0, len(widths) - 1))
-    # A sigmoid rules out this part of a preset, unless it was asked for by name.
+    # A sigmoid rules out this part of a preset, unless the user asked for it by name.
     if values["output"] == "sigmoid" and "bypass" not in chosen:
         values["bypass"] = "none"
     return Architecture.from_dict({"image_shape": image_shape, **values})

@@ -1,4 +1,4 @@
-"""A network as a table: its layers, what they cost, what they see, how far they compress."""
+"""A network as a table: its layers, their cost, their receptive field, and the compression."""
 
 import dataclasses
 import math
@@ -37,10 +37,10 @@ class Row:
             ``bypass.encode``, ``bypass.decode``, ``output`` for what is not a module of its own.
         kind: what it does, in a few words.
         shape: of its result for one image: (C, H, W), or (n,) for a dense layer.
-        parameters: trainable numbers.
+        parameters: number of trainable parameters.
         multiply_adds: per image, of convolutions and matrix products as the textbook computes them (zeros
-            of the padding included); other layers count nothing.
-        part: ``encoder``, ``code`` (what gives the code) or ``decoder``.
+            of the padding included); 0 for other layers.
+        part: ``encoder``, ``code`` (layers that output the code) or ``decoder``.
     """
 
     name: str
@@ -53,16 +53,16 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What :func:`summarize` gives; ``print`` shows it as a table.
+    """The result of :func:`summarize`; ``print`` shows it as a table.
 
     Attributes:
         rows: the layers in the order of the data.
         image_shape, code_shape: of one image and its code.
-        parameters: trainable numbers in all.
-        multiply_adds: per image, there and back.
+        parameters: number of trainable parameters in all.
+        multiply_adds: per image, for encoding and decoding.
         receptive_field: (height, width) in pixels of the part of the image that one position of the
             smallest map depends on through the convolutions (more than the image, if that is small).
-        compression_ratio: numbers in an image for each number in its code.
+        compression_ratio: values in an image divided by values in its code.
         weight_bytes: memory of the weights.
     """
 
@@ -76,11 +76,11 @@ class Summary:
     weight_bytes: int
 
     def layers(self) -> list[dict[str, object]]:
-        """The rows as mappings, as :func:`convae.report.architecture_svg` takes them."""
+        """Return the rows as mappings, as :func:`convae.report.architecture_svg` takes them."""
         return [dataclasses.asdict(row) for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
@@ -103,7 +103,7 @@ class Summary:
 
 
 def summarize(network: Autoencoder | Architecture) -> Summary:
-    """Shapes, parameters and costs of a network, without memory for its weights or running it.
+    """Return shapes, parameters and costs of a network, without memory for its weights or running it.
 
     >>> from convae.networks.presets import make_architecture
     >>> summary = summarize(make_architecture("tutorial", (1, 28, 28)))
@@ -111,7 +111,7 @@ def summarize(network: Autoencoder | Architecture) -> Summary:
     (178001, (7, 7), 49.0)
     """
     a = network if isinstance(network, Architecture) else network.architecture
-    with torch.device("meta"):  # shapes without numbers
+    with torch.device("meta"):  # shapes without values
         shadow = Autoencoder(a).eval()
         rows = _rows(shadow, torch.empty(1, a.input_channels, *a.image_shape[1:]))
     parameters = sum(p.numel() for p in shadow.parameters())
@@ -129,8 +129,10 @@ def summarize(network: Autoencoder | Architecture) -> Summary:
 
 
 def receptive_field(encoder: nn.Module) -> Pair:
-    """(height, width) that one position of the encoder's result depends on: 1 + Σ (kernel - 1) · stride
-    of all before."""
+    """Return the (height, width) that one position of the encoder's result depends on.
+
+    It is 1 + Σ (kernel - 1) · (product of the strides of all layers before).
+    """
     sides, steps = [1, 1], [1, 1]
     for module in encoder.modules():
         kernel, stride = _window(module)
@@ -141,7 +143,7 @@ def receptive_field(encoder: nn.Module) -> Pair:
 
 
 def _window(module: nn.Module) -> tuple[Pair, Pair]:
-    """(kernel, stride) of a layer that looks at neighbours; 1 and 1 of all others."""
+    """Return (kernel, stride) of a layer with a window; 1 and 1 for all others."""
     if isinstance(module, SpaceToDepth):
         return module.step, module.step
     if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
@@ -150,7 +152,7 @@ def _window(module: nn.Module) -> tuple[Pair, Pair]:
 
 
 def _rows(network: Autoencoder, image: Tensor) -> list[Row]:
-    """Run the network once and note what each layer gives."""
+    """Run the network once and record what each layer outputs."""
     a = network.architecture
     rows = [_row("image", "image", tuple(image.shape[1:]), part="encoder")]
     hooks = [module.register_forward_hook(_noting(rows, name)) for name, module in _layers(network)]
@@ -173,7 +175,7 @@ def _rows(network: Autoencoder, image: Tensor) -> list[Row]:
 
 
 def _layers(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The modules that become rows: those without parts, and residual blocks as a whole."""
+    """Yield the modules that become rows: those without submodules, and residual blocks as a whole."""
     for name, module in network.named_children():
         if isinstance(module, nn.Identity | DenseBypass | SpatialBypass):
             continue
@@ -201,7 +203,7 @@ def _noting(rows: list[Row], name: str) -> Callable[[nn.Module, tuple[Tensor, ..
 
 
 def _products(module: nn.Module, before: int, after: int) -> int:
-    """Multiply-adds: each weight once for each position of the map that it is moved over."""
+    """Return the multiply-adds: each weight once for each position of the map to which it is applied."""
     if isinstance(module, nn.Conv2d):
         return module.weight.numel() * after
     if isinstance(module, nn.ConvTranspose2d):
@@ -266,7 +268,7 @@ def _kind(module: nn.Module) -> str:
 
 
 def _by(sign: str, step: Pair) -> str:
-    """`` / 2``, or `` / 1 x 2`` where the sides differ; nothing for 1."""
+    """Return `` / 2``, or `` / 1 x 2`` where the sides differ; nothing for 1."""
     if step == (1, 1):
         return ""
     return f" {sign} {step[0] if step[0] == step[1] else _sides(step)}"
@@ -285,7 +287,7 @@ def _bytes(count: int) -> str:
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Aligned lines: words to the left, numbers (the last two columns) to the right."""
+    """Return aligned lines: words to the left, numbers (the last two columns) to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     words = len(widths) - 2
     return [

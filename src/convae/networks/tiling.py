@@ -1,8 +1,8 @@
-"""A network over the tiles of a large image, equal to what it makes of the whole.
+"""Apply a network to the tiles of a large image; the result equals that for the whole image.
 
-What a convolutional network says of a pixel depends on the pixels within its reach alone. So each tile is
-computed with that much around it, and the middle is kept: no blending, no seams, and memory that does not
-grow with the image.
+The output of a convolutional network at a pixel depends only on the pixels within its reach. So each tile is
+computed with a margin of that width, and only its middle is kept: no blending, no seams, and memory that does
+not grow with the image.
 """
 
 import math
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.layers import AROUND, DepthToSpace, SpaceToDepth, Step
 
-TILE = 1024  # pixels a side that are kept of a tile, before rounding to the network's multiple
+TILE = 1024  # pixels a side of the kept part of a tile, before rounding to the network's multiple
 
 
 def reach(network: Autoencoder) -> int:
-    """How many pixels away a result can still depend on a pixel (an upper bound), a multiple of the factor.
+    """Return how far away, in pixels, a result can depend on a pixel.
 
-    Convolutions add half their kernel at their own resolution, one after the other; what goes round
-    through a skip sees no further.
+    It is an upper bound and a multiple of the factor. Each convolution adds half its kernel at its own
+    resolution. A path through a skip reaches no further.
     """
     total, step = float(AROUND if network.architecture.contrast else 0), 1.0
     parts = [network.encoder, network.bottleneck, network.decoder, network.refinement]
@@ -43,12 +43,12 @@ def reach(network: Autoencoder) -> int:
 
 
 class Tile(NamedTuple):
-    """One piece of an image; rows and columns of each.
+    """One piece of an image, as slices of (rows, columns).
 
     Attributes:
-        seen: of the image, what the network is given.
-        kept: of what it gives, what is right.
-        place: of the image, where that belongs.
+        seen: the part of the image that the network receives.
+        kept: the part of the network's result that is valid.
+        place: the part of the image to which the kept part belongs.
     """
 
     seen: tuple[slice, slice]
@@ -65,14 +65,15 @@ def tiles(
     around: int = 0,
     step: int = 1,
 ) -> list[Tile]:
-    """The pieces that an image of this size is computed in.
+    """Return the pieces in which an image of this size is computed.
 
     Args:
-        network: its reach decides how much of its surroundings a piece is given.
-        tile: pixels a side; images up to one and a half of it go in one piece, as do those for a network
-            that looks at whole images.
-        around: pixels that what is made of the network's output looks at on each side, beyond its reach.
-        step: pieces begin at multiples of it, and of the network's own.
+        network: its reach decides the width of the margin.
+        height, width: of the image, in pixels.
+        tile: pixels a side. An image of up to 1.5 times that size is one piece, and so is any image for a
+            network whose output depends on the whole image.
+        around: pixels on each side, in addition to the network's reach, on which later steps depend.
+        step: pieces begin at multiples of it, and of the network's own factor.
     """
     if max(height, width) <= 1.5 * tile or looks_at_all(network):
         everything = slice(0, height), slice(0, width)
@@ -90,18 +91,18 @@ def tiles(
 
 
 def looks_at_all(network: Autoencoder) -> bool:
-    """Whether what the network says of a pixel may depend on all others."""
+    """Whether the network's output at a pixel may depend on all others."""
     a = network.architecture
     return (
         a.code == "dense"
         or a.norm in ("group", "layer")  # normalise over the whole image
-        or a.bottleneck == "winners"  # of a number, over its positions
+        or a.bottleneck == "winners"  # the strongest position of a unit, over all its positions
         or a.levels > 1
     )
 
 
 def _along(at: int, size: int, side: int, margin: int) -> tuple[slice, slice, slice]:
-    """What is seen, kept of that, and where it belongs, along one axis."""
+    """Return what is seen, kept of that, and where it belongs, along one axis."""
     start, end = max(0, at - margin), min(size, at + side)
     seen = slice(start, min(size, at + side + margin))
     return seen, slice(at - start, end - start), slice(at, end)
@@ -110,13 +111,16 @@ def _along(at: int, size: int, side: int, margin: int) -> tuple[slice, slice, sl
 def over_tiles(
     network: Autoencoder, function: Callable[[Tensor], Tensor], x: Tensor, tile: int = TILE
 ) -> Tensor:
-    """``function`` of images that may be too large for one go.
+    """Apply ``function`` to images that may be too large for one pass.
 
     Args:
-        network: what ``function`` computes with.
+        network: the network that ``function`` uses.
         function: (B, inputs, h, w) to (B, C, h, w).
         x: (B, inputs, H, W).
         tile: as for :func:`tiles`.
+
+    Returns:
+        (B, C, H, W).
     """
     height, width = x.shape[-2:]
     parts = tiles(network, height, width, tile)

@@ -1,7 +1,7 @@
-"""Pictures, charts and HTML pages from plain data; knows nothing of models.
+"""Pictures, charts and HTML pages from plain data, independent of models.
 
 - svg: charts; pictures: pixels as pictures; page: HTML pages
-- text, colours, findings: numbers in words, the colours, and what was found in each image
+- text, colours, findings: number formats, the colours, and the results for each image
 """
 
 from convae.filesystem.atomic import save_text

@@ -11,7 +11,7 @@ _MAP = (
     "da4653 e85e45 f3763e fb8f3c ffaa4c ffc466 ffdd82 fff5a5"
 )
 
-# One colour a class: hues far apart, each at least 2.4 : 1 against a white and a dark page.
+# One colour for each class: hues far apart, each at least 2.4 : 1 against a white and a dark page.
 CLASSES = (
     "#3b78d8",
     "#e0762b",
@@ -54,7 +54,7 @@ DARK = {
 
 
 def hex_to_rgb(colour: str) -> tuple[int, int, int]:
-    """``#2a66cc`` or ``2a66cc`` as three numbers from 0 to 255."""
+    """Convert ``#2a66cc`` or ``2a66cc`` to three numbers from 0 to 255."""
     value = int(colour.removeprefix("#"), 16)
     return value >> 16, value >> 8 & 255, value & 255
 
@@ -68,17 +68,17 @@ def _table() -> np.ndarray:
 
 
 def colour_map(values: np.ndarray) -> np.ndarray:
-    """Colours for ``values`` in [0, 1] (clipped; NaN counts as 0): uint8 ``(*shape, 3)``."""
+    """Return colours for ``values`` in [0, 1] (clipped; NaN counts as 0): uint8 ``(*shape, 3)``."""
     share = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0, posinf=1.0, neginf=0.0)
     colours: np.ndarray = _table()[np.round(np.clip(share, 0, 1) * 255).astype(np.intp)]
     return colours
 
 
 def class_colour(index: int) -> str:
-    """The colour of class number ``index``; after ten they come again (and the marker changes)."""
+    """Return the colour of class number ``index``; after ten they repeat (and the marker changes)."""
     return CLASSES[index % len(CLASSES)]
 
 
 def variables(palette: dict[str, str]) -> str:
-    """A palette as CSS custom properties (``--cv-ink: #1a2129; ...``)."""
+    """Return a palette as CSS custom properties (``--cv-ink: #1a2129; ...``)."""
     return " ".join(f"--cv-{name}: {colour};" for name, colour in palette.items())

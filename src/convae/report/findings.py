@@ -1,4 +1,4 @@
-"""What was found in each image, for a page whose pictures are files beside it."""
+"""The results for each image, for a page whose pictures are separate files."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from urllib.parse import quote
 from convae.errors import InputError
 from convae.report.text import number
 
-MOST_LISTED = 5000  # rows of the table of one page
+MOST_LISTED = 5000  # most rows of the table of one page
 LEAST_SHOWN, MOST_SHOWN = 280, 480  # CSS pixels: the width of a picture on a wide screen
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedPicture:
-    """A picture in a file beside the page.
+    """A picture in a file next to the page.
 
     Attributes:
         what: what it shows.
@@ -29,12 +29,12 @@ class LinkedPicture:
 
     @property
     def width(self) -> int:
-        """CSS pixels at which it is shown: tiny pictures are enlarged, large ones shrink."""
+        """Displayed width in CSS pixels: tiny pictures are enlarged, large ones reduced."""
         return min(max(self.size[0], LEAST_SHOWN), MOST_SHOWN)
 
     @property
     def height(self) -> int:
-        """The same downwards."""
+        """Displayed height in CSS pixels."""
         return max(round(self.width * self.size[1] / self.size[0]), 1)
 
     @property
@@ -44,21 +44,21 @@ class LinkedPicture:
 
     @property
     def address(self) -> str:
-        """The path as a page writes it."""
+        """The path as a URL for the page."""
         return address(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found in one image.
+    """The result for one image.
 
     Attributes:
         name: of the image.
-        anomalous: the verdict; None where there is none.
+        anomalous: the verdict; None if there is none.
         score: higher for more anomalous.
-        p_value: how probable so high a score is for a normal image; None where nothing says so.
-        regions: the number of parts that stand out.
-        links: what a file beside the page shows, and its path relative to the page.
+        p_value: the probability of a score this high for a normal image; None if unknown.
+        regions: the number of anomalous regions.
+        links: what a file next to the page shows, and its path relative to the page.
         pictures: shown large; without any the image is a row of the table.
         notes: sentences below the pictures.
     """
@@ -84,7 +84,7 @@ class Finding:
 
     @property
     def p_text(self) -> str:
-        """The p-value with two digits; empty where there is none."""
+        """The p-value with two digits; empty if there is none."""
         return "" if self.p_value is None else number(float(self.p_value), 2)
 
     @property
@@ -94,19 +94,22 @@ class Finding:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The links as a page writes them."""
+        """The links as URLs for the page."""
         return {what: address(path) for what, path in self.links.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSpread:
-    """Scores of images, and where the verdict changes.
+    """Scores of images, and the threshold.
 
     Attributes:
         scores: (n,) of the images.
-        anomalous: (n,) the verdicts; empty where there are none.
-        threshold: the score above which an image is anomalous; None where there is none.
+        anomalous: (n,) the verdicts; empty if there are none.
+        threshold: the score above which an image is anomalous; None if there is none.
         calibration: the scores of the normal images that set it; empty for none.
+
+    Raises:
+        InputError: there are verdicts, but not as many as scores.
     """
 
     scores: Sequence[float]
@@ -122,7 +125,7 @@ class ScoreSpread:
 
 
 def address(path: PurePath) -> str:
-    """A relative path as an address that any file name survives.
+    """Return a relative path as a URL, safe for any file name.
 
     >>> address(PurePath("overlays") / "a b#1?.png")
     'overlays/a%20b%231%3F.png'
@@ -131,6 +134,6 @@ def address(path: PurePath) -> str:
 
 
 def large_and_listed(findings: Sequence[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """Those with pictures, and the others, as far as a page lists them."""
+    """Return the findings with pictures, and the others, up to the limit of a page."""
     large = [finding for finding in findings if finding.pictures]
     return large, [finding for finding in findings if not finding.pictures][:MOST_LISTED]

@@ -1,4 +1,4 @@
-"""Words and numbers as a report prints them: hostile names harmless, values with few digits."""
+"""Text and numbers for reports: unsafe characters made visible, values with few digits."""
 
 import math
 import unicodedata
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-# Control characters break XML, surrogates break UTF-8, and bidirectional controls can make a file
-# name read as another one; all three turn into the visible replacement character.
+# Control characters break XML, surrogates break UTF-8, and bidirectional controls can disguise a file
+# name; all three become the visible replacement character.
 _HIDDEN = {"Cc", "Cs", "Cf"}
 _NEVER_XML = {"\ufffe", "\uffff"}
-_KEPT = {"\n", "\t", "\u200c", "\u200d"}  # the joiners belong to Persian, Indic and emoji names
+_KEPT = {"\n", "\t", "\u200c", "\u200d"}  # the joiners are part of Persian, Indic and emoji names
 
 
 def clean(text: object) -> str:
-    """``text`` with every character that cannot be shown, or that hides others, made visible.
+    """Replace every character of ``text`` that cannot be shown, or that hides others, by a visible one.
 
     >>> clean("cat\\x00\\u202egnp.exe")
     'cat��gnp.exe'
@@ -29,7 +29,7 @@ def clean(text: object) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """``text`` in at most ``length`` characters; the middle goes, for a file name's end tells most.
+    """Shorten ``text`` to ``length`` characters in the middle, because file names differ at the end.
 
     >>> shorten("training/images/0001.png", 14)
     'trainin…01.png'
@@ -41,7 +41,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def number(value: object, digits: int = 3) -> str:
-    """One value for people: ``digits`` significant digits, a power of ten only for many zeros.
+    """Format one value: ``digits`` significant digits, a power of ten only for many zeros.
 
     >>> number(0.0043156), number(178001), number(2.5e-7), number(None), number(24.318)
     ('0.00432', '178,001', '2.50×10⁻⁷', '–', '24.3')
@@ -61,7 +61,7 @@ def number(value: object, digits: int = 3) -> str:
 
 
 def fixed(value: float, decimals: int) -> str:
-    """``value`` with a given number of decimals, thousands apart and a true minus sign.
+    """Format ``value`` with a given number of decimals, thousands separators and a true minus sign.
 
     >>> fixed(-1234.5, 1)
     '−1,234.5'
@@ -73,7 +73,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def numbers(values: Sequence[float | None], digits: int = 3, *, distinct: bool = True) -> list[str]:
-    """A row of values to compare, all with the decimals that the smallest of them needs.
+    """Format a row of values to compare, all with the decimals that the smallest of them needs.
 
     With ``distinct``, values that differ also look different, as far as three more digits help.
 
@@ -96,7 +96,7 @@ def numbers(values: Sequence[float | None], digits: int = 3, *, distinct: bool =
 
 
 def percent(fraction: float | None, digits: int = 3) -> str:
-    """A fraction of 1 as a percentage.
+    """Format a fraction of 1 as a percentage.
 
     >>> percent(0.4312), percent(None)
     ('43.1\\xa0%', '–')
@@ -107,7 +107,7 @@ def percent(fraction: float | None, digits: int = 3) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as a person says them.
+    """Format seconds as text.
 
     >>> duration(0.0312), duration(75.2), duration(7384)
     ('0.031 s', '1 min 15 s', '2 h 3 min')

@@ -27,8 +27,8 @@ class Trial:
     Attributes:
         schedule: its epochs.
         errors: (s,) mean squared error of the test images, per value, in the network's units.
-        costs: (s,) multiplications of the epochs that were done, as a part of the budget.
-        seconds: (s,) of processor time of the whole fit, with reading, PCA and validation.
+        costs: (s,) multiplications of the epochs that ran, as a fraction of the budget.
+        seconds: (s,) of processor time of the whole fit, including reading, PCA and validation.
     """
 
     schedule: Schedule
@@ -39,15 +39,16 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """What :func:`ablate` finds.
+    """The result of :func:`ablate`.
 
     Attributes:
-        trials: way of training: how it went; the last is together from scratch.
-        baseline: (s,) mean squared error of PCA with as many numbers.
-        baseline_name: what the baseline is.
+        trials: way of training -> its result; the last is joint training from scratch.
+        baseline: (s,) mean squared error of PCA with the same latent dimension.
+        baseline_name: the name of the baseline.
         seeds: (s,) of weights, order and validation images.
-        level_costs, joint_cost: multiplications of an epoch of each level, and of all together.
-        trained_on, tested_on: numbers of images, validation images among the first.
+        level_costs, joint_cost: multiplications of an epoch of each layer of the stack, and of joint
+            training.
+        trained_on, tested_on: numbers of images, validation images included in the first.
         left_out: test images that were training images as well.
         skipped: images that could not be used, with reasons.
     """
@@ -64,7 +65,7 @@ class Ablation:
     skipped: list[Skipped]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "measure": "mean squared error of test images",
             "seeds": list(self.seeds),
@@ -105,25 +106,26 @@ def ablate(
     most: int = MOST,
     observers: Iterable[Observer] = (),
 ) -> Ablation:
-    """Train a stacked autoencoder by levels alone, by levels and then together, and together from scratch.
+    """Train a stacked autoencoder layer by layer, layer by layer and then jointly, and jointly from scratch.
 
     Every way has the same budget, counted in multiplications (:meth:`StackedAutoencoder.epoch_costs`): that
-    of the joint training of ``model``, ``epochs`` of it. Epochs being whole, costs agree as far as they can,
-    and the cost reached is told. What is compared are errors of test images, on which nothing is chosen.
+    of ``epochs`` epochs of joint training of ``model``. Because epochs are whole, costs agree only
+    approximately; the result states the costs reached. The errors of test images are compared, by which
+    nothing was chosen.
 
     Args:
         model: with the parameters to train with; it is not fitted itself. ``epochs`` None takes about 1,000
-            steps; ``level_epochs`` are those of the second way, None half of the budget; ``random_state`` is
-            the first seed.
+            steps; ``level_epochs`` are those of the second way, None takes half of the budget;
+            ``random_state`` is the first seed.
         X: images to train on, any source.
         test: images to measure on, any source; None holds a fifth of X out.
-        seeds: how often each way is trained, with weights, order and validation images of its own.
-        groups: (n,) of the images of X; those of one group are on one side.
-        most: images to use of each source; of more a random choice is taken.
-        observers: are told of messages, steps and epochs.
+        seeds: how often each way is trained, with other weights, order and validation images each time.
+        groups: (n,) of the images of X; images of one group are all in training or all in test.
+        most: images to use of each source; from a larger source a random selection is taken.
+        observers: receive messages, steps and epochs.
 
     Raises:
-        InputError: with too few images, or a network that cannot be stacked.
+        InputError: with too few images, a number of seeds below 1, or a network that cannot be stacked.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
@@ -170,14 +172,14 @@ def ablate(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What epochs cost, and the epochs of each way."""
+    """The costs of epochs, and the epochs of each way."""
 
     levels: list[int]
     joint: int
     schedules: dict[str, Schedule]
 
     def share(self, schedule: Schedule) -> float:
-        """The cost of some epochs, as a part of those together from scratch."""
+        """Return the cost of a schedule, as a fraction of that of joint training from scratch."""
         return schedule.cost(self.levels, self.joint) / (
             self.schedules[SCRATCH].epochs * self.joint
         )
@@ -200,7 +202,7 @@ def _run(
     seed: int,
     watch: Observer,
 ) -> tuple[StackedAutoencoder, tuple[float, float, float]]:
-    """A fitted model, its error on the test images, its cost and its seconds."""
+    """Fit a model; return it with its error on the test images, its cost and its seconds."""
     fresh = clone(model).set_params(
         level_epochs=schedule.level_epochs, epochs=schedule.epochs, random_state=seed
     )
@@ -211,13 +213,13 @@ def _run(
 
 
 def _done(model: StackedAutoencoder) -> Schedule:
-    """The epochs that a fit did: fewer than planned where it stopped early."""
+    """Return the epochs that a fit ran: fewer than planned if it stopped early."""
     levels = tuple(len(history) - 1 for history in model.level_histories_)
     return Schedule(level_epochs=levels, epochs=model.n_iter_)
 
 
 def _baseline_error(model: StackedAutoencoder, parts: Parts) -> float:
-    """The mean squared error of PCA on the test images."""
+    """Return the mean squared error of PCA on the test images."""
     errors = [
         image_quality.mse(told, clean).cpu().numpy()
         for clean, told in model.inference_.batches(

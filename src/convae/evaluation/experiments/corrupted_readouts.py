@@ -1,4 +1,4 @@
-"""What is read from the codes of clean and of corrupted images, by models that are fitted already."""
+"""Read-outs of the codes of clean and of corrupted images, for fitted models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,18 +32,19 @@ Models = Mapping[str, ConvAutoencoder]
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one read-out finds.
+    """The results of one read-out.
 
     Attributes:
         name: what is measured; higher is better.
-        scores: ``clean`` or a corruption: code: score. All scores have the same resamples of test images.
+        scores: (``clean`` or a corruption) -> code -> score. All scores have the same resamples of test
+            images.
     """
 
     name: str
     scores: dict[str, dict[str, Score]]
 
     def corrupted(self, code: str) -> Score:
-        """The mean over all corruptions."""
+        """Return the mean score of a code over all corruptions."""
         scores = [of[code] for name, of in self.scores.items() if name != CLEAN]
         return Score(
             value=float(np.mean([score.value for score in scores])),
@@ -53,12 +54,12 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Robustness:
-    """What :func:`probe_robustness` finds.
+    """The result of :func:`probe_robustness`.
 
     Attributes:
-        readings: one a read-out.
-        codes: the names of the codes compared, the first being what the others stand against.
-        told: each representation, PCA and the pixels included: what it is.
+        readings: one for each read-out.
+        codes: the names of the codes compared; the first is the reference for the others.
+        told: representation -> its description, PCA and the pixels included.
         fitted_on, tested_on: numbers of images.
         left_out: test images that were training images as well.
         skipped: images that could not be used, with reasons.
@@ -73,7 +74,7 @@ class Robustness:
     skipped: Sequence[Skipped] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "fitted_on": self.fitted_on,
             "tested_on": self.tested_on,
@@ -101,13 +102,17 @@ def read_robustness(
     corruptions: Sequence[str] = CORRUPTIONS,
     seed: int = 0,
 ) -> Robustness:
-    """Fit read-outs on codes of clean images, and read the codes of clean and corrupted test images.
+    """Fit read-outs on codes of clean images, and apply them to codes of clean and corrupted test images.
 
     Args:
-        models: name: fitted, on the same images; the first is what the others stand against.
-        training, test: images and what to read from their codes.
-        corruptions: as for :func:`probe_robustness`; every model sees the same corrupted images.
+        models: name -> model, fitted on the same images; the first is the reference for the others.
+        training, test: images and the target of each.
+        corruptions: as for :func:`probe_robustness`; every model gets the same corrupted images.
         seed: of corruptions, read-outs and resampling.
+
+    Raises:
+        InputError: for unusable corruptions, models that prepare images differently, or targets that do not
+            match or have one value only.
     """
     noises = {CLEAN: None, **parse_corruptions(corruptions)}
     first = _same_images(models)
@@ -138,10 +143,10 @@ def read_robustness(
 
 
 def parse_corruptions(corruptions: Sequence[str]) -> dict[str, Noise]:
-    """Each corruption under its name; values end between black and white, as in a file.
+    """Return the noise of each corruption by its name; values are clipped to black and white, as in a file.
 
     Raises:
-        InputError: for none, doubles, or noise that is not known.
+        InputError: for an empty list, duplicates, or unknown noise.
     """
     if not corruptions or len(set(corruptions)) < len(corruptions):
         raise InputError(
@@ -151,7 +156,7 @@ def parse_corruptions(corruptions: Sequence[str]) -> dict[str, Noise]:
 
 
 def _same_images(models: Models) -> ConvAutoencoder:
-    """The first model, once it is clear that all see images alike."""
+    """Return the first model, after checking that all models prepare images alike."""
     first, *others = models.values()
     for other in others:
         if (other.plan_, other.scaling_, other.image_shape_) != (
@@ -179,7 +184,7 @@ def _numbers(
     noise: Noise | None,
     seed: int,
 ) -> dict[str, np.ndarray]:
-    """(n, D) of the images of a source, by each reader; with noise of one draw for all of them."""
+    """Return (n, D) of the images of a source, by each reader; the same noise sample for all readers."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in readers}
     generator = torch.Generator().manual_seed(seed)
     batches = model.inference_.batches(model._pixels(source), lambda x: x[:, :1, :1, :1])
@@ -192,7 +197,7 @@ def _numbers(
 
 
 def _read_outs(target: Target, seed: int) -> dict[str, Callable[[np.ndarray], Answers]]:
-    """What is measured: from rows of training images to a reader of others."""
+    """Return the measures: functions that fit a reader to rows of training images."""
     values, k = target.values, NEIGHBOURS
     if target.classes:
         return {
@@ -216,10 +221,10 @@ def _score(target: Target, truth: np.ndarray, answers: np.ndarray, weights: np.n
 
 
 def in_classes_of(target: Target, other: Target) -> np.ndarray:
-    """What is to be read from test images, classes by the numbers they have among the training images.
+    """Return the test targets (n,), with classes numbered as among the training images.
 
     Raises:
-        InputError: where the training images have no such classes.
+        InputError: if the training images lack one of the classes, or only one target has classes.
     """
     if target.classes != other.classes:
         raise InputError(
@@ -237,7 +242,11 @@ def in_classes_of(target: Target, other: Target) -> np.ndarray:
 
 
 def refuse_one_class(target: Target, truth: np.ndarray) -> None:
-    """Raise where there is nothing to tell apart."""
+    """Refuse targets that have nothing to distinguish.
+
+    Raises:
+        InputError: if all training images have one class, or a numeric target has one value only.
+    """
     if target.classes and len(np.unique(target.values)) < 2:
         raise InputError(
             "the images to learn from are all of one class; codes are compared by two classes at least, "

@@ -14,9 +14,9 @@ from convae.images.sources.base import ImageSource, Skipped
 from convae.training.splits_and_batches import hold_out
 
 TEST_FRACTION = 0.2
-FEWEST = 20  # images of which anything can be said
+FEWEST = 20  # fewest images for which a result means anything
 MOST = 10_000
-SHORTER = 3  # an experiment fits many models, each for so much less than a fit by itself
+SHORTER = 3  # divides the epochs of a single fit: an experiment fits many models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,9 @@ class Parts:
 
     Attributes:
         training, test: no image is in both.
-        places, test_places: their positions in the sources that they were taken from.
-        groups: of each training image; None where there are none.
-        values: numbers (C·H·W) in an image as a network sees it.
+        places, test_places: their positions in the sources from which they were taken.
+        groups: of each training image; None if there are none.
+        values: values (C·H·W) of an image in the network.
         left_out: test images that are not used because they are training images as well.
         skipped: images that cannot be used, with reasons.
     """
@@ -42,7 +42,7 @@ class Parts:
     skipped: list[Skipped]
 
     def epochs(self, batch_size: int | None, validation_fraction: float) -> int:
-        """Passes over the training images that an experiment takes if nothing else is asked for."""
+        """Return the default number of passes over the training images in an experiment."""
         count = max(1, round(len(self.training) * (1 - validation_fraction)))
         batch = batch_size or default_batch_size(count, self.values)
         return max(5, default_epochs(count, batch) // SHORTER)
@@ -57,20 +57,20 @@ def take_apart(
     most: int = MOST,
     seed: int = 0,
 ) -> Parts:
-    """Images to fit on and images to measure on, no image in both, not even as an exact double.
+    """Split into images to fit on and images to measure on; no image is in both, not even a duplicate.
 
     Args:
         source: all images, or with ``test`` those to fit on.
         test: images to measure on; None holds a fifth of the source out.
-        wanted: what becomes of the images.
-        groups: (n,) of the images of the source; those of one group are on one side.
-        most: images to use of each source; of more a random choice is taken.
-        seed: of the choices.
+        wanted: the preparation of the images.
+        groups: (n,) of the images of the source; images of one group are all in training or all in test.
+        most: images to use of each source; from a larger source a random selection is taken.
+        seed: of the random selections.
 
     Raises:
-        InputError: with too few images, or test images of another kind.
+        InputError: with too few images, groups of another length, or test images of another kind.
     """
-    wanted = replace(wanted, storage="streamed")  # read once, for what they hold
+    wanted = replace(wanted, storage="streamed")  # read once, for their contents
     named = None if groups is None else np.asarray(groups)
     if named is not None and named.shape != (len(source),):
         raise InputError(
@@ -104,7 +104,7 @@ def take_apart(
 def _some(
     source: ImageSource, wanted: Preparation, like: ImageSet | None, most: int, seed: int
 ) -> tuple[ImageSet, np.ndarray]:
-    """At most so many images of a source that can be read, and their positions in it."""
+    """Return at most ``most`` readable images of a source, and their positions in it."""
     chosen = np.arange(len(source))
     if len(chosen) > most:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:most])

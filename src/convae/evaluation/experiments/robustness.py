@@ -1,4 +1,4 @@
-"""Which codes can still be read when images are corrupted: plain, denoising, sparse or variational ones?"""
+"""Which codes are still useful when images are corrupted: plain, denoising, sparse or variational ones?"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from convae.evaluation.probe.probe import Target
 from convae.training.observers import Observer, Once
 
 PLAIN, DENOISING, SPARSE, VARIATIONAL = "plain", "denoising", "sparse", "variational"
-NOISE = "gaussian:0..0.5"  # what the denoising codes are learnt with
+NOISE = "gaussian:0..0.5"  # noise for training the denoising autoencoder
 
 
 def code_variants(
@@ -38,15 +38,15 @@ def code_variants(
     variational: str = "gaussian",
     **parameters: Any,
 ) -> dict[str, ConvAutoencoder]:
-    """The four autoencoders that are compared, not fitted yet: one network, and one thing that differs.
+    """Return the four autoencoders to compare, not fitted yet: the same network with one difference each.
 
     Args:
-        noise: what is on the images that the denoising one is shown.
+        noise: added to the input of the denoising autoencoder.
         sparse: the bottleneck of the sparse one.
-        sparse_dim: how many numbers its code has.
+        sparse_dim: its latent dimension.
         variational: the bottleneck of the variational one.
-        parameters: of all four, as of :class:`convae.ConvAutoencoder`; without a linear path unless they
-            say otherwise, which the sparse and the variational one could not have.
+        parameters: of all four, as of :class:`convae.ConvAutoencoder`. By default there is no linear path,
+            because the sparse and the variational autoencoder cannot have one.
     """
     common: dict[str, Any] = {"bypass": "none", **parameters}
     return {
@@ -70,22 +70,23 @@ def probe_robustness(
     seed: int = 0,
     observers: Iterable[Observer] = (),
 ) -> Robustness:
-    """Fit autoencoders and read-outs on clean images, and read the codes of clean and corrupted test images.
+    """Fit autoencoders and read-outs on clean images, and measure on clean and corrupted test images.
 
     Args:
         X: images to fit on, any source.
-        target: what to read from the code of each.
+        target: what to predict from the code of each.
         test, test_target: images to measure on and their target; None holds a fifth of X out.
-        models: name: not fitted; the first is what the others stand against. None takes
+        models: name -> unfitted model; the first is the reference for the others. None takes
             :func:`code_variants`. ``epochs`` None takes about 1,000 steps.
         corruptions: noises as :func:`convae.corruption.noise.parse_noise` reads them, in the network's units.
-        groups: (n,) of the images of X; those of one group are on one side.
-        most: images to use of each source; of more a random choice is taken.
-        seed: of the split, the choices, the corruptions and the resampling; models have their own.
-        observers: are told of messages, steps and epochs.
+        groups: (n,) of the images of X; images of one group are all in training or all in test.
+        most: images to use of each source; from a larger source a random selection is taken.
+        seed: of the split, the selections, the corruptions and the resampling; models have their own.
+        observers: receive messages, steps and epochs.
 
     Raises:
-        InputError: with too few images, classes of which there is only one, or test images of other classes.
+        InputError: with too few images, a single class, test images without a target, or test images of other
+            classes.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Ways to train a stacked autoencoder that cost as much: pure functions of what epochs cost."""
+"""Ways to train a stacked autoencoder at equal cost: pure functions of the cost of epochs."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ ALONE, BOTH, SCRATCH = "levels alone", "levels, then together", "together from s
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Epochs of each level by itself, and then of all together."""
+    """Epochs of each layer of the stack alone, followed by epochs of joint training."""
 
     level_epochs: tuple[int, ...]
     epochs: int
 
     def cost(self, levels: Sequence[int], joint: int) -> int:
-        """What it costs, given what an epoch of each kind does."""
+        """Return the total cost, given that of an epoch of each layer and of joint training."""
         alone = sum(n * cost for n, cost in zip(self.level_epochs, levels, strict=True))
         return alone + self.epochs * joint
 
@@ -31,17 +31,17 @@ class Schedule:
 def equal_schedules(
     levels: Sequence[int], joint: int, epochs: int, level_epochs: Sequence[int] | None = None
 ) -> dict[str, Schedule]:
-    """The three ways, each for what ``epochs`` of training together from scratch cost.
+    """Return the three schedules, each at the cost of ``epochs`` epochs of joint training from scratch.
 
     Args:
-        levels: what an epoch of each level costs, from the first stage to the code.
-        joint: what an epoch of all together costs.
-        epochs: of training together from scratch.
-        level_epochs: of each level before all are trained together; None spends half on the levels. Levels
-            alone have theirs in the same proportions.
+        levels: the cost of an epoch of each layer of the stack, from the first stage to the code.
+        joint: the cost of an epoch of joint training.
+        epochs: of joint training from scratch.
+        level_epochs: of each layer before joint training; None spends half of the budget on the layers.
+            Layer-by-layer training alone uses the same proportions.
 
     Raises:
-        InputError: if nothing is left to train together.
+        InputError: if ``epochs`` is below 1, or nothing is left for joint training.
 
     >>> for name, way in equal_schedules([2, 3, 5], 10, 4).items(): print(f"{name}: {way}")
     levels alone: 4+4+4
@@ -78,9 +78,9 @@ def equal_schedules(
 
 
 def _shared_out(budget: float, costs: Sequence[int], parts: Sequence[int]) -> tuple[int, ...]:
-    """Whole epochs in about these proportions that together cost as near to the budget as they can.
+    """Return whole epochs in about these proportions, with a total cost as near to the budget as possible.
 
-    A level that has a part has at least one epoch.
+    A layer with a proportion above 0 gets at least one epoch.
     """
     unit = budget / sum(part * cost for part, cost in zip(parts, costs, strict=True))
     least = [max(min(part, 1), math.floor(part * unit)) for part in parts]

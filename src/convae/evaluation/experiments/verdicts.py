@@ -1,4 +1,4 @@
-"""What an experiment found, in plain sentences; a difference counts if its interval leaves out zero."""
+"""The results of experiments in plain sentences; a difference counts if its interval excludes zero."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,11 +11,11 @@ from convae.evaluation.probe.readouts import Score
 from convae.evaluation.probe.representations import PCA, PIXELS
 from convae.metrics.resampling import between
 
-APART = 0.1  # costs that differ by more do not agree
+APART = 0.1  # costs that differ by a larger fraction do not agree
 
 
 def stacking_verdict(found: Ablation) -> str:
-    """Whether stacking helped: both ways that use it against training together from scratch."""
+    """State whether stacking helped: both ways that use it, compared with joint training from scratch."""
     both, alone = (stacking_difference(found, name) for name in (BOTH, ALONE))
     seeds, apart = len(found.seeds), _apart(found)
     brackets = f"; brackets hold 95 % intervals, paired over {seeds} seeds" if seeds > 1 else ""
@@ -45,10 +45,10 @@ def _lead(both: Difference, alone: Difference, apart: float) -> str:
 
 
 def stacking_difference(found: Ablation, name: str) -> Difference:
-    """How far the test error of one way is above that of training together from scratch, as a part of it.
+    """Return the relative excess of one way's test error over that of joint training from scratch.
 
-    The mean over the seeds, and the 95 % interval of Student's t of the differences seed by seed; infinite
-    for a single seed.
+    It is the mean over the seeds with the 95 % interval of Student's t of the differences paired by seed; the
+    interval is infinite for a single seed.
     """
     from scipy.special import stdtrit
 
@@ -61,7 +61,7 @@ def stacking_difference(found: Ablation, name: str) -> Difference:
 
 
 def stacking_cautions(found: Ablation) -> list[str]:
-    """What weakens the numbers."""
+    """Return what limits the results."""
     said = []
     best = min(float(trial.errors.mean()) for trial in found.trials.values())
     if found.baseline.mean() <= best:
@@ -78,7 +78,7 @@ def stacking_cautions(found: Ablation) -> list[str]:
 
 
 def _apart(found: Ablation) -> float:
-    """How far the costs of the ways are from that of the last."""
+    """Return how far the costs of the ways are from that of the last."""
     return max(abs(float(trial.costs.mean()) - 1) for trial in found.trials.values())
 
 
@@ -95,7 +95,7 @@ def _interval(difference: Difference) -> str:
 
 
 def robustness_verdict(found: Robustness) -> list[str]:
-    """Sentences: which codes are read better than the first when images are corrupted, and when clean.
+    """Return sentences: which codes score higher than the first on corrupted images, and on clean ones.
 
     A code is better by a read-out if the interval of its paired differences, of the means over all
     corruptions, is above zero.
@@ -119,7 +119,7 @@ def robustness_verdict(found: Robustness) -> list[str]:
     ]
 
 
-Taking = Callable[[Reading, str], Score]  # the score of a code among those of a read-out
+Taking = Callable[[Reading, str], Score]  # selects the score of a code in a read-out
 
 
 def _corrupted(reading: Reading, code: str) -> Score:
@@ -135,13 +135,16 @@ def _under(corruption: str) -> Taking:
 
 
 def robustness_difference(reading: Reading, take: Taking, code: str, against: str) -> Difference:
-    """How far one code is above another by a read-out, and the interval of that."""
+    """Return how far one code is above another by a read-out, and the interval of the difference."""
     ours, theirs = take(reading, code), take(reading, against)
     return ours.value - theirs.value, *between(ours.samples - theirs.samples)
 
 
 def _signs(found: Robustness, take: Taking, code: str, against: str = "") -> dict[str, int]:
-    """Read-out: 1 where a code is better than another (the first), -1 where worse, 0 within chance."""
+    """Return for each read-out 1 where a code is better than another, -1 where worse, 0 if undecided.
+
+    The other is the first code by default.
+    """
     signs = {}
     for reading in found.readings:
         _, low, high = robustness_difference(reading, take, code, against or found.codes[0])
@@ -150,12 +153,12 @@ def _signs(found: Robustness, take: Taking, code: str, against: str = "") -> dic
 
 
 def _sign(signs: dict[str, int]) -> int:
-    """1 for better by a read-out and worse by none, -1 the other way, else 0."""
+    """Return 1 for better by a read-out and worse by none, -1 for the reverse, else 0."""
     return int(max(signs.values()) > 0) + int(min(signs.values()) < 0) * -1
 
 
 def _compared(found: Robustness, take: Taking) -> str:
-    """The first code by each read-out, then the others beside it, PCA and the pixels."""
+    """Describe the first code by each read-out, then compare the other codes, PCA and the pixels with it."""
     first, *others = found.codes
     what = found.readings[0].name.partition(", ")[2]
     reached = _and(
@@ -173,13 +176,13 @@ def _compared(found: Robustness, take: Taking) -> str:
 
 
 def _above_all(found: Robustness, take: Taking, name: str) -> list[str]:
-    """The read-outs by which one is better than every code."""
+    """Return the read-outs by which one representation is better than every code."""
     above = [_signs(found, take, name, code) for code in found.codes]
     return [reader for reader in above[0] if all(signs[reader] > 0 for signs in above)]
 
 
 def _beside(signs: dict[str, int]) -> str:
-    """``are better by a linear classifier``; all that differ are named unless all differ alike."""
+    """Return ``are better by a linear classifier``; read-outs are named unless all agree."""
     if len(set(signs.values())) == 1:
         return {1: "are better", -1: "are worse", 0: "are no different within chance"}[_sign(signs)]
     said = [
@@ -191,7 +194,7 @@ def _beside(signs: dict[str, int]) -> str:
 
 
 def _exceptions(found: Robustness, name: str) -> str:
-    """The corruptions under which a code does the other way than over all of them."""
+    """Name the corruptions under which a comparison differs from that over all corruptions."""
     over = _sign(_signs(found, _corrupted, name))
     said = []
     for word, wanted in (("better", 1), ("worse", -1)):
@@ -219,7 +222,7 @@ def _and(words: Sequence[str]) -> str:
 
 
 def robustness_cautions(found: Robustness) -> list[str]:
-    """What weakens the numbers."""
+    """Return what limits the results."""
     said = [
         "Intervals are over test images; each model was trained once, and another seed moves the figures too."
     ]
@@ -230,7 +233,7 @@ def robustness_cautions(found: Robustness) -> list[str]:
 
 
 def left_out(doubles: int, skipped: int) -> list[str]:
-    """Test images that are not used, and images that could not be."""
+    """Return sentences on test images that were left out and images that could not be used."""
     said = []
     if doubles:
         said.append(

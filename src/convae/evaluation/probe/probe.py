@@ -1,4 +1,4 @@
-"""Are the codes worth it? What can be read from them, beside PCA, a random encoder and the pixels."""
+"""Are the codes worth it? What can be predicted from them, next to PCA, a random encoder and the pixels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ from convae.metrics.resampling import resamples
 from convae.training.splits_and_batches import hold_out
 
 TEST_FRACTION = 0.3
-FEWEST = 20  # images of which anything can be said
+FEWEST = 20  # fewest images for which a result means anything
 NEIGHBOURS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What to read from the codes.
+    """What to predict from the codes.
 
     Attributes:
-        values: (n,) class numbers (int64) or numbers (float64), one an image.
+        values: (n,) class numbers (int64) or numbers (float64), one for each image.
         names: of the classes; empty for numbers.
     """
 
@@ -35,7 +35,7 @@ class Target:
 
     @property
     def classes(self) -> bool:
-        """Whether these are classes."""
+        """Whether the values are classes."""
         return self.values.dtype.kind == "i"
 
 
@@ -45,8 +45,8 @@ class Measure:
 
     Attributes:
         name: what is measured.
-        scores: representation: score; one that has none by definition is left out.
-        judged: whether the verdict rests on it.
+        scores: representation -> score; without those for which the score is not defined.
+        judged: whether the verdict is based on it.
     """
 
     name: str
@@ -56,16 +56,16 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What :func:`probe` finds.
+    """The result of :func:`probe`.
 
     Attributes:
         measures: higher is better in each.
-        told: representation: what it is.
+        told: representation -> its description.
         fitted_on, tested_on: numbers of images.
         left_out: images not used because the model was trained on them.
-        seen: images used although it was, for want of others.
+        seen: images used although the model was trained on them, for lack of others.
         skipped: images that could not be used, with reasons.
-        test: (m,) positions in the source of the images tested on.
+        test: (m,) positions in the source of the test images.
         codes: (m, D) the model's codes of them.
     """
 
@@ -80,7 +80,7 @@ class Probe:
     codes: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "fitted_on": self.fitted_on,
             "tested_on": self.tested_on,
@@ -111,13 +111,16 @@ def probe(
     """Fit read-outs on some images and measure them on others that neither they nor the model have seen.
 
     Args:
+        model: the fitted model.
+        source: images.
         target: of every image of the source.
         groups: (n,) images of one group are on one side of the split.
-        most: images to use; of more a random choice is taken.
-        seed: of the choice, the split, the random encoder, k-means and the resampling.
+        most: images to use; from a larger source a random selection is taken.
+        seed: of the selection, the split, the random encoder, k-means and the resampling.
+        progress: called with (images done, images wanted).
 
     Raises:
-        InputError: with too few images, or classes of which there is only one.
+        InputError: with too few images, a single class, or a numeric target of one value only.
     """
     found = represent(model, source, most=most, seed=seed, progress=progress)
     if not _enough(found, target):
@@ -198,7 +201,7 @@ def _values(
 
 
 def _neighbourhoods(numbers: Pairs, weights: np.ndarray) -> list[Measure]:
-    """How far neighbours by code are neighbours by pixels, and the other way."""
+    """Measure how far neighbours by code are neighbours by pixels, and the reverse."""
     pixels = numbers[PIXELS][1]
     k = min(NEIGHBOURS, (len(pixels) - 1) // 2)
     codes = {name: test for name, (_, test) in numbers.items() if name != PIXELS}
@@ -211,7 +214,7 @@ def _neighbourhoods(numbers: Pairs, weights: np.ndarray) -> list[Measure]:
 
 
 def _enough(found: Representations, target: Target) -> bool:
-    """Whether something can be said of the images that the model has not seen."""
+    """Whether the images that the model has not seen suffice for a result."""
     values = target.values[found.index]
     return len(values) >= FEWEST and not (target.classes and len(np.unique(values)) < 2)
 

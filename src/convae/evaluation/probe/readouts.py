@@ -1,7 +1,7 @@
-"""What can be read from codes: classes, numbers, clusters, neighbourhoods; with intervals by resampling.
+"""Read-outs of codes: classes, numbers, clusters, neighbourhoods; with intervals by resampling.
 
-Every read-out is fitted on some images and gives its answers for others. Intervals and differences come
-from one set of bootstrap resamples of those others, so that two codes are compared on the same images.
+Every read-out is fitted on some images and predicts for others. Intervals and differences come from one set
+of bootstrap resamples of those others, so that two codes are compared on the same images.
 """
 
 import warnings
@@ -19,8 +19,8 @@ STRENGTHS = (
     0.1,
     1.0,
 )  # inverse regularisation of the linear classifier, chosen within the fit
-MOST_TO_CHOOSE = 2000  # images that it is chosen on
-Answers = Callable[[np.ndarray], np.ndarray]  # from rows of numbers to what is read from each
+MOST_TO_CHOOSE = 2000  # images on which it is chosen
+Answers = Callable[[np.ndarray], np.ndarray]  # from rows of values to the predictions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Score:
 
     Attributes:
         value: on all of them.
-        samples: (B,) the same on each resample; what two scores are compared by.
+        samples: (B,) the same on each resample; two scores are compared by these.
     """
 
     value: float
@@ -37,17 +37,17 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where 95 % of the resamples lie."""
+        """The range of 95 % of the resamples."""
         return between(self.samples)
 
 
 def mean_score(values: np.ndarray, weights: np.ndarray) -> Score:
-    """The mean of one value an image, such as 1 for a right answer."""
+    """Compute the mean of one value per image (n,), such as 1 for a correct prediction."""
     return Score(value=float(values.mean()), samples=weights @ values / len(values))
 
 
 def explained_score(truth: np.ndarray, answers: np.ndarray, weights: np.ndarray) -> Score:
-    """R²: 1 - Σ (answer - truth)² / Σ (truth - mean)²; 0 is no better than the mean, 1 is perfect."""
+    """Compute R²: 1 - Σ (answer - truth)² / Σ (truth - mean)²; 0 is no better than the mean, 1 is perfect."""
     every = np.concatenate([np.ones((1, len(truth))), weights]).astype(np.float64)
     shifted, total = truth - truth.mean(), every.sum(axis=1)
     spread = every @ shifted**2 - (every @ shifted) ** 2 / total
@@ -58,7 +58,7 @@ def explained_score(truth: np.ndarray, answers: np.ndarray, weights: np.ndarray)
 def cluster_scores(
     classes: np.ndarray, clusters: np.ndarray, weights: np.ndarray
 ) -> tuple[Score, Score]:
-    """Adjusted Rand index and V-measure of a clustering beside the classes (0, 1, ...)."""
+    """Compute adjusted Rand index and V-measure of a clustering against the classes (0, 1, ...)."""
     shape = (int(classes.max()) + 1, int(clusters.max()) + 1)
     cells = classes * shape[1] + clusters
     every = [np.ones(len(classes)), *weights]
@@ -67,15 +67,15 @@ def cluster_scores(
 
 
 def _centred(values: np.ndarray) -> Score:
-    """The first value with the others around it.
+    """Return the first value as the score, with the other values as samples centred on it.
 
-    An image that is drawn twice agrees with itself, so that every resample looks better clustered.
+    An image that is sampled twice agrees with itself, so that every resample looks better clustered.
     """
     return Score(value=float(values[0]), samples=values[1:] - values[1:].mean() + values[0])
 
 
 def adjusted_rand(tables: np.ndarray) -> np.ndarray:
-    """(B,) from contingency tables (B, classes, clusters) (Hubert & Arabie 1985).
+    """Compute the index (B,) from contingency tables (B, classes, clusters) (Hubert & Arabie 1985).
 
     Convention: 1 for the same partition, 0 on average by chance.
     """
@@ -91,7 +91,7 @@ def adjusted_rand(tables: np.ndarray) -> np.ndarray:
 
 
 def v_measure(tables: np.ndarray) -> np.ndarray:
-    """(B,) the harmonic mean of homogeneity and completeness (Rosenberg & Hirschberg 2007); 0 to 1."""
+    """Compute (B,) harmonic means of homogeneity and completeness (Rosenberg & Hirschberg 2007); 0 to 1."""
     shares = tables / tables.sum(axis=(1, 2), keepdims=True)
 
     def entropy(p: np.ndarray) -> np.ndarray:
@@ -103,17 +103,24 @@ def v_measure(tables: np.ndarray) -> np.ndarray:
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Part of the whole; 1 where there is nothing to tell apart."""
+    """Divide; 1 where the denominator is 0: there is nothing to distinguish."""
     empty = np.abs(whole) < 1e-12
     share: np.ndarray = np.where(empty, 1.0, part / np.where(empty, 1, whole))
     return share
 
 
-# -- fitted on some images, answering for others ------------------------------------------------------
+# -- fitted on some images, predicting for others -----------------------------------------------------
 
 
 def vote(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, k: int) -> np.ndarray:
-    """The class of most of the k nearest images; of several, that of the nearest among them."""
+    """Predict the most frequent class (m,) of the k nearest images; among equals, that of the nearest.
+
+    Args:
+        fit: (n, D) rows of the known images.
+        classes: (n,) their classes.
+        test: (m, D) rows of the images to predict for.
+        k: number of neighbours; at most n are used.
+    """
     near = classes[nearest(test, fit, min(k, len(fit))).indices]
     alike = (near[:, :, None] == near[:, None, :]).sum(axis=2)
     answers: np.ndarray = near[np.arange(len(near)), alike.argmax(axis=1)]
@@ -121,25 +128,28 @@ def vote(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, k: int) -> np.n
 
 
 def average(fit: np.ndarray, values: np.ndarray, test: np.ndarray, k: int) -> np.ndarray:
-    """The mean value of the k nearest images."""
+    """Predict the mean value (m,) of the k nearest images.
+
+    Args: as for :func:`vote`, with values (n,) in place of classes.
+    """
     answers: np.ndarray = values[nearest(test, fit, min(k, len(fit))).indices].mean(axis=1)
     return answers
 
 
 def linear_classes(fit: np.ndarray, classes: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    """The answers of :func:`linear_reader` for some images."""
+    """Predict the classes (m,) of ``test`` (m, D) with :func:`linear_reader`."""
     return linear_reader(fit, classes, seed)(test)
 
 
 def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
-    """Logistic regression on standardised numbers; its strength is chosen on a part of ``fit``."""
+    """Fit logistic regression on standardised rows (n, D); its strength is chosen on a part of them."""
 
     def fitted(strength: float, some: np.ndarray) -> Answers:
         known = classes[some]
         if len(np.unique(known)) < 2:
             return lambda rows: np.full(len(rows), known[0])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it has not converged is no reason to speak
+            warnings.simplefilter("ignore")  # non-convergence needs no warning
             found = (
                 load("sklearn.linear_model")
                 .LogisticRegression(C=strength, max_iter=200)
@@ -161,12 +171,12 @@ def linear_reader(fit: np.ndarray, classes: np.ndarray, seed: int) -> Answers:
 
 
 def ridge_values(fit: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """The answers of :func:`ridge_reader` for some images."""
+    """Predict the values (m,) of ``test`` (m, D) with :func:`ridge_reader`."""
     return ridge_reader(fit, values)(test)
 
 
 def ridge_reader(fit: np.ndarray, values: np.ndarray) -> Answers:
-    """Ridge regression on standardised numbers; its strength is chosen by leaving one of ``fit`` out."""
+    """Fit ridge regression on standardised rows (n, D); its strength is chosen by leave-one-out."""
     found = (
         load("sklearn.linear_model")
         .RidgeCV(np.logspace(-3, 5, 9))
@@ -176,7 +186,10 @@ def ridge_reader(fit: np.ndarray, values: np.ndarray) -> Answers:
 
 
 def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The k-means cluster of each image of ``test``, the centres being those of ``fit``."""
+    """Return the k-means cluster (m,) of each row of ``test`` (m, D).
+
+    The centres are fitted on ``fit`` (n, D).
+    """
     means = load("sklearn.cluster").KMeans(min(count, len(fit)), n_init=4, random_state=seed)
     centres = means.fit(fit.astype(np.float64))
     found: np.ndarray = centres.predict(test.astype(np.float64))
@@ -184,7 +197,10 @@ def clusters(fit: np.ndarray, test: np.ndarray, count: int, seed: int) -> np.nda
 
 
 def standardised(fit: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with the mean and the spread of ``fit`` taken out; what hardly varies stays small."""
+    """Standardise both, (n, D) and (m, D), by the mean and the spread of ``fit``.
+
+    Columns that hardly vary stay small.
+    """
     mean, spread = fit.mean(axis=0, dtype=np.float64), fit.std(axis=0, dtype=np.float64)
     spread = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-12))
     return (fit - mean) / spread, (test - mean) / spread

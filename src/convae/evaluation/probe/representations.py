@@ -1,4 +1,4 @@
-"""The same images as several rows of numbers: the model's codes, PCA's, a random encoder's, their pixels."""
+"""Several representations of the same images: the model's codes, PCA's, a random encoder's, the pixels."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,21 +18,21 @@ from convae.networks.autoencoder import Autoencoder
 from convae.training.devices import on_device, seeded
 
 MODEL, PCA, RANDOM, PIXELS = "model", "PCA", "random encoder", "raw pixels"
-MOST_NUMBERS = 4096  # of a representation; larger maps and images are averaged down
-Reader = Callable[[Tensor], Tensor]  # from images (B, C, H, W) to numbers (B, ...)
+MOST_NUMBERS = 4096  # values of a representation; larger maps and images are averaged down
+Reader = Callable[[Tensor], Tensor]  # from images (B, C, H, W) to values (B, ...)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Representations:
-    """Some images, once as each kind of numbers.
+    """Some images in each representation.
 
     Attributes:
-        numbers: name: (n, D) float32.
-        told: name: what it is, for people.
+        numbers: name -> (n, D) float32.
+        told: name -> its description.
         index: (n,) positions in the source.
-        hashes: (n,) 64-bit hash of each image, the same for exact doubles.
+        hashes: (n,) 64-bit hash of each image, the same for exact duplicates.
         seen: how many of them the model was trained on.
-        passed_over: images left out because it was.
+        passed_over: images left out because the model was trained on them.
         skipped: images that could not be used, with reasons.
     """
 
@@ -57,9 +57,11 @@ def represent(
     """Read images once and compute all representations of each.
 
     Args:
-        most: so many are enough; of more a random choice is taken.
+        model: the fitted model.
+        source: images.
+        most: number of images to use; from a larger source a random selection is taken.
         include_seen: whether to take images that the model was trained on as well.
-        seed: of the choice and of the random encoder's weights.
+        seed: of the selection and of the random encoder's weights.
         progress: called with (images done, images wanted).
     """
     ways = _ways(model, seed)
@@ -104,7 +106,7 @@ def represent(
 
 
 def _ways(model: ImageEstimator, seed: int) -> dict[str, Reader]:
-    """name: from images to their numbers."""
+    """Return for each name the function from images to their values."""
     untrained = random_encoder(model, seed)
     size = _smaller(model.architecture_.code_shape)
     return {
@@ -116,33 +118,33 @@ def _ways(model: ImageEstimator, seed: int) -> dict[str, Reader]:
 
 
 def code_reader(model: ImageEstimator) -> Reader:
-    """The codes of a model; large maps averaged down."""
+    """Return a reader of the codes of a model; large maps are averaged down."""
     size = _smaller(model.architecture_.code_shape)
     return lambda x: _same_size(model.network_.encode(x), size)
 
 
 def baseline_reader(model: ImageEstimator) -> Reader:
-    """PCA with as many numbers as the codes of a model."""
+    """Return a reader of PCA codes with the latent dimension of the model."""
     baseline, size = model.baseline_, _smaller(model.architecture_.code_shape)
     return lambda x: _same_size(baseline.encode(x), size)
 
 
 def pixel_reader(model: ImageEstimator) -> Reader:
-    """The pixels of images as a model sees them; those of large images averaged down."""
+    """Return a reader of the pixels that a model takes; large images are averaged down."""
     size = _smaller(model.architecture_.image_shape)
     return lambda x: _averaged(x, size)
 
 
 def random_encoder(model: ImageEstimator, seed: int) -> Autoencoder:
-    """The same architecture with first weights, without the linear path that starts as PCA."""
+    """Return the same architecture with untrained weights, without the linear path that starts as PCA."""
     with seeded(seed):
         network = Autoencoder(replace(model.architecture_, bypass="none"))
     return on_device(network, model.inference_.unit.device).eval()
 
 
 def _smaller(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The height and width at which a map (c, h, w) has at most ``MOST_NUMBERS`` values."""
-    channels, height, width = (*shape, 1, 1)[:3]  # a dense code has neither
+    """Return the height and width at which a map (c, h, w) has at most ``MOST_NUMBERS`` values."""
+    channels, height, width = (*shape, 1, 1)[:3]  # a dense code has no height and width
     shrink = min(1.0, math.sqrt(MOST_NUMBERS / (channels * height * width)))
     return max(1, int(height * shrink)), max(1, int(width * shrink))
 

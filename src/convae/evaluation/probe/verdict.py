@@ -1,4 +1,4 @@
-"""Is the autoencoder worth it? One plain sentence from a probe, and what weakens it."""
+"""Is the autoencoder worth it? One plain sentence from a probe, and the limits of the result."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from convae.evaluation.probe.probe import Measure, Probe
 from convae.evaluation.probe.representations import MODEL, PCA, PIXELS, RANDOM
 from convae.metrics.resampling import between
 
-RIVALS = (PCA, RANDOM)  # as many numbers as the code
+RIVALS = (PCA, RANDOM)  # of the same dimension as the code
 
 
 def verdict(probe: Probe) -> str:
-    """The sentence: by the read-outs that are judged, against the better of PCA and a random encoder.
+    """Return the sentence, by the judged read-outs, against the better of PCA and a random encoder.
 
-    A difference counts if the interval of the paired differences leaves out zero.
+    A difference counts if the interval of the paired differences excludes zero.
     """
     judged = [measure for measure in probe.measures if measure.judged]
     won, lost = ([m for m in judged if _sign(m) == sign] for sign in (1, -1))
@@ -32,7 +32,7 @@ def verdict(probe: Probe) -> str:
 
 
 def cautions(probe: Probe) -> list[str]:
-    """What weakens the numbers."""
+    """Return what limits the results."""
     said = []
     if probe.seen:
         said.append(
@@ -49,24 +49,24 @@ def cautions(probe: Probe) -> list[str]:
 
 
 def rival_of(measure: Measure) -> str:
-    """The better of the others that have as many numbers."""
+    """Return the better of the other representations of the same dimension."""
     return max(RIVALS, key=lambda name: measure.scores[name].value)
 
 
 def difference(measure: Measure) -> tuple[float, float, float]:
-    """How far the model is above its rival, and the interval of that."""
+    """Return how far the model is above its rival, and the interval of the difference."""
     ours, theirs = measure.scores[MODEL], measure.scores[rival_of(measure)]
     return ours.value - theirs.value, *between(ours.samples - theirs.samples)
 
 
 def _sign(measure: Measure) -> int:
-    """1 where the codes are better, -1 where they are worse, 0 within chance."""
+    """Return 1 if the codes are better, -1 if they are worse, 0 if undecided."""
     _, low, high = difference(measure)
     return int(low > 0) - int(high < 0)
 
 
 def _told(measures: Sequence[Measure]) -> str:
-    """``5 nearest neighbours (accuracy 0.951, PCA 0.930)``."""
+    """Return ``5 nearest neighbours (accuracy 0.951, PCA 0.930)``."""
     parts = []
     for measure in measures:
         reader, _, what = measure.name.partition(", ")
@@ -80,7 +80,7 @@ def _told(measures: Sequence[Measure]) -> str:
 
 
 def _others(counted: Sequence[Measure], judged: Sequence[Measure]) -> str:
-    """The read-outs that show no difference, and the pixels."""
+    """Describe the read-outs that show no difference, and the pixels."""
     rest = [measure for measure in judged if measure not in counted]
     same = f", and within chance the same for {_told(rest)}" if rest else ""
     return same + _pixels(judged)

@@ -1,4 +1,4 @@
-"""What a report says, as plain data: whoever has a result fills in what there is."""
+"""The contents of a report, as plain data: each kind of result fills in its parts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,13 @@ class Metric:
     Attributes:
         name: what is measured, with its unit: ``PSNR (dB)``.
         model: the model's value; None if it has none.
-        baselines: the same for each thing to compare with: ``{"PCA": 0.0132}``.
-        better: ``lower``, ``higher``, or empty where neither is better.
-        intervals: ``model`` or the name of a baseline: where its value may lie.
-        differences: the name of a baseline: how far the model is from it, by the same images.
+        baselines: the same for each baseline: ``{"PCA": 0.0132}``.
+        better: ``lower``, ``higher``, or empty if neither is better.
+        intervals: ``model`` or the name of a baseline -> the interval of its value.
+        differences: the name of a baseline -> the model minus it, on the same images.
+
+    Raises:
+        InputError: for another value of ``better``.
     """
 
     name: str
@@ -41,7 +44,7 @@ class Metric:
 
     @property
     def rival(self) -> str | None:
-        """The best of the baselines that differences are known to; where neither is better the first."""
+        """The best of the baselines with known differences; if neither direction is better, the first."""
         known = {
             name: value
             for name in self.differences
@@ -61,9 +64,9 @@ class CodeMap:
     Attributes:
         points: ``(n, 2)``, such as their first two principal components; None for no map.
         shares: the fractions of the codes' variance along these two.
-        labels: one class an image: numbers or words; None for none.
-        label_names: what class number k is called.
-        thumbnails: ``(m, C, H, W)`` in [0, 1]: pictures of the first m points; some hundred do.
+        labels: one class for each image: numbers or words; None for none.
+        label_names: the name of class number k.
+        thumbnails: ``(m, C, H, W)`` in [0, 1]: pictures of the first m points; some hundred suffice.
         variances: the variance along each principal component of the codes; empty for no spectrum.
         pca_variances: the same of PCA's codes of the same size.
     """
@@ -79,10 +82,10 @@ class CodeMap:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """The images behind the results.
+    """The images of the results.
 
     Attributes:
-        facts: name and value, in the order to show: ``{"images": 1797, "size": "8 × 8"}``.
+        facts: name and value, in display order: ``{"images": 1797, "size": "8 × 8"}``.
         notes: sentences: what was converted, and how many files.
         skipped: name and reason of each image that was left out.
     """
@@ -100,9 +103,12 @@ class Panel:
         heading: what is shown.
         rows: what each picture is, and the pictures of all images, uint8 ``(n, H, W, 3)``:
             ``{"original": ..., "with holes": ..., "filled": ...}``.
-        names: what each image is called; empty for none.
-        told: what is said below each; empty for none.
+        names: the name of each image; empty for none.
+        told: a text below each; empty for none.
         note: a sentence about all.
+
+    Raises:
+        InputError: for rows of different shapes, or texts that are not as many as the images.
     """
 
     heading: str
@@ -123,7 +129,7 @@ class Panel:
         return len(next(iter(self.rows.values())))
 
     def captions(self) -> list[tuple[str, str]]:
-        """Name and what is told of each image."""
+        """Return the name and the text of each image."""
         empty = [""] * len(self)
         return list(zip(self.names or empty, self.told or empty, strict=True))
 
@@ -135,8 +141,11 @@ class Table:
     Attributes:
         heading: what is listed.
         columns: the names of the columns.
-        rows: as many cells each; the first names the row.
+        rows: one cell for each column; the first names the row.
         note: a sentence below.
+
+    Raises:
+        InputError: for a row of another length.
     """
 
     heading: str
@@ -151,30 +160,30 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that a report can say; every part but the title may be left out, and is then not shown.
+    """All parts of a report; every part but the title may be left out, and is then not shown.
 
     Attributes:
         title: the first line.
         subtitle: the line below it: what model, what images.
         summary: plain sentences; the first is set large.
-        warnings: sentences that a reader must not miss, below those.
+        warnings: sentences that a reader must not miss, below the summary.
         metrics: the table of results.
         metrics_note: which images the results are of: ``360 images held out from training``.
-        history: one mapping an epoch: ``epoch``, ``train_loss``, ``validation_loss``, ``seconds``,
+        history: one mapping for each epoch: ``epoch``, ``train_loss``, ``validation_loss``, ``seconds``,
             ``learning_rate``.
         best_epoch: the epoch whose weights were kept.
         loss_name: what the losses are.
         baseline: name and loss of a line to draw across the loss curve.
-        training_facts: name and value, shown beside the loss curve: ``{"epochs": 30}``.
-        examples: images in no particular order, beside their reconstructions.
+        training_facts: name and value, shown next to the loss curve: ``{"epochs": 30}``.
+        examples: images in no particular order, next to their reconstructions.
         best: the images with the smallest errors.
         worst: the images with the largest errors.
         panels: other pictures of images, shown after those.
-        findings: what was found in each image, in the order to show, with pictures in files beside the page.
+        findings: the result for each image, in display order, with pictures in files next to the page.
         findings_note: a sentence about their pictures.
         scores: the scores of all images, for their histogram.
-        scores_facts: name and value, shown beside that histogram: ``{"threshold": 2.4}``.
-        roc: how well the scores tell anomalous images from normal ones.
+        scores_facts: name and value, shown next to that histogram: ``{"threshold": 2.4}``.
+        roc: how well the scores separate anomalous images from normal ones.
         tables: other tables, below the scores.
         errors: the error of every image measured, for the histogram.
         baseline_errors: name, and the baseline's error of the same images.
@@ -183,10 +192,10 @@ class Report:
         layers: the network: see :func:`convae.report.architecture_svg`.
         network_facts: name and value: ``{"parameters": 178001}``.
         data: the images.
-        settings: name and value of everything that was chosen.
-        versions: name and version of what was used.
+        settings: name and value of all settings.
+        versions: name and version of the software used.
         command: the command that repeats the run.
-        python: the Python lines that do.
+        python: the Python lines that repeat the run.
     """
 
     title: str

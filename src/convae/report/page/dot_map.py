@@ -1,4 +1,4 @@
-"""A page with a dot for every image, that shows the image under the pointer: one file, no scripts."""
+"""A page with a dot for every image; it shows the image under the pointer. One file, no scripts."""
 
 import math
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from convae.report.text import clean
 
 @dataclass(frozen=True, kw_only=True)
 class Dots:
-    """What the page shows.
+    """The contents of the page.
 
     Attributes:
         points: (n, 2); the second axis points upwards.
         pictures: uint8 (n, H, W, 3), small.
         names: n names.
         classes: (n,) class numbers, or None.
-        class_names: what they are called.
+        class_names: the names of the classes.
         words: the line below the heading.
     """
 
@@ -39,12 +39,12 @@ class Dots:
 
 
 def write_dot_map(path: str | Path, dots: Dots) -> Path:
-    """Write the page, whole or not at all; gives its path."""
+    """Write the page atomically; return its path."""
     return store(path, render_dot_map(dots).encode("utf-8"))
 
 
 def render_dot_map(dots: Dots) -> str:
-    """The text of the page; the pictures are one sheet, of which each dot shows its part."""
+    """Return the text of the page; the pictures are one sheet, of which each dot shows its part."""
     places, (width, height) = unit_places(dots.points)
     count, high, wide = dots.pictures.shape[:3]
     columns = max(1, math.isqrt(count))
@@ -82,7 +82,7 @@ def _colours(dots: Dots) -> list[str]:
 
 
 def _legend(dots: Dots) -> list[tuple[str, str]]:
-    """(colour, name) of each class."""
+    """Return (colour, name) of each class."""
     if dots.classes is None:
         return []
     known = sorted(set(dots.classes.tolist()))[:MOST_CLASSES]
@@ -90,7 +90,7 @@ def _legend(dots: Dots) -> list[tuple[str, str]]:
 
 
 def _sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
-    """All pictures in rows of ``columns``, as one."""
+    """Join all pictures into one, in rows of ``columns``."""
     count, high, wide = pictures.shape[:3]
     rows = math.ceil(count / columns)
     sheet = np.zeros((rows * columns, high, wide, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""A report as a folder: the page, and every picture and chart as a file of its own."""
+"""A report as a folder: the page, and every picture and chart as a separate file."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from convae.report.svg.score_chart import score_histogram_svg
 
 
 def write_folder(folder: Path, report: Report) -> Path:
-    """Write ``report.html`` and every picture of the report into a folder that exists.
+    """Write ``report.html`` and every picture of the report into an existing folder.
 
     Returns:
         the path of the page.
@@ -36,7 +36,7 @@ def write_folder(folder: Path, report: Report) -> Path:
 
 
 def panel_picture(panel: Panel) -> np.ndarray:
-    """The rows of a panel one under the other, uint8 (height, width, 3)."""
+    """Join the rows of a panel one under the other, uint8 (height, width, 3)."""
     captions = ["\n".join(line for line in words if line) for words in panel.captions()]
     return grid(
         list(panel.rows.values()), row_labels=list(panel.rows), captions=captions, columns=8

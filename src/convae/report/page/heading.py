@@ -1,19 +1,19 @@
-"""What a report cannot know from the model."""
+"""The parts of a report that are not known from the model."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occasion:
-    """The words around the results.
+    """The text around the results.
 
     Attributes:
         title, subtitle: its first lines.
         measured_on: which images the numbers are of: ``180 images held out from training``.
-        command: what repeats the run.
-        python: the Python lines that do.
+        command: the command that repeats the run.
+        python: the Python lines that repeat the run.
         after_fit: whether the images are those that training held out.
-        seed: of the choice of examples.
+        seed: for the choice of examples.
     """
 
     title: str

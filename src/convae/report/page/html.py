@@ -1,4 +1,4 @@
-"""The report as one HTML file: styles, charts and pictures inside, nothing from elsewhere."""
+"""The report as one HTML file: styles, charts and pictures are inside, and nothing is loaded."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,20 +34,20 @@ from convae.report.svg.roc_chart import roc_svg
 from convae.report.svg.score_chart import score_histogram_svg
 from convae.report.text import clean, duration, number, numbers, percent, shorten
 
-MOST_CELLS = 24  # images of one comparison
-_MOST_ROWS = 200  # epochs in the table
+MOST_CELLS = 24  # most images of one comparison
+_MOST_ROWS = 200  # most epochs in the table
 _MOST_SKIPPED = 500
-_FEW = 3  # so few large images are shown larger
-_LEAST_CELL = 88  # CSS pixels: the width that a name and an error need
+_FEW = 3  # up to this many large images are shown larger
+_LEAST_CELL = 88  # CSS pixels: the width for a name and an error
 
 
 def write_report(path: str | Path, report: Report) -> Path:
-    """Write ``report`` to one self-contained HTML file, whole or not at all; gives the path."""
+    """Write ``report`` atomically to one self-contained HTML file; return the path."""
     return store(path, render_report(report).encode("utf-8"))
 
 
 def render_report(report: Report) -> str:
-    """The text of the HTML file; the same report gives the same text."""
+    """Return the text of the HTML file; the same report gives the same text."""
     return (
         page_template("report.html.jinja").render(
             report=report,
@@ -75,7 +75,7 @@ def render_report(report: Report) -> str:
 
 
 def page_template(name: str) -> Template:
-    """A template of this package, in which names of files stay text."""
+    """Return a template of this package; file names in it are escaped."""
     return _environment().from_string(_resource(name))
 
 
@@ -86,7 +86,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Names of files are anybody's text: autoescape keeps them text, clean() keeps them visible.
+        # File names are untrusted text: autoescape keeps them text, clean() keeps them visible.
         finalize=_visible,
     )
     environment.filters["value"] = _value
@@ -102,7 +102,7 @@ def _resource(name: str) -> str:
 
 
 def _value(value: object) -> str:
-    """A setting or fact as a reader sees it."""
+    """Format a setting or fact."""
     if value is None:
         return "–"
     if isinstance(value, bool | np.bool_):
@@ -148,13 +148,13 @@ def _metric_rows(metrics: Sequence[Metric]) -> list[dict[str, object]]:
 
 
 def _difference(metric: Metric) -> str:
-    """``model − PCA: −0.0012 (95 % interval −0.0015 to −0.0009)`` where it is known."""
+    """Return ``model − PCA: −0.0012 (95 % interval −0.0015 to −0.0009)``, if known."""
     rival = metric.rival
     return "" if rival is None else f"model − {rival}: {interval_of(metric.differences[rival])}"
 
 
 def _interval(metric: Metric, name: str) -> str:
-    """``0.91 to 0.95`` where an interval is known."""
+    """Return ``0.91 to 0.95``, if an interval is known."""
     ends = metric.intervals.get(name)
     return "" if ends is None else " to ".join(numbers(ends))
 
@@ -169,10 +169,10 @@ def _winner(values: Sequence[float | None], better: str) -> int | None:
 
 
 def _verdict(model: float | None, baseline: float | None, metric: Metric) -> tuple[str, str] | None:
-    """How far the model is from the first baseline, and whether that is good or bad."""
+    """Return how far the model is from the first baseline, and whether that is good or bad."""
     if model is None or baseline is None or not np.isfinite([model, baseline]).all():
         return None
-    if abs(baseline) < 1e-9 or "dB" in metric.name:  # no percentage of what is exact
+    if abs(baseline) < 1e-9 or "dB" in metric.name:  # no percentage of an exact result
         change, text = model - baseline, number(float(abs(model - baseline)))
         text += " dB" if "dB" in metric.name else ""
     else:
@@ -194,7 +194,7 @@ def _verdict(model: float | None, baseline: float | None, metric: Metric) -> tup
 
 
 def _overlap(metric: Metric) -> bool:
-    """Whether the intervals of the model and of the first baseline share values."""
+    """Whether the intervals of the model and of the first baseline overlap."""
     ends = [metric.intervals.get(name) for name in ("model", next(iter(metric.baselines), ""))]
     if ends[0] is None or ends[1] is None:
         return False
@@ -266,7 +266,7 @@ def _panel(panel: Panel) -> _Gallery:
 def _cells(
     heading: str, note: str, rows: Mapping[str, np.ndarray], captions: list[tuple[str, str]]
 ) -> _Gallery:
-    """The pictures of each image, with its name and what is told of it."""
+    """Return the pictures of each image, with its name and its text."""
     count = len(captions)
     sized = {
         what: fit_size(pictures, enlarge_to=1, limit=224 if count > _FEW else 600)
@@ -291,7 +291,7 @@ def _cells(
 
 
 def _shown_size(height: int, width: int, count: int) -> tuple[int, int]:
-    """The width and height, in CSS pixels, at which images of this size are shown."""
+    """Return the width and height, in CSS pixels, at which images of this size are shown."""
     longest = max(height, width)
     if longest > _LEAST_CELL:
         target = 112 if longest < 160 else 168 if count > _FEW else 300
@@ -366,7 +366,7 @@ def _history(report: Report) -> dict[str, object]:
 
 
 def _histogram(report: Report) -> Markup | str:
-    if len(report.errors) < 8:  # a histogram of a handful says less than their list
+    if len(report.errors) < 8:  # a histogram of a few values is less useful than their list
         return ""
     return Markup(
         error_histogram_svg(

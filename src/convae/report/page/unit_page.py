@@ -1,4 +1,4 @@
-"""A page with a card for each number of a code: one file, no scripts."""
+"""A page with a card for each unit of a code: one file, no scripts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from convae.report.pictures.pictures import data_uri, fit_size
 from convae.report.svg.charts import FONT, THEME
 from convae.report.text import clean, percent
 
-SIDE = 84  # pixels that small images are enlarged to
+SIDE = 84  # pixels to which small images are enlarged
 LARGEST = 128
 Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnitCard:
-    """What is shown of one number of a code.
+    """The card of one unit of a code.
 
     Attributes:
-        number: which it is, from 0.
-        rate: the part of the images for which it is on.
-        selectivity: how much it has to do with one class, 0 to 1; None without classes.
-        of_class: the class that it answers to most; empty without classes.
+        number: of the unit, from 0.
+        rate: the fraction of the images for which it is active.
+        selectivity: how selective it is for one class, 0 to 1; None without classes.
+        of_class: the class to which it responds most; empty without classes.
         pattern: uint8 (h, w, 3) what it adds to an image.
-        pictures: uint8 (m, H, W, 3) the images that it answers to most, the strongest first.
+        pictures: uint8 (m, H, W, 3) the images to which it responds most, the strongest first.
         boxes: (top, left, bottom, right) of the marked place in each, in pixels.
         names: of the images.
     """
@@ -47,12 +47,12 @@ class UnitCard:
 
 
 def write_unit_page(path: str | Path, cards: Iterable[UnitCard], words: Sequence[str]) -> Path:
-    """Write the page, whole or not at all; gives its path."""
+    """Write the page atomically; return its path."""
     return store(path, render_unit_page(cards, words).encode("utf-8"))
 
 
 def render_unit_page(cards: Iterable[UnitCard], words: Sequence[str]) -> str:
-    """The text of the page, with ``words`` as its first lines."""
+    """Return the text of the page, with ``words`` as its first lines."""
     return page_template("units.html.jinja").render(
         cards=[_card(card) for card in cards],
         words=[clean(line) for line in words],
@@ -79,7 +79,7 @@ def _card(card: UnitCard) -> dict[str, object]:
 
 
 def marked(picture: np.ndarray, box: Box) -> np.ndarray:
-    """A picture (H, W, 3) at a size to look at, with a frame around a place (top, left, bottom, right)."""
+    """Enlarge a picture (H, W, 3) for display, with a frame around a place (top, left, bottom, right)."""
     sized = fit_size(picture[None], enlarge_to=SIDE, limit=LARGEST)[0]
     scale = sized.shape[0] / picture.shape[0]
     top, left, bottom, right = (round(side * scale) for side in box)

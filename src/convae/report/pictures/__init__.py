@@ -4,5 +4,5 @@
 - comparison: originals over reconstructions over error maps
 - heatmaps: maps of scores as colours, over pictures, with boxes
 - image_map: small images placed by their codes
-- differences: how sure a difference is, in words
+- differences: a difference and its interval, in words
 """

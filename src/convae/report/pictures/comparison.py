@@ -26,16 +26,19 @@ _GAP, _MARGIN, _LINE = 6, 14, 17
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Some images beside what the model made of them.
+    """Some images and their reconstructions.
 
     Attributes:
         originals: ``(n, C, H, W)``, about 0 to 1; NaN where a pixel is missing.
         reconstructions: the same shape.
-        names: what each is called; empty for none.
-        errors: one error an image; empty for none.
+        names: the name of each; empty for none.
+        errors: one error for each image; empty for none.
         error_name: what the errors are.
         alpha: the last of two or four channels is transparency (None: of four only).
         bands: the three channels to show as red, green and blue (None: a fixed choice).
+
+    Raises:
+        InputError: for images of different shapes, or names or errors that are not as many as the images.
     """
 
     originals: np.ndarray
@@ -61,7 +64,7 @@ class Comparison:
         return len(self.originals)
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Comparison":
-        """The images at ``indices``, in that order."""
+        """Return the comparison of the images at ``indices``, in that order."""
         at = np.asarray(indices, dtype=np.intp)
         return replace(
             self,
@@ -72,7 +75,7 @@ class Comparison:
         )
 
     def captions(self) -> list[tuple[str, str]]:
-        """Name and error of each image, as a reader sees them."""
+        """Return name and error of each image, as text."""
         names = [clean(name) for name in self.names] or [""] * len(self)
         errors = (
             numbers([float(e) for e in self.errors], distinct=False) if len(self.errors) else []
@@ -81,13 +84,13 @@ class Comparison:
         return list(zip(names, told, strict=True))
 
     def scale(self) -> float:
-        """The error that its error maps show brightest (:func:`error_scale`)."""
+        """Return the error that its error maps show brightest (:func:`error_scale`)."""
         return error_scale(self.originals, self.reconstructions)
 
     def rows(
         self, *, scale: float, value_range: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Originals, reconstructions and error maps as uint8 ``(n, H, W, 3)``."""
+        """Return originals, reconstructions and error maps as uint8 ``(n, H, W, 3)``."""
         first, second = (
             to_display(pixels, bands=self.bands, alpha=self.alpha, value_range=value_range)
             for pixels in (self.originals, self.reconstructions)
@@ -98,9 +101,9 @@ class Comparison:
 def best_and_worst(
     errors: Sequence[float] | np.ndarray, count: int = 8
 ) -> tuple[list[int], list[int]]:
-    """The indices of the ``count`` smallest errors and of the largest, the most extreme first.
+    """Return the indices of the ``count`` smallest errors (n,) and of the largest, most extreme first.
 
-    An image is in one of the two lists only; errors that are not numbers are in none.
+    An image is in one of the two lists only; errors that are NaN are in none.
     """
     values = np.asarray(errors, dtype=np.float64)
     order = np.argsort(values, kind="stable")
@@ -113,13 +116,16 @@ def best_and_worst(
 def comparison_picture(
     comparison: Comparison, *, scale: float | None = None, columns: int = 8, errors: bool = True
 ) -> np.ndarray:
-    """A picture with the originals over the reconstructions over the error maps, and a colour bar.
+    """Return a picture of the originals over the reconstructions over the error maps, and a colour bar.
 
     Args:
-        comparison: at least one image; a sensible number is 8 to 24.
-        scale: the error that is brightest; give all pictures of one report the same.
+        comparison: at least one image; 8 to 24 are recommended.
+        scale: the error that is brightest; use the same for all pictures of one report.
         columns: how many images stand side by side.
         errors: whether the error maps are shown.
+
+    Returns:
+        uint8 ``(height, width, 3)``.
     """
     top = comparison.scale() if scale is None else scale
     rows = comparison.rows(scale=top, value_range=shown_range(comparison.originals))
@@ -141,17 +147,20 @@ def grid(
     columns: int = 8,
     side: int = 112,
 ) -> np.ndarray:
-    """Rows of images on white, image k of each row above image k of the next.
+    """Arrange rows of images on white, image k of each row above image k of the next.
 
     Args:
         rows: uint8 arrays ``(n, H, W, 3)``, all of one shape, n >= 1.
-        row_labels: what each row is, written at its left.
-        captions: one text an image, written below its column; a line too long loses its middle.
-        columns: after so many images the rows go on below.
-        side: the pixels to which tiny images grow, by a whole factor; large ones shrink to 256.
+        row_labels: the name of each row, written at its left.
+        captions: one text for each image, written below its column; a line too long loses its middle.
+        columns: after this many images the rows continue below.
+        side: the pixels to which tiny images are enlarged, by a whole factor; large ones are reduced to 256.
 
     Returns:
         uint8 ``(height, width, 3)``.
+
+    Raises:
+        InputError: the rows are not of one shape (n, H, W, 3).
     """
     if not rows or not len(rows[0]) or any(row.shape != rows[0].shape for row in rows):
         raise InputError(f"rows must be of one shape (n, H, W, 3), got {[r.shape for r in rows]}")

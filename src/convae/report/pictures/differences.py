@@ -1,11 +1,11 @@
-"""Differences between methods in words: how large, how sure, and who is better."""
+"""Differences between methods in words: their size, their interval, and which method is better."""
 
 from convae.metrics.resampling import Difference
 from convae.report.text import numbers
 
 
 def interval_of(difference: Difference) -> str:
-    """``−0.0012 (95 % interval −0.0015 to −0.0009)``."""
+    """Return ``−0.0012 (95 % interval −0.0015 to −0.0009)``."""
     if difference.interval is None:
         measured = "one image" if difference.images == 1 else f"{difference.images} images"
         return f"{numbers([difference.value], 2)[0]} (no interval: {measured} measured)"
@@ -14,7 +14,7 @@ def interval_of(difference: Difference) -> str:
 
 
 def against(difference: Difference, rival: str, unit: str) -> str:
-    """The end of a sentence: where the model stands, of a measure of which more is better.
+    """Return the end of a sentence that compares the model with a rival, where more is better.
 
     Args:
         difference: the model minus the rival.

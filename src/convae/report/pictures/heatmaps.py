@@ -1,4 +1,4 @@
-"""Maps of scores as colours, over pictures, with boxes: on one scale for all, whoever made the maps."""
+"""Maps of scores as colours, over pictures, with boxes: on one scale for all methods."""
 
 from collections.abc import Sequence
 
@@ -7,28 +7,32 @@ import numpy as np
 from convae.images.dataset.framing import resize
 from convae.report.colours import colour_map
 
-BRIGHT = 2.0  # times the level that stands out: where a heatmap is brightest
-SHOWN_FROM = 0.25  # of that scale: below it an overlay shows the picture alone
+BRIGHT = 2.0  # times the threshold of regions: there a heatmap is brightest
+SHOWN_FROM = 0.25  # fraction of that scale below which an overlay shows the picture alone
 MOST_COVER = 0.75
 BOX = (64, 224, 255)  # a colour that no heatmap has
 
 
 def heat(scores: np.ndarray, level: float) -> np.ndarray:
-    """Maps (..., H, W) as colours, uint8 (..., H, W, 3): 0 and less dark, twice the level brightest.
+    """Convert maps (..., H, W) to colours, uint8 (..., H, W, 3): 0 and less dark, twice the level brightest.
 
     Args:
-        level: what stands out.
+        scores: (..., H, W).
+        level: the threshold of regions.
     """
     return colour_map(scores / max(BRIGHT * level, 1e-9))
 
 
 def overlay(picture: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray:
-    """A picture with its map over it: the more the higher the map is, nothing where it is usual.
+    """Blend a picture with its map: more where the map is higher, not at all where it is low.
 
     Args:
         picture: uint8 (H, W, 3).
         scores: (H, W).
-        level: what stands out.
+        level: the threshold of regions.
+
+    Returns:
+        uint8 (H, W, 3).
     """
     share = np.clip(scores / max(BRIGHT * level, 1e-9), 0, 1)[..., None]
     cover = np.clip((share - SHOWN_FROM) / (1 - SHOWN_FROM), 0, 1) * MOST_COVER
@@ -37,7 +41,7 @@ def overlay(picture: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray
 
 
 def boxed(picture: np.ndarray, boxes: Sequence[tuple[int, int, int, int]]) -> np.ndarray:
-    """A picture with a frame around each (left, top, width, height), drawn outside of it where it can be."""
+    """Draw a frame around each (left, top, width, height) of a picture (H, W, 3), outside it if possible."""
     drawn = picture.copy()
     height, width = picture.shape[:2]
     line = max(1, round(max(height, width) / 250))
@@ -52,7 +56,7 @@ def boxed(picture: np.ndarray, boxes: Sequence[tuple[int, int, int, int]]) -> np
 
 
 def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures beside each other with white between, all in the size of the first.
+    """Join pictures side by side with white gaps, all in the size of the first.
 
     Args:
         pictures: uint8 (H, W, 3) each.

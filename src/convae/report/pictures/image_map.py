@@ -1,4 +1,4 @@
-"""A map of images: each lies where its code lies, as a small picture of itself, without overlapping."""
+"""A map of images: each is placed by its code, as a small picture, without overlaps."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from convae.report.text import clean, shorten
 LONG_SIDE = 1600  # pixels of the longer side of the map
 SMALLEST, LARGEST = 32, 128  # pixels of a cell
 MOST_CLASSES = 20
-_REACH = 6  # cells that a picture may be moved by, where there is room
+_REACH = 6  # most cells by which a picture is displaced, if there is room
 _FRAME, _MARGIN, _LINE = 2, 24, 30
 
 
 class Layout:
-    """A grid of cells over the points, and which image is in which.
+    """A grid of cells over the points, and the image in each.
 
     Args:
         points: (n, 2) finite; the second axis points upwards.
@@ -26,7 +26,7 @@ class Layout:
     Attributes:
         cell: pixels of a side.
         columns, rows: of the grid.
-        shown: (m,) the points that have a cell, by falling nearness to its centre.
+        shown: (m,) the points that have a cell: the nearest to its centre first.
         cells: (m, 2) the column and row of each.
     """
 
@@ -47,7 +47,7 @@ class Layout:
         names: Sequence[str] = (),
         words: str = "",
     ) -> np.ndarray:
-        """The map.
+        """Return the map.
 
         Args:
             pictures: uint8 (m, H, W, 3), one for each of ``shown``.
@@ -81,9 +81,9 @@ class Layout:
 
 
 def unit_places(points: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-    """(n, 2) places from 0 to 1, across and down, and the width and height of the map in pixels.
+    """Return (n, 2) places from 0 to 1, across and down, and the width and height of the map in pixels.
 
-    A few points far outside do not squeeze all others into the middle: they go to the edge.
+    A few outliers do not compress all other points: they are placed at the edge.
     """
     values = np.asarray(points, dtype=np.float64)
     low, high = np.quantile(values, [0.005, 0.995], axis=0) if len(values) else np.zeros((2, 2))
@@ -98,7 +98,7 @@ def unit_places(points: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
 
 
 def _assigned(places: np.ndarray, columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which points get a cell, and which: the nearest to its centre; others one near by, if there is room."""
+    """Return the points that get a cell, and the cells: the nearest to its centre, others near by if free."""
     home = np.minimum(places.astype(int), [columns - 1, rows - 1])
     away = np.abs(places - home - 0.5).max(axis=1)
     reach = _REACH if 2 * len(places) <= columns * rows else 0
@@ -122,7 +122,7 @@ def _assigned(places: np.ndarray, columns: int, rows: int) -> tuple[np.ndarray, 
 
 
 def _free_near(free: np.ndarray, place: np.ndarray, reach: int) -> tuple[int, int] | None:
-    """The free cell nearest to a place, at most ``reach`` cells away."""
+    """Return the free cell nearest to a place, at most ``reach`` cells away."""
     (left, top), (columns, rows) = (np.maximum(place.astype(int) - reach, 0), free.shape)
     part = free[left : min(left + 2 * reach + 1, columns), top : min(top + 2 * reach + 1, rows)]
     candidates = np.argwhere(part) + np.array([left, top])
@@ -135,7 +135,7 @@ def _free_near(free: np.ndarray, place: np.ndarray, reach: int) -> tuple[int, in
 def _framed(
     picture: np.ndarray, side: int, colour: tuple[int, int, int] | None
 ) -> PillowImage.Image:
-    """A picture in the middle of a square cell, with a thin frame in the colour of its class."""
+    """Draw a picture in the middle of a square cell, with a thin frame in the colour of its class."""
     room = side - 2 * _FRAME - 2
     height, width = picture.shape[:2]
     scale = room / max(height, width)
@@ -157,7 +157,7 @@ def _framed(
 
 
 def class_name(number: int, names: Sequence[str]) -> str:
-    """The name of a class, or its number where there is none, short enough for a legend."""
+    """Return the name of a class, or its number if it has none, short enough for a legend."""
     return shorten(clean(names[number] if number < len(names) else str(number)), 24)
 
 
@@ -167,7 +167,7 @@ def _write(draw: ImageDraw.ImageDraw, left: int, top: int, text: str, colour: st
 
 
 def _legend_lines(texts: Sequence[str], width: int) -> list[list[tuple[int, int]]]:
-    """For each line of a legend: where each entry begins, and which it is."""
+    """Return for each line of a legend where each entry begins, and its index."""
     lines: list[list[tuple[int, int]]] = []
     left = width
     for index, text in enumerate(texts):

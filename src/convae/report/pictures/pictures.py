@@ -1,4 +1,4 @@
-"""Pixels of any channel count and size as pictures that a person can look at."""
+"""Pixels of any channel count and size as displayable pictures."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from convae.filesystem.atomic import store
 from convae.report.colours import colour_map
 
 _CHECKER = (214, 238)  # the greys behind transparent and missing pixels
-_SHOWN_SIDE = 112  # pixels: what a tiny image is enlarged to
+_SHOWN_SIDE = 112  # pixels to which a tiny image is enlarged
 
 
 def to_display(
@@ -24,15 +24,15 @@ def to_display(
     alpha: bool | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
 ) -> np.ndarray:
-    """Any stack of images as 8-bit RGB.
+    """Convert any stack of images to 8-bit RGB.
 
     Args:
         pixels: ``(n, C, H, W)``, any real dtype. One channel is shown grey, three as red, green
-            and blue, more as three chosen bands (:func:`band_note` says which).
+            and blue, more as three chosen bands (:func:`band_note` names them).
         bands: the three channels to show as red, green and blue; by default the last, middle and
-            first of five and more, since sensors count from short to long waves.
+            first of five and more, because sensors count from short to long waves.
         alpha: the last of two or four channels is transparency. By default of four, not of two.
-        value_range: the values shown black and white; take one for originals and reconstructions.
+        value_range: the values shown black and white; use one for originals and reconstructions.
 
     Returns:
         uint8 ``(n, H, W, 3)``; transparent and missing (NaN) pixels are a grey checkerboard.
@@ -62,7 +62,7 @@ def to_display(
 def band_note(
     channels: int, *, bands: tuple[int, int, int] | None = None, alpha: bool | None = None
 ) -> str:
-    """The sentence that says which of ``channels`` bands are shown; empty where all of them are."""
+    """Return a sentence that names the bands shown of ``channels``; empty if all of them are."""
     shown = [band + 1 for band in _shown_bands(channels, bands, alpha)]
     if len(shown) + _has_alpha(channels, bands, alpha) >= channels:
         return ""
@@ -73,7 +73,7 @@ def band_note(
 
 
 def shown_range(originals: np.ndarray) -> tuple[float, float]:
-    """The values to show black and white: (0, 1), or the range in use where that is below 0.5.
+    """Return the values to show black and white: (0, 1), or the range in use if that is below 0.5.
 
     A 16-bit microscope image often uses a hundredth of its range and would be shown black.
     """
@@ -88,10 +88,10 @@ def shown_range(originals: np.ndarray) -> tuple[float, float]:
 
 
 def error_scale(originals: np.ndarray, reconstructions: np.ndarray) -> float:
-    """The absolute error at the bright end of an error map, a round number.
+    """Return the absolute error at the bright end of an error map, a round number.
 
-    All but the largest half percent of the errors lie below it. Take one scale for all the images
-    that are looked at together, or a good one looks as bad as a bad one.
+    Images are ``(n, C, H, W)``. All but the largest half percent of the errors lie below it. Use one scale
+    for all the images that are compared, otherwise a good one looks as bad as a bad one.
     """
     errors = absolute_error(originals, reconstructions)
     errors = errors[np.isfinite(errors)]
@@ -104,9 +104,12 @@ def error_scale(originals: np.ndarray, reconstructions: np.ndarray) -> float:
 
 
 def absolute_error(originals: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """The absolute error of each pixel, averaged over the channels: ``(n, H, W)``.
+    """Return the absolute error of each pixel, averaged over the channels: ``(n, H, W)``.
 
     A channel that is missing (NaN) does not count; a pixel without any is NaN.
+
+    Raises:
+        InputError: the shapes do not match.
     """
     first, second = np.asarray(originals), np.asarray(reconstructions)
     if first.shape != second.shape or first.ndim != 4:
@@ -124,7 +127,7 @@ def absolute_error(originals: np.ndarray, reconstructions: np.ndarray) -> np.nda
 def error_map(
     originals: np.ndarray, reconstructions: np.ndarray, *, scale: float | None = None
 ) -> np.ndarray:
-    """Where each reconstruction is wrong: dark is right, bright is an error of ``scale`` or more.
+    """Return a map of the error of each reconstruction: dark is none, bright is ``scale`` or more.
 
     Args:
         originals: ``(n, C, H, W)``.
@@ -142,7 +145,7 @@ def error_map(
 
 
 def fit_size(images: np.ndarray, *, enlarge_to: int = _SHOWN_SIDE, limit: int = 256) -> np.ndarray:
-    """Images at a size to look at, the pixels of tiny ones kept square and sharp.
+    """Resize images for display; the pixels of tiny ones stay square and sharp.
 
     Args:
         images: uint8 ``(n, H, W, 3)``.
@@ -160,14 +163,14 @@ def fit_size(images: np.ndarray, *, enlarge_to: int = _SHOWN_SIDE, limit: int = 
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
-    """A uint8 picture ``(H, W, 3)`` or ``(H, W)`` as a PNG file."""
+    """Encode a uint8 picture ``(H, W, 3)`` or ``(H, W)`` as PNG."""
     buffer = io.BytesIO()
     PillowImage.fromarray(np.ascontiguousarray(picture)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
 def jpeg_bytes(picture: np.ndarray) -> bytes:
-    """A uint8 picture ``(H, W, 3)`` as a JPEG file, its colours as sharp as its brightness."""
+    """Encode a uint8 picture ``(H, W, 3)`` as JPEG, with colours at full resolution."""
     buffer = io.BytesIO()
     whole = PillowImage.fromarray(np.ascontiguousarray(picture))
     whole.save(buffer, "JPEG", quality=90, subsampling=0)
@@ -175,12 +178,16 @@ def jpeg_bytes(picture: np.ndarray) -> bytes:
 
 
 def data_uri(picture: np.ndarray) -> str:
-    """A uint8 picture as a ``data:`` address that a page can hold."""
+    """Return a uint8 picture, ``(H, W, 3)`` or ``(H, W)``, as a ``data:`` URI for a page."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
 
 
 def save_picture(path: str | Path, picture: np.ndarray) -> Path:
-    """Write a uint8 picture, ``(H, W, 3)`` or ``(H, W)``, as PNG, whole or not at all."""
+    """Write a uint8 picture, ``(H, W, 3)`` or ``(H, W)``, atomically as PNG; return its path.
+
+    Raises:
+        InputError: for another shape or dtype.
+    """
     array = np.asarray(picture)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape:
         raise InputError(f"a picture is uint8 (H, W, 3) or (H, W), got {array.dtype} {array.shape}")

@@ -15,7 +15,7 @@ _PARTS = {"encoder": CLASSES[0], "code": CLASSES[1], "decoder": CLASSES[2]}
 
 @dataclass
 class _Box:
-    """Layers next to each other whose results have one shape."""
+    """Consecutive layers whose results have one shape."""
 
     shape: tuple[int, ...]
     part: str
@@ -37,15 +37,15 @@ class _Box:
 def architecture_svg(
     layers: Sequence[Mapping[str, object]], *, heading: str = "", standalone: bool = True
 ) -> str:
-    """The layers from the image over the code to the reconstruction.
+    """Draw the layers from the image through the code to the reconstruction.
 
     Args:
-        layers: one mapping a layer, in the order of the data: ``name``, ``kind`` (what it does, in
+        layers: one mapping for each layer, in the order of the data: ``name``, ``kind`` (what it does, in
             a few words), ``shape`` (of its result: ``(C, H, W)``, or ``(n,)`` for a dense one),
             ``parameters`` and, if known, ``part`` (encoder, code or decoder; otherwise the smallest
-            result is the code). Neighbours with one shape are drawn as one box.
+            result is the code). Consecutive layers with one shape are drawn as one box.
         heading: written above the drawing.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     boxes = _boxes(layers)
     turned = len(boxes) > 10
@@ -68,7 +68,7 @@ def architecture_svg(
 
 
 def shape_text(shape: object) -> str:
-    """A shape as it is written: ``(32, 14, 14)`` as ``32 × 14 × 14``."""
+    """Format a shape: ``(32, 14, 14)`` as ``32 × 14 × 14``."""
     sides = tuple(shape) if isinstance(shape, tuple | list) else ()
     return " × ".join(str(side) for side in sides) or "–"
 
@@ -102,12 +102,12 @@ def _side(shape: tuple[int, ...]) -> float:
 
 
 def _drawn(box: _Box, middle: float, centre: float, largest: float, pitch: float) -> str:
-    """A box: height by the side of the image, width by the channels (both on root scales)."""
+    """Draw a box: height by the side of the image, width by the channels (both compressed)."""
     colour = _PARTS.get(box.part, CLASSES[9])
     if len(box.shape) >= 2:
         height = max(_TALLEST * math.sqrt(_side(box.shape) / largest), _LEAST)
         width = min(5 + 3.6 * math.log2(1 + box.shape[0]), pitch * 0.62)
-    else:  # a dense layer: a thin column of as many numbers
+    else:  # a dense layer: a thin column
         count = box.shape[0] if box.shape else 1
         height, width = min(6 + 5 * math.log2(1 + count), _TALLEST), 9.0
     place = (
@@ -141,7 +141,7 @@ def _level(box: _Box, middle: float, foot: float, pitch: float) -> list[str]:
 
 
 def _wrapped(words: str, room: int) -> list[str]:
-    """At most two lines of ``room`` letters."""
+    """Return at most two lines of ``room`` letters."""
     lines = textwrap.wrap(words, room, break_long_words=False)
     if len(lines) > 2:
         lines[1] = shorten(" ".join(lines[1:]), room)

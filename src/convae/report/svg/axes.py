@@ -1,4 +1,4 @@
-"""Axes: from the range of some values to round ticks, their labels, and places between 0 and 1."""
+"""Axes: from the range of some values to round ticks, their labels, and positions between 0 and 1."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Axis:
         low: the value at the left or lower end.
         high: the value at the right or upper end; greater than ``low``.
         ticks: the values that get a mark.
-        labels: what is written at each of them.
+        labels: the text at each of them.
         log: equal steps are equal factors; both ends are then positive.
     """
 
@@ -28,7 +28,7 @@ class Axis:
     log: bool = False
 
     def place(self, values: np.ndarray | Sequence[float] | float) -> np.ndarray:
-        """Where ``values`` lie: 0 at the low end, 1 at the high end, NaN for no place."""
+        """Return the positions of ``values``: 0 at the low end, 1 at the high end, NaN for no position."""
         numbers = np.asarray(values, dtype=np.float64)
         low, high = self.low, self.high
         if self.log:
@@ -38,7 +38,7 @@ class Axis:
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About ``count`` round values in [low, high]: steps of 1, 2, 2.5 or 5 and a power of ten.
+    """Return about ``count`` round values in [low, high]: steps of 1, 2, 2.5 or 5 and a power of ten.
 
     >>> nice_ticks(0, 1), nice_ticks(3, 47)
     ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [10.0, 20.0, 30.0, 40.0])
@@ -49,7 +49,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def nice_step(low: float, high: float, count: int = 5) -> float:
-    """The round step that cuts [low, high] into about ``count`` parts."""
+    """Return the round step that divides [low, high] into about ``count`` parts."""
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     return float(next(s * power for s in (1, 2, 2.5, 5, 10) if rough <= s * power * (1 + 1e-9)))
@@ -58,12 +58,12 @@ def nice_step(low: float, high: float, count: int = 5) -> float:
 def linear_axis(
     values: np.ndarray | Sequence[float], *, count: int = 5, widen: bool = True, whole: bool = False
 ) -> Axis:
-    """An axis for ``values`` (those that are not finite do not count).
+    """Return an axis for ``values`` (those that are not finite are ignored).
 
     Args:
-        values: what has to have a place on it.
+        values: the values that must have a position on it.
         count: about how many steps.
-        widen: go on to the next round value at both ends; else end where the values end.
+        widen: extend to the next round value at both ends; otherwise end where the values end.
         whole: ticks are whole numbers only (epochs, components).
     """
     low, high = _ends(values)
@@ -78,7 +78,7 @@ def linear_axis(
 
 
 def log_axis(values: np.ndarray | Sequence[float]) -> Axis:
-    """A logarithmic axis for the positive ``values``, with a little room at both ends."""
+    """Return a logarithmic axis for the positive ``values``, with a little room at both ends."""
     numbers = np.asarray(values, dtype=np.float64)
     positive = np.clip(numbers[np.isfinite(numbers) & (numbers > 1e-290)], 0, 1e280)
     low, high = (float(positive.min()), float(positive.max())) if positive.size else (0.1, 1.0)
@@ -89,7 +89,7 @@ def log_axis(values: np.ndarray | Sequence[float]) -> Axis:
 
 
 def tick_labels(ticks: Sequence[float], *, log: bool = False) -> tuple[str, ...]:
-    """What to write at ``ticks``: the same number of decimals along a linear axis."""
+    """Return the labels of ``ticks``: the same number of decimals along a linear axis."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
     if log or (largest and not 1e-3 <= largest < 1e7):
         return tuple(_short(tick) for tick in ticks)
@@ -110,7 +110,7 @@ def _short(tick: float) -> str:
 
 def _power_label(tick: float) -> str:
     mantissa, exponent = f"{tick:e}".split("e")
-    # number() writes out large values; a tick has less room, so that its power is that of 1 / tick.
+    # number() writes out large values; a tick has less room, so its power is derived from that of 1 / tick.
     sign = number(10.0 ** -int(exponent), 1).removeprefix("1×").replace("⁻", "")
     factor = f"{float(mantissa):g}".replace("-", "−")
     return sign if factor == "1" else f"{factor}×{sign}"
@@ -123,7 +123,7 @@ def _ends(values: np.ndarray | Sequence[float]) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = (float(np.clip(edge, -1e300, 1e300)) for edge in (finite.min(), finite.max()))
     largest = max(abs(low), abs(high))
-    if largest < 1e-290:  # too near zero for steps between
+    if largest < 1e-290:  # too near zero for steps in between
         low = high = largest = 0.0
     if high - low > 1e-9 * largest:
         return low, high

@@ -1,7 +1,7 @@
-"""Charts as SVG that we draw ourselves: a frame with axes, lines, bars, dots and a legend.
+"""Charts as SVG, drawn without a plotting library: a frame with axes, lines, bars, dots and a legend.
 
-Every chart is well-formed XML without scripts, ids or references to anything outside it, names its
-colours by CSS classes for light and dark, and says in ``<title>`` and ``<desc>`` what it shows.
+Every chart is well-formed XML without scripts, ids or external references. It names its
+colours by CSS classes for light and dark, and describes its contents in ``<title>`` and ``<desc>``.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def _coloured(rule: str) -> str:
 
 
 STYLE = "".join(f"{name}{{{_coloured(rule)}}}" for name, rule in _RULES.items()) + _SHAPES
-# The printer's paper is white, so that only a screen is ever dark.
+# The printer's paper is white, so only a screen is ever dark.
 THEME = (
     f":root{{{variables(LIGHT)}}}"
     f"@media screen and (prefers-color-scheme: dark){{:root{{{variables(DARK)}}}}}"
@@ -58,17 +58,17 @@ THEME = (
 
 
 def escape(text: object) -> str:
-    """Text for between two tags."""
+    """Escape text for use between two tags."""
     return _escape(clean(text))
 
 
 def attribute(text: object) -> str:
-    """Text for an attribute, with its quotes."""
+    """Return text as an attribute value, with its quotes."""
     return _quoteattr(clean(text))
 
 
 def coordinate(value: float) -> str:
-    """A place in the drawing, to a tenth of a pixel."""
+    """Format a coordinate, to a tenth of a pixel."""
     text = f"{value:.1f}"
     return "0" if text == "-0.0" else text.removesuffix(".0")
 
@@ -76,7 +76,7 @@ def coordinate(value: float) -> str:
 def text_at(
     x: float, y: float, text: object, *, css: str = "cv-text", anchor: str = "start"
 ) -> str:
-    """One line of text; ``anchor`` is start, middle or end."""
+    """Return one line of text; ``anchor`` is start, middle or end."""
     return (
         f'<text class="{css}" x="{coordinate(x)}" y="{coordinate(y)}" '
         f'text-anchor="{anchor}">{escape(text)}</text>'
@@ -86,14 +86,14 @@ def text_at(
 def document(
     parts: Sequence[str], size: tuple[float, float], title: str, description: str, standalone: bool
 ) -> str:
-    """The whole SVG around ``parts``.
+    """Return the whole SVG around ``parts``.
 
     Args:
         parts: its elements, in the order they are painted.
         size: width and height in CSS pixels, which is also its coordinate system.
         title: what it is, in a few words.
         description: what it shows, for those who cannot see it.
-        standalone: it is a file of its own: it then brings its colours and its heading along.
+        standalone: the SVG is a separate file, which then includes its colours and its heading.
     """
     width, height = (coordinate(side) for side in size)
     own = f"<style>{THEME}{STYLE}</style>" if standalone else ""
@@ -150,12 +150,15 @@ class Chart:
         self._parts.append(part)
 
     def places(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values as drawing coordinates; NaN where there is no place."""
+        """Convert values (n,) to drawing coordinates (n,); NaN where there is no position."""
         across = self.left + self.x.place(x) * (self.right - self.left)
         return across, self.bottom - self.y.place(y) * (self.bottom - self.top)
 
     def line(self, x: np.ndarray, y: np.ndarray, *, css: str) -> None:
-        """A line through the values; one without a place interrupts it, a lone one is a dot."""
+        """Draw a line through values (n,).
+
+        A value without a position interrupts it, and a single value is a dot.
+        """
         xs, ys = self.places(x, y)
         known = np.isfinite(xs) & np.isfinite(ys)
         path = []
@@ -168,7 +171,7 @@ class Chart:
         self._parts.append(f'<path class="cv-line {css}" d="{"".join(path)}" />')
 
     def rule(self, y: float, *, css: str) -> None:
-        """A straight line across at one value, where that value has a place."""
+        """Draw a straight line across at one value, if that value has a position."""
         share = float(self.y.place(y))
         if np.isfinite(share) and -1e-9 <= share <= 1 + 1e-9:
             height = coordinate(self.bottom - share * (self.bottom - self.top))
@@ -178,7 +181,7 @@ class Chart:
             )
 
     def bars(self, left: np.ndarray, right: np.ndarray, y: np.ndarray, *, css: str) -> None:
-        """Bars from the foot of the chart, as one path."""
+        """Draw bars, (n,) values each, from the foot of the chart, as one path."""
         x0, top = self.places(left, y)
         x1, _ = self.places(right, y)
         path = "".join(
@@ -190,14 +193,14 @@ class Chart:
         self._parts.append(f'<path class="{css}" d="{path}" />')
 
     def ring(self, x: float, y: float, *, css: str, radius: float = 5) -> None:
-        """A ring at drawing coordinates."""
+        """Draw a ring at drawing coordinates."""
         self._parts.append(
             f'<circle class="cv-line {css}" cx="{coordinate(x)}" cy="{coordinate(y)}" '
             f'r="{coordinate(radius)}" />'
         )
 
     def render(self, title: str, description: str, *, standalone: bool = True) -> str:
-        """The chart as SVG text."""
+        """Return the chart as SVG text."""
         legend, rows = _legend(self._keys, self.inset, self.size[1] + 12, self.right - self.inset)
         height = self.size[1] + (rows * 19 + 8 if rows else 0)
         frame = [*self._grid(), *self._parts, *self._words(), *legend]

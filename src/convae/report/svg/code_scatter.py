@@ -1,4 +1,4 @@
-"""A map of the codes: every image a dot, coloured by its class, or a small picture of itself."""
+"""A map of the codes: every image a dot, coloured by its class, or a small picture."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from convae.report.text import percent, shorten
 MOST_POINTS = 4000
 _CLASSES_SHOWN = 20
 _ROUND, _SQUARE = "round", "square"
-_FRAME = 440.0, 344.0  # what the axes of the map below leave of its size
+_FRAME = 440.0, 344.0  # the part of its size without the axes of the map
 
 
 def code_map_svg(
@@ -27,21 +27,21 @@ def code_map_svg(
     heading: str = "",
     standalone: bool = True,
 ) -> str:
-    """The codes in two dimensions, both on one scale.
+    """Draw the codes in two dimensions, both on one scale.
 
     Args:
         points: ``(n, 2)``, such as the first two principal components of the codes; of more than
             4,000 an even selection is drawn. Rows that are not finite are left out.
-        labels: one class an image: numbers or words.
-        label_names: what class number k is called, for labels that are numbers.
-        shares: the fractions of the codes' variance that the two directions carry.
-        thumbnails: uint8 ``(m, H, W, 3)`` pictures of the first m points; as many as find room
-            beside each other are drawn in place of dots, framed in the colour of their class.
+        labels: one class for each image: numbers or words.
+        label_names: the name of class number k, for labels that are numbers.
+        shares: the fractions of the codes' variance along the two directions.
+        thumbnails: uint8 ``(m, H, W, 3)`` pictures of the first m points; as many as fit
+            next to each other are drawn instead of dots, framed in the colour of their class.
         heading: written above the map.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
 
     Raises:
-        InputError: the shapes do not belong together.
+        InputError: the shapes do not match.
     """
     places = _checked(points, labels)
     kept = chosen(places)
@@ -60,7 +60,7 @@ def code_map_svg(
     )
     chart.add(_frame(chart))
     pictured = thumbnails is not None and len(thumbnails) > 0
-    for part in np.array_split(kept, 8):  # in turns, so that no class lies on top of all others
+    for part in np.array_split(kept, 8):  # in turns, so that no class covers all others
         for index in range(len(names)):
             _dots(chart, places[part[classes[part] == index]], index, len(kept), faint=pictured)
     if thumbnails is not None and pictured:
@@ -75,7 +75,7 @@ def code_map_svg(
 
 
 def selection_note(points: np.ndarray) -> str:
-    """How many of the points a map shows."""
+    """State how many of the points (n, 2) a map shows."""
     shown = len(chosen(np.asarray(points, dtype=np.float64)))
     if shown == len(points):
         return f"{shown:,} image{'' if shown == 1 else 's'}."
@@ -83,7 +83,7 @@ def selection_note(points: np.ndarray) -> str:
 
 
 def chosen(points: np.ndarray) -> np.ndarray:
-    """The indices of the points that a map shows."""
+    """Return the indices of the points (n, 2) that a map shows."""
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     if len(finite) <= MOST_POINTS:
         return finite
@@ -110,7 +110,7 @@ def _classes(
     names = [_class_name(label, label_names) for label in known]
     if len(names) <= _CLASSES_SHOWN:
         return names, classes
-    # More classes than a reader can tell apart: the frequent keep a colour, the rest share one.
+    # Too many classes to distinguish: the frequent ones keep a colour, the rest share one.
     frequent = np.sort(np.argsort(-counts, kind="stable")[: _CLASSES_SHOWN - 1])
     place = np.full(len(names), _CLASSES_SHOWN - 1, dtype=np.intp)
     place[frequent] = np.arange(len(frequent))
@@ -124,7 +124,7 @@ def _class_name(label: object, label_names: Sequence[str]) -> str:
 
 
 def _square_axes(points: np.ndarray, words: Sequence[str]) -> tuple[Axis, Axis]:
-    """Axes on which a step is as long across as up: only distances mean something here."""
+    """Return axes with the same scale across and up, because only distances have a meaning here."""
     width, height = _FRAME
     low = points.min(axis=0) if len(points) else np.zeros(2)
     high = points.max(axis=0) if len(points) else np.ones(2)
@@ -147,7 +147,7 @@ def _frame(chart: Chart) -> str:
 
 
 def _dots(chart: Chart, points: np.ndarray, index: int, total: int, *, faint: bool) -> None:
-    # Each dot is a line of no length with a round or a square end: a few bytes a point.
+    # Each dot is a line of length zero with a round or a square end: a few bytes for each point.
     xs, ys = chart.places(points[:, 0], points[:, 1])
     path = "".join(
         f"M{coordinate(float(x))} {coordinate(float(y))}h0" for x, y in zip(xs, ys, strict=True)

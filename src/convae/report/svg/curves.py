@@ -20,16 +20,16 @@ def loss_curve_svg(
     heading: str = "",
     standalone: bool = True,
 ) -> str:
-    """The training and the validation loss by epoch, on a logarithmic scale where that is possible.
+    """Draw the training and the validation loss by epoch, on a logarithmic scale if possible.
 
     Args:
-        history: one mapping an epoch with ``epoch``, ``train_loss`` and, if there is one,
+        history: one mapping for each epoch with ``epoch``, ``train_loss`` and, if there is one,
             ``validation_loss``; a value that is None or not finite leaves a gap.
         best_epoch: the epoch whose weights were kept; by default that of the least validation loss.
-        baseline: name and loss of what to compare with, such as ``("PCA", 0.0132)``.
+        baseline: name and loss of a baseline, such as ``("PCA", 0.0132)``.
         loss_name: what the values are, such as ``MSE per pixel``.
         heading: written above the curves.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     epochs = _column(history, "epoch", fallback=np.arange(1, len(history) + 1, dtype=np.float64))
     train = _column(history, "train_loss")
@@ -64,13 +64,13 @@ def spectrum_svg(
     heading: str = "",
     standalone: bool = True,
 ) -> str:
-    """How evenly the codes use their dimensions: the variance of each component, and the sum.
+    """Draw how evenly the codes use their dimensions: the variance of each component, and the sum.
 
     Args:
         variances: the variance of the codes along each of their principal components.
         pca_variances: the same for the codes of PCA at the same size.
         heading: written above the chart.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     model = _shares(variances)
     count = max(len(model), 1)
@@ -98,7 +98,7 @@ def spectrum_svg(
 
 
 def effective_dimensions(variances: np.ndarray | Sequence[float]) -> float:
-    """How many dimensions the codes use: ``(sum v)^2 / sum v^2``, from 1 (one carries all) to n."""
+    """Return how many dimensions the codes use: ``(sum v)^2 / sum v^2``, 1 (one has all variance) to n."""
     shares = _shares(variances)
     return float(1 / np.square(shares).sum()) if shares.sum() > 0 else 0.0
 
@@ -111,14 +111,14 @@ def error_histogram_svg(
     heading: str = "",
     standalone: bool = True,
 ) -> str:
-    """How many images have which error, beside a baseline's errors of the same images.
+    """Draw the histogram of errors of the images, with that of a baseline on the same images.
 
     Args:
-        errors: one value an image.
+        errors: one value for each image.
         baseline: the name of the baseline and its errors, such as ``("PCA", errors)``.
         error_name: what the values are.
         heading: written above the chart.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     model = _finite(errors)
     other = _finite(baseline[1]) if baseline else np.zeros(0)

@@ -26,12 +26,12 @@ class Roc:
 
 
 def roc_svg(curve: Roc, *, heading: str = "", standalone: bool = True) -> str:
-    """The detection rate against the false-alarm rate, compared with chance.
+    """Draw the detection rate against the false-alarm rate, compared with a random ranking.
 
     Args:
         curve: its points.
         heading: written above the chart.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     unit = linear_axis([0.0, 1.0])
     chart = Chart(

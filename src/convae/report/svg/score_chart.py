@@ -9,21 +9,21 @@ from convae.report.svg.axes import Axis, linear_axis, log_axis
 from convae.report.svg.charts import Chart, Key
 from convae.report.text import number
 
-FEWEST, MOST = 12, 48  # bars
-WIDE = 20.0  # times: the range of positive scores from which on the axis is logarithmic
+FEWEST, MOST = 12, 48  # number of bars
+WIDE = 20.0  # ratio of the range of positive scores from which the axis is logarithmic
 _NORMAL, _ANOMALOUS = "cv-model cv-fill cv-soft", "cv-bad cv-fill cv-strong"
 
 
 def score_histogram_svg(spread: ScoreSpread, *, heading: str = "", standalone: bool = True) -> str:
-    """How many images have which score; anomalous ones stand on the normal ones of the same bar.
+    """Draw the histogram of scores; in each bar, anomalous images are stacked with the normal ones.
 
-    The scores of the calibration images are an outline, scaled to as many images as there are, so that the
-    two shapes compare.
+    The scores of the calibration images are an outline, scaled to the number of images, so that the
+    two shapes are comparable.
 
     Args:
         spread: the scores.
         heading: written above the chart.
-        standalone: the SVG is a file of its own; False for use inside a page that has the style.
+        standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     scores = np.asarray(spread.scores, dtype=np.float64)
     flagged = np.asarray(spread.anomalous, dtype=bool)
@@ -55,7 +55,7 @@ def score_histogram_svg(spread: ScoreSpread, *, heading: str = "", standalone: b
 def _stacked(
     chart: Chart, edges: np.ndarray, every: np.ndarray, some: np.ndarray, *, judged: bool
 ) -> None:
-    """A bar for each step: all of it, and its anomalous images from the foot of the chart."""
+    """Draw a bar for each step: all of it, and its anomalous images from the foot of the chart."""
     left, right = _shrunk(edges, chart.x)
     chart.bars(left, right, every, css=_NORMAL)
     chart.key(Key(text="normal" if judged else "images", css=_NORMAL, mark="bar"))
@@ -65,7 +65,7 @@ def _stacked(
 
 
 def _shrunk(edges: np.ndarray, axis: Axis) -> tuple[np.ndarray, np.ndarray]:
-    """Left and right of each bar, with a gap between two."""
+    """Return left and right of each bar, with a gap between two."""
     if axis.log:
         gap = (edges[1] / edges[0]) ** 0.06
         return edges[:-1] * gap, edges[1:] / gap
@@ -74,7 +74,7 @@ def _shrunk(edges: np.ndarray, axis: Axis) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _axis(values: np.ndarray) -> Axis:
-    """Logarithmic where positive scores differ so much that the low ones would share a bar."""
+    """Return a logarithmic axis if positive scores differ so much that the low ones would share a bar."""
     if values.size and values.min() > 0 and values.max() > WIDE * values.min():
         return log_axis(values)
     return linear_axis(values)
