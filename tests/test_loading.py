@@ -17,9 +17,9 @@ PROGRAM = """
 import random
 import numpy as np
 import convae
-from convae.cli import mapping
-from convae.estimators import densities
-from convae.probing import readouts
+from convae.cli.runs import map as mapping
+from convae.estimators.autoencoders import code_densities as densities
+from convae.evaluation.probe import readouts
 rows = np.random.default_rng(0).random((30, 3))
 classes = np.arange(30) % 2
 random.seed(1)
