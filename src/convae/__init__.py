@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from convae.estimators.registry import load
     from convae.estimators.restoration.denoiser import Denoiser
     from convae.estimators.restoration.inpainter import Inpainter
+    from convae.images.result_files import write_images
     from convae.images.sources.open_source import open_source
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
@@ -48,6 +49,7 @@ _HOMES = {
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
+    "write_images": "images.result_files",
 }
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "load",
     "make_architecture",
     "open_source",
+    "write_images",
 ]
 
 

@@ -211,7 +211,7 @@ def test_an_unknown_format_is_answered(convae: Command, model: Path, tmp_path: P
 
 
 def test_names_stay_below_the_folder(tmp_path: Path) -> None:
-    from convae.cli.io.image_files import Places
+    from convae.images.result_files import Places
     from convae.images.sources.array_sources import ArraySource
     from convae.images.sources.naming import below
 

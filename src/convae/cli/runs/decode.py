@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from convae.cli.io.code_reading import read_codes, refuse_other_model
-from convae.cli.io.image_files import check_format
 from convae.cli.io.output_files import result_folder
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
@@ -16,6 +15,7 @@ from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_images, made_by
 from convae.images.files.writing import target_of, write_image
+from convae.images.result_files import check_format
 from convae.images.sources.naming import below
 
 
@@ -23,7 +23,7 @@ def decode(
     model: ImageEstimator, codes: Path, out: Path, voice: Voice, *, format: str | None = None
 ) -> None:
     """Everything that ``convae decode`` does."""
-    check_format(format)
+    check_format(format, what="--format")
     result_folder(out)
     names = deque[str]()
     shape, count, made = model.architecture_.code_shape, 0, made_by(model)

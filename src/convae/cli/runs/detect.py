@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convae.cli.fit_options import command_line
-from convae.cli.io.image_files import refuse_own_folder
 from convae.cli.io.output_files import SKIPPED, result_folder, write_skipped
 from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
 from convae.cli.runs.fit_anomaly import calibration_values
@@ -14,6 +13,7 @@ from convae.cli.terminal.progress import counting
 from convae.errors import ImageError
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.images.dataset.survey import refuse_skipped
+from convae.images.result_files import refuse_own_folder
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.drift import Drift, Look, find_drift
 from convae.model_reports.detections import report_of_detections, summary_of
@@ -140,7 +140,7 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
 def start(source: ImageSource, how: Detecting, voice: Voice) -> Leaving:
     """What there is to do before the first image."""
     leaving = Leaving(source, how.strict)
-    refuse_own_folder(source, how.out)
+    refuse_own_folder(source, how.out, what="--out")
     result_folder(how.out)
     for note in source.notes:
         voice.note(note)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from convae.cli.io.image_files import Places
 from convae.cli.terminal.output import plain
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.filesystem.atomic import atomic_write
 from convae.filesystem.tables import escape, write_table
 from convae.images.files.writing import write_image
+from convae.images.result_files import Places
 from convae.images.sources.base import ImageSource
 from convae.images.sources.naming import below
 from convae.model_reports.detections import Highest, Pictures

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.cli.io.image_files import check_format
 from convae.cli.io.output_files import output_file, result_folder
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
@@ -13,6 +12,7 @@ from convae.errors import InputError
 from convae.estimators.autoencoders.variational import VariationalAutoencoder
 from convae.estimators.streaming import iter_images
 from convae.images.files.writing import target_of, write_image
+from convae.images.result_files import check_format
 from convae.report.pictures.comparison import grid
 from convae.report.pictures.pictures import fit_size, save_picture, to_display
 
@@ -107,7 +107,7 @@ def _write(
     seed: int | None = None,
 ) -> None:
     """The image of each code (n, k): one picture, or a file each; a seed is that of finer levels."""
-    check_format(format)
+    check_format(format, what="--format")
     picture = out.suffix.lower() == ".png" and not out.is_dir()
     if picture and len(codes) > MOST_IN_A_PICTURE:
         raise InputError(

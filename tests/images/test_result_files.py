@@ -1,20 +1,24 @@
 """Files are written in threads, a few at a time, and come out as if one after the other."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from tests.cli.conftest import fill
 
-from convae.cli.io import image_files
-from convae.cli.io.image_files import WRITERS, Tally, write_files
+import convae
 from convae.errors import InputError
+from convae.filesystem.result_folders import MARKER
+from convae.images import result_files
 from convae.images.files.image import Image, ImageInfo
 from convae.images.files.reading import read_image
+from convae.images.files.writing import write_image
+from convae.images.result_files import WRITERS, Tally, write_files
 from convae.images.sources.open_source import open_source
 
 SOURCE = open_source(np.zeros((9, 4, 5), np.uint8))
@@ -106,8 +110,8 @@ def test_an_image_is_written_while_the_next_is_made(
         made.set()  # whoever writes the first waits for this
         yield second
 
-    monkeypatch.setattr(image_files, "write_image", wait)
-    monkeypatch.setattr(image_files, "cores", lambda: 2)
+    monkeypatch.setattr(result_files, "write_image", wait)
+    monkeypatch.setattr(result_files, "cores", lambda: 2)
     write_files(SOURCE, two(), tmp_path, Tally(), None)
     assert overlapping == [True, True]
 
@@ -126,8 +130,8 @@ def test_few_images_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.Monke
         with lock:
             alive[0] -= 1
 
-    monkeypatch.setattr(image_files, "write_image", written)
-    monkeypatch.setattr(image_files, "cores", lambda: 64)
+    monkeypatch.setattr(result_files, "write_image", written)
+    monkeypatch.setattr(result_files, "cores", lambda: 64)
     write_files(SOURCE, counted(), tmp_path, Tally(), None)
     assert alive[0] == 0
     assert alive[1] <= WRITERS + 1
@@ -139,3 +143,90 @@ def test_what_cannot_be_written_ends_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"3\.png: is a folder; give the name of a file"):
         write_files(SOURCE, results(), tmp_path, tally, None)
     assert tally.files == 3
+
+
+class Half(NamedTuple):
+    """An image at half of its values."""
+
+    index: int
+    image: Image
+    pixels: Any
+    holes: Any = None
+
+
+def halves(source: Any) -> Iterator[Half]:
+    for index in range(len(source)):
+        image = source.read(index)
+        yield Half(index, image, (image.pixels // 2).astype(image.pixels.dtype))
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Files of several kinds and depths, one of them in a sub-folder."""
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    grey = np.arange(20, dtype=np.uint8).reshape(4, 5, 1) * 10
+    write_image(folder / "a.png", grey)
+    write_image(folder / "sub" / "b.tif", (grey.astype(np.uint16) * 200))
+    write_image(folder / "c.bmp", grey)
+    return folder
+
+
+def test_results_from_python_keep_name_kind_depth_and_size(mixed: Path, tmp_path: Path) -> None:
+    source = open_source(mixed)
+    written = convae.write_images(source, halves(source), tmp_path / "out")
+    assert (written.images, written.files) == (3, 3)
+    for name in ("a.png", "sub/b.tif", "c.bmp"):
+        before, after = (read_image(folder / name) for folder in (mixed, tmp_path / "out"))
+        assert after.info.format == before.info.format
+        assert after.pixels.dtype == before.pixels.dtype
+        assert np.array_equal(after.pixels, before.pixels // 2)
+
+
+def test_a_folder_of_results_is_replaced_when_that_is_asked_for(
+    mixed: Path, tmp_path: Path
+) -> None:
+    source, out = open_source(mixed), tmp_path / "out"
+    convae.write_images(source, halves(source), out)
+    with pytest.raises(InputError, match="holds the results of an earlier"):
+        convae.write_images(source, halves(source), out)
+    convae.write_images(source, halves(source), out, format="png", overwrite=True)
+    found = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()} - {MARKER}
+    assert found == {"a.png", "sub/b.png", "c.png"}
+
+
+def test_a_run_that_fails_leaves_what_was_there(mixed: Path, tmp_path: Path) -> None:
+    source, out = open_source(mixed), tmp_path / "out"
+    convae.write_images(source, halves(source), out)
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+    def failing() -> Iterator[Half]:
+        yield from itertools.islice(halves(source), 2)
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        convae.write_images(source, failing(), out, overwrite=True)
+    after = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert set(after) == set(before)
+    assert all(after[p] == before[p] for p in before if p.name != MARKER)
+
+
+def test_nothing_of_the_user_is_written_over(mixed: Path, tmp_path: Path) -> None:
+    source = open_source(mixed)
+    with pytest.raises(InputError, match="is where the images are; choose another folder"):
+        convae.write_images(source, halves(source), mixed)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "a.png").write_bytes(b"mine")
+    with pytest.raises(InputError, match="is there already"):
+        convae.write_images(source, halves(source), own, overwrite=True)
+    assert (own / "a.png").read_bytes() == b"mine"
+    with pytest.raises(InputError, match="unknown format 'pngg': did you mean 'png'"):
+        convae.write_images(source, halves(source), tmp_path / "x", format="pngg")
+
+
+def test_results_of_an_array_become_one_array(tmp_path: Path) -> None:
+    images = np.arange(5 * 4 * 3, dtype=np.uint16).reshape(5, 4, 3) * 9
+    source = open_source(images)
+    convae.write_images(images, halves(source), tmp_path / "out")
+    assert np.array_equal(np.load(tmp_path / "out" / "images.npy"), images // 2)
