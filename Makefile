@@ -62,7 +62,7 @@ package: install  ## the wheel and the source archive; the wheel runs the demo i
 	build/empty/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/convae-*.whl
 	cd build && empty/bin/convae demo --quiet --out demo
 
-NEWEST ?= $(shell for v in 3.14 3.13 3.12; do p=$$(command -v python$$v || ls $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -1); [ -n "$$p" ] && { echo $$p; break; }; done)
+NEWEST ?= $(shell for v in 3.14 3.13 3.12; do for p in python$$v $$HOME/.pyenv/versions/$$v.*/bin/python; do "$$p" -c '' 2>/dev/null && { echo "$$p"; exit; }; done; done)
 newest: install  ## the tests that matter most on the newest Python at hand
 ifeq ($(NEWEST),)
 	@echo "newest: there is no Python newer than that of .venv here; skipped"

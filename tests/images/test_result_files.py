@@ -3,9 +3,10 @@
 import itertools
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,7 +146,8 @@ def test_what_cannot_be_written_ends_it(tmp_path: Path) -> None:
     assert tally.files == 3
 
 
-class Half(NamedTuple):
+@dataclass
+class Half:
     """An image at half of its values."""
 
     index: int

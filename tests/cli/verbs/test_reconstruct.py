@@ -191,7 +191,10 @@ def test_a_link_to_the_image_is_not_written_over(
     out.mkdir()
     (out / "0.png").symlink_to(folder / "0.png")
     done = convae("reconstruct", model, folder, "--out", out)
-    assert (done.code, "choose another --out" in done.err) == (2, True)
+    assert (done.code, "is one of the images that are read; choose another folder" in done.err) == (
+        2,
+        True,
+    )
 
 
 def test_images_that_differ_in_their_suffix_only(
