@@ -28,7 +28,7 @@ MATTER_MOST := tests/test_imports.py tests/config tests/metrics tests/networks t
 quick: install lint types  ## lint, types and the tests that matter most, in about two minutes
 	$(BIN)/pytest -n auto --dist loadfile -q $(MATTER_MOST) -m "not slow"
 
-test: install lint types unit doctest readme package newest  ## everything that CI runs
+test: install lint types unit doctest readme package  ## everything that CI runs
 
 lint: install  ## format and lint
 	$(BIN)/ruff format --check $(SOURCES)
@@ -63,6 +63,7 @@ package: install  ## the wheel and the source archive; the wheel runs the demo i
 	cd build && empty/bin/convae demo --quiet --out demo
 
 NEWEST ?= $(shell for v in 3.14 3.13 3.12; do for p in python$$v $$HOME/.pyenv/versions/$$v.*/bin/python; do "$$p" -c '' 2>/dev/null && { echo "$$p"; exit; }; done; done)
+# Not a part of `test`: for Pythons other than that of .venv the index may offer torch with CUDA alone, gigabytes.
 newest: install  ## the tests that matter most on the newest Python at hand
 ifeq ($(NEWEST),)
 	@echo "newest: there is no Python newer than that of .venv here; skipped"
