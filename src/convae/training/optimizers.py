@@ -1,9 +1,8 @@
-"""Optimizers: Muon for matrices and kernels beside AdamW for the rest, or plain AdamW or Adam.
+"""Optimizers: Muon for matrices and kernels with AdamW for the other weights, or plain AdamW or Adam.
 
-``torch.optim.Muon`` takes two-dimensional weights only and would leave all convolutions to AdamW; here
-a kernel counts as the matrix (outputs, inputs · height · width) that it is. The classes of
-``torch.optim`` import PyTorch's compiler when the first is made, for one to two seconds; its functions
-do not.
+``torch.optim.Muon`` takes two-dimensional weights only and would leave all convolutions to AdamW. Here a
+kernel counts as a matrix (outputs, inputs · height · width). The classes of ``torch.optim`` import PyTorch's
+compiler when the first is created, which takes one to two seconds; its functions do not.
 """
 
 from collections.abc import Sequence
@@ -18,17 +17,17 @@ from convae.config.training import TrainingSettings
 from convae.networks.layers import MAX_HALF_LENGTH
 from convae.training.devices import fast_bfloat16
 
-ADAM_SHARE = 0.05  # AdamW's rate beside Muon's, as a part of it
+ADAM_SHARE = 0.05  # AdamW's learning rate as a fraction of Muon's
 
 
 class Optimizer(Protocol):
-    """What changes weights by their gradients.
+    """An optimizer, which changes weights by their gradients.
 
     Attributes:
-        weights: all that it changes; those without a gradient stay as they are.
+        weights: all weights that it changes; those without a gradient stay as they are.
         lr: length of a step.
-        share: its part of the learning rate of the training.
-        state: what it keeps of each weight, by quantity; nothing before the weight's first step.
+        share: its learning rate as a fraction of that of the training.
+        state: what it stores for each weight, by quantity; empty before the weight's first step.
     """
 
     weights: Sequence[Tensor]
@@ -37,14 +36,15 @@ class Optimizer(Protocol):
     state: list[dict[str, Tensor]]
 
     def step(self) -> None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
 
 
 class Muon:
-    """Momentum whose update is replaced by the nearest orthogonal matrix (its singular values become 1).
+    """The Muon optimizer: each update is the orthogonal matrix nearest to the momentum.
 
-    Every direction of a weight matrix then moves equally fast: one epoch on MNIST ends below two of
-    AdamW, in less CPU time (``benchmarks/quality.py optimizers``).
+    All singular values of the update are 1, so that every direction of a weight matrix moves
+    equally fast: one epoch on MNIST ends with a lower loss than two epochs of AdamW, in less CPU time
+    (``benchmarks/quality.py optimizers``).
 
     Source: K. Jordan et al., "Muon: an optimizer for hidden layers in
     neural networks", 2024.
@@ -71,7 +71,7 @@ class Muon:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         for weight, state in zip(self.weights, self.state, strict=True):
             if weight.grad is None:
                 continue
@@ -85,17 +85,17 @@ class Muon:
 
 
 class Adam:
-    """Each weight moves by its gradient's average over the root of the average of its square.
+    """The Adam optimizer: each update is the mean gradient over the root of the mean squared gradient.
 
     Sources: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; I. Loshchilov,
     F. Hutter, "Decoupled weight decay regularization", 2019 (AdamW).
 
     Args:
         weights: of any shapes.
-        lr: length of a step: by about so much every weight moves at first.
-        betas: how much of the averages of gradient and square is kept in a step.
-        weight_decay: per unit of ``lr`` if ``decoupled``, else a part of the gradient.
-        decoupled: AdamW.
+        lr: length of a step: about the distance that every weight moves at first.
+        betas: fractions of the averages of gradient and squared gradient that each step keeps.
+        weight_decay: per unit of ``lr`` if ``decoupled``, else an L2 term of the gradient.
+        decoupled: whether the weight decay is decoupled (AdamW).
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         moved = [
             (weight, weight.grad, self._of(weight, state))
             for weight, state in zip(self.weights, self.state, strict=True)
@@ -140,7 +140,7 @@ class Adam:
 
     @staticmethod
     def _of(weight: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What is kept of a weight; zeros at first."""
+        """Return the averages stored for a weight; zeros at first."""
         if not state:
             state["step"] = torch.zeros((), device=weight.device)
             state["exp_avg"] = torch.zeros_like(weight)
@@ -149,13 +149,13 @@ class Adam:
 
 
 def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Approximately U Vᵀ of the singular value decomposition U S Vᵀ: all singular values become about 1.
+    """Return about U Vᵀ of the singular value decomposition U S Vᵀ: all singular values become about 1.
 
-    A quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave
-    all of them between about 0.7 and 1.2, which is as good as 1 here. In bfloat16 where matrix units are
-    several times faster with it (the iteration corrects itself; elsewhere it is several times slower),
-    but in float32 for very long matrices, for the reason that
-    :func:`~convae.networks.layers.half_unless_long` gives.
+    A quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave all of
+    them between about 0.7 and 1.2, which is as good as 1 here. It runs in bfloat16 where matrix units are
+    several times faster with it (the iteration corrects its own errors; elsewhere bfloat16 is several times
+    slower). Very long matrices use float32, for the reason that
+    :func:`~convae.networks.layers.half_unless_long` states.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
     half = max(matrix.shape) <= MAX_HALF_LENGTH and fast_bfloat16(matrix.device)
@@ -169,7 +169,7 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
 
 
 def make_optimizers(network: nn.Module, settings: TrainingSettings) -> list[Optimizer]:
-    """The optimizers of all trainable weights."""
+    """Create the optimizers of all trainable weights."""
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer != "muon":
@@ -184,7 +184,7 @@ def make_optimizers(network: nn.Module, settings: TrainingSettings) -> list[Opti
 
 
 def forget_gradients(optimizers: Sequence[Optimizer]) -> None:
-    """No weight has a gradient afterwards."""
+    """Remove the gradients of all weights."""
     for optimizer in optimizers:
         for weight in optimizer.weights:
             weight.grad = None
@@ -197,7 +197,7 @@ def set_rate(optimizers: Sequence[Optimizer], rate: float) -> None:
 
 
 def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """All state of the optimizers as named tensors: ``optimizer number.weight number.quantity``."""
+    """Return the state of the optimizers as named tensors: ``optimizer number.weight number.quantity``."""
     return {
         f"{i}.{j}.{name}": value
         for i, optimizer in enumerate(optimizers)
@@ -207,7 +207,7 @@ def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
 
 
 def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tensor]) -> None:
-    """Take over what :func:`optimizer_tensors` gave."""
+    """Restore the result of :func:`optimizer_tensors`."""
     for optimizer in optimizers:
         for state in optimizer.state:
             state.clear()
@@ -215,7 +215,7 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tenso
         i, j, quantity = name.split(".", 2)
         optimizer = optimizers[int(i)]
         weight = optimizer.weights[int(j)]
-        # In the weight's memory order: fused optimizers pair numbers by their place in memory.
+        # In the weight's memory order: fused optimizers pair values by their place in memory.
         kept = torch.empty_like(weight, dtype=value.dtype) if value.shape == weight.shape else None
         optimizer.state[int(j)][quantity] = (
             value.to(weight.device, copy=True) if kept is None else kept.copy_(value)
