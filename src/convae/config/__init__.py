@@ -1,4 +1,4 @@
-"""What a user can set, as plain values that are checked before anything runs.
+"""User settings, as plain values that are checked before anything runs.
 
 - training: how a network is trained
 - bottlenecks: how a code is constrained, as text and as values

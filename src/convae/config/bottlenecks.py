@@ -1,4 +1,4 @@
-"""What keeps a code from holding everything, written as text: the choice between encoder and decoder.
+"""Bottlenecks: constraints on the code between encoder and decoder, written as text.
 
 >>> parse_bottleneck("gaussian"), str(parse_bottleneck("top-k:0.05"))
 (Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1, levels=1), 'top-k:0.05')
@@ -14,12 +14,12 @@ from convae.errors import InputError, raise_faults, unknown_name
 
 
 class Kind(NamedTuple):
-    """What the level of a kind of bottleneck is.
+    """The strength (level) of a kind of bottleneck.
 
     Attributes:
-        usual: the level where none is named.
-        most: the largest; the least is above 0.
-        meaning: what it says.
+        usual: the default.
+        most: the largest value; the smallest is above 0.
+        meaning: what the value means.
     """
 
     usual: float
@@ -37,25 +37,26 @@ KINDS: dict[str, Kind | None] = {
 }
 SPARSE = ("l1", "kl", "top-k", "winners")
 MOST_LEVELS = 12
-RATE_ON = 0.5  # a rate between 0 and 1 is on above that
+RATE_ON = 0.5  # a unit whose rate (0 to 1) is above this counts as active
 OPTIONS = ("free_bits", "warmup", "levels")  # of a Gaussian bottleneck, written name=number
 
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """How a code is constrained.
+    """A constraint on the code.
 
     Attributes:
-        kind: ``plain`` (not at all), ``gaussian`` (variational: a distribution near the standard normal one),
-            ``l1`` (small numbers of at least 0), ``kl`` (rates near a target), ``top-k`` (only the largest
-            numbers of each code), ``winners`` (of each number only the images that switch it on most, and of
-            a spatial code only the strongest position in each image).
-        level: see :data:`KINDS`; None takes the usual one.
-        free_bits: nats that each number of a Gaussian code holds at no cost (a mean over the batch), so that
-            training does not begin by forgetting it.
-        warmup: the part of the training over which the cost of a Gaussian code rises from 0.
-        levels: of a Gaussian code: 1 for the code alone; 2 or 3 add finer numbers at the next larger maps of
-            the decoder, whose distribution is given by the levels above (hierarchical, a ladder).
+        kind: ``plain`` (no constraint), ``gaussian`` (variational: a distribution near the standard normal
+            one), ``l1`` (small values of at least 0), ``kl`` (activation rates near a target), ``top-k``
+            (only the largest units of each code), ``winners`` (winner-take-all: each unit is active only for
+            the images that activate it most; for a spatial code, only at the strongest position in each
+            image).
+        level: the strength, see :data:`KINDS`; None takes the default.
+        free_bits: nats in each latent dimension of a Gaussian code that cost nothing (a mean over the batch),
+            so that the code is not ignored at the start of training.
+        warmup: fraction of the training over which the cost of a Gaussian code rises from 0.
+        levels: latent hierarchy levels of a Gaussian code: 1 is the code alone; 2 or 3 add latent variables
+            at the next larger maps of the decoder, whose distribution depends on the levels above (a ladder).
     """
 
     kind: str = "plain"
@@ -92,7 +93,7 @@ class Bottleneck:
 
     @property
     def strength(self) -> float:
-        """The level, or the usual one; 0 for a plain bottleneck."""
+        """The level, or its default; 0 for a plain bottleneck."""
         kind = KINDS[self.kind]
         if self.level is not None:
             return self.level
@@ -100,7 +101,7 @@ class Bottleneck:
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """What a network needs to know of it: fields of :class:`convae.Architecture`."""
+        """Return the fields of :class:`convae.Architecture` that the bottleneck sets."""
         if self.kind in ("top-k", "winners"):
             return {"bottleneck": self.kind, "active": self.strength}
         if self.levels > 1:
@@ -108,12 +109,16 @@ class Bottleneck:
         return {"bottleneck": self.kind}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """The one that :meth:`to_dict` described; anything else is refused with an InputError."""
+        """Create a bottleneck from the result of :meth:`to_dict`.
+
+        Raises:
+            InputError: the values are not a table of settings, or a setting is unknown.
+        """
         if not isinstance(values, Mapping):
             raise InputError(f"bottleneck: must be a table of settings; got {values!r:.40}")
         known = [field.name for field in dataclasses.fields(cls)]
@@ -123,7 +128,7 @@ class Bottleneck:
         return cls(**values)
 
     def __str__(self) -> str:
-        """The text that :func:`parse_bottleneck` reads back to an equal one."""
+        """Return the text that :func:`parse_bottleneck` parses to an equal bottleneck."""
         named = [
             f"{field.name}={getattr(self, field.name):g}"
             for field in dataclasses.fields(self)
@@ -134,15 +139,15 @@ class Bottleneck:
 
 
 def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
-    """The bottleneck that a text names: a kind, with or without a level.
+    """Parse the text of a bottleneck: a kind, with or without a level.
 
     Args:
-        spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``,
-            ``gaussian:levels=3``, ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``.
-            A :class:`Bottleneck` is handed back as it is.
+        spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``gaussian:levels=3``,
+            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``. A :class:`Bottleneck` is returned
+            unchanged.
 
     Raises:
-        InputError: for an unknown kind or a level that it cannot have.
+        InputError: the kind is unknown, or its level is out of range.
     """
     if isinstance(spec, Bottleneck):
         return spec
@@ -170,7 +175,7 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
 
 
 def on_above(kind: str) -> float:
-    """What a number of a code must be above to count as on, in a bottleneck of this kind."""
+    """Return the value above which a unit counts as active, in a bottleneck of this kind."""
     return RATE_ON if kind == "kl" else 0.0
 
 

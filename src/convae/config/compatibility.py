@@ -1,9 +1,9 @@
-"""What goes with what: the one table of choices that do not compose, each with its reason.
+"""Compatibility of choices: one table of the choices that cannot be combined, each with its reason.
 
-A model is a choice at each of the places in :data:`AXES`. Choices compose, unless a :class:`Rule` says why
-two of them do not. Every estimator asks here before it looks at an image, and a network when it is described;
-the suite in ``tests/estimators/test_composition.py`` runs every pair that is allowed, and
-``docs/variants.md`` shows what ``python -m convae.config.compatibility`` prints.
+A model is a choice on each of the axes in :data:`AXES`. Choices can be combined unless a :class:`Rule` says
+why two of them cannot. Every estimator checks this table before it reads an image, and so does a network when
+it is described. The suite in ``tests/estimators/test_composition.py`` runs every pair that is allowed, and
+``docs/variants.md`` shows the output of ``python -m convae.config.compatibility``.
 
 >>> allowed("task", "neighbourhood", "code", "spatial")
 False
@@ -21,12 +21,12 @@ from convae.losses import LOSSES, Loss
 
 @dataclass(frozen=True)
 class Task:
-    """What a network learns to say, as the table knows it.
+    """A task that a network can learn, as the table describes it.
 
     Attributes:
-        said: how it is asked for, for people.
+        said: how a user asks for it, for people.
         estimators: the members of ``convae fit`` that learn it.
-        codes, paths: values of these axes that a user can ask for; others do not arise.
+        codes, paths: values of these axes that a user can choose; others do not occur.
     """
 
     said: str
@@ -56,7 +56,7 @@ TASKS: dict[str, Task] = {
     "likelihood": Task("anomaly detector, `method` likelihood", ("anomaly",), paths=("none",)),
 }
 LEVELS = ("levels", "levels alone")
-TOGETHER = ("noise", "shift", "neighbourhood")  # are learnt with one another, and with levels
+TOGETHER = ("noise", "shift", "neighbourhood")  # can be learnt together, and with levels
 SEVERAL = "a weighted sum"
 LIKELIHOODS = ("mse", "l1", "bce", "logistic")
 AXES: dict[str, tuple[str, ...]] = {
@@ -64,29 +64,30 @@ AXES: dict[str, tuple[str, ...]] = {
     "estimator": (*CODING, "denoiser", "inpainter", "anomaly"),
     "bottleneck": tuple(KINDS),
     "code": ("dense", "spatial"),
-    "path": ("none", "pca", "skips"),  # what leads around the code
+    "path": ("none", "pca", "skips"),  # the path that leads around the code
     "loss": (*LOSSES, SEVERAL),
     "output": ("sigmoid", "linear", "clamp"),
-    "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has finer levels
-    # Each stage undoes one of the encoder; other stages; none: a code draws patterns.
+    "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has further latent levels
+    # Each stage inverts one of the encoder; other stages; no stages: the image is a sum of patterns.
     "decoder": ("mirrored", "other", "patterns"),
     "use": ("codes", "activity", "likelihood bound"),
 }
 
 
 def but(axis: str, *values: str) -> tuple[str, ...]:
-    """All values of an axis but these."""
+    """Return all values of an axis except these."""
     return tuple(value for value in AXES[axis] if value not in values)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Two sets of choices that do not go together.
+    """Two sets of choices that cannot be combined.
 
     Attributes:
         first, second: an axis and its values.
-        sentence: what does not go together, why, and what to do instead; {0} and {1} are the values.
-        forbidden: whether it is refused; else the sentence is told, and training goes on.
+        sentence: which choices conflict, why, and what to do instead; {0} and {1} are the values.
+        forbidden: whether the choice raises an error; if False, the sentence is a remark, and training
+            continues.
     """
 
     first: tuple[str, tuple[str, ...]]
@@ -95,13 +96,13 @@ class Rule:
     forbidden: bool = True
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Each value of the first with each of the second."""
+        """Yield each value of the first set with each of the second."""
         for one in self.first[1]:
             for other in self.second[1]:
                 yield one, other
 
     def told(self, one: str, other: str) -> str:
-        """The sentence for a pair."""
+        """Return the sentence for a pair."""
         return self.sentence.format(one, other)
 
 
@@ -267,7 +268,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def allowed(axis: str, value: str, other_axis: str, other: str) -> bool:
-    """Whether no rule forbids this pair, in whichever order it is named."""
+    """Return whether no rule forbids this pair, in either order."""
     named = {(axis, value), (other_axis, other)}
     return not any(
         rule.forbidden and {(rule.first[0], one), (rule.second[0], two)} == named
@@ -277,7 +278,7 @@ def allowed(axis: str, value: str, other_axis: str, other: str) -> bool:
 
 
 def offered(axis: str, value: str, other_axis: str, other: str) -> bool:
-    """Whether a user can ask for this pair, be it allowed or not."""
+    """Return whether a user can choose this pair, allowed or not."""
     if "task" not in (axis, other_axis):
         return True
     if axis != "task":
@@ -290,25 +291,25 @@ def offered(axis: str, value: str, other_axis: str, other: str) -> bool:
 
 
 def faults(**chosen: Iterable[str]) -> list[str]:
-    """A sentence for each rule that forbids what is chosen.
+    """Return a sentence for each rule that forbids the choices.
 
     Args:
-        chosen: values of the axes, by their names; several where a task is made of several. Axes that are
-            left out, or have no value yet, are not asked about.
+        chosen: values of the axes, by their names; several where a task combines several. Axes that are left
+            out, or have no value yet, are not checked.
     """
     return [sentence for rule, sentence in _hits(chosen) if rule.forbidden]
 
 
 def remarks(**chosen: Iterable[str]) -> list[str]:
-    """What is worth knowing of an allowed choice; arguments as for :func:`faults`."""
+    """Return remarks on an allowed choice; arguments as for :func:`faults`."""
     return [sentence for rule, sentence in _hits(chosen) if not rule.forbidden]
 
 
 def check(**chosen: Iterable[str]) -> None:
-    """Refuse what does not go together; arguments as for :func:`faults`.
+    """Raise an error for choices that cannot be combined; arguments as for :func:`faults`.
 
     Raises:
-        InputError: one sentence for each fault: what does not go together, why, and what to do instead.
+        InputError: one sentence for each fault: which choices conflict, why, and what to do instead.
     """
     found = faults(**chosen)
     if len(found) == 1:
@@ -317,13 +318,13 @@ def check(**chosen: Iterable[str]) -> None:
 
 
 def of_loss(loss: Loss) -> tuple[str, ...]:
-    """The values of the axis ``loss`` that a loss has: its terms, and whether they are weighted."""
+    """Return the values of the axis ``loss`` that a loss has: its terms, and whether they are weighted."""
     terms = tuple(name for _, name in loss.terms)
     return terms if terms == (str(loss),) else (SEVERAL, *terms)
 
 
 def _hits(chosen: Mapping[str, Iterable[str]]) -> Iterator[tuple[Rule, str]]:
-    """Each rule that speaks of what is chosen, with its sentence for the first such pair; none twice."""
+    """Yield each rule that applies to the choices once, with its sentence for the first such pair."""
     given, told = {axis: tuple(values) for axis, values in chosen.items()}, set[str]()
     for rule in RULES:
         ones, others = given.get(rule.first[0], ()), given.get(rule.second[0], ())
@@ -345,7 +346,7 @@ COLUMNS = [
 
 
 def tables() -> str:
-    """Two tables in Markdown: what each task goes with, and all rules."""
+    """Return two tables in Markdown: the combinations of each task, and all rules."""
     head = ["what is learnt", *(f"`{value}`" for _, value in COLUMNS)]
     rows = [
         [task.said, *(_cell(name, axis, value) for axis, value in COLUMNS)]

@@ -1,4 +1,4 @@
-"""How a network is trained: plain values, checked when built, stored in the model file."""
+"""Settings of training: plain values, checked when created, stored in the model file."""
 
 import dataclasses
 import math
@@ -12,33 +12,33 @@ OPTIMIZERS = ("muon", "adamw", "adam")
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Judged on MNIST (benchmarks/quality.py optimizers); Muon's is in units of the size of
+# Chosen on MNIST (benchmarks/quality.py optimizers); Muon's is in units of the size of
 # its orthogonalised updates and hardly depends on the network.
 LEARNING_RATES = {"muon": 0.02, "adamw": 1e-3, "adam": 1e-3}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Everything that decides how weights change.
+    """All settings that determine how weights change.
 
     Attributes:
         epochs: passes over the training images.
         batch_size: images in a step; the images of an epoch are spread evenly over its steps.
-        learning_rate: the highest rate of the schedule. For ``muon`` it holds for matrices and kernels,
-            and biases and the bypass get a twentieth of it with AdamW.
+        learning_rate: the highest rate of the schedule. With ``muon`` it applies to matrices and kernels;
+            biases and the bypass are trained by AdamW with a twentieth of it.
         optimizer: ``muon`` (orthogonalised momentum), ``adamw`` or ``adam``.
         schedule: ``cosine`` (to zero) or ``constant``, both after the warm-up.
         warmup: fraction of all steps over which the rate rises from zero.
         weight_decay: decoupled decay per unit of learning rate; with ``adam`` an L2 term of the gradient.
         clip: largest norm of the gradient of all weights; 0 for no limit.
-        ema: how much of the averaged weights each step keeps; 0 uses the last weights. The average is
-            what is validated and saved.
-        loss: a loss or a weighted sum of them, as ``"0.8*mse+0.2*ssim"``.
-        precision: ``bfloat16`` computes most of the step in half precision, ``float32`` nothing;
-            ``auto`` takes ``bfloat16`` where the processor multiplies it several times faster.
-        patience: stop after so many epochs without a better validation loss; 0 never stops early.
-            Small sets over-fit long before their last epoch, large ones never get there.
-        seed: decides the first weights, the order of images and their random crops.
+        ema: decay of the averaged weights: the fraction of the average that each step keeps; 0 uses the last
+            weights. The average is validated and saved.
+        loss: a loss or a weighted sum of losses, such as ``"0.8*mse+0.2*ssim"``.
+        precision: ``bfloat16`` computes most of the step in half precision, ``float32`` nothing; ``auto``
+            takes ``bfloat16`` where the processor multiplies it several times faster.
+        patience: stop after this many epochs without a better validation loss; 0 never stops early. Small
+            sets overfit long before their last epoch; large ones never do.
+        seed: decides the initial weights, the order of images and their random crops.
     """
 
     epochs: int = 10
@@ -67,12 +67,16 @@ class TrainingSettings:
         raise_faults("training", _faults(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The settings that :meth:`to_dict` wrote; unknown names are refused."""
+        """Create the settings from the result of :meth:`to_dict`.
+
+        Raises:
+            InputError: the values are not a table of settings, or a setting is unknown.
+        """
         if not isinstance(values, dict):
             raise InputError(f"training: must be a table of settings; got {values!r:.40}")
         known = {f.name for f in dataclasses.fields(cls)}
@@ -105,10 +109,10 @@ def _faults(s: TrainingSettings) -> list[str]:
 
 
 def default_batch_size(images: int, values: int, most: int = 256) -> int:
-    """A batch for so many training images of so many values (C·H·W) each.
+    """Return the batch size for ``images`` training images of ``values`` (C·H·W) values each.
 
-    About a sixteenth of the images, so that small sets still see many steps, between 8 and ``most``, and at
-    most 4 Mi values, so that large images fit into memory.
+    It is about a sixteenth of the images, so that small sets still have many steps, between 8 and ``most``,
+    and at most 4 Mi values, so that large images fit into memory.
 
     >>> default_batch_size(20, 784), default_batch_size(60_000, 784), default_batch_size(500, 786_432)
     (8, 256, 5)
@@ -119,7 +123,7 @@ def default_batch_size(images: int, values: int, most: int = 256) -> int:
 
 
 def default_epochs(images: int, batch_size: int) -> int:
-    """Passes that add up to about 3,000 steps, between 5 and 100.
+    """Return the number of epochs that gives about 3,000 steps, between 5 and 100.
 
     >>> default_epochs(20, 8), default_epochs(55_000, 256), default_epochs(1_000_000, 256)
     (100, 14, 5)

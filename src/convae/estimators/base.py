@@ -1,4 +1,4 @@
-"""What all estimators share: data in, a trained network, files."""
+"""The base class of all estimators: data in, a trained network, files."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,18 +38,17 @@ from convae.training.observers import Observer, Observers, Row
 from convae.training.tasks.task import Task
 
 Prepared = tuple[int, Image, Pixels]
-FEW_AHEAD = 4  # whole images that a thread may be ahead
+FEW_AHEAD = 4  # whole images that a thread may read ahead
 
 
 class ImageEstimator(BaseEstimator):
-    """The base of all estimators; subclasses name their parameters and add their verbs.
+    """The base class of all estimators; subclasses define parameters and methods.
 
     Attributes:
         job: what a model is fitted to do, for people.
-        verb, member: the verb of the command line that does it, and the member of ``fit`` that learns it.
+        verb, member: the verb of the command line that does it, and the member of ``fit`` that trains it.
         no_target: why images as the ``y`` of a fit are refused, and what to do instead.
-        framed: whether images are brought to the size of those fitted on even where the network would
-            take any.
+        framed: whether images are resized to the training size even where the network accepts any size.
     """
 
     job = "reconstruct and encode"
@@ -62,7 +61,7 @@ class ImageEstimator(BaseEstimator):
     # -- data -----------------------------------------------------------------------------------
 
     def open(self, X: Any, *, reset: bool = False) -> ImageSource:
-        """X as a source of images; rows of pixels are checked as scikit-learn does.
+        """Open X as a source of images; rows of pixels are checked as scikit-learn does.
 
         Args:
             X: any source (see :func:`convae.images.sources.open_source.open_source`), or rows ``(n,
@@ -81,7 +80,7 @@ class ImageEstimator(BaseEstimator):
         return open_source(rows_to_images(rows, shape), channels_first=False)
 
     def _open_images(self, X: Any, reset: bool) -> ImageSource:
-        """X as a source; what its shape leaves open is read as X of the fit was."""
+        """Open X as a source; an ambiguous shape is read as the X of the fit was."""
         known = None if reset or not getattr(self, "channel_axis_", False) else self.channels_first_
         try:
             source = open_source(X)
@@ -99,21 +98,25 @@ class ImageEstimator(BaseEstimator):
         return source
 
     def _refuse_target(self, X: Any, y: Any) -> None:
-        """Refuse a ``y`` of images, which would otherwise be ignored; labels pass."""
+        """Raise an error if ``y`` holds images, which would otherwise be ignored; labels are accepted.
+
+        Raises:
+            InputError: ``y`` holds images.
+        """
         if holds_images(y, X):
             raise InputError(f"y holds images, and {type(self).__name__} {self.no_target}")
 
     def prepared(
         self, source: ImageSource, *, originals: bool = False
     ) -> Iterator[Prepared | ImageError]:
-        """(position, image as read, pixels as the network wants them) of each image, in order.
+        """Yield (position, image as read, pixels as the network takes them) of each image, in order.
 
-        An image that cannot be used is an :class:`ImageError` in its place. Memory does not grow with
-        the number of images.
+        In place of an image that cannot be used, yield its :class:`ImageError`. Memory does not grow with the
+        number of images.
 
         Args:
-            originals: whether images as read have to have all pixels that their files hold, and not only
-                as many as the network wants.
+            originals: whether images as read must have all pixels of their files, and not only as many as the
+                network needs.
         """
         check_is_fitted(self, "network_")
         plan, beyond = self._plan, list[str]()
@@ -136,7 +139,7 @@ class ImageEstimator(BaseEstimator):
         self._tell_of_beyond(beyond)
 
     def _look_for_beyond(self, image: Image, pixels: Pixels, names: list[str]) -> None:
-        """Note the name of an image whose values are on another scale than the model was fitted on."""
+        """Record the name of an image whose values are on another scale than those of the training images."""
         if is_beyond(pixels, self.scaling_):
             names.append(image.info.name)
 
@@ -145,7 +148,11 @@ class ImageEstimator(BaseEstimator):
             warnings.warn(ImageWarning(beyond_note(names, self.scaling_)), stacklevel=2)
 
     def _framed(self, image: Image) -> Pixels:
-        """Bring an image to what the network takes; a spatial code takes any size."""
+        """Frame an image to the size that the network takes; a network with a spatial code takes any size.
+
+        Raises:
+            ImageError: the number of channels or the size does not fit the model.
+        """
         a = self.network_.architecture
         have = image.pixels.shape[2]
         if have != self.plan_.channels and self.channels is None:  # no silent conversion
@@ -163,19 +170,22 @@ class ImageEstimator(BaseEstimator):
 
     @property
     def _plan(self) -> Plan:
-        """What becomes of the images that the model is used on."""
+        """Return how the images that the model is used on are prepared."""
         whole = self.network_.architecture.code == "spatial" and not self.framed
         return self.plan_.whole() if whole else self.plan_
 
     def _pixels(self, X: Any) -> Iterator[Pixels]:
-        """Prepared pixels of every image of X; an unusable one is an error."""
+        """Yield the prepared pixels of every image of X; an unusable image raises its error."""
         for item in self.prepared(self.open(X)):
             if isinstance(item, ImageError):
                 raise item
             yield item[2]
 
     def _like_fit(self, images: list[np.ndarray]) -> np.ndarray:
-        """(H, W, C) images as X of fit was: rows, (n, H, W), (n, H, W, C) or (n, C, H, W)."""
+        """Convert images (H, W, C) to the layout of X in :meth:`fit`.
+
+        The layouts are rows, (n, H, W), (n, H, W, C) and (n, C, H, W).
+        """
         stacked = np.stack(images) if images else np.zeros((0, *self.image_shape_), np.float32)
         if self._fitted_on_rows:
             return images_to_rows(stacked)
@@ -218,31 +228,33 @@ class ImageEstimator(BaseEstimator):
         return self._adopt(self._train(source, parameters, run))
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        """From images to a trained model; jobs with a task of their own replace it."""
+        """Train a model on images; estimators with a task of their own override this."""
         return fit_model(type(self).__name__, source, parameters, run, finish=self._finished)
 
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
-        """What a variant learns from the images once the network is trained."""
+        """Learn what a variant needs from the images once the network is trained."""
         return stored
 
     def _parameters(self) -> dict[str, Any]:
-        """The constructor's parameters, checked, with ``random_state`` a number."""
+        """Return the constructor's parameters, checked, with ``random_state`` as a number."""
         return checked({**self.get_params(deep=False), "random_state": self._seed()})
 
     def _tasks(self, p: Parameters) -> tuple[str, ...]:
-        """What is to be learnt, by the names of :data:`convae.config.compatibility.TASKS`; none while it is
-        open."""
+        """Return the tasks, by the names of :data:`convae.config.compatibility.TASKS`.
+
+        Empty while the tasks are not decided.
+        """
         return ("images",)
 
     def _shown(self, task: Task, p: Parameters) -> Task:
-        """A task with what the parameters do to images on the way in."""
+        """Return a task whose inputs are changed as the parameters ask."""
         return task
 
     def _composed(self) -> tuple[Parameters, list[str]]:
-        """The parameters, once it is clear that they go together, and what is worth knowing of them.
+        """Check that the parameters are compatible; return them, with remarks on them.
 
         Raises:
-            InputError: what does not go together, why, and what to do instead.
+            InputError: parameters are incompatible; the message says which, why, and what to do instead.
         """
         parameters = self._parameters()
         choice = chosen(self.member, self._tasks(parameters), parameters)
@@ -250,7 +262,11 @@ class ImageEstimator(BaseEstimator):
         return parameters, remarks(**choice)
 
     def _seed(self) -> int:
-        """``random_state`` as a number; None is 0, so that the same call gives the same model."""
+        """Return ``random_state`` as a number; None is 0, so that the same call gives the same model.
+
+        Raises:
+            InputError: ``random_state`` is not a whole number from 0 to 2**32 - 1.
+        """
         state = self.random_state
         if state is None:
             return 0
@@ -262,7 +278,7 @@ class ImageEstimator(BaseEstimator):
         raise InputError(f"random_state must be a whole number from 0 to 2**32 - 1; got {state!r}")
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
-        """Take over a trained or loaded model: everything learnt ends in an underscore."""
+        """Set the attributes of a trained or loaded model; the names of learnt ones end in an underscore."""
         facts = stored.facts
         self._stored = stored
         self.architecture_ = stored.network.architecture
@@ -280,9 +296,9 @@ class ImageEstimator(BaseEstimator):
         return self
 
     def _continued(self, network: Autoencoder, row: Row, images: ImageSet) -> None:
-        """Take over what one more pass over other images has made of the model.
+        """Set the attributes after one more pass over other images.
 
-        They all were trained on: nothing is held out any more, and what was measured before is void.
+        All these images were trained on: none are held out any more, and earlier measurements do not apply.
         """
         stored, facts = self._stored, self._stored.facts
         seen = np.union1d(self.seen_, images.hashes)
@@ -299,13 +315,13 @@ class ImageEstimator(BaseEstimator):
 
     @property
     def inference_(self) -> Inference:
-        """The network over many images."""
+        """The network, applied to many images."""
         check_is_fitted(self, "network_")
         return Inference(self.network_, self._unit)
 
     @property
     def baseline_(self) -> PCABaseline:
-        """PCA at the same code size, fitted on the same training images."""
+        """PCA with the same code size, fitted on the same training images."""
         check_is_fitted(self, "network_")
         return PCABaseline.fitted(self.architecture_, self.pca_, self._unit.device)
 
@@ -314,10 +330,10 @@ class ImageEstimator(BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write the model to one file (``*.convae``): safetensors, nothing executable.
 
-        How long epochs took is left out, so that the same fit gives the same bytes.
+        The duration of epochs is left out, so that the same fit gives the same bytes.
 
         Raises:
-            InputError: if it cannot be written there.
+            InputError: the file cannot be written.
         """
         check_is_fitted(self, "network_")
         timings = ("seconds", "images_per_second")
@@ -334,7 +350,7 @@ class ImageEstimator(BaseEstimator):
         try:
             parameters = {n: plain(v) for n, v in stored.parameters.items() if n in names}
             model = cls(**{**parameters, "device": device})
-            model._parameters()  # what is used later must be of the types that a fit took
+            model._parameters()  # parameters used later must have the types that a fit accepts
             model._adopt(stored)
             if not model.history_:
                 raise ValueError("there is no history")
@@ -342,7 +358,7 @@ class ImageEstimator(BaseEstimator):
                 model.n_features_in_ = int(np.prod(model.image_shape_))
             model.channel_axis_ = bool(stored.facts["channel_axis"])
             model.channels_first_ = bool(stored.facts.get("channels_first", False))
-        except Exception as error:  # whatever facts of other types lead to
+        except Exception as error:  # facts of wrong types may lead to any error
             raise ModelFileError(
                 f"{path}: damaged: its facts are not complete ({brief(error, 200)})"
             ) from error

@@ -1,4 +1,4 @@
-"""From a source of images and an estimator's parameters to a trained model."""
+"""Turn a source of images and an estimator's parameters into a trained model."""
 
 import hashlib
 import math
@@ -48,20 +48,20 @@ ARCHITECTURE_PARAMETERS = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
     "norm", "activation", "output", "bypass", "refine", "pattern",
 )  # fmt: skip
-# One epoch of the tutorial's network in larger batches than the tutorial's ends above the tutorial's error.
+# With larger batches than the tutorial's, one epoch of its network ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
-OUTLYING = 3.0  # widths of the fitted range: beyond it a value is told of
-STARTED_BY = 256  # training images whose mean brightness a network starts at
+OUTLYING = 3.0  # widths of the fitted range: values beyond are reported
+STARTED_BY = 256  # training images whose mean brightness is the network's initial output
 NOT_BETTER = (
     "no epoch was better than the start, whose weights are kept: train longer, on more images, or with a "
     "lower learning rate"
 )
-MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps what is divided by it finite
+MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps quotients finite
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """Images, ready to train on: split, scaled, and with the architecture that fits them."""
+    """Images that are ready for training: split, scaled, and with an architecture that fits them."""
 
     images: ImageSet
     training: np.ndarray
@@ -69,33 +69,33 @@ class Ready:
     unit: UnitRange
     architecture: Architecture
     seed: int
-    crops: int = 1  # of each image, in an epoch
+    crops: int = 1  # crops of each image in an epoch
 
     @property
     def measured(self) -> np.ndarray:
-        """The images that the weights are chosen by: those held out, or if there are none the first."""
+        """The images that the weights are chosen by: those held out or, if there are none, the first ones."""
         return self.validation if len(self.validation) else self.training[:MAX_HELD_OUT]
 
     def places(self, positions: np.ndarray) -> np.ndarray:
-        """The images at these positions, as often as they are cropped in an epoch."""
+        """Return the images at these positions, repeated as often as they are cropped in an epoch."""
         return np.concatenate([positions + i * len(self.images) for i in range(self.crops)])
 
     def batches(self, positions: np.ndarray) -> Iterator[Tensor]:
-        """(B, C, H, W) in the network's units, as many images at a time as fit into memory."""
+        """Yield (B, C, H, W) in the network's units, as many images at a time as fit into memory."""
         size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
         parts = [positions[i : i + size] for i in range(0, len(positions), size)]
         for batch in self.images.batches(parts):
             yield self.unit(batch)
 
     def chunks(self) -> Iterator[Pixels]:
-        """The training images in a seeded random order, as much at a time as fits into memory."""
+        """Yield the training images in a seeded random order, as many at a time as fit into memory."""
         size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
         return self.images.batches(epoch_batches(self.training, size, self.seed, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """How a fit is run, beside its parameters."""
+    """How a fit is run, in addition to its parameters."""
 
     groups: Sequence[Any] | np.ndarray | None = None
     checkpoint: CheckpointFolder | None = None
@@ -111,17 +111,17 @@ def fit_model(
     task_for: "Callable[[Ready, Autoencoder], Learning] | None" = None,
     finish: "Callable[[Ready, StoredModel], StoredModel] | None" = None,
 ) -> StoredModel:
-    """Read, split, scale, fit PCA, train.
+    """Read and split the images, scale them, fit PCA and train the network.
 
     Args:
         kind: the estimator's class name.
-        parameters: its constructor's, as :func:`convae.estimators.fit_config.checked` gives them.
-        task_for: what is to be learnt from the images by the network at its start; None for their
-            reconstruction.
-        finish: what else is learnt from the images once the network is trained.
+        parameters: the constructor's parameters, as :func:`convae.estimators.fit_config.checked` returns
+            them.
+        task_for: returns the task, from the images and the untrained network; None for reconstruction.
+        finish: learns further values from the images once the network is trained.
     """
     ready = make_ready(source, parameters, run)
-    starts = ready.architecture.bypass != "none"  # else PCA can wait until the network is trained
+    starts = ready.architecture.bypass != "none"  # otherwise PCA is fitted after training
     pca = fit_baseline(ready) if starts else no_components(ready.architecture)
     network = start_network(ready, pca)
     task, identity = task_for(ready, network) if task_for else (None, None)
@@ -144,12 +144,12 @@ def train_model(
     task: Task | None = None,
     identity: dict[str, object] | None = None,
 ) -> StoredModel:
-    """Train a network on images that are ready, and tell how it went.
+    """Train a network on prepared images, and report the result.
 
     Args:
-        task: what it is to learn; None for reconstruction.
-        identity: plain values that decide what is learnt, beside the architecture, the settings and the
-            images: a checkpoint must agree with them to be resumed.
+        task: what the network learns; None for reconstruction.
+        identity: plain values that determine what is learnt, in addition to the architecture, the settings
+            and the images. A checkpoint is resumed only if they agree.
     """
     job = make_job(parameters, ready, task, identity)
     history = train(
@@ -192,7 +192,7 @@ def make_job(
     task: Task | None = None,
     identity: dict[str, object] | None = None,
 ) -> Job:
-    """What a network as a whole is trained by; arguments as for :func:`train_model`."""
+    """Return the job of training a whole network; arguments as for :func:`train_model`."""
     settings = make_settings(parameters, ready)
     bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
     known = {
@@ -221,21 +221,25 @@ def make_ready(
     split: "Split | None" = None,
     crops: int = 1,
 ) -> Ready:
-    """Read the images once, hold some out, fit the scaling on the others, settle the architecture.
+    """Read the images once, hold some out, fit the scaling on the others, and choose the architecture.
 
     Args:
-        wanted: what becomes of the images; None for what the parameters ask.
-        settle: from the shape of the images, the parameters and the scaling (None while it is not known)
-            to the architecture; None for :func:`settle_architecture`.
-        split: from the group of each image to the positions of training and of validation images; None
+        wanted: how the images are prepared; None takes it from the parameters.
+        settle: returns the architecture, from the shape of the images, the parameters and the scaling (None
+            while it is not known); None for :func:`settle_architecture`.
+        split: returns the positions of training and of validation images, from the group of each image; None
             holds a fraction out.
-        crops: of each image in an epoch, where they are cropped at random.
+        crops: number of crops of each image in an epoch, if images are cropped at random.
+
+    Raises:
+        InputError: the loss ``logistic`` is used with images that are not 8-bit, or are scaled otherwise than
+            by 'dtype'.
     """
     groups = None if run.groups is None else _one_each(source, run.groups)
     settle = settle or settle_architecture
 
     def settled(shape: tuple[int, int, int]) -> None:
-        settle(shape, p, None)  # refuses what cannot work before the images are read
+        settle(shape, p, None)  # raises an error for impossible settings before the images are read
 
     images = prepare(source, wanted or preparation(p), settled=settled)
     if images.skipped:
@@ -258,7 +262,7 @@ def make_ready(
     fitted = fit_scaling(chunks, images.depth, "minmax" if squeeze else p["scaling"])
     scaling = fitted.scaling
     refuse_far_images(images, scaling)
-    # Whoever asked for minmax has decided.
+    # With scaling 'minmax', the user has decided.
     if p["scaling"] != "minmax" and (word := outliers_word(fitted)):
         warnings.warn(word, UserWarning, stacklevel=2)
         run.observers.message(word)
@@ -286,10 +290,10 @@ Split = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 def settle_architecture(
     shape: tuple[int, int, int], p: Parameters, scaling: Scaling | None
 ) -> Architecture:
-    """The preset with the parameters that were given, and what the loss and the scaling ask for.
+    """Return the preset's architecture with the given parameters, adapted to the loss and the scaling.
 
     Args:
-        scaling: None while it is not known yet: all else is checked.
+        scaling: None while it is not known; everything else is checked.
     """
     changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS} | bottleneck_changes(p)
     output = changes["output"] or make_architecture(p["preset"], shape).output
@@ -297,14 +301,14 @@ def settle_architecture(
         if parse_loss(p["loss"]).needs_unit_range:
             output = "sigmoid"  # a cross-entropy needs probabilities
         elif parse_loss(p["loss"]).of_8_bits:
-            output = "linear"  # beyond the ends lies what makes black or white certain
+            output = "linear"  # values beyond [0, 1] are needed to make black or white certain
         elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
     return make_architecture(p["preset"], shape, **{**changes, "output": output})
 
 
 def bottleneck_changes(p: Parameters) -> dict[str, Any]:
-    """What the bottleneck asks of the architecture: a linear path would lead around it."""
+    """Return the changes of the architecture for the bottleneck: a linear bypass would lead around it."""
     bottleneck = parse_bottleneck(p["bottleneck"])
     changes = bottleneck.architecture
     if bottleneck.kind != "plain" and p.get("bypass") is None:
@@ -313,20 +317,20 @@ def bottleneck_changes(p: Parameters) -> dict[str, Any]:
 
 
 def fit_baseline(ready: Ready) -> PrincipalComponents:
-    """PCA of the training images at the code's size."""
+    """Fit PCA to the training images, with the size of the code."""
     baseline = PCABaseline(ready.architecture, ready.unit.device)
     vectors = (baseline.flatten(ready.unit(batch)) for batch in ready.chunks())
     return fit_pca(vectors, ready.architecture.latent_dim)
 
 
 def no_components(a: Architecture) -> PrincipalComponents:
-    """For a network that does not start from PCA, or of which PCA has nothing to say."""
+    """Return an empty PCA, for a network that does not use PCA."""
     length = block_values(a)
     return PrincipalComponents(torch.zeros(length), torch.zeros(0, length), torch.zeros(0))
 
 
 def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray) -> float:
-    """The mean squared error of PCA on the validation images, which the model's stands beside."""
+    """Return the mean squared error of PCA on the validation images, for comparison with the model's."""
     baseline = PCABaseline.fitted(ready.architecture, pca, ready.unit.device)
     size = max(1, EVALUATION_VALUES // math.prod(ready.images.shape))
     total = 0.0
@@ -340,10 +344,10 @@ def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray
 
 
 def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.0) -> Autoencoder:
-    """First weights from the seed, and from PCA where there is a bypass.
+    """Initialise a network from the seed, and from PCA if there is a bypass.
 
     Args:
-        further: what a network that has learnt nothing says in channels that are no image's.
+        further: initial output in channels that are not part of the image.
     """
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
@@ -357,14 +361,14 @@ def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.
 
 
 def _seen_at_the_start(ready: Ready, further: float) -> tuple[Tensor, Tensor]:
-    """(C,) the mean of each channel over some training images, and the first (B, C', H, W) of these.
+    """Return the mean of each channel over some training images, (C,), and the first of them (B, C', H, W).
 
     Args:
-        further: the level of channels that are no image's.
+        further: value of channels that are not part of the image.
     """
     first, means = None, list[Tensor]()
     for batch in ready.batches(ready.training[:STARTED_BY]):
-        some = batch.float().cpu()  # where the network is made
+        some = batch.float().cpu()  # on the device where the network is created
         first = some if first is None else first
         means.append(some.mean(dim=(2, 3)))
     assert first is not None
@@ -375,7 +379,7 @@ def _seen_at_the_start(ready: Ready, further: float) -> tuple[Tensor, Tensor]:
 
 
 def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
-    """The training parameters that were given, and defaults that fit the images for the others."""
+    """Return the training settings: the given parameters, and defaults that fit the images."""
     count = len(ready.training) * ready.crops
     batch = p["batch_size"]
     if batch is None:
@@ -396,7 +400,7 @@ def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
 
 
 def fingerprint_of(images: ImageSet, before: str = "") -> str:
-    """SHA-256 of what was trained on, ``before`` being that of the images before these."""
+    """Return the SHA-256 of the training images; ``before`` is that of images trained on earlier."""
     values = images.hashes.astype("<u8").tobytes()
     return hashlib.sha256(before.encode() + values).hexdigest()
 
@@ -411,7 +415,7 @@ def _one_each(source: ImageSource, groups: Sequence[Any] | np.ndarray) -> np.nda
 
 
 def outliers_word(fitted: FittedScaling) -> str | None:
-    """A warning where a few values lie so far from all others that a network loses these or those."""
+    """Return a warning if a few values lie so far from all others that a network loses either of them."""
     if not fitted.beyond or max(fitted.beyond) <= OUTLYING:
         return None
     channel = fitted.beyond.index(max(fitted.beyond))
@@ -430,7 +434,7 @@ def outliers_word(fitted: FittedScaling) -> str | None:
 
 
 def whole_range(scaling: Scaling) -> bool:
-    """Whether 0 and 1 are the ends of what images can hold."""
+    """Return whether 0 and 1 are the ends of the range that images can hold."""
     low, high = scaling.limits()
     unit_floats = scaling.dtype == "float32" and (scaling.low, scaling.high) == ((0.0,), (1.0,))
     return unit_floats or (set(low) == {0.0} and set(high) == {1.0})

@@ -1,4 +1,4 @@
-"""An estimator's parameters as plain values, and what can be said against them before any image is read."""
+"""An estimator's parameters as plain values, checked before any image is read."""
 
 from collections.abc import Collection, Sequence
 from pathlib import PurePath
@@ -34,7 +34,7 @@ _SETTINGS = (
 
 
 def plain(value: Any) -> Any:
-    """A parameter without NumPy and torch: a grid search over ``np.arange(2, 8)`` gives NumPy's numbers."""
+    """Convert a parameter from NumPy or torch: a grid search over ``np.arange(2, 8)`` gives NumPy numbers."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list | tuple | np.ndarray):
@@ -44,14 +44,14 @@ def plain(value: Any) -> Any:
 
 
 def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Parameters:
-    """The parameters as plain values.
+    """Return the parameters as plain values.
 
     Args:
         presets: the architectures that the estimator knows.
 
     Raises:
-        InputError: for each that is wrong whatever the images; the architecture is checked later, when
-            their size is known.
+        InputError: a parameter is wrong for any images; the architecture is checked later, when their size is
+            known.
     """
     p = {name: plain(value) for name, value in parameters.items()}
     faults = [f"{n} must be a name; got {p[n]!r}" for n in _NAMES if not isinstance(p[n], str)]
@@ -83,13 +83,12 @@ def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Pa
 
 
 def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tuple[str, ...]]:
-    """What parameters choose at the places of :data:`convae.config.compatibility.AXES`, before there are
-    images.
+    """Return what parameters choose on :data:`convae.config.compatibility.AXES`, before images are read.
 
     Args:
         estimator: a value of that axis.
-        tasks: of the axis ``task``; none while it is open what is learnt.
-        p: as :func:`checked` gives them. What they leave to a preset is what it has for any image.
+        tasks: values of the axis ``task``; empty while it is undecided what is learnt.
+        p: as :func:`checked` returns them. Values left to a preset are those that it has for any image.
     """
     usual = _usual(p)
 
@@ -115,12 +114,12 @@ def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tup
 
 
 def _usual(p: Parameters) -> dict[str, Any]:
-    """What the preset has for any image."""
+    """Return the values that the preset has for any image."""
     return (PRESETS | RESTORING)[p["preset"]]((1, 64, 64), p.get("code"))
 
 
 def preparation(p: Parameters) -> Preparation:
-    """What the parameters ask of the images; a network with a spatial code sees whole ones later."""
+    """Return how the images are prepared; a network with a spatial code sees whole images later."""
     names = ("size", "framing", "channels", "strict", "storage")
     usual = _usual(p)
     coarse = (p.get("code") or usual.get("code", "dense")) == "dense"

@@ -10,11 +10,11 @@ from convae.images.sources.base import ImageSource
 
 
 def holds_images(y: Any, X: Any) -> bool:
-    """Whether ``y`` holds images, and not labels.
+    """Return whether ``y`` holds images rather than labels.
 
-    Images are: a path, a list of paths, an array or tensor with more than two dimensions, a list or a
-    dataset of such items, an :class:`ImageSource`, and rows of as many values as an image of ``X`` has
-    pixels. Labels are everything else: None, ``(n,)``, ``(n, classes)``.
+    Images are a path, a list of paths, an array or tensor with more than two dimensions, a list or a dataset
+    of such items, an :class:`ImageSource`, and rows of as many values as an image of ``X`` has pixels. Labels
+    are everything else: None, ``(n,)``, ``(n, classes)``.
 
     >>> images = np.zeros((6, 8, 8))
     >>> [holds_images(y, images) for y in (np.arange(6), np.eye(6), images, images.reshape(6, 64), "clean/")]
@@ -31,7 +31,7 @@ def holds_images(y: Any, X: Any) -> bool:
 
 
 def _dimensions(values: Any) -> int:
-    """Of an array, tensor or data frame; of a list, those of its first item and one more."""
+    """Return the dimensions of an array, tensor or data frame; of a list, those of its first item plus 1."""
     if hasattr(values, "ndim"):
         return int(values.ndim)
     if not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):
@@ -43,12 +43,12 @@ def _dimensions(values: Any) -> int:
 
 
 def _first(values: Any) -> Any:
-    """The first item; None where there is none."""
+    """Return the first item; None if there is none."""
     return next(iter(values), None) if len(values) else None
 
 
 def _is_one_image(item: Any) -> bool:
-    """Whether an item of a list, a dataset or an object array is an image."""
+    """Return whether an item of a list, a dataset or an object array is an image."""
     if isinstance(item, str):
         return os.path.isfile(item)
     if isinstance(item, os.PathLike):
@@ -59,7 +59,7 @@ def _is_one_image(item: Any) -> bool:
 
 
 def _row_length(values: Any) -> int:
-    """Values of a row, or pixels of an image of an array; -1 where neither is known."""
+    """Return the length of a row, or the number of pixels of an image in an array; -1 if neither is known."""
     shape = getattr(values, "shape", None)
     if shape is None and is_table(values) and _dimensions(values) == 2:
         return len(values[0])

@@ -1,4 +1,4 @@
-"""``partial_fit``: one more pass with the step that ``fit`` uses."""
+"""``partial_fit``: one more pass with the training step of ``fit``."""
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -28,7 +28,7 @@ Estimator = TypeVar("Estimator", bound="ImageEstimator")
 
 
 def continue_fit(estimator: Estimator, X: Any) -> Estimator:
-    """Start like ``fit`` without any step if nothing is fitted yet; then one pass over X."""
+    """Train for one pass over X; if nothing is fitted yet, first set up the model like ``fit``."""
     fresh = not hasattr(estimator, "network_")
     parameters, _ = estimator._composed()
     source = estimator.open(X, reset=fresh)
@@ -66,7 +66,11 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
 
 
 def _prepared(estimator: "ImageEstimator", source: ImageSource, parameters: Parameters) -> ImageSet:
-    """The images as those of the first fit were prepared."""
+    """Prepare the images as those of the first fit.
+
+    Raises:
+        InputError: their size does not fit the model.
+    """
     plan, a = estimator.plan_, estimator.architecture_
 
     def settled(shape: tuple[int, int, int]) -> None:

@@ -1,4 +1,4 @@
-"""PCA with as many numbers per image as the model's code: what every model is measured against."""
+"""PCA with the code size of the model: the baseline that every model is compared with."""
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ from convae.networks.layers import pad_to_multiple
 class PCABaseline:
     """PCA as a linear autoencoder with the model's kind of code.
 
-    Beside a dense code it is PCA of whole images (of images reduced in size where they are large, see
-    :class:`DenseBypass`); beside a spatial one PCA of the block of pixels behind each position.
+    For a dense code, it is PCA of whole images (large images are reduced in size, see :class:`DenseBypass`).
+    For a spatial code, it is PCA of the block of pixels behind each position.
     """
 
     def __init__(self, a: Architecture, device: torch.device) -> None:
@@ -26,7 +26,7 @@ class PCABaseline:
     def fitted(
         cls, a: Architecture, pca: PrincipalComponents, device: torch.device
     ) -> "PCABaseline":
-        """The baseline with the components found on the training images."""
+        """Create the baseline with the components found on the training images."""
         baseline = cls(a, device)
         baseline.components = len(pca.components) or a.latent_dim
         baseline.linear.set_components(pca.mean.to(device), pca.components.to(device))
@@ -34,9 +34,10 @@ class PCABaseline:
 
     @property
     def name(self) -> str:
-        """For people: ``PCA, 16 components``, ``PCA of 4x4 blocks, 8 components each``.
+        """The name for people: ``PCA, 16 components``, ``PCA of 4x4 blocks, 8 components each``.
 
-        As many as there are: of images with fewer pixels than the code has numbers, or of few images, fewer.
+        It states the actual number of components, which is smaller than the code where images have fewer
+        pixels than the code has values, or where there are few images.
         """
         a = self.architecture
         if isinstance(self.linear, SpatialBypass):
@@ -47,17 +48,17 @@ class PCABaseline:
         return f"PCA{at}, {self.components} components"
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to codes of the model's shape."""
+        """Encode images (B, C, H, W) to codes of the model's shape."""
         return self.linear.encode(self._padded(x))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the codes and back, limited to [0, 1] if the model's output is."""
+        """Encode and decode images (B, C, H, W); results are limited to [0, 1] if the model's output is."""
         height, width = x.shape[-2:]
         image = self.linear.decode(self.encode(x), (height, width))[..., :height, :width]
         return image if self.architecture.output == "linear" else image.clamp(0, 1)
 
     def flatten(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the vectors that PCA is fitted on: one per image, or one per block."""
+        """Convert (B, C, H, W) to the vectors that PCA is fitted on: one per image, or one per block."""
         return self.linear.flatten(self._padded(x))
 
     def _padded(self, x: Tensor) -> Tensor:

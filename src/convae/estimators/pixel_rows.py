@@ -1,4 +1,4 @@
-"""Rows of flattened pixels, as scikit-learn's estimators take them, and images."""
+"""Convert between images and rows of flattened pixels, as scikit-learn's estimators take them."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ Shape = tuple[int, int, int]
 
 
 def is_table(X: Any) -> bool:
-    """Whether X means rows of flattened pixels: two dimensions, numbers, no paths and no images."""
+    """Return whether X holds rows of flattened pixels: two dimensions of numbers, no paths and no images."""
     if hasattr(X, "iloc"):  # of pandas: a column of paths or images, or a frame of pixels
         return bool(X.ndim == 2 and all(getattr(t, "kind", "O") in "buif" for t in X.dtypes))
     if hasattr(X, "toarray"):  # a sparse matrix
@@ -37,14 +37,14 @@ def _is_row(value: Any) -> bool:
 
 
 def row_shape(features: int, image_shape: tuple[int, ...] | None) -> Shape:
-    """(channels, height, width) of the images behind rows of so many features.
+    """Return the shape (channels, height, width) of the images whose rows have this many features.
 
     Args:
-        image_shape: (height, width) or (channels, height, width); None takes a square, where there is
-            one, and else a strip one pixel high.
+        image_shape: (height, width) or (channels, height, width). None takes a square if there is one,
+            otherwise a strip one pixel high.
 
     Raises:
-        InputError: if the shape does not multiply to ``features``.
+        InputError: the shape does not multiply to ``features``.
     """
     if image_shape is None:
         side = math.isqrt(features)
@@ -62,12 +62,12 @@ def row_shape(features: int, image_shape: tuple[int, ...] | None) -> Shape:
 
 
 def rows_to_images(rows: np.ndarray, shape: Shape) -> np.ndarray:
-    """(n, C·H·W) to (n, H, W, C), float32 unless the values are 8 or 16-bit."""
+    """Convert rows (n, C·H·W) to images (n, H, W, C), float32 unless the values are 8 or 16-bit."""
     if rows.dtype not in (np.uint8, np.uint16, np.float32):
         rows = rows.astype(np.float32)
     return np.moveaxis(rows.reshape(-1, *shape), 1, 3)
 
 
 def images_to_rows(images: np.ndarray) -> np.ndarray:
-    """(n, H, W, C) to (n, C·H·W)."""
+    """Convert images (n, H, W, C) to rows (n, C·H·W)."""
     return np.moveaxis(images, 3, 1).reshape(len(images), -1)

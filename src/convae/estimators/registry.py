@@ -1,4 +1,4 @@
-"""Which estimators there are, by the name that model files use; each is imported when it is needed."""
+"""The estimators, by the names that model files use; each is imported when it is needed."""
 
 import importlib
 from pathlib import Path
@@ -20,21 +20,21 @@ ESTIMATORS = tuple(_MODULES)
 
 
 def estimator_class(kind: str) -> type[ImageEstimator]:
-    """The class of this name, one of :data:`ESTIMATORS`."""
+    """Return the class of this name, one of :data:`ESTIMATORS`."""
     module = importlib.import_module(f"convae.estimators.{_MODULES[kind]}")
     found: type[ImageEstimator] = getattr(module, kind)
     return found
 
 
 def load(path: str | Path, *, device: str = "auto") -> ImageEstimator:
-    """Load the model in a ``*.convae`` file, ready to use.
+    """Load the model of a ``*.convae`` file, ready to use.
 
     Args:
         path: the file.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        ModelFileError: one sentence for a file that is missing, damaged, foreign or too new.
+        ModelFileError: the file is missing, damaged, foreign or too new; the message is one sentence.
     """
     stored = load_model(path)
     if stored.kind not in _MODULES:

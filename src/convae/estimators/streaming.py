@@ -1,4 +1,4 @@
-"""A model over a source of any length: one result an image, in order, in constant memory."""
+"""Apply a model to a source of any length: one result per image, in order, in constant memory."""
 
 import hashlib
 import math
@@ -29,16 +29,16 @@ OnBad = Callable[[ImageError], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstructed:
-    """An image and what the model made of it.
+    """An image and its reconstruction.
 
     Attributes:
         index: its position in the source.
         image: as it was read.
         prepared: (H, W, C) as the network saw it, before scaling.
         pixels: (H, W, C) the reconstruction, in the size, dtype and channels that ``image`` has in its file
-            or array, as far as they are known; what has no value there has none here.
-        error, baseline_error: mean squared error of the model and of PCA, in the network's units; NaN where
-            nobody wants to know.
+            or array, as far as they are known. Pixels without a value in ``image`` have none here.
+        error, baseline_error: mean squared error of the model and of PCA, in the network's units; NaN if they
+            were not requested.
     """
 
     index: int
@@ -50,7 +50,7 @@ class Reconstructed:
 
     @property
     def holes(self) -> Missing | None:
-        """(H, W) where the file declares a pixel missing, in the result as well; None: nowhere."""
+        """(H, W) pixels that the file declares missing, in the result as well; None if there are none."""
         return holes_left(self.pixels, self.image)
 
 
@@ -61,11 +61,12 @@ def iter_reconstructions(
     *,
     errors: bool = True,
 ) -> Iterator[Reconstructed]:
-    """The reconstruction of each image.
+    """Yield the reconstruction of each image.
 
     Args:
-        on_bad: is told of images that cannot be used, which are then left out; None raises their error.
-        errors: whether those of the model and of PCA are wanted.
+        on_bad: called with the error of each image that cannot be used, which is then left out; None raises
+            the error.
+        errors: whether to compute the errors of the model and of PCA.
     """
 
     def run(images: Iterable[Pixels]) -> Iterator[Measured | None]:
@@ -98,7 +99,7 @@ Measured = tuple[Pixels, float, float]  # (H, W, C) as stored, error of the mode
 def _whole(
     model: ImageEstimator, batch: list[Pixels], *, errors: bool
 ) -> Iterator[Measured | None]:
-    """The reconstructions of images of one shape, and their mean squared errors."""
+    """Yield the reconstructions of images of one shape, with their mean squared errors."""
 
     @torch.inference_mode()
     def finish(clean: Tensor, output: Any) -> Iterator[Measured]:
@@ -116,9 +117,9 @@ def _whole(
 def _by_tiles(
     model: ImageEstimator, image: Pixels, parts: list[Tile], *, errors: bool
 ) -> Measured | None:
-    """The same of one large image (H, W, C) without missing pixels; None if it is not finite.
+    """Reconstruct one large image (H, W, C) without missing pixels; None if the result is not finite.
 
-    Whole are it and its result alone.
+    Only the image and its result are held whole.
     """
     network = model.inference_.network
     whole: Pixels | None = None
@@ -148,9 +149,9 @@ def iter_codes(
     on_bad: OnBad | None = None,
     layer: str | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(position in the source, code) of each image; the code is (k,) or (k, h, w) float32.
+    """Yield (position in the source, code) of each image; the code is (k,) or (k, h, w) float32.
 
-    With the name of a ``layer`` what that gives, (c,), the mean over the positions of a map.
+    With the name of a ``layer``, yield the output of that layer, (c,), averaged over the positions of a map.
     """
 
     def run(images: Iterable[Pixels]) -> Iterator[np.ndarray | None]:
@@ -161,9 +162,10 @@ def iter_codes(
 
 
 def made_by(model: ImageEstimator, layer: str | None = None) -> str:
-    """What tells codes of this model (and layer) from those of any other.
+    """Return an identifier that distinguishes codes of this model (and layer) from those of any other.
 
-    The first 16 digits of the SHA-256 of all that a code depends on: weights, scaling and framing.
+    It is the first 16 digits of the SHA-256 of everything that a code depends on: weights, scaling and
+    framing.
     """
     digest = hashlib.sha256(repr((model.scaling_.to_dict(), model.plan_)).encode())
     for name, values in sorted(model.network_.state_dict().items()):
@@ -174,25 +176,25 @@ def made_by(model: ImageEstimator, layer: str | None = None) -> str:
 def iter_images(
     model: ImageEstimator, codes: Iterable[np.ndarray], seed: int | None = None
 ) -> Iterator[Pixels]:
-    """The (H, W, C) image of each code, in the values and depth that the model was fitted on.
+    """Yield the image (H, W, C) of each code, in the values and depth of the training images.
 
-    With a ``seed`` the finer levels of a variational code are drawn; None takes what is most likely.
+    With a ``seed``, the finer levels of a variational code are sampled; None takes the most likely values.
     """
     for image in model.inference_.decode(codes, seed):
         yield np.moveaxis(model._unit.invert(image[None])[0], 0, 2)
 
 
 def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
-    """A reconstruction (H, W, C) in the size, depth and channels that its image was read in.
+    """Convert a reconstruction (H, W, C) to the size, depth and channels in which its image was read.
 
-    What was cut away or made transparent does not come back: a crop stays a crop, and of an RGBA image
-    for a model of grey ones the grey comes back.
+    What was cut away or made transparent is not restored: a crop stays a crop, and an RGBA image given to a
+    model of grey images comes back grey.
     """
     framing, spatial = model.plan_.framing, model.architecture_.code == "spatial"
     if framing.size is not None and not spatial:
         pixels = framing.undo(pixels, image.pixels.shape[:2])
     if image.pixels.dtype == np.uint8 and pixels.dtype == np.uint16:
-        pixels = np.rint(pixels / 257).astype(np.uint8)  # preparing had multiplied by it
+        pixels = np.rint(pixels / 257).astype(np.uint8)  # preparation multiplied by 257
     values = model.plan_.values
     if values is not None and image.pixels.dtype.kind == "f" and pixels.dtype.kind == "u":
         pixels = from_integers(pixels, values)
@@ -202,7 +204,7 @@ def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
 
 
 def as_stored(pixels: Pixels, image: Image) -> Pixels:
-    """A result (H, W, C) in the dtype of its file or array; what has no value there has none here."""
+    """Convert a result (H, W, C) to the dtype of its file or array; pixels without a value have none here."""
     info = image.info
     stored = restore_depth(pixels, info.depth, nodata=info.nodata, top=info.top)
     if pixels.shape != image.pixels.shape or not info.missing:
@@ -213,7 +215,7 @@ def as_stored(pixels: Pixels, image: Image) -> Pixels:
 
 
 def holes_left(pixels: Pixels, image: Image) -> Missing | None:
-    """(H, W) where a result is missing because its image was; None: nowhere, or it has another size."""
+    """Return where a result is missing because its image was, (H, W); None: nowhere, or the size differs."""
     return image.holes if pixels.shape[:2] == image.pixels.shape[:2] else None
 
 
@@ -225,11 +227,12 @@ def paired(
     *,
     originals: bool = False,
 ) -> Iterator[tuple[Prepared, Any]]:
-    """Each prepared image with its result; ``run`` may take some images before it gives the first.
+    """Yield each prepared image with its result; ``run`` may take some images before it gives the first.
 
     Args:
-        run: the result of each image, or None where it is not finite: such an image cannot be used.
-        on_bad: is told of images that cannot be used, which are then left out; None raises their error.
+        run: yields the result of each image, or None if it is not finite: such an image cannot be used.
+        on_bad: called with the error of each image that cannot be used, which is then left out; None raises
+            the error.
         originals: as in :meth:`ImageEstimator.prepared`.
     """
     waiting: deque[Prepared] = deque()

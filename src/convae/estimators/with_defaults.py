@@ -1,4 +1,4 @@
-"""Estimators that differ from another in their defaults: its parameters without a second list of them."""
+"""Estimators that differ from another one in their defaults, without a second list of its parameters."""
 
 import inspect
 from collections.abc import Callable
@@ -8,11 +8,12 @@ Class = TypeVar("Class", bound=type)
 
 
 def with_defaults(**defaults: Any) -> Callable[[Class], Class]:
-    """A class decorator: the constructor of the base class, with other defaults for some parameters.
+    """A class decorator that keeps the base class's constructor but changes some of its defaults.
 
-    Names that the base has no parameter for become parameters of the class.
+    Names that are not parameters of the base class become parameters of the class.
 
-    scikit-learn reads parameters from the signature of ``__init__``, which is that of the base.
+    scikit-learn reads parameters from the signature of ``__init__``, which is that of the base class with
+    these changes.
 
     >>> class Base:
     ...     def __init__(self, *, a=1, b=2):

@@ -1,12 +1,13 @@
 """Training: one loop for all models.
 
 - loop: one step; the epochs around it, roll-back, early stopping
-- job: what a run needs; state: what it changes; validation: how it does
+- job: the inputs of a run, which it does not change; state: what a run changes; validation: the validation
+  loss
 - splits_and_batches, schedule: pure functions of seed, epoch and step
 - optimizers: Muon, AdamW, Adam
 - device_batches, deferred_losses: images and losses that stay on an accelerator
-- flop_count: what an epoch costs
-- checkpoint: the whole state on disk
-- devices, malloc, interrupt, observers: where it runs, how it keeps its memory, who stops it, who watches
-- tasks: what the network is shown and what it should answer
+- flop_count: the cost of an epoch
+- checkpoint: the complete state on disk
+- devices, malloc, interrupt, observers: the device, memory reuse, signals that stop a run, progress reports
+- tasks: the input of the network and the target of its output
 """

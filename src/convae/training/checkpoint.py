@@ -1,8 +1,9 @@
-"""The whole state of a training run in a folder, so that a killed run goes on exactly where it was.
+"""The complete state of a training run in a folder, so that a killed run continues exactly where it was.
 
-A checkpoint is one file ``state-STEP-X.safetensors`` and then, last, ``manifest.json`` that names it. A
-run killed at any moment leaves the old manifest with the old state, or the new with the new; X is
-random, so that a second save at one step (the last of an epoch) does not replace what the manifest names.
+A checkpoint is one file ``state-STEP-X.safetensors`` and then, last, ``manifest.json`` that names it. A run
+that is killed at any moment leaves either the old manifest with the old state or the new manifest with the
+new state. X is random, so that a second save at one step (the last of an epoch) does not replace the file
+that the manifest names.
 """
 
 import contextlib
@@ -28,9 +29,9 @@ class CheckpointFolder:
     """A folder that holds the newest checkpoint of one run.
 
     Args:
-        path: the folder; made on the first save.
-        every: seconds between saves while training; 0 saves after every step. The first save comes after
-            5 seconds already.
+        path: the folder; created on the first save.
+        every: seconds between saves during training; 0 saves after every step. The first save comes after
+            only 5 seconds.
     """
 
     def __init__(self, path: str | Path, *, every: float = 60.0) -> None:
@@ -40,19 +41,19 @@ class CheckpointFolder:
         self.every = every
 
     def due(self, since: float, *, first: bool) -> bool:
-        """Whether it is time to save, so many seconds after the last save (of the start, if ``first``)."""
+        """Return whether to save, ``since`` seconds after the last save (after the start, if ``first``)."""
         return since >= (min(FIRST, self.every) if first else self.every)
 
     def exists(self) -> bool:
-        """Whether there is anything to resume from, here or in a part."""
+        """Return whether there is anything to resume from, here or in a part."""
         return self.has_state() or any(part.has_state() for part in self._parts())
 
     def has_state(self) -> bool:
-        """Whether there is a state here."""
+        """Return whether there is a state in this folder."""
         return (self.path / MANIFEST).is_file()
 
     def part(self, name: str) -> "CheckpointFolder":
-        """The folder within for one of several runs that make up this one."""
+        """Return the subfolder for one of several runs that make up this one."""
         return CheckpointFolder(self.path / f"{PART}{name}", every=self.every)
 
     def _parts(self) -> list["CheckpointFolder"]:
@@ -60,10 +61,13 @@ class CheckpointFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder, so that two runs cannot write into it at once.
+        """Lock the folder, so that two runs cannot write into it at once.
 
-        The lock is the system's own and goes with the process, however it ends. A folder in which nothing
-        was saved is removed in the end.
+        The operating system holds the lock and releases it when the process ends, however it ends. A folder
+        in which nothing was saved is removed at the end.
+
+        Raises:
+            InputError: another run holds the lock.
         """
         self._make()
         with (self.path / "lock").open("a") as file:
@@ -72,7 +76,7 @@ class CheckpointFolder:
 
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except ImportError:
-                pass  # not on this system; two runs in one folder are then the user's care
+                pass  # no locks on this system: the user must avoid two runs in one folder
             except OSError as error:
                 raise InputError(f"{self.path}: another run is training into it") from error
             remove_leftovers(self.path, locked=True)
@@ -83,7 +87,7 @@ class CheckpointFolder:
                     self.remove()
 
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any], step: int) -> None:
-        """Write a checkpoint; the one before is removed once the new one counts."""
+        """Write a checkpoint; the previous one is removed once the new one is valid."""
         self._make()
         name = f"state-{step}-{secrets.token_hex(4)}.safetensors"
         digest = write_tensors(self.path / name, tensors, {"format": FORMAT, "facts": facts})
@@ -95,10 +99,10 @@ class CheckpointFolder:
                 old.unlink(missing_ok=True)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The tensors and facts of the newest checkpoint.
+        """Return the tensors and facts of the newest checkpoint.
 
         Raises:
-            ModelFileError: if there is none, or it is damaged.
+            ModelFileError: there is none, or it is damaged.
         """
         if not self.has_state():
             raise ModelFileError(f"{self.path}: there is no checkpoint to resume from")
@@ -109,14 +113,14 @@ class CheckpointFolder:
             raise ModelFileError(
                 f"{self.path}: written by another version of convae (format {brief(version, 40)})"
             )
-        path = self.path / brief(Path(file).name)  # of a file that is named otherwise there is none
+        path = self.path / brief(Path(file).name)  # no directory part: files elsewhere are not read
         tensors, description = read_tensors(path, lambda _: None)
         if description.get("sha256") != digest or not isinstance(description.get("facts"), dict):
             raise ModelFileError(f"{path}: not the file that the manifest names")
         return tensors, description["facts"]
 
     def remove(self) -> None:
-        """Remove the checkpoint, its parts and its folder, as far as they are ours."""
+        """Remove the checkpoint, its parts and its folder, but no files of others."""
         for part in self._parts():
             part.remove()
         for path in (

@@ -1,20 +1,20 @@
-"""What steps gave and nobody has looked at yet.
+"""Deferred read-back of losses, which avoids a device synchronisation at every step.
 
-To look at a number that an accelerator computes waits until all work before it is done, and the accelerator
-then waits for the next. So the loop lets a number of steps go by before it looks at their losses.
+Reading a number that an accelerator computes waits until all earlier work is done, and the accelerator then
+idles until the next work arrives. So the loop runs a number of steps before it reads their losses.
 """
 
 import torch
 from torch import Tensor
 
-MOST = 64  # steps; a roll-back loses no more than the epoch anyway
+MOST = 64  # steps; a roll-back repeats at most one epoch in any case
 
 
 class Unseen:
-    """Losses of steps, in order, on the device that computed them.
+    """Losses of steps that are not read yet, in order, on the device that computed them.
 
     Args:
-        device: of the losses. What a CPU computes is looked at after every step.
+        device: of the losses. Losses computed on a CPU are read after every step.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -27,16 +27,16 @@ class Unseen:
 
     @property
     def full(self) -> bool:
-        """Whether it is time to look."""
+        """Whether it is time to read the losses."""
         return len(self) >= self._most
 
     def add(self, losses: Tensor, finite: Tensor) -> None:
-        """Take the losses (B,) of one more step, and whether all of that step is finite, ()."""
+        """Add the losses (B,) of one more step, and whether all values of that step are finite, ()."""
         self._sums.append(losses.sum())
         self._finite.append(finite)
 
     def look(self) -> tuple[list[float], int | None]:
-        """The sum of the losses of each step, and the first step that is not finite; then forget them."""
+        """Return and clear the sum of the losses of each step, and the first step that is not finite."""
         if not self:
             return [], None
         sums, finite = torch.stack(self._sums).tolist(), torch.stack(self._finite).tolist()

@@ -1,7 +1,7 @@
-"""Batches where the network is: an accelerator keeps the images it has room for.
+"""Batches on the device of the network; an accelerator keeps all images if they fit into its memory.
 
-A batch is then a selection in its own memory; copying each from the host would take longer than a step of a
-small network. Images stay in the depth of their files, and are scaled inside the step.
+A batch is then selected within that memory: copying each batch from the host would take longer than a step of
+a small network. Images keep the depth of their files, and are scaled inside the step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from torch import Tensor
 from convae.images.dataset.image_set import ImageSet
 from convae.images.files.image import Pixels
 
-SHARE = 0.4  # of the memory that is free there; the network needs the rest
-SELECTABLE = ("uint8", "float32")  # torch has no selection of uint16 on accelerators
+SHARE = 0.4  # of the free memory of the device; the network needs the rest
+SELECTABLE = ("uint8", "float32")  # torch cannot index uint16 on accelerators
 
 
 class Batches:
@@ -23,8 +23,8 @@ class Batches:
     Args:
         images: the set.
         device: of the network.
-        room: bytes that images may take there; None for a share of what is free (none on a CPU, which has
-            them already).
+        room: bytes that images may occupy on the device; None takes a fraction of the free memory (nothing on
+            a CPU, which has the images already).
     """
 
     def __init__(self, images: ImageSet, device: torch.device, room: int | None = None) -> None:
@@ -41,7 +41,7 @@ class Batches:
         return self._kept is not None
 
     def of(self, order: Sequence[np.ndarray], moment: tuple[int, int]) -> Iterator[Pixels | Tensor]:
-        """(n, C, H, W) of each item of ``order``, values as files hold them; see ``ImageSet.batches``."""
+        """Yield (n, C, H, W) for each item of ``order``, as stored in files; see ``ImageSet.batches``."""
         if self._kept is None:
             yield from self._images.batches(order, moment)
             return

@@ -1,4 +1,4 @@
-"""Where a network runs, and in which precision."""
+"""The device of a network, and the precision of its computations."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes an accelerator if there is one.
+    """Return the device of this name; ``auto`` takes an accelerator if there is one.
 
     Raises:
-        InputError: for ``cuda`` (or ``cuda:1``) where there is none.
+        InputError: the name is unknown, or ``cuda`` (or ``cuda:1``) is not available.
     """
     kind = name.partition(":")[0]
     if kind not in DEVICES:
@@ -42,10 +42,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def on_device(network: Network, device: torch.device) -> Network:
-    """The network on a device, its kernels in the order (channels last) that is fast on all of them.
+    """Move the network to a device, with its kernels in the order (channels last) that is fast everywhere.
 
-    The order is always set: it decides the last bits of a convolution, and a model must give the same
-    numbers before it is saved and after it is loaded.
+    The order is always set: it decides the last bits of a convolution, and a model must give the same results
+    before it is saved and after it is loaded.
     """
     network.to(device)
     for weight in (*network.parameters(), *network.buffers()):
@@ -55,7 +55,7 @@ def on_device(network: Network, device: torch.device) -> Network:
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether matrix units make bfloat16 several times faster than float32 here."""
+    """Return whether matrix units make bfloat16 several times faster than float32 on this device."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
@@ -63,21 +63,21 @@ def fast_bfloat16(device: torch.device) -> bool:
 
 
 def chosen_precision(device: torch.device, precision: str) -> str:
-    """What ``auto`` means on a device: ``bfloat16`` or ``float32``."""
+    """Return the precision that ``auto`` stands for on a device: ``bfloat16`` or ``float32``."""
     if precision == "auto":
         return "bfloat16" if fast_bfloat16(device) else "float32"
     return precision
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Convolutions and matrix products in the chosen precision; sums and losses stay in float32."""
+    """Run convolutions and matrix products in the chosen precision; sums and losses stay in float32."""
     half = chosen_precision(device, precision) == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=half)
 
 
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
-    """Only kernels that give the same result each time; the settings before come back after."""
+    """Allow only kernels that give the same result each time; restore the previous settings afterwards."""
     cudnn = torch.backends.cudnn
     before = (cudnn.deterministic, cudnn.benchmark)
     cudnn.deterministic, cudnn.benchmark = True, False
@@ -89,7 +89,7 @@ def deterministic() -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Initial weights from a seed, without disturbing the caller's random state."""
+    """Seed the initial weights without changing the caller's random state."""
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

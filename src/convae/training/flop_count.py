@@ -1,4 +1,4 @@
-"""What training costs: multiplications, counted in the operations themselves, the same on every machine."""
+"""The cost of training: multiplications, counted in the operations themselves, equal on every machine."""
 
 import copy
 
@@ -14,15 +14,15 @@ from convae.training.validation import validate
 
 
 def epoch_cost(network: nn.Module, job: Job) -> int:
-    """Multiplications of one epoch: its steps, and the validation after it.
+    """Count the multiplications of one epoch: its steps, and the validation after it.
 
-    One step is done on a copy, and what its convolutions and matrix products multiply is counted: forward,
-    backward, in the levels below and in the optimizer. Sums, activations and whatever waits for memory count
-    nothing, so that time need not follow where there is little else.
+    One step is run on a copy, and the multiplications of its convolutions and matrix products are counted:
+    forward, backward, in the layers below and in the optimizer. Sums, activations and memory access are not
+    counted, so run time is proportional only where these are small.
 
     Args:
-        network: stays as it is.
-        job: what it would be trained by.
+        network: is not changed.
+        job: its training job.
     """
     state = TrainingState(copy.deepcopy(network), job.settings)
     order = epoch_batches(job.training, job.settings.batch_size, job.settings.seed, 0)
@@ -32,6 +32,6 @@ def epoch_cost(network: nn.Module, job: Job) -> int:
         training_step(state, job.task, batch, 0.0, rng)
     with FlopCounterMode(display=False) as validation:
         validate(state, job)
-    # the counter takes a multiplication and an addition for two
+    # the counter counts a multiplication and an addition as two
     flops = len(order) * step.get_total_flops() + validation.get_total_flops()
     return int(flops) // 2

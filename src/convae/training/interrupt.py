@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 while training: finish the step, save, then stop."""
+"""Handle Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 during training: finish the step, save, then stop."""
 
 import contextlib
 import signal
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-# SIGHUP: the terminal has gone, unless it is ignored (nohup). SIGUSR1: what batch systems send before the
-# time of a job ends (SLURM's --signal=USR1@90).
+# SIGHUP: the terminal was closed (not handled if it is ignored, as under nohup). SIGUSR1: sent by batch
+# systems before the time of a job ends (SLURM's --signal=USR1@90).
 ASKED, IF_NOT_IGNORED = ("SIGINT", "SIGTERM"), ("SIGHUP", "SIGUSR1")
 
 
@@ -16,7 +16,7 @@ class TrainingInterrupted(KeyboardInterrupt):
     """Training was stopped between two steps by the user or the system.
 
     Attributes:
-        at: where, for people.
+        at: where training stopped, for people.
         signal: the signal's number (2 for Ctrl-C, 15 for SIGTERM, ...).
         saved: whether a checkpoint holds the state.
     """
@@ -27,7 +27,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
-    """Notes the first of these signals; the second acts as if this were not here."""
+    """A context that records the first of these signals; the second has its normal effect."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -35,7 +35,7 @@ class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
 
     @property
     def requested(self) -> bool:
-        """Whether someone wants training to stop."""
+        """Whether training should stop."""
         return self.signal != 0
 
     def __enter__(self) -> Self:
@@ -53,11 +53,11 @@ class Interrupt(contextlib.AbstractContextManager["Interrupt"]):
         self._restore()
 
     def _take(self, name: str) -> None:
-        number = getattr(signal, name, None)  # Windows has not all of them
+        number = getattr(signal, name, None)  # Windows lacks some of them
         if number is None:
             return
         before = signal.getsignal(number)
-        if before is None:  # another language's, and not ours to move
+        if before is None:  # installed by code in another language, and not to be replaced
             return
         if name in IF_NOT_IGNORED and before == signal.SIG_IGN:
             return

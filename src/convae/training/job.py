@@ -1,4 +1,4 @@
-"""What a training run needs and does not change."""
+"""The inputs of a training run, which it does not change."""
 
 from dataclasses import dataclass, field
 
@@ -9,18 +9,19 @@ from convae.images.dataset.image_set import ImageSet
 from convae.images.dataset.unit_range import UnitRange
 from convae.training.tasks.task import Task
 
-EVALUATION_VALUES = 2**17  # values in a batch of validation images; independent of the batch size
+# Values in a batch of validation images, independent of the training batch size.
+EVALUATION_VALUES = 2**17
 
 
 @dataclass(kw_only=True)
 class Job:
-    """All that a run needs and does not change.
+    """The inputs of a run, which it does not change.
 
     Attributes:
         images: the set; ``training`` and ``validation`` are positions in it.
-        unit: stored values -> network's values, on the device.
-        task: what is to be learnt from the images.
-        identity: what a checkpoint must agree with to be resumed (architecture, data, ...).
+        unit: converts stored values to the network's values, on the device.
+        task: what is learnt from the images.
+        identity: values that must agree with a checkpoint for it to be resumed (architecture, data, ...).
     """
 
     images: ImageSet

@@ -1,7 +1,7 @@
 """The training loop: one for all models.
 
-What a step does follows from (seed, epoch, step, sample) and the state alone, never from the clock, the
-process or a random state carried along; so a resumed run repeats an uninterrupted one bit for bit.
+A step depends only on (seed, epoch, step, sample) and the state, never on the clock, the process or a random
+state that is carried along. So a resumed run repeats an uninterrupted one bit for bit.
 """
 
 import contextlib
@@ -49,21 +49,21 @@ def train(
     keep: bool = False,
     observers: Observers | None = None,
 ) -> list[Row]:
-    """Train a network and leave it with the weights that validated best.
+    """Train a network; at the end, it has the weights with the best validation loss.
 
     Args:
         network: on its device; changed in place.
-        checkpoint: where to save the whole state now and then.
-        resume: go on from that checkpoint instead of starting.
+        checkpoint: where to save the complete state at intervals.
+        resume: continue from that checkpoint instead of starting anew.
         keep: save the state at the end as well, so that a later resume finds the run done.
 
     Returns:
         The history: one row for the start (epoch 0) and one per epoch.
 
     Raises:
-        TrainingError: if loss or gradient are not finite a second time.
+        TrainingError: the loss or gradient is not finite a second time.
         TrainingInterrupted: after Ctrl-C or SIGTERM, once the step is done and the state saved.
-        ModelFileError, InputError: if there is nothing to resume from, or it is of another run.
+        ModelFileError, InputError: there is nothing to resume from, or the checkpoint is of another run.
     """
     watch = observers or Observers([])
     state = TrainingState(network, job.settings)
@@ -94,17 +94,17 @@ def training_step(
     *,
     guarded: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Change the weights by one batch.
+    """Update the weights with one batch.
 
     Args:
         batch: (B, C, H, W) in about [0, 1].
         rate: learning rate.
         rng: the random numbers of the step.
-        guarded: whether to look at loss and gradient first, and to change nothing where they are not finite.
-            An accelerator then waits for them.
+        guarded: whether to check loss and gradient first, and to change nothing if they are not finite. An
+            accelerator then has to synchronise.
 
     Returns:
-        (B,) the loss of each image before the change, and (), whether loss and gradient were finite.
+        The loss of each image before the update, (B,), and whether loss and gradient were finite, ().
     """
     state.network.train()
     example = task.example(batch, rng)
@@ -126,7 +126,7 @@ def training_step(
 
 
 class Step(NamedTuple):
-    """What a step takes: a batch (B, C, H, W) in about [0, 1], the learning rate, the random numbers."""
+    """The inputs of a step: a batch (B, C, H, W) in about [0, 1], the learning rate, the random numbers."""
 
     batch: Tensor
     rate: float
@@ -150,7 +150,7 @@ class _Run:
         self.batches = Batches(job.images, state.device)
         self.unseen = Unseen(state.device)
         self.good: Stored | None = None  # the state at the start of the epoch
-        # of the epoch under way: its batches, when it began, images since, and whether it was taken back
+        # of the current epoch: its batches, its start time, images since then, and whether it was rolled back
         self.order: list[np.ndarray] = []
         self.began, self.images, self.taken_back = 0.0, 0, False
 
@@ -186,7 +186,7 @@ class _Run:
         self.watch.message(f"resumed at {at}")
 
     def identity(self) -> dict[str, object]:
-        """What must be the same for a checkpoint to be continued exactly."""
+        """Values that must be the same for a checkpoint to be continued exactly."""
         identity = {**self.job.identity, **self.job.settings.to_dict()}
         as_stored: dict[str, object] = json.loads(json.dumps(identity))  # tuples become lists
         return as_stored
@@ -201,9 +201,9 @@ class _Run:
         return False
 
     def epoch(self) -> Generator[Step, None, None]:
-        """The steps of one epoch that are still to do; then its row of the history.
+        """Yield the steps of one epoch that are still to do; then write its row of the history.
 
-        After each step :meth:`done` must be called. The epoch ends at once where a step was not finite.
+        After each step :meth:`done` must be called. The epoch ends at once if a step was not finite.
         """
         job, p = self.job, self.progress
         self.order = epoch_batches(
@@ -225,7 +225,7 @@ class _Run:
             self._after_step()
 
     def done(self, losses: Tensor, finite: Tensor) -> None:
-        """Note a step: its losses (B,), and whether they are finite. Save, tell and stop where it is time."""
+        """Record a step: its losses (B,), and whether they are finite. Save, report and stop when due."""
         p = self.progress
         self.unseen.add(losses, finite)
         p.step += 1
@@ -245,7 +245,7 @@ class _Run:
             self._after_step()
 
     def _all_well(self, order: list[np.ndarray]) -> bool:
-        """Look at the steps since the last look; False if one was not finite and the epoch was taken back."""
+        """Check the steps since the last check; False if one was not finite and the epoch was rolled back."""
         p, steps = self.progress, len(self.unseen)
         losses, bad = self.unseen.look()
         if bad is None:
@@ -262,12 +262,12 @@ class _Run:
         return s.learning_rate * p.rate_scale * factor
 
     def _done(self, steps: int) -> tuple[int, int]:
-        """Steps done and in all, with so many an epoch."""
+        """Return the number of steps done and in total, given the steps per epoch."""
         p = self.progress
         return p.epoch * steps + p.step, self.job.settings.epochs * steps
 
     def _rng(self, order: list[np.ndarray]) -> StepRng:
-        """The random numbers of the step to come."""
+        """Return the random numbers of the next step."""
         p, (done, total) = self.progress, self._done(len(order))
         positions = order[p.step]
         return step_rng(self.job.settings.seed, p.epoch, p.step, positions, progress=done / total)
@@ -285,10 +285,10 @@ class _Run:
         )
 
     def _measure_start(self) -> None:
-        """The row of epoch 0, once the first epoch is done: nobody waits for it before the first step.
+        """Write the row of epoch 0 once the first epoch is done, so that the first step need not wait for it.
 
-        Nor is anybody told before then of validation images that nothing can be validated on. Until then
-        ``state.best`` holds the weights of the start.
+        Errors about unusable validation images are raised then, too. Until then ``state.best`` holds the
+        initial weights.
         """
         averaged = self.state.averaged
         now = weights_of(averaged)
@@ -296,15 +296,18 @@ class _Run:
         self._measure(train_loss=None, seconds=0.0, images=0)
         averaged.load_state_dict(now)
         assert self.good is not None
-        known = ("history", "best_loss", "best_epoch")  # a roll-back need not find it out again
+        known = ("history", "best_loss", "best_epoch")  # a roll-back need not compute these again
         facts = asdict(self.progress)
         self.good = self.good[0], self.good[1] | {name: facts[name] for name in known}
 
     def _measure(self, *, train_loss: float | None, seconds: float, images: int) -> bool:
-        """Validate, keep the weights if they are the best so far, and write a line of the history.
+        """Validate, keep the weights if they are the best so far, and write a row of the history.
 
         Returns:
-            False if the loss was not finite and the epoch was taken back.
+            False if the loss was not finite and the epoch was rolled back.
+
+        Raises:
+            TrainingError: the validation loss is not finite before training.
         """
         loss, error, bad, code = validate(self.state, self.job)
         p = self.progress
@@ -334,7 +337,7 @@ class _Run:
         return True
 
     def _steps(self) -> int:
-        """Steps in an epoch."""
+        """The number of steps in an epoch."""
         return math.ceil(len(self.job.training) / self.job.settings.batch_size)
 
     def _names(self, positions: Sequence[int] | np.ndarray) -> str:
@@ -342,7 +345,11 @@ class _Run:
         return names + (f" and {len(positions) - 8} more" if len(positions) > 8 else "")
 
     def _roll_back(self, batch: np.ndarray, where: str) -> None:
-        """Back to the start of the epoch at half the rate; a second time is the end."""
+        """Return to the start of the epoch at half the rate; raise an error the second time.
+
+        Raises:
+            TrainingError: this is the second time.
+        """
         where += "loss or gradient is not finite"
         if self.progress.rollbacks:
             raise TrainingError(
@@ -359,7 +366,7 @@ class _Run:
         )
 
     def save(self) -> None:
-        """The whole state, into the checkpoint."""
+        """Save the complete state to the checkpoint."""
         assert self.checkpoint is not None
         tensors, facts = with_start(self.state.state_dict(), self.good)
         facts["identity"] = self.identity()
@@ -367,7 +374,7 @@ class _Run:
         self.saved_at, self.saved = time.monotonic(), True
 
     def _halting(self) -> bool:
-        """Whether it is time to save, or the user wants to stop."""
+        """Return whether it is time to save, or the user wants to stop."""
         return self.interrupt.requested or self._late()
 
     def _late(self) -> bool:
@@ -376,7 +383,11 @@ class _Run:
         return self.checkpoint.due(time.monotonic() - self.saved_at, first=not self.saved)
 
     def _after_step(self) -> None:
-        """Save if it is time or the user wants to stop; stop if so."""
+        """Save if it is time or the user wants to stop, and stop in the latter case.
+
+        Raises:
+            TrainingInterrupted: the user wants to stop.
+        """
         stop = self.interrupt.requested
         if self.checkpoint is not None and (stop or self._late()):
             self.save()

@@ -1,23 +1,24 @@
-"""Memory that a training step may use again."""
+"""Keep freed memory in the process, so that training steps can use it again."""
 
 import contextlib
 import ctypes
 from collections.abc import Iterator
 
-# Of glibc's malloc.h: the size above which blocks are mapped one by one, and the free memory above which it
-# is given back.
+# From glibc's malloc.h: the size above which blocks are mapped one by one, and the amount of free memory
+# above which it is returned to the kernel.
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 _NEVER = 2**31 - 1
-# What glibc itself goes up to where programs free large blocks.
+# The limit that glibc itself reaches in programs that free large blocks.
 _USUAL_MMAP, _USUAL_TRIM = 2**25, 2**26
 
 
 @contextlib.contextmanager
 def steady_memory() -> Iterator[None]:
-    """Keep freed memory in the process, on Linux; what is left at the end goes back.
+    """Keep freed memory in the process, on Linux; return the rest at the end.
 
-    A step allocates its maps and frees them again. glibc gives that memory back to the kernel every time
-    and gets it back page by page, each page cleared: a fifth to a third of a training step.
+    A step allocates its maps and frees them again. By default, glibc returns that memory to the kernel every
+    time and gets it back page by page, and each page is cleared: this takes a fifth to a third of a training
+    step.
     """
     libc = _glibc()
     if libc is None:

@@ -1,4 +1,4 @@
-"""Who watches a training run: progress, history files, trackers. None of them can change it."""
+"""Observers of a training run: progress, history files, trackers. None of them can change it."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """Where a run is after a step.
+    """The progress of a run after a step.
 
     Attributes:
-        epoch, epochs: the current pass (from 1) and how many there will be.
+        epoch, epochs: the current epoch (from 1) and the number of epochs.
         step, steps: steps done in this epoch, and its number of steps.
         loss: mean training loss of this epoch so far.
         images: images seen in this epoch so far.
@@ -30,20 +30,20 @@ class Moment:
 
 
 class Observer(Protocol):
-    """What is called while training; a class may leave out what it does not need by subclassing."""
+    """The methods called during training; subclass :class:`Quiet` to leave out those that are not needed."""
 
     def message(self, text: str) -> None:
-        """Something the user should know, once."""
+        """Receive a message for the user, once."""
 
     def step(self, moment: Moment) -> None:
-        """A step is done; called at most a few times a second."""
+        """Receive the progress after a step; called at most a few times a second."""
 
     def epoch(self, row: Row) -> None:
-        """An epoch is done; ``row`` is a line of the history."""
+        """Receive ``row``, the row of the history for an epoch that is done."""
 
 
 class Quiet:
-    """An observer that does nothing; a base for those that do one thing."""
+    """An observer that does nothing; a base class for observers that need only some of the methods."""
 
     def message(self, text: str) -> None:
         """Ignore."""
@@ -64,35 +64,35 @@ class Observers(Quiet):
         self._last = 0.0
 
     def message(self, text: str) -> None:
-        """Tell all."""
+        """Pass the message to all."""
         for observer in self._observers:
             observer.message(text)
 
     def due(self) -> bool:
-        """Whether it is time to call :meth:`step` again."""
+        """Return whether it is time to call :meth:`step` again."""
         return bool(self._observers) and time.monotonic() - self._last >= self._interval
 
     def step(self, moment: Moment) -> None:
-        """Tell all."""
+        """Pass the progress to all."""
         self._last = time.monotonic()
         for observer in self._observers:
             observer.step(moment)
 
     def epoch(self, row: Row) -> None:
-        """Tell all."""
+        """Pass the row to all."""
         for observer in self._observers:
             observer.epoch(row)
 
 
 class Once(Observers):
-    """Several observers as one, for many fits of the same images: what each says is passed on once."""
+    """Several observers as one, for many fits of the same images: each message is passed on once."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         super().__init__(list(observers))
         self._said: set[str] = set()
 
     def message(self, text: str) -> None:
-        """Tell all, the first time."""
+        """Pass the message to all, the first time."""
         if text not in self._said:
             self._said.add(text)
             super().message(text)

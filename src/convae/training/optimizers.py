@@ -1,9 +1,8 @@
-"""Optimizers: Muon for matrices and kernels beside AdamW for the rest, or plain AdamW or Adam.
+"""Optimizers: Muon for matrices and kernels with AdamW for the other weights, or plain AdamW or Adam.
 
-``torch.optim.Muon`` takes two-dimensional weights only and would leave all convolutions to AdamW; here
-a kernel counts as the matrix (outputs, inputs · height · width) that it is. The classes of
-``torch.optim`` import PyTorch's compiler when the first is made, for one to two seconds; its functions
-do not.
+``torch.optim.Muon`` takes two-dimensional weights only and would leave all convolutions to AdamW. Here a
+kernel counts as a matrix (outputs, inputs · height · width). The classes of ``torch.optim`` import PyTorch's
+compiler when the first is created, which takes one to two seconds; its functions do not.
 """
 
 from collections.abc import Sequence
@@ -18,17 +17,17 @@ from convae.config.training import TrainingSettings
 from convae.networks.layers import MAX_HALF_LENGTH
 from convae.training.devices import fast_bfloat16
 
-ADAM_SHARE = 0.05  # AdamW's rate beside Muon's, as a part of it
+ADAM_SHARE = 0.05  # AdamW's learning rate as a fraction of Muon's
 
 
 class Optimizer(Protocol):
-    """What changes weights by their gradients.
+    """An optimizer, which changes weights by their gradients.
 
     Attributes:
-        weights: all that it changes; those without a gradient stay as they are.
+        weights: all weights that it changes; those without a gradient stay as they are.
         lr: length of a step.
-        share: its part of the learning rate of the training.
-        state: what it keeps of each weight, by quantity; nothing before the weight's first step.
+        share: its learning rate as a fraction of that of the training.
+        state: what it stores for each weight, by quantity; empty before the weight's first step.
     """
 
     weights: Sequence[Tensor]
@@ -37,14 +36,15 @@ class Optimizer(Protocol):
     state: list[dict[str, Tensor]]
 
     def step(self) -> None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
 
 
 class Muon:
-    """Momentum whose update is replaced by the nearest orthogonal matrix (its singular values become 1).
+    """The Muon optimizer: each update is the orthogonal matrix nearest to the momentum.
 
-    Every direction of a weight matrix then moves equally fast: one epoch on MNIST ends below two of
-    AdamW, in less CPU time (``benchmarks/quality.py optimizers``).
+    All singular values of the update are 1, so that every direction of a weight matrix moves
+    equally fast: one epoch on MNIST ends with a lower loss than two epochs of AdamW, in less CPU time
+    (``benchmarks/quality.py optimizers``).
 
     Source: K. Jordan et al., "Muon: an optimizer for hidden layers in
     neural networks", 2024.
@@ -72,7 +72,7 @@ class Muon:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         for weight, state in zip(self.weights, self.state, strict=True):
             if weight.grad is None:
                 continue
@@ -88,17 +88,17 @@ class Muon:
 
 
 class Adam:
-    """Each weight moves by its gradient's average over the root of the average of its square.
+    """The Adam optimizer: each update is the mean gradient over the root of the mean squared gradient.
 
     Sources: D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015; I. Loshchilov,
     F. Hutter, "Decoupled weight decay regularization", 2019 (AdamW).
 
     Args:
         weights: of any shapes.
-        lr: length of a step: by about so much every weight moves at first.
-        betas: how much of the averages of gradient and square is kept in a step.
-        weight_decay: per unit of ``lr`` if ``decoupled``, else a part of the gradient.
-        decoupled: AdamW.
+        lr: length of a step: about the distance that every weight moves at first.
+        betas: fractions of the averages of gradient and squared gradient that each step keeps.
+        weight_decay: per unit of ``lr`` if ``decoupled``, else an L2 term of the gradient.
+        decoupled: whether the weight decay is decoupled (AdamW).
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         moved = [
             (weight, weight.grad, self._of(weight, state))
             for weight, state in zip(self.weights, self.state, strict=True)
@@ -143,7 +143,7 @@ class Adam:
 
     @staticmethod
     def _of(weight: Tensor, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What is kept of a weight; zeros at first."""
+        """Return the averages stored for a weight; zeros at first."""
         if not state:
             state["step"] = torch.zeros((), device=weight.device)
             state["exp_avg"] = torch.zeros_like(weight)
@@ -172,7 +172,7 @@ def orthogonalize(matrix: Tensor, iterations: int = 5, *, half: bool = False) ->
 
 
 def make_optimizers(network: nn.Module, settings: TrainingSettings) -> list[Optimizer]:
-    """The optimizers of all trainable weights."""
+    """Create the optimizers of all trainable weights."""
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer != "muon":
@@ -187,7 +187,7 @@ def make_optimizers(network: nn.Module, settings: TrainingSettings) -> list[Opti
 
 
 def forget_gradients(optimizers: Sequence[Optimizer]) -> None:
-    """No weight has a gradient afterwards."""
+    """Remove the gradients of all weights."""
     for optimizer in optimizers:
         for weight in optimizer.weights:
             weight.grad = None
@@ -200,7 +200,7 @@ def set_rate(optimizers: Sequence[Optimizer], rate: float) -> None:
 
 
 def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """All state of the optimizers as named tensors: ``optimizer number.weight number.quantity``."""
+    """Return the state of the optimizers as named tensors: ``optimizer number.weight number.quantity``."""
     return {
         f"{i}.{j}.{name}": value
         for i, optimizer in enumerate(optimizers)
@@ -210,7 +210,7 @@ def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
 
 
 def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tensor]) -> None:
-    """Take over what :func:`optimizer_tensors` gave."""
+    """Restore the result of :func:`optimizer_tensors`."""
     for optimizer in optimizers:
         for state in optimizer.state:
             state.clear()
@@ -218,7 +218,7 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tenso
         i, j, quantity = name.split(".", 2)
         optimizer = optimizers[int(i)]
         weight = optimizer.weights[int(j)]
-        # In the weight's memory order: fused optimizers pair numbers by their place in memory.
+        # In the weight's memory order: fused optimizers pair values by their place in memory.
         kept = torch.empty_like(weight, dtype=value.dtype) if value.shape == weight.shape else None
         optimizer.state[int(j)][quantity] = (
             value.to(weight.device, copy=True) if kept is None else kept.copy_(value)

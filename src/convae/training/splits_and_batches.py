@@ -1,4 +1,4 @@
-"""Which images are held out, and in what order the others come: pure functions of seed and epoch."""
+"""Which images are held out, and the order of the others: pure functions of seed and epoch."""
 
 import math
 
@@ -13,13 +13,13 @@ def hold_out(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 
     Args:
         groups: (n,) group of each image; exact duplicates should share one.
-        fraction: part to hold out, at most ``MAX_HELD_OUT`` images. Groups are taken whole, so that there
-            may be more by less than a group.
-        seed: which.
+        fraction: fraction to hold out, at most ``MAX_HELD_OUT`` images. Groups are taken whole, so the result
+            may be larger by less than one group.
+        seed: decides which.
 
     Returns:
-        Two sorted arrays of positions. With fewer than ``MIN_IMAGES_TO_HOLD_OUT`` images, a single
-        group or fraction 0 the second is empty.
+        Two sorted arrays of positions. The second is empty for fewer than ``MIN_IMAGES_TO_HOLD_OUT`` images,
+        a single group or fraction 0.
     """
     count = len(groups)
     _, group = np.unique(groups, return_inverse=True)
@@ -36,11 +36,11 @@ def hold_out(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 def epoch_batches(
     positions: np.ndarray, batch_size: int, seed: int, epoch: int
 ) -> list[np.ndarray]:
-    """The batches of an epoch: a permutation of the positions, spread evenly over the steps."""
+    """Return the batches of an epoch: a permutation of the positions, spread evenly over the steps."""
     order = generator(seed, epoch, 0).permutation(positions)
     return np.array_split(order, math.ceil(len(order) / batch_size))
 
 
 def generator(seed: int, epoch: int, purpose: int) -> np.random.Generator:
-    """A counter-based generator: the same (seed, epoch, purpose) gives the same numbers anywhere."""
+    """Return a counter-based generator: the same (seed, epoch, purpose) gives the same numbers anywhere."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch, purpose])))

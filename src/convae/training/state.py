@@ -15,19 +15,19 @@ from convae.training.observers import Row
 from convae.training.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
 
 Stored = tuple[dict[str, Tensor], dict[str, Any]]
-START = "start"  # of the epoch under way: what a roll-back goes back to
+START = "start"  # of the current epoch: the state that a roll-back restores
 
 
 @dataclass(kw_only=True)
 class TrainingProgress:
-    """Where a run is.
+    """The progress of a run.
 
     Attributes:
         epoch: epochs done.
-        step: steps done in the epoch under way.
-        steps_done: steps done in all.
-        loss_sum, images: of the epoch under way.
-        rate_scale, rollbacks: what non-finite losses have done so far.
+        step: steps done in the current epoch.
+        steps_done: steps done in total.
+        loss_sum, images: of the current epoch.
+        rate_scale, rollbacks: the effect of non-finite losses so far.
         best_loss, best_epoch: the best validation.
         history: rows so far.
     """
@@ -62,7 +62,7 @@ class TrainingState:
         self.device = next(network.parameters()).device
 
     def update_average(self) -> None:
-        """Count a step, and move the averaged weights towards the new ones; early on they forget faster."""
+        """Count a step, and move the averaged weights towards the new ones; early steps move them further."""
         self.progress.steps_done += 1
         if self.averaged is self.network:
             return
@@ -72,7 +72,7 @@ class TrainingState:
             torch._foreach_lerp_(
                 list(self.averaged.parameters()), list(self.network.parameters()), weight
             )
-            # running means belong to the weights that they were taken with
+            # running means belong to the weights with which they were computed
             for mean, new in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
                 if mean.is_floating_point():
                     mean.lerp_(new, weight)
@@ -80,7 +80,7 @@ class TrainingState:
                     mean.copy_(new)
 
     def state_dict(self) -> Stored:
-        """Copies of all tensors of a run, and its progress as plain values."""
+        """Return copies of all tensors of a run, and its progress as plain values."""
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         if self.averaged is not self.network:
             tensors |= {f"averaged.{n}": t for n, t in self.averaged.state_dict().items()}
@@ -91,7 +91,7 @@ class TrainingState:
         return {name: tensor.detach().clone() for name, tensor in tensors.items()}, facts
 
     def load_state_dict(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave.
+        """Restore the result of :meth:`state_dict`.
 
         Raises:
             ModelFileError: it does not fit this network.
@@ -113,12 +113,12 @@ class TrainingState:
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of all weights and running means."""
+    """Return a copy of all weights and running means."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def with_start(now: Stored, start: Stored | None) -> Stored:
-    """``now``, and inside an epoch its start too, so that a resumed run rolls back to the same place."""
+    """Return ``now``, and inside an epoch its start, so that a resumed run rolls back to the same place."""
     tensors, facts = now
     if start is None or not facts["step"]:
         return now
@@ -127,7 +127,7 @@ def with_start(now: Stored, start: Stored | None) -> Stored:
 
 
 def take_start(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Stored | None:
-    """Take out again what :func:`with_start` added."""
+    """Remove and return what :func:`with_start` added."""
     start = _part(tensors, f"{START}.")
     for name in start:
         del tensors[f"{START}.{name}"]

@@ -1,4 +1,4 @@
-"""How weights do on the validation images of a run."""
+"""Validation of the weights of a run."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,12 +13,12 @@ from convae.training.tasks.task import VALIDATION, step_rng
 
 
 class Validation(NamedTuple):
-    """How weights do on validation images.
+    """Results of weights on the validation images.
 
     Attributes:
         loss, error: mean loss and mean squared error.
         bad: positions of the images whose loss is not finite.
-        code: what a Gaussian code holds, for the history.
+        code: the use of a Gaussian code, for the history.
     """
 
     loss: float
@@ -29,7 +29,7 @@ class Validation(NamedTuple):
 
 @torch.no_grad()
 def validate(state: TrainingState, job: Job) -> Validation:
-    """Measure the averaged weights on the validation images. Random numbers are the same each time."""
+    """Measure the averaged weights on the validation images; random numbers are the same each time."""
     state.averaged.eval()
     losses = errors = 0.0
     bad: list[int] = []

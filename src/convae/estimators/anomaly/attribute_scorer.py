@@ -1,15 +1,15 @@
-"""How anomalous images are by a network that restores attributes: how well it can, beside the nearest normal.
+"""Anomaly scores from a network that restores attributes, and from the nearest normal image.
 
-Five parts, each a logarithm (or a root) that is higher for what is less normal:
+The score has five parts, each a logarithm (or a root) that is higher for less normal images:
 
 - restored: the error of the image restored from itself;
-- pose: how unlikely the pose was held that the image was shown in, over all poses;
+- pose: how improbable the network finds the pose that the image was shown in, over all poses;
 - code: Mahalanobis distance of the codes of all poses from those of normal images;
 - near: distance to the nearest normal image, both small;
-- alike: the same after both were given one length, so that fainter or thinner is no difference.
+- alike: the same after both were scaled to one length, so that fainter or thinner is no difference.
 
-An image with few edges is easy to restore and near to everything, so that each part is measured by what
-normal images with as many edges give: a straight line through held-out normals. The score is the mean of
+An image with few edges is easy to restore and near to every other, so each part is compared with its value
+for normal images with as many edges: a straight line through held-out normal images. The score is the mean of
 the parts in standard deviations above that line.
 """
 
@@ -27,17 +27,18 @@ from convae.metrics.difference_maps import Standards, colour_difference
 from convae.networks.autoencoder import Autoencoder
 
 PARTS = ("restored", "pose", "code", "near", "alike")
-SMALL, MIDDLE = 16, 32  # pixels a side: where images are compared, and where edges are counted
-CANDIDATES = 4  # nearest by products, of which the nearest by differences is taken
-LEAST = 1e-3  # of what a logarithm is taken
-FRACTION = 0.02  # of a map is shown of an image that is anomalous as a whole
+# Pixels a side at which images are compared, and at which edges are measured.
+SMALL, MIDDLE = 16, 32
+CANDIDATES = 4  # nearest by products, among which differences find the nearest
+LEAST = 1e-3  # smallest argument of a logarithm
+FRACTION = 0.02  # of the map is shown for an image that is anomalous as a whole
 
 
 def parse_parts(text: str) -> tuple[str, ...]:
-    """The parts that ``near+alike`` names, or all of them for ``auto``.
+    """Parse the parts that a text such as ``near+alike`` names; ``auto`` names all.
 
     Raises:
-        InputError: a name is not known, or comes twice.
+        InputError: a name is unknown, or occurs twice.
     """
     if text == "auto":
         return PARTS
@@ -51,13 +52,13 @@ def parse_parts(text: str) -> tuple[str, ...]:
 
 
 class Look(NamedTuple):
-    """What is seen of a batch before it is measured by normal images.
+    """Measurements of a batch before they are compared with those of normal images.
 
     Attributes:
         parts: (B, len(PARTS)).
         edges: (B,) logarithm of the root mean square difference of neighbouring pixels.
         map: (B, 1, H, W) error of the restored image.
-        nearest: (B,) which normal image is nearest.
+        nearest: (B,) index of the nearest normal image.
     """
 
     parts: Tensor
@@ -71,9 +72,10 @@ class Known:
     """Normal images as the network saw them in training.
 
     Attributes:
-        mean: (K,) of the codes in all poses, side by side.
-        whitening: (K, K) what centred codes are multiplied by, so that those of normals have unit variance.
-        small: (n, D) the kept images, small.
+        mean: (K,) the mean of the codes in all poses, concatenated.
+        whitening: (K, K) matrix that centred codes are multiplied by, so that those of normal images have
+            unit variance.
+        small: (n, D) the kept images, reduced in size.
     """
 
     mean: Tensor
@@ -83,13 +85,13 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What the parts of a normal image are, by its edges.
+    """The expected parts of a normal image as a linear function of its edges.
 
     Attributes:
-        middle: edges at which the line is told; the mean of normals.
-        most: edges of the busiest normal image: being busier still excuses nothing.
+        middle: edges at the centre of the line: the mean of normal images.
+        most: edges of the busiest normal image; the line is not extended beyond it.
         level, slope: (len(PARTS),) the line: level + slope · (edges - middle).
-        spread: (len(PARTS),) standard deviation of normals around it.
+        spread: (len(PARTS),) standard deviation of normal images around it.
     """
 
     middle: Tensor
@@ -99,13 +101,13 @@ class Line:
     spread: Tensor
 
     def measure(self, look: Look) -> Tensor:
-        """(B, len(PARTS)) in standard deviations above the line."""
+        """Return the parts (B, len(PARTS)) in standard deviations above the line."""
         edges = (look.edges.clamp(max=self.most) - self.middle)[:, None]
         return (look.parts - self.level - self.slope * edges) / self.spread
 
 
 class AttributeScorer:
-    """Judges images by how well their attributes can be restored, and by the nearest normal image."""
+    """Scores images by how well their attributes can be restored, and by the nearest normal image."""
 
     fraction = FRACTION
 
@@ -117,10 +119,10 @@ class AttributeScorer:
         standards: Standards,
         parts: tuple[str, ...] = PARTS,
     ) -> None:
-        """Set it up.
+        """Set up the scorer.
 
         Args:
-            standards: of the map, by held-out normals.
+            standards: of the map, from held-out normal images.
             parts: those of :data:`PARTS` whose mean is the score.
         """
         self.looker = Looker(network, known)
@@ -138,7 +140,7 @@ class AttributeScorer:
 
     @classmethod
     def load(cls, network: Autoencoder, extras: Extras, facts: dict[str, Any]) -> "AttributeScorer":
-        """The scorer whose extras and facts a model file holds."""
+        """Create the scorer from the extras and facts of a model file."""
 
         def named(prefix: str) -> dict[str, Tensor]:
             return {n.removeprefix(prefix): v for n, v in extras.items() if n.startswith(prefix)}
@@ -149,18 +151,18 @@ class AttributeScorer:
 
     @property
     def told(self) -> str:
-        """What the score is, in a sentence for people."""
+        """A sentence that describes the score."""
         return f"score {self.facts['score']}, each beside normal images with as many edges"
 
     def __call__(self, batch: Tensor) -> Judged:
-        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        """Score images (B, C, H, W) in about [0, 1], each by itself."""
         look = self.looker(batch)
         score = self.line.measure(look)[:, self.chosen].mean(dim=1)
         return Judged(score, self.standards.apply(look.map), look.map, look.nearest)
 
 
 class Looker:
-    """Looks at images with a network and what it knows of normal ones."""
+    """Measures images with a network and with the known normal images."""
 
     def __init__(self, network: Autoencoder, known: Known) -> None:
         device = next(network.parameters()).device
@@ -169,7 +171,7 @@ class Looker:
         self.directions = F.normalize(self.known.small, dim=1)
 
     def __call__(self, batch: Tensor) -> Look:
-        """Look at images (B, C, H, W) in about [0, 1]."""
+        """Measure images (B, C, H, W) in about [0, 1]."""
         output = self.network(batch)
         error = colour_difference(output.reconstruction, batch)
         codes = codes_of(self.network, batch, first=output.code)
@@ -189,25 +191,25 @@ class Looker:
 
 
 def codes_of(network: Autoencoder, batch: Tensor, *, first: Tensor | None = None) -> Tensor:
-    """(B, POSES, K) the codes of images in all poses; ``first`` those as they are, where known."""
+    """Return the codes (B, POSES, K) of images in all poses; ``first``: those of the unrotated, if known."""
     codes = [network.encode(batch) if first is None else first]
     codes += [network.encode(posed(batch, pose).contiguous()) for pose in range(1, POSES)]
     return torch.stack(codes, dim=1)
 
 
 def unlikeliness(codes: Tensor) -> Tensor:
-    """(B,) the mean over poses of -log p(pose), by the logits that begin each of the codes."""
+    """Return the mean over poses of -log p(pose), (B,), from the logits at the start of each code."""
     rng = codes[..., :POSES].log_softmax(dim=2)
     return -rng.diagonal(dim1=1, dim2=2).mean(dim=1)
 
 
 def small(batch: Tensor) -> Tensor:
-    """(B, D) images averaged over squares, so that the longer side has at most 16."""
+    """Average images over squares, (B, D), so that the longer side has at most 16 values."""
     return _coarse(batch, SMALL).flatten(1)
 
 
 def edges(batch: Tensor) -> Tensor:
-    """(B,) logarithm of the root mean square difference of neighbours, at no more than 32 pixels a side."""
+    """Return the log root mean square difference of neighbouring pixels, (B,), at most 32 pixels a side."""
     x = _coarse(batch, MIDDLE)
     down, across = x.diff(dim=2).square(), x.diff(dim=3).square()
     total = down.sum(dim=(1, 2, 3)) + across.sum(dim=(1, 2, 3))
@@ -215,9 +217,9 @@ def edges(batch: Tensor) -> Tensor:
 
 
 def nearest_of(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Root mean square difference of each query (B, D) to the nearest of points (n, D), and which it is.
+    """Return the root mean square distance of each query (B, D) to the nearest point (n, D), and its index.
 
-    A few candidates are found by products; differences decide, so that the result is exact and does not
+    Products find a few candidates and differences decide among them, so the result is exact and does not
     depend on the other queries.
     """
     squares = points.square().sum(dim=1) - 2 * queries @ points.T

@@ -35,13 +35,14 @@ from convae.networks.presets import RESTORING, make_architecture
 from convae.training.tasks.restoring_attributes import RestoringAttributes
 from convae.training.tasks.task import Task
 
-STEPS = 160  # of training, about, where epochs are not asked for
-FEWEST, MOST = 3, 40  # epochs then
-BATCH = (16, 128)  # images in a step, at least and at most
+STEPS = 160  # of training, approximately, if epochs is None
+FEWEST, MOST = 3, 40  # epochs in that case
+BATCH = (16, 128)  # fewest and most images in a step
 SIDE = 4  # positions of the smallest map
-PRIOR_IMAGES = 8  # so many images without a trend stand beside those that a line is fitted to
-LEAST_CODE = 2 * POSES  # numbers: those that tell the pose, and as many again
-LEAST_VARIANCE = 0.1  # of a direction of codes, as a part of the mean: small ones are mostly chance
+PRIOR_IMAGES = 8  # weight of the prior (no trend) in the fit of a line, in images
+LEAST_CODE = 2 * POSES  # latent dimension: the pose logits, and as many again
+# Smallest variance of a direction of codes, as a fraction of the mean: smaller ones are mostly random.
+LEAST_VARIANCE = 0.1
 NARROW, WIDE = 16, 64  # channels of the first stage and, at most, of the others
 _CHANGES = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
@@ -49,14 +50,14 @@ _CHANGES = (
 
 
 class RestoreAttributes:
-    """Learn to restore images that were turned, greyed and partly erased."""
+    """Learns to restore images that were rotated, converted to grey and partly erased."""
 
     learns_defects = False
-    kept = 8192  # the nearest of many tells more than the nearest of few
+    kept = 8192  # the nearest of many images is more informative than the nearest of few
     further = 0.0
 
     def __init__(self, p: Parameters) -> None:
-        """Take the estimator's parameters; refuse those that do not go with this method."""
+        """Store the estimator's parameters; raise InputError if this method does not support them."""
         self.p, self.loss, self.parts = p, parse_loss(p["loss"]), parse_parts(p["score_by"])
         faults = [
             f"{name} goes with method 'defects'; leave it out with 'attributes'"
@@ -68,24 +69,24 @@ class RestoreAttributes:
         raise_faults("method 'attributes'", faults)
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Few steps are enough, on some hundred images as on thousands."""
+        """Return default training parameters: few steps suffice, for a hundred images as for thousands."""
         usual = min(BATCH[1], max(BATCH[0], default_batch_size(count, math.prod(shape))))
         batch = self.p["batch_size"] or usual
         epochs = min(MOST, max(FEWEST, round(STEPS / math.ceil(count / batch))))
         return {"epochs": epochs, "batch_size": batch}
 
     def crops(self, count: int) -> int:
-        """Once."""
+        """Return 1: each image is shown once."""
         return 1
 
     def candidates(self) -> list[dict[str, Any]]:
-        """One: there are no synthetic anomalies to choose by."""
+        """Return one candidate: there are no synthetic anomalies to choose by."""
         return [{}]
 
     def architecture(
         self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
     ) -> Architecture:
-        """One code for the whole image; unless another preset is asked for, few residual blocks."""
+        """Return a network with one code for the whole image and, by default, few residual blocks."""
         chosen: dict[str, Any] = {}
         preset = "residual" if self.p["preset"] in RESTORING else self.p["preset"]
         if preset == "residual":
@@ -101,11 +102,15 @@ class RestoreAttributes:
         )
 
     def task(self) -> tuple[Task, dict[str, Any]]:
-        """To restore."""
+        """Return the task of restoring attributes."""
         return RestoringAttributes(self.loss, Attributes()), {"method": "attributes"}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> AttributeScorer:
-        """Codes and small images of kept normals; the line by those that were not trained on."""
+        """Fit the scorer to normal images.
+
+        It stores the codes and small versions of the kept images; the line is fitted on images that were not
+        trained on.
+        """
         network.eval()
         known = know(network, normals)
         looker = Looker(network, known)
@@ -117,12 +122,12 @@ class RestoreAttributes:
     def load_scorer(
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
     ) -> AttributeScorer:
-        """The scorer of a model file."""
+        """Return the scorer of a model file."""
         return AttributeScorer.load(network, extras, facts)
 
 
 def know(network: Autoencoder, normals: Normals) -> Known:
-    """The normal images that are kept: mean and covariance of their codes, and themselves, small."""
+    """Return what is known of the kept normal images: mean and covariance of codes, and small versions."""
     codes, images = [], []
     with torch.inference_mode():
         for batch in _batches(normals, normals.kept):
@@ -138,7 +143,7 @@ def know(network: Autoencoder, normals: Normals) -> Known:
 
 
 def fit_line(looks: list[Look]) -> Line:
-    """The straight line of each part by edges, drawn towards no slope where images are few."""
+    """Fit the line of each part as a function of edges, shrunk towards zero slope where images are few."""
     parts = torch.cat([look.parts for look in looks]).double()
     edges = torch.cat([look.edges for look in looks]).double()
     middle, level = edges.mean(), parts.mean(dim=0)

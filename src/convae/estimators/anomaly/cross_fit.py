@@ -1,4 +1,4 @@
-"""Detectors that each were fitted on the rest of a set, to rank the set by itself."""
+"""Detectors that are each fitted on the rest of a set, to rank the set by itself."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -15,17 +15,17 @@ from convae.training.splits_and_batches import generator
 
 FOLDS = 3
 SPREAD = 1.4826  # times the median absolute deviation: the deviation of a normal distribution
-LEAST_SPREAD = 1.0  # scores are in deviations of normal images; few of them give too small a spread
+LEAST_SPREAD = 1.0  # in standard deviations of normal images; few images give too small an estimate
 
 
 class Fold(NamedTuple):
     """A part of a set, and a detector that has seen none of it.
 
     Attributes:
-        positions: of its images in the source, rising.
-        model: fitted on all others.
-        usual, spread: the median of the scores of held-out images of the others, and how they vary:
-            ``(score - usual) / spread`` compares between folds.
+        positions: of its images in the source, ascending.
+        model: fitted on all other images.
+        usual, spread: the median and the spread of the scores of held-out images among the others: ``(score -
+            usual) / spread`` is comparable between folds.
     """
 
     positions: np.ndarray
@@ -37,12 +37,12 @@ class Fold(NamedTuple):
 def cross_fitted(
     model: AnomalyDetector, source: ImageSource, *, observers: Iterable[Observer] = ()
 ) -> Iterator[Fold]:
-    """Fit one detector for each third of a source, on the two others.
+    """Fit one detector for each third of a source, on the other two thirds.
 
-    The median and the median absolute deviation hardly notice if some of these images are anomalous.
+    The median and the median absolute deviation hardly change if some of these images are anomalous.
 
     Args:
-        model: its parameters are taken; it stays as it is.
+        model: its parameters are used; it is not changed.
 
     Raises:
         InputError: there are too few images.

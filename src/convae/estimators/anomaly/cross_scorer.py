@@ -1,10 +1,10 @@
-"""Detectors that each have not seen a part of the normal images, judging together.
+"""Combine detectors that were each fitted without another part of the normal images.
 
-Each normal image is scored by the detector that has not seen it, so that all of them train, choose and
-calibrate. A new image is scored by all detectors, and the lowest score counts: what one of them takes for
-normal is normal. So a detector that is stricter than the others does not raise an alarm by itself, and there
-is a bound on false alarms, see :func:`convae.metrics.conformal.cross_bound`. The lowest value of the maps
-counts in each place, too.
+Each normal image is scored by the detector that has not seen it, so all normal images take part in training,
+choosing and calibrating. A new image is scored by all detectors, and the lowest score counts: an image is
+normal if one of them takes it for normal. So a detector that is stricter than the others does not raise an
+alarm by itself, and the rate of false alarms is bounded, see :func:`convae.metrics.conformal.cross_bound`.
+The maps are combined likewise: the lowest value counts in each place.
 """
 
 import copy
@@ -22,14 +22,14 @@ _NETWORK = "network."
 
 
 class CrossScorer:
-    """The lowest of several scores.
+    """A scorer that returns the lowest of several scores.
 
     Attributes:
-        scorers: one for each fold of the normal images, none of which it has seen.
+        scorers: one for each fold of the normal images; each was fitted without its fold.
     """
 
     def __init__(self, scorers: Sequence[Scorer], extras: Extras) -> None:
-        """Set it up.
+        """Set up the scorer.
 
         Args:
             extras: of all scorers but the first, and of their networks, see :func:`extras_of`.
@@ -42,11 +42,11 @@ class CrossScorer:
 
     @property
     def told(self) -> str:
-        """What was chosen, in a sentence for people."""
+        """A sentence that describes what was chosen."""
         return f"{self.scorers[0].told}; of {len(self.scorers)} detectors the lowest score counts"
 
     def __call__(self, batch: Tensor) -> Judged:
-        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        """Score images (B, C, H, W) in about [0, 1], each by itself."""
         judged = [scorer(batch) for scorer in self.scorers]
 
         def lowest(parts: Iterable[Tensor]) -> Tensor:
@@ -61,7 +61,7 @@ class CrossScorer:
 
 
 def extras_of(network: Autoencoder, scorer: Scorer, number: int) -> Extras:
-    """What a model file holds of a fold beyond the first."""
+    """Return what a model file stores for a fold after the first."""
     state = {f"{_NETWORK}{name}": value for name, value in network.state_dict().items()}
     return {
         f"{_fold(number)}{name}": value.detach().cpu()
@@ -72,11 +72,11 @@ def extras_of(network: Autoencoder, scorer: Scorer, number: int) -> Extras:
 def load_scorer(
     method: Method, network: Autoencoder, extras: Extras, facts: dict[str, Any]
 ) -> Scorer:
-    """The scorer of a model file, of one detector or of several.
+    """Return the scorer of a model file, of one detector or of several.
 
     Raises:
         KeyError: something is missing.
-        ValueError, RuntimeError: something is of another shape than the network and the images need.
+        ValueError, RuntimeError: something has another shape than the network and the images need.
     """
     first = method.load_scorer(network, extras, facts)
     if "folds" not in facts:
@@ -99,7 +99,7 @@ def _fold(number: int) -> str:
 
 
 def _means(scorers: Sequence[Scorer]) -> dict[str, Any]:
-    """How well they tell synthetic defects, on average; nothing of a method that does not say so."""
+    """Average how well the scorers detect synthetic defects; empty for a method that does not report it."""
     facts = [one.facts for one in scorers]
     found: dict[str, Any] = {}
     if all("auroc" in one for one in facts):

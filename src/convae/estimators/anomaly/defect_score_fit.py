@@ -1,4 +1,4 @@
-"""How the score of a detector of defects is fitted to normal images, and measured by synthetic defects."""
+"""Fit the score of a defect detector to normal images, and measure it on synthetic defects."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from convae.metrics.ranking import auroc
 from convae.networks.inference import batch_size
 from convae.training.splits_and_batches import generator
 
-# Each kind counts as much: what comes is not known.
+# All kinds count equally: which defects will occur is not known.
 KINDS = {
     "spot": Defects(share=1.0, most=1, shapes=("spot",), fillings=("tone", "colour")),
     "patch": Defects(share=1.0, most=1, shapes=("patch",), fillings=("tone", "piece", "colour")),
@@ -28,18 +28,18 @@ KINDS = {
     "line": Defects(share=1.0, most=1, shapes=("line",), fillings=("tone", "colour")),
 }
 FOLDS = 4  # cues are fitted to three of them and measured on the fourth
-SHARING = 1 / 16  # of the shorter side: pixels over which a map shares what is normal
-TRIED = 32  # images at most with each kind of defect
-TOGETHER = 16  # images that lend each other pieces
+SHARING = 1 / 16  # of the shorter side: pixels over which the statistics of a map are shared
+TRIED = 32  # most images with each kind of defect
+TOGETHER = 16  # images in a group whose members exchange pieces
 
 
 class Fitted(NamedTuple):
-    """What the cues learnt of normal images.
+    """The cues, fitted to normal images.
 
     Attributes:
         statistics: what a score needs.
         facts: how well the score separates synthetic defects from normal images, as plain values.
-        known: real defects; None without any.
+        known: the real defects; None if there are none.
     """
 
     statistics: NormalStatistics
@@ -53,8 +53,8 @@ class _Measured:
 
     Attributes:
         normal: of normal images.
-        plain: of those normal images that the defects are made in.
-        damaged: kind -> of the same with a defect.
+        plain: of those normal images in which the defects are made.
+        damaged: for each kind of defect, of the same images with a defect.
     """
 
     normal: list[Tensor] = field(default_factory=list)
@@ -65,12 +65,14 @@ class _Measured:
 def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
     """Fit all cues of the viewer's recipe.
 
-    Their values on normal images come from four folds, none fitted on the images it measures. The network has
-    seen some of them, with and without defects; what it finds in them hardly differs from others.
+    Their values on normal images come from four folds: each fold is measured with cues that were fitted on
+    the others. The network has seen some of these images, with and without defects; its results on them
+    hardly differ from those on others.
 
     Returns:
-        with ``auroc`` among the facts: the mean over the kinds of defect, and ``auroc_by_kind``. The same
-        defects decide the weights of the kinds of cues, so these figures are a little too good.
+        The cues. ``auroc`` among the facts is the mean over the kinds of defect, and ``auroc_by_kind`` the
+        value of each. The same defects decide the weights of the kinds of cues, so these figures are slightly
+        too high.
     """
     positions = np.concatenate([normals.kept, normals.choosing])
     small = torch.cat([viewer.shrunk(batch).cpu() for batch in _batches(normals, positions)])
@@ -100,7 +102,7 @@ def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
 
 
 def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tensor:
-    """(k, M, POOLINGS) of the images with real defects."""
+    """Return the values (k, M, POOLINGS) of the images with real defects."""
     found = list(normals.defective(viewer.network, lambda batch: viewer.judged(batch, cues)))
     return torch.cat(found).cpu() if found else torch.zeros(0, len(viewer.recipe.cues), POOLINGS)
 
@@ -108,7 +110,7 @@ def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tens
 def _measure(
     viewer: Viewer, normals: Normals, cues: list[Cue], positions: np.ndarray, measured: _Measured
 ) -> Iterator[Tensor]:
-    """Measure normal images, and some with defects; yields the maps (M, h, w) of the normal ones."""
+    """Measure normal images, and some with defects; yield the maps (M, h, w) of the normal ones."""
     wanted = [cue for cue in cues if cue.name in viewer.recipe.cues]
     for batch in _batches(normals, positions):
         with torch.inference_mode():
@@ -128,7 +130,7 @@ def _values(viewer: Viewer, cues: Sequence[Cue], batch: Tensor) -> list[Tensor]:
 
 
 def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
-    """The images with each kind of defect; those where none is to be seen are left out."""
+    """Yield the images with each kind of defect, without those in which no defect is visible."""
     for i, (kind, defects) in enumerate(KINDS.items()):
         damaged, mask = defects.apply(batch, torch.Generator().manual_seed(seed + i))
         seen = mask.flatten(1).any(dim=1)
@@ -137,7 +139,7 @@ def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
 
 
 def _aurocs(fusion: Fusion, measured: _Measured) -> Tensor:
-    """(kinds,) how well each kind of cue alone tells defects, as the mean AUROC over their kinds."""
+    """Return how well each kind of cue alone detects defects, (kinds,): mean AUROC over kinds of defect."""
     plain = fusion.by_kind(torch.stack(measured.plain))
     damaged = [
         fusion.by_kind(torch.stack(values)) for values in measured.damaged.values() if values
@@ -147,7 +149,7 @@ def _aurocs(fusion: Fusion, measured: _Measured) -> Tensor:
 
 
 def _facts(fusion: Fusion, measured: _Measured) -> dict[str, Any]:
-    """How well the fused score tells defects from the normal images that they were made in."""
+    """Measure how well the fused score separates defects from the normal images that they were made in."""
     plain = fusion.score(torch.stack(measured.plain)) if measured.plain else torch.zeros(0)
     by_kind = {
         kind: _auroc(plain, fusion.score(torch.stack(values)))
@@ -164,7 +166,7 @@ def _auroc(normal: Tensor, damaged: Tensor) -> float:
 
 
 def _folds(normals: Normals, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(places to fit on, places to measure) among the positions; a group lies on one side."""
+    """Yield (places to fit on, places to measure) among the positions; a group lies on one side."""
     names, group = np.unique(normals.groups[positions], return_inverse=True)
     count = min(FOLDS, len(names))
     part = generator(normals.seed, 0, 4).permutation(len(names)) % count
@@ -181,6 +183,6 @@ def _looks(cue: type[Cue], small: Tensor) -> Tensor:
 
 
 def _batches(normals: Normals, positions: np.ndarray) -> Iterator[Tensor]:
-    """As many images at a time as memory is planned for, and as lend each other pieces."""
+    """Yield as many images at a time as fit into the planned memory and exchange pieces."""
     size = min(TOGETHER, batch_size(math.prod(normals.ready.images.shape)))
     return normals.batches(positions, max(1, size))

@@ -1,4 +1,4 @@
-"""How anomalous images are by a network that repairs defects, and by cues that need no network."""
+"""Anomaly scores from a network that repairs defects, and from cues that need no network."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ from convae.training.tasks.flips_and_turns import turned, turned_back
 FOUND, REPAIRED = "found", "repaired"
 NETWORK = (FOUND, REPAIRED)
 NAMES = (*CUES, *NETWORK)
-# Cues of one kind err together, so that each kind counts once.
+# Cues of one kind have correlated errors, so each kind counts once.
 KINDS_OF_CUES = {"mean": "whole", "components": "whole", "nearest": "whole"}
 AUTO = ("components", "nearest", "places", FOUND)
-SMALL = 256  # pixels of the longer side, of what is compared without the network
+SMALL = 256  # pixels of the longer side of images that are compared without the network
 BLUR = 2.0  # pixels: of the maps that are shown
 MIRRORS = 4
-SHOWN = 0.004  # part of an anomalous image that is shown at least
-# Pixels that the network's maps look at on each side: the blur of the colours.
+SHOWN = 0.004  # smallest fraction of an anomalous image that is shown
+# Pixels on each side that the network's maps depend on: the blur of the colours.
 AROUND, STEP = 8, 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Which cues make the score.
+    """The cues that make up the score.
 
     Attributes:
         cues: some of :data:`NAMES`.
@@ -44,10 +44,10 @@ class Recipe:
 
     @classmethod
     def parse(cls, text: str) -> "Recipe":
-        """The recipe written as ``components+places+found``, or ``auto``.
+        """Parse a recipe written as ``components+places+found``, or ``auto``.
 
         Raises:
-            InputError: a name is not known, or comes twice.
+            InputError: a name is unknown, or occurs twice.
         """
         cues = AUTO if text == "auto" else tuple(part.strip() for part in text.split("+"))
         for cue in cues:
@@ -59,7 +59,7 @@ class Recipe:
 
     @property
     def kinds(self) -> Tensor:
-        """(M,) int64, the number of the kind of each cue."""
+        """The kind of each cue, (M,) int64."""
         kinds = [KINDS_OF_CUES.get(cue, cue) for cue in self.cues]
         order = list(dict.fromkeys(kinds))
         return torch.tensor([order.index(kind) for kind in kinds])
@@ -69,11 +69,11 @@ class Recipe:
 
 
 class Viewer:
-    """Makes the maps of all cues of a recipe.
+    """Computes the maps of all cues of a recipe.
 
     Args:
-        flips: whether the network looks at all four mirrored views.
-        size: (height, width) of the images; what is compared without the network is smaller.
+        flips: whether the network processes all four mirrored views.
+        size: (height, width) of the images; the cues without a network use smaller ones.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Viewer:
         self.small = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
 
     def shrunk(self, batch: Tensor) -> Tensor:
-        """(B, C, h, w) small, each pixel the mean of those it stands for."""
+        """Reduce images to (B, C, h, w); each pixel is the mean of those that it replaces."""
         if tuple(batch.shape[-2:]) == self.small:
             return batch
         return torch.nn.functional.adaptive_avg_pool2d(batch, self.small)
 
     def by_network(self, batch: Tensor) -> Tensor:
-        """(B, 2, H, W): where the network finds defects (a logit), and how far it changes each pixel."""
+        """Return (B, 2, H, W): the logit of a defect, and how much the network changes each pixel."""
         views = range(MIRRORS if self.flips else 1)
         total = torch.zeros((len(batch), len(NETWORK), *batch.shape[-2:]), device=batch.device)
         for view in views:
@@ -98,24 +98,24 @@ class Viewer:
         return total / len(views)
 
     def maps(self, batch: Tensor, cues: Sequence[Cue]) -> tuple[list[Tensor], Tensor]:
-        """A map (B, 1, h, w) of each cue of the recipe, and the change (B, 1, H, W)."""
+        """Return a map (B, 1, h, w) for each cue of the recipe, and the change (B, 1, H, W)."""
         seen, small = self.by_network(batch), self.shrunk(batch)
         made = {name: seen[:, i : i + 1] for i, name in enumerate(NETWORK)}
         made |= {cue.name: resized(cue.map(cue.look(small)), self.small) for cue in cues}
         return [made[name] for name in self.recipe.cues], made[REPAIRED]
 
     def judged(self, batch: Tensor, cues: Sequence[Cue]) -> Tensor:
-        """(B, M, POOLINGS) of images, by the network and by those of the cues that the recipe names."""
+        """Return the values (B, M, POOLINGS) of images, for the network and the cues in the recipe."""
         wanted = [cue for cue in cues if cue.name in self.recipe.cues]
         return self.values(self.maps(batch, wanted)[0])
 
     def values(self, maps: Sequence[Tensor]) -> Tensor:
-        """(B, M, POOLINGS) of the maps of the recipe."""
+        """Return the values (B, M, POOLINGS) of the maps of the recipe."""
         named = zip(self.recipe.cues, maps, strict=True)
         return torch.stack([pooled(one, logarithm=name != FOUND) for name, one in named], dim=1)
 
     def shown(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-        """(B, M, *size): maps as they are standardised and shown, blurred and all linear in the pixels."""
+        """Return the maps (B, M, *size) that are standardised and shown: blurred, linear in the pixels."""
         soft = [smoothed(one, BLUR) for one in maps]
         linear = [
             one if name == FOUND else one.clamp_min(0).sqrt()
@@ -146,14 +146,14 @@ class Viewer:
 
 @dataclass(frozen=True, kw_only=True)
 class NormalStatistics:
-    """How normal images look to the cues.
+    """Statistics of the cues on normal images.
 
     Attributes:
         cues: fitted to normal images; :class:`~convae.estimators.anomaly.normal_cues.NearestImage` is among
             them.
-        kept: how many of its normal images, from the first, the model keeps to show.
+        kept: how many of its normal images, counted from the first, the model keeps to show.
         fusion: how their values become one.
-        standards: of the maps as they are shown, small.
+        standards: of the maps that are shown, at small size.
     """
 
     cues: tuple[Cue, ...]
@@ -163,11 +163,11 @@ class NormalStatistics:
 
     @property
     def nearest(self) -> NearestImage:
-        """The cue that knows normal images one by one."""
+        """The cue that stores single normal images."""
         return next(cue for cue in self.cues if isinstance(cue, NearestImage))
 
     def to_extras(self) -> Extras:
-        """For a model file."""
+        """Return the tensors for a model file."""
         extras = {
             f"cue.{cue.name}.{name}": value
             for cue in self.cues
@@ -180,11 +180,11 @@ class NormalStatistics:
 
     @classmethod
     def from_extras(cls, extras: Extras, viewer: Viewer) -> "NormalStatistics":
-        """What :meth:`to_extras` gave.
+        """Create the statistics from the result of :meth:`to_extras`.
 
         Raises:
             KeyError: something that the viewer's recipe needs is missing.
-            ValueError: something is of another shape than the images need.
+            ValueError: something has another shape than the images need.
         """
         standards = Standards(extras["standards.mean"], extras["standards.deviation"])
         shape = (len(viewer.recipe.cues), *viewer.small)
@@ -208,7 +208,7 @@ def _loaded(extras: Extras, viewer: Viewer) -> Iterator[Cue]:
 
 
 class DefectScorer:
-    """Judges images by all cues of a recipe together."""
+    """Scores images by all cues of a recipe together."""
 
     fraction = SHOWN
 
@@ -219,11 +219,11 @@ class DefectScorer:
         facts: dict[str, Any],
         known: Known | None = None,
     ) -> None:
-        """Set it up.
+        """Set up the scorer.
 
         Args:
-            facts: of how well it does on synthetic defects.
-            known: the real defects that it was fitted by, while it is being fitted.
+            facts: how well it detects synthetic defects.
+            known: the real defects that it was fitted with, during the fit.
         """
         self.viewer, self.normal, self.known = viewer, normal, known
         self.facts = {**facts, "score": str(viewer.recipe)}
@@ -231,7 +231,7 @@ class DefectScorer:
 
     @property
     def told(self) -> str:
-        """What was chosen, in a sentence for people."""
+        """A sentence that describes what was chosen."""
         kinds = ", ".join(f"{kind} {v:.3f}" for kind, v in self.facts["auroc_by_kind"].items())
         return (
             f"score of {', '.join(self.viewer.recipe.cues)}: AUROC {self.facts['auroc']:.3f} on synthetic "
@@ -239,7 +239,7 @@ class DefectScorer:
         )
 
     def judging(self, normals: Normals, positions: np.ndarray) -> Judge | None:
-        """The score with normal images by which nothing was chosen; None where it knows no real defects."""
+        """Return the score with normal images that took no part in choosing; None without real defects."""
         if self.known is None:
             return None
 
@@ -250,7 +250,7 @@ class DefectScorer:
         return Judge(self.normal.fusion, self.known, values, normals.groups[positions])
 
     def __call__(self, batch: Tensor) -> Judged:
-        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        """Score images (B, C, H, W) in about [0, 1], each by itself."""
         wanted = [cue for cue in self.normal.cues if cue.name in self.viewer.recipe.cues]
         maps, change = self.viewer.maps(batch, wanted)
         score = self.normal.fusion.score(self.viewer.values(maps))
@@ -265,13 +265,13 @@ class DefectScorer:
 
 
 def nearest_codes(codes: Tensor, spread: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance of each of ``codes`` (B, K) to the nearest of a bank, (B,), and which that is, (B,).
+    """Find the nearest code of a bank for each of ``codes`` (B, K): its distance (B,) and its index (B,).
 
     Each row is computed by itself, so that an image's distance does not depend on its neighbours.
 
     Args:
         spread: (K,) codes are divided by it.
-        bank: (n, K) codes so divided.
+        bank: (n, K) codes that are divided by it already.
     """
     bank, spread = bank.to(codes), spread.to(codes)
     found = [(bank - code / spread).square().mean(dim=1).min(dim=0) for code in codes]

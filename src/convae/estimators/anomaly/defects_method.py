@@ -1,4 +1,4 @@
-"""The method of synthetic defects: a network mends them and says where they were."""
+"""The method of synthetic defects: a network repairs them and predicts where they were."""
 
 import math
 from typing import Any
@@ -17,35 +17,38 @@ from convae.networks.presets import make_architecture
 from convae.training.tasks.mending_defects import Mending
 from convae.training.tasks.task import Task
 
-CROP = 128  # pixels a side of what is trained on
-WHOLE = 1.5  # images up to so many crops a side are trained on whole
+CROP = 128  # pixels a side of the crops to train on
+WHOLE = 1.5  # images up to this many crops a side are trained on whole
 WIDTHS, BLOCKS = (16, 32, 64), 1  # of the preset's stages: three times as fast as its own
-SHARE, MOST = 0.6, 2  # of the images that are trained on have defects, and how many
+SHARE, MOST = 0.6, 2  # fraction of training images with defects, and most defects in an image
 STEPS = 1500
 BATCH, LEAST_BATCH, LARGEST_BATCH = 12, 6, 64  # of crops; of whole images
 RARE = -3.0  # logit of a defect at a pixel, before anything is learnt: about one in twenty
-EPOCH = 400  # images at least, or parts of images, that an epoch shows
+EPOCH = 400  # fewest images, or parts of images, in an epoch
 _CHANGES = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
 )  # fmt: skip
 
 
 class MendDefects:
-    """Learn to take synthetic defects out of normal images, and where they were."""
+    """Learns to remove synthetic defects from normal images, and to predict where they were."""
 
     learns_defects = True
     kept = 256  # enough to show the nearest
     further = RARE
 
     def __init__(self, p: Parameters) -> None:
-        """Take the estimator's parameters; refuse those that do not go with this method."""
+        """Store the estimator's parameters; raise InputError if this method does not support them."""
         self.p, self.flips = p, bool(p["flips"])
         self.loss = parse_loss(p["loss"])
         self.crop: int | None = None
         self.recipe = Recipe.parse(p["score_by"])
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """About :data:`STEPS` steps, with as many pixels each as :data:`BATCH` crops have."""
+        """Return default training parameters: about :data:`STEPS` steps.
+
+        Each step has as many pixels as :data:`BATCH` crops.
+        """
         _, height, width = shape
         area = height * width if _is_whole(height, width) else min(height, CROP) * min(width, CROP)
         batch = max(LEAST_BATCH, min(LARGEST_BATCH, BATCH * CROP**2 // area))
@@ -53,17 +56,17 @@ class MendDefects:
         return {"batch_size": batch, "epochs": math.ceil(STEPS / steps)}
 
     def crops(self, count: int) -> int:
-        """How often each of so many training images is shown in an epoch."""
+        """Return how often each of ``count`` training images is shown in an epoch."""
         return math.ceil(EPOCH / count)
 
     def candidates(self) -> list[dict[str, Any]]:
-        """With skips, and without them through codes of two sizes."""
+        """Return the candidates: with skips, and without skips with codes of two sizes."""
         return [{}, {"skips": False}, {"skips": False, "latent_dim": 16}]
 
     def architecture(
         self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
     ) -> Architecture:
-        """One channel more comes out than goes in; nothing passes by unseen."""
+        """Return a network without bypass that has one more output channel than input channels."""
         channels, height, width = shape
         self.crop = None if _is_whole(height, width) else CROP
         given = {name: self.p[name] for name in _CHANGES} | bottleneck_changes(self.p)
@@ -88,12 +91,15 @@ class MendDefects:
         )
 
     def task(self) -> tuple[Task, dict[str, Any]]:
-        """To mend. Defects are local, so that mirrored images are as good as they are to learn them by."""
+        """Return the task of repairing defects.
+
+        Defects are local, so mirrored images are equally good examples.
+        """
         task = Mending(self.loss, Defects(share=SHARE, most=MOST), flips=True, crop=self.crop)
         return task, {"method": "defects", "crop": self.crop}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> DefectScorer:
-        """Learn how normal images look to the cues."""
+        """Fit the statistics of the cues on normal images."""
         viewer = self._viewer(network)
         fitted = fit_score(viewer, normals)
         return DefectScorer(viewer, fitted.statistics, fitted.facts, fitted.known)
@@ -101,7 +107,7 @@ class MendDefects:
     def load_scorer(
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
     ) -> DefectScorer:
-        """The scorer of a model file."""
+        """Return the scorer of a model file."""
         viewer = self._viewer(network)
         return DefectScorer(viewer, NormalStatistics.from_extras(extras, viewer), facts)
 
@@ -111,5 +117,5 @@ class MendDefects:
 
 
 def _is_whole(height: int, width: int) -> bool:
-    """Whether images of this size are trained on whole."""
+    """Return whether images of this size are trained on whole."""
     return max(height, width) <= WHOLE * CROP

@@ -1,4 +1,4 @@
-"""``AnomalyDetector``: finds what is not like the normal images it was fitted on, and where."""
+"""``AnomalyDetector``: finds images that differ from the normal ones it was fitted on, and where."""
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,16 +48,17 @@ METHODS: dict[str, MakeMethod] = {
     "likelihood": Likelihood,
 }
 MOST_FOLDS = 10
-# Regions of an image that is called anomalous already: what so many normal images reach, too, is shown. On
-# the circuit boards three of four such regions lie on a defect; at half of the normal images two of three.
+# In an image that is called anomalous, regions are shown whose value this fraction of normal images reaches.
+# On the circuit boards, three of four such regions lie on a defect; with half of the normal images, two of
+# three.
 SHOWN_RATE = 0.25
-# What a method takes where nothing is given.
+# Defaults of a method, where the parameter is None.
 _USUAL: dict[str, dict[str, Any]] = {
     "defects": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
     "attributes": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
     "likelihood": {"loss": "mse", "bottleneck": "gaussian"},
 }
-# What the user does not choose here, as the shared code wants to read it.
+# Parameters that this estimator does not offer, with the values that the shared code expects.
 _FIXED: dict[str, Any] = {
     "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
     "pattern": None, "validation_fraction": 0.0,
@@ -66,19 +67,20 @@ _FIXED: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """What a detector says of an image.
+    """The result of a detector for one image.
 
     Attributes:
         index: its position in the source.
         image: as it was read.
         score: higher for more anomalous.
-        p_value: how probable so high a score is for a normal image.
-        anomalous: whether that is at most the promised false-alarm rate.
-        map: (H, W) float32, the size of ``image``: where, in standard deviations above normal images.
+        p_value: the probability that a normal image has a score at least as high.
+        anomalous: whether the p-value is at most the promised false-alarm rate.
+        map: (H, W) float32, the size of ``image``: how anomalous each pixel is, in standard deviations above
+            normal images.
         regions: the parts that stand out, the highest first.
-        nearest: the number of the normal image that is most like it, among those the model keeps.
+        nearest: the index of the most similar normal image, among those the model keeps.
         look: its brightness, contrast, sharpness and size.
-        trained_on: whether the model was trained on it: it then says nothing of new images.
+        trained_on: whether the model was trained on it: its score then says nothing about new images.
     """
 
     index: int
@@ -94,52 +96,59 @@ class Detection:
 
 
 class AnomalyDetector(OutlierMixin, ImageEstimator):
-    """Finds anomalies in images, by normal images alone, with a false-alarm rate that holds.
+    """A detector that learns from normal images alone and keeps a guaranteed false-alarm rate.
 
-    The normal images are split in three, each group on one side: the network is trained on the first
-    part, weights and scores are chosen by the second, and the threshold comes from the third, which
-    nothing else has seen. If a new normal image comes from where those came from, the chance that it is
+    The normal images are split into three parts; each group lies in one part. The network is trained on the
+    first part. Weights and scores are chosen on the second. The threshold is set on the third, which nothing
+    else uses. If a new normal image comes from the same distribution as these, the probability that it is
     called anomalous is at most ``false_alarm_rate_``.
 
     Args:
-        method: ``defects``: defects are made in normal images, of pieces of normal images, and the network
-            learns to take them out and to say where they were; where it does so in a new image, that is
-            anomalous. ``attributes``: for small images of single objects (digits, clothes), where an anomaly
-            is another kind of object: images are turned, greyed and partly erased, and the network learns
-            to restore them. ``likelihood``: a variational autoencoder learns the normal images, and the score
-            is minus the bound on the log likelihood of an image; statistics first, rarely the best detector.
-        false_alarm_rate: the fraction of normal images that may be called anomalous. 0.01 takes 99 held-out
-            normals (groups), 0.05 takes 19. None takes 2 / (n + 1) with n held-out normals, but at least
-            0.01: then two of them may lie above the threshold, so that a single odd one does not hide
-            defects. Where that would be above 0.1 (fewer than about 95 images), it takes 1 / (n + 1).
-        estimate_tail: whether a ``false_alarm_rate`` below what the held-out normals can promise is allowed.
-            The threshold is then continued beyond their scores, see
+        method: how normal images are learnt. ``defects``: synthetic defects are made in normal images from
+            pieces of normal images, and the network learns to remove them and to predict where they were. A
+            new image is anomalous where the network finds or removes something. ``attributes``: for small
+            images of single objects (digits, clothes), where an anomaly is another kind of object. Images are
+            rotated, converted to grey and partly erased, and the network learns to restore them.
+            ``likelihood``: a variational autoencoder learns the normal images, and the score is minus the
+            bound on the log-likelihood of an image. Its score has a statistical meaning, but it is rarely the
+            best detector.
+        false_alarm_rate: the fraction of normal images that may be called anomalous. A rate of 0.01 needs 99
+            held-out normal images (groups), 0.05 needs 19. None takes 2 / (n + 1) with n held-out normal
+            images, but at least 0.01: then two of them may lie above the threshold, so that a single odd
+            image does not hide defects. Where that would be above 0.1 (fewer than about 95 images), it takes
+            1 / (n + 1).
+        estimate_tail: whether a ``false_alarm_rate`` below what the held-out normal images can promise is
+            allowed. The threshold is then extrapolated beyond their scores, see
             :meth:`convae.metrics.conformal.Calibration.tail_threshold`: an estimate without a guarantee.
         folds: None splits the normal images in three. A number from 2 to 10 fits as many detectors, each
             without another part of the normal images; the lowest of their scores counts, and all normal
-            images calibrate. For few images: 40 then give a rate of 2/41 in place of 1/9. Fitting and using
-            it takes as many times as long.
-        score_by: what makes the score, joined by ``+``: ``found`` (where the network says that a defect is),
-            ``repaired`` (how far it changes an image), ``places`` (how unlikely brightness, edges and grain
-            are at their place), ``components`` (what 16 principal components do not explain), ``nearest``
-            and ``mean`` (the difference from the nearest and from the mean normal image). ``auto`` takes
-            ``components+nearest+places+found``: sets differ in what tells their defects, so that all compete,
-            see :mod:`convae.estimators.anomaly.fusion`. With method ``attributes``: ``restored``, ``pose``,
-            ``code``, ``near``, ``alike`` (see :mod:`convae.estimators.anomaly.attribute_scorer`); ``auto``
-            takes all. With method ``likelihood``: ``bound`` (of 16 samples; ``auto``) or ``elbo``.
-        tune: whether to choose the bottleneck, too, by synthetic defects in normal images, at about twice
+            images calibrate. Use it for few images: with 40, the rate is 2/41 instead of 1/9. Fitting and use
+            take as many times as long.
+        score_by: the cues that make up the score, joined by ``+``: ``found`` (where the network predicts a
+            defect), ``repaired`` (how much it changes an image), ``places`` (how improbable brightness, edges
+            and grain are at their place), ``components`` (what 16 principal components do not explain),
+            ``nearest`` and ``mean`` (the difference from the nearest and from the mean normal image).
+            ``auto`` takes ``components+nearest+places+found``: which cue detects the defects differs between
+            sets, so several compete, see :mod:`convae.estimators.anomaly.fusion`. With method ``attributes``:
+            ``restored``, ``pose``, ``code``, ``near``, ``alike`` (see
+            :mod:`convae.estimators.anomaly.attribute_scorer`); ``auto`` takes all. With method
+            ``likelihood``: ``bound`` (of 16 samples; ``auto``) or ``elbo``.
+        tune: whether to choose the bottleneck, too, by synthetic defects in normal images; takes about twice
             the time.
-        flips: whether to look at each image in all four mirrored views and to average what is found, at four
+        flips: whether to process each image in all four mirrored views and to average the results; takes four
             times the time. Training shows mirrored images in any case, as defects are local.
-        size: (height, width) that all images are brought to. None takes the median size of the images, made
-            smaller where that is more than 655,360 pixels (640 x 1,024). A defect thinner than a pixel of
-            that size is lost; the network sees the whole of it, the other cues at most 256 pixels a side.
-        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+        size: (height, width) that all images are resized to. None takes the median size of the images,
+            reduced where that is more than 655,360 pixels (640 x 1,024). A defect thinner than a pixel of
+            that size is lost. The network sees the whole resolution, the other cues at most 256 pixels a
+            side.
+        preset: the architecture. Methods ``attributes`` and ``likelihood`` use ``residual`` in place of the
+            default ``unet``.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single fields of
             the architecture, see :class:`convae.Architecture`; None takes the method's.
-        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.config.bottlenecks.Bottleneck`. None takes the method's: ``gaussian`` for
-            ``likelihood``, otherwise ``plain``.
+        bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
+            applies. See :class:`convae.config.bottlenecks.Bottleneck`. None takes the method's: ``gaussian``
+            for ``likelihood``, otherwise ``plain``.
         loss: between a restored image and the normal one; None takes ``mse+0.1*ssim``, for ``likelihood``
             ``mse``.
         image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,
@@ -155,15 +164,15 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         calibrated_by_folds_: whether each calibration image was scored by one of several detectors alone; new
             images have the lowest score of all, which is lower.
         offset_: minus the threshold: ``decision_function = score_samples - offset_``.
-        calibration_: the :class:`convae.metrics.conformal.Calibration` by the held-out normals.
-        looks_: how the calibration images look, see :func:`convae.metrics.drift.look_rows`; None in older
-            files.
+        calibration_: the :class:`convae.metrics.conformal.Calibration` from the held-out normal images.
+        looks_: brightness and similar properties of the calibration images, see
+            :func:`convae.metrics.drift.look_rows`; None in older files.
         level_: the value of an anomaly map above which a region stands out; at most a fraction
             ``false_alarm_rate_`` of normal images reach it anywhere.
         anomalous_level_: the same for an image that is called anomalous: a quarter of normal images reach it.
-        chosen_: how scores are made, and what they reached on synthetic defects.
-        kept_: (n, H, W, C) uint8, some of the normal images, small, to show the nearest of.
-        and those of :class:`convae.ConvAutoencoder`, but PCA.
+        chosen_: how scores are computed, and what they reached on synthetic defects.
+        kept_: (n, H, W, C) uint8, some of the normal images, small, to show the nearest one.
+        and those of :class:`convae.ConvAutoencoder`, except PCA.
 
     >>> import numpy as np
     >>> normal = np.random.default_rng(0).integers(90, 110, (40, 16, 16), dtype=np.uint8)
@@ -272,21 +281,24 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         resume: bool = False,
         observers: Iterable[Observer] = (),
     ) -> Self:
-        """Learn what is normal.
+        """Learn the normal images.
 
         Args:
-            X: normal images alone: any source, see :meth:`convae.ConvAutoencoder.fit`.
-            y: labels (n,), which are ignored; images are refused.
-            groups: (n,) images of one group (several shots of one part) stay on one side of every split,
-                and count as one normal image for the promise.
-            defects: a few images with real defects: any source. They help to weigh the cues, and
-                ``chosen_["defects"]`` tells how well they are found, each by what was learnt without it. Only
-                with method ``defects``.
+            X: normal images only: any source, see :meth:`convae.ConvAutoencoder.fit`.
+            y: labels (n,), which are ignored. Images raise an error.
+            groups: (n,) the group of each image. Images of one group (several shots of one part) stay on one
+                side of every split, and count as one normal image for the promised rate.
+            defects: a few images with real defects: any source. They help to weight the cues.
+                ``chosen_["defects"]`` reports how well they are detected, each by a score fitted without it.
+                Only with method ``defects``.
             checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
 
+        Returns:
+            The fitted estimator itself.
+
         Raises:
-            InputError: what is wrong with the data or a parameter, in one sentence.
-            TrainingError: if the loss stays non-finite.
+            InputError: the data or a parameter is wrong; the message is one sentence.
+            TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
         self._defects = defects
@@ -300,10 +312,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     # -- using ----------------------------------------------------------------------------------
 
     def iter_detect(self, X: Any, *, on_bad: OnBad | None = None) -> Iterator[Detection]:
-        """One :class:`Detection` an image, in constant memory.
+        """Yield one :class:`Detection` per image, in constant memory.
 
         Args:
-            on_bad: is told of images that cannot be used, which are then left out; None raises.
+            on_bad: called for each image that cannot be used, which is then left out; None raises the error.
         """
         for index, image, pixels, judged in self._iter_judged(self.open(X), on_bad, originals=True):
             scores, change = (
@@ -311,7 +323,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 for one in (judged.map, judged.change)
             )
             score = float(judged.score)
-            anomalous = not score <= -self.offset_  # what is no number is not called normal
+            anomalous = not score <= -self.offset_  # NaN is not called normal
             yield Detection(
                 index=index,
                 image=image,
@@ -328,7 +340,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             )
 
     def of_fold(self, number: int = 0) -> Self:
-        """The detector that has not seen a fold of the normal images, by itself; without folds this one.
+        """Return the detector that has not seen a fold of the normal images; without folds, this detector.
 
         ``held_out_`` are the images that the first has not seen.
         """
@@ -340,33 +352,35 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         return alone
 
     def judge(self, batch: Tensor) -> Judged:
-        """Scores and maps of images (B, C, H, W) in about [0, 1], of the size that the model takes."""
+        """Return scores and maps of images (B, C, H, W) in about [0, 1], of the size that the model takes."""
         check_is_fitted(self, "network_")
         return self._scorer(batch)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """(n,) float64, higher for more normal: minus the anomaly score."""
+        """Return minus the anomaly score, (n,) float64; higher is more normal."""
         found = [-float(judged.score) for *_, judged in self._iter_judged(self.open(X))]
         return np.array(found, dtype=np.float64)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """(n,) :meth:`score_samples` minus :attr:`offset_`: below 0 for an anomaly."""
+        """Return :meth:`score_samples` minus :attr:`offset_`, (n,): below 0 for an anomaly."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> np.ndarray:
-        """(n,) 1 for a normal image and -1 for an anomaly, at the promised false-alarm rate."""
+        """Return 1 for a normal image and -1 for an anomaly, (n,), at the promised false-alarm rate."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def p_values(self, X: Any) -> np.ndarray:
-        """(n,) how probable a score at least as high is for a normal image; see
-        :mod:`convae.metrics.conformal`."""
+        """Return the probability, (n,), that a normal image has a score at least as high.
+
+        See :mod:`convae.metrics.conformal`.
+        """
         return self.calibration_.p_values(-self.score_samples(X))
 
     def anomaly_map(self, X: Any) -> np.ndarray | list[np.ndarray]:
-        """(n, H, W) float32, where each image is anomalous, in standard deviations above normal images.
+        """Return how anomalous each pixel is, (n, H, W) float32, in standard deviations above normal images.
 
-        One scale for the whole model: 0 is usual, :attr:`level_` stands out. Images of different sizes
-        give a list.
+        The scale is the same for all images: 0 is normal, :attr:`level_` stands out. For images of different
+        sizes, the result is a list.
         """
         maps = [found.map for found in self.iter_detect(X)]
         if len({found.shape for found in maps}) > 1:
@@ -374,7 +388,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         return np.stack(maps) if maps else np.zeros((0, *self.image_shape_[1:]), np.float32)
 
     def regions(self, X: Any) -> list[list[Region]]:
-        """The parts of each image that stand out, the highest first; often none in a normal image."""
+        """Return the parts of each image that stand out, the highest first; often none in a normal image."""
         return [found.regions for found in self.iter_detect(X)]
 
     def calibrate(
@@ -384,16 +398,17 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         groups: Sequence[Any] | np.ndarray | None = None,
         false_alarm_rate: float | None = None,
     ) -> Self:
-        """Set the threshold anew by other normal images, without training.
+        """Set a new threshold from other normal images, without training.
 
         Args:
             X: normal images; those that the model was trained on are left out.
-            groups: (n,) each group counts as one normal image.
-            false_alarm_rate: what is to be promised; None for the rate of before, or the lowest that these
-                images can promise.
+            groups: (n,) the group of each image; each group counts as one normal image.
+            false_alarm_rate: the rate to promise. None keeps the previous rate, or takes the lowest that
+                these images can promise.
 
         Raises:
-            InputError: there are none left, or too few for the rate.
+            InputError: no images are left, they are too few for the rate, or ``groups`` has another length
+                than X.
         """
         source = self.open(X)
         together = None if groups is None else np.asarray(groups)
@@ -489,7 +504,7 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     def _iter_judged(
         self, source: ImageSource, on_bad: OnBad | None = None, *, originals: bool = False
     ) -> Iterator[tuple[int, Image, Pixels, Judged]]:
-        """(position, image, pixels as prepared, judgement) of each image."""
+        """Yield (position, image, pixels as prepared, judgement) of each image."""
 
         def run(images: Iterable[Pixels]) -> Iterator[Judged | None]:
             return self.inference_.each(images, self._scorer, lambda _, judged: one_by_one(judged))
@@ -499,7 +514,10 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             yield index, image, pixels, judged
 
     def _level_of(self, scores: np.ndarray, anomalous: bool) -> float:
-        """The level of regions; an image that is anomalous as a whole shows at least its highest part."""
+        """Return the threshold of regions.
+
+        An image that is anomalous as a whole shows at least its highest part.
+        """
         if not anomalous:
             return self.level_
         return min(self.anomalous_level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
@@ -513,11 +531,11 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         return at < len(self.seen_) and bool(self.seen_[at] == value)
 
     def _look(self, pixels: Pixels, shape: tuple[int, ...]) -> Look:
-        """Of an image (H, W, C) as prepared, and of a shape (h, w, ...) as read."""
+        """Measure an image (H, W, C) as prepared, with its shape (h, w, ...) as read."""
         return look_of(self.scaling_.apply(np.moveaxis(pixels, 2, 0)), (shape[0], shape[1]))
 
     def _set_calibration(self, extras: Extras, rate: float | None) -> None:
-        """Take over a calibration, at this rate, or at that of before or the lowest it can promise."""
+        """Set the calibration, at this rate, or at the previous one or the lowest it can promise."""
         calibration, _ = calibrations_of(extras)
         if rate is None:
             lowest = 0.0 if self.estimate_tail else calibration.lowest_rate
@@ -525,5 +543,5 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
         self._threshold(calibration, rate)  # refuses a rate that cannot be promised
         facts = {**self._stored.facts, "false_alarm_rate": rate}
         facts["calibration_images"] = len(calibration.scores)
-        facts.pop("largest_fold", None)  # these images were seen by none of several detectors
+        facts.pop("largest_fold", None)  # none of the several detectors has seen these images
         self._adopt(replace(self._stored, extras=self._stored.extras | extras, facts=facts))

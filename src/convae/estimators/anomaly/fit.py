@@ -1,4 +1,4 @@
-"""From normal images to a detector: split, trained, its score chosen, its threshold set."""
+"""Fit a detector to normal images: split them, train, choose the score, set the threshold."""
 
 import math
 from dataclasses import dataclass, replace
@@ -35,17 +35,17 @@ from convae.storage.model_file import StoredModel
 from convae.training.observers import Observers
 from convae.training.splits_and_batches import generator
 
-MOST_PIXELS = 640 * 1024  # of a frame, where none was asked for
+MOST_PIXELS = 640 * 1024  # of an image, if no size was given
 SMALL = 96  # pixels of the longer side of normal images that a model keeps
-KEPT_BYTES = 2**25  # of them all
-TUNING = 0.3  # part of the epochs that each candidate is trained for
+KEPT_BYTES = 2**25  # of all these images
+TUNING = 0.3  # fraction of the epochs that each candidate is trained for
 LOOKS = "calibration.looks"  # the extra of a model file that holds how the calibration images look
 Changes = dict[str, Any]
 
 
 @dataclass
 class _Fit:
-    """A fit on its way."""
+    """A fit in progress."""
 
     kind: str
     p: Parameters
@@ -84,8 +84,8 @@ def fit_detector(
 
     Args:
         kind: the estimator's class name.
-        p: its parameters, with those that it does not let the user choose.
-        defects: images with real defects, to choose by.
+        p: its parameters, including those that the estimator does not offer.
+        defects: images with real defects, used to choose.
     """
     parts: list[ThreeParts] = []
 
@@ -154,12 +154,12 @@ Trained = tuple[StoredModel, Scorer]
 
 
 def _groups_in(part: ThreeParts) -> int:
-    """How many groups a fold has."""
+    """Return the number of groups in a fold."""
     return len(np.unique(part.groups[part.calibrating]))
 
 
 def _run_of(fits: list[_Fit], number: int) -> Run:
-    """How one of several fits is run: each with a checkpoint of its own."""
+    """Return the run of one of several fits: each has its own checkpoint."""
     run = fits[number].run
     if len(fits) == 1:
         return run
@@ -171,7 +171,7 @@ def _run_of(fits: list[_Fit], number: int) -> Run:
 
 
 def _together(trained: list[Trained]) -> Scorer:
-    """One scorer of one or several."""
+    """Combine one scorer or several into one."""
     if len(trained) == 1:
         return trained[0][1]
     more: Extras = {}
@@ -181,7 +181,10 @@ def _together(trained: list[Trained]) -> Scorer:
 
 
 def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
-    """How well the real defects are told, see :func:`convae.estimators.anomaly.known_defects.account`."""
+    """Report how well the real defects are detected.
+
+    See :func:`convae.estimators.anomaly.known_defects.account`.
+    """
     judges = []
     for fit, (_, scorer) in zip(fits, trained, strict=True):
         if not isinstance(scorer, KnowsDefects):
@@ -237,7 +240,7 @@ def _read(
 
 
 def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
-    """The (height, width) that all images are brought to."""
+    """Return the (height, width) that all images are resized to."""
     if p["size"] is not None:
         height, width = p["size"]
         return height, width
@@ -248,7 +251,7 @@ def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
 
 
 def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[StoredModel, Scorer]:
-    """A network with these changes, and its scorer."""
+    """Train a network with these changes, and fit its scorer."""
     images, scaling = fit.ready.images, fit.ready.unit.scaling
     architecture = fit.method.architecture(images.shape, scaling, changes)
     ready = replace(fit.ready, architecture=architecture)
@@ -260,7 +263,7 @@ def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[Stor
 
 
 def _tuned(fit: _Fit) -> tuple[Changes, list[list[Any]]]:
-    """The change that tells synthetic defects best after a short training, and what each reached."""
+    """Return the change that detects synthetic defects best after a short training, and all results."""
     epochs = make_settings(fit.p, fit.ready).epochs
     short = {**fit.p, "epochs": math.ceil(TUNING * epochs)}
     quiet = Run(groups=fit.run.groups, observers=Observers([]))
@@ -279,7 +282,7 @@ def _named(changes: Changes) -> str:
 
 
 def _calibrations(fits: list[_Fit], trained: list[Trained]) -> tuple[Calibration, Calibration]:
-    """By the scores, and by the highest value of the map, of images that their scorer has not seen."""
+    """Calibrate the scores, and the highest values of the maps, on images that their scorer has not seen."""
     judged, groups = list[Judged](), list[np.ndarray]()
     for fit, (stored, scorer) in zip(fits, trained, strict=True):
         judged += fit.normals.judged(stored.network, fit.parts.calibrating, scorer)
@@ -292,7 +295,7 @@ def _calibrations(fits: list[_Fit], trained: list[Trained]) -> tuple[Calibration
 
 
 def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
-    """How the calibration images look, by :func:`convae.metrics.drift.look_rows`."""
+    """Measure the calibration images, by :func:`convae.metrics.drift.look_rows`."""
     images, scaling, calibrating = fit.ready.images, fit.ready.unit.scaling, fit.parts.calibrating
     looks = []
     for position, index in zip(calibrating, images.index[calibrating], strict=True):
@@ -302,7 +305,7 @@ def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
 
 
 def looks_of(extras: Extras) -> np.ndarray | None:
-    """How the calibration images look; None in a model file of an earlier version.
+    """Return the measurements of the calibration images; None in a model file of an earlier version.
 
     Raises:
         ValueError: the file is damaged.
@@ -316,7 +319,7 @@ def looks_of(extras: Extras) -> np.ndarray | None:
 
 
 def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:
-    """For a model file."""
+    """Return the tensors for a model file."""
     named = {"calibration": calibration, "peaks": peaks}
     return {
         f"{name}.{part}": torch.from_numpy(getattr(one, part)).float()
@@ -326,25 +329,25 @@ def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:
 
 
 def calibrations_of(extras: Extras) -> tuple[Calibration, Calibration]:
-    """What :func:`calibration_extras` wrote."""
+    """Create the calibrations from the result of :func:`calibration_extras`."""
 
     def one(name: str) -> Calibration:
         scores, weights = (extras[f"{name}.{part}"].double() for part in ("scores", "weights"))
-        # 1 / size of the group: exactly so again, as rates are compared to the last digit
+        # 1 / size of the group, restored exactly: rates are compared to the last digit
         return Calibration(scores.numpy(), (1 / (1 / weights).round()).numpy())
 
     return one("calibration"), one("peaks")
 
 
 def _thumbnails(normals: Normals) -> torch.Tensor:
-    """(n, C, h, w) uint8: the normal images that are kept, small."""
+    """Return the normal images that are kept, (n, C, h, w) uint8, reduced in size."""
     size = _thumbnail(normals.ready.images.shape)
     small = [resized(batch, size) for batch in normals.batches(normals.kept, 1)]
     return (torch.cat(small).clamp(0, 1) * 255).round().to(torch.uint8).cpu()
 
 
 def _thumbnail(shape: tuple[int, int, int]) -> tuple[int, int]:
-    """(height, width) of a kept image, from its shape (C, H, W)."""
+    """Return the (height, width) of a kept image, from its shape (C, H, W)."""
     _, height, width = shape
     factor = min(1.0, SMALL / max(height, width))
     return max(1, round(factor * height)), max(1, round(factor * width))

@@ -1,10 +1,10 @@
-"""Several maps of what is not normal become one score and one map.
+"""Combine several maps of what is not normal into one score and one map.
 
-Each map is pooled in several ways (the highest value, and the mean of the highest hundredth, after blurs
-of several widths), and each pooled value measured in standard deviations of normal images that the cue was
-not fitted on. Their mean is what the cue says. Cues of one kind are averaged, as they err together. What the
-kinds say is weighted by how well each tells images with synthetic defects, and joined by a soft maximum: one
-kind that is sure is enough, and several that are half sure add up.
+Each map is pooled in several ways: the highest value, and the mean of the highest hundredth, after blurs of
+several widths. Each pooled value is measured in standard deviations of normal images that the cue was not
+fitted on. The mean of these is the value of the cue. Cues of one kind are averaged, as their errors are
+correlated. The values of the kinds are weighted by how well each separates images with synthetic defects, and
+joined by a soft maximum: one kind with a high value is enough, and several with medium values add up.
 
 >>> soft_maximum(torch.tensor([[0.0, 0.0], [0.0, 6.0], [3.0, 3.0]]))
 tensor([0.0000, 4.3496, 3.0000])
@@ -23,13 +23,14 @@ BLURS = (1.0, 2.0, 4.0)  # pixels
 TOP = 0.01
 POOLINGS = 2 * len(BLURS)
 SHARPNESS = 0.35  # of the soft maximum, per standard deviation
-LEAST = 1e-12  # of what a logarithm is taken
+LEAST = 1e-12  # smallest argument of a logarithm
 LEAST_SPREAD = 1e-6
-EQUAL = 6.4  # over the number of images, added to each weight: little evidence changes little
+# Divided by the number of images and added to each weight: little evidence changes weights little.
+EQUAL = 6.4
 
 
 def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
-    """(B, POOLINGS) of maps (B, 1, H, W).
+    """Pool maps (B, 1, H, W) to (B, POOLINGS).
 
     Args:
         logarithm: for maps of 0 or more whose values span powers of ten.
@@ -43,10 +44,11 @@ def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
 
 
 def distances(aurocs: Tensor, images: int) -> Tensor:
-    """How far apart two normal distributions lie that an AUROC stands for: √2 Φ⁻¹(AUROC), from 0 up.
+    """Return the distance between two normal distributions with a given AUROC: √2 Φ⁻¹(AUROC), at least 0.
 
     Args:
-        images: without a defect; so few show no more than one of so many and one.
+        images: number of images without a defect, n; the AUROC is limited to n / (n + 1), as n images cannot
+            show more.
     """
     surest = max(0.5, images / (images + 1))
     apart: Tensor = math.sqrt(2) * torch.special.ndtri(aurocs.double().clamp(0.5, surest))
@@ -54,21 +56,21 @@ def distances(aurocs: Tensor, images: int) -> Tensor:
 
 
 def soft_maximum(x: Tensor, dim: int = -1) -> Tensor:
-    """Between the mean and the maximum: the logarithm of the mean of exponentials."""
+    """Return the logarithm of the mean of exponentials, which lies between the mean and the maximum."""
     count = x.shape[dim]
     return (torch.logsumexp(SHARPNESS * x, dim=dim) - math.log(count)) / SHARPNESS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fusion:
-    """How pooled values of normal images lie, and which cues are of one kind.
+    """The distribution of pooled values of normal images, and the grouping of cues into kinds.
 
     Attributes:
-        kinds: (M,) int64, the number of the kind of each cue: 0, 1, ...
+        kinds: (M,) int64, the kind of each cue: 0, 1, ...
         middle, spread: (M, POOLINGS) of normal images.
-        cue_spread: (M,) of the mean over poolings.
-        kind_spread: (kinds,) of the mean over cues of a kind.
-        weights: (kinds,) of what each says; 1 in the mean.
+        cue_spread: (M,) spread of the mean over poolings.
+        kind_spread: (kinds,) spread of the mean over cues of a kind.
+        weights: (kinds,) weight of each kind; their mean is 1.
     """
 
     kinds: Tensor
@@ -80,11 +82,11 @@ class Fusion:
 
     @classmethod
     def fit(cls, normal: Tensor, kinds: Tensor) -> "Fusion":
-        """Measure normal images.
+        """Fit the fusion to normal images.
 
         Args:
             normal: (n, M, POOLINGS) of images that the cues were not fitted on.
-            kinds: (M,) of each cue.
+            kinds: (M,) the kind of each cue.
         """
         middle, spread = normal.median(dim=0).values, _spread(normal)
         cues = ((normal - middle) / spread).mean(dim=2)
@@ -100,44 +102,44 @@ class Fusion:
         )
 
     def weighted_by(self, apart: Tensor, images: int) -> "Fusion":
-        """The same, with each kind weighted by how far it tells images with defects from the same without.
+        """Weight each kind by how well it separates images with defects from the same images without.
 
         Args:
             apart: (kinds,) distances in standard deviations, see :func:`distances`.
-            images: how many the distances come from; from few, the weights stay nearly equal.
+            images: number of images that the distances come from; with few, the weights stay nearly equal.
         """
         weights = (apart + EQUAL / images).float()
         return replace(self, weights=weights / weights.mean())
 
     def by_kind(self, values: Tensor) -> Tensor:
-        """(B, M, POOLINGS) to (B, kinds): what each kind says, in standard deviations above normal."""
+        """Return the value of each kind, (B, M, POOLINGS) to (B, kinds), in deviations above normal."""
         middle, spread = self.middle.to(values), self.spread.to(values)
         cues = ((values - middle) / spread).mean(dim=2) / self.cue_spread.to(values)
         return _by_kind(cues, self.kinds.to(values.device)) / self.kind_spread.to(values)
 
     def score(self, values: Tensor) -> Tensor:
-        """(B, M, POOLINGS) to (B,)."""
+        """Return the scores (B,) of values (B, M, POOLINGS)."""
         return soft_maximum(self.weights.to(values) * self.by_kind(values))
 
     def map(self, standardised: Tensor) -> Tensor:
-        """(B, M, H, W) maps in standard deviations to the one map (B, 1, H, W)."""
+        """Combine maps (B, M, H, W) in standard deviations into one map (B, 1, H, W)."""
         groups = _by_kind(standardised, self.kinds.to(standardised.device))
         return soft_maximum(self.weights.to(groups).view(-1, 1, 1) * groups, dim=1)[:, None]
 
     def to_extras(self) -> Extras:
-        """For a model file."""
+        """Return the tensors for a model file."""
         return {f"fusion.{name}": getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_extras(cls, extras: Extras, kinds: Tensor) -> "Fusion":
-        """What :meth:`to_extras` gave.
+        """Create the fusion from the result of :meth:`to_extras`.
 
         Args:
-            kinds: as :meth:`fit` was given them.
+            kinds: as in :meth:`fit`.
 
         Raises:
             KeyError: something is missing.
-            ValueError: something is of another shape, or the kinds are others.
+            ValueError: something has another shape, or the kinds differ.
         """
         known = cls(**{name: extras[f"fusion.{name}"] for name in cls.__dataclass_fields__})
         count = (len(kinds),)
@@ -158,14 +160,14 @@ class Fusion:
 
 
 def _by_kind(cues: Tensor, kinds: Tensor) -> Tensor:
-    """(B, M, ...) to (B, kinds, ...): the mean over the cues of each kind."""
+    """Average over the cues of each kind, (B, M, ...) to (B, kinds, ...)."""
     return torch.stack(
         [cues[:, kinds == k].mean(dim=1) for k in range(int(kinds.max()) + 1)], dim=1
     )
 
 
 def _spread(normal: Tensor) -> Tensor:
-    """Standard deviation over images; of a single image 1."""
+    """Return the standard deviation over images; 1 for a single image."""
     if len(normal) < 2:
         return torch.ones_like(normal[0])
     return normal.std(dim=0).clamp_min(LEAST_SPREAD)

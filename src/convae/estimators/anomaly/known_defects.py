@@ -1,11 +1,11 @@
-"""A few images with real defects: what they say of the kinds of cues, and how well they are found.
+"""A few images with real defects: how they weight the kinds of cues, and how well they are detected.
 
-Synthetic defects weigh the kinds of cues before a real one is known. A real one counts beside them: how far a
-kind tells images with defects from normal ones is the mean of what both say, all synthetic ones together
-counting as :data:`PRIOR` real ones.
+Synthetic defects weight the kinds of cues before a real defect is known. Real defects are added to this
+evidence: how well a kind separates images with defects from normal ones is the weighted mean of both, where
+all synthetic defects together count as :data:`PRIOR` real ones.
 
-What is reported of them is honest: each is scored with weights that were found without it, beside normal
-images by which nothing was chosen.
+The report on real defects is unbiased: each is scored with weights that were found without it, and compared
+with normal images that took no part in choosing.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from convae.metrics.conformal import Calibration
 from convae.metrics.proportions import Proportion
 from convae.metrics.ranking import auroc
 
-PRIOR = 20  # real defects that the evidence of synthetic ones counts as
+PRIOR = 20  # weight of all synthetic defects together, in real defects
 
 
 class Evidence(NamedTuple):
-    """What is known of the kinds of cues without a real defect.
+    """Evidence on the kinds of cues without a real defect.
 
     Attributes:
         plain: (n, M, POOLINGS) values of normal images that the cues were not fitted on.
-        aurocs: (kinds,) how well each kind tells synthetic defects from normal images.
+        aurocs: (kinds,) how well each kind separates synthetic defects from normal images.
     """
 
     plain: Tensor
@@ -36,11 +36,11 @@ class Evidence(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Real defects, as the cues see them.
+    """Real defects, as the cues measure them.
 
     Attributes:
         values: (k, M, POOLINGS).
-        evidence: of what they stand beside.
+        evidence: the evidence that they are added to.
     """
 
     values: Tensor
@@ -48,10 +48,11 @@ class Known(NamedTuple):
 
 
 def taught(fusion: Fusion, evidence: Evidence, values: Tensor) -> Fusion:
-    """The fusion with weights by synthetic and by real defects.
+    """Weight the fusion by synthetic and by real defects.
 
     Args:
-        values: (k, M, POOLINGS) of images with real defects; of none the weights are those of synthetic ones.
+        values: (k, M, POOLINGS) of images with real defects; if there are none, synthetic defects alone
+            decide.
     """
     images, count = len(evidence.plain), len(values)
     apart = distances(evidence.aurocs, images)
@@ -68,13 +69,13 @@ def taught(fusion: Fusion, evidence: Evidence, values: Tensor) -> Fusion:
 
 
 class Judge(NamedTuple):
-    """A score that knows real defects, and normal images by which nothing of it was chosen.
+    """A score that uses real defects, with normal images that took no part in choosing it.
 
     Attributes:
         fusion: with weights by all known defects.
         known: those defects.
         normal: (n, M, POOLINGS) of the normal images.
-        groups: (n,) what of them belongs together.
+        groups: (n,) the group of each.
     """
 
     fusion: Fusion
@@ -83,7 +84,7 @@ class Judge(NamedTuple):
     groups: np.ndarray
 
     def without(self, left_out: int | None) -> Fusion:
-        """The fusion with weights by all defects but one; None: by synthetic ones alone."""
+        """Return the fusion with weights by all defects but one; None: by synthetic ones alone."""
         values = self.known.values
         others = (
             torch.cat([values[:left_out], values[left_out + 1 :]])
@@ -94,15 +95,15 @@ class Judge(NamedTuple):
 
 
 def account(judges: Sequence[Judge], rate: float) -> dict[str, Any]:
-    """How well each real defect is told by scores that have not seen it.
+    """Report how well each real defect is detected by scores that have not seen it.
 
     Args:
         judges: one, or several whose lowest score counts, each with normal images of its own.
         rate: the false-alarm rate of the threshold.
 
     Returns:
-        ``images``, how many there are; ``auroc``, of the defects against the normal images; ``without``, the
-        same with weights by synthetic defects alone; ``found``, how many lie above the threshold.
+        ``images``, the number of defects; ``auroc``, of the defects against the normal images; ``without``,
+        the same with weights by synthetic defects alone; ``found``, how many lie above the threshold.
     """
     count = len(judges[0].known.values)
     groups = np.concatenate([judge.groups for judge in judges])

@@ -1,4 +1,4 @@
-"""The method of likelihood: a variational autoencoder of normal images, and how unlikely others are to it."""
+"""The method of likelihood: a variational autoencoder of normal images scores how improbable an image is."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,9 +23,9 @@ from convae.networks.inference import batch_size
 from convae.networks.presets import RESTORING, make_architecture
 from convae.training.tasks.task import Reconstruction, Task
 
-SAMPLES = 16  # codes drawn for the bound of an image
+SAMPLES = 16  # codes sampled for the bound of an image
 BLUR = 2.0  # pixels: of the map
-FRACTION = 0.02  # of a map is shown of an image that is anomalous as a whole
+FRACTION = 0.02  # of the map is shown for an image that is anomalous as a whole
 PARTS = ("bound", "elbo")
 _CHANGES = (
     "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
@@ -33,9 +33,9 @@ _CHANGES = (
 
 
 class LikelihoodScorer:
-    """Judges images by minus the bound on their log likelihood, in nats for each value of an image.
+    """Scores images by minus the bound on their log-likelihood, in nats per value of an image.
 
-    Every image is judged by the same drawn numbers, so that its score does not depend on its neighbours.
+    Every image is scored with the same random numbers, so that its score does not depend on its neighbours.
     """
 
     fraction = FRACTION
@@ -48,11 +48,11 @@ class LikelihoodScorer:
         loss: str,
         part: str,
     ) -> None:
-        """Set it up.
+        """Set up the scorer.
 
         Args:
             extras: ``likelihood.scale`` of the pixels; ``map.mean`` and ``map.deviation`` of the error in
-                normal images; ``codes.spread`` and ``codes.kept``, to find the nearest by.
+                normal images; ``codes.spread`` and ``codes.kept``, to find the nearest image.
             part: ``bound`` (of 16 samples) or ``elbo``.
         """
         self.network, self.loss, self.part, self.extras = network, loss, part, extras
@@ -61,12 +61,12 @@ class LikelihoodScorer:
 
     @property
     def told(self) -> str:
-        """What the score is, in a sentence for people."""
+        """A sentence that describes the score."""
         name = "evidence lower bound" if self.part == "elbo" else "importance-weighted bound"
         return f"score: minus the {name} on the log likelihood, {SAMPLES} samples an image"
 
     def __call__(self, batch: Tensor) -> Judged:
-        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        """Score images (B, C, H, W) in about [0, 1], each by itself."""
         scale = float(self.extras["likelihood.scale"])
         rows = []
         for image in torch.split(batch, 1):
@@ -85,14 +85,14 @@ class LikelihoodScorer:
 
 
 class Likelihood:
-    """Learn how likely normal images are."""
+    """Learns how likely normal images are."""
 
     learns_defects = False
     kept = 256  # enough to show the nearest
     further = 0.0
 
     def __init__(self, p: Parameters) -> None:
-        """Take the estimator's parameters; refuse those that do not go with this method."""
+        """Store the estimator's parameters; raise InputError if this method does not support them."""
         self.p, self.loss = p, str(parse_loss(p["loss"]))
         self.part = "bound" if p["score_by"] == "auto" else p["score_by"]
         if self.part not in PARTS:
@@ -106,21 +106,21 @@ class Likelihood:
         raise_faults("method 'likelihood'", faults)
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Those of all estimators."""
+        """Return nothing: the defaults of all estimators apply."""
         return {}
 
     def crops(self, count: int) -> int:
-        """Once."""
+        """Return 1: each image is shown once."""
         return 1
 
     def candidates(self) -> list[dict[str, Any]]:
-        """One: there are no synthetic anomalies to choose by."""
+        """Return one candidate: there are no synthetic anomalies to choose by."""
         return [{}]
 
     def architecture(
         self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
     ) -> Architecture:
-        """That of an autoencoder with one code for the whole image."""
+        """Return the architecture of an autoencoder with one code for the whole image."""
         preset = "residual" if self.p["preset"] in RESTORING else self.p["preset"]
         given = {name: self.p[name] for name in _CHANGES if self.p[name] is not None}
         output = "sigmoid" if self.loss == "bce" else "linear"
@@ -128,11 +128,11 @@ class Likelihood:
         return make_architecture(preset, shape, **{**given, **fixed, **changes})
 
     def task(self) -> tuple[Task, dict[str, Any]]:
-        """To reconstruct; what the code costs is added by the bottleneck."""
+        """Return the task of reconstruction; the bottleneck adds the cost of the code."""
         return Reconstruction(parse_loss(self.loss)), {"method": "likelihood"}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> LikelihoodScorer:
-        """The width of the likelihood and the usual error by images that were not trained on."""
+        """Fit the width of the likelihood and the normal error on images that were not trained on."""
         network.eval()
         maps, losses, codes = [], [], []
         with torch.inference_mode():
@@ -159,19 +159,21 @@ class Likelihood:
     def load_scorer(
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
     ) -> LikelihoodScorer:
-        """The scorer of a model file."""
+        """Return the scorer of a model file."""
         return LikelihoodScorer(network, extras, loss=self.loss, part=facts["score"])
 
     def _width(self, image: Tensor, batch: Tensor) -> float:
-        """What gives the likelihood its width: see
-        :func:`convae.estimators.autoencoders.likelihood_bounds.log_density`."""
+        """Return the width of the likelihood.
+
+        See :func:`convae.estimators.autoencoders.likelihood_bounds.log_density`.
+        """
         loss = parse_loss(self.loss)
         found = logistic_scale(image, batch) if loss.of_8_bits else loss(image, batch).mean()
         return float(found)
 
 
 def _noise(network: Autoencoder, batch: Tensor, seed: int) -> Tensor:
-    """What codes of these images are drawn by."""
+    """Return the random numbers by which codes of these images are sampled."""
     numbers = network.architecture.drawn_numbers((batch.shape[-2], batch.shape[-1]))
     rng = torch.Generator().manual_seed(seed)
     return torch.randn((len(batch), numbers), generator=rng).to(batch.device)

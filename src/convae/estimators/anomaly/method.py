@@ -1,8 +1,8 @@
-"""What an anomaly detector asks of a method: how normal images are learnt, and how far an image is from them.
+"""The interface of a method: how an anomaly detector learns normal images, and how it scores others.
 
-A method is made from the estimator's parameters; :data:`convae.estimators.anomaly.detector.METHODS` names
-them. It says what the network is and learns (:class:`Method`), and makes of the trained network a
-:class:`Scorer`, which judges images.
+A method is made from the estimator's parameters; :data:`convae.estimators.anomaly.detector.METHODS` names all
+methods. It defines the network and its task (:class:`Method`), and turns the trained network into a
+:class:`Scorer`, which scores images.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,15 +26,15 @@ Result = TypeVar("Result")
 
 
 class Judged(NamedTuple):
-    """What a scorer says of a batch.
+    """The result of a scorer for a batch.
 
     Attributes:
         score: (B,) higher for more anomalous.
-        map: (B, 1, H, W) where, in standard deviations above normal images.
+        map: (B, 1, H, W) how anomalous each pixel is, in standard deviations above normal images.
         change: (B, 1, H, W) how far each pixel is from what the network makes of it, in the units of the
-            image. Unlike those of a map, whose parts have a highest value, its values grow with a defect's
-            contrast, so that they tell the defect from what it disturbs around it.
-        nearest: (B,) which of the normal images that the model keeps is most like it.
+            image. Unlike the values of a map, whose parts have a highest value, these grow with the contrast
+            of a defect, so that they separate the defect from what it disturbs around it.
+        nearest: (B,) index of the most similar of the normal images that the model keeps.
     """
 
     score: Tensor
@@ -45,15 +45,15 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Normals:
-    """Normal images that a scorer is fitted by.
+    """Normal images that a scorer is fitted to.
 
     Attributes:
         ready: the image set with its scaling.
         kept: positions of training images that the model keeps, to find the nearest among.
         choosing: positions of images that were not trained on.
-        groups: (n,) of all images of the set: what belongs together.
-        seed: of all chance.
-        defects: images with real defects, as they are stored; none where nobody knows any.
+        groups: (n,) the group of each image of the set.
+        seed: of all random numbers.
+        defects: images with real defects, as they are stored; empty if none are known.
     """
 
     ready: Ready
@@ -64,40 +64,40 @@ class Normals:
     defects: tuple[Finished, ...] = ()
 
     def batches(self, positions: np.ndarray, size: int) -> Iterator[Tensor]:
-        """The images (B, C, H, W) in about [0, 1], in the order of the positions, ``size`` at a time."""
+        """Yield images (B, C, H, W) in about [0, 1], in the order of the positions, ``size`` at a time."""
         parts = (positions[i : i + size] for i in range(0, len(positions), size))
         yield from map(self.ready.unit, self.ready.images.batches(parts))
 
     def judged(
         self, network: Autoencoder, positions: np.ndarray, scorer: "Scorer"
     ) -> Iterator[Judged]:
-        """What a scorer says of each image, computed as it will be when the model is used."""
+        """Yield the result of a scorer for each image, computed as when the model is used."""
         for judged in self.seen(network, positions, scorer):
             yield from one_by_one(judged)
 
     def seen(
         self, network: Autoencoder, positions: np.ndarray, look: Callable[[Tensor], Result]
     ) -> Iterator[Result]:
-        """What is said of batches of images, in their order, as it will be when the model is used."""
+        """Yield the results of ``look`` for batches of images, in order, as when the model is used."""
         stored = (self.ready.images.batch(positions[i : i + 1])[0] for i in range(len(positions)))
         pixels = (np.moveaxis(image, 0, 2) for image in stored)
         for _, result in Inference(network, self.ready.unit).batches(pixels, look):
             yield result
 
     def defective(self, network: Autoencoder, look: Callable[[Tensor], Result]) -> Iterator[Result]:
-        """The same of the images with real defects."""
+        """Yield the same for the images with real defects."""
         pixels = (one.pixels for one in self.defects)
         for _, result in Inference(network, self.ready.unit).batches(pixels, look):
             yield result
 
 
 class Scorer(Protocol):
-    """How anomalous images are, for a trained network.
+    """Scores how anomalous images are, with a trained network.
 
     Attributes:
-        extras: all that was learnt beside the network, for the model file.
-        facts: plain values that tell what was chosen and how well it did.
-        fraction: the part of a map that decides the score.
+        extras: everything learnt in addition to the network, for the model file.
+        facts: plain values that describe what was chosen and how well it did.
+        fraction: the fraction of a map that decides the score.
     """
 
     extras: Extras
@@ -106,33 +106,33 @@ class Scorer(Protocol):
 
     @property
     def told(self) -> str:
-        """What was chosen, in a sentence for people."""
+        """A sentence that describes what was chosen."""
         ...
 
     def __call__(self, batch: Tensor) -> Judged:
-        """Judge images (B, C, H, W) in about [0, 1], each by itself."""
+        """Score images (B, C, H, W) in about [0, 1], each by itself."""
         ...
 
 
 @runtime_checkable
 class KnowsDefects(Protocol):
-    """A scorer that was fitted by real defects, too."""
+    """A scorer that was also fitted with real defects."""
 
     def judging(self, normals: Normals, positions: np.ndarray) -> Any:
-        """The score with the normal images at these positions, by which nothing was chosen; None: no defects.
+        """Return the score with the normal images at these positions, which took no part in choosing.
 
-        See :class:`convae.estimators.anomaly.known_defects.Judge`.
+        None if there are no defects. See :class:`convae.estimators.anomaly.known_defects.Judge`.
         """
         ...
 
 
 class Method(Protocol):
-    """How normal images are learnt.
+    """A way to learn normal images.
 
     Attributes:
         learns_defects: whether it can learn from images with real defects.
-        kept: how many normal images a model keeps, to find the nearest among; of large ones fewer.
-        further: what a network that has learnt nothing says in channels that are no image's.
+        kept: number of normal images that a model keeps, to find the nearest among; fewer of large ones.
+        further: initial output of the network in channels that are not part of the image.
     """
 
     learns_defects: bool
@@ -140,33 +140,33 @@ class Method(Protocol):
     further: float
 
     def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Parameters of the training for so many images of a shape (C, H, W), where none are given."""
+        """Return default training parameters for ``count`` images of a shape (C, H, W)."""
         ...
 
     def crops(self, count: int) -> int:
-        """How often each of so many training images is shown in an epoch."""
+        """Return how often each of ``count`` training images is shown in an epoch."""
         ...
 
     def candidates(self) -> list[dict[str, Any]]:
-        """Changes of the architecture to choose among when tuning; the first is what there is without."""
+        """Return changes of the architecture to choose among when tuning; the first is the default."""
         ...
 
     def architecture(
         self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
     ) -> Architecture:
-        """The network for images of a shape; ``scaling`` is None while it is not known."""
+        """Return the network for images of a shape; ``scaling`` is None while it is not known."""
         ...
 
     def task(self) -> tuple[Task, dict[str, Any]]:
-        """What the network learns, and plain values that describe it."""
+        """Return what the network learns, and plain values that describe it."""
         ...
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> Scorer:
-        """Learn how normal images score. The facts hold ``auroc``, on synthetic anomalies, to tune by."""
+        """Fit the scores to normal images. The facts hold ``auroc``, on synthetic anomalies, to tune by."""
         ...
 
     def load_scorer(self, network: Autoencoder, extras: Extras, facts: dict[str, Any]) -> Scorer:
-        """The scorer that a model file holds."""
+        """Return the scorer of a model file."""
         ...
 
 
@@ -174,5 +174,5 @@ MakeMethod = Callable[[Parameters], Method]
 
 
 def one_by_one(judged: Judged) -> Iterator[Judged]:
-    """What was said of each image of a batch, on the CPU."""
+    """Yield the result for each image of a batch, on the CPU."""
     yield from map(Judged._make, zip(*(part.cpu() for part in judged), strict=True))

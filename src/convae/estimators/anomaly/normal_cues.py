@@ -1,12 +1,12 @@
-"""What tells an image from normal ones without a network: each cue gives a map, higher where less normal.
+"""Cues that separate an image from normal ones without a network: each gives a map, higher where less normal.
 
 - components: what principal components of normal images do not explain;
 - nearest: the difference from the nearest normal image;
 - mean: the difference from the mean normal image;
-- places: how unlikely the brightness, edges and grain around each place are there, as in Defard et al. 2021
-  (PaDiM, arXiv:2011.08785), but with fixed filters in the place of a pretrained network.
+- places: how improbable brightness, edges and grain around each place are there, as in Defard et al. 2021
+  (PaDiM, arXiv:2011.08785), but with fixed filters instead of a pretrained network.
 
-All work on images (B, C, h, w) of one small size in about [0, 1], and are fitted to normal images alone.
+All cues work on images (B, C, h, w) of one small size in about [0, 1], and are fitted to normal images alone.
 """
 
 import math
@@ -22,13 +22,13 @@ from convae.estimators.anomaly.method import Extras
 from convae.metrics.difference_maps import smoothed
 
 COMPONENTS = 16
-MOST_PIXELS = 128  # of the longer side where images are compared with the nearest
+MOST_PIXELS = 128  # of the longer side, for the comparison with the nearest image
 CELL = 4  # pixels a side that share statistics of places
 SCALES = (1.0, 2.0, 4.0)  # pixels: Gaussians of the filters
-MOST_COLOURS = 4  # channels whose difference from grey is looked at
-PRIOR = 12  # images that the covariance of all places counts as, beside those at one place
+MOST_COLOURS = 4  # channels whose difference from grey is measured
+PRIOR = 12  # weight of the covariance of all places, in images, when added to that of one place
 FLOOR = 1e-3  # variance, in units of that over all places, that every direction has at least
-LEAST_SPREAD = 1e-4  # of a filter: what varies less over all normal images is rounding
+LEAST_SPREAD = 1e-4  # of a filter: smaller variation over all normal images is rounding
 SHARED = 0.7  # cells over which neighbouring places share their mean
 TOGETHER = 512  # places whose matrices are inverted at a time
 
@@ -47,40 +47,43 @@ class Cue(ABC):
     @classmethod
     @abstractmethod
     def fit(cls, looks: Tensor) -> Self:
-        """Learn normal images, as :meth:`look` shows them."""
+        """Fit the cue to normal images, as :meth:`look` gives them."""
 
     @staticmethod
     def look(images: Tensor) -> Tensor:
-        """What is compared: (B, K, h, w) from images (B, C, H, W), by default the images."""
+        """Return what is compared, (B, K, h, w), from images (B, C, H, W); by default the images."""
         return images
 
     @abstractmethod
     def map(self, looks: Tensor) -> Tensor:
-        """(B, 1, h', w') 0 or more, higher where less normal; perhaps smaller than the images."""
+        """Return a map (B, 1, h', w'), at least 0 and higher where less normal.
+
+        It may be smaller than the images.
+        """
 
     @classmethod
     @abstractmethod
     def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
-        """The shape of each attribute that was learnt, for looks (K, h, w).
+        """Return the shape of each learnt attribute, for looks (K, h, w).
 
         Args:
-            extras: what they are; the first side of some is free.
+            extras: the attributes; the first side of some is free.
         """
 
     def to_extras(self) -> Extras:
-        """For a model file."""
+        """Return the tensors for a model file."""
         return {name: x.half() if name in self.halved else x for name, x in vars(self).items()}
 
     @classmethod
     def from_extras(cls, extras: Extras, size: torch.Size) -> Self:
-        """What :meth:`to_extras` gave.
+        """Create the cue from the result of :meth:`to_extras`.
 
         Args:
             size: (C, H, W) of the images.
 
         Raises:
             KeyError: something is missing.
-            ValueError: something is of another shape than the images need.
+            ValueError: something has another shape than the images need.
         """
         look = cls.look(torch.zeros(1, *size)).shape[1:]
         shapes = cls.shapes(look, extras)
@@ -100,16 +103,16 @@ class MeanImage(Cue):
 
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
-        """Average them."""
+        """Average the images."""
         return cls(looks.mean(dim=0))
 
     def map(self, looks: Tensor) -> Tensor:
-        """(B, 1, h, w)."""
+        """Return the map (B, 1, h, w)."""
         return (looks - self.mean.to(looks)).square().mean(dim=1, keepdim=True)
 
     @classmethod
     def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
-        """An image."""
+        """Return the shape of an image."""
         return {"mean": tuple(look)}
 
 
@@ -123,23 +126,23 @@ class ComponentsError(Cue):
 
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
-        """Find the components; one fewer than images at most."""
+        """Find the components, at most one fewer than images."""
         count = min(COMPONENTS, len(looks) - 1)
         found = fit_pca([looks.flatten(1)], max(1, count))
         axes = found.components[:count].float().contiguous()
         return cls(found.mean.float().view(looks.shape[1:]), axes)
 
     def map(self, looks: Tensor) -> Tensor:
-        """(B, 1, h, w)."""
+        """Return the map (B, 1, h, w)."""
         centred = (looks - self.mean.to(looks)).flatten(1)
         axes = self.components.to(looks)
-        # Each row by itself, so that an image's result does not depend on those beside it.
+        # Each row by itself, so that an image's result does not depend on the others in the batch.
         left = torch.stack([row - (axes @ row) @ axes for row in centred])
         return left.view_as(looks).square().mean(dim=1, keepdim=True)
 
     @classmethod
     def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
-        """An image, and a few as vectors."""
+        """Return the shapes of an image, and of the components as vectors."""
         count = len(extras["components"])
         return {"mean": tuple(look), "components": (count, math.prod(look))}
 
@@ -155,7 +158,7 @@ class NearestImage(Cue):
 
     @staticmethod
     def look(images: Tensor) -> Tensor:
-        """The images, at most :data:`MOST_PIXELS` a side."""
+        """Return the images, at most :data:`MOST_PIXELS` a side."""
         height, width = images.shape[-2:]
         factor = min(1.0, MOST_PIXELS / max(height, width))
         return F.adaptive_avg_pool2d(
@@ -164,49 +167,49 @@ class NearestImage(Cue):
 
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
-        """Keep them; 16 bits are enough for pixels."""
+        """Store the images; 16 bits are enough for pixels."""
         return cls(looks.half().float())
 
     def map(self, looks: Tensor) -> Tensor:
-        """(B, 1, h, w)."""
+        """Return the map (B, 1, h, w)."""
         nearest = self.normal.to(looks)[self.which(looks)]
         return (looks - nearest).square().mean(dim=1, keepdim=True)
 
     def which(self, looks: Tensor, first: int | None = None) -> Tensor:
-        """(B,) the number of the nearest normal image, among the ``first`` ones or all."""
+        """Return the index (B,) of the nearest normal image, among the ``first`` ones or all."""
         normal = self.normal[:first].to(looks)
         return torch.stack([(normal - x).square().mean(dim=(1, 2, 3)).argmin() for x in looks])
 
     @classmethod
     def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
-        """Images, one at least."""
+        """Return the shape of the stored images, at least one."""
         return {"normal": (max(1, len(extras["normal"])), *look)}
 
 
 class PlaceStatistics(Cue):
-    """The squared Mahalanobis distance of what filters see around a place from what normal images show there.
+    """The squared Mahalanobis distance of filter responses at a place from those of normal images there.
 
-    The covariance at a place is drawn towards that of all places, as though that came from
-    :data:`PRIOR` images: from few normal images no place has one of its own.
+    The covariance at a place is shrunk towards that of all places, which counts as :data:`PRIOR` images: a
+    few normal images do not determine the covariance of a single place.
     """
 
     name: ClassVar[str] = "places"
     halved: ClassVar[tuple[str, ...]] = ("whitening",)
 
     def __init__(self, centre: Tensor, spread: Tensor, mean: Tensor, whitening: Tensor) -> None:
-        """Set it up.
+        """Set up the cue.
 
         Args:
             centre, spread: (K,) of each filter over all places.
             mean: (K, h, w) at each place, in those units.
-            whitening: (h·w, K, K) what differences are multiplied by.
+            whitening: (h·w, K, K) matrices that differences are multiplied by.
         """
         self.centre, self.spread = centre, spread
         self.mean, self.whitening = mean, whitening
 
     @staticmethod
     def look(images: Tensor) -> Tensor:
-        """(B, K, h, w): the grey image as the filters see it, and how far channels are from it."""
+        """Return (B, K, h, w): filter responses of the grey image, and differences of channels from it."""
         grey = images.mean(dim=1, keepdim=True)
         seen = [filtered(grey)]
         if images.shape[1] > 1:
@@ -216,7 +219,7 @@ class PlaceStatistics(Cue):
 
     @classmethod
     def fit(cls, looks: Tensor) -> Self:
-        """Learn the mean and the covariance at each place."""
+        """Fit the mean and the covariance at each place."""
         centre = looks.mean(dim=(0, 2, 3))
         spread = looks.std(dim=(0, 2, 3), correction=0).clamp_min(LEAST_SPREAD)
         seen = (looks - centre[:, None, None]) / spread[:, None, None]
@@ -234,12 +237,12 @@ class PlaceStatistics(Cue):
         return cls(centre, spread, mean, torch.cat(parts))
 
     def map(self, looks: Tensor) -> Tensor:
-        """(B, 1, h, w), a value for each cell."""
+        """Return the map (B, 1, h, w), a value for each cell."""
         centre, spread, mean, whitening = (
             x.to(looks) for x in (self.centre, self.spread, self.mean, self.whitening)
         )
         seen = (looks - centre[:, None, None]) / spread[:, None, None] - mean
-        # Image by image, so that a result does not depend on the images beside it.
+        # Image by image, so that a result does not depend on the other images in the batch.
         far = [
             torch.bmm(one.flatten(1).T[:, None], whitening).square().sum(dim=(1, 2)) for one in seen
         ]
@@ -247,7 +250,7 @@ class PlaceStatistics(Cue):
 
     @classmethod
     def shapes(cls, look: torch.Size, extras: Extras) -> dict[str, tuple[int, ...]]:
-        """Of each filter, and of each place."""
+        """Return the shapes of the values of each filter, and of each place."""
         values, height, width = look
         return {
             "centre": (values,),
@@ -258,7 +261,7 @@ class PlaceStatistics(Cue):
 
 
 def filtered(x: Tensor) -> Tensor:
-    """(B, 1, H, W) to (B, K, h, w): brightness, edges and grain at three scales, cell by cell."""
+    """Filter images, (B, 1, H, W) to (B, K, h, w): brightness, edges and grain at three scales per cell."""
     seen = []
     for sigma in SCALES:
         soft = smoothed(x, sigma)
@@ -273,17 +276,17 @@ def filtered(x: Tensor) -> Tensor:
 
 
 def _cells(x: Tensor) -> Tensor:
-    """(B, K, H, W) to (B, K, h, w): means over cells."""
+    """Average over cells, (B, K, H, W) to (B, K, h, w)."""
     return F.avg_pool2d(x, CELL, ceil_mode=True, count_include_pad=False)
 
 
 def _second_moment(x: Tensor) -> Tensor:
-    """(P, n, K) to (P, K, K): the mean of the products of values."""
+    """Return the mean of the products of values, (P, n, K) to (P, K, K)."""
     return x.transpose(1, 2) @ x / x.shape[1]
 
 
 def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the difference of the neighbours on both sides, across and down; the border is repeated."""
+    """Return half the difference of the neighbours on both sides, across and down; the border is repeated."""
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
     across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2

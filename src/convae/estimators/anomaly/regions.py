@@ -1,4 +1,4 @@
-"""Regions of a map: where an image is anomalous, and how surely."""
+"""Regions of a map: where an image is anomalous, and how certain that is."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from convae.metrics.conformal import Calibration
 from convae.metrics.ranking import label_regions
 
-CORE = 0.5  # part of the highest strength of a region that all of it has
+CORE = 0.5  # fraction of the highest strength of a region that all of its pixels reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Region:
         box: (left, top, width, height) in pixels of the image.
         area: in pixels.
         score: the highest value of the map in it.
-        p_value: how probable it is that a normal image has a place as high as this anywhere.
+        p_value: the probability that a normal image has a value as high as this anywhere.
     """
 
     box: tuple[int, int, int, int]
@@ -28,7 +28,7 @@ class Region:
     p_value: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return {
             "box": list(self.box),
             "area": self.area,
@@ -40,17 +40,17 @@ class Region:
 def find_regions(
     scores: np.ndarray, level: float, peaks: Calibration, change: np.ndarray | None = None
 ) -> list[Region]:
-    """The 8-connected regions of a map above a level, the highest first.
+    """Find the 8-connected regions of a map above a threshold, the highest first.
 
-    A defect of strong contrast disturbs what a network makes of everything around it, so that the whole
-    image may be above the level. So of each part above it only that is kept where the map times the change
-    comes to :data:`CORE` of its highest there. Where that has several parts they are regions of their own.
+    A defect of strong contrast disturbs the network's output around it, so that the whole image may be above
+    the threshold. So each part above it is reduced to the pixels where the map times the change reaches
+    :data:`CORE` of its highest value there. If several parts remain, each is a region of its own.
 
     Args:
         scores: (H, W) the map.
-        level: what is above it stands out.
+        level: the threshold; higher values stand out.
         peaks: the highest values of the maps of held-out normal images.
-        change: (H, W) how far each pixel is from what there should be, 0 or more; None takes the map alone.
+        change: (H, W) how far each pixel is from its expected value, 0 or more; None uses the map alone.
     """
     from scipy.ndimage import find_objects, maximum
 
@@ -72,14 +72,14 @@ def find_regions(
 
 
 def _cores(scores: np.ndarray, level: float, change: np.ndarray | None) -> np.ndarray:
-    """(H, W) which pixels belong to regions."""
+    """Return which pixels belong to regions, (H, W)."""
     from scipy.ndimage import maximum
 
     above: np.ndarray = scores > level
     labels, areas = label_regions(above)
     if change is None or not len(areas):
         return above
-    # From zero up: where an image is anomalous as a whole, the level may be below what is usual.
+    # At least zero: if an image is anomalous as a whole, the threshold may be below normal values.
     strength = (scores - min(0.0, level)) * np.maximum(change, 0)
     tops = np.asarray(maximum(strength, labels, np.arange(1, len(areas) + 1)), dtype=float)
     kept: np.ndarray = above & (strength >= CORE * np.concatenate([[np.inf], tops])[labels])

@@ -1,4 +1,4 @@
-"""Normal images in three parts, each group in one of them: to train on, to choose by, to calibrate with."""
+"""Split normal images in three, each group in one part: to train, to choose, and to calibrate."""
 
 import math
 from typing import NamedTuple
@@ -10,14 +10,15 @@ from convae.metrics.conformal import TOLERANCE, check_rate, witnesses_needed
 from convae.training.splits_and_batches import generator
 
 USUAL_RATE = 0.01
-# Where no rate is asked for, two held-out groups may lie above the threshold, as long as that promises this
-# much: with one, a single odd image among them hides most defects (on circuit boards 6 % were found, and 70
-# %).
+# If no rate is given, two held-out groups may lie above the threshold, provided that the promised rate is at
+# most this. With one group, a single odd image among them hides most defects (on circuit boards, 6 % were
+# found with one group and 70 % with two).
 FINE_RATE = 0.1
 LEAST_GROUPS = 8
-CHOOSE = 0.15  # part of the groups to choose and standardise by
-CALIBRATE, MOST_CALIBRATE = 0.2, 0.4  # part to calibrate with: usual, and where the rate takes more
-ENOUGH = 500  # groups to choose by, and to calibrate with if the rate takes no more
+CHOOSE = 0.15  # fraction of the groups to choose and standardise by
+# Fraction to calibrate with: by default, and at most if the rate needs more.
+CALIBRATE, MOST_CALIBRATE = 0.2, 0.4
+ENOUGH = 500  # groups to choose by, and to calibrate with unless the rate needs more
 
 
 class ThreeParts(NamedTuple):
@@ -25,9 +26,9 @@ class ThreeParts(NamedTuple):
 
     Attributes:
         training: what the network learns from.
-        choosing: by which weights and scores are chosen and maps are standardised.
-        calibrating: by which the threshold is set; nothing else ever sees them.
-        groups: (n,) the group of each image, of all.
+        choosing: used to choose weights and scores and to standardise maps.
+        calibrating: used to set the threshold, and for nothing else.
+        groups: (n,) the group of every image.
         rate: the false-alarm rate that they can promise, or that is to be estimated.
     """
 
@@ -45,10 +46,10 @@ def split_normals(
 
     Args:
         groups: (n,) the group of each image.
-        rate: the false-alarm rate to promise; None for one that two of the calibrating groups may exceed, see
-            :func:`open_rate`.
-        seed: which groups go where.
-        estimated: whether the rate may be lower than can be promised.
+        rate: the false-alarm rate to promise; None takes a rate for which two of the calibrating groups may
+            exceed the threshold, see :func:`open_rate`.
+        seed: decides which groups go where.
+        estimated: whether the rate may be lower than the groups can promise.
 
     Raises:
         InputError: there are too few groups, or too few for that rate.
@@ -74,11 +75,11 @@ def split_normals(
 def cross_normals(
     groups: np.ndarray, rate: float | None, seed: int, folds: int, *, estimated: bool = False
 ) -> list[ThreeParts]:
-    """Split normal images by group in folds, each of which calibrates what is fitted on all others.
+    """Split normal images by group into folds; each fold calibrates what is fitted on all others.
 
     Args:
         groups, rate, seed, estimated: as for :func:`split_normals`; all groups together promise the rate.
-        folds: how many, 2 up to the number of groups.
+        folds: number of folds, from 2 to the number of groups.
 
     Raises:
         InputError: there are too few groups, or too few for that rate.
@@ -114,9 +115,10 @@ def cross_normals(
 
 
 def open_rate(witnesses: int) -> float:
-    """The rate to promise where none is asked for: two of so many held-out groups may exceed the threshold.
+    """Return the rate to promise by default: two of the held-out groups may exceed the threshold.
 
-    At least 0.01. Where two would be more than a tenth, the lowest rate that can be promised.
+    The rate is at least 0.01. Where two groups would be more than a tenth, it is the lowest that can be
+    promised.
 
     >>> [round(open_rate(n), 3) for n in (8, 19, 40, 99, 500)]
     [0.111, 0.1, 0.049, 0.02, 0.01]
@@ -126,7 +128,7 @@ def open_rate(witnesses: int) -> float:
 
 
 def _witnesses(count: int, rate: float | None, *, estimated: bool) -> tuple[int, float]:
-    """How many of so many groups calibrate, and the rate they promise."""
+    """Return how many of ``count`` groups calibrate, and the rate they promise."""
     usual, most = min(ENOUGH, math.ceil(CALIBRATE * count)), math.floor(MOST_CALIBRATE * count)
     if rate is not None:
         check_rate(rate)

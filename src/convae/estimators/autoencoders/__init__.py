@@ -1,9 +1,10 @@
-"""Autoencoders: images to codes and back.
+"""Autoencoders: encode images to codes and decode codes to images.
 
-- autoencoder: the plain one
-- variational: can also sample new images; likelihood_bounds, code_densities: how likely images are, and what
-  codes are sampled from
-- sparse: large codes with few active units
-- stacked: layers trained one by one, each on the codes of the one below, then together
-- neighbour_layout: where codes should lie so that they keep neighbours together
+- autoencoder: the plain autoencoder
+- variational: the variational autoencoder, which can also sample new images; likelihood_bounds: bounds on the
+  log-likelihood of images; code_densities: densities from which codes are sampled
+- sparse: the sparse autoencoder: large codes with few active units
+- stacked: the stacked autoencoder: layers trained one by one, each on the codes of the layer below, and then
+  together
+- neighbour_layout: target positions for codes that keep neighbouring images together
 """

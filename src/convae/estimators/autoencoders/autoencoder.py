@@ -1,4 +1,4 @@
-"""``ConvAutoencoder``: images to codes and back, by scikit-learn's contract."""
+"""``ConvAutoencoder``: a scikit-learn transformer that encodes images to codes and decodes them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -34,69 +34,70 @@ from convae.training.tasks.corrupted import Corrupted
 from convae.training.tasks.shifted import Shifted
 from convae.training.tasks.task import Reconstruction, Task
 
-SHIFT = (
-    1 / 24
-)  # of a side: with neighbourhood, codes hold for new images only if small moves change little
+# Fraction of a side. With neighbourhood, codes hold for new images only if small translations change little.
+SHIFT = 1 / 24
 
 
 class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
 
     Args:
-        preset: ``residual`` (the one to choose today), ``tutorial`` (the classic strided network) or
+        preset: the architecture: ``residual`` (recommended), ``tutorial`` (the classic strided network) or
             ``pooled`` (pooling and upsampling, a spatial code).
-        latent_dim: numbers in the code (at each position, for a spatial code). None takes the preset's:
-            64, 16, 8. More reconstructs better, fewer compress more.
-        widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output,
-            bypass, refine, pattern: single parts of the architecture, see :class:`convae.Architecture`;
-            None keeps the preset's.
-        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.config.bottlenecks.Bottleneck`.
-        image_shape: (height, width) or (channels, height, width) of rows of flattened pixels; None takes
-            a square where there is one.
-        size, framing: bring all images to (height, width) by ``resize``, ``crop``, ``pad`` or
-            ``random-crop``; None asks that all have one size.
-        channels: 1 converts all to grey, 3 to RGB; None asks that all have as many.
-        scaling: how stored values become about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
+        latent_dim: latent dimension: the size of the code (at each position, for a spatial code). None takes
+            the preset's: 64, 16, 8. A larger code reconstructs better, a smaller one compresses more.
+        widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output, bypass,
+            refine, pattern: single fields of the architecture, see :class:`convae.Architecture`; None keeps
+            the preset's.
+        bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse). A strength may follow a colon (``"top-k:0.05"``); without one, the
+            default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+        image_shape: (height, width) or (channels, height, width) of the images, where X holds rows of
+            flattened pixels. None assumes square images where the number of pixels allows it.
+        size, framing: bring all images to ``size`` (height, width) by ``framing``: ``resize``, ``crop``,
+            ``pad`` or ``random-crop``. With size None, all images must have one size.
+        channels: 1 converts all images to grey, 3 to RGB. With None, all images must have the same number of
+            channels.
+        scaling: how stored values are scaled to about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
             :meth:`convae.images.dataset.scaling.Scaling.fit`.
-        storage: ``auto``, ``resident``, ``cached`` or ``streamed``: where images are while training.
-        strict: whether an unreadable image is an error instead of being skipped.
-        epochs, batch_size, learning_rate: None chooses them from the number and size of the images, so
-            that 20 images and a million both train well; the preset ``tutorial`` has batches of at most 32.
+        storage: where the images are kept during training: ``auto``, ``resident``, ``cached`` or
+            ``streamed``.
+        strict: whether an unreadable image raises an error. If False, such images are skipped.
+        epochs, batch_size, learning_rate: None chooses values that suit the number and size of the images, so
+            that training works for 20 images as for a million. With the preset ``tutorial``, batches have at
+            most 32 images.
         optimizer: ``muon``, ``adamw`` or ``adam``.
-        schedule, warmup, weight_decay, clip, ema, patience, precision: see
-            :class:`convae.TrainingSettings`.
+        schedule, warmup, weight_decay, clip, ema, patience, precision: see :class:`convae.TrainingSettings`.
         loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
             ``"0.8*mse+0.2*ssim"``.
-        neighbourhood: how much codes are to keep neighbours together, beside the reconstruction: 0 not
-            at all, 1 as usual, more or less. Meant for codes of 2 to about 16 numbers, as a map: similar
-            images form clusters, at about the same error of reconstruction. See
-            :class:`convae.training.tasks.keep_neighbours.KeepNeighbours`.
-        neighbours: with ``neighbourhood``, the file of an autoencoder whose codes say which images are
-            neighbours; None goes by the pixels. Longer codes often know better what is alike.
-        shift: how far images are moved at random on the way in while training, as a fraction of a side
-            (0 to 0.25), while what should come out stays: codes then depend less on where exactly things
-            are. None takes 1/24 with ``neighbourhood``, otherwise 0.
-        noise: what images are corrupted with on the way in while training, drawn anew for every batch, while
-            what should come out is clean (the denoising variant: codes that depend less on details):
-            ``gaussian:0.3``, ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, see
-            :func:`convae.corruption.noise.parse_noise`; levels are in the network's units, 1 from black to
-            white. None for none. To take noise out of images use :class:`convae.Denoiser`.
-        validation_fraction: part of the images held out to choose the best weights, at most 5,000
-            images; exact duplicates stay on one side.
+        neighbourhood: weight of a term that keeps the codes of similar images together, in addition to the
+            reconstruction loss: 0 turns it off, 1 is the standard strength. Use it for maps, with a latent
+            dimension of 2 to about 16: similar images then form clusters, at about the same reconstruction
+            error. See :class:`convae.training.tasks.keep_neighbours.KeepNeighbours`.
+        neighbours: with ``neighbourhood``, the file of an autoencoder whose codes decide which images are
+            neighbours. None compares the pixels. Longer codes often capture similarity better.
+        shift: largest random translation of the training inputs, as a fraction of a side (0 to 0.25). The
+            target is not translated, so codes depend less on exact positions. None takes 1/24 with
+            ``neighbourhood``, otherwise 0.
+        noise: noise added to the training inputs, sampled anew for every batch; the target stays clean. This
+            is the denoising variant, whose codes depend less on details. Examples: ``gaussian:0.3``,
+            ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, see
+            :func:`convae.corruption.noise.parse_noise`. Noise levels are in the network's units, 1 from black
+            to white. None adds no noise. To remove noise from images use :class:`convae.Denoiser`.
+        validation_fraction: fraction of the images that is held out to choose the best weights, at most 5,000
+            images. Exact duplicates stay on one side of the split.
         device: ``auto``, ``cpu`` or ``cuda``.
-        random_state: seed; None is 0, so that the same call gives the same model.
+        random_state: seed. None means 0, so that the same call gives the same model.
 
     Attributes:
-        network_: the :class:`torch.nn.Module`, for your own loop.
-        architecture_, settings_: what was built and how it was trained.
-        history_: a row per epoch, from epoch 0 (before any step).
-        pca_: PCA at the same code size, fitted on the same training images.
-        best_epoch_, validation_mse_: where the weights are from, and how good they were on the images
-            that were held out.
-        held_out_: positions in X of the images that were held out (None in a model from a file).
-        skipped_, notes_: images left out with reasons, conversions.
+        network_: the trained :class:`torch.nn.Module`, for use in your own loop.
+        architecture_, settings_: the architecture and the training settings that were used.
+        history_: one row per epoch; epoch 0 is the state before any step.
+        pca_: PCA with the same code size, fitted on the same training images.
+        best_epoch_, validation_mse_: the epoch that the weights are from, and their mean squared error on the
+            held-out images.
+        held_out_: positions in X of the held-out images (None in a model from a file).
+        skipped_, notes_: images left out, with reasons, and conversions that were made.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
@@ -209,17 +210,21 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         """Train on images.
 
         Args:
-            X: a folder, a glob, paths, an array ``(n, h, w)`` or ``(n, h, w, c)``, rows
-                ``(n, pixels)``, a file, a torch dataset or the name of a set.
-            y: labels (n,), which are ignored; images are refused.
-            groups: (n,) images of one group are held out together or not at all.
-            checkpoint: folder that the state is saved in: after 5 seconds of training, then once a minute.
-            resume: go on from there, exactly where the run was.
-            observers: are told of messages, steps and epochs.
+            X: a folder, a glob, paths, an array ``(n, h, w)`` or ``(n, h, w, c)``, rows ``(n, pixels)``, a
+                file, a torch dataset or the name of a set.
+            y: labels (n,), which are ignored. Images raise an error.
+            groups: (n,) the group of each image. The images of one group are held out together or not at all.
+            checkpoint: folder where the training state is saved: first after 5 seconds of training, then once
+                a minute.
+            resume: continue from the checkpoint, exactly where the run stopped.
+            observers: receive messages, steps and epochs.
+
+        Returns:
+            The fitted estimator itself.
 
         Raises:
-            InputError: what is wrong with the data or a parameter, in one sentence.
-            TrainingError: if the loss stays non-finite.
+            InputError: the data or a parameter is wrong; the message is one sentence.
+            TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
         return self._fit(
@@ -227,9 +232,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         )
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """One more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
+        """Make one more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
 
-        Scaling, PCA and architecture stay as the first call made them. It learns reconstruction alone, from
+        Scaling, PCA and architecture stay as the first call set them. Only the reconstruction is learnt, from
         images with the same ``noise`` and ``shift`` as in a fit.
         """
         self._refuse_target(X, y)
@@ -284,14 +289,18 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         return task if p["noise"] is None else Corrupted(task, parse_noise(p["noise"]))
 
     def _task(self, task: Task, p: Parameters) -> Task:
-        """What a variant makes of what is to be learnt."""
+        """Return the task that a variant learns in place of this one."""
         return task
 
     def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
-        """What a variant does with the network before it is trained as a whole."""
+        """Prepare the network before it is trained as a whole; a hook for variants."""
 
     def transform(self, X: Any) -> np.ndarray:
-        """(n, code size) float32 codes; those of a spatial code are flattened."""
+        """Return the codes of images, (n, code size) float32; spatial codes are flattened.
+
+        Raises:
+            InputError: images of different sizes have codes of different sizes.
+        """
         check_is_fitted(self, "network_")
         codes = [code.reshape(-1) for _, code in iter_codes(self, self.open(X))]
         if len({len(code) for code in codes}) > 1:
@@ -301,19 +310,23 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         return np.stack(codes) if codes else np.zeros((0, self._n_features_out), np.float32)
 
     def features(self, X: Any, layer: str) -> np.ndarray:
-        """(n, c) float32: what one layer makes of each image, averaged over the positions of a map.
+        """Return the output of one layer, (n, c) float32, averaged over the positions of a map.
 
         Args:
             X: as for :meth:`transform`.
-            layer: a name as ``convae info`` lists them, such as ``encoder.1.2``, or ``encoder.1`` for what
-                leaves the second stage. An unknown one is answered with all of them.
+            layer: a name as ``convae info`` lists them, such as ``encoder.1.2``, or ``encoder.1`` for the
+                output of the second stage. An unknown name raises an error that lists all names.
         """
         check_is_fitted(self, "network_")
         rows = [row for _, row in iter_codes(self, self.open(X), layer=layer)]
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """Codes ``(n, code size)`` to images in the values, shape and depth of those fitted on."""
+        """Decode codes ``(n, code size)`` to images with the values, shape and depth of the training images.
+
+        Raises:
+            InputError: the codes are not numbers, or do not have the shape (n, code size).
+        """
         check_is_fitted(self, "network_")
         try:
             codes = np.asarray(X, dtype=np.float32)
@@ -329,9 +342,12 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         return self._like_fit(list(iter_images(self, shaped)))
 
     def reconstruct(self, X: Any) -> np.ndarray:
-        """Images to their codes and back, in the values, shape and depth of those given.
+        """Encode and decode images; the results have the values, shape and depth of those given.
 
-        For images of different sizes or more than fits into memory use ``convae reconstruct``.
+        For images of different sizes, or for more images than fit into memory, use ``convae reconstruct``.
+
+        Raises:
+            InputError: the images have different sizes.
         """
         check_is_fitted(self, "network_")
         images: list[np.ndarray] = []
@@ -344,19 +360,19 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         return self._like_fit(images)
 
     def iter_reconstruct(self, X: Any) -> Iterator[Reconstructed]:
-        """One :class:`~convae.estimators.streaming.Reconstructed` an image, in constant memory."""
+        """Yield one :class:`~convae.estimators.streaming.Reconstructed` per image, in constant memory."""
         check_is_fitted(self, "network_")
         return iter_reconstructions(self, self.open(X))
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """(n,) minus the mean squared error per value of each image, in the network's units ([0, 1])."""
+        """Return the negative mean squared error per value of each image, (n,), on the scale [0, 1]."""
         check_is_fitted(self, "network_")
         pairs = self.inference_.reconstruct(self._pixels(X))
         scores = [-float(image_quality.mse(r[None], clean[None])[0]) for clean, r in pairs]
         return np.array(scores, dtype=np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean of :meth:`score_samples`: higher is better; ``y`` as in :meth:`fit`."""
+        """Return the mean of :meth:`score_samples`; higher is better. ``y`` is as in :meth:`fit`."""
         self._refuse_target(X, y)
         return float(np.mean(self.score_samples(X)))
 
@@ -372,7 +388,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
 
 
 def _shift(p: Parameters) -> Any:
-    """What ``shift`` stands for."""
+    """Return the value of ``shift``, or its default where it is None."""
     if p["shift"] is not None:
         return p["shift"]
     return SHIFT if p["neighbourhood"] else 0.0

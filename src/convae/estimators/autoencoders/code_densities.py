@@ -1,4 +1,4 @@
-"""Densities of codes, fitted after training: what to draw new codes from."""
+"""Densities of codes, fitted after training, from which new codes are sampled."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,9 +9,9 @@ from torch import Tensor
 
 from convae.loading import load
 
-MOST_CODES = 20_000  # that a density is fitted on
+MOST_CODES = 20_000  # on which a density is fitted
 COMPONENTS = 10
-MOST_NUMBERS = 256  # of a code with correlations between all of them; beyond, each stands alone
+MOST_NUMBERS = 256  # latent dimensions with a full covariance; larger codes get a diagonal one
 RIDGE = 1e-6  # added to variances
 PREFIX = "density."
 
@@ -23,8 +23,8 @@ class Mixture:
     Attributes:
         weights: (m,) summing to 1.
         means: (m, k).
-        factors: (m, k, k) lower triangles L with covariances L Lᵀ; (m, k) standard deviations where the
-            numbers stand alone.
+        factors: (m, k, k) lower triangular L with covariances L Lᵀ; (m, k) standard deviations where the
+            covariances are diagonal.
     """
 
     weights: np.ndarray
@@ -33,13 +33,13 @@ class Mixture:
 
     @classmethod
     def fit(cls, codes: np.ndarray, components: int, seed: int) -> Self:
-        """The mixture by expectation maximisation, of at most as many components as a tenth of the codes.
+        """Fit a mixture by expectation maximisation; components number at most a tenth of the codes.
 
         Args:
-            codes: (n, k). Of one code alone the density is that code, give or take the ridge.
+            codes: (n, k). For a single code, the density is that code with the variance of the ridge.
         """
         if len(codes) == 1:
-            codes = np.repeat(codes, 2, axis=0)  # scikit-learn takes no fewer than two
+            codes = np.repeat(codes, 2, axis=0)  # scikit-learn requires at least two
         components = max(1, min(components, len(codes) // 10))
         kind = "full" if codes.shape[1] <= MOST_NUMBERS else "diag"
         found = load("sklearn.mixture").GaussianMixture(
@@ -50,7 +50,7 @@ class Mixture:
         return cls(found.weights_, found.means_, factor(found.covariances_))
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """(count, k) float32."""
+        """Sample codes (count, k) float32."""
         which = rng.choice(len(self.weights), size=count, p=self.weights / self.weights.sum())
         noise = rng.standard_normal((count, self.means.shape[1]))
         factors = self.factors[which]
@@ -59,7 +59,7 @@ class Mixture:
         return codes
 
     def extras(self, name: str) -> dict[str, Tensor]:
-        """As tensors of a model file."""
+        """Return the tensors that a model file stores."""
         parts = {"weights": self.weights, "means": self.means, "factors": self.factors}
         return {
             f"{PREFIX}{name}.{part}": torch.from_numpy(np.ascontiguousarray(values, np.float32))
@@ -68,6 +68,6 @@ class Mixture:
 
     @classmethod
     def from_extras(cls, extras: dict[str, Tensor], name: str) -> Self:
-        """The one that :meth:`extras` described."""
+        """Return the mixture that :meth:`extras` described."""
         parts = ("weights", "means", "factors")
         return cls(*(extras[f"{PREFIX}{name}.{part}"].double().numpy() for part in parts))

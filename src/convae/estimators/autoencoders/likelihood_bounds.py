@@ -1,4 +1,4 @@
-"""How likely images are under a variational autoencoder: importance-weighted bounds."""
+"""Importance-weighted bounds on the log-likelihood of images under a variational autoencoder."""
 
 import math
 from collections.abc import Iterator
@@ -10,21 +10,22 @@ from convae.config.compatibility import check, of_loss
 from convae.losses import BCE_CLAMP, logistic_cost, parse_loss
 from convae.networks.autoencoder import Autoencoder, drawn
 
-AT_ONCE = 2**22  # values of images decoded together
+AT_ONCE = 2**22  # values of the images that are decoded together
 SMALLEST = 1e-12
 
 
 def log_density(loss: str, images: Tensor, means: Tensor, scale: float) -> Tensor:
-    """(..., ) nats: log p(image | mean), summed over (C, H, W).
+    """Return log p(image | mean) in nats, (...,), summed over (C, H, W).
 
     Args:
-        loss: ``bce`` (Bernoulli), ``mse`` (Gaussian) or ``l1`` (Laplace).
+        loss: ``bce`` (Bernoulli), ``mse`` (Gaussian), ``l1`` (Laplace) or ``logistic`` (discretised
+            logistic).
         images, means: (..., C, H, W) in about [0, 1].
-        scale: what gives the distribution its width: the mean loss per value for ``mse`` and ``l1``, the
-            scale of the distribution for ``logistic``; not used for ``bce``.
+        scale: width of the distribution: the mean loss per value for ``mse`` and ``l1``, the scale of the
+            distribution for ``logistic``; not used for ``bce``.
 
     Raises:
-        InputError: for a loss that no distribution belongs to.
+        InputError: the loss does not correspond to a distribution.
     """
     check(use=["likelihood bound"], loss=of_loss(parse_loss(loss)))
     if loss == "bce":
@@ -48,9 +49,9 @@ def log_weights(
     scale: float,
     generator: torch.Generator,
 ) -> Iterator[Tensor]:
-    """log p(x, z) - log q(z | x) for ``samples`` codes of each image, (part, B) at a time.
+    """Yield log p(x, z) - log q(z | x) for ``samples`` codes of each image, (part, B) at a time.
 
-    Their mean is the evidence lower bound; the logarithm of the mean of their exponentials is the
+    Their mean is the evidence lower bound. The logarithm of the mean of their exponentials is the
     importance-weighted bound.
     """
     seen = network.look(images)
@@ -76,6 +77,6 @@ def log_weights(
 
 
 def bound(weights: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
-    """(B,) the importance-weighted bound and (B,) the evidence lower bound, in nats."""
+    """Return the importance-weighted bound and the evidence lower bound, (B,) each, in nats."""
     every = torch.cat(list(weights)).double()
     return torch.logsumexp(every, dim=0) - math.log(len(every)), every.mean(dim=0)

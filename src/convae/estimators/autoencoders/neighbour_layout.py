@@ -1,4 +1,4 @@
-"""Where the code of each image should lie so that codes keep neighbours together."""
+"""Target positions for the codes of images, such that codes keep neighbours together."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -19,9 +19,10 @@ from convae.networks.autoencoder import Autoencoder
 from convae.training.splits_and_batches import epoch_batches
 from convae.training.tasks.keep_neighbours import KeepNeighbours
 
-SIDE = 64  # pixels: larger images are compared at that
-COMPONENTS = 50  # of the images: neighbours by these are neighbours by pixels, without their noise
-MOST_LAID_OUT = 60_000  # finding neighbours takes the square of their number
+SIDE = 64  # pixels: larger images are compared at this size
+# Principal components of the images: they give the neighbours by pixels, without the noise of the pixels.
+COMPONENTS = 50
+MOST_LAID_OUT = 60_000  # images: the cost of finding neighbours is quadratic
 BATCH = 1024
 
 
@@ -29,11 +30,11 @@ Vectors = Callable[[Ready, list[np.ndarray]], Iterator[Tensor]]
 
 
 class Places(NamedTuple):
-    """What :func:`places_for` gives.
+    """The result of :func:`places_for`.
 
     Attributes:
         places: (n, k) float32, in units of the code.
-        unit: what a distance of 1 in the layout is between codes.
+        unit: the distance between codes that corresponds to a distance of 1 in the layout.
     """
 
     places: Tensor
@@ -43,10 +44,11 @@ class Places(NamedTuple):
 def neighbour_task(
     ready: Ready, network: Autoencoder, loss: str, weight: float, by: Vectors | None = None
 ) -> KeepNeighbours:
-    """The task of reconstruction with codes that keep neighbours together.
+    """Return the task of reconstruction with codes that keep neighbours together.
 
     Args:
-        by: the vectors by which images are neighbours, see :func:`codes_by`; None for the images themselves.
+        by: the vectors that decide which images are neighbours, see :func:`codes_by`; None compares the
+            images themselves.
 
     Raises:
         InputError: there are fewer than three training images.
@@ -62,11 +64,11 @@ def neighbour_task(
 
 
 def places_for(ready: Ready, dimensions: int, spread: float, by: Vectors | None = None) -> Places:
-    """A layout of the training images; all others lie where the nearest of them lies.
+    """Lay out the training images; all other images lie where the nearest training image lies.
 
     Args:
-        dimensions: numbers in the code.
-        spread: of the codes, which the layout is brought to.
+        dimensions: latent dimension.
+        spread: of the codes; the layout is scaled to it.
         by: as for :func:`neighbour_task`.
     """
     count = len(ready.images)
@@ -85,7 +87,7 @@ def places_for(ready: Ready, dimensions: int, spread: float, by: Vectors | None 
 
 
 def _principal_components(vectors: Vectors, ready: Ready, dimensions: int) -> np.ndarray:
-    """(n, at most ``COMPONENTS``) float32 of all images of the set; found on the training images."""
+    """Project all images of the set, (n, at most ``COMPONENTS``) float32; fitted on the training images."""
     training = epoch_batches(ready.training, BATCH, ready.seed, 0)
     most = max(COMPONENTS, dimensions)
     pca = fit_pca(vectors(ready, training), min(most, len(ready.training)))
@@ -97,13 +99,13 @@ def _principal_components(vectors: Vectors, ready: Ready, dimensions: int) -> np
 
 
 def codes_by(model: ImageEstimator, name: str, ready: Ready) -> Vectors:
-    """The codes of another model (B, D), by batches of the images of this set.
+    """Return the codes (B, D) that another model gives to batches of the images of this set.
 
     Args:
-        name: what the model is called in errors.
+        name: name of the model in error messages.
 
     Raises:
-        InputError: it is no autoencoder, or takes other images.
+        InputError: the model is not an autoencoder, or takes other images.
     """
     if not hasattr(model, "inverse_transform"):
         raise InputError(
@@ -125,7 +127,7 @@ def codes_by(model: ImageEstimator, name: str, ready: Ready) -> Vectors:
 
 
 def _vectors(ready: Ready, order: list[np.ndarray]) -> Iterator[Tensor]:
-    """(B, D) on the CPU, images in about [0, 1] at no more than ``SIDE`` pixels a side."""
+    """Yield vectors (B, D) on the CPU: images in about [0, 1], at most ``SIDE`` pixels a side."""
     height, width = (min(side, SIDE) for side in ready.images.shape[1:])
     for batch in ready.images.batches(order):
         images = ready.unit(batch)

@@ -1,4 +1,4 @@
-"""``SparseAutoencoder``: codes of many numbers, of which few are on."""
+"""``SparseAutoencoder``: large codes, of which few units are active."""
 
 from dataclasses import replace
 from typing import Any, Self
@@ -19,27 +19,28 @@ from convae.metrics.sparsity import Sparsity, sparsity
 from convae.networks.layer_outputs import layer
 from convae.storage.model_file import StoredModel
 
-MOST_MEASURED = 2000  # images that the sparsity is measured on
+MOST_MEASURED = 2000  # images on which the sparsity is measured
 
 
 @with_defaults(bottleneck="top-k", latent_dim=256)
 class SparseAutoencoder(ConvAutoencoder):
-    """An autoencoder with codes of many numbers, few of which are on for an image.
+    """An autoencoder with large codes, in which few units are active for each image.
 
-    Each number then stands for one thing that images have or have not, and can be looked at by itself:
-    ``convae units``. Numbers that no image switches on come back if they are needed: see
+    Each unit then stands for one thing that an image has or lacks, and can be inspected by itself: ``convae
+    units``. Units that are active for no image can become active again in training: see
     :class:`convae.networks.bottleneck.Rectifier`.
 
     Args:
-        bottleneck: ``top-k`` (the largest numbers of each code stay, exactly so many), ``winners`` (for
-            each number the images that switch it on most, and with code ``spatial`` its strongest position
-            alone), ``l1`` (small on average) or ``kl`` (a rate near a target); with a level after a colon:
-            ``"top-k:0.05"``; see :class:`convae.config.bottlenecks.Bottleneck`.
-        latent_dim: numbers in the code, 256; as many as you like, since few of them are on.
+        bottleneck: ``top-k`` (only the largest units of each code stay, a fixed number), ``winners``
+            (winner-take-all: each unit is active only for the images that activate it most, and with code
+            ``spatial`` only at its strongest position), ``l1`` (small on average) or ``kl`` (an activation
+            rate near a target). A strength may follow a colon: ``"top-k:0.05"``; see
+            :class:`convae.config.bottlenecks.Bottleneck`.
+        latent_dim: latent dimension, default 256. It can be large, since few units are active.
         all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
 
     Attributes:
-        sparsity_: how often each number is on: :class:`convae.metrics.sparsity.Sparsity`.
+        sparsity_: how often each unit is active: :class:`convae.metrics.sparsity.Sparsity`.
         and those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np
@@ -55,18 +56,20 @@ class SparseAutoencoder(ConvAutoencoder):
     member = "sparse"
 
     def activity(self, X: Any, *, cells: int | None = None) -> np.ndarray:
-        """How much each number answers to each image before numbers compete: features for a classifier.
+        """Return the activation of each unit before the units compete: features for a classifier.
 
         Args:
             X: any source.
-            cells: of a spatial code the maximum in each of cells x cells parts of the image; None takes every
-                position.
+            cells: for a spatial code, return the maximum in each of cells x cells parts of the image. None
+                returns every position.
 
         Returns:
-            (n, latent_dim) float32, or (n, latent_dim * positions) for a spatial code; 0 or more.
+            (n, latent_dim) float32, or (n, latent_dim * positions) for a spatial code; all values are 0 or
+            more.
 
         Raises:
-            InputError: for a bottleneck ``kl``, in which numbers do not compete.
+            InputError: the bottleneck is ``kl``, in which units do not compete, or ``cells`` is not a whole
+                number of at least 1.
         """
         check_is_fitted(self, "network_")
         check(use=["activity"], bottleneck=[self.architecture_.bottleneck])
@@ -87,7 +90,7 @@ class SparseAutoencoder(ConvAutoencoder):
     # -- fitting --------------------------------------------------------------------------------
 
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
-        """How sparse the codes are, of images that the weights were chosen by."""
+        """Measure the sparsity of the codes on the images that the weights were chosen by."""
         network = stored.network.eval()
         batches = ready.batches(ready.measured[:MOST_MEASURED])
         with torch.inference_mode():

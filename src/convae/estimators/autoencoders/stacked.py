@@ -1,4 +1,4 @@
-"""``StackedAutoencoder``: levels trained one by one, each on the codes of the one below, then together."""
+"""``StackedAutoencoder``: layers trained one by one, each on the codes of the layer below, then together."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -40,28 +40,30 @@ from convae.training.tasks.stacked_levels import (
     level_count,
 )
 
-SHARE = 2  # the levels have together as many epochs as one such part of those that follow
+SHARE = 2  # all layers together are trained for 1/SHARE of the joint epochs
 
 
 @with_defaults(bypass="none", refine=0, level_epochs=None)
 class StackedAutoencoder(ConvAutoencoder):
-    """An autoencoder trained level by level, each on the codes of the one below, then as a whole.
+    """An autoencoder trained layer by layer, each on the codes of the layer below, and then as a whole.
 
-    Level 1 is the outermost stage, the last level the code. It is one network as any other in the end: every
-    command that takes an autoencoder takes it.
+    Layer 1 is the outermost stage; the last layer is the code. The result is an ordinary network: every
+    command that takes an autoencoder takes it. The argument ``level`` of the methods is the number of a
+    layer.
 
     Args:
-        level_epochs: epochs of each level before all are trained together, from the first to the code: one
-            number for all, or one for each. None takes half of the joint epochs, shared out, at least one.
-        epochs: of the joint training after that; 0 leaves the levels as they were trained one by one.
-        noise: corrupts images on the way in at every level as well: without, a level with more numbers
-            than the one below has nothing to leave away.
-        all others: as in :class:`convae.ConvAutoencoder`. Each stage of the decoder has to undo one of the
+        level_epochs: epochs of each layer before all are trained together, from the first layer to the code:
+            one number for all layers, or one for each. None shares half of the joint epochs among the layers,
+            at least one epoch each.
+        epochs: epochs of the joint training that follows; 0 keeps the layers as they were trained one by one.
+        noise: noise added to the inputs of every layer, too. Without noise, a layer whose code is larger than
+            the one below has nothing to leave out.
+        all others: as in :class:`convae.ConvAutoencoder`. Each stage of the decoder must invert one of the
             encoder: bypass 'none', up 'subpixel', blocks of at least 1.
 
     Attributes:
-        level_histories_: a history for each level trained on its own.
-        levels_: how many there are, the code included.
+        level_histories_: the training history of each layer on its own.
+        levels_: the number of layers, the code included.
         and those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np
@@ -72,7 +74,7 @@ class StackedAutoencoder(ConvAutoencoder):
     """
 
     level_epochs: int | Sequence[int] | None
-    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can be told
+    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can know it
 
         def __init__(
             self, *, level_epochs: int | Sequence[int] | None = None, **parameters: Any
@@ -84,12 +86,20 @@ class StackedAutoencoder(ConvAutoencoder):
 
     @property
     def levels_(self) -> int:
-        """Stages, and the code."""
+        """The number of layers: the stages and the code."""
         check_is_fitted(self, "network_")
         return level_count(self.network_)
 
     def transform(self, X: Any, level: int | None = None) -> np.ndarray:
-        """(n, numbers) float32 codes of a level, from 1 to :attr:`levels_`; None is the last, the code."""
+        """Return the codes of a layer, (n, size of the layer's code) float32.
+
+        Args:
+            X: any source.
+            level: the number of the layer, from 1 to :attr:`levels_`; None is the last, the code.
+
+        Raises:
+            InputError: there is no such layer.
+        """
         level = self._level(level)
         if level == self.levels_:
             return super().transform(X)
@@ -102,9 +112,12 @@ class StackedAutoencoder(ConvAutoencoder):
         return found
 
     def reconstruct(self, X: Any, level: int | None = None) -> np.ndarray:
-        """Images from their codes of a level, in values and depth like those given.
+        """Reconstruct images from their codes of a layer; values and depth are those of the images given.
 
-        From a level below the code they have the size that the network works at.
+        From a layer below the code, the results have the size that the network works at.
+
+        Raises:
+            InputError: there is no layer ``level``.
         """
         level = self._level(level)
         if level == self.levels_:
@@ -119,7 +132,7 @@ class StackedAutoencoder(ConvAutoencoder):
         return self._like_fit(images)
 
     def tell_levels(self, X: Any) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """Each image and what comes back from each level, (C, H, W) float32 in about [0, 1]."""
+        """Yield each image and its reconstruction from each layer, (C, H, W) float32 in about [0, 1]."""
         levels = range(1, self.levels_ + 1)
 
         def of(batch: Tensor) -> Tensor:
@@ -130,7 +143,7 @@ class StackedAutoencoder(ConvAutoencoder):
                 yield clean, list(images)
 
     def _told(self, batch: Tensor, level: int) -> Tensor:
-        """(B, C, H, W) images by way of a level."""
+        """Reconstruct images (B, C, H, W) from the codes of a layer."""
         if level == self.levels_:
             image: Tensor = self.network_(batch).reconstruction
             return image
@@ -150,9 +163,10 @@ class StackedAutoencoder(ConvAutoencoder):
     def epoch_costs(
         self, X: Any, *, groups: Sequence[Any] | np.ndarray | None = None
     ) -> tuple[list[int], int]:
-        """What an epoch of training on images costs: of each level by itself, and of all together.
+        """Return the cost of one training epoch: of each layer by itself, and of all layers together.
 
-        Multiplications, as :func:`convae.training.flop_count.epoch_cost` counts them; nothing is trained.
+        The cost is the number of multiplications, as :func:`convae.training.flop_count.epoch_cost` counts
+        them. Nothing is trained.
         """
         p = self._parameters()
         run = Run(groups=groups, observers=Observers([]))
@@ -177,13 +191,13 @@ class StackedAutoencoder(ConvAutoencoder):
         return ("levels alone" if p["epochs"] == 0 else "levels", *further)
 
     def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        # A run that was interrupted while its levels were trained has no state of the joint training yet.
+        # A run that was interrupted while single layers were trained has no state of the joint training yet.
         self._resumes = run.resume
         joint = run.checkpoint is not None and run.checkpoint.has_state()
         return super()._train(source, parameters, replace(run, resume=run.resume and joint))
 
     def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
-        """Train the levels one by one."""
+        """Train the layers one by one."""
         settings = make_settings(p, ready)
         count = level_count(network)
         epochs = epochs_of_levels(p["level_epochs"], count, settings.epochs)
@@ -209,7 +223,7 @@ class StackedAutoencoder(ConvAutoencoder):
 
 
 def _level_job(ready: Ready, network: Autoencoder, number: int, p: Parameters, epochs: int) -> Job:
-    """What one level is trained by."""
+    """Return the training job of one layer."""
     settings = replace(make_settings(p, ready), epochs=epochs)
     noise = None if p["noise"] is None else parse_noise(p["noise"])
     return Job(
@@ -229,10 +243,13 @@ def _level_job(ready: Ready, network: Autoencoder, number: int, p: Parameters, e
 
 
 def epochs_of_levels(given: Any, levels: int, joint: int) -> list[int]:
-    """Epochs of each level: those given, one number for all or one for each, or half of the joint ones.
+    """Return the epochs of each layer.
+
+    ``given`` holds one number for all layers or one for each; None shares half of the ``joint`` epochs among
+    the layers.
 
     Raises:
-        InputError: where they are none.
+        InputError: ``given`` is no such number, or has the wrong length.
     """
     if given is None:
         return [max(1, joint // (SHARE * levels))] * levels

@@ -1,4 +1,4 @@
-"""``VariationalAutoencoder``: codes near a standard normal distribution, and new images from it."""
+"""``VariationalAutoencoder``: codes near a standard normal distribution, from which images are sampled."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,16 +29,17 @@ from convae.training.tasks.task import Task
 
 FROM = ("prior", "gaussian", "mixture")
 PATHS = ("linear", "spherical")
-SHOWN = 8  # numbers of a code, of which each is changed on its own
+SHOWN = 8  # latent dimensions that are traversed by default
 
 
 class Collapse(NamedTuple):
-    """What each number of the code holds, on images that the weights were chosen by.
+    """Information in each latent dimension, measured on the images that the weights were chosen by.
 
     Attributes:
-        kl: (k,) nats that it costs, a mean over the images.
-        variance: (k,) of its mean over the images.
-        finer: nats that each finer level costs, the coarsest first; empty for a code of one level.
+        kl: (k,) the KL divergence of each latent dimension in nats, averaged over the images.
+        variance: (k,) the variance of its posterior mean over the images.
+        finer: the KL divergence in nats of each finer latent level, the coarsest first; empty for a code of
+            one level.
     """
 
     kl: np.ndarray
@@ -47,11 +48,11 @@ class Collapse(NamedTuple):
 
     @property
     def active(self) -> int:
-        """How many numbers are used."""
+        """The number of latent dimensions that are used."""
         return int((self.variance > ACTIVE).sum())
 
     def told(self) -> str:
-        """One line, and what to do where the code is ignored."""
+        """Return a one-line summary, with advice where the code is ignored."""
         line = f"The code holds {self.kl.sum():.1f} nats an image in {self.active} of {len(self.kl)} numbers."
         if len(self.finer):
             line += f" Finer levels hold {', '.join(f'{nats:.1f}' for nats in self.finer)} nats."
@@ -65,31 +66,31 @@ class Collapse(NamedTuple):
 
 @with_defaults(bottleneck="gaussian", levels=None, binarise=False)
 class VariationalAutoencoder(ConvAutoencoder):
-    """An autoencoder whose codes follow a known distribution, so that new images can be drawn.
+    """An autoencoder whose codes follow a known distribution, so that new images can be sampled.
 
-    The encoder gives a normal distribution for each number of the code, and the decoder is trained on codes
-    drawn from it; what they cost, the divergence from the standard normal distribution, is weighed against
-    the likelihood of the image. The likelihood follows from the loss: ``mse`` is a Gaussian whose variance
-    fits best at every step (nothing to tune), ``l1`` a Laplace distribution likewise, ``logistic`` the
-    discretised logistic distribution over the 256 values of 8-bit images, in colour or grey, and ``bce`` a
-    Bernoulli distribution for images of black and white.
+    The encoder gives a normal distribution for each latent dimension, and the decoder is trained on codes
+    sampled from it. The training objective weighs two costs: the divergence of that distribution from the
+    standard normal one, and the negative log-likelihood of the image. The loss decides the likelihood:
+    ``mse`` is a Gaussian whose variance is optimal at every step (nothing to tune), ``l1`` likewise a Laplace
+    distribution, ``logistic`` the discretised logistic distribution over the 256 values of 8-bit images, in
+    colour or grey, and ``bce`` a Bernoulli distribution for black and white images.
 
     Args:
-        bottleneck: ``gaussian``, with β after a colon if it is not 1, and
-            ``free_bits`` and ``warmup``: ``"gaussian:0.5,free_bits=0.1"``; see
-            :class:`convae.config.bottlenecks.Bottleneck`.
-        levels: 1, or 2 or 3 for a hierarchical code (a ladder): the code is the top level, and each more adds
-            numbers at the next larger map, whose distribution is given by the levels above. At most as many
-            as ``widths`` names stages; images become sharper, training and sampling take longer. None takes
-            what ``bottleneck`` says, which is 1 if it says nothing.
-        binarise: whether grey values are chances of white, drawn anew for every batch (dynamic binarisation);
-            for ``loss="bce"``.
+        bottleneck: ``gaussian``. β (if it is not 1), ``free_bits`` and ``warmup`` follow a colon:
+            ``"gaussian:0.5,free_bits=0.1"``; see :class:`convae.config.bottlenecks.Bottleneck`.
+        levels: number of latent hierarchy levels: 1, or 2 or 3 for a hierarchical code (a ladder). The code
+            is the top level. Each further level adds latent variables at the next larger map, whose
+            distribution depends on the levels above. At most as many levels as ``widths`` has stages. With
+            more levels, images become sharper, and training and sampling take longer. None takes the value in
+            ``bottleneck``, or 1 if there is none.
+        binarise: whether to take grey values as probabilities of white and to sample black and white pixels
+            anew for every batch (dynamic binarisation); requires ``loss="bce"``.
         all others: as in :class:`convae.ConvAutoencoder`. There is no linear path around the code.
 
     Attributes:
-        collapse_: what each number of the code holds: :class:`Collapse`.
-        scale_: what gives the likelihood its width: the mean loss per value, for ``logistic`` its scale.
-        densities_: what was fitted to the codes of training images: ``gaussian`` and ``mixture``.
+        collapse_: the information in each latent dimension: :class:`Collapse`.
+        scale_: the width of the likelihood: the mean loss per value, or for ``logistic`` its scale.
+        densities_: the densities fitted to the codes of training images: ``gaussian`` and ``mixture``.
         and those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np
@@ -102,7 +103,7 @@ class VariationalAutoencoder(ConvAutoencoder):
 
     levels: int | None
     binarise: bool
-    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can be told
+    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can know it
 
         def __init__(
             self, *, levels: int | None = None, binarise: bool = False, **parameters: Any
@@ -115,14 +116,17 @@ class VariationalAutoencoder(ConvAutoencoder):
     def sample(
         self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
     ) -> np.ndarray:
-        """New images, in the values, shape and depth of those fitted on.
+        """Sample new images, with the values, shape and depth of the training images.
 
         Args:
-            n: how many.
-            from_: what codes are drawn from: ``prior`` (standard normal), ``gaussian`` or ``mixture``
-                (fitted to the codes of training images, and mostly better). Finer levels are drawn as is
-                likely under the code.
+            n: number of images.
+            from_: distribution that the codes are sampled from: ``prior`` (standard normal), ``gaussian`` or
+                ``mixture`` (both fitted to the codes of training images, and mostly better). Finer levels are
+                sampled from their distribution given the code.
             random_state: seed; None is 0.
+
+        Raises:
+            InputError: ``n`` is not a whole number of at least 1, or ``from_`` is unknown.
         """
         codes = self.sample_codes(n, from_=from_, random_state=random_state)
         shaped = codes.reshape(-1, *self.architecture_.code_shape)
@@ -132,7 +136,11 @@ class VariationalAutoencoder(ConvAutoencoder):
     def sample_codes(
         self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
     ) -> np.ndarray:
-        """(n, code size) float32, as :meth:`sample` draws them."""
+        """Sample codes as :meth:`sample` does, (n, code size) float32.
+
+        Raises:
+            InputError: as :meth:`sample`.
+        """
         check_is_fitted(self, "network_")
         if type(n) is not int or n < 1:
             raise InputError(f"n must be a whole number of at least 1; got {n!r}")
@@ -147,19 +155,26 @@ class VariationalAutoencoder(ConvAutoencoder):
     def interpolate(
         self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
     ) -> np.ndarray:
-        """Images on the way from one image to another, both ends included.
+        """Interpolate between two images; both ends are included.
 
         Args:
             first, last: sources of one image each.
-            steps: images in all, at least 2.
-            path: ``linear``, or ``spherical`` (codes on the way are as long as those at the ends).
+            steps: number of images in all, at least 2.
+            path: ``linear``, or ``spherical`` (the codes on the path are about as long as those at its ends).
+
+        Raises:
+            InputError: a source does not hold exactly one image, ``steps`` is below 2, or ``path`` is
+                unknown.
         """
         return self.inverse_transform(self.codes_between(first, last, steps=steps, path=path))
 
     def codes_between(
         self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
     ) -> np.ndarray:
-        """(steps, code size) the codes of :meth:`interpolate`."""
+        """Return the codes of :meth:`interpolate`, (steps, code size).
+
+        Arguments and errors are those of :meth:`interpolate`.
+        """
         if type(steps) is not int or steps < 2:
             raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
         if path not in PATHS:
@@ -174,16 +189,21 @@ class VariationalAutoencoder(ConvAutoencoder):
         steps: int = 7,
         span: float = 2.0,
     ) -> np.ndarray:
-        """What single numbers of the code do to an image: each goes its way, the others stay.
+        """Vary single latent dimensions of an image, one at a time, and decode the results.
 
         Args:
             X: a source of one image.
-            numbers: which, counted from 0; None takes the eight that hold most, by :attr:`collapse_`.
-            steps: images for each number, at least 2.
+            numbers: the latent dimensions to vary, counted from 0; None takes the eight that hold most, by
+                :attr:`collapse_`.
+            steps: images for each latent dimension, at least 2.
             span: each goes from -span to span, in standard deviations of the prior.
 
         Returns:
-            (len(numbers), steps, H, W) or (..., H, W, C), in the values and depth of the images fitted on.
+            (len(numbers), steps, H, W) or (..., H, W, C), in the values and depth of the training images.
+
+        Raises:
+            InputError: X does not hold exactly one image, or ``numbers``, ``steps`` or ``span`` are out of
+                range.
         """
         codes = self.codes_along(X, numbers=numbers, steps=steps, span=span)
         images = self.inverse_transform(codes.reshape(-1, codes.shape[-1]))
@@ -197,7 +217,10 @@ class VariationalAutoencoder(ConvAutoencoder):
         steps: int = 7,
         span: float = 2.0,
     ) -> np.ndarray:
-        """(len(numbers), steps, code size) the codes of :meth:`traverse`."""
+        """Return the codes of :meth:`traverse`, (len(numbers), steps, code size).
+
+        Arguments and errors are those of :meth:`traverse`.
+        """
         if type(steps) is not int or steps < 2:
             raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
         if not isinstance(span, int | float) or not 0 < span < math.inf:
@@ -216,13 +239,19 @@ class VariationalAutoencoder(ConvAutoencoder):
         return found
 
     def combine(self, plus: Sequence[Any], minus: Sequence[Any] = ()) -> np.ndarray:
-        """The image of a sum of codes: those of ``plus`` less those of ``minus``.
+        """Decode a sum of codes: those of ``plus`` minus those of ``minus``.
 
-        Of a source of several images the mean of their codes counts, which is mostly the clearer direction:
-        ``combine([face, with_glasses], [without_glasses])``.
+        For a source of several images, the mean of their codes is used, which mostly gives a clearer
+        direction: ``combine([face, with_glasses], [without_glasses])``.
 
         Args:
-            plus, minus: sources, each of one image or several.
+            plus, minus: lists of sources, each of one image or several.
+
+        Returns:
+            One image (H, W) or (H, W, C).
+
+        Raises:
+            InputError: ``plus`` is empty.
         """
         if not len(plus):
             raise InputError("plus needs one source of images at least")
@@ -234,15 +263,18 @@ class VariationalAutoencoder(ConvAutoencoder):
     def uncertainty(
         self, X: Any, *, samples: int = 16, random_state: int | None = None
     ) -> np.ndarray:
-        """How far reconstructions from several codes of one image lie apart, at every value of it.
+        """Return the standard deviation of reconstructions from several sampled codes, value by value.
 
         Args:
             X: any source of images of one size.
-            samples: codes drawn for each image, at least 2.
+            samples: codes sampled for each image, at least 2.
             random_state: seed; None is 0.
 
         Returns:
             (n, C, H, W) float32, standard deviations in the network's units (1 from black to white).
+
+        Raises:
+            InputError: ``samples`` is not a whole number of at least 2.
         """
         check_is_fitted(self, "network_")
         if type(samples) is not int or samples < 2:
@@ -265,7 +297,7 @@ class VariationalAutoencoder(ConvAutoencoder):
         return found
 
     def _code_of(self, name: str, X: Any) -> np.ndarray:
-        """(code size,) of the one image of a source."""
+        """Return the code (code size,) of the one image of a source."""
         codes = self.transform(X)
         if len(codes) != 1:
             raise InputError(f"{name} must be one image; got {len(codes)}")
@@ -275,27 +307,32 @@ class VariationalAutoencoder(ConvAutoencoder):
     def log_likelihood(
         self, X: Any, *, samples: int = 100, random_state: int | None = None
     ) -> np.ndarray:
-        """(n,) nats: the importance-weighted bound on log p of each image; higher is more likely.
+        """Return the importance-weighted bound on log p of each image, (n,) in nats; higher is more likely.
 
-        For ``mse`` and ``l1`` it is the logarithm of a density of values in [0, 1], above 0 where images
-        are told well; for ``bce`` that of a probability of black and white pixels, for ``logistic`` of 8-bit
-        values: minus it, over log 2 and the values of an image, is the number of bits per value.
+        For ``mse`` and ``l1`` it is the logarithm of a density of values in [0, 1], which is above 0 for
+        images that are reconstructed well. For ``bce`` it is the log-probability of black and white pixels,
+        for ``logistic`` that of 8-bit values. Minus the bound, divided by log 2 and by the number of values
+        of an image, is the number of bits per value.
 
         Args:
             X: any source.
-            samples: codes drawn for each image (K): 1 gives an estimate of the evidence lower bound, more
-                a tighter bound. Bounds of different K do not compare.
+            samples: codes sampled for each image (K): 1 gives an estimate of the evidence lower bound, more
+                samples give a tighter bound. Bounds with different K are not comparable.
             random_state: seed; None is 0.
 
         Raises:
-            InputError: for a model trained on a loss that is no likelihood.
+            InputError: the model was trained on a loss that is not a likelihood, or ``samples`` is not a
+                whole number of at least 1.
         """
         return self.bounds(X, samples=samples, random_state=random_state)[0]
 
     def bounds(
         self, X: Any, *, samples: int = 100, random_state: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Both bounds of each image, (n,) each: the importance-weighted one and the ELBO."""
+        """Return both bounds of each image, (n,) each: the importance-weighted bound and the ELBO.
+
+        Arguments and errors are those of :meth:`log_likelihood`.
+        """
         check_is_fitted(self, "network_")
         if type(samples) is not int or samples < 1:
             raise InputError(f"samples must be a whole number of at least 1; got {samples!r}")
@@ -336,7 +373,11 @@ class VariationalAutoencoder(ConvAutoencoder):
         return Binarised(task) if p["binarise"] else task
 
     def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
-        """What codes are like: of images that the weights were chosen by, and of training images."""
+        """Measure the use of the code and fit the densities.
+
+        The use is measured on the images that the weights were chosen by; the densities are fitted to the
+        codes of training images.
+        """
         network = stored.network.eval()
         extras = _judged(ready, network, parse_loss(str(stored.parameters["loss"])))
         codes = _drawn_codes(ready, network)
@@ -362,7 +403,7 @@ def _collapse(extras: Mapping[str, Tensor]) -> Collapse:
 
 
 def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]:
-    """The cost and the use of each number of the code, and the mean loss of images from drawn codes."""
+    """Measure the cost and use of each latent dimension, and the mean loss of images from sampled codes."""
     generator = torch.Generator().manual_seed(ready.seed)
     a, use, widths = network.architecture, CodeUse(), []
     numbers = a.drawn_numbers(a.image_shape[1:])
@@ -385,7 +426,7 @@ def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]
 
 
 def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
-    """(n, k) codes of training images, drawn as the decoder knows them."""
+    """Return codes (n, k) of training images, sampled as in training."""
     generator = torch.Generator().manual_seed(ready.seed)
     (some,) = epoch_batches(ready.training, len(ready.training), ready.seed, 0)
     codes = []
@@ -398,14 +439,14 @@ def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
 
 
 class Both(NamedTuple):
-    """(B,) the importance-weighted bound and the ELBO."""
+    """The importance-weighted bound and the ELBO, (B,) each."""
 
     tight: Tensor
     elbo: Tensor
 
 
 def between(first: np.ndarray, last: np.ndarray, steps: int, path: str) -> np.ndarray:
-    """(steps, k) codes on the way from one (k,) to another."""
+    """Return codes (steps, k) on the path from one code (k,) to another."""
     parts = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     lengths = np.linalg.norm(first), np.linalg.norm(last)
     cosine = float(first @ last) / max(float(lengths[0] * lengths[1]), 1e-12)

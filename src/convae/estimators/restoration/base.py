@@ -1,4 +1,7 @@
-"""What estimators that restore images share: patches to train on, whole images of any size to use them on."""
+"""Shared parts of the estimators that restore images.
+
+They train on patches, and process whole images of any size when they are used.
+"""
 
 import math
 from collections.abc import Callable
@@ -36,12 +39,12 @@ from convae.storage.model_file import StoredModel
 from convae.training.tasks.flips_and_turns import mean_of_views
 from convae.training.tasks.task import Task
 
-PATCH = 64  # pixels a side: several times what a restoration looks at, and many fit into a batch
-WHOLE = 1.5  # images of one size up to so many patches a side are trained on as they are
-# Patches in a step, and small whole images at most: more steps do more for a restoration than larger ones.
+PATCH = 64  # pixels a side: several times the receptive field, and small enough for many in a batch
+WHOLE = 1.5  # images of one size are trained on whole up to this many patches a side
+# Patches in a step, and most small whole images: more steps help a restoration more than larger batches.
 BATCH, MOST_WHOLE = 16, 64
 MOST_CROPS = 64  # of one image in an epoch
-# What restoring estimators do not let the user choose, as the shared code wants to read it.
+# Parameters that restoring estimators do not offer, with the values that the shared code expects.
 _FIXED: dict[str, Any] = {
     "size": None, "framing": "resize", "output": None, "image_shape": None, "hidden": None, "code": None,
     "bypass": None, "refine": None, "pattern": None,
@@ -50,13 +53,13 @@ _FIXED: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What a restorer is trained on, decided before any image is decoded.
+    """Training data of a restorer, decided before any image is decoded.
 
     Attributes:
-        source: the images, with targets behind them where there are pairs.
-        channels: of an image as it goes in, and of what comes out.
-        wanted: what becomes of the images.
-        crops: of each image in an epoch.
+        source: the images; with pairs, the channels of the target follow those of the image.
+        channels: number of channels of the input image, and of the output.
+        wanted: how the images are prepared.
+        crops: number of crops of each image in an epoch.
     """
 
     source: ImageSource
@@ -71,7 +74,7 @@ class Material:
 
 
 class RestoringEstimator(ImageEstimator):
-    """The base of estimators that give an image back better than it came."""
+    """The base class of estimators that restore images."""
 
     def _parameters(self) -> Parameters:
         given = {**self.get_params(deep=False), "random_state": self._seed()}
@@ -86,7 +89,7 @@ class RestoringEstimator(ImageEstimator):
         return {name: p[name] for name in given}
 
     def _fit_restorer(self, material: Material, p: Parameters, run: Run) -> StoredModel:
-        """Prepare, build, train."""
+        """Prepare the images, build the network and train it."""
         full = {**_FIXED, **p}
 
         def settle(
@@ -103,7 +106,9 @@ class RestoringEstimator(ImageEstimator):
             usual = default_batch_size(len(ready.training), math.prod(ready.images.shape))
             full["batch_size"] = BATCH if material.patches else min(MOST_WHOLE, usual)
         task, identity = self._task(ready, material, p, run)
-        pca = no_components(ready.architecture)  # the network sees the image beside its code
+        pca = no_components(
+            ready.architecture
+        )  # the network sees the image in addition to its code
         stored = train_model(
             type(self).__name__,
             full,
@@ -119,7 +124,7 @@ class RestoringEstimator(ImageEstimator):
     def _described(
         self, stored: StoredModel, material: Material, p: Parameters, identity: dict[str, Any]
     ) -> StoredModel:
-        """The model with what it takes to use it, and without what was for training only."""
+        """Return the model with the facts needed to use it, and without those needed for training only."""
         plan = replace(stored.plan, channels=material.channels[0])
         facts = {**stored.facts, "learnt": identity}
         return replace(stored, plan=plan, parameters=p, facts=facts)
@@ -127,7 +132,7 @@ class RestoringEstimator(ImageEstimator):
     def _task(
         self, ready: Ready, material: Material, p: Parameters, run: Run
     ) -> tuple[Task, dict[str, Any]]:
-        """What is learnt, and plain values that describe it."""
+        """Return the task, and plain values that describe it."""
         raise NotImplementedError
 
     def _architecture(
@@ -137,7 +142,7 @@ class RestoringEstimator(ImageEstimator):
         p: Parameters,
         scaling: Scaling | None,
     ) -> Architecture:
-        """The preset, with the channels that go in and out."""
+        """Return the preset's architecture, with the numbers of input and output channels."""
         there, back = material.channels
         wide = (back, *shape[1:])
         names = ("latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm",
@@ -148,7 +153,7 @@ class RestoringEstimator(ImageEstimator):
         )
         if p["preset"] in RESTORING:
             changes["base"] = back if there == back else 1 if there == 1 else 0
-        else:  # PCA of images is no start for restoring them, and none is fitted
+        else:  # PCA of images is no useful start for restoring them, so none is fitted
             changes["bypass"] = "none"
         changes |= bottleneck_changes(p)
         if parse_loss(p["loss"]).needs_unit_range:
@@ -158,7 +163,7 @@ class RestoringEstimator(ImageEstimator):
         return make_architecture(p["preset"], wide, **changes)
 
     def _extra_inputs(self, p: Parameters) -> int:
-        """Channels that go in beside the image."""
+        """Return the number of input channels in addition to the image."""
         raise NotImplementedError
 
     # -- using ----------------------------------------------------------------------------------
@@ -171,11 +176,14 @@ class RestoringEstimator(ImageEstimator):
         shown: Callable[[Tensor], Tensor] | None = None,
         whole: bool = False,
     ) -> Tensor:
-        """The network over (B, inputs, H, W) of any size; with ``ensemble`` the mean of eight views.
+        """Apply the network to (B, inputs, H, W) of any size; with ``ensemble``, average over eight views.
 
         Args:
-            shown: what a part of ``x`` becomes before the network sees it.
-            whole: ``x`` in one piece, whatever its size.
+            shown: maps a part of ``x`` to the input of the network.
+            whole: process ``x`` in one piece, whatever its size.
+
+        Raises:
+            InputError: an ensemble is asked for with a dense code and images that are not square.
         """
 
         def once(part: Tensor) -> Tensor:
@@ -200,7 +208,7 @@ class RestoringEstimator(ImageEstimator):
 def material_for(
     source: ImageSource, p: Parameters, channels: tuple[int, int] | None = None
 ) -> Material:
-    """Decide between whole images and patches by the headers.
+    """Decide between whole images and patches, from the headers of the images.
 
     Args:
         channels: of an image and of its target, where there are pairs; None where they are the same.
@@ -221,7 +229,7 @@ def material_for(
 
 
 def _patch_side(found: Survey, p: Parameters) -> int | None:
-    """Pixels a side of the patches to train on; None for whole images."""
+    """Return the side in pixels of the patches to train on; None for whole images."""
     uniform = bool((found.shapes[:, :2] == found.shapes[0, :2]).all())
     largest = int(found.shapes[:, :2].max())
     if p["patch"] is not None:
@@ -233,7 +241,7 @@ def _patch_side(found: Survey, p: Parameters) -> int | None:
 
 
 def one_scaling(ready: Ready) -> Ready:
-    """The same scaling for all channels: those of an image and of its target must agree."""
+    """Use the same scaling for all channels: those of an image and of its target must agree."""
     scaling = ready.unit.scaling
     if len(scaling.low) == 1:
         return ready

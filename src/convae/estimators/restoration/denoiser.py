@@ -1,4 +1,4 @@
-"""The denoiser: from clean images, from pairs, or from noisy images alone."""
+"""The denoiser, which learns from clean images, from pairs, or from noisy images alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -56,54 +56,62 @@ from convae.training.tasks.task import Task
 
 LEARN = ("auto", "clean", "noisy", "pairs")
 USUAL = "gaussian:0..55/255"
-# The ways to learn, as the table of what goes with what calls them.
+# Names of the ways to learn in the table of convae.config.compatibility.
 TASK_OF = {"clean": "denoising", "noisy gaussian": "halves", "noisy blind": "hidden pixels"}
 
 
 class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
-    """Takes the noise out of images; one model for all levels of noise.
+    """A network that removes noise from images; one model handles all noise levels.
 
-    It learns in one of three ways. From clean images, to which it adds noise of its own, drawn anew for
-    every batch. From pairs: noisy images and what they should look like (clean ones, or a second noisy
-    picture of the same thing). From noisy images alone: if their noise is Gaussian (``noise="gaussian"``)
-    by splitting it in two independent halves, else by hiding pixels and asking what they were, which
-    suits any noise that is independent from pixel to pixel.
+    It learns in one of three ways:
+
+    - From clean images, to which noise is added, sampled anew for every batch.
+    - From pairs: noisy images and their targets. A target is a clean image, or a second noisy image of the
+      same scene.
+    - From noisy images alone. Gaussian noise (``noise="gaussian"``) is split into two independent halves. For
+      any other noise that is independent from pixel to pixel, pixels are hidden and the network predicts
+      them.
 
     Args:
-        noise: what is added to clean images, or what noisy ones have: ``gaussian``, ``salt-and-pepper``,
-            ``poisson``, ``speckle``, ``uniform``, ``jpeg``, ``blur``, ``stripes``, several joined by
-            ``+``, each with a level after a colon if it is not the usual one: ``"gaussian:5/255+jpeg:30"``.
-            None is ``gaussian`` of every level up to 55/255 for clean images, and unknown for noisy ones.
-        sigma: the level of Gaussian (or uniform, ...) noise as a fraction of what the file type can hold,
-            or in grey levels: ``"25/255"`` for 8-bit images, ``"25/65535"`` for 16-bit ones (for floats in
-            their own values); or a range ``"0..55/255"``. For noisy images None estimates it in each.
-        mean: added along with the noise (the classic MNIST tutorial has 0.5 with ``sigma`` 0.5).
-        clip: whether noisy images end at black and white, as files of whole numbers do.
-        learn: ``clean``, ``noisy``, ``pairs`` (needs a target), or ``auto``: pairs if there is a target,
-            clean if a noise was named, else noisy if the images have white noise of about 2/255 of the
-            range they use (see :func:`convae.classical.noise_presence.find_noise`), else clean. What was
-            chosen and why is reported, and in ``learn_`` and ``noise_found_``.
-        preset: ``unet`` (residual blocks with skips at half resolution and below: the one to choose), or
-            an autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
-        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+        noise: the noise that is added to clean images, or that noisy images have: ``gaussian``,
+            ``salt-and-pepper``, ``poisson``, ``speckle``, ``uniform``, ``jpeg``, ``blur``, ``stripes``, or
+            several joined by ``+``. A noise level may follow a colon: ``"gaussian:5/255+jpeg:30"``; without
+            one, the default of that noise applies. None means ``gaussian`` of every level up to 55/255 for
+            clean images, and unknown noise for noisy ones.
+        sigma: noise level of Gaussian (or uniform, ...) noise, as a fraction of the range of the file type,
+            or in grey levels: ``"25/255"`` for 8-bit images, ``"25/65535"`` for 16-bit ones (for floats, in
+            their own values); or a range ``"0..55/255"``. For noisy images, None estimates the level in each
+            image.
+        mean: a constant that is added along with the noise (the classic MNIST tutorial has 0.5 with ``sigma``
+            0.5).
+        clip_noise: whether noisy images are clipped at black and white, as in files of whole numbers.
+        learn: ``clean``, ``noisy``, ``pairs`` (requires a target), or ``auto``. ``auto`` chooses pairs if
+            there is a target; clean if ``noise`` or ``sigma`` is given; noisy if the images have white noise
+            of at least about 2/255 of the range they use (see
+            :func:`convae.classical.noise_presence.find_noise`); and clean otherwise. The choice and its
+            reason are reported, and stored in ``learn_`` and ``noise_found_``.
+        preset: ``unet`` (recommended: residual blocks with skips at half resolution and below), or an
+            autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single fields of
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
-        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.config.bottlenecks.Bottleneck`.
-        patch: side in pixels of the squares that large images are trained on; None is 64. Images of
+        bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
+            applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+        patch: side in pixels of the square patches that large images are trained on; None is 64. Images of
             any size are restored whole.
-        turn: whether training images are flipped and turned; None does so with patches, not with
-            whole small images (a digit turned over is another digit).
-        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule,
-            warmup, weight_decay, clip_gradient, ema, loss, precision, patience, validation_fraction, device,
-            random_state: as in :class:`convae.ConvAutoencoder`.
+        turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but
+            not for whole small images (a rotated digit is another digit).
+        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule, warmup,
+            weight_decay, clip, ema, loss, precision, patience, validation_fraction, device, random_state: as
+            in :class:`convae.ConvAutoencoder`.
 
     Attributes:
-        learn_: how it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
-        noise_: the noise that was added, in the units of the network (None for pairs and blind spots).
-        noise_found_: what decided between clean and noisy, in the same units, see
-            :class:`convae.classical.noise_presence.NoisePresence`; None where a parameter did.
-        and those of :class:`convae.ConvAutoencoder`, but PCA.
+        learn_: the way it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
+        noise_: the noise that was added, in the units of the network (None unless it learnt from clean
+            images).
+        noise_found_: the measurement that decided between clean and noisy, in the same units, see
+            :class:`convae.classical.noise_presence.NoisePresence`; None where a parameter decided.
+        and those of :class:`convae.ConvAutoencoder`, except PCA.
 
     >>> import numpy as np
     >>> y, x = np.mgrid[:16, :16]
@@ -211,15 +219,20 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
 
         Args:
             X: noisy or clean images: any source, see :meth:`convae.ConvAutoencoder.fit`.
-            y: the same as ``target``, in the place where scikit-learn and tutorials have it. Labels (n,)
+            y: the same as ``target``, in the position where scikit-learn and tutorials have it. Labels (n,)
                 are ignored.
-            target: what the images should look like, matched by name (files) or number (arrays). They may
-                have other channels than X: with grey images and coloured targets it learns to colour.
+            target: the images that the results should look like, matched by name (files) or by number
+                (arrays). They may have other channels than X: with grey images and coloured targets, the
+                model learns to colour.
             groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
 
+        Returns:
+            The fitted estimator itself.
+
         Raises:
-            InputError: what is wrong with the data or a parameter, in one sentence.
-            TrainingError: if the loss stays non-finite.
+            InputError: the data or a parameter is wrong, or both ``y`` and ``target`` hold images; the
+                message is one sentence.
+            TrainingError: the loss stays non-finite.
         """
         if holds_images(y, X):
             if target is not None:
@@ -234,23 +247,23 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             del self._target
 
     def _opened_target(self, target: Any) -> ImageSource:
-        """The target as a source; rows of pixels as :meth:`open` reads those of X."""
+        """Open the target as a source; rows of pixels are read as :meth:`open` reads those of X."""
         if not is_table(target):
             return open_source(target)
         rows = np.asarray(target.toarray() if hasattr(target, "toarray") else target)
         return open_source(rows_to_images(rows, row_shape(rows.shape[1], None)))
 
     def denoise(self, X: Any, *, sigma: float | None = None, ensemble: bool = False) -> Any:
-        """Images without their noise, in the values, shape and depth of those given.
+        """Remove noise from images; the results have the values, shape and depth of those given.
 
         Args:
             X: any source.
-            sigma: the level of the noise, in the units of the parameter ``sigma``; None estimates it in
-                each image. Models without a level map ignore it.
-            ensemble: whether to average over eight flips and turns: a little better, eight times slower.
+            sigma: noise level, in the units of the parameter ``sigma``; None estimates it in each image.
+                Models without a level map ignore it.
+            ensemble: whether to average over eight flips and rotations: slightly better, eight times slower.
 
         Returns:
-            an array as X was one; a list for images of different sizes.
+            An array in the layout of the training images; a list for images of different sizes.
         """
         images = [done.pixels for done in self.iter_denoise(X, sigma=sigma, ensemble=ensemble)]
         if len({image.shape for image in images}) > 1:
@@ -258,7 +271,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         return self._like_fit(images)
 
     def transform(self, X: Any) -> Any:
-        """:meth:`denoise` as a step of a pipeline."""
+        """Call :meth:`denoise`, as a step of a pipeline."""
         return self.denoise(X)
 
     def __sklearn_tags__(self) -> Any:
@@ -275,11 +288,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         ensemble: bool = False,
         on_bad: OnBad | None = None,
     ) -> Iterator[Restored]:
-        """One :class:`~convae.estimators.restoration.restored_images.Restored` an image; of a large image
-        only itself and its result are held whole.
+        """Yield one :class:`~convae.estimators.restoration.restored_images.Restored` per image.
+
+        Of a large image, only the image and its result are held whole.
 
         Args:
-            on_bad: is told of images that cannot be used, which are then left out; None raises.
+            on_bad: called for each image that cannot be used, which is then left out; None raises the error.
         """
         check_is_fitted(self, "network_")
         if sigma is not None:
@@ -298,12 +312,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         ensemble: bool = False,
         whole: bool = False,
     ) -> Tensor:
-        """(B, C, H, W) in the network's units without their noise.
+        """Remove noise from images (B, C, H, W) in the network's units.
 
         Args:
-            level: (B,) the deviation of the noise in the same units; None estimates it.
+            level: (B,) the standard deviation of the noise in the same units; None estimates it.
             ensemble: as in :meth:`denoise`.
-            whole: in one piece, whatever the size.
+            whole: process the images in one piece, whatever their size.
         """
         shown = None
         if self.architecture_.input_channels > self.plan_.channels:
@@ -333,14 +347,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         return p
 
     def _tasks(self, p: Parameters) -> tuple[str, ...]:
-        """The way to learn, as far as it is known before the images are looked at."""
+        """Return the way to learn, as far as it is known before the images are inspected."""
         if self._target is not None or p["learn"] == "pairs":
             return ("pairs",)
         asked = asked_way(p)
         return () if asked is None else (TASK_OF[asked[0]],)
 
     def _noise(self, p: Parameters) -> Noise:
-        """The noise for clean images, in the units of the files."""
+        """Return the noise for clean images, in the units of the files."""
         spec = self.noise
         if spec is None:
             spec = "gaussian" if p["sigma"] is not None else USUAL
@@ -396,7 +410,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         return task, {"learn": way, **looked}
 
     def _extra_inputs(self, p: Parameters) -> int:
-        """One for the level of the noise, where it is known in training."""
+        """Return 1 for the map of noise levels, where the levels are known in training."""
         return 1 if p["preset"] in RESTORING and self._target is None else 0
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:

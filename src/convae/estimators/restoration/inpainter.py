@@ -1,4 +1,4 @@
-"""The inpainter: fills what is missing in images, and leaves every known pixel as it is."""
+"""The inpainter, which fills missing pixels of images and leaves every known pixel as it is."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,10 +40,11 @@ from convae.training.observers import Observer
 from convae.training.tasks.inpainting import FILLS, FromHoles, with_fill
 from convae.training.tasks.task import Task
 
-LOOKED_AT, SIDE = 8, 96  # sound images, and how much of each, show how well holes are filled
-SEARCHED, WIDE = 128, 512  # images, and how much of each, show what solid patches are normal
-MOST_SEARCHED = 4_000_000  # values of these in all
-CONTRAST = 0.05  # about the error of a fill: 26 dB
+LOOKED_AT, SIDE = 8, 96  # images, and pixels a side of each, that measure how well holes are filled
+# Images, and pixels a side of each, that show which solid patches are normal.
+SEARCHED, WIDE = 128, 512
+MOST_SEARCHED = 4_000_000  # values of these images in all
+CONTRAST = 0.05  # about the error of a classical fill: 26 dB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,11 @@ class Inpainted:
         index: its position in the source.
         image: as it was read, without the alpha channel that was its mask.
         missing: (H, W) where a value was missing in at least one channel, damage included.
-        damaged: (H, W) where damage was found that no mask told of.
-        pixels: (H, W, C) the filled image in the dtype that ``image`` has in its file or array, where known
-            values are those of ``image``, bit for bit.
+        damaged: (H, W) where damage was found that no mask shows.
+        pixels: (H, W, C) the filled image, in the dtype that ``image`` has in its file or array. Known values
+            are those of ``image``, bit for bit.
         started: (1, C, H, W) the classical fill, in about [0, 1].
-        filled: (1, C, H, W) what the network made of it, known pixels included.
+        filled: (1, C, H, W) the network's result, known pixels included.
     """
 
     index: int
@@ -71,48 +72,48 @@ class Inpainted:
 
     @property
     def holes(self) -> None:
-        """Nothing is missing any more."""
+        """None: no pixel is missing any more."""
 
 
 Masked = tuple[int, Image, NDArray[np.bool_], Pixels]
 
 
 class Inpainter(RestoringEstimator):
-    """Fills holes in images from what surrounds them and from what it has learnt of such images.
+    """A network that fills holes in images from their surroundings and from what it learnt of such images.
 
-    It learns from whole images, in which it makes holes of its own, drawn anew for every batch. The network
-    is shown a classical fill and the mask, and adds what that fill misses, so that it starts as good as the
-    classical one. Known pixels come back bit for bit.
+    It learns from whole images, in which it makes holes, sampled anew for every batch. The network sees a
+    classical fill and the mask, and adds a correction to the fill, so that it starts as good as the classical
+    method. Known pixels come back bit for bit.
 
     Args:
-        holes: what is made to go missing: ``pixels`` (scattered ones, 10 to 90 %), ``boxes``, ``strokes``,
-            ``text``, or ``mixed`` of these; a level may follow, as in ``"pixels:0.5"`` or
-            ``"boxes:0.1..0.4"``, see :mod:`convae.corruption.holes`. ``mixed`` is for holes of any shape.
-        fill: what the network starts from: ``tension`` (a spline in tension, the best for holes of any
-            shape), ``biharmonic`` or ``harmonic``.
-        preset: ``fine`` (convolutions at the full resolution and below, with skips: the one to choose),
-            ``unet`` (from half the resolution down: scattered pixels take it many times as long), or an
+        holes: the kind of holes to learn from: ``pixels`` (scattered ones, 10 to 90 %), ``boxes``,
+            ``strokes``, ``text``, or ``mixed`` (all of these, for holes of any shape). A fraction or a range
+            may follow, as in ``"pixels:0.5"`` or ``"boxes:0.1..0.4"``, see :mod:`convae.corruption.holes`.
+        fill: the classical fill that the network starts from: ``tension`` (a spline in tension, the best for
+            holes of any shape), ``biharmonic`` or ``harmonic``.
+        preset: ``fine`` (recommended: convolutions at the full resolution and below, with skips), ``unet``
+            (from half the resolution down; learning scattered pixels takes many times as long), or an
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
-        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single parts of
+        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single fields of
             the architecture, see :class:`convae.Architecture`; None keeps the preset's.
-        bottleneck: what keeps a code from holding everything: ``plain``, ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse), each with a level after a colon if it is not the usual one, see
-            :class:`convae.config.bottlenecks.Bottleneck`.
-        patch: side in pixels of the squares that large images are trained on; None is 64. Images of
-            any size are filled whole. Holes much wider than it are beyond what the network has seen.
-        turn: whether training images are flipped and turned; None does so with patches, not with
-            whole small images (a digit turned over is another digit).
-        loss: as in :class:`convae.ConvAutoencoder`, of the pixels in holes, as a part of the loss that the
-            classical fill has there.
-        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule,
-            warmup, weight_decay, clip, ema, precision, patience, validation_fraction, device, random_state:
-            as in :class:`convae.ConvAutoencoder`.
+        bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
+            ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
+            applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+        patch: side in pixels of the square patches that large images are trained on; None is 64. Images of
+            any size are filled whole. Holes much wider than a patch are beyond what the network has seen.
+        turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but
+            not for whole small images (a rotated digit is another digit).
+        loss: as in :class:`convae.ConvAutoencoder`, but for pixels in holes only, and relative to the loss of
+            the classical fill there.
+        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule, warmup,
+            weight_decay, clip, ema, precision, patience, validation_fraction, device, random_state: as in
+            :class:`convae.ConvAutoencoder`.
 
     Attributes:
         holes_: the holes that it learnt to fill.
-        damage_thresholds_: what is taken for damage by :meth:`find_damage`, see
+        damage_thresholds_: the thresholds of :meth:`find_damage`, see
             :class:`convae.estimators.restoration.unmasked_damage.DamageThresholds`.
-        and those of :class:`convae.ConvAutoencoder`, but PCA.
+        and those of :class:`convae.ConvAutoencoder`, except PCA.
 
     >>> import numpy as np
     >>> y, x = np.mgrid[:16, :16]
@@ -217,12 +218,15 @@ class Inpainter(RestoringEstimator):
 
         Args:
             X: any source, see :meth:`convae.ConvAutoencoder.fit`.
-            y: labels (n,), which are ignored; images are refused.
+            y: labels (n,), which are ignored. Images raise an error.
             groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
 
+        Returns:
+            The fitted estimator itself.
+
         Raises:
-            InputError: what is wrong with the data or a parameter, in one sentence.
-            TrainingError: if the loss stays non-finite.
+            InputError: the data or a parameter is wrong; the message is one sentence.
+            TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
         return self._fit(
@@ -232,19 +236,19 @@ class Inpainter(RestoringEstimator):
     def inpaint(
         self, X: Any, mask: Any = None, *, invert: bool = False, ensemble: bool = False
     ) -> np.ndarray | list[np.ndarray]:
-        """Images with their holes filled, in the values, shape and depth of those given.
+        """Fill the holes of images; the results have the values, shape and depth of those given.
 
         Args:
             X: any source.
-            mask: what is missing, 1 or white: an array ``(h, w)`` or a file for all images, as many as there
-                are images, ``"alpha"`` for what is transparent in them, see
-                :func:`convae.images.sources.masks.open_masks`. NaN and nodata pixels are missing too, and
-                alone so if it is None.
-            invert: whether black is missing instead.
-            ensemble: whether to average over eight flips and turns: a little better, eight times slower.
+            mask: the missing pixels, 1 or white: an array ``(h, w)`` or one file for all images, or as many
+                masks as there are images, or ``"alpha"`` for the transparent pixels of the images, see
+                :func:`convae.images.sources.masks.open_masks`. NaN and nodata pixels are missing, too; with
+                None, only they are.
+            invert: whether black pixels of the mask are missing instead.
+            ensemble: whether to average over eight flips and rotations: slightly better, eight times slower.
 
         Returns:
-            an array as X was one; a list for images of different sizes.
+            An array in the layout of the training images; a list for images of different sizes.
 
         Warns:
             UserWarning: no mask is given and no pixel is missing.
@@ -266,13 +270,13 @@ class Inpainter(RestoringEstimator):
         return self._like_fit(images)
 
     def find_damage(self, X: Any) -> list[Missing]:
-        """Where images are damaged, (H, W) for each: a mask to look at, and to :meth:`inpaint` with.
+        """Find damaged pixels, (H, W) for each image: a mask to inspect, and to pass to :meth:`inpaint`.
 
-        Damage is, first, solid patches: regions of one colour with a sharp outline, such as stains, holes
-        and scratches at least two pixels wide. They are found to their outline, unless most of the images
-        that the model was fitted on hold such regions (text, drawings). It is, second, spots that are
-        further from what their surroundings let expect than anything in the images that were held out: in
-        images that are smooth or alike. Look at the mask.
+        Damage is of two kinds. The first is solid patches: regions of one colour with a sharp outline, such
+        as stains, holes and scratches at least two pixels wide. They are found up to their outline, unless
+        most of the training images contain such regions (text, drawings). The second is spots that differ
+        more from what their surroundings predict than anything in the held-out images; these are found in
+        images that are smooth or similar to each other. Inspect the mask before you use it.
 
         Args:
             X: any source.
@@ -290,12 +294,15 @@ class Inpainter(RestoringEstimator):
         ensemble: bool = False,
         on_bad: OnBad | None = None,
     ) -> Iterator[Inpainted]:
-        """One :class:`Inpainted` an image, in constant memory.
+        """Yield one :class:`Inpainted` per image, in constant memory.
 
         Args:
             masks: those of the source.
-            find_damage: whether to look for damage that they do not tell of, and fill it as well.
-            on_bad: is told of images that cannot be used, which are then left out; None raises.
+            find_damage: whether to look for damage that the masks do not show, and to fill it as well.
+            on_bad: called for each image that cannot be used, which is then left out; None raises the error.
+
+        Raises:
+            ImageError: an image cannot be used, and ``on_bad`` is None.
         """
         check_is_fitted(self, "network_")
         for item in self._masked(source, masks):
@@ -309,21 +316,21 @@ class Inpainter(RestoringEstimator):
                 on_bad(error)
 
     def filled(self, x: Tensor, mask: Tensor, *, ensemble: bool = False) -> tuple[Tensor, Tensor]:
-        """The classical fill and what the network makes of it.
+        """Return the classical fill and the network's result.
 
         Args:
-            x: (B, C, H, W) in about [0, 1]; what stands in the holes does not matter.
+            x: (B, C, H, W) in about [0, 1]; the values in the holes do not matter.
             mask: (B, 1, H, W), 1 where a pixel is missing.
             ensemble: as in :meth:`inpaint`.
 
         Returns:
-            two tensors (B, C, H, W); at known pixels the first is ``x`` and the second near it.
+            Two tensors (B, C, H, W). At known pixels, the first equals ``x`` and the second is near it.
         """
         shown = with_fill(x, mask, self.fill)
         return shown[:, : x.shape[1]], self._over(shown, ensemble=ensemble)
 
     def _masked(self, source: ImageSource, masks: Masks) -> Iterator[Masked | ImageError]:
-        """(position, image, missing values (H, W, C), pixels as the network wants them) of each image."""
+        """Yield (position, image, missing values (H, W, C), pixels as the network takes them) per image."""
 
         beyond = list[str]()
 
@@ -403,7 +410,7 @@ class Inpainter(RestoringEstimator):
         return replace(stored, facts={**stored.facts, "learnt": learnt})
 
     def _damage_thresholds(self, source: ImageSource) -> DamageThresholds:
-        """What is no damage: how held-out images differ from their fills, and the patches of any images."""
+        """Fit the thresholds: of errors on held-out images, and of solid patches on any images."""
         held_out = self.held_out_
         count = len(source)
         places = np.arange(count) if held_out is None or not len(held_out) else held_out
@@ -419,10 +426,10 @@ class Inpainter(RestoringEstimator):
     def _middles(
         self, source: ImageSource, places: NDArray[Any], side: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The middle of each image (1, C, H, W) in about [0, 1], and its missing pixels (1, 1, H, W).
+        """Yield the middle of each image (1, C, H, W) in about [0, 1], and its missing pixels (1, 1, H, W).
 
         Args:
-            side: of the middle, in pixels at most.
+            side: largest side of the middle, in pixels.
         """
         for item in self.prepared(source.select(places)):
             if isinstance(item, ImageError):
@@ -449,12 +456,12 @@ class Inpainter(RestoringEstimator):
         return task, {"learn": "holes", "holes": holes.to_dict(), "fill": p["fill"]}
 
     def _architecture(self, *how: Any) -> Architecture:
-        """What a fill misses is small beside what it gets right: the network sees and adds contrasts."""
+        """Add contrast to the architecture: the error of a fill is small compared with the image."""
         a = super()._architecture(*how)
         return replace(a, contrast=CONTRAST) if a.base else a
 
     def _extra_inputs(self, p: Parameters) -> int:
-        """The mask."""
+        """Return 1, for the mask."""
         return 1
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
@@ -466,7 +473,7 @@ class Inpainter(RestoringEstimator):
 
 
 def _up_to(most: int, images: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The first images that have ``most`` values together."""
+    """Yield images until they have ``most`` values together."""
     total = 0
     for image in images:
         yield image

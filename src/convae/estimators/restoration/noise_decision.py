@@ -1,4 +1,4 @@
-"""How a denoiser learns from images without targets: as asked for, or by whether they look noisy."""
+"""How a denoiser learns from images without targets: as requested, or by whether they look noisy."""
 
 import dataclasses
 from typing import Any
@@ -17,14 +17,14 @@ from convae.estimators.restoration.noise_units import stored_level, used_range
 from convae.images.dataset.scaling import Scaling
 from convae.images.sources.base import ImageSource
 
-# Images that are looked at: of sets that are read from disk again and again, small ones, and others.
+# Images that are inspected: of sets streamed from disk, of small images, and of others.
 STREAMED, SMALL_IMAGES, IMAGES = 64, 1024, 256
-MOST_CROPS = 16  # of an image
-HEADERS = 8  # at most, until one can be read
+MOST_CROPS = 16  # per image
+HEADERS = 8  # read at most, until one is readable
 
 
 def asked_way(p: Parameters) -> tuple[str, str] | None:
-    """How to learn, and why, where the parameters say so; None where the images decide."""
+    """Return the way to learn and the reason, where the parameters decide; None where the images decide."""
     if p["learn"] != "auto":
         return noisy_way(p) if p["learn"] == "noisy" else p["learn"], "as asked for"
     if p["noise"] is not None or p["sigma"] is not None:
@@ -33,13 +33,13 @@ def asked_way(p: Parameters) -> tuple[str, str] | None:
 
 
 def noisy_way(p: Parameters) -> str:
-    """How to learn from noisy images alone."""
+    """Return the way to learn from noisy images alone."""
     gaussian = p["noise"] is not None and p["noise"].split(":")[0] == "gaussian"
     return "noisy gaussian" if gaussian else "noisy blind"
 
 
 def chosen_way(ready: Ready, p: Parameters) -> tuple[str, str, dict[str, Any]]:
-    """How to learn, why, and what was found in the images if they were looked at, as plain values."""
+    """Return the way to learn, the reason, and the measurements as plain values (empty if none were made)."""
     if asked := asked_way(p):
         return *asked, {}
     found = look_for_noise(ready)
@@ -49,17 +49,17 @@ def chosen_way(ready: Ready, p: Parameters) -> tuple[str, str, dict[str, Any]]:
 
 
 def holds_floats(source: ImageSource) -> bool:
-    """Whether the images are floats, whose own values are the unit of their noise."""
+    """Return whether the images are floats; their noise is then in their own values."""
     for index in range(min(len(source), HEADERS)):
         try:
             return source.header(index).depth == "float32"
-        except ImageError:  # said where it is read
+        except ImageError:  # reported where it is read
             continue
     return False
 
 
 def look_for_noise(ready: Ready) -> NoisePresence:
-    """Whether the images of a set are noisy, as the network sees them."""
+    """Measure whether the images of a set are noisy, as the network sees them."""
     images, count = ready.images, len(ready.images)
     most = SMALL_IMAGES if min(images.shape[1:]) < SMALL else IMAGES
     if images.storage == "streamed":
@@ -73,7 +73,7 @@ def look_for_noise(ready: Ready) -> NoisePresence:
 
 
 def decision_text(found: NoisePresence, scaling: Scaling) -> str:
-    """Whether images look noisy, what that was decided by, and how to overrule it.
+    """Describe whether images look noisy, what that was decided by, and how to overrule it.
 
     >>> scaling = Scaling((0.0,), (255.0,), "uint8")
     >>> print(decision_text(NoisePresence(noisy=True, fine=0.02, coarse=0.022), scaling))
@@ -99,7 +99,7 @@ def _overruling(learn: str) -> str:
 
 
 def noise_levels(ready: Ready) -> Tensor:
-    """(n,) the estimated noise of every image of the set (of some, where they are streamed)."""
+    """Estimate the noise level of every image of the set, (n,); of a subset, where images are streamed."""
     images, count = ready.images, len(ready.images)
     positions = np.arange(count)
     if images.storage == "streamed":
@@ -111,7 +111,7 @@ def noise_levels(ready: Ready) -> Tensor:
 
 
 def fixed_level(p: Parameters, noise: Noise) -> float | None:
-    """The one level that noisy images were said to have; None to estimate it in each."""
+    """Return the one noise level that was given for noisy images; None to estimate it in each."""
     piece = noise.pieces[0]
     named = p["sigma"] is not None or ":" in p["noise"]
     return piece.most if named and piece.least == piece.most else None

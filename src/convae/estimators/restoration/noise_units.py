@@ -1,7 +1,7 @@
-"""Levels of noise for people: grey levels of the stored values, of the range of the file type (``25/255``).
+"""Noise levels for people, in grey levels of the stored values or of the file type (``25/255``).
 
-The network sees scaled values, a model file keeps the noise of these, and everything that is printed,
-written, or given as an option is in the unit of the files.
+The network sees scaled values, and a model file stores noise in their units. Everything that is printed,
+written, or given as an option is in the units of the files.
 """
 
 from convae.corruption.noise import Noise
@@ -11,14 +11,14 @@ from convae.images.dataset.scaling import DTYPE_RANGES, Scaling
 
 
 def stretch(scaling: Scaling) -> float:
-    """How much further apart values are for the network than as fractions of the file type's range."""
+    """Return the ratio of the network's units to fractions of the file type's range."""
     low, high = DTYPE_RANGES[scaling.dtype]
     spans = [b - a for a, b in zip(scaling.low, scaling.high, strict=True)]
     return (high - low) / (sum(spans) / len(spans))
 
 
 def stored_level(level: float, scaling: Scaling) -> str:
-    """A level in the network's units as it is written for the files: ``25/255``, ``24/65535``, ``0.02``.
+    """Write a noise level given in the network's units for the files: ``25/255``, ``24/65535``, ``0.02``.
 
     >>> stored_level(0.1, Scaling((0.0,), (255.0,), "uint8"))
     '25.5/255'
@@ -29,7 +29,7 @@ def stored_level(level: float, scaling: Scaling) -> str:
 
 
 def noise_text(noise: Noise, scaling: Scaling) -> str:
-    """Noise in the network's units as the option ``--noise`` takes it, in the unit of the files.
+    """Write noise given in the network's units as the option ``--noise`` takes it, in the units of the files.
 
     >>> from convae.corruption.noise import parse_noise
     >>> noise_text(parse_noise("gaussian:0..55/255+jpeg:10..50"), Scaling((0.0,), (255.0,), "uint8"))
@@ -49,7 +49,7 @@ def noise_text(noise: Noise, scaling: Scaling) -> str:
 
 
 def used_range(scaling: Scaling) -> str:
-    """The stored values that the network sees as 0 to 1, if those are not the whole range; else nothing.
+    """Return the stored values that the network sees as 0 to 1; an empty text if they are the whole range.
 
     >>> used_range(Scaling((200.0,), (440.0,), "uint16"))
     '200 to 440'

@@ -1,6 +1,6 @@
-"""Images through a denoiser: small ones in batches, large ones tile by tile from their stored values.
+"""Apply a denoiser to images: small ones in batches, large ones tile by tile from their stored values.
 
-Of a large image nothing but itself and its result is held whole, both in the depth of its file.
+Of a large image, only the image and its result are held whole, both in the depth of the file.
 """
 
 import math
@@ -24,15 +24,15 @@ from convae.networks.tiling import Tile, tiles
 
 @dataclass(frozen=True, kw_only=True)
 class Restored:
-    """An image and what the model made of it.
+    """An image and its restoration.
 
     Attributes:
         index: its position in the source.
         image: as it was read.
         pixels: (H, W, C) the restored image, in the dtype that ``image`` has in its file or array.
-        level: the noise that was found or told, in the units of the parameter ``sigma``.
-        removed: the standard deviation of what was removed, in the same units; NaN where the result has
-            other channels.
+        level: the noise level that was estimated or given, in the units of the parameter ``sigma``.
+        removed: the standard deviation of what was removed, in the same units; NaN where the result has other
+            channels.
     """
 
     index: int
@@ -43,28 +43,30 @@ class Restored:
 
     @property
     def holes(self) -> Missing | None:
-        """(H, W) where the file declares a pixel missing, in the result as well; None: nowhere."""
+        """(H, W) pixels that the file declares missing, in the result as well; None if there are none."""
         return holes_left(self.pixels, self.image)
 
 
 class _Batch(NamedTuple):
-    """Restored (B, C, H, W); level and removed (B,), None where the result has other channels."""
+    """Restored images (B, C, H, W); level and removed (B,), None where the result has other channels."""
 
     restored: Tensor
     level: Tensor
     removed: Tensor | None
 
 
-Result = tuple[Pixels, float, float]  # (H, W, C) as stored, level in the network's units, removed
+Result = tuple[
+    Pixels, float, float
+]  # (H, W, C) as stored; noise level in the network's units; removed
 
 
 class Restore(Protocol):
-    """What makes noisy images (B, C, H, W) clean, told the noise (B,) in them; ``whole``: in one piece."""
+    """A function that denoises images (B, C, H, W), given the noise levels (B,); ``whole``: in one piece."""
 
     def __call__(
         self, noisy: Tensor, level: Tensor, *, ensemble: bool, whole: bool = False
     ) -> Tensor:
-        """(B, C, H, W) without noise."""
+        """Return the images without noise, (B, C, H, W)."""
         ...
 
 
@@ -78,12 +80,12 @@ def iter_restored(
     ensemble: bool,
     on_bad: OnBad | None,
 ) -> Iterator[Restored]:
-    """Each image of a source, restored.
+    """Yield each image of a source, restored.
 
     Args:
-        restore: what makes its images clean.
-        level: () the noise in the network's units; None estimates it in each image.
-        factor: how many of the network's units a unit of the parameter ``sigma`` is.
+        restore: removes the noise from images.
+        level: () the noise level in the network's units; None estimates it in each image.
+        factor: number of the network's units in one unit of the parameter ``sigma``.
     """
 
     def in_batch(noisy: Tensor) -> _Batch:
@@ -122,7 +124,7 @@ def iter_restored(
 
 
 def _removed(noisy: Tensor, restored: Tensor) -> Tensor | None:
-    """(B,) the deviation of what was removed."""
+    """Return the standard deviation of what was removed, (B,)."""
     if noisy.shape != restored.shape:
         return None
     return (noisy - restored).flatten(1).std(dim=1, correction=0)
@@ -137,7 +139,7 @@ def _by_tiles(
     *,
     ensemble: bool,
 ) -> Result | None:
-    """What the model makes of one large image (H, W, C) without missing pixels; None if not finite."""
+    """Restore one large image (H, W, C) without missing pixels; None if the result is not finite."""
 
     def unit(rows: slice, columns: slice = slice(None)) -> Tensor:
         part = np.moveaxis(image[None, rows, columns], 3, 1)

@@ -1,9 +1,10 @@
-"""Damage that no mask shows: solid patches, and places that differ from what their surroundings let expect.
+"""Damage that no mask shows: solid patches, and spots that differ from what their surroundings predict.
 
-Solid patches (:mod:`convae.classical.solid_patches`) are found by their colour and outline. For everything
-else, squares of an image are hidden, a regular quarter of them at a time, and filled from the rest: where the
-fill is far from what is there, and not at single pixels but at whole spots, the image is not what such images
-are. Thresholds come from sound images, so that what is common there (text, drawings, edges) is no damage.
+Solid patches (:mod:`convae.classical.solid_patches`) are found by their colour and outline. To find other
+damage, squares of an image are hidden, a regular quarter of them at a time, and filled from the rest. Where
+the fill differs strongly from the image, in whole spots and not at single pixels, the image is damaged. The
+thresholds come from sound images, so that what is common there (text, drawings, edges) does not count as
+damage.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,14 +20,15 @@ from torch import Tensor
 from convae.classical.solid_patches import KINDS, patch_prominences, solid_patches
 from convae.metrics.ranking import label_regions
 
-CELL = 12  # pixels a side of what is hidden; of each square its middle, half as wide, is judged
+CELL = 12  # pixels a side of a hidden square; its middle, half as wide, is judged
 SMOOTH = 3  # pixels a side over which an error is averaged: a single pixel is noise
-NORMAL = 0.999  # of the errors in sound images are no damage
-MARGIN = 1.5  # times that is, and times the largest of all errors in sound images for the worst of a spot
-HOPELESS = 0.75  # of the range: where sound images differ from their fills by so much, fills show no damage
-GROWN = 2  # pixels by which what is found is widened: its edges are damaged as well
-# Patches as prominent as those in so many of the images that it was fitted on are rare enough to be damage:
-# the other images may be damaged themselves, because their owner has no others.
+NORMAL = 0.999  # quantile of the errors in sound images up to which there is no damage
+MARGIN = 1.5  # factor on that quantile, and on the largest error (for the worst of a spot)
+# Fraction of the range: if sound images differ this much from fills, fills are not used.
+HOPELESS = 0.75
+GROWN = 2  # pixels by which damage is widened: its edges are damaged as well
+# Fraction of the training images taken as sound: patches more prominent than theirs are rare enough to be
+# damage. The other images may be damaged themselves, because their owner has no others.
 CLEAN = 0.75
 PATCH_MARGIN = 2.0
 
@@ -35,11 +37,11 @@ Fill = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class DamageThresholds:
-    """Above which values something is damage; values are fractions of the full range.
+    """Thresholds above which something is damage; values are fractions of the full range.
 
     Attributes:
         error: of a fill, for a pixel.
-        worst_error: of a fill, that the worst pixel of a spot must have.
+        worst_error: of a fill, which the worst pixel of a spot must exceed.
         prominences: of a solid patch, one for each of :data:`convae.classical.solid_patches.KINDS`.
     """
 
@@ -48,7 +50,7 @@ class DamageThresholds:
     prominences: tuple[float, ...] = tuple(kind.prominence for kind in KINDS)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON."""
         return {
             "error": self.error,
             "worst_error": self.worst_error,
@@ -57,7 +59,11 @@ class DamageThresholds:
 
     @classmethod
     def from_dict(cls, known: Any) -> Self:
-        """From plain values; older models have one number, the threshold of errors."""
+        """Create thresholds from plain values; older models have one number, the threshold of errors.
+
+        Raises:
+            ValueError: the number of prominences is wrong.
+        """
         if not isinstance(known, dict):
             return cls(error=float(known), worst_error=float(known))
         prominences = tuple(float(value) for value in known["prominences"])
@@ -68,15 +74,15 @@ class DamageThresholds:
 
 
 def surprise(fill: Fill, x: Tensor, missing: Tensor) -> Tensor:
-    """How far each pixel is from what its surroundings let expect, averaged over SMOOTH x SMOOTH pixels.
+    """Measure how far each pixel is from what its surroundings predict, averaged over SMOOTH x SMOOTH pixels.
 
     Args:
-        fill: from images (B, C, H, W) and a mask (B, 1, H, W) to filled images.
+        fill: maps images (B, C, H, W) and a mask (B, 1, H, W) to filled images.
         x: (B, C, H, W) in about [0, 1].
-        missing: (B, 1, H, W), 1 where nothing is known: not used, and not judged.
+        missing: (B, 1, H, W), 1 where a pixel is missing: not used, and not judged.
 
     Returns:
-        (B, 1, H, W), 0 where nothing is known.
+        (B, 1, H, W), 0 where a pixel is missing.
     """
     height, width = x.shape[2:]
     found = x.new_zeros(len(x), 1, height, width)
@@ -95,7 +101,7 @@ def surprise(fill: Fill, x: Tensor, missing: Tensor) -> Tensor:
 
 
 def normal_surprise(fill: Fill, images: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
-    """The thresholds of errors, for a pixel and for the worst pixel of a spot, from sound images.
+    """Fit the thresholds of errors on sound images: for a pixel, and for the worst pixel of a spot.
 
     Args:
         fill: as for :func:`surprise`.
@@ -107,7 +113,7 @@ def normal_surprise(fill: Fill, images: Iterable[tuple[Tensor, Tensor]]) -> tupl
 
 
 def normal_prominences(images: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, ...]:
-    """The thresholds of solid patches, from images of which at least ``CLEAN`` are sound.
+    """Fit the thresholds of solid patches on images of which at least a fraction ``CLEAN`` is sound.
 
     Args:
         images: each (1, C, H, W) with its missing pixels (1, 1, H, W).
@@ -121,13 +127,13 @@ def normal_prominences(images: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, 
 
 
 def find_damage(fill: Fill, x: Tensor, missing: Tensor, thresholds: DamageThresholds) -> Tensor:
-    """(1, 1, H, W), 1 where an image is damaged beyond what is known to be missing.
+    """Find the pixels that are damaged beyond those known to be missing: (1, 1, H, W), 1 where damaged.
 
     Args:
         fill: as for :func:`surprise`.
         x: (1, C, H, W) the image in about [0, 1].
-        missing: (1, 1, H, W), 1 where nothing is known.
-        thresholds: what is damage.
+        missing: (1, 1, H, W), 1 where a pixel is missing.
+        thresholds: above which something is damage.
     """
     patches = solid_patches(_array(x), _mask(missing), thresholds.prominences)
     damage = torch.from_numpy(patches)[None, None].to(missing) * (missing == 0)
@@ -138,13 +144,13 @@ def find_damage(fill: Fill, x: Tensor, missing: Tensor, thresholds: DamageThresh
 
 
 def _spots(fill: Fill, x: Tensor, missing: Tensor, thresholds: DamageThresholds) -> Tensor:
-    """(1, 1, H, W) spots that a fill does not expect."""
+    """Find spots that differ from their fill, (1, 1, H, W)."""
     errors = surprise(fill, x, missing)
     suspected = _with_insides(_grown(errors > thresholds.error), errors, thresholds.worst_error)
     if not bool(suspected.any()):
         return suspected
-    # Damage spoils the fills beside it, so sound pixels are among these: those that a fill from beyond
-    # all of them agrees with.
+    # Damage spoils the fills next to it, so some suspected pixels are sound: those that agree with a fill
+    # made from the pixels outside all of them.
     hidden = torch.maximum(missing, suspected)
     if bool(hidden.all()):
         return suspected
@@ -154,9 +160,9 @@ def _spots(fill: Fill, x: Tensor, missing: Tensor, thresholds: DamageThresholds)
 
 
 def _with_insides(found: Tensor, errors: Tensor, worst: float) -> Tensor:
-    """The regions with an error above ``worst`` anywhere, and what they enclose.
+    """Return the regions with an error above ``worst`` anywhere, and the pixels they enclose.
 
-    Of a large spot only the rim is far from what its surroundings let expect.
+    Only the rim of a large spot differs from what its surroundings predict.
     """
     from scipy.ndimage import binary_fill_holes, maximum
 
@@ -167,7 +173,7 @@ def _with_insides(found: Tensor, errors: Tensor, worst: float) -> Tensor:
 
 
 def _array(x: Tensor) -> NDArray[np.float32]:
-    """(H, W, C) of one image (1, C, H, W)."""
+    """Return one image (1, C, H, W) as (H, W, C)."""
     return x[0].permute(1, 2, 0).float().cpu().numpy()
 
 

@@ -1,10 +1,10 @@
-"""Tasks: what the network is shown for an image, and what it should answer.
+"""Tasks: the input of the network for an image, and the target of its output.
 
-- task: the interface, and reconstruction itself
-- denoising, inpainting, mending_defects, restoring_attributes: what those jobs learn
+- task: the interface, and reconstruction
+- denoising, inpainting, mending_defects, restoring_attributes: the tasks of these jobs
 - keep_neighbours: codes near given places, in addition to the reconstruction
-- stacked_levels: one level of a network at a time
+- stacked_levels: one layer of a stacked network at a time
 - code_cost: the penalty of a bottleneck, added to any task
-- corrupted, shifted, flips_and_turns: noise, translations, flips and quarter turns on the way in
+- corrupted, shifted, flips_and_turns: noise, translations, flips and quarter turns of the inputs
 - binarised: black and white pixels sampled from grey ones
 """

@@ -1,4 +1,4 @@
-"""Grey values as chances of white, drawn anew for every batch: dynamic binarisation."""
+"""Dynamic binarisation: grey values as probabilities of white, sampled anew for every batch."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from convae.training.tasks.task import Example, StepRng, Task
 
 
 class Binarised:
-    """Another task, on images of black and white drawn from grey ones. In validation the draws stay the same.
+    """Wraps a task: its images are black and white, sampled from grey ones; fixed in validation.
 
     Source: Salakhutdinov and Murray, "On the quantitative analysis of deep belief networks", 2008.
     """
@@ -17,10 +17,10 @@ class Binarised:
         self.task = task
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """That of the task for one draw of the pixels."""
+        """Return the task's example for one sample of the pixels."""
         uniform = torch.rand(batch.shape, generator=rng.generator).to(batch.device)
         return self.task.example((uniform < batch).to(batch.dtype), rng)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) those of the task."""
+        """Return the losses of the task, (B,)."""
         return self.task.losses(output, example)

@@ -1,4 +1,4 @@
-"""The ways to learn denoising: from clean images, from pairs, from noisy images alone."""
+"""The ways to learn denoising: from clean images, from pairs, or from noisy images alone."""
 
 import torch
 from torch import Tensor
@@ -10,24 +10,24 @@ from convae.training.tasks.flips_and_turns import turned_at_random
 from convae.training.tasks.task import Example, StepRng
 
 BLIND_SHARE = 1 / 16  # of the pixels are hidden in a blind-spot step
-BLIND_REACH = 2  # how far away the values come from that are put in their place
-LEAST_SPLIT, MOST_SPLIT = 0.4, 1.0  # how unevenly the noise of an image is split in two
+BLIND_REACH = 2  # largest distance in pixels of the values that replace them
+LEAST_SPLIT, MOST_SPLIT = 0.4, 1.0  # range of α: how unevenly the noise of an image is split in two
 
 
 class _Restoration:
-    """What the ways share."""
+    """Shared parts of the ways to learn."""
 
     def __init__(self, loss: Loss, *, turn: bool) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
             loss: between the restored image and its target.
-            turn: whether images are flipped and turned at random.
+            turn: whether images are flipped and rotated at random.
         """
         self.loss, self.turn = loss, turn
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) how far the restored images are from their targets."""
+        """Return the losses between the restored images and their targets, (B,)."""
         return self.loss(output.reconstruction.float(), example.target)
 
     def _turned(self, batch: Tensor, rng: StepRng) -> Tensor:
@@ -35,23 +35,23 @@ class _Restoration:
 
 
 class FromClean(_Restoration):
-    """Clean images: noise is made, drawn anew for every batch."""
+    """Clean images, to which noise is added, sampled anew for every batch."""
 
     def __init__(self, loss: Loss, noise: Noise, *, turn: bool, level_map: bool) -> None:
         super().__init__(loss, turn=turn)
         self.noise, self.level_map = noise, level_map
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """The noisy image (and its level at every pixel) and the clean one."""
+        """Return the noisy image (with its noise level at every pixel) and the clean one."""
         clean = self._turned(batch, rng)
         noisy, level = self.noise.apply(clean, rng.generator)
         return Example(with_level(noisy, level) if self.level_map else noisy, clean)
 
 
 class FromPairs(_Restoration):
-    """Pairs, as :class:`convae.images.dataset.pairs.PairSource` gives them: the target behind the image.
+    """Pairs from a :class:`convae.images.dataset.pairs.PairSource`: the target's channels follow the image's.
 
-    The target may be clean, a second noisy picture of the same thing, or of other channels.
+    The target may be a clean image, a second noisy image of the same scene, or have other channels.
     """
 
     def __init__(self, loss: Loss, channels: int, *, turn: bool) -> None:
@@ -59,26 +59,26 @@ class FromPairs(_Restoration):
         self.channels = channels
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """The first channels, and the others."""
+        """Return the first channels as input, and the others as target."""
         both = self._turned(batch, rng)
         return Example(both[:, : self.channels].contiguous(), both[:, self.channels :].contiguous())
 
 
 class _FromNoisy(_Restoration):
-    """Noisy images alone, whose levels are known or were estimated."""
+    """Noisy images alone, whose noise levels are known or estimated."""
 
     def __init__(self, loss: Loss, level: Tensor, *, turn: bool, level_map: bool) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
             level: (n,) the standard deviation of the noise in each image of the set.
-            level_map: whether the network is told it.
+            level_map: whether the network gets the noise level as an input.
         """
         super().__init__(loss, turn=turn)
         self.level, self.level_map = level, level_map
 
     def _level(self, noisy: Tensor, rng: StepRng) -> Tensor:
-        """(B, 1, 1, 1) those of a batch; a further crop of an image has its level."""
+        """Return the noise levels of a batch, (B, 1, 1, 1); all crops of an image have its level."""
         places = torch.from_numpy(rng.positions % len(self.level))
         return self.level[places].view(-1, 1, 1, 1).to(noisy.device)
 
@@ -87,18 +87,18 @@ class _FromNoisy(_Restoration):
 
 
 class FromNoisyGaussian(_FromNoisy):
-    """Images with Gaussian noise of a known level: the noise is split into two independent halves.
+    """Images with Gaussian noise of a known noise level: the noise is split into two independent halves.
 
-    With y = x + n and fresh noise z of the same level σ, y + αz and y - z/α have independent noise, so that
-    to predict the second from the first is, on average, to predict x from noise of level σ·√(1 + α²).
-    As the network is told the level, it learns for a range of α what to do at all levels from just above
-    σ on, and the little step down to σ itself is left to the level map.
+    Let y = x + n, with fresh noise z of the same level σ. Then y + αz and y - z/α have independent noise.
+    Predicting the second from the first is therefore, on average, predicting x from noise of level σ·√(1 +
+    α²). The network gets the level as an input, so over a range of α it learns all levels from just above σ
+    on. The small step down to σ itself is left to the level map.
 
     Source: Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
     """
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """One half of the noise to be shown, the other in the target."""
+        """Return an image with one half of the noise as input, and one with the other half as target."""
         noisy, generator = self._turned(batch, rng), rng.generator
         level = self._level(noisy, rng)
         part = torch.rand((len(noisy), 1, 1, 1), generator=generator).to(noisy.device)
@@ -106,12 +106,12 @@ class FromNoisyGaussian(_FromNoisy):
         fresh = level * torch.randn(noisy.shape, generator=generator).to(noisy.device)
         shown, target = noisy + split * fresh, noisy - fresh / split
         told = level * (1 + split.square()).sqrt()
-        # What the target's own noise adds to the loss: less noisy targets count for more.
+        # The target's own noise adds to the loss: less noisy targets get a higher weight.
         weight = 1 / (1 + split.square().reciprocal())
         return Example(self._shown(shown, told), target, weight)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) the loss, each image by how little noise its target has."""
+        """Return the losses (B,); images with less noisy targets have a higher weight."""
         assert example.weight is not None
         return super().losses(output, example) * example.weight.flatten()
 
@@ -119,14 +119,14 @@ class FromNoisyGaussian(_FromNoisy):
 class FromNoisyBlind(_FromNoisy):
     """Images with noise of any kind that is independent from pixel to pixel: blind spots.
 
-    Some pixels are replaced by others from near by, and the network must tell what they were. It cannot
-    know their noise, so it learns to tell what is under it.
+    Some pixels are replaced by others nearby, and the network must predict their values. It cannot predict
+    their noise, so it learns to predict the clean values.
 
     Source: Krull, Buchholz, Jug, "Noise2Void", CVPR 2019.
     """
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Images with hidden pixels; only those count."""
+        """Return images with hidden pixels; only those count in the loss."""
         noisy = self._turned(batch, rng)
         hidden = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=rng.generator)
         hidden = hidden < BLIND_SHARE
@@ -138,7 +138,10 @@ class FromNoisyBlind(_FromNoisy):
         return Example(shown, noisy, mask.float())
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) the loss of the hidden pixels, one that is a mean over pixels and 0 for the same ones."""
+        """Return the loss of the hidden pixels, (B,).
+
+        The loss must be a mean over pixels that is 0 for equal pixels.
+        """
         assert example.weight is not None
         mask, target = example.weight, example.target
         told = torch.where(mask > 0, output.reconstruction.float(), target)
@@ -146,12 +149,12 @@ class FromNoisyBlind(_FromNoisy):
 
 
 def with_level(noisy: Tensor, level: Tensor) -> Tensor:
-    """Noisy images with the level of their noise, (B, 1, 1, 1), as one more channel."""
+    """Append the noise level, (B, 1, 1, 1), to noisy images as one more channel."""
     return torch.cat([noisy, level.expand(-1, 1, *noisy.shape[2:])], dim=1)
 
 
 def _neighbours(batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """For every pixel the row and column of another one near by, both (H, W)."""
+    """Return, for every pixel, the row and column of another pixel nearby, both (H, W)."""
     height, width = batch.shape[2:]
     side = 2 * BLIND_REACH + 1
     shift = torch.randint(1, side * side, (height, width), generator=generator)

@@ -1,4 +1,4 @@
-"""Flips and quarter turns: more images for training, and eight views of one for a steadier result."""
+"""Flips and quarter turns: more images for training, and eight views of an image for a steadier result."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ VIEWS = 8
 
 
 def turned(x: Tensor, view: int) -> Tensor:
-    """(B, C, H, W) flipped or turned, view 0 to 7; those from 4 on swap height and width."""
+    """Flip or rotate images (B, C, H, W): view 0 to 7; views from 4 on swap height and width."""
     if view & 1:
         x = x.flip(-1)
     if view & 2:
@@ -18,7 +18,7 @@ def turned(x: Tensor, view: int) -> Tensor:
 
 
 def turned_back(x: Tensor, view: int) -> Tensor:
-    """What :func:`turned` came from."""
+    """Invert :func:`turned`."""
     if view & 4:
         x = x.transpose(-1, -2)
     if view & 2:
@@ -27,14 +27,14 @@ def turned_back(x: Tensor, view: int) -> Tensor:
 
 
 def turned_at_random(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image of (B, C, H, W) in a view of its own; images that are not square keep their shape."""
+    """Flip or rotate each image of (B, C, H, W) at random; images that are not square keep their shape."""
     views = VIEWS if x.shape[-1] == x.shape[-2] else VIEWS // 2
     chosen = torch.randint(views, (len(x),), generator=generator).tolist()
     return torch.stack([turned(image, view) for image, view in zip(x, chosen, strict=True)])
 
 
 def mean_of_views(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The mean of a function over the eight views of its images, each turned back."""
+    """Average a function over the eight views of its images; each result is rotated back."""
     total = turned_back(function(turned(x, 0)), 0)
     for view in range(1, VIEWS):
         total = total + turned_back(function(turned(x, view).contiguous()), view)

@@ -1,4 +1,4 @@
-"""Learning to fill holes: a classical fill goes in, the network adds what it misses."""
+"""Learn to fill holes: the network gets a classical fill and adds a correction to it."""
 
 import torch
 from torch import Tensor
@@ -11,38 +11,39 @@ from convae.training.tasks.flips_and_turns import turned_at_random
 from convae.training.tasks.task import Example, StepRng
 
 FILLS = {"tension": tension_fill, "harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
-# A start need not be exact: scattered holes are done by then, and wide ones are the network's work.
+# The start need not be exact: scattered holes have converged by then, and the network fills wide ones.
 TOLERANCE, STEPS = 1e-3, 16
-STEP = 0.014  # an error that can hardly be seen, 3.5 of 255: fills as good as that count less
+# A hardly visible error, 3.5 of 255: images with fills as good as this get less weight.
+STEP = 0.014
 
 
 class FromHoles:
-    """Whole images, in which holes are made, drawn anew for every batch."""
+    """Whole images, in which holes are made, sampled anew for every batch."""
 
     def __init__(self, loss: Loss, holes: Holes, fill: str, *, turn: bool) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
             loss: between the filled image and the whole one.
-            holes: what goes missing.
+            holes: the kind of holes.
             fill: a name in ``FILLS``, what the network starts from.
-            turn: whether images are flipped and turned at random.
+            turn: whether images are flipped and rotated at random.
         """
         self.loss, self.holes, self.fill, self.turn = loss, holes, fill, turn
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """The image with filled holes and the mask, the whole image, and the mask: only holes count."""
+        """Return the image with filled holes and the mask, the whole image, and the mask as weight."""
         whole = turned_at_random(batch, rng.generator) if self.turn else batch
         mask = self.holes.draw(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
         mask = mask.to(whole.device)
         return Example(with_fill(whole, mask, self.fill), whole, mask)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) what is left of the fill's loss: below 1 the network does better than the fill.
+        """Return the loss relative to that of the fill, (B,): below 1, the network is better than the fill.
 
-        ``L(x̂, x) / (L(fill, x) + L(x + STEP, x))``, each with x itself where pixels are known. A wide hole
-        has a hundred times the error of a scattered pixel, and a meadow that of a sky; so each image says
-        as much about how to do better than its fill.
+        ``L(x̂, x) / (L(fill, x) + L(x + STEP, x))``, where known pixels are replaced by those of x. A wide
+        hole has a hundred times the error of a scattered pixel, and so has a meadow compared with a sky. The
+        ratio gives all images an equal weight.
         """
         mask, target = example.weight, example.target
         assert mask is not None
@@ -53,10 +54,10 @@ class FromHoles:
 
 
 def with_fill(batch: Tensor, mask: Tensor, fill: str) -> Tensor:
-    """(B, C + 1, H, W) what the network is shown: images with filled holes, and where those are.
+    """Return the input of the network, (B, C + 1, H, W): images with filled holes, and the mask.
 
     Args:
-        batch: (B, C, H, W); what stands in the holes does not matter.
+        batch: (B, C, H, W); the values in the holes do not matter.
         mask: (B, 1, H, W), 1 where a pixel is missing.
         fill: a name in ``FILLS``.
     """

@@ -1,4 +1,4 @@
-"""To mend what was damaged on purpose, and to say where it was: normal images with synthetic defects."""
+"""Repair synthetic defects in normal images, and predict where they are."""
 
 import torch
 import torch.nn.functional as F
@@ -10,38 +10,38 @@ from convae.networks.autoencoder import Output
 from convae.training.tasks.flips_and_turns import turned
 from convae.training.tasks.task import Example, StepRng
 
-MIRRORS = 4  # as it is, left to right, top to bottom, both
-# Beside the cross-entropy of the place of defects: where that is wrong, and the loss of the mended image.
+MIRRORS = 4  # unchanged, left to right, top to bottom, both
+# Weights relative to the cross-entropy of the defect mask: of its wrong pixels, and of the repaired image.
 HARD, MENDING = 0.2, 5.0
 
 
 class Mending:
-    """Normal images are shown with defects and should come out without, with one channel more: their place.
+    """The input is a normal image with defects; the target is the image without them, and their mask.
 
-    So a network learns to change what does not belong there and to leave the rest. What it changes in a
-    new image, and where it says that something was to be changed, is where that is anomalous.
+    So a network learns to change what does not belong to a normal image and to keep the rest. A new image is
+    anomalous where the network changes it, or predicts a defect in the additional output channel.
 
-    loss = 5 · loss(mended, normal) + H + 0.2 · (H where the place is told wrongly), with H the cross-entropy
-    of the last channel as a logit and the mask of the defects. Most pixels have no defect and are soon told
-    rightly: the second part goes by how wrong a pixel is.
+    loss = 5 · loss(repaired, normal) + H + 0.2 · (H weighted by the error), with H the cross-entropy between
+    the last channel, as a logit, and the mask of the defects. Most pixels have no defect and are soon
+    predicted correctly, so the last term weights each pixel by how wrong its prediction is.
     """
 
     def __init__(
         self, loss: Loss, defects: Defects, *, flips: bool, crop: int | None = None
     ) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
-            loss: between the mended image and the normal one.
-            defects: which are put in.
+            loss: between the repaired image and the normal one.
+            defects: the synthetic defects.
             flips: whether images are mirrored at random first.
-            crop: pixels a side of the parts that are trained on, at a random place of each image; None for
-                whole images.
+            crop: pixels a side of the parts to train on, at a random place of each image; None for whole
+                images.
         """
         self.loss, self.defects, self.flips, self.crop = loss, defects, flips, crop
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """The damaged images, the normal ones, and the mask."""
+        """Return the damaged images, the normal ones, and the mask."""
         if self.crop is not None:
             batch = torch.stack([x[:, *_part(x, self.crop, rng.generator)] for x in batch])
         if self.flips:
@@ -51,7 +51,7 @@ class Mending:
         return Example(damaged, batch, further=mask)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) how far the mended images are from the normal ones, and the places from the mask."""
+        """Return the loss of the repaired images plus that of the predicted mask, (B,)."""
         assert example.further is not None
         said, channels = output.reconstruction.float(), example.target.shape[1]
         mended, place = said[:, :channels], said[:, channels:]
@@ -63,7 +63,7 @@ class Mending:
 
 
 def _part(image: Tensor, crop: int, generator: torch.Generator) -> tuple[slice, slice]:
-    """Rows and columns of a random part of at most ``crop`` pixels a side."""
+    """Return rows and columns of a random part of at most ``crop`` pixels a side."""
     starts = [
         int(torch.randint(max(0, side - crop) + 1, (), generator=generator))
         for side in image.shape[-2:]

@@ -1,4 +1,4 @@
-"""To restore attributes that were taken from images, and to tell the pose that they were shown in."""
+"""Restore attributes that were removed from images, and classify the pose in which they were shown."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,35 +8,35 @@ from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.task import Example, StepRng
 
-TELLING = 0.05  # of the pose, beside an error of the image
+TELLING = 0.05  # weight of the pose loss, relative to the image loss
 
 
 class RestoringAttributes:
-    """Images turned, greyed and with a part erased are to come out as they were.
+    """The input is an image rotated, converted to grey and partly erased; the target is the original.
 
-    The first four numbers of the code also tell the pose: they are its logits. What a network has to know
-    to restore is what the objects look like that it learnt from.
+    The first four values of the code are also the logits of the pose. To restore images, a network has to
+    learn what the objects in its training images look like.
 
-    Source: Golan & El-Yaniv, "Deep anomaly detection using geometric transformations", NeurIPS 2018 (to
-    tell the pose); Ye et al., "Attribute restoration framework for anomaly detection", IEEE TMM 2022.
+    Source: Golan & El-Yaniv, "Deep anomaly detection using geometric transformations", NeurIPS 2018
+    (classifying the pose); Ye et al., "Attribute restoration framework for anomaly detection", IEEE TMM 2022.
     """
 
     def __init__(self, loss: Loss, attributes: Attributes) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
-            loss: between the restored image and the image.
-            attributes: what is taken, and how often.
+            loss: between the restored image and the original.
+            attributes: the attributes to remove, and how often.
         """
         self.loss, self.attributes = loss, attributes
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """The images without some attributes, as they were, and the pose."""
+        """Return the images without some attributes, the originals, and the pose."""
         shown, poses = self.attributes.take(batch, rng.generator)
         return Example(shown, batch, further=poses)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) how far the restored images are from the images, and how unlikely the pose was held."""
+        """Return the loss of the restored images plus that of the pose, (B,)."""
         assert example.further is not None
         told = F.cross_entropy(output.code[:, :POSES].float(), example.further, reduction="none")
         return self.loss(output.reconstruction.float(), example.target) + TELLING * told

@@ -1,4 +1,4 @@
-"""Images moved a little on the way in, while what should come out stays where it is."""
+"""Small random translations of the inputs, while the targets stay in place."""
 
 import torch
 from torch import Tensor
@@ -8,35 +8,35 @@ from convae.training.tasks.task import Example, StepRng, Task
 
 
 class Shifted:
-    """Another task, with what the network is shown moved at random in training.
+    """Wraps a task: its inputs are translated at random in training.
 
-    Its codes then say what is in an image rather than at which pixel it begins, so that they hold for
-    images that were not trained on. In validation nothing is moved.
+    Codes then represent the contents of an image rather than its exact position, so that they generalise to
+    images that were not trained on. In validation nothing is translated.
     """
 
     def __init__(self, task: Task, share: float) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
-            task: what is to be learnt.
-            share: how far images are moved at most, as a fraction of their side.
+            task: the task to wrap.
+            share: largest translation, as a fraction of a side.
         """
         self.task, self.share = task, share
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """That of the task, its input moved."""
+        """Return the task's example with a translated input."""
         example = self.task.example(batch, rng)
         if rng.progress >= 1:
             return example
         return example._replace(input=shifted(example.input, self.share, rng.generator))
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) those of the task."""
+        """Return the losses of the task, (B,)."""
         return self.task.losses(output, example)
 
 
 def shifted(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Each image of (B, C, H, W) moved by whole pixels, at most ``share`` of a side; edges are repeated."""
+    """Translate each image (B, C, H, W) by whole pixels, at most ``share`` of a side; edges are repeated."""
     count, _, *sides = batch.shape
     most = [round(share * side) for side in sides]
     moves = [torch.randint(-m, m + 1, (count, 1), generator=generator) for m in most]

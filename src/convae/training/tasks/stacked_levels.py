@@ -1,4 +1,4 @@
-"""One level of a network at a time: a stage of the encoder and the stage of the decoder that undoes it."""
+"""Train one layer of a network at a time: a stage of the encoder and the decoder stage that inverts it."""
 
 from typing import cast
 
@@ -18,10 +18,10 @@ SMALLEST = 1e-12
 
 
 def level_count(network: Autoencoder) -> int:
-    """The stages, and the code on top of them.
+    """Return the number of layers: the stages, and the code on top of them.
 
     Raises:
-        InputError: for networks whose decoder does not undo the encoder stage by stage.
+        InputError: the decoder of the network does not invert the encoder stage by stage.
     """
     a = network.architecture
     mirrored = a.blocks and a.up == "subpixel" and not (a.refine or a.skips or a.base or a.pattern)
@@ -30,15 +30,15 @@ def level_count(network: Autoencoder) -> int:
 
 
 def _stages_of(network: Autoencoder) -> Decoder:
-    """The decoder of a network that :func:`level_count` has let through."""
+    """Return the decoder of a network that :func:`level_count` has accepted."""
     return cast(Decoder, network.decoder)
 
 
 class Level(nn.Module):
-    """What one level adds: codes of the level below to its own and back. The parts are the network's own."""
+    """One layer: maps codes of the layer below to its own and back. It shares its parts with the network."""
 
     def __init__(self, network: Autoencoder, number: int) -> None:
-        """Set it up.
+        """Set up the layer.
 
         Args:
             number: from 1, whose codes below are the image, to :func:`level_count`, the code on top.
@@ -54,7 +54,7 @@ class Level(nn.Module):
             self.back = _stages_of(network)[stages - number]
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
-        """Codes of the level below (B, c, h, w) to what this level says they are, and its own codes."""
+        """Encode codes of the layer below (B, c, h, w) and decode them; return both results."""
         if self.top:
             said = self.bottleneck.encode(x)
             return Output(self.bottleneck.decode(said.code), said.code)
@@ -64,7 +64,7 @@ class Level(nn.Module):
 
 
 def codes_of_level(network: Autoencoder, images: Tensor, number: int) -> Tensor:
-    """(B, c, h, w) the codes of a level below the top; level 0 is the image, padded for the network."""
+    """Return codes (B, c, h, w) of a layer below the top; layer 0 is the image, padded for the network."""
     x = pad_to_multiple(images, network.architecture.factor)
     for stage in list(network.encoder)[:number]:
         x = stage(x)
@@ -74,7 +74,7 @@ def codes_of_level(network: Autoencoder, images: Tensor, number: int) -> Tensor:
 def images_of_level(
     network: Autoencoder, codes: Tensor, number: int, size: tuple[int, int]
 ) -> Tensor:
-    """(B, C, *size) from the codes of a level below the top, by the stages of the decoder beneath it."""
+    """Decode codes of a layer below the top to images (B, C, *size), by the decoder stages beneath it."""
     a, x = network.architecture, codes
     for stage in list(_stages_of(network))[len(a.widths) - number :]:
         x = stage(x)
@@ -85,28 +85,28 @@ def images_of_level(
 
 
 class FromBelow:
-    """To say the codes of the level below, which stay as they are.
+    """Reconstruct the codes of the layer below, which is not trained.
 
-    The first level is judged by the loss of the images, the others by their squared error as a part of the
-    variance of the codes below, so that levels compare. With noise each level is shown the codes of the noisy
-    image and should say those of the clean one.
+    The loss of the first layer is that of the images. The loss of the others is the squared error divided by
+    the variance of the codes below, so that layers are comparable. With noise, the input is the code of the
+    noisy image, and the target that of the clean one.
 
     Source: Bengio et al., "Greedy layer-wise training of deep networks", 2007; Vincent et al. 2010.
     """
 
     def __init__(self, network: Autoencoder, number: int, loss: Loss, noise: Noise | None) -> None:
-        """Set it up.
+        """Set up the task.
 
         Args:
-            network: the levels below are its own, at the time; they stay as in use, not as in training.
-            number: of the level that learns.
+            network: provides the layers below, in their current state and in evaluation mode.
+            number: of the layer that learns.
             loss: of images.
-            noise: on the way in; None for none.
+            noise: on the inputs; None for none.
         """
         self.network, self.number, self.loss, self.noise = network.eval(), number, loss, noise
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Codes of the level below, both ways."""
+        """Return codes of the layer below as input and target."""
         with torch.no_grad():
             target = codes_of_level(self.network, batch, self.number - 1)
             if self.noise is None:
@@ -115,7 +115,7 @@ class FromBelow:
             return Example(codes_of_level(self.network, noisy, self.number - 1), target)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) the loss of the image, or the part of the variance that is not told."""
+        """Return the loss of the image, or the unexplained fraction of the variance, (B,)."""
         told, target = output.reconstruction.float(), example.target.float()
         if self.number == 1:
             return self.loss(told, target)

@@ -1,7 +1,7 @@
-"""What a network is to learn from an image: what it is shown, what it should say, how that is judged.
+"""The interface of a task: the network's input, the target of its output, and the loss.
 
-The loop knows images and weights; a task knows the job. All that a task draws at random comes from the
-:class:`Draw` it is given, so that a resumed run repeats an uninterrupted one.
+The loop knows images and weights; a task knows the job. All random numbers of a task come from the
+:class:`StepRng` that it is given, so that a resumed run repeats an uninterrupted one.
 """
 
 from typing import NamedTuple, Protocol
@@ -14,18 +14,17 @@ from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.splits_and_batches import generator
 
-VALIDATION = (
-    -1
-)  # the epoch of draws for validation: the same in every epoch, so that epochs compare
+# The epoch whose random numbers validation uses: always the same, so that epochs are comparable.
+VALIDATION = -1
 
 
 class StepRng(NamedTuple):
-    """What chance and place a step has.
+    """The random numbers of a step, and its place in the training.
 
     Attributes:
         generator: on the CPU, seeded by (seed, epoch, step).
-        positions: (B,) which images of the set are in the batch.
-        progress: from 0 to 1, how much of the training is done (1 in validation).
+        positions: (B,) positions in the set of the images in the batch.
+        progress: fraction of the training that is done, from 0 to 1 (1 in validation).
     """
 
     generator: torch.Generator
@@ -34,15 +33,15 @@ class StepRng(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A batch as the network meets it.
+    """A batch as the network receives it.
 
     Attributes:
-        input: (B, inputs, H, W) what it is shown.
-        target: (B, C, H, W) what it should say.
-        weight: (B, 1 or C, H, W) how much each place counts; None for everywhere the same.
-        further: what else the output should agree with: (B, k, H, W) what the channels behind those of the
-            target are about, or (B,) int64 what the code should tell; None where there is nothing.
-        noise: (B, ...) standard normal numbers that the network draws codes by; None for their means.
+        input: (B, inputs, H, W) the input of the network.
+        target: (B, C, H, W) the target of its output.
+        weight: (B, 1 or C, H, W) the weight of each place; None for equal weights.
+        further: a further target: (B, k, H, W) for the output channels behind those of ``target``, or (B,)
+            int64 a class that the code should predict; None if there is none.
+        noise: (B, ...) standard normal numbers with which the network samples codes; None takes their means.
     """
 
     input: Tensor
@@ -53,35 +52,35 @@ class Example(NamedTuple):
 
 
 class Task(Protocol):
-    """What the loop asks of a task."""
+    """The interface that the loop uses."""
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """From images (B, C, H, W) in about [0, 1] to what the network is shown and should say."""
+        """Return the network's input and target for images (B, C, H, W) in about [0, 1]."""
         ...
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """(B,) float32, what is to become small for each image."""
+        """Return the loss to minimise for each image, (B,) float32."""
         ...
 
 
 class Reconstruction:
-    """To say what was shown."""
+    """The task of reconstructing the input."""
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """The image itself, both ways."""
+        """Return the image as input and target."""
         return Example(batch, batch)
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """The loss between the two."""
+        """Return the loss between the two, (B,)."""
         return self.loss(output.reconstruction.float(), example.target)
 
 
 def step_rng(
     seed: int, epoch: int, step: int, positions: np.ndarray, *, progress: float = 1.0
 ) -> StepRng:
-    """The draw of a step; ``epoch`` may be ``VALIDATION``."""
+    """Return the random numbers of a step; ``epoch`` may be ``VALIDATION``."""
     number = int(generator(seed, epoch + 1, 2 + step).integers(2**62))
     return StepRng(torch.Generator().manual_seed(number), positions, progress)
