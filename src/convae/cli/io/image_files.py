@@ -1,4 +1,4 @@
-"""Images that a model made, to files: image files, multi-page TIFFs, or one array, in constant memory."""
+"""Write result images to image files, multi-page TIFFs or one array, in constant memory."""
 
 import itertools
 import os
@@ -34,38 +34,40 @@ from convae.images.sources.base import ImageSource, Skipped
 from convae.images.sources.file_sources import FileSource
 from convae.images.sources.naming import below, with_added_suffix
 
-WRITERS = 4  # threads at most: each holds an image, and images can be large
+WRITERS = 4  # at most this many threads: each holds an image, and images can be large
 _SHORT = {"JPG": "JPEG", "TIF": "TIFF"}
 
 
 class Result(Protocol):
-    """An image and what became of it."""
+    """An image and its result."""
 
     @property
     def index(self) -> int:
-        """Its position in the source."""
+        """The position in the source."""
 
     @property
     def image(self) -> Image:
-        """As it was read."""
+        """The image as it was read."""
 
     @property
     def pixels(self) -> Pixels:
-        """(H, W, C) what is to be written."""
+        """(H, W, C) the pixels to write."""
 
     @property
     def holes(self) -> Missing | None:
-        """(H, W) where a pixel still has no value; None: each has one."""
+        """(H, W) where a pixel still has no value; None if every pixel has one."""
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """What happened to the images so far.
+    """Counts of what happened to the images so far.
 
     Attributes:
-        empty_pages: of stacks and arrays, in the place of images that could not be used.
-        lost: what files say and their results do not -> how many of them.
-        elsewhere: sentence on files of another kind than was asked for -> how many of them.
+        images, files: the number of images read, and of files written.
+        empty_pages: the number of empty pages in stacks and arrays, in the place of unusable images.
+        lost: metadata that results cannot hold -> the number of files.
+        elsewhere: sentence on files of another kind or size than expected -> the number of files.
+        skipped: the images that could not be used.
     """
 
     images: int = 0
@@ -84,10 +86,10 @@ class Writing:
     """How a verb writes images.
 
     Attributes:
-        out: the folder.
-        doing: what the verb does, for the progress: ``denoising``.
-        array: the name of the file that an array of images becomes.
-        format: another kind of file; None keeps each image's own.
+        out: the folder of the results.
+        doing: the word for the progress line, such as ``denoising``.
+        array: the name of the file to which an array of images is written.
+        format: the kind of file to write; None keeps that of each image.
         strict: whether an image that cannot be used is an error.
     """
 
@@ -101,13 +103,18 @@ class Writing:
 def write_results(
     source: ImageSource, results: Callable[[OnBad], Iterator[Result]], how: Writing, voice: Voice
 ) -> Tally:
-    """Make the images of a source, and write each where its original's name says.
+    """Compute the results for a source, and write each under the name of its original.
 
     Args:
-        results: gives the images in order, telling its argument of those that cannot be used.
+        source: the images.
+        results: a function that yields the results in order, and calls its argument with the error of each
+            image that cannot be used.
+        how: where and how to write.
+        voice: prints notes and progress.
 
     Raises:
-        InputError: nothing can be used, or ``out`` is where the images are.
+        InputError: no image can be used, the format is unknown, or ``out`` is the folder of the images.
+        ImageError: with ``strict``, an image cannot be used.
     """
     check_format(how.format)
     if how.strict and source.skipped:
@@ -142,7 +149,7 @@ def write_results(
 
 
 def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[str, Any]:
-    """Say what was written; gives the same for programs."""
+    """Print a summary of what was written; return the same for programs."""
     listed = write_skipped(out / SKIPPED, tally.skipped)
     voice.say(
         f"{tally.images:,} image{'s' * (tally.images != 1)} from {source.description} to {tally.files:,} "
@@ -171,19 +178,27 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
 
 
 def _kind_named(format: str) -> str:
-    """The kind of file that the value of --format names."""
+    """Return the kind of file that the value of --format names."""
     kind = format.upper().lstrip(".")
     return _SHORT.get(kind, kind)
 
 
 def check_format(format: str | None) -> None:
-    """Refuse an unknown kind of file before any work is done."""
+    """Check the value of --format before any work is done.
+
+    Raises:
+        InputError: the kind of file is unknown.
+    """
     if format is not None and _kind_named(format) not in SUFFIXES:
         raise unknown_name("--format", format, [kind.lower() for kind in SUFFIXES])
 
 
 def refuse_own_folder(source: ImageSource, out: Path) -> None:
-    """Refuse to write over the images that are read."""
+    """Check that ``out`` is not the folder of the images that are read.
+
+    Raises:
+        InputError: it is.
+    """
     if isinstance(source, FileSource) and out.exists() and os.path.samefile(out, source.root):
         raise InputError(f"--out {out}: is where the images are; choose another folder")
 
@@ -195,9 +210,9 @@ def write_files(
     tally: Tally,
     format: str | None,
 ) -> None:
-    """Each image to a file with its name; the pages of one file to one multi-page TIFF.
+    """Write each image to a file with its name, and the pages of one file to one multi-page TIFF.
 
-    Files are encoded and written in threads, a few at a time, while the next images are made.
+    Files are encoded and written in threads, a few at a time, while the next images are computed.
     """
     workers = min(WRITERS, cores())
     for written in in_threads(
@@ -212,7 +227,7 @@ def write_files(
 def _writes(
     source: ImageSource, results: Iterator[Result], out: Path, format: str | None, tally: Tally
 ) -> Iterator[Callable[[], int]]:
-    """What writes each file and says how many it wrote; a TIFF of many pages is written on the way."""
+    """Yield functions that write a file and return the number of files; write multi-page TIFFs at once."""
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
@@ -233,11 +248,13 @@ def _writes(
 def _in_place(
     source: FileSource, pages: Iterator[Result], inside: int, tally: Tally
 ) -> Iterator[Page]:
-    """The pages of a stack, each where it was: one that cannot be used leaves an empty page.
+    """Yield the pages of a stack in their places; a page that cannot be used becomes an empty page.
 
     Args:
-        pages: the results of one file, in order, some of them missing.
-        inside: how many pages the file has.
+        source: the images.
+        pages: the results for one file, in order; some may be missing.
+        inside: the number of pages of the file.
+        tally: counts the empty pages.
     """
     place = 0
     for done in pages:
@@ -250,7 +267,7 @@ def _in_place(
 
 
 def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
-    """Pages like another one without a value in them: the missing value, or else 0."""
+    """Yield empty pages like another page: filled with its nodata value, or else 0."""
     tally.empty_pages += count
     nodata = None if page.like is None else page.like.nodata
     dtype = page.pixels.dtype
@@ -260,7 +277,7 @@ def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
 
 
 def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
-    """The first of some items, and all of them."""
+    """Return the first of some items, and an iterator over all of them."""
     first = next(items)
     return first, itertools.chain((first,), items)
 
@@ -268,7 +285,7 @@ def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
 def _writing(
     source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None, tally: Tally
 ) -> Callable[[], int]:
-    """What writes one image, whose place is settled now."""
+    """Return a function that writes one image; its path is fixed now."""
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
     other = kind_of_suffix(path.suffix)
@@ -289,7 +306,7 @@ def _writing(
 
 
 def _note_size(done: Result, tally: Tally) -> None:
-    """Note that a result is of another size than its image: of a model that takes a part of it."""
+    """Count a result that is smaller than its image, because the model takes only a part of it."""
     height, width = done.pixels.shape[:2]
     if (height, width) != done.image.pixels.shape[:2]:
         tally.elsewhere[
@@ -298,7 +315,7 @@ def _note_size(done: Result, tally: Tally) -> None:
 
 
 def _note_kind(own: str, written: str, tally: Tally) -> None:
-    """Note that the file of an image is of another kind than the image's own."""
+    """Count a result that is written as another kind of file than its image."""
     if own and canonical(own) != written:
         tally.elsewhere[f"{own} cannot be written with these pixels: written as {written}"] += 1
 
@@ -309,7 +326,7 @@ def _with_tiff_suffix(name: str) -> PurePosixPath:
 
 
 class Places:
-    """Which names are free: two images that differ in their suffix only must not become one file."""
+    """The names that are still free: two images that differ only in their suffix need two files."""
 
     def __init__(self, source: ImageSource, out: Path) -> None:
         self._source, self._out = source, out
@@ -317,11 +334,11 @@ class Places:
         self._given: set[str] = set()
 
     def free(self, name: str, target: Path) -> Path:
-        """``target``, or a longer name where another image has that one.
+        """Return ``target``, or a longer name if another image has that one.
 
         Args:
-            name: of the image, relative.
-            target: where its file would go.
+            name: the relative name of the image.
+            target: the preferred path of its file.
         """
         if target == self._out / name:
             return target
@@ -336,7 +353,7 @@ class Places:
 
 
 def write_array(source: ImageSource, results: Iterator[Result], path: Path, tally: Tally) -> None:
-    """All images to one ``.npy`` file, in the order, shape and depth of the array they came from."""
+    """Write all images to one ``.npy`` file, in the order, axes and depth of the array they came from."""
     first = next(results, None)
     if first is None:
         return
@@ -361,14 +378,14 @@ def write_array(source: ImageSource, results: Iterator[Result], path: Path, tall
 
 
 def _fill(rows: ArrayFile, empty: np.ndarray, until: int, tally: Tally) -> None:
-    """Put empty images in the place of those that could not be used."""
+    """Append empty images in the place of those that could not be used."""
     for _ in range(rows.rows, until):
         rows.append(empty)
         tally.empty_pages += 1
 
 
 def _file_of(source: ImageSource, index: int) -> str | None:
-    """The name of the file that image ``index`` is in; None in an array."""
+    """Return the name of the file that holds image ``index``; None for an array."""
     if not isinstance(source, FileSource):
         return None
     path, _ = source.locate(index)

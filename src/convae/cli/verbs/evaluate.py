@@ -51,7 +51,7 @@ and --masks gives the positions of the defects. The layout of MVTec AD (test, gr
     "--masks",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="For a detector: masks of the defects, matched by name; values above half of the maximum are defects.",
+    help="For a detector: masks of the defects, matched by name; above half of the maximum is a defect.",
 )
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="DIR",
