@@ -1,14 +1,14 @@
-"""The command line: from words on a terminal to calls of the library, and results back.
+"""The command line: parse arguments, call the library, print and write the results.
 
-- main: arguments to an exit code; gc_tuning: garbage collection while models load
-- verb_table: which verbs there are
-- verbs: what is typed, one verb a file; runs: what is done, a file of the same name
-- io: images, models, codes and tables read and written; terminal: lines and progress on a terminal
-- options, option_words: options that several verbs share, and errors in the words of options
-- fit_options, experiment_options: options of trainings
+- main: run the arguments, return an exit code; gc_tuning: rare garbage collection while modules load
+- verb_table: the list of verbs
+- verbs: arguments and options, one verb a file; runs: the work of each verb, in a file of the same name
+- io: read and write images, models, codes and tables; terminal: lines and progress on a terminal
+- options, option_words: options that several verbs share; errors that name options, not arguments
+- fit_options, experiment_options: options of fits and experiments
 - settings and settings_autoencoder, settings_variational, settings_sparse, settings_stacked,
-  settings_denoiser,
-  settings_inpainter, settings_restoring, settings_anomaly, settings_experiments: the parameters as options
+  settings_denoiser, settings_inpainter, settings_restoring, settings_anomaly, settings_experiments:
+  the parameters of the estimators as options
 """
 
 from convae.cli.main import main, run

@@ -1,4 +1,4 @@
-"""What experiments share on the command line: images to fit on, others to measure on, a file of figures."""
+"""Command-line options that experiments share: training images, test images, the file of results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ _MOST = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """How an experiment is run, beside the parameters of what it fits.
+    """The options of an experiment, without the parameters of the estimators that it fits.
 
     Attributes:
         data: the images.
-        test: others to measure on; None for a part of the set's own, or a fifth of the images.
+        test: images to measure on; None for the test part of a set by name, else a fifth of ``data``.
         groups: a CSV file that names the group of each image.
-        most: images to use.
+        most: the largest number of images to use, for training and for testing.
         config, pairs: a TOML file, and ``name=value`` pairs.
-        out: the file of figures; None for none.
+        out: the JSON file of results; None for none.
     """
 
     data: Data
@@ -42,13 +42,13 @@ class Experiment:
     out: Path | None
 
     def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
-        """The estimators' parameters, from all places they can be given in."""
+        """Collect the estimators' parameters from file, pairs and flags, see :func:`collect`."""
         return collect(table, config=self.config, pairs=self.pairs, flags=flags)
 
     def sources(
         self, shape: Sequence[int] | None, voice: Voice
     ) -> "tuple[ImageSource, ImageSource | None]":
-        """The images to fit on, and those to measure on; None to hold some of the first out."""
+        """Open the images to fit on and those to measure on (None: some of the former are held out)."""
         source, test = self.data.open(shape), None
         if self.test is not None:
             test = replace(self.data, given=(self.test,), split="test").open(shape)
@@ -62,13 +62,13 @@ class Experiment:
         return source, test
 
     def _has_parts(self) -> bool:
-        """Whether it is a set by name: its test images are others than those for training."""
+        """Return whether the data is a set by name, which has test images of its own."""
         from convae.images.sources.named_sets import canonical_name
 
         return len(self.data.given) == 1 and canonical_name(self.data.given[0]) is not None
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """The figures, into the file."""
+        """Write the results to ``out``, if there is one."""
         from convae.filesystem.atomic import atomic_write
 
         if self.out is not None:
@@ -84,28 +84,28 @@ _OPTIONS = (
     ),
     click.option(
         "--groups", type=_PATH, metavar="FILE.csv",
-        help="Columns name and group: images of one group are on one side.",
+        help="CSV file with the columns name and group: keep the images of a group together.",
     ),
     click.option(
         "--max-images", "most", type=click.IntRange(1), default=_MOST, show_default=True, metavar="N",
-        help="Images to use, to train on and to measure on; of more a random choice is taken.",
+        help="Largest number of images to train on and to measure on; of more, take a random choice.",
     ),
     click.option(
-        "--out", type=_PATH, metavar="FILE.json", help="Write all figures into this file."
+        "--out", type=_PATH, metavar="FILE.json", help="Write all results to this file."
     ),
     click.option(
         "--config", type=_PATH, metavar="FILE.toml",
-        help="Settings, one 'name = value' a line; names as the options' with _ for -.",
+        help="Read settings from this file: one 'name = value' per line, names as the options with _ for -.",
     ),
     click.option(
         "--set", "pairs", multiple=True, metavar="NAME=VALUE",
-        help="One setting; can be given several times.",
+        help="Set one setting. May be given several times.",
     ),
 )  # fmt: skip
 
 
 def experimenting(function: Function) -> Function:
-    """Add the options of every experiment; the verb gets them as one :class:`Experiment`."""
+    """Add the options of all experiments; the verb gets them as one :class:`Experiment`."""
 
     @wraps(function)
     def gather(

@@ -1,4 +1,4 @@
-"""What all members of ``convae fit`` share on the command line."""
+"""Command-line options that all kinds of ``convae fit`` share."""
 
 import shlex
 import sys
@@ -19,18 +19,18 @@ MODEL_SUFFIX = ".convae"
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """How a fit is run, beside the parameters of the estimator.
+    """The options of a fit, without the parameters of the estimator.
 
     Attributes:
         data: the images.
         out: the model file.
         config, pairs: a TOML file, and ``name=value`` pairs.
         groups: a CSV file that names the group of each image.
-        checkpoint: the folder of the whole state; None for one beside the model.
-        checkpoint_every: seconds between saves of it.
-        resume: go on from it.
-        restart: throw it away.
-        report: whether to write the page and the pictures.
+        checkpoint: the folder of the checkpoint; None for one next to the model.
+        checkpoint_every: seconds between checkpoints.
+        resume: whether to continue from the checkpoint.
+        restart: whether to discard the checkpoint.
+        report: whether to write report.html and pictures.
     """
 
     data: Data
@@ -45,17 +45,17 @@ class Fit:
     report: bool = True
 
     def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
-        """The estimator's parameters, from all places they can be given in."""
+        """Collect the estimator's parameters from file, pairs and flags, see :func:`collect`."""
         return collect(table, config=self.config, pairs=self.pairs, flags=flags)
 
     @property
     def report_folder(self) -> Path:
-        """``tiles.convae`` has its report in ``tiles-report``."""
+        """The folder of the report: ``tiles-report`` for ``tiles.convae``."""
         return self.out.with_name(f"{self.out.stem}-report")
 
 
 def command_line(*, resume: bool = False) -> str:
-    """What was typed, ready to be typed again; with ``resume`` so that it goes on."""
+    """Return the typed command, quoted for the shell; with ``resume``, the command that resumes it."""
     words = [word for word in sys.argv[1:] if not (resume and word in ("--resume", "--restart"))]
     return shlex.join(["convae", *words, *(["--resume"] if resume else [])])
 
@@ -63,33 +63,33 @@ def command_line(*, resume: bool = False) -> str:
 _PATH = click.Path(path_type=Path)
 _OPTIONS = (
     click.option(
-        "--out", type=_PATH, required=True, metavar="MODEL.convae", help="The model file to write."
+        "--out", type=_PATH, required=True, metavar="MODEL.convae", help="Model file to write."
     ),
     click.option(
         "--config", type=_PATH, metavar="FILE.toml",
-        help="Settings, one 'name = value' a line; names as the options' with _ for -.",
+        help="Read settings from this file: one 'name = value' per line, names as the options with _ for -.",
     ),
     click.option(
         "--set", "pairs", multiple=True, metavar="NAME=VALUE",
-        help="One setting; can be given several times.",
+        help="Set one setting. May be given several times.",
     ),
     click.option(
         "--groups", type=_PATH, metavar="FILE.csv",
-        help="Columns name and group: images of one group are held out together or not at all.",
+        help="CSV file with the columns name and group: keep the images of a group together.",
     ),
     click.option(
-        "--resume", is_flag=True, help="Go on with the run that was interrupted, exactly there."
+        "--resume", is_flag=True, help="Continue an interrupted run exactly where it stopped."
     ),
     click.option(
-        "--restart", is_flag=True, help="Start afresh, throwing away the state of such a run."
+        "--restart", is_flag=True, help="Start again and discard the checkpoint of an interrupted run."
     ),
     click.option(
         "--checkpoint", type=_PATH, metavar="DIR",
-        help="Where the state of the run is saved.  [default: MODEL.convae.checkpoint]",
+        help="Folder of the checkpoint.  [default: MODEL.convae.checkpoint]",
     ),
     click.option(
         "--checkpoint-every", type=click.FloatRange(0), default=60.0, metavar="SECONDS",
-        help="How often it is saved; the first time after 5 seconds of training.  [default: 60]",
+        help="Seconds between checkpoints; the first is saved after 5 seconds of training.  [default: 60]",
     ),
     click.option(
         "--report/--no-report", default=True, help="Write MODEL-report/ with report.html and pictures."
@@ -98,7 +98,7 @@ _OPTIONS = (
 
 
 def fitting(function: Function) -> Function:
-    """Add the options of every fit; the verb gets them as one :class:`Fit`."""
+    """Add the options of all fits; the verb gets them as one :class:`Fit`."""
 
     @wraps(function)
     def gather(

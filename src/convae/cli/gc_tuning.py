@@ -1,4 +1,4 @@
-"""Python's collector of garbage: while modules load there is none, and looking for it takes time."""
+"""Rare garbage collection while modules load: there is no garbage then, and looking for it takes time."""
 
 import contextlib
 import gc
@@ -10,7 +10,7 @@ LOADING = (100_000, 50, 50)
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Collect rarely in here, until :func:`loaded` says that the work begins."""
+    """Collect garbage rarely inside this context, until it ends or :func:`loaded` is called."""
     gc.set_threshold(*LOADING)
     try:
         yield
@@ -19,5 +19,5 @@ def loading() -> Iterator[None]:
 
 
 def loaded() -> None:
-    """Collect as usual from now on: images that nobody needs any more must go."""
+    """Restore the default thresholds: images that are no longer needed must be freed."""
     gc.set_threshold(*USUAL)

@@ -1,4 +1,4 @@
-"""The options that verbs share, as decorators."""
+"""Decorators that add the options that verbs share."""
 
 import math
 import re
@@ -21,13 +21,17 @@ SPLITS = ("train", "test")
 
 
 class Name(click.ParamType[Any]):
-    """One of some names; an unknown one is answered with the nearest."""
+    """The type of an option that takes one of some names; the error for an unknown name names the nearest."""
 
     def __init__(self, kind: str, known: Sequence[str]) -> None:
         self.kind, self.known, self.name = kind, tuple(known), kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name itself, if it is known."""
+        """Return the name.
+
+        Raises:
+            InputError: the name is unknown.
+        """
         if value not in self.known:
             raise unknown_name(self.kind, value, self.known)
         return value
@@ -35,19 +39,23 @@ class Name(click.ParamType[Any]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[Any]:
-        """The names that begin like that."""
+        """Return the names that begin with ``incomplete``."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in self.known if name.startswith(incomplete)]
 
 
 class Range(click.ParamType[Any]):
-    """``0..1``: two numbers, the first of them smaller."""
+    """The type of an option that takes two increasing numbers, such as ``0..1``."""
 
     name = "range"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Both numbers."""
+        """Return both numbers.
+
+        Raises:
+            click.BadParameter: the text is not two finite, increasing numbers.
+        """
         if isinstance(value, tuple):
             return value
         low, found, high = str(value).partition("..")
@@ -63,9 +71,11 @@ class Range(click.ParamType[Any]):
 def speaking(function: Function) -> Function:
     """Add ``--quiet``, ``--json`` and ``--debug``; the verb gets a :class:`Voice`."""
 
-    @click.option("--quiet", "-q", is_flag=True, help="No progress, no account of what was done.")
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-    @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+    @click.option("--quiet", "-q", is_flag=True, help="Print no progress and no summary.")
+    @click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout instead of text."
+    )
+    @click.option("--debug", is_flag=True, help="Print the full traceback of an error.")
     @wraps(function)
     def speak(*args: Any, quiet: bool, as_json: bool, debug: bool, **options: Any) -> Any:  # noqa: ARG001
         return function(*args, voice=Voice(quiet=quiet, json=as_json), **options)
@@ -81,23 +91,23 @@ def computing(function: Function) -> Function:
         default="auto",
         show_default=True,
         metavar="|".join(DEVICES),
-        help="Where to compute.",
+        help="Device to compute on.",
     )(function)
 
 
 def seeded(function: Function) -> Function:
-    """Add ``--seed`` to a verb that chooses something at random and does not train."""
+    """Add ``--seed`` to a verb that makes random choices but has no table of parameters."""
     return click.option(
         "--seed",
         type=click.IntRange(0, 2**32 - 1),
         default=0,
         metavar="N",
-        help="Seed of what is chosen at random.  [default: 0]",
+        help="Seed of all random choices.  [default: 0]",
     )(function)
 
 
 def overwriting(function: Function) -> Function:
-    """Add ``--overwrite`` to a verb that writes; the list of the command's files knows of it."""
+    """Add ``--overwrite`` to a verb that writes; the current run records it."""
 
     def allow(_: click.Context, __: click.Parameter, given: bool) -> None:
         if given and (run := current_run()) is not None:
@@ -105,7 +115,7 @@ def overwriting(function: Function) -> Function:
 
     option = click.option(
         "--overwrite", is_flag=True, expose_value=False, callback=allow,
-        help="Replace what is there; of a folder what an earlier run wrote, as a whole.",
+        help="Replace existing results; in a folder, replace all files that an earlier run wrote there.",
     )  # fmt: skip
     return option(function)
 
@@ -115,10 +125,18 @@ def writing(function: Function) -> Function:
     path = click.Path(path_type=Path)
     options = (
         click.option(
-            "--out", type=path, required=True, metavar="DIR", help="The folder to write into."
+            "--out", type=path, required=True, metavar="DIR", help="Folder to write into."
         ),
-        click.option("--format", metavar="KIND", help="Another kind of file: png, tiff, jpeg, ..."),
-        click.option("--strict", is_flag=True, help="Stop at an image that cannot be used."),
+        click.option(
+            "--format",
+            metavar="KIND",
+            help="Kind of file to write: png, tiff, jpeg, ...  [default: that of each image]",
+        ),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Stop at an image that cannot be used, instead of skipping it.",
+        ),
     )
     function = overwriting(function)
     for option in reversed(options):
@@ -129,12 +147,12 @@ def writing(function: Function) -> Function:
 def images(
     *, split: str = "train", required: bool = True, for_model: bool = False
 ) -> Callable[[Function], Function]:
-    """Add the argument DATA and the options that say where images are.
+    """Add the argument DATA and the options for reading images.
 
     Args:
-        split: the default part of a set.
+        split: the default of ``--split``.
         required: whether DATA must be given.
-        for_model: whether a fitted model is used on them: then also how they are made to fit it.
+        for_model: whether a fitted model is applied to the images: add ``--channels`` and ``--values``, too.
     """
     decorators = _image_options(split, required=required)
     if for_model:
@@ -153,21 +171,21 @@ def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
         click.argument("data", nargs=-1, required=required, metavar="DATA..."),
         click.option(
             "--data-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-            help="Where the sets mnist, fashion-mnist and cifar10 are looked for first.  "
+            help="Folder in which the sets mnist, fashion-mnist and cifar10 are looked for first.  "
             "[default: CONVAE_DATA_DIR, then the cache]",
         ),
-        click.option("--download", is_flag=True, help="Fetch such a set if it is nowhere."),
+        click.option("--download", is_flag=True, help="Download such a set if it is not found."),
         click.option(
             "--split", type=Name("split", SPLITS), default=split, show_default=True,
-            metavar="|".join(SPLITS), help="Which part of a set, or of a .npz with x_train and x_test.",
+            metavar="|".join(SPLITS), help="Part of a set, or of a .npz with x_train and x_test, to read.",
         ),
         click.option(
             "--channels-first/--channels-last", default=None,
-            help="Where an array has its channels: (n, c, h, w) or (n, h, w, c).  [default: by its shape]",
+            help="Axis order of arrays: (n, c, h, w) or (n, h, w, c).  [default: by the shape]",
         ),
         click.option(
             "--max-pixels", type=click.IntRange(1), metavar="N",
-            help="Height times width of the largest image that is read.  [default: 100,000,000]",
+            help="Largest height times width of an image that is read.  [default: 100,000,000]",
         ),
     ]  # fmt: skip
 
@@ -176,19 +194,19 @@ def _fitting_options() -> list[Callable[[Any], Any]]:
     return [
         click.option(
             "--channels", type=click.IntRange(1), metavar="N",
-            help="Convert images to this number of channels, that of the model: 1 makes RGB images grey, 3 "
-            "makes grey ones RGB.  [default: others are refused]",
+            help="Convert images to the number of channels of the model: 1 converts RGB to grey, 3 converts "
+            "grey to RGB.  [default: refuse images with other channels]",
         ),
         click.option(
             "--values", type=Range(), metavar="LOW..HIGH",
-            help="Black and white of float images for a model of 8-bit or 16-bit ones: 0..1 or 0..255; "
-            "results have these values again.  [default: such images are refused]",
+            help="Values of black and white in float images, for a model of 8-bit or 16-bit images: 0..1 or "
+            "0..255. Results have the same range.  [default: refuse float images]",
         ),
     ]  # fmt: skip
 
 
 def parameters(table: Sequence[Setting]) -> Callable[[Function], Function]:
-    """Add an option for every parameter of an estimator; the verb gets them as ``flags``."""
+    """Add an option for every setting of the table; the verb gets their values as ``flags``."""
 
     def decorate(function: Function) -> Function:
         names = [setting.name for setting in table]
@@ -207,35 +225,35 @@ def parameters(table: Sequence[Setting]) -> Callable[[Function], Function]:
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading in the help."""
+    """An option with a heading in the help."""
 
     heading, common = "", True
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists options under headings.
+    """A command whose help lists the options under headings.
 
-    ``--help`` shows those that many people use, ``--help-all`` every one.
+    ``--help`` shows the common options, ``--help-all`` every option.
     """
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's own, and ``--help-all`` where ``--help`` leaves some out."""
+        """Return the parameters of the command, and ``--help-all`` where ``--help`` leaves some out."""
         found = super().get_params(ctx)
         return [*found, _HELP_ALL] if self._rare(found) else found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read ``--size 64`` and ``--size 64x48`` as two numbers, too."""
+        """Parse the arguments; ``--size 64`` and ``--size 64x48`` are read as two numbers, too."""
         pairs = [o for p in self.params if p.nargs == 2 for o in p.opts]
         return super().parse_args(ctx, _in_pairs(args, pairs))
 
     def _rare(self, parameters: Sequence[click.Parameter]) -> list[click.Parameter]:
-        """The options that the short help leaves out; none where these are few."""
+        """Return the options that the short help leaves out; none if they are at most ``FEW``."""
         options = [p for p in parameters if isinstance(p, click.Option)]
         rare = [p for p in options if p.name in RARE or not getattr(p, "common", True)]
         return list[click.Parameter](rare) if len(rare) > FEW else []
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each heading with its options; what is required comes first, what has no heading last."""
+        """Write each heading with its options: required options first, those without a heading last."""
         everything = self.get_params(ctx)
         rare = [] if ctx.meta.get(ALL) else self._rare(everything)
         sections: dict[str, list[tuple[str, str]]] = {"Required": []}
@@ -256,7 +274,7 @@ class GroupedCommand(click.Command):
 
 
 def _in_pairs(args: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Arguments in which each of these options has two numbers behind it, also where one was given.
+    """Return the arguments with two numbers after each of these options, also where one was given.
 
     >>> _in_pairs(["--size", "64", "images", "--size=64x48"], ["--size"])
     ['--size', '64', '64', 'images', '--size', '64', '48']
@@ -273,7 +291,7 @@ def _in_pairs(args: Sequence[str], options: Sequence[str]) -> list[str]:
         match = re.fullmatch(r"(\d+)(?:[x,](\d+))?", value)
         second = bool(rest) and rest[0].isdigit() and not joined
         if match is None or (second and match[2] is None):
-            found += [name, value]  # two numbers, or something to be refused
+            found += [name, value]  # two numbers already, or a value that click refuses
         else:
             found += [name, match[1], match[2] or match[1]]
     return found
@@ -287,9 +305,8 @@ def _show_all(ctx: click.Context, _: click.Parameter, given: bool) -> None:
 
 
 ALL = "convae.all_options"
-FEW = 3  # rare options are shown as long as there are no more of them
-# The options that most people use; the help of a verb with many others shows these alone.
-# Options of many verbs that few people need: how images are read, how a run is kept, details of a fit.
+FEW = 3  # the short help shows the rare options if there are no more of them than this
+# Options that few people need, of many verbs: how images are read, how a run is saved, details of a fit.
 RARE = frozenset(
     {
         *("data_dir", "download", "split", "channels_first", "max_pixels", "values"),
@@ -312,11 +329,11 @@ def _parameter(setting: Setting) -> Callable[[Any], Any]:
     told = setting.help + ("" if plain else f"  [{_takes(setting)}default: {shown}]")
     common: dict[str, Any] = {"cls": GroupedOption, "default": None, "help": told}
     if setting.kind == "flag":
-        # Where None means that it is chosen, both answers can be given.
+        # Where the default None lets the estimator choose, both --name and --no-name are options.
         both = f"{setting.option}/--no-{setting.option[2:]}" if setting.default is None else ""
         option = click.option(both or setting.option, setting.name, is_flag=True, **common)
     elif setting.values:
-        # `values` whole numbers, each a word of its own
+        # `values` whole numbers, each a separate word
         option = click.option(
             setting.option, setting.name, type=int, nargs=setting.values,
             metavar=setting.metavar, **common,
@@ -334,5 +351,5 @@ def _parameter(setting: Setting) -> Callable[[Any], Any]:
 
 
 def _takes(setting: Setting) -> str:
-    """The choices, as the help shows them before the default."""
+    """Return the choices, as the help shows them before the default."""
     return f"{', '.join(setting.choices)}; " if setting.choices else ""

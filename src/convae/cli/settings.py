@@ -1,8 +1,8 @@
 """The parameters of an estimator on the command line: one table for flags, ``--set`` and TOML files.
 
-Order: the estimator's own defaults < ``--config FILE.toml`` < ``--set name=value`` < flags. The table
-repeats names, defaults and choices, because ``--help`` must not load torch; a test compares it with the
-estimator.
+Precedence, lowest to highest: the estimator's defaults, ``--config FILE.toml``, ``--set name=value``,
+flags. The table repeats names, defaults and choices, because ``--help`` must not load torch; a test
+compares it with the estimator.
 """
 
 import math
@@ -22,7 +22,7 @@ Values = dict[str, Any]
 MOST_CONFIG = 2**20  # bytes of a TOML file
 MOST_TEXT = 1000  # characters of a value
 LARGEST_COUNT = 10**20
-MOST_NESTED = 20  # lists and tables within each other in a file of settings
+MOST_NESTED = 20  # depth of nested lists and tables in a file of settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +30,17 @@ class Setting:
     """One parameter of an estimator's constructor.
 
     Attributes:
-        name: the constructor's name for it.
+        name: the name of the constructor's argument.
         kind: ``int``, ``float``, ``text``, ``ints`` or ``flag``.
-        default: the constructor's; None where the value is chosen.
-        help: what it does.
-        group: the heading it stands under.
-        unset: what None means, in a few words.
-        choices: the values it can have; none if any.
-        flag: the option's name, if it is not ``--name``.
-        values: how many numbers an ``ints`` option takes apart (``--size H W``); 0: one word, ``32,64``.
-        metavar: what stands for the value in the help.
-        common: whether most people use it; the short help shows these alone.
+        default: the constructor's default; None where the estimator chooses the value.
+        help: the help text, without the default.
+        group: the heading in the help.
+        unset: what the estimator chooses for None, in a few words.
+        choices: the allowed values; empty if any value is allowed.
+        flag: the option, if it is not ``--name``.
+        values: the number of words of an ``ints`` option (``--size H W``); 0 for one word, ``32,64``.
+        metavar: the placeholder of the value in the help.
+        common: whether the short help shows the option.
     """
 
     name: str
@@ -57,23 +57,23 @@ class Setting:
 
     @property
     def option(self) -> str:
-        """``--latent-dim``."""
+        """The option, such as ``--latent-dim``."""
         return self.flag or "--" + self.name.replace("_", "-")
 
     @property
     def key(self) -> str:
-        """What it is called in a TOML file and for ``--set``: ``latent_dim``, ``seed``."""
+        """The name in a TOML file and for ``--set``, such as ``latent_dim`` or ``seed``."""
         return self.option[2:].replace("-", "_")
 
 
 def taken(table: Sequence[Setting], *names: str, **changes: Any) -> tuple[Setting, ...]:
-    """Settings of another estimator's table, by name, each with the same changes."""
+    """Return settings of another estimator's table by name, each with the same changes."""
     known = {setting.name: setting for setting in table}
     return tuple(replace(known[name], **changes) for name in names)
 
 
 class Word(click.ParamType[Any]):
-    """A flag's value, read by :func:`read_text`."""
+    """The type of an option whose value :func:`read_text` parses."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -81,13 +81,13 @@ class Word(click.ParamType[Any]):
         self.name = setting.metavar or shown.get(setting.kind, setting.kind.upper())
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Text to a value; anything else has been converted already."""
+        """Parse text into a value; return anything else as it is (it is converted already)."""
         return read_text(self.setting, value) if isinstance(value, str) else value
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[Any]:
-        """The choices that begin like that."""
+        """Return the choices that begin with ``incomplete``."""
         from click.shell_completion import CompletionItem
 
         fits = [c for c in self.setting.choices if c.startswith(incomplete)]
@@ -95,10 +95,10 @@ class Word(click.ParamType[Any]):
 
 
 def read_text(setting: Setting, text: str) -> Any:
-    """A value given as text, by a flag or by ``--set``.
+    """Parse a value given as text, by a flag or by ``--set``.
 
     Raises:
-        InputError: names the option, what it takes and what came.
+        InputError: the text is no such value; names the option, what it takes and what it got.
     """
     word = text.strip()
     unset = setting.default is None and word.lower() in ("auto", "none", "")
@@ -112,10 +112,14 @@ def read_text(setting: Setting, text: str) -> Any:
 
 
 def check_value(setting: Setting, value: Any) -> Any:
-    """A value of some type, as a TOML file holds it, or the error that says what it must be."""
+    """Check a value, as a TOML file holds it, and return it in the type of the setting.
+
+    Raises:
+        InputError: the value is of another type, too long, too large or not among the choices.
+    """
     if value is None:
         return None
-    # What no setting is: messages further on repeat values as they are.
+    # Refused here, because later messages repeat values in full.
     if isinstance(value, str) and len(value) > MOST_TEXT:
         raise InputError(
             f"{setting.option} takes at most {MOST_TEXT:,} characters; got {len(value):,}"
@@ -171,16 +175,16 @@ def collect(
     pairs: Iterable[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> Values:
-    """The parameters that were given, by the constructor's names; later sources win.
+    """Collect the given parameters by the constructor's names; flags override pairs, pairs override the file.
 
     Args:
         config: a TOML file of keys and values.
-        pairs: ``name=value`` each.
-        flags: by the constructor's names; None is not given.
+        pairs: texts ``name=value``.
+        flags: values by the constructor's names; None for a flag that was not given.
 
     Raises:
-        InputError: for a file that cannot be read, an unknown name (with the nearest known one) or a
-            value of the wrong kind.
+        InputError: the file cannot be read, a name is unknown (the message names the nearest known one), a
+            pair has no ``=``, or a value is of the wrong kind.
     """
     known = {setting.key: setting for setting in table}
     values: Values = {}
@@ -198,9 +202,12 @@ def collect(
 
 
 def read_config(path: Path) -> Values:
-    """The keys and values of a TOML file.
+    """Read the keys and values of a TOML file.
 
-    A pipe or device is refused before it is opened: it may never end.
+    A pipe or device is refused before it is opened, because it may never end.
+
+    Raises:
+        InputError: the path is not a file, or the file is too large, damaged, not TOML or nested too deeply.
     """
     if path.exists() and not path.is_file():
         raise InputError(f"--config {path}: is not a file; give the name of a TOML file")
@@ -224,7 +231,7 @@ def read_config(path: Path) -> Values:
 
 
 def _is_deep(values: object) -> bool:
-    """Whether lists and tables are nested deeper than any setting is; messages could not show them."""
+    """Return whether values are nested deeper than ``MOST_NESTED``; messages could not show them."""
     level = [values]
     for _ in range(MOST_NESTED):
         nested = (one for one in level if isinstance(one, dict | list))

@@ -1,4 +1,4 @@
-"""The parameters of ``ConvAutoencoder`` as the command line knows them."""
+"""The parameters of ``ConvAutoencoder`` as command-line settings."""
 
 from convae.cli.settings import Setting
 
@@ -6,47 +6,50 @@ _WHAT, _IMAGES, _HOW, _PARTS = (
     "What to train",
     "Images",
     "How to train",
-    "Parts of the network (each in place of the preset's)",
+    "Network (override the preset)",
 )
 
 AUTOENCODER: tuple[Setting, ...] = (
     Setting(
         name="preset", common=True, kind="text", default="residual", group=_WHAT,
         choices=("residual", "tutorial", "pooled"),
-        help="The network: residual (the one to choose), tutorial (the classic one), pooled (spatial "
-        "code, takes any size later).",
+        help="The network: residual (recommended), tutorial (the network of the Keras tutorial), pooled "
+        "(spatial code; takes images of any size after training).",
     ),
     Setting(
         name="latent_dim", common=True, kind="int", default=None, group=_WHAT,
         unset="the preset's: 64 or fewer, 16, 8",
-        help="Numbers in the code (at each position, for a spatial code).",
+        help="Latent dimension (for a spatial code: at each position).",
     ),
     Setting(
-        name="bottleneck", kind="text", default="plain", group=_WHAT, metavar="KIND[:LEVEL]",
-        help="plain, gaussian (variational), l1, kl or top-k (sparse); a level may follow: top-k:0.1.",
+        name="bottleneck", kind="text", default="plain", group=_WHAT, metavar="KIND[:STRENGTH]",
+        help="Kind of code: plain, gaussian (variational), l1, kl, top-k or winners (sparse); a strength may "
+        "follow: top-k:0.1.",
     ),
     Setting(
         name="loss", common=True, kind="text", default="mse", group=_WHAT, metavar="NAME",
-        help="mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim.",
+        help="The training loss: mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as "
+        "0.8*mse+0.2*ssim.",
     ),
     Setting(
         name="neighbourhood", kind="float", default=0.0, group=_WHAT,
-        help="1: codes keep similar images together, as UMAP does; for maps of 2 numbers.",
+        help="Weight of UMAP's objective, which keeps similar images together in the codes: 1 for maps, with "
+        "--latent-dim 2.",
     ),
     Setting(
         name="neighbours", kind="text", default=None, group=_WHAT, metavar="MODEL", unset="the images",
-        help="With --neighbourhood: the model by whose codes images are neighbours.",
+        help="With --neighbourhood: find neighbours by the codes of this model.",
     ),
     Setting(
-        name="shift", kind="float", default=None, group=_WHAT, metavar="PART",
+        name="shift", kind="float", default=None, group=_WHAT, metavar="FRACTION",
         unset="1/24 with neighbourhood, else 0",
-        help="Move images on the way in by up to this part of a side, so that codes depend less on where "
-        "things are.",
+        help="Translate input images at random by up to this fraction of a side, so that codes depend less "
+        "on where things are.",
     ),
     Setting(
         name="noise", common=True, kind="text", default=None, group=_WHAT, metavar="KIND[:LEVEL]",
         unset="none",
-        help="Corrupt images on the way in, never what should come out: gaussian:0.3, salt-and-pepper:0.2, "
+        help="Corrupt the input images, but not the targets: gaussian:0.3, salt-and-pepper:0.2, "
         "gaussian:0..0.5+blur. Codes then depend less on details.",
     ),
     Setting(
@@ -55,7 +58,7 @@ AUTOENCODER: tuple[Setting, ...] = (
     ),
     Setting(
         name="random_state", common=True, kind="int", default=None, group=_WHAT, flag="--seed", unset="0",
-        help="Seed of the first weights, the order of images and what is held out.",
+        help="Seed of the initial weights, the order of images and the choice of held-out images.",
     ),
     Setting(
         name="device", kind="text", default="auto", group=_WHAT, choices=("auto", "cpu", "cuda"),
@@ -67,21 +70,23 @@ AUTOENCODER: tuple[Setting, ...] = (
     ),
     Setting(
         name="framing", kind="text", default="resize", group=_IMAGES,
-        choices=("resize", "crop", "pad", "random-crop"), help="How to bring them to that size.",
+        choices=("resize", "crop", "pad", "random-crop"), help="How to bring images to --size.",
     ),
     Setting(
         name="channels", common=True, kind="int", default=None, group=_IMAGES, unset="as they are",
-        help="1 makes all images grey, 3 makes them RGB.",
+        help="Convert all images: 1 to grey, 3 to RGB.",
     ),
     Setting(
         name="scaling", kind="text", default="auto", group=_IMAGES,
         choices=("auto", "dtype", "minmax"),
-        help="How stored values become about 0 to 1: by their type, or by the values there are.",
+        help="How stored values are scaled to about 0 to 1: by the range of their type (dtype) or by the "
+        "values of the training images (minmax).",
     ),
     Setting(
         name="storage", kind="text", default="auto", group=_IMAGES,
         choices=("auto", "resident", "cached", "streamed"),
-        help="Where images are while training: in memory, in a temporary file, read each time.",
+        help="Where images are kept during training: in memory (resident), in a temporary file (cached), or "
+        "nowhere: they are read each time (streamed).",
     ),
     Setting(
         name="strict", kind="flag", default=False, group=_IMAGES,
@@ -93,27 +98,27 @@ AUTOENCODER: tuple[Setting, ...] = (
     ),
     Setting(
         name="validation_fraction", kind="float", default=0.1, group=_IMAGES,
-        help="Part of the images held out, to choose the best weights and to measure on.",
+        help="Fraction of the images held out to choose the best weights and to measure the model.",
     ),
     Setting(
         name="batch_size", kind="int", default=None, group=_HOW, unset="8 to 256, by images and preset",
-        help="Images in a step.",
+        help="Images per step.",
     ),
     Setting(
         name="learning_rate", kind="float", default=None, group=_HOW,
-        unset="0.02 for muon, 0.001 for the others", help="The highest rate of the schedule.",
+        unset="0.02 for muon, 0.001 for the others", help="Highest learning rate of the schedule.",
     ),
     Setting(
         name="optimizer", kind="text", default="muon", group=_HOW,
-        choices=("muon", "adamw", "adam"), help="What changes the weights.",
+        choices=("muon", "adamw", "adam"), help="The optimizer.",
     ),
     Setting(
         name="schedule", kind="text", default="cosine", group=_HOW,
-        choices=("cosine", "constant"), help="The learning rate over time.",
+        choices=("cosine", "constant"), help="How the learning rate changes during training.",
     ),
     Setting(
         name="warmup", kind="float", default=0.05, group=_HOW,
-        help="Fraction of all steps over which the rate rises.",
+        help="Fraction of all steps during which the learning rate rises.",
     ),
     Setting(
         name="weight_decay", kind="float", default=0.0, group=_HOW,
@@ -121,55 +126,57 @@ AUTOENCODER: tuple[Setting, ...] = (
     ),
     Setting(
         name="clip", kind="float", default=1.0, group=_HOW,
-        help="Largest norm of the gradient; 0 for no limit.",
+        help="Clip the norm of the gradient at this value; 0 for no limit.",
     ),
     Setting(
         name="ema", kind="float", default=0.99, group=_HOW,
-        help="How much of the averaged weights each step keeps; 0 for no average.",
+        help="Decay of the exponential moving average of the weights; 0 for no average.",
     ),
     Setting(
         name="patience", kind="int", default=15, group=_HOW,
-        help="Stop after so many epochs without a better validation loss; 0 never.",
+        help="Stop after this many epochs without a better validation loss; 0 never stops early.",
     ),
     Setting(
         name="precision", kind="text", default="auto", group=_HOW,
-        choices=("auto", "float32", "bfloat16"), help="Numbers to compute with.",
+        choices=("auto", "float32", "bfloat16"), help="Floating-point format of the computation.",
     ),
     Setting(
         name="widths", kind="ints", default=None, group=_PARTS, unset="the preset's",
-        help="Channels of each level, such as 32,64.",
+        help="Channels of each stage, such as 32,64.",
     ),
     Setting(
         name="blocks", kind="int", default=None, group=_PARTS, unset="the preset's",
-        help="Blocks in each level.",
+        help="Blocks in each stage.",
     ),
     Setting(
         name="kernel_size", kind="int", default=None, group=_PARTS, unset="the preset's",
-        help="Side of the kernels.",
+        help="Side of the convolution kernels in pixels.",
     ),
     Setting(
         name="down", kind="text", default=None, group=_PARTS, unset="the preset's",
-        choices=("stride", "max", "average", "unshuffle"), help="How sides are halved.",
+        choices=("stride", "max", "average", "unshuffle"), help="How the encoder halves height and width.",
     ),
     Setting(
         name="up", kind="text", default=None, group=_PARTS, unset="the preset's",
-        choices=("transposed", "nearest", "bilinear", "subpixel"), help="How they are doubled.",
+        choices=("transposed", "nearest", "bilinear", "subpixel"),
+        help="How the decoder doubles height and width.",
     ),
     Setting(
         name="padding_mode", kind="text", default=None, group=_PARTS, unset="the preset's",
-        choices=("zeros", "reflect", "replicate", "circular"), help="What lies beyond the edges.",
+        choices=("zeros", "reflect", "replicate", "circular"), help="Padding beyond the edges of an image.",
     ),
     Setting(
         name="code", kind="text", default=None, group=_PARTS, unset="the preset's",
-        choices=("dense", "spatial"), help="One vector an image, or a map of vectors.",
+        choices=("dense", "spatial"),
+        help="Form of the code: one vector for each image (dense), or a map of vectors (spatial).",
     ),
     Setting(
         name="hidden", kind="int", default=None, group=_PARTS, unset="the preset's",
-        help="Units of a dense layer before the code; 0 for none.",
+        help="Units of an additional dense layer before the code; 0 for none.",
     ),
     Setting(
         name="norm", kind="text", default=None, group=_PARTS, unset="the preset's",
-        choices=("none", "batch", "group", "layer"), help="Normalisation.",
+        choices=("none", "batch", "group", "layer"), help="Normalisation layers.",
     ),
     Setting(
         name="activation", kind="text", default=None, group=_PARTS, unset="the preset's",
@@ -177,11 +184,11 @@ AUTOENCODER: tuple[Setting, ...] = (
     ),
     Setting(
         name="output", kind="text", default=None, group=_PARTS, unset="by the loss and the images",
-        choices=("sigmoid", "linear", "clamp"), help="What ends the decoder.",
+        choices=("sigmoid", "linear", "clamp"), help="The last operation of the decoder.",
     ),
     Setting(
         name="bypass", kind="text", default=None, group=_PARTS, unset="the preset's",
-        choices=("none", "pca"), help="A linear path beside the network that starts as PCA.",
+        choices=("none", "pca"), help="A linear path in parallel with the network, initialised by PCA (pca).",
     ),
     Setting(
         name="refine", kind="int", default=None, group=_PARTS, unset="the preset's",
@@ -189,6 +196,7 @@ AUTOENCODER: tuple[Setting, ...] = (
     ),
     Setting(
         name="pattern", kind="int", default=None, group=_PARTS, unset="the preset's",
-        help="Pixels a side of what each map of a spatial code draws; the image is their sum.",
+        help="Decode by one linear layer: each map of a spatial code draws a pattern of this many pixels a "
+        "side, and the image is the sum of the patterns.",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The parameters of experiments as the command line knows them: those of the estimators that they fit."""
+"""The parameters of experiments as command-line settings: those of the estimators that they fit."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,19 +8,19 @@ from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_stacked import STACKED
 
-_NEITHER = ("neighbourhood", "neighbours")  # one more aim would be one more thing that differs
-_SEED = "and that of what is held out to measure on."
+_NEITHER = ("neighbourhood", "neighbours")  # a second objective would be a second difference
+_SEED = "and the choice of images held out to measure on."
 _CHANGED: dict[str, dict[str, Any]] = {
     "shift": {"unset": "0"},
     "validation_fraction": {
-        "help": "Part of the training images that the best weights are chosen by."
+        "help": "Fraction of the training images by which the best weights are chosen."
     },
 }
 _ABLATED = ("level_epochs", "epochs", "patience", "random_state")
 
 
 def _others(table: Sequence[Setting], *without: str) -> list[Setting]:
-    """The settings of a table without some, as experiments know them."""
+    """Return the settings of a table without some, with the changes for experiments."""
     left = {*without, *_NEITHER}
     return [replace(s, **_CHANGED.get(s.name, {})) for s in table if s.name not in left]
 
@@ -28,16 +28,16 @@ def _others(table: Sequence[Setting], *without: str) -> list[Setting]:
 ABLATION: tuple[Setting, ...] = (
     *taken(
         STACKED, "epochs", unset="about 1,000 steps",
-        help="Epochs together from scratch: the budget, which each other way has as well.",
+        help="Epochs of joint training from scratch. Their cost is the budget of all three ways.",
     ),
     *taken(
         STACKED, "level_epochs", unset="half of the budget",
-        help="Of the way that then trains together: epochs of each level, one number for all, or one for "
-        "each from the first stage to the code. Levels alone have theirs in the same proportions.",
+        help="Epochs of each layer where joint training follows: one number for all layers, or one for each "
+        "from the first stage to the code. Layers trained alone get epochs in the same proportions.",
     ),
     *taken(
         STACKED, "random_state",
-        help=f"The first seed of weights, the order of images and validation images, {_SEED}",
+        help=f"First seed of the weights, the order of images, the validation images, {_SEED}",
     ),
     *_others(STACKED, *_ABLATED),
     *taken(STACKED, "patience", default=0),
@@ -45,34 +45,37 @@ ABLATION: tuple[Setting, ...] = (
 
 _WHAT = AUTOENCODER[0].group
 _CODES = ("latent_dim", "noise", "epochs", "random_state")
-_ELSEWHERE = ("bottleneck", "bypass")  # what differs, and what would lead around it
+_ELSEWHERE = ("bottleneck", "bypass")  # what differs between the models, and a path around it
 
 ROBUSTNESS: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "noise", default="gaussian:0..0.5",
-        help="What denoising codes are learnt with: it corrupts images on the way in, never what should "
-        "come out.",
+        help="Noise for the denoising autoencoder: corrupts the input images, but not the targets.",
     ),
     Setting(
-        name="sparse", kind="text", default="top-k", group=_WHAT, metavar="KIND[:LEVEL]",
-        help="The bottleneck of sparse codes: top-k, winners, l1 or kl; a level may follow: top-k:0.05.",
+        name="sparse", kind="text", default="top-k", group=_WHAT, metavar="KIND[:STRENGTH]",
+        help="Bottleneck of the sparse autoencoder: top-k, winners, l1 or kl; a strength may follow: "
+        "top-k:0.05.",
     ),
     Setting(
         name="sparse_dim", kind="int", default=256, group=_WHAT,
-        help="Numbers in sparse codes, of which few are on.",
+        help="Latent dimension of the sparse autoencoder; few units are active for an image.",
     ),
     Setting(
         name="variational", kind="text", default="gaussian", group=_WHAT, metavar="gaussian[:BETA]",
-        help="The bottleneck of variational codes.",
+        help="Bottleneck of the variational autoencoder.",
     ),
     *taken(
         AUTOENCODER, "latent_dim",
-        help="Numbers in the other codes (at each position, for a spatial code).",
+        help="Latent dimension of the other autoencoders (for a spatial code: at each position).",
     ),
-    *taken(AUTOENCODER, "epochs", unset="about 1,000 steps", help="Passes over the images, for each."),
+    *taken(
+        AUTOENCODER, "epochs", unset="about 1,000 steps",
+        help="Passes over the images, for each autoencoder.",
+    ),
     *taken(
         AUTOENCODER, "random_state",
-        help=f"Seed of first weights, the order of images, corruptions and resamples, {_SEED}",
+        help=f"Seed of the initial weights, the order of images, corruptions, resamples, {_SEED}",
     ),
     *_others(AUTOENCODER, *_CODES, *_ELSEWHERE),
 )  # fmt: skip

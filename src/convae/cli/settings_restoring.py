@@ -1,4 +1,4 @@
-"""What all estimators that restore images have as parameters, beside their own."""
+"""The parameters that all estimators share that restore images."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER
@@ -7,19 +7,18 @@ RESTORING: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "preset",
         default="unet", choices=("unet", "fine", "residual", "tutorial", "pooled"),
-        help="The network: unet or fine (with skips; unet is the one to choose), or an autoencoder "
-        "without skips.",
+        help="The network: unet or fine (with skips; unet is recommended), or an autoencoder without skips.",
     ),
     *taken(AUTOENCODER, "loss", common=False),
     *taken(AUTOENCODER, "bottleneck", "epochs", "random_state", "device"),
     *taken(AUTOENCODER, "latent_dim", common=False),
     Setting(
         name="patch", common=True, kind="int", default=None, group="Images", unset="64",
-        help="Side in pixels of the squares that large images are trained on.",
+        help="Side in pixels of the square patches on which large images are trained.",
     ),
     Setting(
         name="turn", kind="flag", default=None, group="Images", unset="with patches",
-        help="Whether training images are flipped and turned.",
+        help="Flip and rotate training images.",
     ),
     *taken(
         AUTOENCODER, "channels", "scaling", "storage", "strict", "validation_fraction", "batch_size",

@@ -1,4 +1,4 @@
-"""The parameters of ``SparseAutoencoder`` as the command line knows them."""
+"""The parameters of ``SparseAutoencoder`` as command-line settings."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER
@@ -8,11 +8,14 @@ _OWN = ("bottleneck", "latent_dim")
 SPARSE: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "bottleneck", common=True,
-        default="top-k", metavar="KIND[:LEVEL]",
-        help="Which numbers stay: top-k:0.05 the largest twentieth of each code, winners:0.05 each number "
-        "for the twentieth of the images that switch it on most, l1:0.1 small on average, kl:0.05 on for "
-        "about a twentieth.",
+        default="top-k", metavar="KIND[:STRENGTH]",
+        help="Which units stay active: top-k:0.05 keeps the largest 5 % of each code, winners:0.05 keeps "
+        "each unit for the 5 % of images that activate it most, l1:0.1 makes units small on average, "
+        "kl:0.05 makes each active for about 5 % of the images.",
     ),
-    *taken(AUTOENCODER, "latent_dim", default=256, help="Numbers in the code, of which few are on."),
+    *taken(
+        AUTOENCODER, "latent_dim", default=256,
+        help="Latent dimension; few units are active for an image.",
+    ),
     *(setting for setting in AUTOENCODER if setting.name not in _OWN),
 )  # fmt: skip

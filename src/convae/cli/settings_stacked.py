@@ -1,4 +1,4 @@
-"""The parameters of ``StackedAutoencoder`` as the command line knows them."""
+"""The parameters of ``StackedAutoencoder`` as command-line settings."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER
@@ -9,13 +9,13 @@ _EPOCHS = next(setting for setting in AUTOENCODER if setting.name == "epochs")
 STACKED: tuple[Setting, ...] = (
     Setting(
         name="level_epochs", common=True, kind="ints", default=None, group=_EPOCHS.group, metavar="N[,N,...]",
-        unset="half of the joint ones, shared out",
-        help="Epochs of each level on its own: one number for all, or one for each from the first stage to "
-        "the code.",
+        unset="half of --epochs, divided among the layers",
+        help="Epochs of each layer on its own: one number for all layers, or one for each from the first "
+        "stage to the code.",
     ),
     *taken(
         AUTOENCODER, "epochs",
-        help="Epochs of all levels together, after that; 0 leaves them as they are.",
+        help="Epochs of joint training of all layers afterwards; 0 leaves out joint training.",
     ),
     *(setting for setting in AUTOENCODER if setting.name not in _OWN),
     *taken(AUTOENCODER, "bypass", default="none"),

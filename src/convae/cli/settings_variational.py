@@ -1,4 +1,4 @@
-"""The parameters of ``VariationalAutoencoder`` as the command line knows them."""
+"""The parameters of ``VariationalAutoencoder`` as command-line settings."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER
@@ -10,17 +10,19 @@ VARIATIONAL: tuple[Setting, ...] = (
     *taken(
         AUTOENCODER, "bottleneck", common=True,
         default="gaussian", metavar="gaussian[:BETA]",
-        help="How much the code costs: gaussian:0.5 half as much, gaussian:1,free_bits=0.1 nothing for "
-        "the first tenth of a nat in each number, gaussian:1,warmup=0.3 nothing at the start, rising.",
+        help="Weight of the cost of the code (beta): gaussian:0.5 halves it, gaussian:1,free_bits=0.1 makes "
+        "the first 0.1 nats of each latent dimension free, gaussian:1,warmup=0.3 raises it from 0 over the "
+        "first 30 % of training.",
     ),
     Setting(
         name="levels", kind="int", default=None, group=_CODE.group, metavar="N", unset="1",
-        help="2 or 3 for a hierarchical code (a ladder): each level more adds numbers at the next larger "
-        "map.",
+        help="Levels of a hierarchical code (a ladder), such as 2 or 3: each further level adds latent "
+        "dimensions at the next larger feature map.",
     ),
     Setting(
         name="binarise", common=True, kind="flag", default=False, group=_LOSS.group,
-        help="With --loss bce: grey values are chances of white, drawn anew for every batch.",
+        help="With --loss bce: take grey values as probabilities of white, and sample the pixels anew for "
+        "every batch.",
     ),
     *(setting for setting in AUTOENCODER if setting.name != "bottleneck"),
 )  # fmt: skip

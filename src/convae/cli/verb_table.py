@@ -1,4 +1,4 @@
-"""Which verbs there are. Their files are loaded when they are used, so that ``--help`` costs nothing."""
+"""The verbs. Their modules are imported when they are used, so that ``--help`` is fast."""
 
 import importlib
 import os
@@ -11,12 +11,12 @@ from convae.version import __version__
 
 
 class Member(NamedTuple):
-    """A verb, or a member of one.
+    """A verb, or a member of a group such as ``convae fit``.
 
     Attributes:
-        module: the file in ``convae.cli.verbs`` that holds it as ``command``.
-        help: what it does, in one line.
-        group: the heading it stands under; empty where a list has no headings.
+        module: the module in ``convae.cli.verbs`` that defines it as ``command``.
+        help: one line of help.
+        group: the heading in the help; empty where the list has no headings.
     """
 
     module: str
@@ -25,7 +25,7 @@ class Member(NamedTuple):
 
 
 START, TRAIN, USE, UNDERSTAND = "Start", "Train", "Use", "Understand"
-# One example for each heading, shown beside it.
+# One example for each heading, shown next to it.
 EXAMPLES = {
     START: "convae check my_images",
     TRAIN: "convae fit denoiser my_images --out clean.convae",
@@ -51,7 +51,7 @@ VERBS = {
     "probe": Member("probe", "Measure what can be read from the codes.", UNDERSTAND),
     "info": Member("info", "Show what a model file holds.", UNDERSTAND),
     "units": Member("units", "Show what each unit of a sparse code stands for.", UNDERSTAND),
-    "traverse": Member("traverse", "Show what single values of a code do.", UNDERSTAND),
+    "traverse": Member("traverse", "Show what single latent dimensions do.", UNDERSTAND),
     "levels": Member("levels", "Show what each layer of a stack keeps.", UNDERSTAND),
     "experiment": Member(
         "experiment", "Run an experiment on your images: stacking, robustness.", UNDERSTAND
@@ -74,7 +74,7 @@ EXPERIMENTS = {
         "experiment_robustness", "Which codes can still be read from corrupted images?"
     ),
 }
-# What people type for a verb, and what they mean.
+# What people type instead of a verb, and the verb that they mean.
 SLIPS = {
     "train": "convae fit KIND",
     "predict": "convae detect, convae denoise or convae reconstruct",
@@ -98,11 +98,11 @@ KINDS = {"estimator": "Kinds", "experiment": "Experiments"}
 
 
 class LazyGroup(click.Group):
-    """A group whose members are loaded when they are used.
+    """A group whose members are imported when they are used.
 
     Args:
-        kind: what a member is called when its name is not known: ``verb``, ``estimator``.
-        members: by their names.
+        kind: the word for a member in error messages: ``verb``, ``estimator``, ``experiment``.
+        members: the members by name.
     """
 
     def __init__(self, *, kind: str, members: dict[str, Member], **options: Any) -> None:
@@ -110,11 +110,11 @@ class LazyGroup(click.Group):
         self.kind, self.members = kind, members
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table."""
+        """Return the names in the order of the table."""
         return list(self.members)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one member; None for a name that is not known."""
+        """Import one member; return None for an unknown name."""
         if cmd_name not in self.members:
             return None
         module = importlib.import_module(f"convae.cli.verbs.{self.members[cmd_name].module}")
@@ -124,7 +124,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The member that is meant, or the nearest known one in the error."""
+        """Return the named member; for an unknown name, fail and name the nearest known one."""
         name = args[0]
         if name in self.members:
             return super().resolve_command(ctx, args)
@@ -138,7 +138,7 @@ class LazyGroup(click.Group):
         return ctx.fail(text)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of members from the table, without loading them; each heading with an example."""
+        """Write the members from the table, without importing them; each heading has an example."""
         headings = dict.fromkeys(member.group for member in self.members.values())
         width = max(map(len, self.members))
         for heading in headings:
@@ -177,4 +177,4 @@ verb.
     __version__, "-v", "--version", prog_name="convae", message="%(prog)s %(version)s"
 )
 def convae() -> None:
-    """The root of all verbs; its help is above."""
+    """Group all verbs; the help is above."""

@@ -1,8 +1,8 @@
-"""What verbs read and write.
+"""Read the inputs and write the outputs of verbs.
 
-- data, models: images and models from arguments
-- image_files, image_tables: results as image files; figures of images as a table
-- code_writing, code_reading, code_index: codes as files, and an index to search in
+- data, models: open the images and models that arguments name
+- image_files, image_tables: write results as image files; read tables of groups and labels
+- code_writing, code_reading, code_index: files of codes, and an index to search them
 - labels: labels of images
-- output_files, made_folders: where results go, and folders that a command has made
+- output_files, made_folders: check and write output files; remove folders of failed commands
 """

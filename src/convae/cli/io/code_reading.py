@@ -1,4 +1,4 @@
-"""Files of codes, read a few rows at a time: those of ``convae encode``, and anybody's own."""
+"""Read files of codes, a few rows at a time: those of ``convae encode``, and the user's own."""
 
 import contextlib
 import itertools
@@ -15,12 +15,16 @@ from convae.filesystem.run_files import reading
 from convae.filesystem.tables import TableReader, from_cell, read_table, unescape
 
 Rows = Generator[Coded, None, None]
-_TEXTS = ("name", "label", "sha256", "model")  # what stands beside the numbers
+_TEXTS = ("name", "label", "sha256", "model")  # the columns other than the code
 _COLUMNS = (*_TEXTS, "code_0")
 
 
 def refuse_other_model(path: Path, row: Coded, made: str) -> None:
-    """Raise if a row says that another model or layer made it than ``made``; most own files say nothing."""
+    """Check that a row was made by the model and layer ``made``; a row without that information passes.
+
+    Raises:
+        InputError: another model or layer made the row.
+    """
     if row.model and row.model != made:
         theirs, ours = (text.partition(":")[2] for text in (row.model, made))
         if row.model.partition(":")[0] == made.partition(":")[0]:
@@ -35,13 +39,15 @@ def refuse_other_model(path: Path, row: Coded, made: str) -> None:
 
 @contextlib.contextmanager
 def read_codes(path: Path, only: Container[int] | None = None) -> Iterator[Iterator[Coded]]:
-    """The rows of a file of codes, a few at a time; what the file does not say of them is empty.
+    """Yield an iterator over the rows of a file of codes; values that the file lacks are empty.
 
     Args:
+        path: the file; its suffix names its kind.
         only: the positions of the rows to read; None for all.
 
     Raises:
-        InputError: the file is missing, damaged, holds no codes or would have to be unpickled.
+        InputError: the file is missing or damaged, is of an unknown kind, holds no codes or would have to be
+            unpickled.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -59,7 +65,7 @@ def read_codes(path: Path, only: Container[int] | None = None) -> Iterator[Itera
 
 
 class _Every(Container[int]):
-    """All positions."""
+    """A container of all positions."""
 
     def __contains__(self, position: object) -> bool:
         return True
@@ -71,7 +77,7 @@ def _explained(path: Path, rows: Rows) -> Iterator[Coded]:
 
 
 def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
-    """A row from its numbers and what the file says of them."""
+    """Return a row from its code and the other values in the file."""
     label = told.get("label")
     return Coded(
         name=str(told.get("name") or ""),
@@ -101,7 +107,11 @@ def _read_npy(path: Path, only: Container[int]) -> Rows:
 
 
 def _told_beside(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, str]]:
-    """What the table beside an array says of each code; nothing without a table."""
+    """Yield the values of each code from the table next to an array; empty mappings without a table.
+
+    Raises:
+        InputError: the table has another number of rows than there are codes.
+    """
     if not path.is_file():
         yield from itertools.repeat({}, count)
         return
@@ -119,7 +129,7 @@ def _told_beside(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, s
 
 
 def _places(rows: TableReader) -> dict[str, int]:
-    """Where the columns of texts are."""
+    """Return the positions of the columns of text."""
     found = {name: rows.column(name) for name in _TEXTS}
     return {name: k for name, k in found.items() if k is not None}
 
@@ -149,7 +159,7 @@ def _read_npz(path: Path, only: Container[int]) -> Rows:
 
 
 def _with_name(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with the name as it was before it was written."""
+    """Return the same values with the name unescaped."""
     return {**told, "name": unescape(str(told.get("name") or ""))}
 
 
@@ -175,7 +185,7 @@ def _read_csv(path: Path, only: Container[int]) -> Rows:
 
 
 def _not_a_number(names: Sequence[str], cells: Sequence[str], chosen: Sequence[int]) -> str:
-    """Which cell is no number, and what to do about the commas of some countries; empty if all are."""
+    """Return a message on the first cell that is not a number, with advice on decimal commas; else empty."""
     for k in chosen:
         try:
             float(cells[k])
@@ -205,7 +215,11 @@ def _read_parquet(path: Path, only: Container[int]) -> Rows:
 
 
 def _chosen(path: Path, head: list[str]) -> list[int]:
-    """Which columns are the code, in the order of their numbers."""
+    """Return the positions of the columns of the code, in order.
+
+    Raises:
+        InputError: a column is there twice, or the columns are not ``code_0``, ``code_1``, ...
+    """
     found = {name: k for k, name in enumerate(head) if name.startswith("code_")}
     if twice := [name for name in found if head.count(name) > 1]:
         raise InputError(f"{path}: has the column {twice[0]} twice: keep one of them")
@@ -225,7 +239,7 @@ _READERS: dict[str, Callable[[Path, Container[int]], Rows]] = {
 
 
 def count_codes(path: Path) -> int:
-    """About how many rows a file of codes has; 0 if it cannot be read, which reading it will explain."""
+    """Return about how many rows a file of codes has; 0 if it cannot be read (see :func:`read_codes`)."""
     try:
         return _COUNTS[path.suffix.lower()](path)
     except Exception:  # see convae.errors.damage

@@ -1,4 +1,4 @@
-"""DATA on the command line as a source of images."""
+"""Open the argument DATA as a source of images."""
 
 import math
 import os
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What the user named, and where to look for it.
+    """The argument DATA and the options for reading it.
 
     Attributes:
         given: a folder, a file, a glob or a name; or several folders and files.
         data_dir, download, split: as in :func:`convae.images.sources.open_source.open_source`.
-        max_pixels: of the largest image that is read; None for the default limit.
-        channels: what images are converted to for a model; None refuses those that have others.
-        values: black and white of float images for a model of integer ones; None refuses such images.
+        max_pixels: the number of pixels of the largest image that is read; None for the default limit.
+        channels: the number of channels to convert images to; None refuses images with other channels than
+            the model takes.
+        values: the values of black and white in float images, for a model of integer images; None refuses
+            such images.
+        channels_first: whether arrays have their channels first; None decides by the shape.
     """
 
     given: tuple[str, ...]
@@ -40,12 +43,15 @@ class Data:
     channels_first: bool | None = None
 
     def open(self, shape: Sequence[int] | None = None, *, of_model: bool = False) -> "ImageSource":
-        """The source; several files are a list of paths.
+        """Open the source; several files are one list of paths.
 
         Args:
             shape: (channels, height, width) or (height, width) of the images in a ``.npy`` file of
                 flattened rows.
-            of_model: whether that is the shape that a model takes.
+            of_model: whether ``shape`` is the shape that a model takes.
+
+        Raises:
+            AmbiguousAxesError: the shape of an array does not tell which axis holds the channels.
         """
         from convae.images.files.axes import AmbiguousAxesError
         from convae.images.files.image import ReadLimits
@@ -78,13 +84,16 @@ class Data:
 
 
 def _once(given: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Each file or folder once, whatever links lead to it; and the names that are left out."""
+    """Return each file or folder once, even if several links lead to it, and the names that are left out."""
     seen, kept, twice = set[tuple[int, int] | str](), list[str](), list[str]()
     for name in given:
         try:
             status = os.stat(name)
             key: tuple[int, int] | str = (status.st_dev, status.st_ino)
-        except (OSError, ValueError):  # a glob or the name of a set, or what opening it will say
+        except (
+            OSError,
+            ValueError,
+        ):  # a glob, the name of a set, or an error that opening it will report
             key = name
         (twice if key in seen else kept).append(name)
         seen.add(key)
@@ -94,10 +103,12 @@ def _once(given: Sequence[str]) -> tuple[list[str], list[str]]:
 def rows_of(
     path: Path, shape: Sequence[int] | None, *, of_model: bool = False
 ) -> "np.ndarray | None":
-    """The images in a ``.npy`` file of flattened rows; None for a file of anything else.
+    """Return the images in a ``.npy`` file of flattened rows; None for any other file.
 
     Args:
-        of_model: whether the shape is that of a model, which rows of another length are not for.
+        path: the file.
+        shape: (channels, height, width) or (height, width); None for no flattened rows.
+        of_model: whether the shape is that of a model; rows of another length then give None.
     """
     import numpy as np
 
@@ -118,13 +129,14 @@ def rows_of(
 
 
 def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
-    """The source for a model.
+    """Open a source for a model.
 
-    Rows of pixels have the shape of the images it was fitted on; what the shape of an array leaves open is
-    read as the array it was fitted on was.
+    Rows of pixels get the shape of the images that the model was fitted on. If the shape of an array is
+    ambiguous, its axes are read in the order of the array that the model was fitted on.
 
     Raises:
-        InputError: images are to have other channels or values than the model takes.
+        InputError: ``--channels`` or ``--values`` does not suit the model.
+        AmbiguousAxesError: the axes are ambiguous and the model was fitted on no array.
     """
     from convae.images.files.axes import AmbiguousAxesError
 

@@ -1,4 +1,4 @@
-"""Images that a model made, to files: image files, multi-page TIFFs, or one array, in constant memory."""
+"""Write result images to image files, multi-page TIFFs or one array, in constant memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ class Writing:
     """How a verb writes images.
 
     Attributes:
-        out: the folder.
-        doing: what the verb does, for the progress: ``denoising``.
-        array: the name of the file that an array of images becomes.
-        format: another kind of file; None keeps each image's own.
+        out: the folder of the results.
+        doing: the word for the progress line, such as ``denoising``.
+        array: the name of the file to which an array of images is written.
+        format: the kind of file to write; None keeps that of each image.
         strict: whether an image that cannot be used is an error.
     """
 
@@ -46,13 +46,18 @@ class Writing:
 def write_results(
     source: ImageSource, results: Callable[[OnBad], Iterator[Result]], how: Writing, voice: Voice
 ) -> Tally:
-    """Make the images of a source, and write each where its original's name says.
+    """Compute the results for a source, and write each under the name of its original.
 
     Args:
-        results: gives the images in order, telling its argument of those that cannot be used.
+        source: the images.
+        results: a function that yields the results in order, and calls its argument with the error of each
+            image that cannot be used.
+        how: where and how to write.
+        voice: prints notes and progress.
 
     Raises:
-        InputError: nothing can be used, or ``out`` is where the images are.
+        InputError: no image can be used, the format is unknown, or ``out`` is the folder of the images.
+        ImageError: with ``strict``, an image cannot be used.
     """
     check_format(how.format, what="--format")
     if how.strict and source.skipped:
@@ -87,7 +92,7 @@ def write_results(
 
 
 def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[str, Any]:
-    """Say what was written; gives the same for programs."""
+    """Print a summary of what was written; return the same for programs."""
     listed = write_skipped(out / SKIPPED, tally.skipped)
     voice.say(
         f"{tally.images:,} image{'s' * (tally.images != 1)} from {source.description} to {tally.files:,} "

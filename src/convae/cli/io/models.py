@@ -1,4 +1,4 @@
-"""The model of a verb: of the job that the verb does, or one sentence."""
+"""Load the model of a verb, and check that it is of the kind that the verb needs."""
 
 import shlex
 from pathlib import Path
@@ -12,17 +12,17 @@ from convae.errors import InputError
 if TYPE_CHECKING:
     from convae.estimators.base import ImageEstimator
 
-SUFFIX = ".convae"  # of model files
+SUFFIX = ".convae"  # the suffix of model files
 
 Estimator = TypeVar("Estimator", bound="ImageEstimator")
 
 
 def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
-    """The model in a file, if it is of this kind.
+    """Load a model and check that it is of this kind.
 
     Raises:
-        ModelFileError: for a file that is no model.
-        InputError: for a model of another job; says which, and what fits one for this.
+        ModelFileError: the file is not a model.
+        InputError: the model is of another kind; names its verb, and the command that fits a suitable model.
     """
     from convae.estimators.registry import load
 
@@ -38,10 +38,10 @@ def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
 
 
 def refuse_swapped(path: Path) -> None:
-    """Say that the model comes first, where the first argument is no model and a later one is.
+    """Check that the model comes first.
 
     Raises:
-        InputError: with the line to type.
+        InputError: the first argument is not a model and a later one is; states the correct command.
     """
     context = click.get_current_context(silent=True)
     given = () if context is None else context.params.get("data") or ()

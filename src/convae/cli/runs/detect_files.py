@@ -1,4 +1,4 @@
-"""The files of what a detector found: scores, regions, heatmaps, pictures."""
+"""Write the findings of a detector to files: scores, regions, heatmaps, pictures."""
 
 import json
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"
 
 @dataclass(frozen=True)
 class Row:
-    """What is said of one image: a line of ``scores.csv``."""
+    """The result for one image: a line of ``scores.csv``."""
 
     name: str
     score: float
@@ -36,13 +36,15 @@ class Row:
 
 @dataclass
 class FoundFiles:
-    """A folder that fills with what is found.
+    """The folder into which the findings are written.
 
     Attributes:
-        source: the images, whose names the files take.
-        rows: of all images so far.
-        listed: of each, what goes into ``regions.json``.
-        findings: of each, what goes into the page; the ``highest`` get their pictures at the end.
+        source: the images; the files are named after them.
+        out: the path of the folder.
+        rows: the results for all images so far.
+        listed: for each image, its entry in ``regions.json``.
+        findings: for each image, its entry on the page.
+        highest: the highest scores, whose pictures are written at the end.
     """
 
     source: ImageSource
@@ -59,8 +61,8 @@ class FoundFiles:
         """Write the heatmap and the pictures of one image.
 
         Args:
-            row: of ``scores.csv``; the verdict of a whole folder may differ from that of ``found``.
-            shown: whether it gets a picture beside the nearest normal image, too.
+            row: the line of ``scores.csv``; its verdict may differ from that of ``found``.
+            shown: whether to write a picture next to the nearest normal image, too.
         """
         name = below(found.image.info.name)
         folder = self.out / OVERLAYS
@@ -99,7 +101,7 @@ class FoundFiles:
         self.highest.add(finding, len(self.rows), pictures, found.regions)
 
     def shown(self) -> list[Finding]:
-        """What the page shows: the highest scores with their pictures, which are written, then all others."""
+        """Write the pictures of the highest scores; return the findings, the highest scores first."""
         large = self.highest.write(self.out)
         names = {one.links["overlay"] for one in large}
         return large + [one for one in self.findings if one.links["overlay"] not in names]
@@ -108,8 +110,8 @@ class FoundFiles:
         """Write ``scores.csv`` and ``regions.json``.
 
         Args:
-            facts: what goes before the images there.
-            by_score: whether the highest scores come first.
+            facts: entries of ``regions.json`` before the images.
+            by_score: whether to sort by score, the highest first.
         """
         order = list(range(len(self.rows)))
         if by_score:

@@ -1,4 +1,4 @@
-"""A set of images ranked by itself: each by a detector that was fitted on the others."""
+"""Rank a set of images without a model: each by a detector that was fitted on others of the set."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ CAVEAT = (
 def rank_itself(
     source: ImageSource, parameters: dict[str, Any], how: Detecting, voice: Voice
 ) -> None:
-    """Everything that ``convae detect --self`` does.
+    """Run ``convae detect --self``.
 
     Args:
-        parameters: of the detectors.
+        parameters: the parameters of the detectors.
     """
     check_values(parameters)
     leaving = start(source, how, voice)

@@ -1,4 +1,4 @@
-"""Codes of corrupted images from the command line: their tables, their sentences, their figures."""
+"""The robustness experiment from the command line: print tables and sentences, write the results."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def probe_and_tell(
     corruptions: Sequence[str],
     voice: Voice,
 ) -> None:
-    """Everything that ``convae experiment robustness`` does."""
+    """Run ``convae experiment robustness``."""
     corruptions = corruptions or CORRUPTIONS
     parse_corruptions(corruptions)
     check_values(parameters)
@@ -63,7 +63,7 @@ def probe_and_tell(
 
 
 def told(found: Robustness) -> list[str]:
-    """A table for each read-out, the sentences and what weakens them."""
+    """Return the lines: a table for each read-out, the closing sentences and their caveats."""
     lines = [line for reading in found.readings for line in (*_table(found, reading), "")]
     lines += [f"{name}: {what}" for name, what in found.told.items()]
     lines.append(
@@ -86,5 +86,5 @@ def _cell(score: Score) -> str:
 
 
 def _ascii(text: str) -> str:
-    """As a terminal of any encoding shows it."""
+    """Replace characters that some terminal encodings lack."""
     return text.replace("²", "2")

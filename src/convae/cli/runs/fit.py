@@ -1,4 +1,4 @@
-"""A fit from the command line, of any job: check, train, save, measure on what was held out, report."""
+"""Fit a model of any kind from the command line: check, train, save, measure on held-out images, report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
@@ -34,29 +34,29 @@ from convae.training.interrupt import TrainingInterrupted
 
 
 class Outcome(Protocol):
-    """How good a model turned out to be: what a job's measurement gives."""
+    """The measured quality of a fitted model."""
 
     def lines(self) -> list[str]:
-        """For people, beside the baselines."""
+        """Return the lines for people, compared with the baselines."""
         ...
 
     def values(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the same results for programs."""
         ...
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """Write the page and its pictures into a folder that exists; gives the path of the page."""
+        """Write the page and its pictures into an existing folder; return the path of the page."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitJob:
-    """What ``convae fit`` does for one estimator.
+    """The parts of ``convae fit`` that depend on the estimator.
 
     Attributes:
-        estimator: its class.
-        measure: measures a fitted model; it is given the source it was fitted on.
-        options: what ``fit`` is given beside the images: a target, for instance.
+        estimator: the class of the estimator.
+        measure: a function that measures a fitted model, given the source that it was fitted on.
+        options: further arguments of the estimator's ``fit``, such as a target.
     """
 
     estimator: Callable[..., Any]
@@ -65,10 +65,10 @@ class FitJob:
 
 
 def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> None:
-    """Everything that ``convae fit`` does."""
+    """Run ``convae fit``."""
     check_values(parameters)
     if (run := current_run()) is not None and (fit.resume or fit.restart):
-        run.overwrite = True  # the run that was interrupted was allowed to
+        run.overwrite = True  # the interrupted run was allowed to
     out = output_file(fit.out, MODEL_SUFFIX)
     state = fit.checkpoint or Path(f"{out}.checkpoint")
     fit = replace(fit, out=out, checkpoint=state)
@@ -97,7 +97,11 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
 
 
 def check_values(parameters: Values) -> None:
-    """Refuse what can be refused before any image is looked at."""
+    """Check parameters that can be checked before any image is read.
+
+    Raises:
+        InputError: a parameter is out of its range.
+    """
     training = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
     TrainingSettings(**{k: parameters[k] for k in training if parameters.get(k) is not None})
     if not 0 <= (parameters.get("random_state") or 0) < 2**32:
@@ -109,7 +113,12 @@ def check_values(parameters: Values) -> None:
 
 
 def checkpoint_of(fit: Fit) -> CheckpointFolder:
-    """The folder of the run's state, once it is clear what to do with what is in it."""
+    """Return the folder of the checkpoint, after checking ``--resume`` and ``--restart``.
+
+    Raises:
+        InputError: both options are given, there is nothing to resume, or a checkpoint is there and neither
+            is given.
+    """
     assert fit.checkpoint is not None
     folder = CheckpointFolder(fit.checkpoint, every=fit.checkpoint_every)
     if fit.resume and fit.restart:
@@ -136,7 +145,11 @@ def train(
     voice: Voice,
     options: dict[str, Any],
 ) -> None:
-    """Train, and turn an interruption into the sentence that says how to go on."""
+    """Train a model.
+
+    Raises:
+        Interrupted: training was interrupted; the message states the command that resumes it.
+    """
     groups = None if fit.groups is None else read_groups(fit.groups, source)
     voice.note(f"training on {source.description}: {len(source):,} images")
     try:
@@ -159,7 +172,7 @@ def account(
     files: dict[str, Path | None],
     voice: Voice,
 ) -> None:
-    """Say what was done, how good it is, and where everything lies."""
+    """Print the summary: the training, the quality of the model, and the files that were written."""
     facts, skipped = model._stored.facts, len(model.skipped_)
     seconds = sum(row["seconds"] for row in model.history_)
     voice.say(

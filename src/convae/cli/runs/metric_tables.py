@@ -1,4 +1,4 @@
-"""A measurement in words, as a table, and for programs."""
+"""Format a measurement as sentences, as a table, and for programs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from convae.report.text import numbers
 
 
 def table(metrics: Sequence[Metric], where: str) -> list[str]:
-    """The model beside the others, a line a measure; ``where`` stands above the names."""
+    """Return a table of the model and the baselines, one line a metric; ``where`` is its first heading."""
     names = list(dict.fromkeys(name for metric in metrics for name in metric.baselines))
     known = any(metric.rival for metric in metrics)
     rows: list[tuple[str, ...]] = [
@@ -32,7 +32,7 @@ def table(metrics: Sequence[Metric], where: str) -> list[str]:
 
 
 def told(evaluation: Evaluation, where: str) -> list[str]:
-    """The table of the model beside PCA, who wins, and what to be careful about."""
+    """Return the lines of the table of the model and PCA, the verdict and its caveats."""
     lines = table(metric_rows(evaluation), where)
     loss = evaluation.loss
     if loss["floor"]:
@@ -45,12 +45,12 @@ def told(evaluation: Evaluation, where: str) -> list[str]:
 
 
 def said(evaluation: Evaluation) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the same results as plain values."""
     return {**evaluation.to_dict(), "winner": winner(evaluation), "verdict": verdict(evaluation)}
 
 
 def differences_said(found: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
-    """Measure -> other method -> the model minus it, as plain values."""
+    """Return metric -> other method -> the model minus that method, as plain values."""
     return {
         measure: {name: one.to_dict() for name, one in others.items()}
         for measure, others in found.items()
@@ -58,7 +58,7 @@ def differences_said(found: Mapping[str, Mapping[str, Difference]]) -> dict[str,
 
 
 def fit_occasion(model: ImageEstimator, title: str, *, what: str, measured_on: str) -> Occasion:
-    """What stands around the report of a fit; ``what`` was fitted, such as ``A denoiser``."""
+    """Return the heading of the report of a fit; ``what`` was fitted, such as ``A denoiser``."""
     return Occasion(
         title=title,
         subtitle=f"{what} of {model._stored.facts['images']}",
@@ -70,10 +70,10 @@ def fit_occasion(model: ImageEstimator, title: str, *, what: str, measured_on: s
 
 
 def images_measured(count: int, seen: int | bool) -> str:
-    """Which images the numbers after a fit are of."""
+    """Return a description of the images on which a fitted model was measured."""
     return f"{count:,} images " + ("that it was trained on" if seen else "held out from training")
 
 
 def _ascii(text: str) -> str:
-    """Digits as a terminal of any encoding shows them."""
+    """Replace characters that some terminal encodings lack."""
     return text.replace("−", "-").replace("–", "-").replace("∞", "inf")

@@ -1,4 +1,4 @@
-"""The units of a code from the command line: their codes, the page, and what is said of them."""
+"""Describe the units of a code from the command line: encode images, write the page, print the summary."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,13 @@ from convae.report.page.unit_page import write_unit_page
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What to show.
+    """The units to show.
 
     Attributes:
-        most: numbers of the code.
-        images: to look at, at most.
-        seed: of the choice among more.
-        beside: another model, and the file that it is from.
+        most: the largest number of units.
+        images: the largest number of images.
+        seed: the seed of the choice among more images.
+        beside, beside_path: another model to compare with, and its file.
     """
 
     most: int
@@ -36,7 +36,7 @@ class Wanted:
 def tell_units(
     model: ConvAutoencoder, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
 ) -> None:
-    """Everything that ``convae units`` does."""
+    """Run ``convae units``."""
     skipped = list(source.skipped)
     if len(source) > wanted.images:
         order = np.random.default_rng(wanted.seed).permutation(len(source))
@@ -91,9 +91,12 @@ def _read(
 def _answers(
     model: ConvAutoencoder, source: ImageSource, units: Units, wanted: Wanted, voice: Voice
 ) -> dict[str, tuple[float, float]]:
-    """The mean class selectivity of the units that are on, and that by chance, of this model and of others.
+    """Return the mean class selectivity of the active units, and that of shuffled classes, for each model.
 
-    Empty without classes.
+    Without classes the result is empty.
+
+    Raises:
+        InputError: the other model can use images of one class only.
     """
     if units.answers is None:
         return {}
@@ -113,14 +116,14 @@ def _answers(
 
 
 def _means(answers: Answers, on: np.ndarray | None = None) -> tuple[float, float]:
-    """Of the classes and of chance, over the units that are on."""
+    """Return the means over the active units: with the classes, and with shuffled classes."""
     both = (answers.selectivity.values, answers.chance.values)
     real, chance = (values if on is None else values[on] for values in both)
     return (float(real.mean()), float(chance.mean())) if len(real) else (0.0, 0.0)
 
 
 def _sentence(answers: dict[str, tuple[float, float]]) -> str:
-    """One line, this model first."""
+    """Return one sentence on the class selectivity, this model first."""
     told = ", ".join(f"{name} {real:.2f} ({by:.2f})" for name, (real, by) in answers.items())
     return (
         "Class selectivity, a mean over the units (0: as much for all, 1: of one class; in brackets by "

@@ -1,4 +1,4 @@
-"""Progress on stderr: one living line on a terminal, plain lines anywhere else."""
+"""Progress on stderr: one rewritten line on a terminal, plain lines elsewhere."""
 
 import contextlib
 import math
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from convae.cli.terminal.output import Voice
 
 Counter = Callable[[int, int], None]
-EVERY = 30.0  # seconds of silence, at most, where there is no terminal
-REDRAWN = 4  # times a second; at rich's ten it takes two percent of a small network's training
+EVERY = 30.0  # longest time without a line, in seconds, where there is no terminal
+REDRAWN = (
+    4  # redraws per second; rich's default, ten, takes two percent of the time of a small network
+)
 
 
 def is_terminal() -> bool:
-    """Whether stderr is a terminal that can rewrite a line."""
+    """Return whether stderr is a terminal that can rewrite a line."""
     return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "")
 
 
 def number(value: float | None) -> str:
-    """A loss: four digits, or a dash.
+    """Format a loss: four significant digits, or a dash.
 
     >>> number(0.0123456), number(None), number(float("nan"))
     ('0.01235', '-', 'nan')
@@ -37,7 +39,7 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Time as a person says it.
+    """Format a duration for people.
 
     >>> duration(7.4), duration(75), duration(7384)
     ('7 s', '1 min 15 s', '2 h 3 min')
@@ -51,7 +53,7 @@ def duration(seconds: float) -> str:
 
 
 class Pace:
-    """How long a run will still take, from what this process has done of it."""
+    """Estimates the remaining time of a run from the progress of this process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -59,9 +61,9 @@ class Pace:
         self._last = 0.0
 
     def left(self, done: float) -> float | None:
-        """Seconds left, when the fraction ``done`` of the run is done; None if not known yet."""
+        """Return the seconds left when the fraction ``done`` of the run is done; None if not yet known."""
         now = self._clock()
-        if self._start is None or done < self._last:  # of several runs, the next one begins
+        if self._start is None or done < self._last:  # the next of several runs begins
             self._start, self._last = (now, done), done
             return None
         self._last = done
@@ -72,18 +74,18 @@ class Pace:
 
 
 class Heartbeat:
-    """Writes how far a run is, whenever nothing was written for a while: logs show that it is alive.
+    """Writes the progress of a run if nothing was written for a while: logs show that the run is alive.
 
     Attributes:
-        told: what there is to say at that time.
+        told: a function that returns the line to write.
     """
 
     def __init__(self, write: Callable[[str], None], every: float = EVERY) -> None:
-        """Set it up.
+        """Set up the heartbeat; it runs inside a ``with`` block.
 
         Args:
-            write: writes a line.
-            every: seconds.
+            write: a function that writes a line.
+            every: the longest time without a line, in seconds.
         """
         self.told: Callable[[], str] = lambda: "still at work"
         self._write, self._every = write, every
@@ -100,7 +102,7 @@ class Heartbeat:
         self._thread.join()
 
     def write(self, text: str) -> None:
-        """Write a line; the next one of its own comes so much later."""
+        """Write a line; the next line of the heartbeat is written ``every`` seconds later."""
         self._last = time.monotonic()
         self._write(text)
 
@@ -111,7 +113,7 @@ class Heartbeat:
 
 
 class PlainTraining(Quiet):
-    """One line an epoch, for logs, and what is going on in :attr:`told`."""
+    """An observer that writes one line for each epoch, for logs; :meth:`told` returns the current state."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write, self._pace, self._epochs = write, Pace(), 0
@@ -119,7 +121,7 @@ class PlainTraining(Quiet):
         self._moment: Moment | None = None
 
     def told(self) -> str:
-        """How far it is, inside an epoch too."""
+        """Return a line on the progress, also within an epoch."""
         moment = self._moment
         if moment is None:
             return f"reading and preparing images, {duration(time.monotonic() - self._began)}"
@@ -132,16 +134,16 @@ class PlainTraining(Quiet):
         return "  ".join(parts)
 
     def message(self, text: str) -> None:
-        """Pass it on."""
+        """Write the message."""
         self._write(text)
 
     def step(self, moment: Moment) -> None:
-        """Note how far it is."""
+        """Record the progress."""
         self._epochs, self._moment = moment.epochs, moment
         self._pace.left(_fraction(moment))
 
     def epoch(self, row: Row) -> None:
-        """Write the line."""
+        """Write the line of the epoch."""
         of = f"/{self._epochs}" if self._epochs else ""
         done = row["epoch"] / self._epochs if self._epochs else 1.0
         left = self._pace.left(done) if 0 < done < 1 else None
@@ -149,7 +151,7 @@ class PlainTraining(Quiet):
 
 
 def epoch_line(row: Row, of: str, left: float | None) -> str:
-    """An epoch in one line."""
+    """Return the line of an epoch."""
     if row["train_loss"] is None:
         return f"start  validation {number(row['validation_loss'])}"
     parts = [
@@ -165,21 +167,21 @@ def epoch_line(row: Row, of: str, left: float | None) -> str:
 
 
 def code_told(row: Row) -> list[str]:
-    """What a variational code holds, where the row has it."""
+    """Return the information in a variational code, if the row has it."""
     if "code_nats" not in row:
         return []
     return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]
 
 
 class Messages(PlainTraining):
-    """What is said, without the epochs: for experiments of many fits, in logs."""
+    """An observer that writes messages but no epochs, for experiments of many fits, in logs."""
 
     def epoch(self, row: Row) -> None:
         """Write nothing."""
 
 
 class LivingTraining(Quiet):
-    """One line that is rewritten as training goes on."""
+    """An observer that rewrites one line during training."""
 
     def __init__(self, progress: "Progress") -> None:
         self._progress, self._pace = progress, Pace()
@@ -188,7 +190,7 @@ class LivingTraining(Quiet):
         self._code: list[str] = []
 
     def message(self, text: str) -> None:
-        """Print it above the line."""
+        """Print the message above the line."""
         self._progress.console.print(harmless(text), markup=False, highlight=False)
 
     def step(self, moment: Moment) -> None:
@@ -207,7 +209,7 @@ class LivingTraining(Quiet):
         self._progress.update(self._task, completed=done, told="  ".join(told))
 
     def epoch(self, row: Row) -> None:
-        """Remember how the validation went."""
+        """Record the validation loss."""
         self._validation, self._code = row["validation_loss"], code_told(row)
 
 
@@ -217,7 +219,7 @@ def _fraction(moment: Moment) -> float:
 
 @contextlib.contextmanager
 def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
-    """The observers of a training run; of many ``runs`` epochs are not told one by one."""
+    """Yield the observers of a training run; with ``runs`` (many fits), single epochs are not printed."""
     if voice.quiet:
         yield []
     elif not is_terminal():
@@ -233,7 +235,7 @@ def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
 
 @contextlib.contextmanager
 def counting(voice: "Voice", what: str) -> Iterator[Counter]:
-    """A function of (done, in all) that shows it: on a terminal at once, else every half a minute."""
+    """Yield a function of (done, total) that shows progress: at once on a terminal, else every 30 seconds."""
     if voice.quiet:
         yield lambda done, total: None
         return
@@ -259,7 +261,7 @@ def counting(voice: "Voice", what: str) -> Iterator[Counter]:
 
 
 def _line() -> Any:
-    """rich's progress line, with our words beside a short bar."""
+    """Return rich's progress line: a short bar and a text."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

@@ -1,4 +1,4 @@
-"""``convae calibrate``: another threshold for a detector, without training."""
+"""``convae calibrate``: set a new detection threshold without retraining."""
 
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """Set the threshold of a detector anew, by normal images and without training.
+_HELP = """Set a new detection threshold from normal images, without retraining.
 
 \b
   convae calibrate my.convae more_good_images
   convae calibrate my.convae more_good_images --false-alarm-rate 0.005
   convae calibrate my.convae more_good_images --out stricter.convae
 
-Of new normal images at most the fraction --false-alarm-rate will be called anomalous; 0.01 takes 99 images,
-0.001 takes 999. Images that the model was trained on are left out. The model file is replaced, whole or not
-at all, unless --out names another.
+At most the fraction --false-alarm-rate of new normal images will be called anomalous. A rate of 0.01 needs
+99 images, 0.001 needs 999. Images that the model was trained on are left out. The model file is replaced
+atomically, unless --out names another file.
 """
 
 
@@ -31,19 +31,20 @@ at all, unless --out names another.
     "rate",
     type=float,
     metavar="RATE",
-    help="What is promised.  [default: as before, or the lowest that the images can promise]",
+    help="Largest fraction of normal images that may be called anomalous.  [default: as before, or the "
+    "lowest that the images can guarantee]",
 )
 @click.option(
     "--groups",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Columns name and group: images of one group count as one.",
+    help="CSV file with the columns name and group: count the images of a group as one.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="MODEL.convae",
-    help="Another file to write.  [default: MODEL itself]",
+    help="Model file to write.  [default: MODEL itself]",
 )
 @overwriting
 @computing
@@ -58,7 +59,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.calibrate import calibrate
     from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.filesystem.run_files import current_run

@@ -1,4 +1,4 @@
-"""``convae decode``: codes to images."""
+"""``convae decode``: decode codes into images."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """Codes to images: of 'convae encode', or your own.
+_HELP = """Decode codes into images: codes of 'convae encode', or your own.
 
 \b
   convae decode my.convae codes.npy --out decoded
   convae decode my.convae codes.csv --out decoded --format tiff
 
-CODES is .npy, .npz, .csv or .parquet as 'convae encode' writes them; names in it become the names of the
-files. The images have the size, channels and depth that the model was fitted on.
+CODES is a .npy, .npz, .csv or .parquet file as 'convae encode' writes it; the names in it become the file
+names. The images have the size, channels and depth of the images that the model was fitted on.
 """
 
 
@@ -27,12 +27,12 @@ files. The images have the size, channels and depth that the model was fitted on
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="The folder to write into.",
+    help="Folder to write into.",
 )
 @click.option(
     "--format",
     metavar="KIND",
-    help="Kind of file: png, tiff, jpeg, ...  [default: by the name, else png or tiff]",
+    help="Kind of file to write: png, tiff, jpeg, ...  [default: by the name, else png or tiff]",
 )
 @overwriting
 @computing
@@ -45,7 +45,7 @@ def command(
     device: str,
     voice: Voice,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.decode import decode
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 

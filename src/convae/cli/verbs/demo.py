@@ -1,4 +1,4 @@
-"""``convae demo``: everything once, offline, on handwritten digits."""
+"""``convae demo``: train and measure a model of handwritten digits, offline."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from convae.cli.terminal.output import Voice
 
 DEFAULT = Path("convae-demo")
 
-_HELP = """Fit, measure and look at an autoencoder of 1,437 handwritten digits, offline, in a minute or less.
+_HELP = """Fit and measure an autoencoder of 1,437 handwritten digits, offline, in a minute or less.
 
 \b
   convae demo
@@ -26,7 +26,7 @@ Writes digits.convae, digits.history.csv, pictures and report.html.
     default=DEFAULT,
     show_default=True,
     metavar="DIR",
-    help="The folder to write into.",
+    help="Folder to write into.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, hidden=True)
 @overwriting
@@ -34,12 +34,12 @@ Writes digits.convae, digits.history.csv, pictures and report.html.
 @seeded
 @speaking
 def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.demo import demonstrate
     from convae.filesystem.result_folders import marked
     from convae.filesystem.run_files import current_run
 
     mark, run = marked(out), current_run()
     if out == DEFAULT and mark is not None and mark.verb == "demo" and run is not None:
-        run.overwrite = True  # nothing but an earlier demonstration, which gives the same
+        run.overwrite = True  # only the results of an earlier demonstration, which were the same
     demonstrate(out, voice, epochs=epochs, seed=seed, device=device)

@@ -1,4 +1,4 @@
-"""``convae denoise``: images without their noise, as files of the same kind."""
+"""``convae denoise``: remove noise from images."""
 
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, speaking, writing
 from convae.cli.terminal.output import Voice
 
-_HELP = """Images without their noise, as files with the same names, size, channels, depth and kind.
+_HELP = """Remove noise from images; results keep each file's name, size, channels, depth and format.
 
 \b
   convae denoise my.convae noisy_images --out denoised
   convae denoise my.convae noisy_images --out denoised --sigma 25/255
   convae denoise my.convae noisy_images --out denoised --ensemble
 
-Without --sigma the level of the noise is estimated in each image; levels.csv lists it. Large images are
-computed in tiles that give exactly what the whole would. Images that cannot be used are skipped and listed
-in skipped.csv.
+Without --sigma the noise level is estimated in each image; levels.csv lists the estimates. Large images are
+computed in tiles, with exactly the same result as for the whole image. Images that cannot be used are
+skipped and listed in skipped.csv.
 """
 
 
@@ -30,13 +30,13 @@ in skipped.csv.
 @click.option(
     "--sigma",
     metavar="LEVEL",
-    help="The level of the noise in grey levels of the file type: 25/255, or 25/65535 for 16-bit images.  "
-    "[default: estimated]",
+    help="Noise level in grey levels of the file type: 25/255, or 25/65535 for 16-bit images.  "
+    "[default: estimated in each image]",
 )
 @click.option(
     "--ensemble",
     is_flag=True,
-    help="Average over eight flips and turns: a little better, eight times slower.",
+    help="Average over eight flips and rotations: slightly better, eight times slower.",
 )
 @computing
 @speaking
@@ -52,7 +52,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.image_files import Writing
     from convae.cli.runs.denoise import ARRAY, denoise, level_of
     from convae.estimators.restoration.denoiser import Denoiser

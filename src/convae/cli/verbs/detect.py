@@ -1,4 +1,4 @@
-"""``convae detect``: what is anomalous in images, where, and how surely."""
+"""``convae detect``: detect anomalies."""
 
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,21 @@ from convae.cli.options import GroupedCommand, computing, images, overwriting, s
 from convae.cli.terminal.output import Voice
 from convae.errors import InputError
 
-_HELP = """What is anomalous in images, where, and how surely.
+_HELP = """Detect anomalies: score, p-value, heatmap and regions for each image.
 
 \b
   convae detect my.convae new_images --out found
   convae detect --self my_images --out ranked
 
-Into the folder go scores.csv (score and p-value of each image), regions.json (the parts that stand out),
+Writes into the folder: scores.csv (score and p-value of each image), regions.json (the anomalous regions),
 heatmaps/ (float32 TIFFs, in standard deviations above normal images), overlays/ (the images with the
-heatmap over them), detections/ (of each anomalous image: regions, heatmap, and the normal image that is
-most like it),
-report.html (verdicts, the histogram of scores, and the files of every image) and highest/ (its pictures).
+heatmap over them), detections/ (for each anomalous image: regions, heatmap, and the most similar normal
+image), report.html (verdicts, the histogram of scores, and the files of every image) and highest/ (its
+pictures).
 
-With --self there is no model: the images are ranked by detectors that were fitted on the others of them, so
-that the oddest come first. It suits a folder of which most is normal; nothing is promised then.
+With --self there is no MODEL: each image is scored by a detector that was fitted on other images of the
+folder, and the highest scores come first. Use it for a folder of mostly normal images; no false-alarm rate
+is guaranteed.
 """
 
 
@@ -36,17 +37,19 @@ that the oddest come first. It suits a folder of which most is normal; nothing i
     type=click.Path(path_type=Path),
     required=True,
     metavar="DIR",
-    help="The folder to write into.",
+    help="Folder to write into.",
 )
-@click.option("--self", "alone", is_flag=True, help="No MODEL: rank the images by themselves.")
+@click.option("--self", "alone", is_flag=True, help="Rank the images without a MODEL.")
 @click.option(
     "--set",
     "pairs",
     multiple=True,
     metavar="NAME=VALUE",
-    help="With --self: a setting of 'convae fit anomaly'; can be given several times.",
+    help="With --self: set one setting of 'convae fit anomaly'. May be given several times.",
 )
-@click.option("--strict", is_flag=True, help="Stop at an image that cannot be used.")
+@click.option(
+    "--strict", is_flag=True, help="Stop at an image that cannot be used, instead of skipping it."
+)
 @overwriting
 @computing
 @seeded
@@ -63,7 +66,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.detect import Detecting, detect
     from convae.cli.runs.detect_self import rank_itself
     from convae.cli.settings import collect

@@ -1,4 +1,4 @@
-"""``convae encode``: images to their codes."""
+"""``convae encode``: write the codes of images."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, overwriting, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """Images to their codes.
+_HELP = """Write the codes of images.
 
 \b
   convae encode my.convae my_images --out codes.csv
@@ -18,11 +18,11 @@ _HELP = """Images to their codes.
   convae encode my.convae my_images --out codes.parquet
   convae encode my.convae my_images --out maps.csv --layer encoder.1
 
-.csv and .parquet have the columns name, label (if the images have any), sha256 (of the file or, in an array,
-of the image's bytes), model (what made the code) and code_0, code_1, ...; .npz has the arrays codes, names,
-labels, sha256 and model; beside codes.npy comes codes.names.csv with the columns. Spatial codes are
-(n, k, h, w) in .npy and .npz, and flattened in the tables. Images that cannot be used are skipped and listed
-beside the codes, in codes.skipped.csv.
+.csv and .parquet files have the columns name, label (if the images have labels), sha256 (of the file or, for
+an array, of the bytes of the image), model (the model that made the code) and code_0, code_1, ...; .npz
+files have the arrays codes, names, labels, sha256 and model; with codes.npy, the other columns are written
+to codes.names.csv. Spatial codes have the shape (n, k, h, w) in .npy and .npz, and are flattened in the
+tables. Images that cannot be used are skipped and listed next to the codes, in codes.skipped.csv.
 """
 
 
@@ -34,14 +34,17 @@ beside the codes, in codes.skipped.csv.
     type=click.Path(path_type=Path),
     required=True,
     metavar="CODES",
-    help="The file to write: .npy, .npz, .csv or .parquet.",
+    help="File to write: .npy, .npz, .csv or .parquet.",
 )
 @click.option(
     "--layer",
     metavar="NAME",
-    help="In place of the code what this layer gives, averaged over positions; 'convae info' lists them.",
+    help="Write the output of this layer, averaged over positions, instead of the code; 'convae info' lists "
+    "the layers.",
 )
-@click.option("--strict", is_flag=True, help="Stop at an image that cannot be used.")
+@click.option(
+    "--strict", is_flag=True, help="Stop at an image that cannot be used, instead of skipping it."
+)
 @overwriting
 @computing
 @speaking
@@ -55,7 +58,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.code_writing import SUFFIXES, names_file
     from convae.cli.io.output_files import SKIPPED, named_after, output_file, planned
     from convae.cli.runs.encode import encode

@@ -1,4 +1,4 @@
-"""``convae evaluate``: a model measured on images, beside what needs no training."""
+"""``convae evaluate``: measure a model and compare it with simple baselines."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from convae.cli.io.models import refuse_swapped
 from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """Measure a model on images that it was not trained on, beside a baseline.
+_HELP = """Measure a model on images that it was not trained on, and compare it with baselines.
 
 \b
   convae evaluate my.convae more_images
@@ -19,37 +19,39 @@ _HELP = """Measure a model on images that it was not trained on, beside a baseli
   convae evaluate my_denoiser.convae noisy_images --target clean_images
   convae evaluate my_detector.convae test_images --report evaluation/
 
-An autoencoder stands beside PCA with as many numbers per image, fitted on the same training images; a
-denoiser beside the median filter and non-local means, on images to which noise is added, or on noisy images
-with --target. Images that the model was trained on are left out, unless there are no others or --all is
-given.
+An autoencoder is compared with PCA of the same latent dimension, fitted on the same training images. A
+denoiser is compared with the median filter and non-local means, on images to which noise is added, or on
+noisy images with --target. Images that the model was trained on are left out, unless there are no others or
+--all is given.
 
-An anomaly detector is measured on labelled images: sub-folders good, normal, ok or free hold normal images,
-all others one kind of defect each; --labels takes a CSV file instead, and --masks says where the defects
-are. The layout of MVTec AD (test, ground_truth) is recognised.
+An anomaly detector is measured on labelled images: the sub-folders good, normal, ok and free hold normal
+images, every other sub-folder holds one kind of defect. --labels reads the labels from a CSV file instead,
+and --masks gives the positions of the defects. The layout of MVTec AD (test, ground_truth) is recognised.
 """
 
 
 @click.command("evaluate", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(split="test", for_model=True)
-@click.option("--all", "every", is_flag=True, help="Also measure images that it was trained on.")
+@click.option(
+    "--all", "every", is_flag=True, help="Also measure on images that the model was trained on."
+)
 @click.option(
     "--target",
     metavar="DATA",
-    help="For a denoiser: what the images should look like, matched by name.",
+    help="For a denoiser: the clean images, matched by name.",
 )
 @click.option(
     "--labels",
     metavar="CSV",
-    help="For a detector: a file with the columns name and label (normal: good, normal, ok, free or 0), or "
-    "'folder', the default.",
+    help="For a detector: CSV file with the columns name and label (normal: good, normal, ok, free or 0), "
+    "or 'folder'.  [default: folder]",
 )
 @click.option(
     "--masks",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="For a detector: masks of the defects, matched by name; above half of their maximum is a defect.",
+    help="For a detector: masks of the defects, matched by name; above half of the maximum is a defect.",
 )
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="DIR",
@@ -72,7 +74,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.evaluate import Evaluating, evaluate_model
     from convae.cli.runs.evaluate_detector import images_of
     from convae.estimators.anomaly.detector import AnomalyDetector

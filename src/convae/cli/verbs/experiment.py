@@ -1,4 +1,4 @@
-"""``convae experiment``: models fitted to answer one question about the user's images."""
+"""``convae experiment``: train several models to answer one question about the user's images."""
 
 from convae.cli.verb_table import EXPERIMENTS, LazyGroup
 

@@ -1,4 +1,4 @@
-"""``convae experiment robustness``: which codes can still be read when images are corrupted?"""
+"""``convae experiment robustness``: from which codes can labels be read when images are corrupted?"""
 
 from typing import Any
 
@@ -9,21 +9,23 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_experiments import ROBUSTNESS
 from convae.cli.terminal.output import Voice
 
-_HELP = """Plain, denoising, sparse and variational codes: which can still be read from corrupted images?
+_HELP = """Compare plain, denoising, sparse and variational codes of corrupted images.
 
 \b
   convae experiment robustness my_images
   convae experiment robustness my_images --labels labels.csv --epochs 10 --out robustness.json
   convae experiment robustness mnist --corruption gaussian:0.5 --corruption stripes:0.2 --corruption jpeg:10
 
-Four autoencoders of one network learn from the training images, without labels. A linear classifier and the
-nearest neighbours (for numbers: ridge regression and neighbours) then learn what LABELS says from the codes
-of clean training images, and are tested on clean and on corrupted images that nothing was fitted on: others
-(--test), the test part of a set by name, or a fifth of DATA. PCA and the raw pixels stand beside. Brackets
-hold 95 % of 1,000 bootstrap resamples of the test images; differences are paired.
+Four autoencoders with the same network are trained on the training images, without labels. A linear
+classifier and nearest neighbours (for numbers: ridge regression and neighbours) are then fitted to predict
+the labels from the codes of clean training images. They are tested on clean and on corrupted images on which
+nothing was fitted: those of --test, the test part of a set by name, or a fifth of DATA. PCA and the raw
+pixels are compared, too. Brackets are 95 % intervals over 1,000 bootstrap resamples of the test images;
+differences are paired.
 
-LABELS is 'folder' (a sub-folder for each class; sets such as mnist bring their own), or a CSV file with the
-columns name and label for classes, or name and target for numbers, which also names the images of --test.
+LABELS is 'folder' (a sub-folder for each class; sets such as mnist have labels of their own), or a CSV file
+with the columns name and label for classes, or name and target for numbers. The file also names the images
+of --test.
 """
 
 
@@ -34,14 +36,14 @@ columns name and label for classes, or name and target for numbers, which also n
     default="folder",
     show_default=True,
     metavar="folder|FILE.csv",
-    help="What is to be read from the codes.",
+    help="Labels to read from the codes.",
 )
 @click.option(
     "--corruption",
     "corruptions",
     multiple=True,
     metavar="KIND:LEVEL",
-    help="What test images suffer; can be given several times.  [default: gaussian:0.3, "
+    help="Corruption of the test images. May be given several times.  [default: gaussian:0.3, "
     "salt-and-pepper:0.2 and blur:1]",
 )
 @parameters(ROBUSTNESS)
@@ -54,7 +56,7 @@ def command(
     corruptions: tuple[str, ...],
     experiment: Experiment,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.experiment_robustness import probe_and_tell
 
     given = experiment.parameters(ROBUSTNESS, flags)

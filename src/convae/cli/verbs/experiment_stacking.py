@@ -9,19 +9,21 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_experiments import ABLATION
 from convae.cli.terminal.output import Voice
 
-_HELP = """Does stacking help here? The same network trained in three ways at equal cost, several times each.
+_HELP = """Does stacking help? Train the same network in three ways at equal cost, several times each.
 
 \b
   convae experiment stacking my_images
   convae experiment stacking my_images --seeds 5 --epochs 10 --widths 16,32 --out ablation.json
   convae experiment stacking mnist --max-images 5000
 
-Levels alone; levels, then together; together from scratch. Cost is counted in multiplications, of training
-and validation; epochs are whole, so the table has the cost that each way reached, and its processor time.
-Errors are those of images on which nothing was chosen: others (--test), the test part of a set by name, or a
-fifth of DATA. PCA with as many numbers stands beside. It ends in one sentence, by differences seed by seed.
+The three ways are: each layer alone (levels alone); each layer, then all together (levels, then together);
+all together from scratch. Cost is the number of multiplications of training and validation. Epochs are
+whole, so costs agree only approximately: the table lists the cost and the processor time of each way. Errors
+are measured on images on which nothing was chosen: those of --test, the test part of a set by name, or a
+fifth of DATA. PCA of the same latent dimension is compared, too. The closing sentence is based on the
+differences of each seed.
 
-Settings are those of 'convae fit stacked'.
+The settings are those of 'convae fit stacked'.
 """
 
 
@@ -34,12 +36,12 @@ Settings are those of 'convae fit stacked'.
     default=3,
     show_default=True,
     metavar="N",
-    help="How often each way is trained, each time from another seed.",
+    help="Number of seeds: each way is trained once with each.",
 )
 @experimenting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], seeds: int, experiment: Experiment) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.experiment_stacking import ablate_and_tell
 
     ablate_and_tell(experiment, experiment.parameters(ABLATION, flags), seeds, voice)

@@ -1,4 +1,4 @@
-"""``convae fit``: one member an estimator."""
+"""``convae fit``: a group with one member for each estimator."""
 
 from convae.cli.verb_table import ESTIMATORS, LazyGroup
 

@@ -1,4 +1,4 @@
-"""``convae fit anomaly``: learn what is normal, to find what is not."""
+"""``convae fit anomaly``: train an anomaly detector on normal images."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.terminal.output import Voice
 
-_HELP = """Learn from normal images alone, to find what is not like them.
+_HELP = """Train an anomaly detector on normal images alone.
 
 \b
   convae fit anomaly good_images --out my.convae
@@ -19,17 +19,18 @@ _HELP = """Learn from normal images alone, to find what is not like them.
   convae fit anomaly good_images --out my.convae --defects bad_images
   convae fit anomaly one_digit --out my.convae --method attributes
 
-The images are split in three: to train on, to choose the score by, and to set the threshold with, so that of
-new normal images at most the fraction --false-alarm-rate is called anomalous. 0.01 takes 99 images that
-nothing else has seen; --groups keeps several shots of one part together and counts them once. A few images
-with real defects (--defects) help to weigh what makes the score; each is then scored by what was learnt
-without it, to say how well the detector will do.
+The images are split in three: for training, for choosing the score, and for setting the threshold, so that
+at most the fraction --false-alarm-rate of new normal images is called anomalous. A rate of 0.01 needs 99
+images for the threshold alone. --groups keeps several shots of one part together and counts them as one. A
+few images with real defects (--defects) help to weight the components of the score; to estimate how well
+the detector will do, each of them is scored with weights that were found without it.
 
-Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
-report.html and pictures, measured by synthetic defects in the images that set the threshold. 'convae detect'
-uses the model, 'convae calibrate' changes its threshold. Ctrl-C stops and saves; --resume goes on.
+Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
+MODEL-report/ with report.html and pictures, measured with synthetic defects in the images that set the
+threshold. 'convae detect' uses the model, 'convae calibrate' changes its threshold. Ctrl-C stops and saves;
+--resume continues.
 
-What is chosen where, later ones winning: defaults, --config, --set, flags.
+Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 """
 
 

@@ -17,11 +17,11 @@ _HELP = """Train the plain convolutional autoencoder on images.
   convae fit autoencoder 'scans/**/*.tif' --out my.convae --preset pooled
   convae fit autoencoder my_images --out my.convae --config my.toml --set epochs=20
 
-Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report
-with report.html and pictures, measured on images that were held out from training. Ctrl-C stops and saves;
---resume goes on exactly there.
+Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
+MODEL-report/ with report.html and pictures, measured on images that were held out from training. Ctrl-C stops
+and saves; --resume continues exactly there.
 
-What is chosen where, later ones winning: defaults, --config, --set, flags.
+Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 """
 
 
@@ -31,7 +31,7 @@ What is chosen where, later ones winning: defaults, --config, --set, flags.
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
     from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder

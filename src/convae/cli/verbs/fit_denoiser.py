@@ -1,4 +1,4 @@
-"""``convae fit denoiser``: learn to take the noise out of images."""
+"""``convae fit denoiser``: train a denoiser."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_denoiser import DENOISER
 from convae.cli.terminal.output import Voice
 
-_HELP = """Learn to take the noise out of images.
+_HELP = """Train a model that removes noise from images.
 
 \b
   convae fit denoiser clean_images --out my.convae
@@ -18,14 +18,14 @@ _HELP = """Learn to take the noise out of images.
   convae fit denoiser noisy_images --out my.convae --target clean_images
   convae fit denoiser noisy_images --out my.convae --learn noisy
 
-It learns from clean images, to which it adds noise; from pairs, matched by name; or from noisy images
-alone. Without being told it looks at the images, and says which of these it uses and why.
+The denoiser learns from clean images, to which it adds noise; from pairs of images, matched by name; or from
+noisy images alone. By default it inspects the images, and prints which of these it uses and why.
 
-Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
-report.html and pictures, measured on images that were held out from training. Ctrl-C stops and saves;
---resume goes on exactly there. 'convae denoise' uses the model.
+Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
+MODEL-report/ with report.html and pictures, measured on images that were held out from training. Ctrl-C stops
+and saves; --resume continues exactly there. 'convae denoise' uses the model.
 
-What is chosen where, later ones winning: defaults, --config, --set, flags.
+Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 """
 
 
@@ -34,13 +34,13 @@ What is chosen where, later ones winning: defaults, --config, --set, flags.
 @click.option(
     "--target",
     metavar="DATA",
-    help="What the images should look like, matched by name; may have other channels.",
+    help="Clean images, matched by name; may have another number of channels.",
 )
 @parameters(DENOISER)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
     from convae.cli.runs.fit_denoiser import measuring
     from convae.estimators.restoration.denoiser import Denoiser

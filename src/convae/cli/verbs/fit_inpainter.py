@@ -1,4 +1,4 @@
-"""``convae fit inpainter``: learn to fill holes in images."""
+"""``convae fit inpainter``: train an inpainter."""
 
 from typing import Any
 
@@ -9,20 +9,21 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_inpainter import INPAINTER
 from convae.cli.terminal.output import Voice
 
-_HELP = """Learn to fill holes in images.
+_HELP = """Train a model that fills holes in images.
 
 \b
   convae fit inpainter whole_images --out my.convae
   convae fit inpainter whole_images --out my.convae --holes strokes
 
-It learns from whole images, in which it makes holes of its own, and starts from a classical fill. No masks
-are needed to learn; 'convae inpaint' takes them.
+The inpainter learns from whole images, in which it makes random holes, and starts from a classical fill. No
+masks are needed for training; 'convae inpaint' takes masks.
 
-Beside the model come MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and MODEL-report with
-report.html and pictures, measured on images that were held out from training, beside classical fills (those
-of OpenCV as well where it is installed). Ctrl-C stops and saves; --resume goes on exactly there.
+Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
+MODEL-report/ with report.html and pictures, measured on images that were held out from training and compared
+with classical fills (also those of OpenCV, if it is installed). Ctrl-C stops and saves; --resume continues
+exactly there.
 
-What is chosen where, later ones winning: defaults, --config, --set, flags.
+Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 """
 
 
@@ -32,7 +33,7 @@ What is chosen where, later ones winning: defaults, --config, --set, flags.
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
     from convae.cli.runs.fit_inpainter import measured
     from convae.estimators.restoration.inpainter import Inpainter

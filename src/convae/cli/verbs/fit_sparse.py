@@ -1,4 +1,4 @@
-"""``convae fit sparse``: train an autoencoder of whose many numbers few are on."""
+"""``convae fit sparse``: train a sparse autoencoder."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_sparse import SPARSE
 from convae.cli.terminal.output import Voice
 
-_HELP = """Train a sparse autoencoder on images: codes of many numbers, few of which are on for an image.
+_HELP = """Train a sparse autoencoder on images: large codes with few active units per image.
 
 \b
   convae fit sparse my_images --out my.convae
@@ -17,10 +17,10 @@ _HELP = """Train a sparse autoencoder on images: codes of many numbers, few of w
   convae fit sparse my_images --out my.convae --code spatial --bottleneck winners:0.1
   convae units my.convae my_images --out units.html
 
-Each number then stands for one thing that images have or have not; 'convae units' shows what. How sparse the
-codes are is told at the end.
+Each unit can then stand for one feature of the images; 'convae units' shows which. The summary at the end
+states how sparse the codes are.
 
-Files, --resume and settings are those of 'convae fit autoencoder'.
+Files, --resume and settings are as for 'convae fit autoencoder'.
 """
 
 
@@ -30,7 +30,7 @@ Files, --resume and settings are those of 'convae fit autoencoder'.
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
     from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.sparse import SparseAutoencoder

@@ -1,4 +1,4 @@
-"""``convae fit stacked``: train an autoencoder level by level, then as a whole."""
+"""``convae fit stacked``: train an autoencoder layer by layer, then as a whole."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from convae.cli.options import GroupedCommand, images, parameters, speaking
 from convae.cli.settings_stacked import STACKED
 from convae.cli.terminal.output import Voice
 
-_HELP = """Train a stacked autoencoder: levels one by one, each on the codes of the one below, then together.
+_HELP = """Train a stacked autoencoder: layers one by one, each on the codes below, then together.
 
 \b
   convae fit stacked my_images --out my.convae
   convae fit stacked my_images --out my.convae --level-epochs 3,3,2 --epochs 10 --noise gaussian:0.3
   convae levels my.convae my_images --out levels.png
 
-Level 1 is the outermost stage, the last one the code. In the end it is an autoencoder as any other, and every
-command that takes one takes it.
+The layers are called levels in options and results: level 1 is the outermost stage, the last level is the
+code. Every verb that takes an autoencoder takes the result.
 
-Files, --resume and settings are those of 'convae fit autoencoder'.
+Files, --resume and settings are as for 'convae fit autoencoder'.
 """
 
 
@@ -29,7 +29,7 @@ Files, --resume and settings are those of 'convae fit autoencoder'.
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
     from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.stacked import StackedAutoencoder

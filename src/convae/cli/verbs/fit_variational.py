@@ -1,4 +1,4 @@
-"""``convae fit variational``: train an autoencoder that new images can be drawn from."""
+"""``convae fit variational``: train a variational autoencoder."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ _HELP = """Train a variational autoencoder on images: its codes follow a known d
   convae fit variational my_images --out my.convae --latent-dim 32 --bottleneck gaussian:1,free_bits=0.1
   convae sample my.convae --out samples.png --from mixture
 
-The loss decides what an image is likely to be: mse a Gaussian whose width fits best (nothing to tune), l1 a
-Laplace distribution likewise, bce black and white pixels. What the code holds is told at the end; a code that
-is ignored is said to be, with what to do.
+The loss chooses the likelihood: mse a Gaussian whose variance is fitted (nothing to tune), l1 a Laplace
+distribution whose scale is fitted, bce black and white pixels. The summary at the end states how much
+information the code holds; if the decoder ignores the code, it says so and what to do.
 
-Files, --resume and settings are those of 'convae fit autoencoder'.
+Files, --resume and settings are as for 'convae fit autoencoder'.
 """
 
 
@@ -30,7 +30,7 @@ Files, --resume and settings are those of 'convae fit autoencoder'.
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
     from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.variational import VariationalAutoencoder

@@ -1,4 +1,4 @@
-"""``convae info``: what a model file holds."""
+"""``convae info``: show what a model file holds."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from convae.cli.options import GroupedCommand, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """What a model file holds: its network, how it was trained, on what, and how good it is.
+_HELP = """Show what a model file holds: the network, the training, the data, and the quality of the model.
 
 \b
   convae info my.convae
@@ -21,7 +21,7 @@ Only the description in the file is read, not the weights.
 @click.argument("model", type=click.Path(path_type=Path))
 @speaking
 def command(model: Path, voice: Voice) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.info import describe
 
     describe(model, voice)

@@ -1,4 +1,4 @@
-"""``convae inpaint``: images with their holes filled, as files of the same kind."""
+"""``convae inpaint``: fill holes in images."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, speaking, writing
 from convae.cli.terminal.output import Voice
 
-_HELP = """Images with their holes filled, as files with the same names, size, channels, depth and kind.
+_HELP = """Fill holes in images; results keep each file's name, size, channels, depth and format.
 
 \b
   convae inpaint my.convae images --mask masks --out filled
@@ -18,13 +18,13 @@ _HELP = """Images with their holes filled, as files with the same names, size, c
   convae inpaint my.convae images --mask alpha --out filled
   convae inpaint my.convae images --find-damage --out filled
 
-White in a mask is missing; --invert turns that round. Masks in a folder have the names of their images
-(a.png or a_mask.png for a.jpg); 'alpha' takes what is transparent in the images. NaN and nodata pixels are
-filled without being asked. --find-damage looks for damage that no mask tells of.
+White pixels of a mask are missing; with --invert black pixels are. Masks in a folder have the names of their
+images (a.png or a_mask.png for a.jpg); 'alpha' fills what is transparent in the images. NaN and nodata pixels
+are always filled. --find-damage also searches for damage that no mask marks.
 
-Known pixels come back bit for bit; JPEG files, which would change them, are written as PNG. holes.csv says
-how much was missing in each image, the folder masks shows what was filled. Images that cannot be used are
-skipped and listed in skipped.csv.
+Known pixels are kept bit for bit; JPEG, which would change them, is written as PNG. holes.csv lists how much
+was missing in each image, the folder masks/ shows what was filled. Images that cannot be used are skipped
+and listed in skipped.csv.
 """
 
 
@@ -32,13 +32,17 @@ skipped and listed in skipped.csv.
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @writing
-@click.option("--mask", metavar="DATA", help="What is missing: a file, a folder, or alpha.")
-@click.option("--invert", is_flag=True, help="Black is missing, white is known.")
-@click.option("--find-damage", is_flag=True, help="Look for damage as well, and fill it.")
+@click.option(
+    "--mask", metavar="DATA", help="Mask of the missing pixels: a file, a folder, or alpha."
+)
+@click.option(
+    "--invert", is_flag=True, help="Black pixels of a mask are missing, white pixels are known."
+)
+@click.option("--find-damage", is_flag=True, help="Also search for damage, and fill it.")
 @click.option(
     "--ensemble",
     is_flag=True,
-    help="Average over eight flips and turns: a little better, eight times slower.",
+    help="Average over eight flips and rotations: slightly better, eight times slower.",
 )
 @computing
 @speaking
@@ -56,7 +60,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.image_files import Writing
     from convae.cli.runs.inpaint import ARRAY, Filling, inpaint
     from convae.estimators.restoration.inpainter import Inpainter

@@ -1,4 +1,4 @@
-"""``convae interpolate``: images on the way from one image to another."""
+"""``convae interpolate``: interpolate between two images."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from convae.cli.terminal.output import Voice
 
 PATHS = ("linear", "spherical")
 
-_HELP = """Images on the way from one image to another, through their codes.
+_HELP = """Interpolate between two images: decode codes between those of both.
 
 \b
   convae interpolate my.convae first.png last.png --out way.png
   convae interpolate my.convae first.png last.png --out way --steps 30 --path spherical
 
-Into a file .png goes one picture of all of them; into a folder one file each.
+A file .png gets one picture of all images; a folder gets one file for each image.
 """
 
 
@@ -29,7 +29,7 @@ Into a file .png goes one picture of all of them; into a folder one file each.
     type=click.Path(path_type=Path),
     required=True,
     metavar="PICTURE.png|DIR",
-    help="A picture of all, or the folder to write files into.",
+    help="Picture of all images, or folder to write one file per image into.",
 )
 @click.option(
     "--steps",
@@ -37,7 +37,7 @@ Into a file .png goes one picture of all of them; into a folder one file each.
     default=8,
     show_default=True,
     metavar="N",
-    help="Images in all, both ends included.",
+    help="Number of images, including both ends.",
 )
 @click.option(
     "--path",
@@ -45,9 +45,13 @@ Into a file .png goes one picture of all of them; into a folder one file each.
     default="linear",
     show_default=True,
     metavar="|".join(PATHS),
-    help="Straight, or with codes on the way as long as those at the ends.",
+    help="Interpolate along a straight line, or such that codes in between are as long as those at the ends.",
 )
-@click.option("--format", metavar="KIND", help="Kind of file: png, tiff, jpeg, ...")
+@click.option(
+    "--format",
+    metavar="KIND",
+    help="Kind of file to write: png, tiff, jpeg, ...  [default: png or tiff]",
+)
 @overwriting
 @computing
 @speaking
@@ -62,7 +66,7 @@ def command(
     device: str,
     voice: Voice,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.sample import interpolate
     from convae.estimators.autoencoders.variational import VariationalAutoencoder
 

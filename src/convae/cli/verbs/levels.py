@@ -1,4 +1,4 @@
-"""``convae levels``: what each level of a stacked autoencoder keeps of images."""
+"""``convae levels``: show what each layer of a stacked autoencoder keeps of images."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """A picture of images as each level of a stacked autoencoder tells them, with the error of each.
+_HELP = """Draw the reconstructions by each layer (level) of a stacked autoencoder; print the errors.
 
 \b
   convae levels my.convae my_images --out levels.png
 
-The first row are images chosen at random; below each is what comes back from level 1, the outermost, to the
-code. Levels that were trained together afterwards need not tell an image by themselves as well as before.
+The first row shows random images; the rows below show their reconstructions from level 1, the outermost
+layer, to the code. After joint training, the reconstruction from a single layer may be worse than before.
 """
 
 
@@ -28,7 +28,7 @@ code. Levels that were trained together afterwards need not tell an image by the
     type=click.Path(path_type=Path),
     required=True,
     metavar="LEVELS.png",
-    help="The picture to write.",
+    help="Picture to write.",
 )
 @click.option(
     "-n",
@@ -37,7 +37,7 @@ code. Levels that were trained together afterwards need not tell an image by the
     default=10,
     show_default=True,
     metavar="N",
-    help="Images.",
+    help="Number of images.",
 )
 @overwriting
 @computing
@@ -53,7 +53,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.output_files import output_file
     from convae.cli.runs.levels import tell_levels
     from convae.estimators.autoencoders.stacked import StackedAutoencoder

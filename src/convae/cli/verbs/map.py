@@ -1,4 +1,4 @@
-"""``convae map``: a picture of a folder, similar images side by side."""
+"""``convae map``: draw a map of a folder, similar images side by side."""
 
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,18 @@ from convae.cli.terminal.output import Voice
 
 METHODS = ("pca", "tsne")
 
-_HELP = """A picture of a folder: each image lies where its code lies.
+_HELP = """Draw a map of a folder: each image lies where its code lies.
 
 \b
   convae map my.convae my_images --out map.png
   convae map my.convae my_images --out map.png --method tsne
   convae map my.convae my_images --out map.html
 
-Codes of two numbers are taken as they are, longer ones by their first two principal components, or by t-SNE,
-which keeps neighbours together and says nothing of distances. In map.png no picture covers another: each has
-a cell of a grid, and where there are too many the most central of each cell is shown. In map.html every image
-is a dot that shows itself under the pointer.
-Frames and dots have the colour of the image's class where a sub-folder for each class gives one.
+Two-dimensional codes are drawn as they are; longer codes are reduced to their first two principal
+components, or by t-SNE, which keeps neighbours together but does not preserve distances. In map.png pictures
+do not overlap: each has a cell of a grid, and where there are too many, the most central of each cell is
+shown. In map.html every image is a dot that shows the image under the pointer. Frames and dots have the
+colour of the image's class, if each class has a sub-folder.
 """
 
 
@@ -43,7 +43,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
     type=click.Path(path_type=Path),
     required=True,
     metavar="MAP",
-    help="The file to write: .png or .html.",
+    help="File to write: .png or .html.",
 )
 @click.option(
     "--method",
@@ -51,7 +51,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
     default="pca",
     show_default=True,
     metavar="|".join(METHODS),
-    help="How codes of more than two numbers become two.",
+    help="How codes of more than two dimensions are reduced to two.",
 )
 @click.option(
     "--max-images",
@@ -60,7 +60,7 @@ Frames and dots have the colour of the image's class where a sub-folder for each
     default=10_000,
     show_default=True,
     metavar="N",
-    help="Images on the map; of more a random choice is taken.",
+    help="Largest number of images on the map; of more, take a random choice.",
 )
 @overwriting
 @computing
@@ -77,7 +77,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.output_files import SKIPPED, named_after, output_file, planned
     from convae.cli.runs.map import Wanted, draw_map
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder

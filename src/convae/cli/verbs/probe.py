@@ -1,4 +1,4 @@
-"""``convae probe``: what can be read from the codes, beside PCA, a random encoder and the pixels."""
+"""``convae probe``: measure what can be read from the codes."""
 
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,21 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """What can be read from the codes, beside PCA, a random encoder and the raw pixels.
+_HELP = """Measure how well labels can be read from the codes, PCA, a random encoder and the pixels.
 
 \b
   convae probe my.convae my_images --labels folder
   convae probe my.convae my_images --labels labels.csv --out probe
   convae probe mnist.convae mnist --split test
 
-LABELS is 'folder' (a sub-folder for each class; sets such as mnist bring their own), or a CSV file with the
-columns name and label for classes, or name and target for numbers. Names are those that 'convae check' shows;
-images without a label are left out.
+LABELS is 'folder' (a sub-folder for each class; sets such as mnist have labels of their own), or a CSV file
+with the columns name and label for classes, or name and target for numbers. The names are those that 'convae
+check' shows; images without a label are left out.
 
-Classes are read by their nearest neighbours, by a linear classifier and by k-means; numbers by neighbours and
-by ridge regression. All are fitted on some images and measured on others, neither of which the model was
-trained on, unless there are no others. Brackets hold 95 % of 1,000 bootstrap resamples. Trustworthiness and
-continuity say how far neighbours by code are neighbours by pixels, and the other way.
+Classes are predicted by nearest neighbours, by a linear classifier and by k-means; numbers by neighbours and
+by ridge regression. All are fitted on some images and measured on others. The model was trained on neither,
+unless there are no others. Brackets are 95 % intervals over 1,000 bootstrap resamples. Trustworthiness
+measures whether neighbours by code are neighbours by pixels, continuity the reverse.
 """
 
 
@@ -36,13 +36,13 @@ continuity say how far neighbours by code are neighbours by pixels, and the othe
     default="folder",
     show_default=True,
     metavar="folder|FILE.csv",
-    help="What is to be read from the codes.",
+    help="Labels to read from the codes.",
 )
 @click.option(
     "--groups",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Columns name and group: images of one group are on one side of the split.",
+    help="CSV file with the columns name and group: keep the images of a group on one side of the split.",
 )
 @click.option(
     "--max-images",
@@ -51,7 +51,7 @@ continuity say how far neighbours by code are neighbours by pixels, and the othe
     default=10_000,
     show_default=True,
     metavar="N",
-    help="Images to use; of more a random choice is taken.",
+    help="Largest number of images to use; of more, take a random choice.",
 )
 @click.option(
     "--out",
@@ -75,7 +75,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.output_files import result_folder
     from convae.cli.runs.probe import Wanted, probe_and_tell
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder

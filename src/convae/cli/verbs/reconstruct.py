@@ -1,4 +1,4 @@
-"""``convae reconstruct``: images to their codes and back, as files of the same kind."""
+"""``convae reconstruct``: encode images and decode them again."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, speaking, writing
 from convae.cli.terminal.output import Voice
 
-_HELP = """Images to their codes and back, as files with the same names, size, channels, depth and kind.
+_HELP = """Encode images and decode them; results keep each file's name, size, channels, depth and format.
 
 \b
   convae reconstruct my.convae my_images --out back
@@ -39,7 +39,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.reconstruct import reconstruct
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 

@@ -1,4 +1,4 @@
-"""``convae sample``: new images."""
+"""``convae sample``: generate new images."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from convae.cli.terminal.output import Voice
 
 SOURCES = ("prior", "gaussian", "mixture")
 
-_HELP = """New images, drawn from what a variational autoencoder has learnt.
+_HELP = """Generate new images with a variational autoencoder.
 
 \b
   convae sample my.convae --out samples.png
   convae sample my.convae --out samples -n 1000 --from mixture
 
-Into a file .png goes one picture of all of them; into a folder one file each, with the size, channels and
+A file .png gets one picture of all images; a folder gets one file for each image, with the size, channels and
 depth that the model was fitted on.
 """
 
@@ -28,7 +28,7 @@ depth that the model was fitted on.
     type=click.Path(path_type=Path),
     required=True,
     metavar="PICTURE.png|DIR",
-    help="A picture of all, or the folder to write files into.",
+    help="Picture of all images, or folder to write one file per image into.",
 )
 @click.option(
     "-n",
@@ -37,7 +37,7 @@ depth that the model was fitted on.
     default=64,
     show_default=True,
     metavar="N",
-    help="How many.",
+    help="Number of images.",
 )
 @click.option(
     "--from",
@@ -46,10 +46,14 @@ depth that the model was fitted on.
     default="prior",
     show_default=True,
     metavar="|".join(SOURCES),
-    help="What codes are drawn from: the standard normal distribution, or one fitted to those of training "
-    "images.",
+    help="Distribution to sample codes from: the standard normal distribution (prior), or a normal "
+    "distribution (gaussian) or mixture fitted to the codes of training images.",
 )
-@click.option("--format", metavar="KIND", help="Kind of file: png, tiff, jpeg, ...")
+@click.option(
+    "--format",
+    metavar="KIND",
+    help="Kind of file to write: png, tiff, jpeg, ...  [default: png or tiff]",
+)
 @overwriting
 @computing
 @seeded
@@ -64,7 +68,7 @@ def command(
     seed: int,
     voice: Voice,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.sample import Wanted, sample
     from convae.estimators.autoencoders.variational import VariationalAutoencoder
 

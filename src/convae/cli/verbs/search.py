@@ -1,4 +1,4 @@
-"""``convae search``: the images whose codes are nearest to that of an image."""
+"""``convae search``: find the images most similar to a query image."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from convae.cli.terminal.output import Voice
 
 METRICS = ("euclidean", "cosine")
 
-_HELP = """The images whose codes are nearest to that of an image.
+_HELP = """Find the images most similar to a query image, by their codes.
 
 \b
   convae encode my.convae my_images --out codes.npy
   convae search my.convae new.png --in codes.npy
   convae search my.convae new.png --in codes.npy --out found.csv --images my_images
 
-DATA is one image or several. The search compares with every code, a few at a time. Of more than a million
-codes it uses an index where faiss is installed (pip install faiss-cpu): built once, kept beside the
-codes, quick and not quite complete; --exact compares with every code all the same.
+DATA is one query image or several. The search compares them with every code, a few codes at a time. For more
+than a million codes it uses an index, if faiss is installed (pip install faiss-cpu). The index is built once
+and kept next to the codes; it is fast but may miss a few neighbours. --exact compares with every code.
 
---out writes the table and, beside it, a picture (found.png) where the images are found: under --images, or
-where their names lead from the folder of CODES, of the query, or from here.
+--out writes a table and, next to it, a picture (found.png) if the images are found: in --images, or by their
+names relative to the folder of CODES, of the query, or the current folder.
 """
 
 
@@ -37,7 +37,7 @@ where their names lead from the folder of CODES, of the query, or from here.
     type=click.Path(path_type=Path),
     required=True,
     metavar="CODES",
-    help="Codes of 'convae encode', by the same model.",
+    help="File of codes, written by 'convae encode' with the same model.",
 )
 @click.option(
     "-k",
@@ -46,7 +46,7 @@ where their names lead from the folder of CODES, of the query, or from here.
     default=10,
     show_default=True,
     metavar="N",
-    help="How many to find.",
+    help="Number of images to find for each query.",
 )
 @click.option(
     "--metric",
@@ -54,7 +54,7 @@ where their names lead from the folder of CODES, of the query, or from here.
     default="euclidean",
     show_default=True,
     metavar="|".join(METRICS),
-    help="What is near.",
+    help="Distance between codes.",
 )
 @click.option(
     "--images",
@@ -66,7 +66,7 @@ where their names lead from the folder of CODES, of the query, or from here.
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="Write what was found, and a picture beside it.",
+    help="Table to write; a picture is written next to it.",
 )
 @click.option("--exact", is_flag=True, help="Compare with every code, however many there are.")
 @overwriting
@@ -85,7 +85,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from dataclasses import replace
 
     from convae.cli.io.output_files import output_file

@@ -1,4 +1,4 @@
-"""``convae traverse``: what single numbers of a code do to an image."""
+"""``convae traverse``: show what single latent dimensions do to an image."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from convae.cli.options import GroupedCommand, computing, overwriting, speaking
 from convae.cli.terminal.output import Voice
 from convae.errors import InputError
 
-_HELP = """What single numbers of a variational code do to an image: a row for each, the others stay.
+_HELP = """Show what single latent dimensions of a variational code do to an image, one row for each.
 
 \b
   convae traverse my.convae image.png --out traverse.png
@@ -18,14 +18,18 @@ _HELP = """What single numbers of a variational code do to an image: a row for e
 
 
 class Numbers(click.ParamType[list[int]]):
-    """Whole numbers with commas between."""
+    """The type of an option that takes whole numbers separated by commas."""
 
     name = "N,N,..."
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> list[int]:
-        """Text to numbers."""
+        """Parse the numbers.
+
+        Raises:
+            InputError: the text is no such list.
+        """
         try:
             return [int(part) for part in str(value).split(",")]
         except ValueError:
@@ -42,12 +46,12 @@ class Numbers(click.ParamType[list[int]]):
     type=click.Path(path_type=Path),
     required=True,
     metavar="PICTURE.png",
-    help="The picture to write.",
+    help="Picture to write.",
 )
 @click.option(
     "--numbers",
     type=Numbers(),
-    help="Which numbers of the code, counted from 0; without it the eight that hold most.",
+    help="Latent dimensions, counted from 0.  [default: the eight that hold most information]",
 )
 @click.option(
     "--steps",
@@ -55,7 +59,7 @@ class Numbers(click.ParamType[list[int]]):
     default=9,
     show_default=True,
     metavar="N",
-    help="Images for each.",
+    help="Images for each latent dimension.",
 )
 @click.option(
     "--span",
@@ -63,7 +67,7 @@ class Numbers(click.ParamType[list[int]]):
     default=2.0,
     show_default=True,
     metavar="X",
-    help="Each goes from -X to X, in standard deviations of the prior.",
+    help="Range of each latent dimension: from -X to X standard deviations of the prior.",
 )
 @overwriting
 @computing
@@ -78,7 +82,7 @@ def command(
     device: str,
     voice: Voice,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.runs.sample import traverse
     from convae.estimators.autoencoders.variational import VariationalAutoencoder
 

@@ -1,4 +1,4 @@
-"""``convae units``: a page on what each number of a code stands for."""
+"""``convae units``: show what each unit of a code stands for."""
 
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,14 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
 from convae.cli.terminal.output import Voice
 
-_HELP = """A page on what each number of a code stands for: the images it answers to, what it adds to them.
+_HELP = """Show what each unit of a code stands for: the images that activate it, and what it adds to them.
 
 \b
   convae units my.convae my_images --out units.html
   convae units sparse.convae my_images --out units.html --beside plain.convae
 
-Meant for sparse codes ('convae fit sparse'), and good for a look at any. Where a sub-folder for each class
-gives classes, it is measured how much each number has to do with one class, beside principal components and
-beside another model.
+Meant for sparse codes ('convae fit sparse'), but works for all codes. If each class has a sub-folder, the
+page states the class selectivity of the units, compared with principal components and with another model.
 """
 
 
@@ -30,13 +29,13 @@ beside another model.
     type=click.Path(path_type=Path),
     required=True,
     metavar="UNITS.html",
-    help="The file to write.",
+    help="File to write.",
 )
 @click.option(
     "--beside",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Another model, whose numbers are compared in how much they have to do with one class.",
+    help="Another model, to compare the class selectivity of its units.",
 )
 @click.option(
     "--most",
@@ -44,7 +43,7 @@ beside another model.
     default=100,
     show_default=True,
     metavar="N",
-    help="Numbers of the code on the page.",
+    help="Largest number of units on the page.",
 )
 @click.option(
     "--max-images",
@@ -52,7 +51,7 @@ beside another model.
     default=10_000,
     show_default=True,
     metavar="N",
-    help="Images looked at; of more a random choice is taken.",
+    help="Largest number of images to use; of more, take a random choice.",
 )
 @overwriting
 @computing
@@ -70,7 +69,7 @@ def command(
     voice: Voice,
     **where: Any,
 ) -> None:
-    """The help is above."""
+    """Run the verb; the help is above."""
     from convae.cli.io.output_files import SKIPPED, named_after, output_file, planned
     from convae.cli.runs.units import Wanted, tell_units
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
