@@ -1,4 +1,4 @@
-"""What experiments share on the command line: images to fit on, others to measure on, a file of figures."""
+"""Options that all experiments share: images to fit and test on, and a file for the results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ _MOST = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """How an experiment is run, beside the parameters of what it fits.
+    """Options of an experiment, in addition to the parameters of the estimators that it fits.
 
     Attributes:
         data: the images.
-        test: others to measure on; None for a part of the set's own, or a fifth of the images.
+        test: images to measure on; None uses the test part of a named set, or a fifth of the images.
         groups: a CSV file that names the group of each image.
-        most: images to use.
+        most: maximum number of images to use.
         config, pairs: a TOML file, and ``name=value`` pairs.
-        out: the file of figures; None for none.
+        out: the file for the results; None writes none.
     """
 
     data: Data
@@ -42,13 +42,13 @@ class Experiment:
     out: Path | None
 
     def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
-        """The estimators' parameters, from all places they can be given in."""
+        """Return the estimators' parameters, collected from config file, pairs and flags."""
         return collect(table, config=self.config, pairs=self.pairs, flags=flags)
 
     def sources(
         self, shape: Sequence[int] | None, voice: Voice
     ) -> "tuple[ImageSource, ImageSource | None]":
-        """The images to fit on, and those to measure on; None to hold some of the first out."""
+        """Return the images to fit on and those to measure on; the latter are None to hold some of the first out."""
         source, test = self.data.open(shape), None
         if self.test is not None:
             test = replace(self.data, given=(self.test,), split="test").open(shape)
@@ -62,13 +62,13 @@ class Experiment:
         return source, test
 
     def _has_parts(self) -> bool:
-        """Whether it is a set by name: its test images are others than those for training."""
+        """Return whether ``data`` is a named set, which has test images of its own."""
         from convae.images.sources.named_sets import canonical_name
 
         return len(self.data.given) == 1 and canonical_name(self.data.given[0]) is not None
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """The figures, into the file."""
+        """Write the results to the file."""
         from convae.filesystem.atomic import atomic_write
 
         if self.out is not None:

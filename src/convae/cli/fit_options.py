@@ -1,4 +1,4 @@
-"""What all members of ``convae fit`` share on the command line."""
+"""Options that all members of ``convae fit`` share."""
 
 import shlex
 import sys
@@ -19,18 +19,18 @@ MODEL_SUFFIX = ".convae"
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """How a fit is run, beside the parameters of the estimator.
+    """Options of a fit, in addition to the parameters of the estimator.
 
     Attributes:
         data: the images.
         out: the model file.
         config, pairs: a TOML file, and ``name=value`` pairs.
         groups: a CSV file that names the group of each image.
-        checkpoint: the folder of the whole state; None for one beside the model.
-        checkpoint_every: seconds between saves of it.
-        resume: go on from it.
-        restart: throw it away.
-        report: whether to write the page and the pictures.
+        checkpoint: the folder of the checkpoint; None for one next to the model.
+        checkpoint_every: seconds between checkpoints.
+        resume: continue from the checkpoint.
+        restart: discard the checkpoint.
+        report: whether to write the report page and its pictures.
     """
 
     data: Data
@@ -45,17 +45,17 @@ class Fit:
     report: bool = True
 
     def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
-        """The estimator's parameters, from all places they can be given in."""
+        """Return the estimator's parameters, collected from config file, pairs and flags."""
         return collect(table, config=self.config, pairs=self.pairs, flags=flags)
 
     @property
     def report_folder(self) -> Path:
-        """``tiles.convae`` has its report in ``tiles-report``."""
+        """Return the report's folder: ``tiles-report`` for ``tiles.convae``."""
         return self.out.with_name(f"{self.out.stem}-report")
 
 
 def command_line(*, resume: bool = False) -> str:
-    """What was typed, ready to be typed again; with ``resume`` so that it goes on."""
+    """Return the command as it was typed, ready to be run again; with ``resume``, so that it continues."""
     words = [word for word in sys.argv[1:] if not (resume and word in ("--resume", "--restart"))]
     return shlex.join(["convae", *words, *(["--resume"] if resume else [])])
 

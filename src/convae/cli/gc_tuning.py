@@ -1,4 +1,4 @@
-"""Python's collector of garbage: while modules load there is none, and looking for it takes time."""
+"""Make garbage collection rare while modules load: there is no garbage then, and searching takes time."""
 
 import contextlib
 import gc
@@ -10,7 +10,7 @@ LOADING = (100_000, 50, 50)
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Collect rarely in here, until :func:`loaded` says that the work begins."""
+    """Collect rarely inside this block, until :func:`loaded` is called."""
     gc.set_threshold(*LOADING)
     try:
         yield
@@ -19,5 +19,5 @@ def loading() -> Iterator[None]:
 
 
 def loaded() -> None:
-    """Collect as usual from now on: images that nobody needs any more must go."""
+    """Collect at Python's normal rate from now on, so that unused images are freed."""
     gc.set_threshold(*USUAL)

@@ -1,8 +1,8 @@
-"""An index over very many codes, by faiss: built once, kept beside the codes, quick and not quite complete.
+"""An index over very many codes (faiss): built once, stored next to the codes, fast but approximate.
 
-Codes are gathered around some thousand centres, and a search looks at those around the nearest centres
-only (an inverted file). Vectors stay as they are, so that distances are right; what can be missing are
-neighbours that lie around other centres. Building it takes as much memory as the codes; searching does not.
+Codes are grouped around some thousand centres, and a search examines only those around the nearest
+centres (an inverted file). Vectors are stored unchanged, so distances are exact; a search can only miss
+neighbours that belong to other centres. Building takes as much memory as the codes; searching does not.
 """
 
 import os
@@ -18,17 +18,17 @@ from convae.cli.terminal.progress import counting
 from convae.filesystem.atomic import atomic_write
 
 MANY = 1_000_000  # codes that are compared one by one
-_PROBED = 1 / 64  # of the centres are looked at
-_EACH = 40  # codes a centre that centres are found by
+_PROBED = 1 / 64  # fraction of the centres that a search examines
+_EACH = 40  # codes per centre that the centres are fitted on
 
 
 def index_file(codes: Path, metric: str) -> Path:
-    """``codes.npy`` has its index in ``codes.npy.euclidean.index``."""
+    """Return the path of the index: ``codes.npy.euclidean.index`` for ``codes.npy``."""
     return codes.with_name(f"{codes.name}.{metric}.index")
 
 
 def find_index(codes: Path, metric: str, count: int) -> Path | None:
-    """The index of these codes, if there is one that is not older than they are."""
+    """Return the index of these codes, if there is one that is not older than they are."""
     path = index_file(codes, metric)
     if not path.is_file() or path.stat().st_mtime_ns < codes.stat().st_mtime_ns or _faiss() is None:
         return None
@@ -36,7 +36,7 @@ def find_index(codes: Path, metric: str, count: int) -> Path | None:
 
 
 def make_index(codes: Path, metric: str, voice: Voice) -> Path | None:
-    """Build the index and write it beside the codes; None where faiss is not installed."""
+    """Build the index and write it next to the codes; None where faiss is not installed."""
     faiss, count = _faiss(), count_codes(codes)
     if faiss is None:
         voice.note(
@@ -64,7 +64,7 @@ def make_index(codes: Path, metric: str, voice: Voice) -> Path | None:
 
 
 def search_index(path: Path, queries: np.ndarray, k: int, metric: str) -> np.ndarray:
-    """(m, k) positions of codes near to each query (m, D); -1 where fewer are found."""
+    """Return (m, k) positions of codes near each query (m, D); -1 where fewer are found."""
     index = _open(path)
     index.nprobe = max(8, int(index.nlist * _PROBED))
     places: np.ndarray = index.search(_vectors(list(queries), metric), k)[1]
@@ -72,14 +72,14 @@ def search_index(path: Path, queries: np.ndarray, k: int, metric: str) -> np.nda
 
 
 def _open(path: Path) -> Any:
-    """The index with its vectors left in the file."""
+    """Return the index with its vectors left in the file."""
     faiss = _faiss()
     assert faiss is not None
     return faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP)
 
 
 def _vectors(codes: list[np.ndarray], metric: str) -> np.ndarray:
-    """(n, D) float32; of length one for cosines, whose order is then that of distances."""
+    """Return (n, D) float32; normalised for cosine, so that Euclidean distances give the same order."""
     flat = np.stack([code.reshape(-1) for code in codes]).astype(np.float32)
     if metric == "cosine":
         flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-30)
@@ -87,7 +87,7 @@ def _vectors(codes: list[np.ndarray], metric: str) -> np.ndarray:
 
 
 def _faiss() -> Any:
-    """The library; None where it is not installed."""
+    """Return faiss; None where it is not installed."""
     try:
         import faiss
     except ImportError:

@@ -1,4 +1,4 @@
-"""Files of codes, read a few rows at a time: those of ``convae encode``, and anybody's own."""
+"""Read files of codes a few rows at a time: those of ``convae encode`` and files from elsewhere."""
 
 import contextlib
 import itertools
@@ -15,12 +15,12 @@ from convae.filesystem.run_files import reading
 from convae.filesystem.tables import TableReader, from_cell, read_table, unescape
 
 Rows = Generator[Coded, None, None]
-_TEXTS = ("name", "label", "sha256", "model")  # what stands beside the numbers
+_TEXTS = ("name", "label", "sha256", "model")  # columns in addition to the values of the code
 _COLUMNS = (*_TEXTS, "code_0")
 
 
 def refuse_other_model(path: Path, row: Coded, made: str) -> None:
-    """Raise if a row says that another model or layer made it than ``made``; most own files say nothing."""
+    """Raise if a row names another model or layer than ``made``; most files from elsewhere name none."""
     if row.model and row.model != made:
         theirs, ours = (text.partition(":")[2] for text in (row.model, made))
         if row.model.partition(":")[0] == made.partition(":")[0]:
@@ -35,7 +35,7 @@ def refuse_other_model(path: Path, row: Coded, made: str) -> None:
 
 @contextlib.contextmanager
 def read_codes(path: Path, only: Container[int] | None = None) -> Iterator[Iterator[Coded]]:
-    """The rows of a file of codes, a few at a time; what the file does not say of them is empty.
+    """Yield the rows of a file of codes, a few at a time; fields that the file lacks are empty.
 
     Args:
         only: the positions of the rows to read; None for all.
@@ -59,7 +59,7 @@ def read_codes(path: Path, only: Container[int] | None = None) -> Iterator[Itera
 
 
 class _Every(Container[int]):
-    """All positions."""
+    """Return all positions."""
 
     def __contains__(self, position: object) -> bool:
         return True
@@ -71,7 +71,7 @@ def _explained(path: Path, rows: Rows) -> Iterator[Coded]:
 
 
 def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
-    """A row from its numbers and what the file says of them."""
+    """Return a row from its values and the other columns of the file."""
     label = told.get("label")
     return Coded(
         name=str(told.get("name") or ""),
@@ -101,7 +101,7 @@ def _read_npy(path: Path, only: Container[int]) -> Rows:
 
 
 def _told_beside(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, str]]:
-    """What the table beside an array says of each code; nothing without a table."""
+    """Return the columns of the table next to an array, for each code; nothing without a table."""
     if not path.is_file():
         yield from itertools.repeat({}, count)
         return
@@ -119,7 +119,7 @@ def _told_beside(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, s
 
 
 def _places(rows: TableReader) -> dict[str, int]:
-    """Where the columns of texts are."""
+    """Return the positions of the text columns."""
     found = {name: rows.column(name) for name in _TEXTS}
     return {name: k for name, k in found.items() if k is not None}
 
@@ -149,7 +149,7 @@ def _read_npz(path: Path, only: Container[int]) -> Rows:
 
 
 def _with_name(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with the name as it was before it was written."""
+    """Return the row with its name unescaped."""
     return {**told, "name": unescape(str(told.get("name") or ""))}
 
 
@@ -175,7 +175,7 @@ def _read_csv(path: Path, only: Container[int]) -> Rows:
 
 
 def _not_a_number(names: Sequence[str], cells: Sequence[str], chosen: Sequence[int]) -> str:
-    """Which cell is no number, and what to do about the commas of some countries; empty if all are."""
+    """Describe the cell that is not a number, with advice on decimal commas; empty if all are empty."""
     for k in chosen:
         try:
             float(cells[k])
@@ -205,7 +205,7 @@ def _read_parquet(path: Path, only: Container[int]) -> Rows:
 
 
 def _chosen(path: Path, head: list[str]) -> list[int]:
-    """Which columns are the code, in the order of their numbers."""
+    """Return the columns that are the code, in the order of their numbers."""
     found = {name: k for k, name in enumerate(head) if name.startswith("code_")}
     if twice := [name for name in found if head.count(name) > 1]:
         raise InputError(f"{path}: has the column {twice[0]} twice: keep one of them")
@@ -225,7 +225,7 @@ _READERS: dict[str, Callable[[Path, Container[int]], Rows]] = {
 
 
 def count_codes(path: Path) -> int:
-    """About how many rows a file of codes has; 0 if it cannot be read, which reading it will explain."""
+    """Estimate the number of rows of a file of codes; 0 if it cannot be read (reading raises the reason)."""
     try:
         return _COUNTS[path.suffix.lower()](path)
     except Exception:  # see convae.errors.damage

@@ -1,4 +1,4 @@
-"""Files of codes: ``.npy``, ``.npz``, ``.csv``, ``.parquet``, written a few rows at a time."""
+"""Write files of codes (``.npy``, ``.npz``, ``.csv``, ``.parquet``) a few rows at a time."""
 
 import itertools
 import tempfile
@@ -24,11 +24,11 @@ class Coded:
     """One image's code.
 
     Attributes:
-        name: of the image; empty if it is not known.
+        name: of the image; empty if unknown.
         label: its class number, or None.
         code: (k,) or (k, h, w) float32.
-        checksum: SHA-256 of its file or, in an array, of its bytes; empty if it is not known.
-        model: what made the code (:func:`convae.estimators.streaming.made_by`); empty if it is not known.
+        checksum: SHA-256 of its file or, for an array, of its bytes; empty if unknown.
+        model: what made the code (:func:`convae.estimators.streaming.made_by`); empty if unknown.
     """
 
     name: str
@@ -42,10 +42,10 @@ def write_codes(path: Path, rows: Iterable[Coded], first: Coded) -> int:
     """Write codes to a file of the kind that its suffix names.
 
     Args:
-        rows: all of them, ``first`` included.
+        rows: all rows, including ``first``.
 
     Returns:
-        how many there were.
+        the number of rows written.
     """
     return _WRITERS[path.suffix.lower()](path, _of_one_shape(rows, first.code.shape), first)
 
@@ -61,7 +61,7 @@ def _of_one_shape(rows: Iterable[Coded], shape: tuple[int, ...]) -> Iterator[Cod
 
 
 def _write_npy(path: Path, rows: Iterable[Coded], first: Coded) -> int:
-    """The codes, and their names beside them in ``CODES.names.csv``."""
+    """Write the codes, and their names next to them in ``CODES.names.csv``."""
     with (
         write_table(names_file(path), _name_columns(first)) as names,
         array_file(path, first.code.shape, np.float32) as codes,
@@ -73,12 +73,12 @@ def _write_npy(path: Path, rows: Iterable[Coded], first: Coded) -> int:
 
 
 def names_file(path: Path) -> Path:
-    """``codes.npy`` has its names in ``codes.names.csv``."""
+    """Return the path of the names: ``codes.names.csv`` for ``codes.npy``."""
     return path.with_name(f"{path.stem}.names.csv")
 
 
 def _write_npz(path: Path, rows: Iterable[Coded], first: Coded) -> int:
-    """Codes, names, labels and checksums; the codes go through the disk, the others through memory."""
+    """Write codes, names, labels and checksums; codes are buffered on disk, the others in memory."""
     names, labels, checksums = list[str](), list[int](), list[str]()
     with atomic_write(path) as file, tempfile.TemporaryFile(dir=path.parent) as scratch:
         codes = ArrayFile(scratch, first.code.shape, np.dtype(np.float32))
@@ -108,7 +108,7 @@ def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 
 
 def _write_csv(path: Path, rows: Iterable[Coded], first: Coded) -> int:
-    """One line an image: what it is, and the numbers, exact for float32."""
+    """Write one line for each image: its name and other facts, and its code, exact for float32."""
     count = 0
     with write_table(path, [*_name_columns(first), *_code_columns(first)]) as lines:
         for row in rows:
@@ -118,7 +118,7 @@ def _write_csv(path: Path, rows: Iterable[Coded], first: Coded) -> int:
 
 
 def _write_parquet(path: Path, rows: Iterable[Coded], first: Coded) -> int:
-    """The same columns, with types."""
+    """Write the same columns with types."""
     pyarrow, parquet = load_pyarrow()
     columns = _code_columns(first)
     labelled = first.label is not None
@@ -163,7 +163,7 @@ def _code_columns(first: Coded) -> list[str]:
 
 
 def load_pyarrow() -> tuple[Any, Any]:
-    """pyarrow and its module for parquet, or the error that says how to get it."""
+    """Return pyarrow and its parquet module, or raise the error that states how to install it."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -173,7 +173,7 @@ def load_pyarrow() -> tuple[Any, Any]:
 
 
 def batched(items: Iterable[Coded], size: int) -> Iterator[list[Coded]]:
-    """Lists of at most ``size`` items, in order."""
+    """Yield lists of at most ``size`` items, in order."""
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk

@@ -1,4 +1,4 @@
-"""DATA on the command line as a source of images."""
+"""Open the DATA argument of the command line as a source of images."""
 
 import math
 import os
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """What the user named, and where to look for it.
+    """The DATA argument, and the options on how to open it.
 
     Attributes:
         given: a folder, a file, a glob or a name; or several folders and files.
         data_dir, download, split: as in :func:`convae.images.sources.open_source.open_source`.
         max_pixels: of the largest image that is read; None for the default limit.
-        channels: what images are converted to for a model; None refuses those that have others.
-        values: black and white of float images for a model of integer ones; None refuses such images.
+        channels: number of channels that images are converted to for a model; None refuses other images.
+        values: black and white of float images for a model of integer images; None refuses such images.
     """
 
     given: tuple[str, ...]
@@ -40,12 +40,12 @@ class Data:
     channels_first: bool | None = None
 
     def open(self, shape: Sequence[int] | None = None, *, of_model: bool = False) -> "ImageSource":
-        """The source; several files are a list of paths.
+        """Return the source; several files become a list of paths.
 
         Args:
             shape: (channels, height, width) or (height, width) of the images in a ``.npy`` file of
                 flattened rows.
-            of_model: whether that is the shape that a model takes.
+            of_model: whether that shape is the one that a model takes.
         """
         from convae.images.files.axes import AmbiguousAxesError
         from convae.images.files.image import ReadLimits
@@ -78,13 +78,13 @@ class Data:
 
 
 def _once(given: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Each file or folder once, whatever links lead to it; and the names that are left out."""
+    """Return each file or folder once, with links resolved, and the names that are left out."""
     seen, kept, twice = set[tuple[int, int] | str](), list[str](), list[str]()
     for name in given:
         try:
             status = os.stat(name)
             key: tuple[int, int] | str = (status.st_dev, status.st_ino)
-        except (OSError, ValueError):  # a glob or the name of a set, or what opening it will say
+        except (OSError, ValueError):  # a glob, a named set, or an error that opening it reports
             key = name
         (twice if key in seen else kept).append(name)
         seen.add(key)
@@ -94,10 +94,10 @@ def _once(given: Sequence[str]) -> tuple[list[str], list[str]]:
 def rows_of(
     path: Path, shape: Sequence[int] | None, *, of_model: bool = False
 ) -> "np.ndarray | None":
-    """The images in a ``.npy`` file of flattened rows; None for a file of anything else.
+    """Return the images in a ``.npy`` file of flattened rows; None for any other file.
 
     Args:
-        of_model: whether the shape is that of a model, which rows of another length are not for.
+        of_model: whether the shape is a model's, so that rows of another length are refused.
     """
     import numpy as np
 
@@ -109,7 +109,7 @@ def rows_of(
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception:  # see convae.errors.damage
-        return None  # opening it as a source says why
+        return None  # opening it as a source reports the reason
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
         return None
     if of_model and array.shape[1] != math.prod(shape):
@@ -118,10 +118,10 @@ def rows_of(
 
 
 def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
-    """The source for a model.
+    """Return the source for a model.
 
-    Rows of pixels have the shape of the images it was fitted on; what the shape of an array leaves open is
-    read as the array it was fitted on was.
+    Rows of pixels are read with the shape of the images that the model was fitted on. If the shape of an
+    array is ambiguous, it is read as the array of the fit was.
 
     Raises:
         InputError: images are to have other channels or values than the model takes.

@@ -1,4 +1,4 @@
-"""Images that a model made, to files: image files, multi-page TIFFs, or one array, in constant memory."""
+"""Write images that a model made: image files, multi-page TIFFs, or one array, in constant memory."""
 
 import itertools
 import os
@@ -34,38 +34,38 @@ from convae.images.sources.base import ImageSource, Skipped
 from convae.images.sources.file_sources import FileSource
 from convae.images.sources.naming import below, with_added_suffix
 
-WRITERS = 4  # threads at most: each holds an image, and images can be large
+WRITERS = 4  # maximum; each thread holds an image, and images can be large
 _SHORT = {"JPG": "JPEG", "TIF": "TIFF"}
 
 
 class Result(Protocol):
-    """An image and what became of it."""
+    """An image and the result for it."""
 
     @property
     def index(self) -> int:
-        """Its position in the source."""
+        """Return the position of the image in the source."""
 
     @property
     def image(self) -> Image:
-        """As it was read."""
+        """Return the image as it was read."""
 
     @property
     def pixels(self) -> Pixels:
-        """(H, W, C) what is to be written."""
+        """Return the (H, W, C) pixels to write."""
 
     @property
     def holes(self) -> Missing | None:
-        """(H, W) where a pixel still has no value; None: each has one."""
+        """Return (H, W), True where a pixel still has no value; None: each has one."""
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """What happened to the images so far.
+    """A summary of the images so far.
 
     Attributes:
-        empty_pages: of stacks and arrays, in the place of images that could not be used.
-        lost: what files say and their results do not -> how many of them.
-        elsewhere: sentence on files of another kind than was asked for -> how many of them.
+        empty_pages: number of empty pages written to stacks and arrays for images that could not be used.
+        lost: fact that files hold and their results do not -> number of images.
+        elsewhere: sentence on files of another kind than expected -> number of images.
     """
 
     images: int = 0
@@ -85,7 +85,7 @@ class Writing:
 
     Attributes:
         out: the folder.
-        doing: what the verb does, for the progress: ``denoising``.
+        doing: the verb's action for the progress line, such as ``denoising``.
         array: the name of the file that an array of images becomes.
         format: another kind of file; None keeps each image's own.
         strict: whether an image that cannot be used is an error.
@@ -101,13 +101,13 @@ class Writing:
 def write_results(
     source: ImageSource, results: Callable[[OnBad], Iterator[Result]], how: Writing, voice: Voice
 ) -> Tally:
-    """Make the images of a source, and write each where its original's name says.
+    """Compute the results for a source of images, and write each under its original's name.
 
     Args:
-        results: gives the images in order, telling its argument of those that cannot be used.
+        results: yields the results in order; calls its argument for each image that cannot be used.
 
     Raises:
-        InputError: nothing can be used, or ``out`` is where the images are.
+        InputError: no image can be used, or ``out`` is where the images are.
     """
     check_format(how.format)
     if how.strict and source.skipped:
@@ -142,7 +142,7 @@ def write_results(
 
 
 def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[str, Any]:
-    """Say what was written; gives the same for programs."""
+    """Report what was written; return the same as plain values."""
     listed = write_skipped(out / SKIPPED, tally.skipped)
     voice.say(
         f"{tally.images:,} image{'s' * (tally.images != 1)} from {source.description} to {tally.files:,} "
@@ -171,7 +171,7 @@ def account(tally: Tally, source: ImageSource, out: Path, voice: Voice) -> dict[
 
 
 def _kind_named(format: str) -> str:
-    """The kind of file that the value of --format names."""
+    """Return the kind of file that the value of --format names."""
     kind = format.upper().lstrip(".")
     return _SHORT.get(kind, kind)
 
@@ -183,7 +183,7 @@ def check_format(format: str | None) -> None:
 
 
 def refuse_own_folder(source: ImageSource, out: Path) -> None:
-    """Refuse to write over the images that are read."""
+    """Refuse to overwrite the images that are read."""
     if isinstance(source, FileSource) and out.exists() and os.path.samefile(out, source.root):
         raise InputError(f"--out {out}: is where the images are; choose another folder")
 
@@ -195,9 +195,9 @@ def write_files(
     tally: Tally,
     format: str | None,
 ) -> None:
-    """Each image to a file with its name; the pages of one file to one multi-page TIFF.
+    """Write each image to a file of its own name; the pages of one file go to one multi-page TIFF.
 
-    Files are encoded and written in threads, a few at a time, while the next images are made.
+    Files are encoded and written in threads, a few at a time, while the next images are computed.
     """
     workers = min(WRITERS, cores())
     for written in in_threads(
@@ -212,7 +212,7 @@ def write_files(
 def _writes(
     source: ImageSource, results: Iterator[Result], out: Path, format: str | None, tally: Tally
 ) -> Iterator[Callable[[], int]]:
-    """What writes each file and says how many it wrote; a TIFF of many pages is written on the way."""
+    """Yield functions that write one file and return the count; multi-page TIFFs are written at once."""
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
@@ -233,7 +233,7 @@ def _writes(
 def _in_place(
     source: FileSource, pages: Iterator[Result], inside: int, tally: Tally
 ) -> Iterator[Page]:
-    """The pages of a stack, each where it was: one that cannot be used leaves an empty page.
+    """Yield the pages of a stack at their original positions; an unusable one becomes an empty page.
 
     Args:
         pages: the results of one file, in order, some of them missing.
@@ -250,7 +250,7 @@ def _in_place(
 
 
 def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
-    """Pages like another one without a value in them: the missing value, or else 0."""
+    """Yield empty pages like another one, filled with the missing value, or else with 0."""
     tally.empty_pages += count
     nodata = None if page.like is None else page.like.nodata
     dtype = page.pixels.dtype
@@ -260,7 +260,7 @@ def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
 
 
 def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
-    """The first of some items, and all of them."""
+    """Return the first of some items, and an iterator over all of them."""
     first = next(items)
     return first, itertools.chain((first,), items)
 
@@ -268,7 +268,7 @@ def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
 def _writing(
     source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None, tally: Tally
 ) -> Callable[[], int]:
-    """What writes one image, whose place is settled now."""
+    """Return a function that writes one image; its path is settled now."""
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
     other = kind_of_suffix(path.suffix)
@@ -289,7 +289,7 @@ def _writing(
 
 
 def _note_size(done: Result, tally: Tally) -> None:
-    """Note that a result is of another size than its image: of a model that takes a part of it."""
+    """Note that a result differs in size from its image, because the model takes a part of it."""
     height, width = done.pixels.shape[:2]
     if (height, width) != done.image.pixels.shape[:2]:
         tally.elsewhere[
@@ -298,7 +298,7 @@ def _note_size(done: Result, tally: Tally) -> None:
 
 
 def _note_kind(own: str, written: str, tally: Tally) -> None:
-    """Note that the file of an image is of another kind than the image's own."""
+    """Note that a result's file kind differs from the image's own."""
     if own and canonical(own) != written:
         tally.elsewhere[f"{own} cannot be written with these pixels: written as {written}"] += 1
 
@@ -309,7 +309,7 @@ def _with_tiff_suffix(name: str) -> PurePosixPath:
 
 
 class Places:
-    """Which names are free: two images that differ in their suffix only must not become one file."""
+    """File names in use: two images that differ only in their suffix must not become one file."""
 
     def __init__(self, source: ImageSource, out: Path) -> None:
         self._source, self._out = source, out
@@ -317,7 +317,7 @@ class Places:
         self._given: set[str] = set()
 
     def free(self, name: str, target: Path) -> Path:
-        """``target``, or a longer name where another image has that one.
+        """Return ``target``, or a longer name if another image has it.
 
         Args:
             name: of the image, relative.
@@ -336,7 +336,7 @@ class Places:
 
 
 def write_array(source: ImageSource, results: Iterator[Result], path: Path, tally: Tally) -> None:
-    """All images to one ``.npy`` file, in the order, shape and depth of the array they came from."""
+    """Write all images to one ``.npy`` file, in the order, shape and depth of the original array."""
     first = next(results, None)
     if first is None:
         return
@@ -361,14 +361,14 @@ def write_array(source: ImageSource, results: Iterator[Result], path: Path, tall
 
 
 def _fill(rows: ArrayFile, empty: np.ndarray, until: int, tally: Tally) -> None:
-    """Put empty images in the place of those that could not be used."""
+    """Insert empty images for those that could not be used."""
     for _ in range(rows.rows, until):
         rows.append(empty)
         tally.empty_pages += 1
 
 
 def _file_of(source: ImageSource, index: int) -> str | None:
-    """The name of the file that image ``index`` is in; None in an array."""
+    """Return the name of the file that holds image ``index``; None for an array."""
     if not isinstance(source, FileSource):
         return None
     path, _ = source.locate(index)

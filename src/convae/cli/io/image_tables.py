@@ -1,4 +1,4 @@
-"""Tables that say something of each image by its name: groups and labels."""
+"""Tables with a value for each image name: groups and labels."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def read_groups(path: Path, source: "ImageSource") -> list[str]:
-    """The group of each image of a source, from a CSV file with the columns name and group.
+    """Return the group of each image of a source, from a CSV file with the columns name and group.
 
     Raises:
-        InputError: the file cannot be read, images are not in it, or one is there twice in two groups.
+        InputError: the file cannot be read, lacks images, or lists one twice in two groups.
     """
     _, known = read_by_name(path, "--groups", {"group": "the columns name and group"})
     groups = values_of(source.names, known)
@@ -30,17 +30,17 @@ def read_groups(path: Path, source: "ImageSource") -> list[str]:
 
 
 def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """What one column of a CSV file says of each name; empty cells say nothing.
+    """Return one column of a CSV file by name; empty cells are ignored.
 
     Args:
-        option: that the file was given with.
-        columns: one of which the file must have, and what is said where it has not.
+        option: the option that names the file.
+        columns: the accepted columns, of which the file must have one, and the error text if it has none.
 
     Returns:
-        the column, and the values by the name.
+        the column, and the values by name.
 
     Raises:
-        InputError: the file cannot be read, has not these columns, or says two things of one name.
+        InputError: the file cannot be read, lacks these columns, or has two values for one name.
     """
     wanted = ("name", *columns)
     with read_table(path, wanted, label=f"{option} {path}") as rows:
@@ -53,7 +53,7 @@ def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str,
 
 
 def values_of(names: Iterable[str], known: dict[str, str]) -> list[str | None]:
-    """What is known of each name; own tables may hold it as it is where convae would have escaped it."""
+    """Return the value of each name; tables from elsewhere may hold a name unescaped."""
     return [known.get(name, known.get(from_cell(name))) for name in names]
 
 
@@ -68,7 +68,7 @@ def _column(rows: TableReader, columns: dict[str, str]) -> str:
 
 
 def _once(rows: Iterable[tuple[str, str, int]], what: str, column: str) -> dict[str, str]:
-    """Name and value of each row; a name that is there twice must have one value."""
+    """Yield name and value of each row; a repeated name must have one value."""
     known, lines = dict[str, str](), dict[str, int]()
     for name, given, line in rows:
         value = given.strip()

@@ -1,4 +1,4 @@
-"""What ``convae probe`` is to read from the codes: labels by folder, or from a CSV file."""
+"""Labels for ``convae probe``: by folder, or from a CSV file."""
 
 import math
 from pathlib import Path
@@ -19,13 +19,13 @@ _COLUMNS = {
 
 
 def read_labels(given: str, source: ImageSource, voice: Voice) -> tuple[ImageSource, Target]:
-    """The images that have a label, and their labels.
+    """Return the images that have a label, and their labels.
 
     Args:
         given: ``folder``, or the path of a CSV file.
 
     Raises:
-        InputError: there are none, they do not match, or the file cannot be read.
+        InputError: there are no labels, they do not match, or the file cannot be read.
     """
     if given == BY_FOLDER:
         return source, _of_source(source)

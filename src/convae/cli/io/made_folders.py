@@ -1,4 +1,4 @@
-"""Folders that a command makes; those that are still empty when it fails are removed."""
+"""Folders that a command creates; those that are still empty when it fails are removed."""
 
 import contextlib
 import os
@@ -8,14 +8,14 @@ _made: list[Path] = []
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, as far as they are missing."""
+    """Create a folder and its missing parents."""
     missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
     path.mkdir(parents=True, exist_ok=True)
     _made.extend(missing)
 
 
 def remove_made_folders(*, failed: bool) -> None:
-    """Remove the folders that were made and hold no file, if the command ``failed``; then forget all."""
+    """Remove the created folders that hold no file, if the command ``failed``; then forget all."""
     made = sorted(_made, key=lambda folder: -len(folder.parts))
     _made.clear()
     for folder in made if failed else ():

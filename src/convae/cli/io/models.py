@@ -1,4 +1,4 @@
-"""The model of a verb: of the job that the verb does, or one sentence."""
+"""Load the model of a verb, and refuse a model of the wrong kind."""
 
 import shlex
 from pathlib import Path
@@ -21,8 +21,8 @@ def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
     """The model in a file, if it is of this kind.
 
     Raises:
-        ModelFileError: for a file that is no model.
-        InputError: for a model of another job; says which, and what fits one for this.
+        ModelFileError: the file is not a model.
+        InputError: the model is of another kind; names that kind, and how to fit the right one.
     """
     from convae.estimators.registry import load
 
@@ -38,10 +38,10 @@ def load_for(path: Path, kind: type[Estimator], *, device: str) -> Estimator:
 
 
 def refuse_swapped(path: Path) -> None:
-    """Say that the model comes first, where the first argument is no model and a later one is.
+    """Point out that the model comes first, if the first argument is not a model and a later one is.
 
     Raises:
-        InputError: with the line to type.
+        InputError: with the corrected command.
     """
     context = click.get_current_context(silent=True)
     given = () if context is None else context.params.get("data") or ()

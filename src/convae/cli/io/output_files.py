@@ -1,4 +1,4 @@
-"""Files that verbs write: probed before the work begins, written beside and renamed into place."""
+"""Output files of verbs: checked before the work begins, written to a temporary file and renamed."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -20,14 +20,13 @@ HISTORY, SKIPPED = "history.csv", "skipped.csv"
 
 
 def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
-    """``path``, once it is known that a file can be written there; missing folders are made.
+    """Return ``path`` after checking that a file can be written there; create missing folders.
 
     Args:
-        suffixes: the endings it may have, the first of them being added to a name without any; none
-            means any.
+        suffixes: the allowed endings; the first is added to a name without any. None given allows any.
 
     Raises:
-        InputError: what is wrong, before any work is done.
+        InputError: it cannot be written; raised before any work is done.
     """
     if os.path.isdir(path) or not path.name:
         raise InputError(f"{what} {path}: is a folder; give the name of a file")
@@ -52,7 +51,7 @@ def output_file(path: Path, *suffixes: str, what: str = "--out") -> Path:
 
 
 def planned(*paths: Path, what: str = "--out") -> None:
-    """Refuse files that will be written beside another if they are read, or if they exist already."""
+    """Refuse output files that are among the inputs, or that exist already."""
     if (run := current_run()) is not None:
         for path in paths:
             run.plans(path, what)
@@ -64,7 +63,7 @@ def planned(*paths: Path, what: str = "--out") -> None:
 
 
 def output_folder(path: Path, *, what: str = "--out") -> Path:
-    """``path``, once it exists and a file can be written in it."""
+    """Create the folder ``path``, check that a file can be written in it, and return it."""
     try:
         make_folder(path)
     except OSError as error:
@@ -79,7 +78,7 @@ def output_folder(path: Path, *, what: str = "--out") -> Path:
 
 
 def result_folder(path: Path, *, what: str = "--out") -> Path:
-    """``path``, marked as a folder of results: what an earlier run wrote there is replaced as a whole.
+    """Return ``path``, marked as a folder of results; the results of an earlier run are replaced as a whole.
 
     Raises:
         InputError: it cannot be written to, or holds a run that must not be replaced.
@@ -94,7 +93,7 @@ def result_folder(path: Path, *, what: str = "--out") -> Path:
 
 
 def check_report_folder(path: Path) -> None:
-    """Refuse, before any work is done, what :func:`result_folder` would refuse, and what nobody marked."""
+    """Refuse, before any work, what :func:`result_folder` would refuse, and folders without a marker."""
     run = current_run()
     if run is None or not path.exists():
         return
@@ -109,7 +108,7 @@ def check_report_folder(path: Path) -> None:
 
 
 def named_after(path: Path, name: str) -> Path:
-    """The file beside ``path`` that carries its name, so that a folder may hold many of both.
+    """Return the file next to ``path`` that carries its name, so that a folder may hold many of both.
 
     >>> str(named_after(Path("models/tiles.convae"), HISTORY))
     'models/tiles.history.csv'
@@ -118,7 +117,7 @@ def named_after(path: Path, name: str) -> Path:
 
 
 def write_history(path: Path, history: Sequence[dict[str, Any]]) -> Path:
-    """One line an epoch, from epoch 0 (before any step)."""
+    """Write one line for each epoch, from epoch 0 (before any step)."""
     names = list(history[0]) if history else ["epoch"]
     with write_table(path, names) as rows:
         for line in history:
@@ -127,7 +126,7 @@ def write_history(path: Path, history: Sequence[dict[str, Any]]) -> Path:
 
 
 def write_skipped(path: Path, skipped: Iterable["Skipped"]) -> Path | None:
-    """The images left out and why; without any, an older list is removed and None given."""
+    """Write the images left out and the reasons; without any, remove an older list and return None."""
     items = list(skipped)
     if not items:
         path.unlink(missing_ok=True)
