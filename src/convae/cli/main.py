@@ -1,7 +1,7 @@
-"""From arguments to an exit code; every error ends as one sentence on stderr.
+"""From arguments to an exit code; every error becomes one sentence on stderr.
 
-Exit codes: 0 done; 2 the user's input; 1 our own fault, or training that cannot go on; 130, 143 and 129 after
-Ctrl-C, SIGTERM and SIGHUP; 141 when whoever read our output has gone.
+Exit codes: 0 success; 2 an error in the user's input; 1 an error of convae, or training that cannot
+continue; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP; 141 when the reader of our output has gone.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ DONE, FAULT, INPUT, PIPE = 0, 1, 2, 141
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP came; the command unwinds, so that no temporary file is left behind.
+    """Raised on SIGTERM or SIGHUP; the command unwinds, so that no temporary file is left behind.
 
     Attributes:
         signal: which of them, 15 or 1.
@@ -42,7 +42,7 @@ class Terminated(BaseException):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped; the text says how to go on.
+    """Training was interrupted; the message states how to continue.
 
     Attributes:
         signal: 2 for Ctrl-C, 15 for SIGTERM, ...
@@ -54,7 +54,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The program ``convae``: like :func:`run`, for a terminal or a pipe of any encoding.
+    """Run the program ``convae``: like :func:`run`, for a terminal or a pipe of any encoding.
 
     Args:
         arguments: without the program's name; None takes those of the process.
@@ -62,16 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         the exit code.
     """
-    # On a machine that others use too, threads that spin while they wait slow torch down tenfold.
+    # On a shared machine, threads that spin while they wait slow torch down tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:  # a file name of any bytes can be printed anywhere
+        if reconfigure is not None:  # file names of any bytes can be printed
             reconfigure(errors="backslashreplace")
     leave_removed_directory()
     with warnings.catch_warnings(), loading():
-        if not sys.warnoptions:  # meant for developers, who can ask for them with python -W
+        if not sys.warnoptions:  # meant for developers, who can enable them with python -W
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", ImageWarning)
             warnings.showwarning = _told
@@ -80,13 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _told(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Say a warning about images as a verb says what is to be known: on stderr, unless --quiet is given."""
+    """Print a warning about images as verbs print their notes: on stderr, unless --quiet is given."""
     if not {"-q", "--quiet"} & set(sys.argv):
         warn(str(message))
 
 
 def open_closed_streams() -> None:
-    """Lead standard streams that are closed (a daemon, ``2>&-``) to the null device.
+    """Redirect standard streams that are closed (a daemon, ``2>&-``) to the null device.
 
     Without this, a file opened later would take the number of a closed stream and receive what is
     printed there; Python itself has None in the place of such a stream.
@@ -100,7 +100,7 @@ def open_closed_streams() -> None:
 
 
 def leave_removed_directory() -> None:
-    """Step out of a working directory that was removed: torch's arithmetic ends the process in it.
+    """Leave a working directory that was removed: torch's arithmetic ends the process in it.
 
     The new directory is /proc, where no user keeps files: a relative path cannot find the wrong file there.
     """
@@ -115,7 +115,7 @@ def leave_removed_directory() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the arguments say and give the exit code; never raises what a user could cause."""
+    """Run the command of the arguments and return the exit code; never raise what a user could cause."""
     with run_files(arguments) as files:
         code = _code(arguments)
         files.close(failed=code not in (DONE, PIPE))
@@ -146,7 +146,7 @@ def _code(arguments: Sequence[str]) -> int:
 
 
 def explain(error: BaseException) -> tuple[int, str]:
-    """The exit code of an error and the sentence for it."""
+    """Return the exit code of an error and the sentence for it."""
     if isinstance(error, click.ClickException):
         return INPUT, _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort | Terminated):
@@ -169,7 +169,7 @@ def explain(error: BaseException) -> tuple[int, str]:
 
 
 def one_line(error: object) -> str:
-    """What an error says, in one line."""
+    """Return the message of an error, in one line."""
     return " ".join(str(error).split())
 
 
@@ -181,7 +181,7 @@ def _invoke(given: list[str]) -> int:
     if given[0] == "help":  # convae help VERB
         given = [*given[1:], "--help"]
     if "_CONVAE_COMPLETE" in os.environ:  # the shell asks for completions
-        # A line that is half typed may be wrong in any way: whatever that is, nobody wants to read it now.
+        # A half-typed line may be wrong in any way: errors are not shown.
         with contextlib.suppress(SystemExit, Exception):
             convae.main(args=given, prog_name="convae")
         return DONE
@@ -190,14 +190,14 @@ def _invoke(given: list[str]) -> int:
         raise InputError(
             f"the argument after {before} is empty: a variable of the shell that is not set, perhaps"
         )
-    # Not convae.main(): it turns Ctrl-C and closed pipes into errors of its own.
+    # Not convae.main(): it converts Ctrl-C and closed pipes into errors of its own.
     with convae.make_context("convae", given) as context:
         convae.invoke(context)
     return DONE
 
 
 def _usage(error: click.ClickException) -> str:
-    """A usage error in our words, and where to look."""
+    """Print a usage error in our words, and where to find help."""
     if isinstance(error, click.NoSuchOption):
         text = f"no such option {error.option_name!r}"
         if near := difflib.get_close_matches(error.option_name, error.possibilities or [], n=1):
@@ -212,7 +212,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """Whether torch could not get memory, on an accelerator or (a plain RuntimeError) on the CPU."""
+    """Return whether torch ran out of memory, on an accelerator or (a plain RuntimeError) on the CPU."""
     return type(error).__name__ == "OutOfMemoryError" or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
@@ -240,7 +240,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _flushed(code: int) -> int:
-    """``code``, unless what was printed cannot be delivered."""
+    """Return ``code``, unless the output cannot be delivered."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -1,7 +1,7 @@
-"""Messages of the Python API in the words of the command line: arguments become options.
+"""Translate messages of the Python API to the command line: names of arguments become options.
 
 Messages name arguments in a few forms only: ``latent_dim``, ``channels=1``, ``size=(64, 64)``,
-``code 'spatial'``, ``epochs must be ...``. So they are translated once, here, for all that is raised below.
+``code 'spatial'``, ``epochs must be ...``. They are translated once, here, for all errors raised below.
 """
 
 import re
@@ -9,7 +9,7 @@ from functools import cache
 
 
 def in_options(text: str) -> str:
-    """A message with the options of ``convae fit`` in place of the arguments of estimators.
+    """Return a message in which the options of ``convae fit`` replace the arguments of estimators.
 
     >>> in_options("training: (1) epochs must be 0 or more; (2) batch_size must be 1 or more")
     'training: (1) --epochs must be 0 or more; (2) --batch-size must be 1 or more'
@@ -28,7 +28,7 @@ def in_options(text: str) -> str:
 
 
 def _with_value(option: str, value: str) -> str:
-    """``--size 48 64``, ``--strict``, ``--no-turn``."""
+    """Return the option with its value: ``--size 48 64``, ``--strict``, ``--no-turn``."""
     if value in ("True", "False"):
         return option if value == "True" else f"--no-{option[2:]}"
     return f"{option} {value.strip('()').replace(',', ' ').replace('  ', ' ')}".replace("'", "")
@@ -36,7 +36,7 @@ def _with_value(option: str, value: str) -> str:
 
 @cache
 def _known() -> tuple[dict[str, str], tuple[re.Pattern[str], ...]]:
-    """The option of each argument, and the forms in which messages name arguments."""
+    """Return the option of each argument, and the forms in which messages name arguments."""
     from convae.cli.settings_anomaly import ANOMALY
     from convae.cli.settings_autoencoder import AUTOENCODER
     from convae.cli.settings_denoiser import DENOISER

@@ -1,4 +1,4 @@
-"""The options that verbs share, as decorators."""
+"""Options that several verbs share, as decorators."""
 
 import math
 import re
@@ -21,13 +21,13 @@ SPLITS = ("train", "test")
 
 
 class Name(click.ParamType[Any]):
-    """One of some names; an unknown one is answered with the nearest."""
+    """A name out of a list; the error for an unknown one suggests the nearest."""
 
     def __init__(self, kind: str, known: Sequence[str]) -> None:
         self.kind, self.known, self.name = kind, tuple(known), kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name itself, if it is known."""
+        """Return the name itself, if it is known."""
         if value not in self.known:
             raise unknown_name(self.kind, value, self.known)
         return value
@@ -35,7 +35,7 @@ class Name(click.ParamType[Any]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[Any]:
-        """The names that begin like that."""
+        """Return the names that begin with the text."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in self.known if name.startswith(incomplete)]
@@ -47,7 +47,7 @@ class Range(click.ParamType[Any]):
     name = "range"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Both numbers."""
+        """Return both numbers."""
         if isinstance(value, tuple):
             return value
         low, found, high = str(value).partition("..")
@@ -86,7 +86,7 @@ def computing(function: Function) -> Function:
 
 
 def seeded(function: Function) -> Function:
-    """Add ``--seed`` to a verb that chooses something at random and does not train."""
+    """Add ``--seed`` to a verb that samples at random and does not train."""
     return click.option(
         "--seed",
         type=click.IntRange(0, 2**32 - 1),
@@ -97,7 +97,7 @@ def seeded(function: Function) -> Function:
 
 
 def overwriting(function: Function) -> Function:
-    """Add ``--overwrite`` to a verb that writes; the list of the command's files knows of it."""
+    """Add ``--overwrite`` to a verb that writes; the command's list of files takes it into consideration."""
 
     def allow(_: click.Context, __: click.Parameter, given: bool) -> None:
         if given and (run := current_run()) is not None:
@@ -133,8 +133,8 @@ def images(
 
     Args:
         split: the default part of a set.
-        required: whether DATA must be given.
-        for_model: whether a fitted model is used on them: then also how they are made to fit it.
+        required: whether DATA is required.
+        for_model: whether a fitted model is applied to the images; adds the options that adapt them to it.
     """
     decorators = _image_options(split, required=required)
     if for_model:
@@ -215,11 +215,11 @@ class GroupedOption(click.Option):
 class GroupedCommand(click.Command):
     """A command whose help lists options under headings.
 
-    ``--help`` shows those that many people use, ``--help-all`` every one.
+    ``--help`` shows the most common options, ``--help-all`` all of them.
     """
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's own, and ``--help-all`` where ``--help`` leaves some out."""
+        """Return the command's own options, and ``--help-all`` if ``--help`` leaves some out."""
         found = super().get_params(ctx)
         return [*found, _HELP_ALL] if self._rare(found) else found
 
@@ -229,13 +229,13 @@ class GroupedCommand(click.Command):
         return super().parse_args(ctx, _in_pairs(args, pairs))
 
     def _rare(self, parameters: Sequence[click.Parameter]) -> list[click.Parameter]:
-        """The options that the short help leaves out; none where these are few."""
+        """Return the options that the short help leaves out; none if these are few."""
         options = [p for p in parameters if isinstance(p, click.Option)]
         rare = [p for p in options if p.name in RARE or not getattr(p, "common", True)]
         return list[click.Parameter](rare) if len(rare) > FEW else []
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each heading with its options; what is required comes first, what has no heading last."""
+        """Yield each heading with its options; required options come first, those without a heading last."""
         everything = self.get_params(ctx)
         rare = [] if ctx.meta.get(ALL) else self._rare(everything)
         sections: dict[str, list[tuple[str, str]]] = {"Required": []}
@@ -256,7 +256,7 @@ class GroupedCommand(click.Command):
 
 
 def _in_pairs(args: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Arguments in which each of these options has two numbers behind it, also where one was given.
+    """Return the arguments with two numbers after each of these options, also where one was given.
 
     >>> _in_pairs(["--size", "64", "images", "--size=64x48"], ["--size"])
     ['--size', '64', '64', 'images', '--size', '64', '48']
@@ -273,7 +273,7 @@ def _in_pairs(args: Sequence[str], options: Sequence[str]) -> list[str]:
         match = re.fullmatch(r"(\d+)(?:[x,](\d+))?", value)
         second = bool(rest) and rest[0].isdigit() and not joined
         if match is None or (second and match[2] is None):
-            found += [name, value]  # two numbers, or something to be refused
+            found += [name, value]  # two numbers, or a value that is refused later
         else:
             found += [name, match[1], match[2] or match[1]]
     return found
@@ -287,9 +287,9 @@ def _show_all(ctx: click.Context, _: click.Parameter, given: bool) -> None:
 
 
 ALL = "convae.all_options"
-FEW = 3  # rare options are shown as long as there are no more of them
-# The options that most people use; the help of a verb with many others shows these alone.
-# Options of many verbs that few people need: how images are read, how a run is kept, details of a fit.
+FEW = 3  # rare options are shown if there are no more of them
+# The most common options; the help of a verb with many others shows these alone.
+# Options of many verbs that are rarely needed: how images are read, how a run is stored, details of a fit.
 RARE = frozenset(
     {
         *("data_dir", "download", "split", "channels_first", "max_pixels", "values"),
@@ -312,7 +312,7 @@ def _parameter(setting: Setting) -> Callable[[Any], Any]:
     told = setting.help + ("" if plain else f"  [{_takes(setting)}default: {shown}]")
     common: dict[str, Any] = {"cls": GroupedOption, "default": None, "help": told}
     if setting.kind == "flag":
-        # Where None means that it is chosen, both answers can be given.
+        # Where None means an automatic choice, both answers can be given.
         both = f"{setting.option}/--no-{setting.option[2:]}" if setting.default is None else ""
         option = click.option(both or setting.option, setting.name, is_flag=True, **common)
     elif setting.values:
@@ -334,5 +334,5 @@ def _parameter(setting: Setting) -> Callable[[Any], Any]:
 
 
 def _takes(setting: Setting) -> str:
-    """The choices, as the help shows them before the default."""
+    """Return the choices, as the help shows them before the default."""
     return f"{', '.join(setting.choices)}; " if setting.choices else ""

@@ -1,4 +1,4 @@
-"""A detector's threshold set anew."""
+"""Set a new threshold of a detector."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def calibrate(
     rate: float | None,
     groups: Path | None,
 ) -> None:
-    """Everything that ``convae calibrate`` does."""
+    """Run ``convae calibrate``."""
     out = output_file(out, MODEL_SUFFIX)
     together = None if groups is None else read_groups(groups, source)
     before = -model.offset_

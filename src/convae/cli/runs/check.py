@@ -1,4 +1,4 @@
-"""What the data doctor found, in words."""
+"""Print the findings of the data doctor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ MOST_NAMES = 5
 
 
 def check(data: Data, voice: Voice, *, strict: bool, max_images: int | None) -> None:
-    """Everything that ``convae check`` does."""
+    """Run ``convae check``."""
     source = data.open()
     with counting(voice, "checking") as progress:
         found = check_images(source, max_images=max_images, progress=progress)
@@ -35,7 +35,7 @@ def check(data: Data, voice: Voice, *, strict: bool, max_images: int | None) -> 
 
 
 def told(found: CheckUp) -> list[str]:
-    """The table, the lists and the advice."""
+    """Print the table, the lists and the advice."""
     rows: dict[str, object] = {
         "images": f"{found.readable:,} readable of {found.checked:,}"
         + (f" looked at (of {found.images:,})" if found.checked < found.images else ""),
@@ -67,7 +67,7 @@ def told(found: CheckUp) -> list[str]:
 
 
 def _counted(counts: Mapping[Any, int]) -> str:
-    """``28x28 (60), 64x64 (2)``; a single kind needs no number."""
+    """Return counts as ``28x28 (60), 64x64 (2)``; a single kind needs no number."""
     shown = [f"{key} ({n:,})" for key, n in list(counts.items())[:6]]
     if len(counts) == 1:
         return str(next(iter(counts)))

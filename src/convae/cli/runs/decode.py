@@ -1,4 +1,4 @@
-"""Codes to image files, in constant memory."""
+"""Decode codes to image files, in constant memory."""
 
 import math
 from collections import deque
@@ -22,7 +22,7 @@ from convae.images.sources.naming import below
 def decode(
     model: ImageEstimator, codes: Path, out: Path, voice: Voice, *, format: str | None = None
 ) -> None:
-    """Everything that ``convae decode`` does."""
+    """Run ``convae decode``."""
     check_format(format)
     result_folder(out)
     names = deque[str]()
@@ -39,7 +39,7 @@ def decode(
         for pixels in iter_images(model, shaped()):
             name = below(names.popleft())
             path = target_of(out / name, pixels, format=format)
-            while str(path) in used:  # the same image encoded twice, or a.gif beside a.png
+            while str(path) in used:  # the same image encoded twice, or a.gif and a.png
                 name = f"{name}-{count:06d}"
                 path = target_of(out / name, pixels, format=format)
             used.add(str(path))
@@ -53,7 +53,7 @@ def decode(
 
 
 def _checked(path: Path, number: int, code: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A code in the model's shape; one line of a table is flat."""
+    """Return a code in the model's shape; a line of a table is flat."""
     size = math.prod(shape)
     if code.size != size or code.shape not in (shape, (size,)):
         raise InputError(

@@ -32,7 +32,7 @@ _NEXT = """Now with your own images:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Images this small are done before a second thread has begun."""
+    """Images this small are processed before a second thread has started."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -42,7 +42,7 @@ def one_thread() -> Iterator[None]:
 
 
 def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str) -> None:
-    """Everything that ``convae demo`` does."""
+    """Run ``convae demo``."""
     loaded()
     result_folder(out)
     voice.say("Training an autoencoder that squeezes each 8x8 digit into 16 numbers ...")

@@ -1,4 +1,4 @@
-"""Denoised images to files, and what noise was found in each."""
+"""Write denoised images to files, and report the noise that was found in each."""
 
 import math
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ ARRAY, LEVELS = "denoised.npy", "levels.csv"
 
 
 def level_of(text: str | None, depth: str) -> float | None:
-    """``--sigma`` as a number, for a model of images of this depth."""
+    """Return ``--sigma`` as a number, for a model of images of this depth."""
     if text is None:
         return None
     try:
@@ -43,7 +43,7 @@ def denoise(
     sigma: float | None,
     ensemble: bool,
 ) -> None:
-    """Everything that ``convae denoise`` does."""
+    """Run ``convae denoise``."""
     rows: list[tuple[str, float, float | None]] = []
 
     def results(on_bad: OnBad) -> Iterator[Restored]:

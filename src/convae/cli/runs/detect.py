@@ -1,4 +1,4 @@
-"""What a detector finds, to files: scores, regions, heatmaps, pictures and a page."""
+"""Write the detections of a detector to files: scores, regions, heatmaps, pictures and a page."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from convae.report.page.contents import DataFacts
 from convae.report.page.folder import write_folder
 from convae.report.text import number
 
-TOLD = 10  # images that the account names
+TOLD = 10  # number of images that the summary names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detecting:
-    """How a verb looks for anomalies.
+    """How a verb detects anomalies.
 
     Attributes:
         out: the folder.
@@ -39,7 +39,7 @@ class Detecting:
 
 @dataclass
 class Leaving:
-    """Images that cannot be used: left out and listed, or refused."""
+    """Collect images that cannot be used: leave them out and list them, or refuse them."""
 
     source: ImageSource
     strict: bool
@@ -51,7 +51,7 @@ class Leaving:
             refuse_skipped(self.source, self.skipped, strict=True, left=len(self.source))
 
     def __call__(self, error: ImageError) -> None:
-        """Take one that cannot be used."""
+        """Add an image that cannot be used."""
         if self.strict:
             raise error
         self.skipped.append(Skipped(error.name, error.reason))
@@ -59,19 +59,19 @@ class Leaving:
 
 @dataclass
 class New:
-    """Scores and looks of images that the model was not trained on, to find drift by."""
+    """Scores and appearance of images that the model was not trained on, for the detection of drift."""
 
     scores: list[float] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
 
     def add(self, found: Detection) -> None:
-        """Take one more."""
+        """Add an image."""
         if not found.trained_on:
             self.scores.append(found.score)
             self.looks.append(found.look)
 
     def drift(self, model: AnomalyDetector) -> Drift:
-        """Compare them with the calibration images.
+        """Compare the images with the calibration images.
 
         Scores of a detector of folds are not compared: the lowest of several is below that of a single one.
         """
@@ -85,7 +85,7 @@ class New:
 
 
 def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: Voice) -> None:
-    """Everything that ``convae detect`` does with a model."""
+    """Run ``convae detect`` with a model."""
     leaving = start(source, how, voice)
     files, new = FoundFiles(source, how.out), New()
     for found in counted(lambda: model.iter_detect(source, on_bad=leaving), source, voice):
@@ -138,7 +138,7 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
 
 
 def start(source: ImageSource, how: Detecting, voice: Voice) -> Leaving:
-    """What there is to do before the first image."""
+    """Prepare the outputs before the first image."""
     leaving = Leaving(source, how.strict)
     refuse_own_folder(source, how.out)
     result_folder(how.out)
@@ -150,7 +150,7 @@ def start(source: ImageSource, how: Detecting, voice: Voice) -> Leaving:
 def counted(
     results: Callable[[], Iterator[Detection]], source: ImageSource, voice: Voice
 ) -> Iterator[Detection]:
-    """Detections, while a terminal shows how many there are."""
+    """Yield detections while a terminal shows their number."""
     with counting(voice, "detecting") as progress:
         for found in results():
             yield found
@@ -158,7 +158,7 @@ def counted(
 
 
 def tell(rows: list[Row], voice: Voice) -> None:
-    """The highest scores, a line each."""
+    """Print the highest scores, one on each line."""
     highest = sorted(rows, key=lambda row: -row.score)[:TOLD]
     if not highest:
         return

@@ -1,4 +1,4 @@
-"""The files of what a detector found: scores, regions, heatmaps, pictures."""
+"""Write the files of a detector: scores, regions, heatmaps, pictures."""
 
 import json
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ HEATMAPS, OVERLAYS, DETECTIONS = "heatmaps", "overlays", "detections"
 
 @dataclass(frozen=True)
 class Row:
-    """What is said of one image: a line of ``scores.csv``."""
+    """The results for one image: a line of ``scores.csv``."""
 
     name: str
     score: float
@@ -36,13 +36,13 @@ class Row:
 
 @dataclass
 class FoundFiles:
-    """A folder that fills with what is found.
+    """The folder of results, written image by image.
 
     Attributes:
-        source: the images, whose names the files take.
+        source: the images, after whose names the files are named.
         rows: of all images so far.
-        listed: of each, what goes into ``regions.json``.
-        findings: of each, what goes into the page; the ``highest`` get their pictures at the end.
+        listed: the entry of each image in ``regions.json``.
+        findings: the entry of each image on the page; pictures of the ``highest`` are written at the end.
     """
 
     source: ImageSource
@@ -60,7 +60,7 @@ class FoundFiles:
 
         Args:
             row: of ``scores.csv``; the verdict of a whole folder may differ from that of ``found``.
-            shown: whether it gets a picture beside the nearest normal image, too.
+            shown: whether to write a picture next to the nearest normal image, too.
         """
         name = below(found.image.info.name)
         folder = self.out / OVERLAYS
@@ -99,7 +99,7 @@ class FoundFiles:
         self.highest.add(finding, len(self.rows), pictures, found.regions)
 
     def shown(self) -> list[Finding]:
-        """What the page shows: the highest scores with their pictures, which are written, then all others."""
+        """Return the entries of the page: the highest scores first, with pictures (written now), then all others."""
         large = self.highest.write(self.out)
         names = {one.links["overlay"] for one in large}
         return large + [one for one in self.findings if one.links["overlay"] not in names]
@@ -108,7 +108,7 @@ class FoundFiles:
         """Write ``scores.csv`` and ``regions.json``.
 
         Args:
-            facts: what goes before the images there.
+            facts: the entries that precede the images there.
             by_score: whether the highest scores come first.
         """
         order = list(range(len(self.rows)))

@@ -1,4 +1,4 @@
-"""A set of images ranked by itself: each by a detector that was fitted on the others."""
+"""Rank a set of images by itself: each by a detector that was fitted on the others."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ CAVEAT = (
 def rank_itself(
     source: ImageSource, parameters: dict[str, Any], how: Detecting, voice: Voice
 ) -> None:
-    """Everything that ``convae detect --self`` does.
+    """Run ``convae detect --self``.
 
     Args:
         parameters: of the detectors.

@@ -1,4 +1,4 @@
-"""Codes to a file, in constant memory."""
+"""Encode images to a file of codes, in constant memory."""
 
 import itertools
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def encode(
     layer: str | None = None,
     strict: bool = False,
 ) -> None:
-    """Everything that ``convae encode`` does."""
+    """Run ``convae encode``."""
     made = made_by(model, layer)
     skipped = list(source.skipped)
     if strict and skipped:

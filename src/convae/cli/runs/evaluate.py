@@ -1,4 +1,4 @@
-"""Models measured on images: what is said of them, and their report."""
+"""Measure models on images: tables, verdicts and reports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ class Evaluating:
     """How a model is measured.
 
     Attributes:
-        path: its file.
-        every: whether images that it was trained on are measured as well.
+        path: the model's file.
+        every: whether to measure images that it was trained on as well.
         target: what the images should look like.
         labels: ``folder``, or the CSV file that says which images are anomalous; None is ``folder``.
-        masks: where the defects of anomalous images are.
+        masks: the masks of the defects of anomalous images.
         report: the folder of the report; None for none.
-        seed: of the choice of examples.
+        seed: of the random choice of examples.
     """
 
     path: Path
@@ -56,10 +56,10 @@ class Evaluating:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What came out, for people, for programs and for the report.
+    """The results: for people, for programs and for the report.
 
     Attributes:
-        files: writes what goes into the folder of the report besides.
+        files: writes additional files into the folder of the report.
     """
 
     images: int
@@ -73,7 +73,7 @@ class Measured:
 def evaluate_model(
     model: ImageEstimator, source: ImageSource, how: Evaluating, voice: Voice
 ) -> None:
-    """Everything that ``convae evaluate`` does."""
+    """Run ``convae evaluate``."""
     if how.target is not None and not isinstance(model, Denoiser):
         raise InputError(
             f"{how.path}: this model was fitted to {model.job}; --target is for denoisers"
@@ -112,7 +112,7 @@ def evaluate_model(
 def _measured(
     model: ImageEstimator, source: ImageSource, how: Evaluating, progress: Counter
 ) -> Measured:
-    """By the measures of the model's job."""
+    """Measure with the metrics of the model's job."""
     if isinstance(model, ConvAutoencoder):
         found = evaluate(model, source, include_seen=how.every, progress=progress)
         return Measured(
@@ -152,7 +152,7 @@ def _measured(
 def _labelled(
     model: AnomalyDetector, source: ImageSource, how: Evaluating, progress: Counter
 ) -> Measured:
-    """By labelled images."""
+    """Measure on labelled images."""
     kinds = labels_of(source, how.labels or BY_FOLDER)
     labelled = evaluate_labelled(
         model, source, kinds, masks=how.masks, include_seen=how.every, progress=progress

@@ -1,4 +1,4 @@
-"""A detector measured on labelled images: where the labels and masks come from, and what is printed."""
+"""Measure a detector on labelled images: find labels and masks, and print the results."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Labelled:
 
 
 def images_of(data: Data) -> tuple[Data, Path | None]:
-    """The images of a test set, and the folder of their masks if its layout has one."""
+    """Return the images of a test set, and the folder of their masks if its layout has one."""
     if len(data.given) != 1 or not Path(data.given[0]).is_dir():
         return data, None
     layout = layout_of(Path(data.given[0]))
@@ -43,7 +43,7 @@ def images_of(data: Data) -> tuple[Data, Path | None]:
 
 
 def labels_of(source: ImageSource, given: str) -> list[str | None]:
-    """The kind of defect of each image.
+    """Return the kind of defect of each image.
 
     Args:
         given: ``folder``, or the path of a CSV file with the columns name and label.
@@ -72,7 +72,7 @@ def labels_of(source: ImageSource, given: str) -> list[str | None]:
 
 
 def lines_of(found: "LabelledEvaluation", sentences: Sequence[str]) -> list[str]:
-    """The tables and the sentences below them."""
+    """Return the tables and the sentences below them."""
     from convae.cli.terminal.output import aligned, printable
     from convae.model_reports.labelled_anomaly import (
         KINDS,
@@ -88,7 +88,7 @@ def lines_of(found: "LabelledEvaluation", sentences: Sequence[str]) -> list[str]
 
 
 def write_scores(path: Path, found: "LabelledEvaluation") -> None:
-    """A row an image; what is not known is an empty cell."""
+    """Write one row for each image; unknown values are empty cells."""
     with write_table(path, COLUMNS) as table:
         for one in found.images:
             label = "anomalous" if one.anomalous else "normal"

@@ -1,4 +1,4 @@
-"""Codes of corrupted images from the command line: their tables, their sentences, their figures."""
+"""Run the experiment on codes of corrupted images: tables, sentences, files."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def probe_and_tell(
     corruptions: Sequence[str],
     voice: Voice,
 ) -> None:
-    """Everything that ``convae experiment robustness`` does."""
+    """Run ``convae experiment robustness``."""
     corruptions = corruptions or CORRUPTIONS
     parse_corruptions(corruptions)
     check_values(parameters)
@@ -63,7 +63,7 @@ def probe_and_tell(
 
 
 def told(found: Robustness) -> list[str]:
-    """A table for each read-out, the sentences and what weakens them."""
+    """Print a table for each read-out, the sentences and their limitations."""
     lines = [line for reading in found.readings for line in (*_table(found, reading), "")]
     lines += [f"{name}: {what}" for name, what in found.told.items()]
     lines.append(
@@ -86,5 +86,5 @@ def _cell(score: Score) -> str:
 
 
 def _ascii(text: str) -> str:
-    """As a terminal of any encoding shows it."""
+    """Return the text in characters that a terminal of any encoding shows."""
     return text.replace("²", "2")

@@ -1,4 +1,4 @@
-"""An ablation of stacking from the command line: its table, its sentence, its figures."""
+"""Run the ablation of stacking: table, sentence, files."""
 
 from convae.cli.experiment_options import Experiment
 from convae.cli.io.image_tables import read_groups
@@ -16,7 +16,7 @@ from convae.evaluation.experiments.verdicts import (
 
 
 def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
-    """Everything that ``convae experiment stacking`` does."""
+    """Run ``convae experiment stacking``."""
     check_values(parameters)
     given = {"patience": 0, **parameters}
     source, test = experiment.sources(given.get("image_shape"), voice)
@@ -42,7 +42,7 @@ def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voic
 
 
 def told(found: Ablation) -> list[str]:
-    """The table, the sentence and what weakens it."""
+    """Print the table, the sentence and its limitations."""
     rows = [("test error (MSE)", "mean", "each seed", "cost", "CPU s", "epochs")]
     for name, trial in found.trials.items():
         each = ", ".join(f"{error:.5f}" for error in trial.errors)
@@ -63,7 +63,7 @@ def told(found: Ablation) -> list[str]:
 
 
 def _judged(found: Ablation) -> dict[str, object]:
-    """The verdict, and what it rests on, for programs."""
+    """Return the verdict and its evidence, as plain values."""
     last = list(found.trials)[-1]
     names = ("value", "low", "high")
     return {

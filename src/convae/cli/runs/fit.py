@@ -1,4 +1,4 @@
-"""A fit from the command line, of any job: check, train, save, measure on what was held out, report."""
+"""Run a fit of any estimator: check, train, save, measure on held-out images, report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
@@ -34,29 +34,29 @@ from convae.training.interrupt import TrainingInterrupted
 
 
 class Outcome(Protocol):
-    """How good a model turned out to be: what a job's measurement gives."""
+    """The quality of a fitted model, as the measurement of an estimator returns it."""
 
     def lines(self) -> list[str]:
-        """For people, beside the baselines."""
+        """Return lines for people: the model compared with the baselines."""
         ...
 
     def values(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the same as plain values."""
         ...
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """Write the page and its pictures into a folder that exists; gives the path of the page."""
+        """Write the page and its pictures into a folder that exists; return the path of the page."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitJob:
-    """What ``convae fit`` does for one estimator.
+    """The definition of ``convae fit`` for one estimator.
 
     Attributes:
         estimator: its class.
-        measure: measures a fitted model; it is given the source it was fitted on.
-        options: what ``fit`` is given beside the images: a target, for instance.
+        measure: measures a fitted model; takes the source that it was fitted on.
+        options: arguments of ``fit`` in addition to the images, such as a target.
     """
 
     estimator: Callable[..., Any]
@@ -65,10 +65,10 @@ class FitJob:
 
 
 def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> None:
-    """Everything that ``convae fit`` does."""
+    """Run ``convae fit``."""
     check_values(parameters)
     if (run := current_run()) is not None and (fit.resume or fit.restart):
-        run.overwrite = True  # the run that was interrupted was allowed to
+        run.overwrite = True  # the interrupted run was allowed to overwrite
     out = output_file(fit.out, MODEL_SUFFIX)
     state = fit.checkpoint or Path(f"{out}.checkpoint")
     fit = replace(fit, out=out, checkpoint=state)
@@ -97,7 +97,7 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
 
 
 def check_values(parameters: Values) -> None:
-    """Refuse what can be refused before any image is looked at."""
+    """Refuse invalid input before any image is read."""
     training = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
     TrainingSettings(**{k: parameters[k] for k in training if parameters.get(k) is not None})
     if not 0 <= (parameters.get("random_state") or 0) < 2**32:
@@ -109,7 +109,7 @@ def check_values(parameters: Values) -> None:
 
 
 def checkpoint_of(fit: Fit) -> CheckpointFolder:
-    """The folder of the run's state, once it is clear what to do with what is in it."""
+    """Return the folder of the checkpoint, once it is clear what to do with an existing one."""
     assert fit.checkpoint is not None
     folder = CheckpointFolder(fit.checkpoint, every=fit.checkpoint_every)
     if fit.resume and fit.restart:
@@ -136,7 +136,7 @@ def train(
     voice: Voice,
     options: dict[str, Any],
 ) -> None:
-    """Train, and turn an interruption into the sentence that says how to go on."""
+    """Train; convert an interruption into the error that states how to continue."""
     groups = None if fit.groups is None else read_groups(fit.groups, source)
     voice.note(f"training on {source.description}: {len(source):,} images")
     try:
@@ -159,7 +159,7 @@ def account(
     files: dict[str, Path | None],
     voice: Voice,
 ) -> None:
-    """Say what was done, how good it is, and where everything lies."""
+    """Report what was done, how good the model is, and where the files are."""
     facts, skipped = model._stored.facts, len(model.skipped_)
     seconds = sum(row["seconds"] for row in model.history_)
     voice.say(
@@ -193,5 +193,5 @@ def account(
 
 
 def _many(count: int, what: str) -> str:
-    """``1 image``, ``2 images``."""
+    """Return ``1 image``, ``2 images``."""
     return f"{count:,} {what}{'s' * (count != 1)}"
