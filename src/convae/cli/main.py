@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:  # a file name of any bytes can be printed anywhere
+        if reconfigure is not None:  # file names of any bytes can be printed
             reconfigure(errors="backslashreplace")
     leave_removed_directory()
     with warnings.catch_warnings(), loading():

@@ -120,7 +120,7 @@ def rows_of(
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception:  # see convae.errors.damage
-        return None  # opening it as a source says why
+        return None  # opening it as a source reports the reason
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
         return None
     if of_model and array.shape[1] != math.prod(shape):

@@ -75,7 +75,7 @@ class New:
             self.looks.append(found.look)
 
     def drift(self, model: AnomalyDetector) -> Drift:
-        """Compare them with the calibration images.
+        """Compare the images with the calibration images.
 
         Scores of a detector of folds are not compared: the lowest of several is below that of a single one.
         """

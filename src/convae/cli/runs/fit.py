@@ -206,5 +206,5 @@ def account(
 
 
 def _many(count: int, what: str) -> str:
-    """``1 image``, ``2 images``."""
+    """Return ``1 image``, ``2 images``."""
     return f"{count:,} {what}{'s' * (count != 1)}"
