@@ -48,7 +48,7 @@ class Experiment:
     def sources(
         self, shape: Sequence[int] | None, voice: Voice
     ) -> "tuple[ImageSource, ImageSource | None]":
-        """Return the images to fit on and those to measure on; the latter are None to hold some of the first out."""
+        """Return the images to fit on and those to measure on; None holds some of the first out."""
         source, test = self.data.open(shape), None
         if self.test is not None:
             test = replace(self.data, given=(self.test,), split="test").open(shape)

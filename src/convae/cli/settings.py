@@ -1,8 +1,8 @@
 """The parameters of an estimator on the command line: one table for flags, ``--set`` and TOML files.
 
-Order: the estimator's own defaults < ``--config FILE.toml`` < ``--set name=value`` < flags. The table
-repeats names, defaults and choices, because ``--help`` must not load torch; a test compares it with the
-estimator.
+Precedence, lowest to highest: the estimator's own defaults, ``--config FILE.toml``, ``--set name=value``,
+flags. The table repeats names, defaults and choices, because ``--help`` must not load torch; a test compares
+it with the estimator.
 """
 
 import math
@@ -30,17 +30,17 @@ class Setting:
     """One parameter of an estimator's constructor.
 
     Attributes:
-        name: the constructor's name for it.
+        name: its name in the constructor.
         kind: ``int``, ``float``, ``text``, ``ints`` or ``flag``.
-        default: the constructor's; None where the value is chosen.
+        default: the constructor's; None for an automatic choice.
         help: what it does.
-        group: the heading it stands under.
-        unset: what None means, in a few words.
-        choices: the values it can have; none if any.
+        group: its heading in the help.
+        unset: the meaning of None, in a few words.
+        choices: the allowed values; none if any value is allowed.
         flag: the option's name, if it is not ``--name``.
-        values: how many numbers an ``ints`` option takes apart (``--size H W``); 0: one word, ``32,64``.
-        metavar: what stands for the value in the help.
-        common: whether most people use it; the short help shows these alone.
+        values: number of separate values of an ``ints`` option (``--size H W``); 0: one word, ``32,64``.
+        metavar: the placeholder for the value in the help.
+        common: whether most people use it; the short help shows only these.
     """
 
     name: str
@@ -57,23 +57,23 @@ class Setting:
 
     @property
     def option(self) -> str:
-        """``--latent-dim``."""
+        """Return the option's name, such as ``--latent-dim``."""
         return self.flag or "--" + self.name.replace("_", "-")
 
     @property
     def key(self) -> str:
-        """What it is called in a TOML file and for ``--set``: ``latent_dim``, ``seed``."""
+        """Return the name in a TOML file and for ``--set``: ``latent_dim``, ``seed``."""
         return self.option[2:].replace("-", "_")
 
 
 def taken(table: Sequence[Setting], *names: str, **changes: Any) -> tuple[Setting, ...]:
-    """Settings of another estimator's table, by name, each with the same changes."""
+    """Return settings of another estimator's table, by name, each with the same changes."""
     known = {setting.name: setting for setting in table}
     return tuple(replace(known[name], **changes) for name in names)
 
 
 class Word(click.ParamType[Any]):
-    """A flag's value, read by :func:`read_text`."""
+    """The value of a flag, parsed by :func:`read_text`."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
@@ -81,13 +81,13 @@ class Word(click.ParamType[Any]):
         self.name = setting.metavar or shown.get(setting.kind, setting.kind.upper())
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Text to a value; anything else has been converted already."""
+        """Parse text; anything else has been converted already."""
         return read_text(self.setting, value) if isinstance(value, str) else value
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[Any]:
-        """The choices that begin like that."""
+        """Return the choices that begin with the text."""
         from click.shell_completion import CompletionItem
 
         fits = [c for c in self.setting.choices if c.startswith(incomplete)]
@@ -95,10 +95,10 @@ class Word(click.ParamType[Any]):
 
 
 def read_text(setting: Setting, text: str) -> Any:
-    """A value given as text, by a flag or by ``--set``.
+    """Parse a value given as text, by a flag or by ``--set``.
 
     Raises:
-        InputError: names the option, what it takes and what came.
+        InputError: names the option, what it takes and what it got.
     """
     word = text.strip()
     unset = setting.default is None and word.lower() in ("auto", "none", "")
@@ -112,10 +112,10 @@ def read_text(setting: Setting, text: str) -> Any:
 
 
 def check_value(setting: Setting, value: Any) -> Any:
-    """A value of some type, as a TOML file holds it, or the error that says what it must be."""
+    """Return a value as a TOML file holds it, or raise the error that states what it must be."""
     if value is None:
         return None
-    # What no setting is: messages further on repeat values as they are.
+    # Types that no setting has: later messages repeat values as they are.
     if isinstance(value, str) and len(value) > MOST_TEXT:
         raise InputError(
             f"{setting.option} takes at most {MOST_TEXT:,} characters; got {len(value):,}"
@@ -171,12 +171,12 @@ def collect(
     pairs: Iterable[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> Values:
-    """The parameters that were given, by the constructor's names; later sources win.
+    """Return the given parameters by the constructor's names; later sources override earlier ones.
 
     Args:
         config: a TOML file of keys and values.
         pairs: ``name=value`` each.
-        flags: by the constructor's names; None is not given.
+        flags: by the constructor's names; None means not given.
 
     Raises:
         InputError: for a file that cannot be read, an unknown name (with the nearest known one) or a
@@ -198,9 +198,9 @@ def collect(
 
 
 def read_config(path: Path) -> Values:
-    """The keys and values of a TOML file.
+    """Return the keys and values of a TOML file.
 
-    A pipe or device is refused before it is opened: it may never end.
+    A pipe or device is refused before it is opened, because it may never end.
     """
     if path.exists() and not path.is_file():
         raise InputError(f"--config {path}: is not a file; give the name of a TOML file")
@@ -224,7 +224,7 @@ def read_config(path: Path) -> Values:
 
 
 def _is_deep(values: object) -> bool:
-    """Whether lists and tables are nested deeper than any setting is; messages could not show them."""
+    """Return whether lists and tables are nested too deeply for any setting; messages could not show them."""
     level = [values]
     for _ in range(MOST_NESTED):
         nested = (one for one in level if isinstance(one, dict | list))

@@ -1,4 +1,4 @@
-"""The parameters of ``ConvAutoencoder`` as the command line knows them."""
+"""The parameters of ``ConvAutoencoder`` as command-line options."""
 
 from convae.cli.settings import Setting
 

@@ -1,4 +1,4 @@
-"""The parameters of ``Denoiser`` as the command line knows them."""
+"""The parameters of ``Denoiser`` as command-line options."""
 
 from convae.cli.settings import Setting
 from convae.cli.settings_restoring import RESTORING

@@ -1,4 +1,4 @@
-"""The parameters of experiments as the command line knows them: those of the estimators that they fit."""
+"""The parameters of experiments as command-line options: those of the estimators that they fit."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.settings_stacked import STACKED
 
-_NEITHER = ("neighbourhood", "neighbours")  # one more aim would be one more thing that differs
+_NEITHER = ("neighbourhood", "neighbours")  # an additional objective would be one more difference
 _SEED = "and that of what is held out to measure on."
 _CHANGED: dict[str, dict[str, Any]] = {
     "shift": {"unset": "0"},
@@ -20,7 +20,7 @@ _ABLATED = ("level_epochs", "epochs", "patience", "random_state")
 
 
 def _others(table: Sequence[Setting], *without: str) -> list[Setting]:
-    """The settings of a table without some, as experiments know them."""
+    """Return the settings of a table without those that experiments do not offer."""
     left = {*without, *_NEITHER}
     return [replace(s, **_CHANGED.get(s.name, {})) for s in table if s.name not in left]
 
@@ -45,7 +45,7 @@ ABLATION: tuple[Setting, ...] = (
 
 _WHAT = AUTOENCODER[0].group
 _CODES = ("latent_dim", "noise", "epochs", "random_state")
-_ELSEWHERE = ("bottleneck", "bypass")  # what differs, and what would lead around it
+_ELSEWHERE = ("bottleneck", "bypass")  # what the experiment varies, and a path around it
 
 ROBUSTNESS: tuple[Setting, ...] = (
     *taken(

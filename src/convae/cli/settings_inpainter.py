@@ -1,4 +1,4 @@
-"""The parameters of ``Inpainter`` as the command line knows them."""
+"""The parameters of ``Inpainter`` as command-line options."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_restoring import RESTORING

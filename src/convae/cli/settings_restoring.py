@@ -1,4 +1,4 @@
-"""What all estimators that restore images have as parameters, beside their own."""
+"""Parameters that all estimators for image restoration share."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER

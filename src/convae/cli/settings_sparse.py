@@ -1,4 +1,4 @@
-"""The parameters of ``SparseAutoencoder`` as the command line knows them."""
+"""The parameters of ``SparseAutoencoder`` as command-line options."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER

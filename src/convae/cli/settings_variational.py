@@ -1,4 +1,4 @@
-"""The parameters of ``VariationalAutoencoder`` as the command line knows them."""
+"""The parameters of ``VariationalAutoencoder`` as command-line options."""
 
 from convae.cli.settings import Setting, taken
 from convae.cli.settings_autoencoder import AUTOENCODER

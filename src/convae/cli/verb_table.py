@@ -1,4 +1,4 @@
-"""Which verbs there are. Their files are loaded when they are used, so that ``--help`` costs nothing."""
+"""The table of all verbs. Their files are loaded when they are used, so that ``--help`` is fast."""
 
 import importlib
 import os
@@ -16,7 +16,7 @@ class Member(NamedTuple):
     Attributes:
         module: the file in ``convae.cli.verbs`` that holds it as ``command``.
         help: what it does, in one line.
-        group: the heading it stands under; empty where a list has no headings.
+        group: its heading; empty where a list has no headings.
     """
 
     module: str
@@ -25,7 +25,7 @@ class Member(NamedTuple):
 
 
 START, TRAIN, USE, UNDERSTAND = "Start", "Train", "Use", "Understand"
-# One example for each heading, shown beside it.
+# One example for each heading, shown next to it.
 EXAMPLES = {
     START: "convae check my_images",
     TRAIN: "convae fit denoiser my_images --out clean.convae",
@@ -74,7 +74,7 @@ EXPERIMENTS = {
         "experiment_robustness", "Which codes can still be read from corrupted images?"
     ),
 }
-# What people type for a verb, and what they mean.
+# Other words that people type for a verb, and the verb.
 SLIPS = {
     "train": "convae fit KIND",
     "predict": "convae detect, convae denoise or convae reconstruct",
@@ -110,11 +110,11 @@ class LazyGroup(click.Group):
         self.kind, self.members = kind, members
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table."""
+        """Return the names, in the order of the table."""
         return list(self.members)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one member; None for a name that is not known."""
+        """Load one member; return None for an unknown name."""
         if cmd_name not in self.members:
             return None
         module = importlib.import_module(f"convae.cli.verbs.{self.members[cmd_name].module}")
@@ -124,7 +124,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The member that is meant, or the nearest known one in the error."""
+        """Return the member, or raise the error that suggests the nearest known one."""
         name = args[0]
         if name in self.members:
             return super().resolve_command(ctx, args)
@@ -138,7 +138,7 @@ class LazyGroup(click.Group):
         return ctx.fail(text)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of members from the table, without loading them; each heading with an example."""
+        """Print the list of members from the table, without loading them; each heading has an example."""
         headings = dict.fromkeys(member.group for member in self.members.values())
         width = max(map(len, self.members))
         for heading in headings:

@@ -99,7 +99,7 @@ class FoundFiles:
         self.highest.add(finding, len(self.rows), pictures, found.regions)
 
     def shown(self) -> list[Finding]:
-        """Return the entries of the page: the highest scores first, with pictures (written now), then all others."""
+        """Write the pictures of the highest scores; return the page's entries, highest scores first."""
         large = self.highest.write(self.out)
         names = {one.links["overlay"] for one in large}
         return large + [one for one in self.findings if one.links["overlay"] not in names]

@@ -63,7 +63,7 @@ def probe_and_tell(
 
 
 def told(found: Robustness) -> list[str]:
-    """Print a table for each read-out, the sentences and their limitations."""
+    """Return a table for each read-out, the sentences and their limitations."""
     lines = [line for reading in found.readings for line in (*_table(found, reading), "")]
     lines += [f"{name}: {what}" for name, what in found.told.items()]
     lines.append(

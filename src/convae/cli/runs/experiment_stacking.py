@@ -42,7 +42,7 @@ def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voic
 
 
 def told(found: Ablation) -> list[str]:
-    """Print the table, the sentence and its limitations."""
+    """Return the table, the sentence and its limitations."""
     rows = [("test error (MSE)", "mean", "each seed", "cost", "CPU s", "epochs")]
     for name, trial in found.trials.items():
         each = ", ".join(f"{error:.5f}" for error in trial.errors)

@@ -1,4 +1,4 @@
-"""What a fitted detector is measured by: synthetic defects, and what its threshold promises."""
+"""Measurements of a fitted detector: synthetic defects, and the guarantee of its threshold."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,13 @@ from convae.report.page.folder import write_folder
 
 @dataclass(frozen=True)
 class Fitted:
-    """A detector and how it did."""
+    """A detector and its measurements."""
 
     model: AnomalyDetector
     found: DetectionEvaluation
 
     def lines(self) -> list[str]:
-        """The table, what it says, the promise, and advice."""
+        """Return the table, the verdict, the guarantee and advice."""
         rows = table(metric_rows(self.found), "synthetic defects, on images held out")
         said = verdict(self.found, self.model.method)
         return [
@@ -44,7 +44,7 @@ class Fitted:
         ]
 
     def values(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the same as plain values."""
         return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
                 "differences": differences_said({"mean AUROC": self.found.differences}),
                 "real_defects": self.model.chosen_.get("defects"),
@@ -52,7 +52,7 @@ class Fitted:
                 "verdict": verdict(self.found, self.model.method)}  # fmt: skip
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """The page and the pictures."""
+        """Write the page and the pictures."""
         use = (
             "set the threshold and nothing else"
             if not self.model.calibrated_by_folds_
@@ -69,7 +69,7 @@ class Fitted:
 
 
 def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
-    """What the threshold is and promises."""
+    """Return the sentences on the threshold and its guarantee."""
     return {
         "false_alarm_rate": model.false_alarm_rate_,
         "bound": model.bound_,
@@ -83,7 +83,7 @@ def calibration_values(model: AnomalyDetector) -> dict[str, Any]:
 
 
 def measured(model: AnomalyDetector, source: ImageSource) -> Fitted:
-    """The model on the normal images that set its threshold."""
+    """Measure the model on the normal images that set its threshold."""
     assert model.held_out_ is not None
     found = evaluate_detector(model.of_fold(), source, model.held_out_, seed=model.settings_.seed)
     return Fitted(model, found)

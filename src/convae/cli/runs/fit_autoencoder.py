@@ -1,4 +1,4 @@
-"""What a fitted autoencoder is measured by: its reconstructions, beside PCA."""
+"""Measurements of a fitted autoencoder: its reconstructions, compared with PCA."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,21 +11,21 @@ from convae.images.sources.base import ImageSource
 from convae.model_reports.autoencoder import advice, report_of
 from convae.report.page.folder import write_folder
 
-MOST_MEASURED = 5000  # where nothing was held out: so many training images
+MOST_MEASURED = 5000  # maximum number of training images, where nothing was held out
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and how it did on images."""
+    """A model and its measurements on images."""
 
     model: ConvAutoencoder
     images: ImageSource
     evaluation: Evaluation
 
     def lines(self) -> list[str]:
-        """The table, who wins, and advice."""
+        """Return the table, the verdict and advice."""
         where = "on images held out" if not self.evaluation.seen else "on training images"
-        codes = [  # what variational and sparse ones tell of their codes
+        codes = [  # sentences on the codes of variational and sparse autoencoders
             getattr(self.model, name).told()
             for name in ("collapse_", "sparsity_")
             if hasattr(self.model, name)
@@ -33,12 +33,12 @@ class Fitted:
         return [*told(self.evaluation, where), *advice(self.model), *codes]
 
     def values(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the same as plain values."""
         seen = bool(self.evaluation.seen)
         return {"measured_on_training_images": seen, "evaluation": said(self.evaluation)}
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """The page and the pictures."""
+        """Write the page and the pictures."""
         evaluation = self.evaluation
         occasion = fit_occasion(
             self.model,
@@ -50,11 +50,11 @@ class Fitted:
 
 
 def measured(model: ConvAutoencoder, source: ImageSource) -> Fitted:
-    """The model on the images held out; without any, on training images."""
+    """Measure the model on the held-out images; without any, on training images."""
     held_out = model.held_out_
     if held_out is None or not len(held_out):
         some = source.select(range(min(len(source), MOST_MEASURED)))
         return Fitted(model, some, evaluate(model, some, include_seen=True))
     chosen = source.select(held_out)
-    # What was skipped while listing is told once, with what was skipped while reading.
+    # Images skipped while listing are reported once, with those skipped while reading.
     return Fitted(model, chosen, replace(evaluate(model, chosen), skipped=[]))

@@ -1,4 +1,4 @@
-"""What a fitted denoiser is measured by: noise that is made, pairs, or what the noisy images say."""
+"""Measurements of a fitted denoiser: synthetic noise, pairs, or estimates from noisy images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ from convae.report.page.folder import write_folder
 
 @dataclass(frozen=True)
 class Fitted:
-    """A denoiser and how it did."""
+    """A denoiser and its measurements."""
 
     model: Denoiser
     found: DenoisingEvaluation
 
     def lines(self) -> list[str]:
-        """The table, what it says, and advice."""
+        """Return the table, the verdict and advice."""
         where = "on images held out" if not self.found.seen else "on training images"
         told = [*verdicts(self.found), *caveats(self.found), *decision(self.model)]
         told += advice(self.model)
         return [*table(metric_rows(self.found), where), "", *told]
 
     def values(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the same as plain values."""
         return {
             "learnt_from": self.model.learn_,
             "noise_found": noise_found(self.model),
@@ -45,7 +45,7 @@ class Fitted:
         }
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """The page and the pictures."""
+        """Write the page and the pictures."""
         found = self.found
         occasion = fit_occasion(
             self.model,
@@ -66,7 +66,7 @@ def noise_found(model: Denoiser) -> dict[str, Any] | None:
 
 
 def values_of(found: DenoisingEvaluation) -> dict[str, Any]:
-    """A measurement as plain values."""
+    """Return a measurement as plain values."""
     return {
         "images": found.images,
         "noise_made": found.made,
@@ -80,7 +80,7 @@ def values_of(found: DenoisingEvaluation) -> dict[str, Any]:
 
 
 def measuring(target: ImageSource | None) -> Callable[[Denoiser, ImageSource], Fitted]:
-    """What measures a fitted denoiser on the images that were held out, or else on training images."""
+    """Return a function that measures a fitted denoiser on held-out images, or else on training images."""
 
     def measured(model: Denoiser, source: ImageSource) -> Fitted:
         held_out = model.held_out_

@@ -1,4 +1,4 @@
-"""What a fitted inpainter is measured by: holes made in images that were held out."""
+"""Measurements of a fitted inpainter: synthetic holes in held-out images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +15,19 @@ from convae.report.page.folder import write_folder
 
 @dataclass(frozen=True)
 class Fitted:
-    """An inpainter and how it did."""
+    """An inpainter and its measurements."""
 
     model: Inpainter
     found: InpaintingEvaluation
 
     def lines(self) -> list[str]:
-        """The table, what it says, and advice."""
+        """Return the table, the verdict and advice."""
         where = "on images held out" if not self.found.seen else "on training images"
         told = [*verdicts(self.found), *caveats(self.found), *advice(self.model)]
         return [*table(metric_rows(self.found), where), "", *told]
 
     def values(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the same as plain values."""
         return {
             "holes": str(self.model.holes_),
             "measured_on_training_images": self.found.seen,
@@ -35,7 +35,7 @@ class Fitted:
         }
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """The page and the pictures."""
+        """Write the page and the pictures."""
         found = self.found
         occasion = fit_occasion(
             self.model,
@@ -47,7 +47,7 @@ class Fitted:
 
 
 def values_of(found: InpaintingEvaluation) -> dict[str, Any]:
-    """A measurement as plain values."""
+    """Return a measurement as plain values."""
     return {
         "images": found.images,
         "rounds": [
@@ -64,7 +64,7 @@ def values_of(found: InpaintingEvaluation) -> dict[str, Any]:
 
 
 def measured(model: Inpainter, source: ImageSource) -> Fitted:
-    """A fitted inpainter on the images that were held out, or else on training images."""
+    """Measure a fitted inpainter on the held-out images, or else on training images."""
     held_out = model.held_out_
     some = held_out if held_out is not None and len(held_out) else None
     return Fitted(model, evaluate_inpainter(model, source, positions=some))

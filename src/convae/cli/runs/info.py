@@ -1,4 +1,4 @@
-"""A model file in words."""
+"""Describe a model file in words."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from convae.storage.model_file import describe_model
 
 
 def describe(path: Path, voice: Voice) -> None:
-    """Everything that ``convae info`` does."""
+    """Run ``convae info``."""
     description = describe_model(path)
     summary = summarize(Architecture.from_dict(description["architecture"]))
     for line in [f"{path}: {description['kind']}", "", *facts(told(description)), ""]:
@@ -35,7 +35,7 @@ def describe(path: Path, voice: Voice) -> None:
 
 
 def told(description: dict[str, Any]) -> dict[str, object]:
-    """The facts that a person wants first."""
+    """Return the facts that a person wants first."""
     known, plan = description["facts"], description["plan"]
     settings = known.get("settings", {})
     history = known.get("history", [])
@@ -64,7 +64,7 @@ def told(description: dict[str, Any]) -> dict[str, object]:
 
 
 def _promised(known: dict[str, Any]) -> str | None:
-    """What the threshold of a detector promises."""
+    """Return the guarantee of a detector's threshold."""
     if "false_alarm_rate" not in known:
         return None
     sure = "about" if known.get("largest_fold") else "at most"
@@ -72,7 +72,7 @@ def _promised(known: dict[str, Any]) -> str | None:
 
 
 def _error(known: dict[str, Any]) -> str | None:
-    """The mean squared error beside PCA's; None where there is none, or after further training."""
+    """Return the mean squared error next to PCA's; None where there is none, or after further training."""
     if known.get("validation_mse") is None or "validation_baseline_mse" not in known:
         return None
     beside = number(known.get("validation_baseline_mse"))

@@ -1,4 +1,4 @@
-"""Inpainted images to files, the masks that were used, and how much was missing in each."""
+"""Write inpainted images to files, with the masks that were used, and report the missing fraction of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,15 +19,15 @@ from convae.images.sources.masks import Masks, open_masks
 from convae.images.sources.naming import mask_name, with_added_suffix
 
 ARRAY, HOLES, MASKS = "inpainted.npy", "holes.csv", "masks"
-LOSSY = ("JPEG", "MPO")  # these change the pixels that they are given
+LOSSY = ("JPEG", "MPO")  # these kinds change the pixels that they are given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filling:
-    """What is filled, and how.
+    """What to inpaint, and how.
 
     Attributes:
-        mask: a file, a folder or ``alpha``; None for what is missing in the images themselves.
+        mask: a file, a folder or ``alpha``; None for the pixels that the images themselves lack.
         invert: whether black is missing.
         find_damage: whether to look for damage.
         ensemble: whether to average over eight views.
@@ -42,7 +42,7 @@ class Filling:
 def inpaint(
     model: Inpainter, source: ImageSource, how: Writing, filling: Filling, voice: Voice
 ) -> None:
-    """Everything that ``convae inpaint`` does."""
+    """Run ``convae inpaint``."""
     masks = _opened(source, filling)
     rows: list[tuple[str, float, float]] = []
     kept: set[str] = set()
@@ -106,13 +106,13 @@ def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: V
 
 
 def _show(folder: Path, done: Inpainted) -> None:
-    """The mask that was used, white where a pixel was filled; --mask takes it back by this name."""
+    """Return the mask that was used, white where a pixel was filled; its name suits --mask."""
     path = folder / mask_name(done.image.info.name)
     write_image(path, done.missing[..., None].astype(np.uint8) * 255)
 
 
 def _without_loss(done: Inpainted) -> Inpainted:
-    """As it is, or named as a PNG if its own kind of file would change known pixels."""
+    """Return the name, with PNG's suffix if the image's own kind of file would change known pixels."""
     info = done.image.info
     if info.format not in LOSSY:
         return done

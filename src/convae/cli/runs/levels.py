@@ -1,4 +1,4 @@
-"""The levels of a stacked autoencoder from the command line: the picture, and the error of each."""
+"""Show the layers of a stacked autoencoder: a picture, and the error of each layer."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def tell_levels(
     count: int,
     seed: int,
 ) -> None:
-    """Everything that ``convae levels`` does."""
+    """Run ``convae levels``."""
     if not len(source):
         raise InputError(f"{source.description}: has no images")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:count])

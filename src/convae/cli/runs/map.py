@@ -1,4 +1,4 @@
-"""A map from the command line: codes, their two dimensions, the picture or the page."""
+"""Draw a map of images: codes, their two dimensions, the picture or the page."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from convae.report.page.dot_map import Dots, write_dot_map
 from convae.report.pictures.image_map import LARGEST, Layout
 from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
-MOST_NUMBERS = 4096  # of a code; the maps of larger spatial codes are averaged over their positions
+MOST_NUMBERS = 4096  # largest latent dimension; the maps of larger spatial codes are averaged over their positions
 MOST_TSNE, MOST_DOTS = 5000, 4000
 FEWEST = 3
 SMALLEST, SHEET = (
@@ -31,12 +31,12 @@ SMALLEST, SHEET = (
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How to draw.
+    """How to draw a map.
 
     Attributes:
-        method: ``pca`` or ``tsne``, for codes of more than two numbers.
-        most: images on the map.
-        seed: of the choice among more, and of t-SNE.
+        method: ``pca`` or ``tsne``, for codes of more than two dimensions.
+        most: maximum number of images on the map.
+        seed: of the random choice of images, and of t-SNE.
     """
 
     method: str
@@ -47,7 +47,7 @@ class Wanted:
 def draw_map(
     model: ImageEstimator, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
 ) -> None:
-    """Everything that ``convae map`` does."""
+    """Run ``convae map``."""
     for note in source.notes:
         voice.note(note)
     page, tsne = out.suffix.lower() == ".html", wanted.method == "tsne"
@@ -84,7 +84,7 @@ def draw_map(
 
 
 def _chosen(count: int, most: int, seed: int) -> np.ndarray:
-    """All positions, or a random choice of ``most`` of them, in order."""
+    """Return all positions, or a random choice of ``most`` of them, in order."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
@@ -93,7 +93,7 @@ def _chosen(count: int, most: int, seed: int) -> np.ndarray:
 def _codes(
     model: ImageEstimator, source: ImageSource, skipped: list[Skipped], voice: Voice
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (n,) and codes (n, k) of the images that can be used."""
+    """Return positions (n,) and codes (n, k) of the images that can be used."""
     index, codes = list[int](), list[np.ndarray]()
 
     def on_bad(error: ImageError) -> None:
@@ -113,7 +113,7 @@ def _codes(
 
 
 def in_two_dimensions(codes: np.ndarray, wanted: Wanted) -> tuple[np.ndarray, str]:
-    """(n, 2) places, and how they come about, for people."""
+    """Return (n, 2) coordinates, and a description of the method for people."""
     if codes.shape[1] == 2:
         return codes.astype(np.float64), "their codes"
     if wanted.method == "tsne":
@@ -135,7 +135,7 @@ def _draw_picture(
     out: Path,
     words: str,
 ) -> int:
-    """Write the picture; gives how many images it shows."""
+    """Write the picture; return the number of images that it shows."""
     layout = Layout(points)
     shown = positions[layout.shown]
     small = thumbnails(model, source, shown, side=min(layout.cell, LARGEST))
@@ -158,7 +158,7 @@ def _draw_page(
     out: Path,
     words: str,
 ) -> int:
-    """Write the page; gives how many images it shows."""
+    """Write the page; return the number of images that it shows."""
     side = int(np.clip(math.sqrt(SHEET / len(positions)), SMALLEST, LARGEST))
     small = thumbnails(model, source, positions, side=side)
     labels = source.labels

@@ -1,4 +1,4 @@
-"""A measurement in words, as a table, and for programs."""
+"""Present a measurement in words, as a table, and as plain values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from convae.report.text import numbers
 
 
 def table(metrics: Sequence[Metric], where: str) -> list[str]:
-    """The model beside the others, a line a measure; ``where`` stands above the names."""
+    """Return a table of the model and the other methods, one row a metric; ``where`` heads the names."""
     names = list(dict.fromkeys(name for metric in metrics for name in metric.baselines))
     known = any(metric.rival for metric in metrics)
     rows: list[tuple[str, ...]] = [
@@ -32,7 +32,7 @@ def table(metrics: Sequence[Metric], where: str) -> list[str]:
 
 
 def told(evaluation: Evaluation, where: str) -> list[str]:
-    """The table of the model beside PCA, who wins, and what to be careful about."""
+    """Return the table of the model and PCA, the verdict, and the limitations."""
     lines = table(metric_rows(evaluation), where)
     loss = evaluation.loss
     if loss["floor"]:
@@ -45,12 +45,12 @@ def told(evaluation: Evaluation, where: str) -> list[str]:
 
 
 def said(evaluation: Evaluation) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the same as plain values."""
     return {**evaluation.to_dict(), "winner": winner(evaluation), "verdict": verdict(evaluation)}
 
 
 def differences_said(found: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
-    """Measure -> other method -> the model minus it, as plain values."""
+    """Return metric -> other method -> the model minus that method, as plain values."""
     return {
         measure: {name: one.to_dict() for name, one in others.items()}
         for measure, others in found.items()
@@ -75,5 +75,5 @@ def images_measured(count: int, seen: int | bool) -> str:
 
 
 def _ascii(text: str) -> str:
-    """Digits as a terminal of any encoding shows them."""
+    """Return the text in characters that a terminal of any encoding shows."""
     return text.replace("−", "-").replace("–", "-").replace("∞", "inf")

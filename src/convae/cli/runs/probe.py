@@ -1,4 +1,4 @@
-"""A probe from the command line: its table, its sentence, its files."""
+"""Run a probe: table, sentence, files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,13 @@ TABLE = "probe.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What to probe with.
+    """The settings of a probe.
 
     Attributes:
         labels: ``folder`` or the path of a CSV file.
         groups: a CSV file that names the group of each image.
-        most: images to use.
-        seed: of all that is chosen at random.
+        most: maximum number of images to use.
+        seed: of all random choices.
     """
 
     labels: str
@@ -47,7 +47,7 @@ def probe_and_tell(
     out: Path | None,
     title: str,
 ) -> None:
-    """Everything that ``convae probe`` does."""
+    """Run ``convae probe``."""
     for note in source.notes:
         voice.note(note)
     labelled, target = read_labels(wanted.labels, source, voice)
@@ -75,7 +75,7 @@ def probe_and_tell(
 
 
 def told(found: Probe) -> list[str]:
-    """The table, the sentence and what weakens it."""
+    """Return the table, the sentence and its limitations."""
     names = list(found.told)
     rows = [("on held-out images", *names)]
     for measure in found.measures:
@@ -100,7 +100,7 @@ def _cell(score: Score | None) -> str:
 
 
 def _judged(found: Probe) -> dict[str, object]:
-    """The verdict, and what it rests on, for programs."""
+    """Return the verdict and its evidence, as plain values."""
     judged = [measure for measure in found.measures if measure.judged]
     return {
         "verdict": verdict(found),
@@ -118,7 +118,7 @@ def _judged(found: Probe) -> dict[str, object]:
 
 
 def write_scores(path: Path, found: Probe) -> None:
-    """One line a measure and representation."""
+    """Write one row for each metric and representation."""
     with write_table(path, ("measure", "representation", "value", "low", "high")) as rows:
         for measure in found.measures:
             for name, score in measure.scores.items():
@@ -146,5 +146,5 @@ def _page(
 
 
 def _ascii(text: str) -> str:
-    """As a terminal of any encoding shows it."""
+    """Return the text in characters that a terminal of any encoding shows."""
     return text.replace("²", "2")

@@ -1,4 +1,4 @@
-"""Reconstructions to files, and how good they are."""
+"""Write reconstructions to files, and report how good they are."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def reconstruct(
     format: str | None = None,
     strict: bool = False,
 ) -> None:
-    """Everything that ``convae reconstruct`` does."""
+    """Run ``convae reconstruct``."""
     errors = Errors()
 
     def results(on_bad: OnBad) -> Iterator[Reconstructed]:
@@ -51,7 +51,7 @@ def reconstruct(
 
 
 def account(model: ImageEstimator, images: int, errors: Errors, voice: Voice) -> dict[str, Any]:
-    """Say how good the reconstructions are; gives the same for programs."""
+    """Report how good the reconstructions are; return the same as plain values."""
     error, beside, name = errors.model / images, errors.baseline / images, model.baseline_.name
     voice.say(f"mean squared error {error:.4g}; {name.replace(', ', ' with ', 1)}: {beside:.4g}")
     if errors.seen:

@@ -1,4 +1,4 @@
-"""New images from codes that nobody encoded: drawn, or on the way between two images."""
+"""New images from sampled codes, or from codes between those of two images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,18 @@ from convae.report.pictures.comparison import grid
 from convae.report.pictures.pictures import fit_size, save_picture, to_display
 
 MOST_IN_A_PICTURE, COLUMNS = 400, 8
-PART = 256  # codes drawn and decoded at a time
+PART = 256  # codes that are sampled and decoded at a time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What to draw.
+    """The settings of sampling.
 
     Attributes:
-        count: images.
-        from_: what codes are drawn from.
-        seed: of the draw.
-        format: of the files; None for the usual one.
+        count: number of images.
+        from_: the distribution that codes are sampled from.
+        seed: of the random generator.
+        format: of the files; None for the default format.
     """
 
     count: int
@@ -38,7 +38,7 @@ class Wanted:
 
 
 def sample(model: VariationalAutoencoder, out: Path, wanted: Wanted, voice: Voice) -> None:
-    """Everything that ``convae sample`` does."""
+    """Run ``convae sample``."""
     codes = model.sample_codes(wanted.count, from_=wanted.from_, random_state=wanted.seed)
     _write(model, codes, out, voice, format=wanted.format, seed=wanted.seed)
 
@@ -53,7 +53,7 @@ def interpolate(
     path: str,
     format: str | None,
 ) -> None:
-    """Everything that ``convae interpolate`` does."""
+    """Run ``convae interpolate``."""
     first, last = ends
     for end in ends:
         if end.is_dir():
@@ -72,7 +72,7 @@ def traverse(
     steps: int,
     span: float,
 ) -> None:
-    """Everything that ``convae traverse`` does."""
+    """Run ``convae traverse``."""
     if image.is_dir():
         raise InputError(f"{image}: is a folder; give the file of one image")
     out = output_file(out, ".png")
@@ -89,7 +89,7 @@ def traverse(
 
 
 def _shown(model: VariationalAutoencoder, codes: np.ndarray, seed: int | None = None) -> np.ndarray:
-    """uint8 (n, H, W, 3) the images of codes, to look at."""
+    """Decode codes to viewable images, uint8 (n, H, W, 3)."""
     units = [
         model.inference_.unit(np.moveaxis(x, 2, 0)[None].copy())[0]
         for x in iter_images(model, codes, seed)
@@ -106,7 +106,7 @@ def _write(
     format: str | None,
     seed: int | None = None,
 ) -> None:
-    """The image of each code (n, k): one picture, or a file each; a seed is that of finer levels."""
+    """Write the image of each code (n, k): one picture, or a file each; ``seed`` samples finer latents."""
     check_format(format)
     picture = out.suffix.lower() == ".png" and not out.is_dir()
     if picture and len(codes) > MOST_IN_A_PICTURE:

@@ -1,4 +1,4 @@
-"""A search among codes: by every one of them or by an index, told, listed and pictured."""
+"""Search among codes, exactly or with an index; report, list and picture the results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What to search.
+    """The settings of a search.
 
     Attributes:
         codes: the file.
-        count: how many to find for each query.
+        count: number of neighbours for each query.
         metric: ``euclidean`` or ``cosine``.
-        exact: compare with every code even if there are many.
+        exact: whether to compare with every code even if there are many.
     """
 
     codes: Path
@@ -41,7 +41,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """An image that neighbours are looked for.
+    """An image whose neighbours are wanted.
 
     Attributes:
         name: of the image.
@@ -72,7 +72,7 @@ def search(
     out: Path | None = None,
     images: ImageSource | None = None,
 ) -> None:
-    """Everything that ``convae search`` does."""
+    """Run ``convae search``."""
     for note in source.notes:
         voice.note(note)
     layer, size = _first_row(wanted.codes, model)
@@ -113,7 +113,7 @@ def search(
 
 
 def _first_row(path: Path, model: ImageEstimator) -> tuple[str | None, int]:
-    """The layer that the codes are of, None for the code itself, and how long they are."""
+    """Return the layer of the codes (None for the code itself) and their length."""
     with read_codes(path) as rows:
         row = next(rows, None)
     if row is None:
@@ -126,7 +126,7 @@ def _first_row(path: Path, model: ImageEstimator) -> tuple[str | None, int]:
 def _nearest(
     wanted: Wanted, queries: Sequence[Query], made: str, voice: Voice
 ) -> tuple[np.ndarray, bool, int]:
-    """(m, k) positions of the nearest codes, whether every code was compared, and how many there are."""
+    """Return (m, k) positions of the nearest codes, whether every code was compared, and their number."""
     codes = np.stack([query.code for query in queries])
     expected = count_codes(wanted.codes)
     if expected > MANY and not wanted.exact:
@@ -163,7 +163,7 @@ def _stacked(path: Path, chunk: Sequence[Coded], size: int) -> np.ndarray:
 def _described(
     wanted: Wanted, queries: Sequence[Query], positions: np.ndarray
 ) -> list[list[Found]]:
-    """The rows at these positions with their exact distances, the nearest first."""
+    """Return the rows at these positions with their exact distances, the nearest first."""
     places = set(positions[positions >= 0].tolist())
     with read_codes(wanted.codes, only=places) as rows:
         known = dict(zip(sorted(places), rows, strict=True))

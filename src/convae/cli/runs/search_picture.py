@@ -1,4 +1,4 @@
-"""A picture of what a search found: each query, and its neighbours beside it, where the images are found."""
+"""A picture of search results: each query with its neighbours, if the images are found."""
 
 import re
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ def picture_of(
     images: ImageSource,
     out: Path,
 ) -> Path | None:
-    """Write each query with its neighbours beside it as a PNG file.
+    """Write each query with its neighbours next to it as a PNG file.
 
     Args:
-        images: where the neighbours are, by name.
+        images: a source that holds the neighbours, by name.
 
     Returns:
-        its path, or None if none of the neighbours is there.
+        its path, or None if the source holds none of the neighbours.
     """
     shown = [list(rows[:MOST_NEIGHBOURS]) for rows in found[:MOST_QUERIES]]
     small = thumbnails(model, queries, np.arange(len(shown)), side=SIDE)
@@ -57,7 +57,7 @@ def picture_of(
 def _known(
     model: ImageEstimator, source: ImageSource, wanted: dict[str, str], shape: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Thumbnails (C, h, w) of the wanted images that are in a source, and are still the same."""
+    """Return thumbnails (C, h, w) of the wanted images that a source holds unchanged."""
     places = {name: i for i, name in enumerate(source.names) if name in wanted}
     known = {}
     for name, place in places.items():
@@ -72,10 +72,10 @@ def _known(
 def look_for(
     found: Sequence[Sequence[Row]], queries: ImageSource, codes: Path
 ) -> ImageSource | None:
-    """The files that the names of neighbours lead to, from the first folder where any of them does.
+    """Return the files that the names of neighbours lead to, from the first folder that holds any of them.
 
     Args:
-        codes: the file of codes; its folder is the first that is tried.
+        codes: the file of codes; its folder is tried first.
     """
     names = [row.name for rows in found for row, _ in rows if row.name]
     files = list(dict.fromkeys(re.sub(r"\[\d+\]$", "", name) for name in names))

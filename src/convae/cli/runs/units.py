@@ -1,4 +1,4 @@
-"""The units of a code from the command line: their codes, the page, and what is said of them."""
+"""Describe the units of a code: statistics, the page, and a summary."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,13 @@ from convae.report.page.unit_page import write_unit_page
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What to show.
+    """The settings of ``convae units``.
 
     Attributes:
-        most: numbers of the code.
-        images: to look at, at most.
-        seed: of the choice among more.
-        beside: another model, and the file that it is from.
+        most: maximum number of units to show.
+        images: maximum number of images to examine.
+        seed: of the random choice among more images.
+        beside: another model to compare with, and its file.
     """
 
     most: int
@@ -36,7 +36,7 @@ class Wanted:
 def tell_units(
     model: ConvAutoencoder, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
 ) -> None:
-    """Everything that ``convae units`` does."""
+    """Run ``convae units``."""
     skipped = list(source.skipped)
     if len(source) > wanted.images:
         order = np.random.default_rng(wanted.seed).permutation(len(source))
@@ -91,7 +91,7 @@ def _read(
 def _answers(
     model: ConvAutoencoder, source: ImageSource, units: Units, wanted: Wanted, voice: Voice
 ) -> dict[str, tuple[float, float]]:
-    """The mean class selectivity of the units that are on, and that by chance, of this model and of others.
+    """Return the mean class selectivity of the active units, and that by chance, of this and other models.
 
     Empty without classes.
     """
@@ -120,7 +120,7 @@ def _means(answers: Answers, on: np.ndarray | None = None) -> tuple[float, float
 
 
 def _sentence(answers: dict[str, tuple[float, float]]) -> str:
-    """One line, this model first."""
+    """Return one line, this model first."""
     told = ", ".join(f"{name} {real:.2f} ({by:.2f})" for name, (real, by) in answers.items())
     return (
         "Class selectivity, a mean over the units (0: as much for all, 1: of one class; in brackets by "

@@ -1,5 +1,5 @@
 """A terminal: lines of text, warnings and progress.
 
 - output: lines and warnings
-- progress: the line that shows how far a training is
+- progress: the line that shows the progress of training
 """

@@ -1,4 +1,4 @@
-"""What is said where: results on stdout, notes and progress on stderr, one JSON object for programs."""
+"""Output: results on stdout, notes and progress on stderr, one JSON object for programs."""
 
 import contextlib
 import json
@@ -17,39 +17,39 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 @dataclass(frozen=True)
 class Voice:
-    """How a verb speaks.
+    """Where a verb prints its output.
 
     Attributes:
-        quiet: no progress, no notes and no account of what was done.
-        json: one JSON object on stdout in place of all text there.
+        quiet: no progress, no notes and no summary.
+        json: one JSON object on stdout instead of all text there.
     """
 
     quiet: bool = False
     json: bool = False
 
     def note(self, text: str) -> None:
-        """Something the user should know, on stderr."""
+        """Print a note for the user, on stderr."""
         if not self.quiet:
             warn(text)
 
     def say(self, text: str = "") -> None:
-        """A line of the account of what was done, on stdout."""
+        """Print a line of the summary, on stdout."""
         if not (self.quiet or self.json):
             print(harmless(text))
 
     def answer(self, text: str) -> None:
-        """A line of what was asked for, on stdout: not even ``--quiet`` leaves it out."""
+        """Print a line of the requested result, on stdout, even with ``--quiet``."""
         if not self.json:
             print(harmless(text))
 
     def result(self, values: Mapping[str, Any]) -> None:
-        """The same for programs."""
+        """Print the result as JSON, for programs."""
         if self.json:
             print(json.dumps(plain(values), allow_nan=False))
 
 
 def warn(text: str) -> None:
-    """Print a line on stderr. Work never ends because nobody can read it: later lines are dropped then."""
+    """Print a line on stderr. If nobody can read it, later lines are dropped and the work continues."""
     try:
         print(harmless(text), file=sys.stderr, flush=True)
     except OSError:
@@ -57,7 +57,8 @@ def warn(text: str) -> None:
 
 
 def harmless(text: str) -> str:
-    """``text`` without control characters: a file name must not move the cursor or change the terminal.
+    """Return ``text`` without control characters: a file name must not move the cursor or change the
+    terminal.
 
     >>> print(harmless("a\\x1b[2Jb.png".encode().decode("unicode_escape")))
     a\\x1b[2Jb.png
@@ -66,13 +67,13 @@ def harmless(text: str) -> str:
 
 
 def silence(stream: TextIO) -> None:
-    """Lead a stream nowhere, so that the interpreter does not complain about it when it shuts down."""
+    """Redirect a stream to nowhere, so that the interpreter does not complain about it at shutdown."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON can hold it: numbers that are none become null, paths text.
+    """Return ``value`` as JSON can hold it: non-finite numbers become null, paths become text.
 
     >>> from pathlib import Path
     >>> plain({"a": float("inf"), 1: (2, Path("x"))})
@@ -90,7 +91,7 @@ def plain(value: Any) -> Any:
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: bool = True) -> list[str]:
-    """Rows of cells as lines of a table: the first column to the left, the others to the right.
+    """Return rows of cells as lines of a table: the first column left-aligned, the others right-aligned.
 
     >>> aligned([("", "model", "PCA"), ("MSE", "0.1", "0.25")])
     ['     model   PCA', 'MSE    0.1  0.25']
@@ -107,7 +108,7 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = True) -> list[str]:
 
 
 def facts(values: Mapping[str, object]) -> list[str]:
-    """Names and values as lines of two columns.
+    """Return names and values as lines of two columns.
 
     >>> facts({"images": 12, "size": "8x8"})
     ['images  12', 'size    8x8']
@@ -116,7 +117,7 @@ def facts(values: Mapping[str, object]) -> list[str]:
 
 
 def printable(name: str) -> str:
-    """A file name as text that any file can hold: bytes that are no UTF-8 become ``\\udcff``.
+    """Return a file name as text that any file can hold: bytes that are not UTF-8 become ``\\udcff``.
 
     >>> printable("a\\udcff.png")
     'a\\\\udcff.png'

@@ -1,4 +1,4 @@
-"""Progress on stderr: one living line on a terminal, plain lines anywhere else."""
+"""Progress on stderr: one updating line on a terminal, plain lines anywhere else."""
 
 import contextlib
 import math
@@ -23,12 +23,12 @@ REDRAWN = 4  # times a second; at rich's ten it takes two percent of a small net
 
 
 def is_terminal() -> bool:
-    """Whether stderr is a terminal that can rewrite a line."""
+    """Return whether stderr is a terminal that can rewrite a line."""
     return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "")
 
 
 def number(value: float | None) -> str:
-    """A loss: four digits, or a dash.
+    """Format a loss: four digits, or a dash.
 
     >>> number(0.0123456), number(None), number(float("nan"))
     ('0.01235', '-', 'nan')
@@ -37,7 +37,7 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Time as a person says it.
+    """Format a duration for people.
 
     >>> duration(7.4), duration(75), duration(7384)
     ('7 s', '1 min 15 s', '2 h 3 min')
@@ -51,7 +51,7 @@ def duration(seconds: float) -> str:
 
 
 class Pace:
-    """How long a run will still take, from what this process has done of it."""
+    """Estimates the remaining time of a run from its progress in this process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -59,7 +59,7 @@ class Pace:
         self._last = 0.0
 
     def left(self, done: float) -> float | None:
-        """Seconds left, when the fraction ``done`` of the run is done; None if not known yet."""
+        """Return the seconds left, when the fraction ``done`` of the run is done; None if unknown."""
         now = self._clock()
         if self._start is None or done < self._last:  # of several runs, the next one begins
             self._start, self._last = (now, done), done
@@ -72,14 +72,14 @@ class Pace:
 
 
 class Heartbeat:
-    """Writes how far a run is, whenever nothing was written for a while: logs show that it is alive.
+    """Writes the progress of a run after a silence, so that logs show that it is alive.
 
     Attributes:
         told: what there is to say at that time.
     """
 
     def __init__(self, write: Callable[[str], None], every: float = EVERY) -> None:
-        """Set it up.
+        """Set up the timer.
 
         Args:
             write: writes a line.
@@ -100,7 +100,7 @@ class Heartbeat:
         self._thread.join()
 
     def write(self, text: str) -> None:
-        """Write a line; the next one of its own comes so much later."""
+        """Write a line; the timer starts again."""
         self._last = time.monotonic()
         self._write(text)
 
@@ -119,7 +119,7 @@ class PlainTraining(Quiet):
         self._moment: Moment | None = None
 
     def told(self) -> str:
-        """How far it is, inside an epoch too."""
+        """Note the progress, also inside an epoch."""
         moment = self._moment
         if moment is None:
             return f"reading and preparing images, {duration(time.monotonic() - self._began)}"
@@ -136,7 +136,7 @@ class PlainTraining(Quiet):
         self._write(text)
 
     def step(self, moment: Moment) -> None:
-        """Note how far it is."""
+        """Note the progress."""
         self._epochs, self._moment = moment.epochs, moment
         self._pace.left(_fraction(moment))
 
@@ -149,7 +149,7 @@ class PlainTraining(Quiet):
 
 
 def epoch_line(row: Row, of: str, left: float | None) -> str:
-    """An epoch in one line."""
+    """Return the summary of an epoch in one line."""
     if row["train_loss"] is None:
         return f"start  validation {number(row['validation_loss'])}"
     parts = [
@@ -165,7 +165,7 @@ def epoch_line(row: Row, of: str, left: float | None) -> str:
 
 
 def code_told(row: Row) -> list[str]:
-    """What a variational code holds, where the row has it."""
+    """Return the state of a variational code, where the row has it."""
     if "code_nats" not in row:
         return []
     return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]
@@ -207,7 +207,7 @@ class LivingTraining(Quiet):
         self._progress.update(self._task, completed=done, told="  ".join(told))
 
     def epoch(self, row: Row) -> None:
-        """Remember how the validation went."""
+        """Remember the result of the validation."""
         self._validation, self._code = row["validation_loss"], code_told(row)
 
 
@@ -217,7 +217,7 @@ def _fraction(moment: Moment) -> float:
 
 @contextlib.contextmanager
 def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
-    """The observers of a training run; of many ``runs`` epochs are not told one by one."""
+    """Return the observers of training; with many ``runs``, epochs are not reported one by one."""
     if voice.quiet:
         yield []
     elif not is_terminal():
@@ -233,7 +233,7 @@ def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
 
 @contextlib.contextmanager
 def counting(voice: "Voice", what: str) -> Iterator[Counter]:
-    """A function of (done, in all) that shows it: on a terminal at once, else every half a minute."""
+    """Return a function of (done, total) that shows progress: at once on a terminal, else every 30 seconds."""
     if voice.quiet:
         yield lambda done, total: None
         return
@@ -259,7 +259,7 @@ def counting(voice: "Voice", what: str) -> Iterator[Counter]:
 
 
 def _line() -> Any:
-    """rich's progress line, with our words beside a short bar."""
+    """Return rich's progress line, with our words next to a short bar."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

@@ -1,4 +1,4 @@
-"""What is typed: the options and arguments of each verb.
+"""The options and arguments of each verb.
 
 - demo, check, info: start
 - fit and fit_autoencoder, fit_variational, fit_sparse, fit_stacked, fit_denoiser, fit_inpainter, fit_anomaly:

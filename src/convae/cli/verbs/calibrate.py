@@ -1,4 +1,4 @@
-"""``convae calibrate``: another threshold for a detector, without training."""
+"""``convae calibrate``: set a new detection threshold without retraining."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae decode``: codes to images."""
+"""``convae decode``: decode codes to images."""
 
 from pathlib import Path
 

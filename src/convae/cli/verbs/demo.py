@@ -1,4 +1,4 @@
-"""``convae demo``: everything once, offline, on handwritten digits."""
+"""``convae demo``: a complete demonstration, offline, on handwritten digits."""
 
 from pathlib import Path
 
@@ -41,5 +41,5 @@ def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> Non
 
     mark, run = marked(out), current_run()
     if out == DEFAULT and mark is not None and mark.verb == "demo" and run is not None:
-        run.overwrite = True  # nothing but an earlier demonstration, which gives the same
+        run.overwrite = True  # only an earlier demonstration is overwritten, which gives the same
     demonstrate(out, voice, epochs=epochs, seed=seed, device=device)

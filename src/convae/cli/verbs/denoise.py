@@ -1,4 +1,4 @@
-"""``convae denoise``: images without their noise, as files of the same kind."""
+"""``convae denoise``: remove noise from images; results keep each file's format."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae detect``: what is anomalous in images, where, and how surely."""
+"""``convae detect``: detect anomalies: scores, p-values, heatmaps and regions."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae encode``: images to their codes."""
+"""``convae encode``: encode images to codes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae evaluate``: a model measured on images, beside what needs no training."""
+"""``convae evaluate``: measure a model on images, compared with methods that need no training."""
 
 from pathlib import Path
 from typing import Any

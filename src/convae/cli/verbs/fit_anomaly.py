@@ -1,4 +1,4 @@
-"""``convae fit anomaly``: learn what is normal, to find what is not."""
+"""``convae fit anomaly``: learn from normal images to detect anomalies."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae fit denoiser``: learn to take the noise out of images."""
+"""``convae fit denoiser``: train a network that removes noise from images."""
 
 from dataclasses import replace
 from typing import Any

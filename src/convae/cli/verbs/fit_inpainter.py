@@ -1,4 +1,4 @@
-"""``convae fit inpainter``: learn to fill holes in images."""
+"""``convae fit inpainter``: train a network that fills holes in images."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""``convae fit sparse``: train an autoencoder of whose many numbers few are on."""
+"""``convae fit sparse``: train an autoencoder with a large latent dimension and few active units."""
 
 from typing import Any
 

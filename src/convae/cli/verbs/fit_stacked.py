@@ -1,4 +1,4 @@
-"""``convae fit stacked``: train an autoencoder level by level, then as a whole."""
+"""``convae fit stacked``: train an autoencoder layer by layer, then as a whole."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""``convae fit variational``: train an autoencoder that new images can be drawn from."""
+"""``convae fit variational``: train an autoencoder that can sample new images."""
 
 from typing import Any
 

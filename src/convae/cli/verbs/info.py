@@ -1,4 +1,4 @@
-"""``convae info``: what a model file holds."""
+"""``convae info``: describe a model file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``convae inpaint``: images with their holes filled, as files of the same kind."""
+"""``convae inpaint``: fill holes in images; results keep each file's format."""
 
 from pathlib import Path
 from typing import Any

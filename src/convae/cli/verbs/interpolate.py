@@ -1,4 +1,4 @@
-"""``convae interpolate``: images on the way from one image to another."""
+"""``convae interpolate``: interpolate between two images."""
 
 from pathlib import Path
 

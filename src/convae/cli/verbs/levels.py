@@ -1,4 +1,4 @@
-"""``convae levels``: what each level of a stacked autoencoder keeps of images."""
+"""``convae levels``: show what each layer of a stacked autoencoder keeps of images."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae map``: a picture of a folder, similar images side by side."""
+"""``convae map``: draw a picture of a folder, similar images side by side."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae probe``: what can be read from the codes, beside PCA, a random encoder and the pixels."""
+"""``convae probe``: predict labels from codes, compared with PCA, a random encoder and the pixels."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae reconstruct``: images to their codes and back, as files of the same kind."""
+"""``convae reconstruct``: encode and decode images; results keep each file's format."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae sample``: new images."""
+"""``convae sample``: sample new images."""
 
 from pathlib import Path
 

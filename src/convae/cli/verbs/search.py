@@ -1,4 +1,4 @@
-"""``convae search``: the images whose codes are nearest to that of an image."""
+"""``convae search``: find the images most similar to a query image."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""``convae traverse``: what single numbers of a code do to an image."""
+"""``convae traverse``: show what single units of a code do to an image."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ _HELP = """What single numbers of a variational code do to an image: a row for e
 
 
 class Numbers(click.ParamType[list[int]]):
-    """Whole numbers with commas between."""
+    """Whole numbers separated by commas."""
 
     name = "N,N,..."
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> list[int]:
-        """Text to numbers."""
+        """Convert text to numbers."""
         try:
             return [int(part) for part in str(value).split(",")]
         except ValueError:

@@ -1,4 +1,4 @@
-"""``convae units``: a page on what each number of a code stands for."""
+"""``convae units``: write a page on what each unit of a code stands for."""
 
 from pathlib import Path
 from typing import Any
