@@ -35,7 +35,7 @@ def check(data: Data, voice: Voice, *, strict: bool, max_images: int | None) -> 
 
 
 def told(found: CheckUp) -> list[str]:
-    """Print the table, the lists and the advice."""
+    """Return the table, the lists and the advice."""
     rows: dict[str, object] = {
         "images": f"{found.readable:,} readable of {found.checked:,}"
         + (f" looked at (of {found.images:,})" if found.checked < found.images else ""),

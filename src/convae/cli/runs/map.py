@@ -20,7 +20,7 @@ from convae.report.page.dot_map import Dots, write_dot_map
 from convae.report.pictures.image_map import LARGEST, Layout
 from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
-MOST_NUMBERS = 4096  # largest latent dimension; the maps of larger spatial codes are averaged over their positions
+MOST_NUMBERS = 4096  # largest latent dimension; larger spatial codes are averaged over positions
 MOST_TSNE, MOST_DOTS = 5000, 4000
 FEWEST = 3
 SMALLEST, SHEET = (

@@ -58,7 +58,7 @@ def differences_said(found: Mapping[str, Mapping[str, Difference]]) -> dict[str,
 
 
 def fit_occasion(model: ImageEstimator, title: str, *, what: str, measured_on: str) -> Occasion:
-    """What stands around the report of a fit; ``what`` was fitted, such as ``A denoiser``."""
+    """Return the title and other facts of a fit's report; ``what`` was fitted, such as ``A denoiser``."""
     return Occasion(
         title=title,
         subtitle=f"{what} of {model._stored.facts['images']}",
@@ -70,7 +70,7 @@ def fit_occasion(model: ImageEstimator, title: str, *, what: str, measured_on: s
 
 
 def images_measured(count: int, seen: int | bool) -> str:
-    """Which images the numbers after a fit are of."""
+    """Return a phrase on the images that a fit was measured on."""
     return f"{count:,} images " + ("that it was trained on" if seen else "held out from training")
 
 

@@ -18,7 +18,7 @@ ARRAY = "reconstructions.npy"
 
 @dataclass(kw_only=True)
 class Errors:
-    """What is summed up on the way."""
+    """Running sums of the errors."""
 
     seen: int = 0
     model: float = 0.0

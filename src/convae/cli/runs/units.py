@@ -113,7 +113,7 @@ def _answers(
 
 
 def _means(answers: Answers, on: np.ndarray | None = None) -> tuple[float, float]:
-    """Of the classes and of chance, over the units that are on."""
+    """Return the mean selectivity of the classes and that by chance, over the active units."""
     both = (answers.selectivity.values, answers.chance.values)
     real, chance = (values if on is None else values[on] for values in both)
     return (float(real.mean()), float(chance.mean())) if len(real) else (0.0, 0.0)

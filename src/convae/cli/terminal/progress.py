@@ -75,7 +75,7 @@ class Heartbeat:
     """Writes the progress of a run after a silence, so that logs show that it is alive.
 
     Attributes:
-        told: what there is to say at that time.
+        told: returns the line to write.
     """
 
     def __init__(self, write: Callable[[str], None], every: float = EVERY) -> None:
@@ -83,7 +83,7 @@ class Heartbeat:
 
         Args:
             write: writes a line.
-            every: seconds.
+            every: seconds of silence before a line is written.
         """
         self.told: Callable[[], str] = lambda: "still at work"
         self._write, self._every = write, every
@@ -111,7 +111,7 @@ class Heartbeat:
 
 
 class PlainTraining(Quiet):
-    """One line an epoch, for logs, and what is going on in :attr:`told`."""
+    """Writes one line for each epoch, for logs; :attr:`told` returns the current progress."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write, self._pace, self._epochs = write, Pace(), 0
@@ -233,7 +233,7 @@ def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
 
 @contextlib.contextmanager
 def counting(voice: "Voice", what: str) -> Iterator[Counter]:
-    """Return a function of (done, total) that shows progress: at once on a terminal, else every 30 seconds."""
+    """Return a function of (done, total) that shows progress: at once or, in logs, every 30 seconds."""
     if voice.quiet:
         yield lambda done, total: None
         return
