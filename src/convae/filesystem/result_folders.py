@@ -60,7 +60,7 @@ def recorded(folder: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def _rows(folder: str | os.PathLike[str]) -> Iterator[list[str]]:
-    """Return the rows of a marker, without an incomplete last row (of a killed run); none without a marker."""
+    """Return the rows of a marker, without an incomplete last row; none without a marker."""
     try:
         text = (Path(folder) / MARKER).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:

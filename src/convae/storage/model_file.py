@@ -174,7 +174,7 @@ def _refuse_not_finite(path: str | Path, tensors: dict[str, Tensor]) -> None:
 
 @dataclass
 class _Skeleton:
-    """Build from a description the network on the meta device, and the shapes of all tensors."""
+    """A description as objects: the network, without memory, and the shapes of all tensors."""
 
     network: Autoencoder
     scaling: Scaling
