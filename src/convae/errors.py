@@ -1,7 +1,7 @@
-"""The errors convae raises on purpose, and how it answers an unknown name.
+"""The errors that convae raises deliberately, and suggestions for unknown names.
 
-Every message says which argument or file is wrong, what must hold, what came and what to do. On the
-command line an :class:`InputError` is one sentence and exit code 2; anything else is our fault, exit code 1.
+Every message states which argument or file is wrong, what must hold, what was given and what to do. On the
+command line an :class:`InputError` is one sentence and exit code 2; any other error is ours, exit code 1.
 """
 
 import difflib
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class ConvaeError(Exception):
-    """The base of every error that convae raises on purpose."""
+    """The base class of every error that convae raises deliberately."""
 
 
 class InputError(ConvaeError, ValueError):
-    """What the user gave (a value, a file, a combination) cannot be used."""
+    """The user's input (a value, a file, a combination) cannot be used."""
 
 
 class ImageError(InputError):
@@ -41,19 +41,19 @@ class ModelFileError(InputError):
 
 
 class TrainingError(ConvaeError, RuntimeError):
-    """Training cannot go on: the loss stayed non-finite after a roll-back."""
+    """Training cannot continue: the loss stayed non-finite after a roll-back."""
 
 
 class ImageWarning(UserWarning):
-    """Images can be used, but what comes of them may not be what is expected. The command line says it."""
+    """Images can be used, but the results may be unexpected. The command line prints the message."""
 
 
 class DiskFullError(ConvaeError, RuntimeError):
-    """A file cannot be written because there is no room for it. Exit code 1: no input is at fault.
+    """A file cannot be written because the disk has no room for it. Exit code 1: the input is not at fault.
 
     Attributes:
-        needed: bytes that the file takes, at least.
-        free: bytes that there were for it.
+        needed: minimum number of bytes that the file takes.
+        free: number of bytes that were available.
     """
 
     def __init__(self, path: object, needed: int, free: int, advice: str) -> None:
@@ -76,7 +76,7 @@ class MissingExtraError(InputError, ImportError):
 
 
 def needs_package(what: str, package: str) -> str:
-    """The sentence on an optional dependency: it names the package, which works from a clone as well.
+    """Return the sentence on a missing optional dependency; the package name works from a clone as well.
 
     >>> needs_package("a .parquet file", "pyarrow")
     'a .parquet file needs the package pyarrow: pip install pyarrow'
@@ -85,7 +85,7 @@ def needs_package(what: str, package: str) -> str:
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a registry: the nearest known one, then all of them.
+    """Return the error for a name that is not in a registry: the nearest known name, then all names.
 
     >>> print(unknown_name("preset", "tutorail", ["tutorial", "pooled"]))
     unknown preset 'tutorail': did you mean 'tutorial'? Known: pooled, tutorial
@@ -98,7 +98,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
 
 
 def raise_faults(what: str, faults: list[str]) -> None:
-    """Raise one :class:`InputError` that lists all faults found in ``what``; none, no error."""
+    """Raise one :class:`InputError` that lists all faults found in ``what``; do nothing without faults."""
     if len(faults) == 1:
         raise InputError(f"{what}: {faults[0]}")
     if faults:
@@ -106,7 +106,7 @@ def raise_faults(what: str, faults: list[str]) -> None:
 
 
 def brief(fault: object, most: int = 160) -> str:
-    """What a fault says, as a part of one sentence: one line, no control characters, not too long.
+    """Return the message of a fault as part of one sentence: one line, no control characters, limited length.
 
     >>> brief(ValueError("a\\n  b"))
     'a b'
@@ -114,14 +114,14 @@ def brief(fault: object, most: int = 160) -> str:
     text = str(fault) or type(fault).__name__
     text = re.sub(
         r" at 0x[0-9a-f]+", "", text
-    )  # where an object lies in memory tells nobody anything
+    )  # addresses of objects in memory mean nothing to users
     text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * most]).split())
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 @contextmanager
 def damage(what: object, kind: str, error: type[InputError] = InputError) -> Iterator[None]:
-    """Turn whatever a parser raises on a damaged or foreign file into one error.
+    """Convert any error of a parser on a damaged or foreign file into one error.
 
     Parsers of the standard library and of NumPy promise no set of exceptions: damaged files have ended in
     ``TokenError``, ``OverflowError``, ``NotImplementedError`` and a dozen others.

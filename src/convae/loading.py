@@ -1,4 +1,4 @@
-"""Modules of scikit-learn that are loaded when they are needed, and leave no trace in the user's program."""
+"""Import modules of scikit-learn on demand, without side effects on the user's program."""
 
 import importlib
 import random
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def load(name: str) -> Any:
-    """The module ``name``.
+    """Import and return the module ``name``.
 
-    What scikit-learn loads besides draws from :mod:`random`, whose state is put back.
+    scikit-learn's imports advance the state of :mod:`random`; it is restored.
     """
     state = random.getstate()
     try:

@@ -1,7 +1,7 @@
 """Files and folders that appear whole or not at all, and tables in them.
 
-- atomic: files and folders written beside their place and renamed into it
-- run_files: what a command reads, so that it never writes over it
-- result_folders: folders of results, known by a marker and replaced as a whole
+- atomic: files and folders written under a temporary name and renamed into place
+- run_files: the inputs and outputs of a command, so that it never overwrites what it reads
+- result_folders: folders of results, recognised by a marker and replaced as a whole
 - tables: CSV files in which every name comes back as it was
 """

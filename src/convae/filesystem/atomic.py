@@ -1,4 +1,4 @@
-"""Files written beside and renamed into place: after an interruption, the old file or the new."""
+"""Files written under a temporary name and renamed: an interruption leaves the old file or the new one."""
 
 import contextlib
 import errno
@@ -33,12 +33,12 @@ _ADVICE = {
     errno.ELOOP: "is a symbolic link that leads to itself",
     errno.EFBIG: "larger than the file system or a limit (ulimit -f) allows",
 }
-_cleared: set[Path] = set()  # folders that this process has looked for leftovers in
+_cleared: set[Path] = set()  # folders that this process has already searched for leftovers
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path``; when the block ends well, it takes that name.
+    """Open a temporary file next to ``path``; when the block succeeds, rename it to ``path``.
 
     The bytes are on the disk (fsync) before the rename, and the folder after it. When the block
     raises, nothing is left behind and the old file is as it was. Permissions are those of any new
@@ -53,7 +53,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises:
         InputError: it cannot be written: no permission, no such folder, ...
-        DiskFullError: there is no room for it; says how much is needed and how much is free.
+        DiskFullError: the disk has no room; states how much is needed and how much is free.
     """
     target = _target(Path(path))
     writing(target)
@@ -62,7 +62,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         remove_leftovers(target.parent)
     temporary = _temporary(target.parent)
     with _explained(path):
-        # Not tempfile.mkstemp: its files are private, and asking for the umask means setting it.
+        # Not tempfile.mkstemp: its files are private, and the umask can only be read by setting it.
         descriptor = os.open(temporary, _FLAGS, 0o666)
     handle = open(temporary, "r+b", opener=lambda *_: descriptor)  # noqa: SIM115
     _lock(descriptor)
@@ -80,7 +80,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             os.replace(temporary, target)
         _sync_folder(target.parent)
     finally:
-        # Closing a file on a full disk raises once more, and would hide the first reason.
+        # Closing a file on a full disk raises again, which would hide the first reason.
         with contextlib.suppress(OSError):
             handle.close()
         with contextlib.suppress(OSError):
@@ -88,12 +88,12 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Find out, before any work is done, whether :func:`atomic_write` can write ``path``.
+    """Check, before any work is done, that :func:`atomic_write` can write ``path``.
 
     An empty temporary file is made next to it and removed; ``path`` itself is not touched.
 
     Raises:
-        InputError: it cannot be written, as :func:`atomic_write` would say.
+        InputError: it cannot be written; the message is that of :func:`atomic_write`.
     """
     target = _target(Path(path))
     with _explained(path):
@@ -101,7 +101,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def probe_folder(folder: Path) -> None:
-    """Make a temporary file in a folder and remove it; raises OSError if that cannot be done."""
+    """Create a temporary file in a folder and remove it; raise OSError if that fails."""
     temporary = _temporary(folder)
     os.close(os.open(temporary, _FLAGS, 0o666))
     temporary.unlink()
@@ -119,10 +119,10 @@ def remove_leftovers(folder: str | Path, *, locked: bool = False) -> int:
 
     Args:
         folder: where outputs are written; subfolders are not searched.
-        locked: nobody else can be writing there: leftovers of other machines go as well.
+        locked: nobody else can be writing there, so leftovers of other machines are removed as well.
 
     Returns:
-        how many were removed.
+        the number of files removed.
     """
     removed = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -138,7 +138,7 @@ def remove_leftovers(folder: str | Path, *, locked: bool = False) -> int:
 
 
 def _abandoned(path: Path, process: int) -> bool:
-    """Whether the process that wrote a temporary file of this machine has gone."""
+    """Return whether the process that wrote a temporary file on this machine has ended."""
     if _alive(process) and time.time() - path.stat().st_mtime < _RECYCLED:
         return False
     descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
@@ -149,19 +149,19 @@ def _abandoned(path: Path, process: int) -> bool:
 
 
 def _alive(process: int) -> bool:
-    if os.name == "nt":  # there os.kill would end it
+    if os.name == "nt":  # on Windows os.kill would end the process
         return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # somebody else's
+    except (OSError, OverflowError):  # the process belongs to another user
         return True
     return True
 
 
 def _lock(descriptor: int) -> bool:
-    """Take the lock of a temporary file, which goes with the process; False if another holds it."""
+    """Take the lock of a temporary file, which ends with the process; return False if another holds it."""
     try:
         import fcntl
     except ImportError:

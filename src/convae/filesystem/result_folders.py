@@ -1,9 +1,9 @@
-"""Folders that convae fills: each carries a marker with the files of the run, so that they are known again.
+"""Folders of results: each contains a marker that lists the files of the run, which identifies the folder.
 
-The marker (:data:`MARKER`) is a table: a row with the version and the verb, and then one for each file,
-written before the file is. Such a folder is left out where images are looked for,
-and the next run into it replaces the files on record, all of them, and no others. It is named as the other
-tables beside pictures are, so that a script that looks through the pictures of a folder passes it by.
+The marker (:data:`MARKER`) is a table: a row with the version and the verb, then one for each file, written
+before the file is. Such a folder is excluded when images are listed. The next run into it replaces all files
+that the marker lists, and no others. The marker is named like the tables that accompany pictures, so that
+a script that reads the pictures of a folder skips it.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ _WHOLE, _PART, _FILE, _END = "whole", "part", "file", "\r\n"
 
 @dataclass(frozen=True)
 class Marked:
-    """What a marker says.
+    """The contents of a marker.
 
     Attributes:
-        verb: that filled the folder.
-        whole: whether the folder held nothing else when it was filled first.
+        verb: the verb that filled the folder.
+        whole: whether the folder was empty before the first run.
     """
 
     verb: str
@@ -40,7 +40,7 @@ class Marked:
 
 
 def marked(folder: str | os.PathLike[str]) -> Marked | None:
-    """What the marker of a folder says; None where there is none."""
+    """Return the contents of a folder's marker; None without a marker."""
     rows = _rows(folder)
     head = next(rows, None)
     if head is None:
@@ -50,7 +50,7 @@ def marked(folder: str | os.PathLike[str]) -> Marked | None:
 
 
 def recorded(folder: str | os.PathLike[str]) -> Iterator[str]:
-    """The files of the run, relative to the folder; names that lead out of it are left out."""
+    """Return the files of the run, relative to the folder; names that lead out of it are left out."""
     rows = _rows(folder)
     next(rows, None)
     for row in rows:
@@ -60,7 +60,7 @@ def recorded(folder: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def _rows(folder: str | os.PathLike[str]) -> Iterator[list[str]]:
-    """The rows of a marker, without a last one that a killed run did not finish; none without a marker."""
+    """Return the rows of a marker, without an incomplete last row; none without a marker."""
     try:
         text = (Path(folder) / MARKER).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
@@ -71,15 +71,15 @@ def _rows(folder: str | os.PathLike[str]) -> Iterator[list[str]]:
 
 
 class ResultFolder:
-    """A folder while a run fills it.
+    """A folder of results while a run fills it.
 
     Args:
-        path: the folder, which exists.
+        path: the folder, which must exist.
         run: the command.
-        what: the option that it was given with.
+        what: the command-line option that names the folder.
 
     Raises:
-        InputError: it holds an earlier run, and the new one may not replace it.
+        InputError: it holds an earlier run, which may not be replaced.
     """
 
     def __init__(self, path: Path, run: RunFiles, *, what: str) -> None:
@@ -99,10 +99,10 @@ class ResultFolder:
         run.closers.append(self.finish)
 
     def note(self, target: Path) -> None:
-        """Put a file on record that is about to be written.
+        """List a file in the marker before it is written.
 
         Raises:
-            InputError: it is in the folder already, and no run put it there.
+            InputError: the file exists already and is not from a run.
         """
         if not target.is_relative_to(self.path) or target.name == MARKER:
             return
@@ -120,10 +120,11 @@ class ResultFolder:
             self._add(_FILE, name)
 
     def finish(self, failed: bool) -> None:
-        """Remove the earlier run, or bring it back where the new one failed.
+        """Remove the earlier run, or restore it if the new one failed.
 
-        A run that failed because a file stood in its way leaves nothing behind, so that it can be repeated
-        once the file is out of the way.
+        A run that failed because a file was in the way leaves nothing behind, so that it can be repeated
+        once the
+        file is gone.
         """
         self._file.close()
         if failed and (self._aside is not None or self._refused):
@@ -144,7 +145,7 @@ class ResultFolder:
         self._file.flush()
 
     def _set_aside(self) -> Path:
-        """Move the files of the earlier run out of the way, with what a killed run had moved."""
+        """Set aside the files of the earlier run, and those that a killed run had set aside."""
         aside = self.path / f"{_EARLIER}{os.getpid()}-{secrets.token_hex(4)}"
         older = [path.name for path in self.path.glob(f"{_EARLIER}*")]
         aside.mkdir()

@@ -1,7 +1,7 @@
-"""The files of one command: what it reads it never writes over, and what it writes can be put on record.
+"""The inputs and outputs of a command: inputs are never overwritten, and outputs can be recorded.
 
-Only the command line keeps such a list (:func:`run_files`); a Python program says itself what it writes
-where, and nothing here changes what it does.
+Only the command line keeps such a list (:func:`run_files`). A Python program chooses its own outputs, and
+this module does not affect it.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ Paths = Callable[[], Iterable[str | os.PathLike[str]]]
 
 
 class RunFiles:
-    """What one command reads and writes.
+    """The files that one command reads and writes.
 
     Args:
         command: its words, without the program's name.
 
     Attributes:
-        overwrite: whether it may replace what an earlier run wrote.
+        overwrite: whether the results of an earlier run may be replaced.
         watchers: each is called with the real path of a file before it is written, and may raise.
         closers: each is called at the end, with whether the command failed.
     """
@@ -39,32 +39,32 @@ class RunFiles:
 
     @property
     def verb(self) -> str:
-        """``denoise``, ``fit anomaly``."""
+        """Return the verb: ``denoise``, ``fit anomaly``."""
         words = [word for word in self.command if not word.startswith("-")]
         return " ".join(words[: 2 if words[:1] == ["fit"] else 1])
 
     def reads(self, paths: Paths) -> None:
-        """Note files that are read; raises if one of them is to be written."""
+        """Note files that are read; raise if one of them is to be written."""
         self._inputs.append(paths)
         self._cleared.clear()
         for path, what in self._planned:
             self._check(path, what)
 
     def plans(self, path: Path, what: str) -> None:
-        """Note a file that will be written; raises if it is one of those that are read."""
+        """Note a file that will be written; raise if it is one of those that are read."""
         self._planned.append((path, what))
         self._check(path, what)
 
     def allows(self, path: Path) -> None:
-        """Let a file be replaced although it is read: for what a command is there to change."""
+        """Allow a file that is read to be replaced: for commands that change a file in place."""
         self._allowed.add(os.path.realpath(path))
 
     def may_replace(self, path: Path) -> bool:
-        """Whether a file that exists may be replaced."""
+        """Return whether an existing file may be replaced."""
         return self.overwrite or os.path.realpath(path) in self._allowed
 
     def reads_within(self, folder: str | os.PathLike[str]) -> str | None:
-        """The first file that is read from a folder, or from one in it; None if there is none."""
+        """Return the first input file in a folder or its sub-folders; None if there is none."""
         root, real = Path(os.path.realpath(folder)), cache(os.path.realpath)
         for paths in self._inputs:
             for path in paths():
@@ -73,19 +73,19 @@ class RunFiles:
         return None
 
     def close(self, *, failed: bool) -> None:
-        """Call the closers, whatever some of them do."""
+        """Call the closers, even if some of them raise."""
         with contextlib.ExitStack() as stack:
             for closer in self.closers:
                 stack.callback(closer, failed)
 
     def writes(self, target: Path) -> None:
-        """Check a file that is about to be written, and tell the watchers."""
+        """Check a file that is about to be written, and call the watchers."""
         self._check(target, "")
         for watcher in self.watchers:
             watcher(target)
 
     def _check(self, path: Path, what: str) -> None:
-        """By what the system calls one file, so that links and other spellings of a path do not matter."""
+        """Identify a file by device and inode, so that links and other spellings of a path do not matter."""
         real = os.path.realpath(path)
         identity = _identity(path)
         if identity is None or real in self._allowed or real in self._cleared:
@@ -104,7 +104,7 @@ _run: RunFiles | None = None
 
 @contextlib.contextmanager
 def run_files(command: Sequence[str] = ()) -> Iterator[RunFiles]:
-    """Keep the list of one command while it runs."""
+    """Keep the list of files of one command while it runs."""
     global _run
     before, _run = _run, RunFiles(command)
     try:
@@ -114,7 +114,7 @@ def run_files(command: Sequence[str] = ()) -> Iterator[RunFiles]:
 
 
 def current_run() -> RunFiles | None:
-    """The list of the command that runs; None in a Python program."""
+    """Return the list of the running command; None in a Python program."""
     return _run
 
 
@@ -125,13 +125,13 @@ def reading(*paths: str | os.PathLike[str]) -> None:
 
 
 def reading_all(paths: Paths) -> None:
-    """Note very many files that are read: they are asked for when something is to be written over."""
+    """Note very many files that are read; the names are evaluated when a file is to be overwritten."""
     if _run is not None:
         _run.reads(paths)
 
 
 def writing(target: Path) -> None:
-    """Note a file that is about to be written; raises if that must not be."""
+    """Note a file that is about to be written; raise if that is forbidden."""
     if _run is not None:
         _run.writes(target)
 

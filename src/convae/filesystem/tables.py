@@ -1,12 +1,12 @@
 r"""Tables as CSV files: the one writer and the one reader of all of them.
 
-Written: UTF-8 without a mark, commas, one line feed after each row; a name of several lines stands in quotes.
-Read as well: what spreadsheets make of that (:class:`TableReader`).
+Written: UTF-8 without a byte order mark, commas, one line feed after each row; multi-line names are quoted.
+Read: also the variants that spreadsheets write (:class:`TableReader`).
 
-Every name comes back as it was. Two kinds of text are changed on the way to the file and back:
+Every name is restored exactly. Two kinds of text are escaped in the file:
 
-- What a spreadsheet would take for a formula (``=1+1.png``, ``-1.png``, ``@a.png``) gets an apostrophe in
-  front, and so does a name that begins with apostrophes and such a sign.
+- Text that a spreadsheet would take for a formula (``=1+1.png``, ``-1.png``, ``@a.png``) is prefixed with an
+  apostrophe, and so is a name that begins with apostrophes and such a sign.
 - Bytes of a file name that are no UTF-8 are written ``\udcff``, and backslashes before such text doubled.
 
 >>> [to_cell(name) for name in ("a.png", "-1.png", "b\udcff.png")]
@@ -45,12 +45,12 @@ _ADVICE = "save it as 'CSV UTF-8' or 'Unicode text'"
 
 
 def to_cell(text: str) -> str:
-    """A text as it is written into a cell; :func:`from_cell` gives it back."""
+    """Return a text as it is written into a cell; :func:`from_cell` inverts it."""
     return escape(f"'{text}" if _FORMULA.match(text) else text)
 
 
 def from_cell(cell: str) -> str:
-    """The text that a cell stands for."""
+    """Return the text that a cell stands for."""
     text = unescape(cell)
     return text[1:] if _DEFUSED.match(text) else text
 
@@ -61,7 +61,7 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """The text that :func:`escape` was given."""
+    """Return the text that :func:`escape` was given."""
     return _ESCAPED.sub(_unescaped, text) if "\\u" in text else text
 
 
@@ -77,30 +77,30 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 class TableWriter:
-    """A CSV file that grows by one row at a time."""
+    """A CSV file to which rows are appended."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        # With this end of lines the module quotes both of its characters, on every version of Python.
+        # With this line terminator the module quotes both of its characters, on every version of Python.
         self._writer = csv.writer(self, lineterminator="\r\n")
 
     def row(self, values: Sequence[Any]) -> None:
-        """Write one row: texts so that they come back, numbers as they are, None as an empty cell."""
+        """Write one row: texts escaped, numbers as they are, None as an empty cell."""
         self._writer.writerow([to_cell(v) if isinstance(v, str) else v for v in values])
 
     def write(self, line: str) -> None:
-        """A row of the writer, with the end of lines that other programs expect."""
+        """Write a row of the csv writer with the common line terminator."""
         self._text.write(line.removesuffix("\r\n") + "\n")
 
     def detach(self) -> None:
-        """Hand the file back, with everything written."""
+        """Return the file, with everything written."""
         self._text.flush()
         self._text.detach()
 
 
 @contextlib.contextmanager
 def write_table(path: Path, names: Sequence[str]) -> Iterator[TableWriter]:
-    """A CSV file with these column names; it appears whole or not at all."""
+    """Open a CSV file with these column names for writing; it appears whole or not at all."""
     with atomic_write(path) as file:
         rows = TableWriter(file)
         rows.row(names)
@@ -111,15 +111,15 @@ def write_table(path: Path, names: Sequence[str]) -> Iterator[TableWriter]:
 
 
 class TableReader:
-    """The rows of a CSV file: cells as they stand there, which :func:`from_cell` makes names of.
+    """The rows of a CSV file: raw cells, which :func:`from_cell` converts to names.
 
-    Commas, semicolons or tabs between cells, found from the first line (or from Excel's ``sep=;``); UTF-8
-    with or without a mark, UTF-16 with one; any end of lines; empty lines are passed over.
+    Commas, semicolons or tabs separate cells, detected from the first line (or from Excel's ``sep=;``). UTF-8
+    with or without a byte order mark, UTF-16 with one; any line ends; empty lines are skipped.
 
     Attributes:
-        label: what the file is called in errors.
+        label: the name of the file in errors.
         names: of the columns.
-        line: the number of the line that was read last.
+        line: the number of the last line read.
     """
 
     def __init__(self, file: TextIO, label: str, columns: Sequence[str]) -> None:
@@ -138,14 +138,14 @@ class TableReader:
 
     @property
     def line(self) -> int:
-        """The number of the line that was read last, the first being 1."""
+        """Return the number of the last line read, counted from 1."""
         return self._rows.line_num + self._first
 
     def column(self, name: str) -> int | None:
-        """The position of a column, None if there is none.
+        """Return the position of a column, None if there is none.
 
         Raises:
-            InputError: there are two of that name.
+            InputError: two columns have that name.
         """
         if self.names.count(name) > 1:
             raise InputError(f"{self.label}: has the column {name} twice: keep one of them")
@@ -168,15 +168,15 @@ class TableReader:
 def read_table(
     path: Path, columns: Sequence[str] = (), *, label: str = ""
 ) -> Iterator[TableReader]:
-    """Open a CSV file that anybody wrote; rows are read when they are asked for.
+    """Open a CSV file from any program; rows are read lazily.
 
     Args:
         path: the file.
-        columns: names that its first line may have, by which the sign between cells is found.
-        label: what it is called in errors; the path by default.
+        columns: names that its first line may have, used to detect the separator.
+        label: the name of the file in errors; the path by default.
 
     Raises:
-        InputError: it cannot be read, is damaged or of another encoding.
+        InputError: the file cannot be read, is damaged or has another encoding.
     """
     label = label or str(path)
     try:
@@ -197,7 +197,7 @@ def read_table(
 
 
 def delimiter_of(line: str, columns: Sequence[str] = ()) -> str:
-    """The sign between the cells of a first line: with which most of ``columns`` are there, then most cells.
+    """Detect the separator of a first line: the one that finds most of ``columns``, then most cells.
 
     >>> delimiter_of("name;group"), delimiter_of("name;a,b,c", ["name"]), delimiter_of("name")
     (';', ';', ',')
@@ -214,7 +214,7 @@ def delimiter_of(line: str, columns: Sequence[str] = ()) -> str:
 
 
 def _encoding(file: BinaryIO, label: str) -> str:
-    """By the mark at the beginning of a file; its reading begins there again."""
+    """Detect the encoding by the byte order mark; rewind the file."""
     head = file.read(4)
     file.seek(0)
     known = next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
@@ -224,7 +224,7 @@ def _encoding(file: BinaryIO, label: str) -> str:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """The lines of a file, none of which fills the memory."""
+    """Yield the lines of a file, limited in length."""
     while line := file.readline(LONGEST):
         if len(line) == LONGEST:
             raise csv.Error(f"a line has more than {LONGEST:,} characters")

@@ -1,6 +1,6 @@
 """Images: from files and arrays to tensors and back.
 
-- files: one file, read and written back
+- files: one image file, read and written
 - sources: where images come from, in a fixed order
 - dataset: images of one shape, depth and range, prepared for training
 - check: what is wrong with images

@@ -1,7 +1,7 @@
-"""One file a model: ``*.convae`` is safetensors with the whole description in its header.
+"""The model file: ``*.convae`` is safetensors with the whole description in its header.
 
-Nothing in it is ever executed. What the description asks for is checked against bounds, and the tensors
-against the description, before anything large is allocated.
+Nothing in it is ever executed. The description is checked against bounds, and the tensors against the
+description, before anything large is allocated.
 """
 
 import math
@@ -32,7 +32,7 @@ from convae.storage.sealed_safetensors import (
 from convae.version import __version__
 
 FORMAT = 1
-LARGEST_NUMBER = 2**1000  # beyond it a whole number is no float
+LARGEST_NUMBER = 2**1000  # a larger integer does not fit a float
 MAX_SEEN, MAX_PARAMETERS, MAX_EXTRAS = 2**28, 2**32, 1000
 _KINDS = {
     "float32": torch.float32,
@@ -45,20 +45,21 @@ _EXTRA = {dtype: name for name, dtype in _KINDS.items()}
 
 @dataclass(kw_only=True)
 class StoredModel:
-    """What a model file holds.
+    """The contents of a model file.
 
     Attributes:
         kind: the estimator's class name.
-        parameters: what it was constructed with.
-        network: with its weights, on the CPU.
-        scaling, plan: how images become what the network sees.
-        pca: fitted on the same training images, with as many numbers per image as the code.
+        parameters: the constructor's arguments.
+        network: the network with its weights, on the CPU.
+        scaling, plan: the preparation of images for the network.
+        pca: fitted on the same training images, with the latent dimension of the code.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
-        extras: what a job learns beside the network (float32, int64 or uint8), by name: scores of normal
-            images, maps to standardise by.
+        extras: other tensors that an estimator learns (float32, int64 or uint8), by name: scores of normal
+            images,
+        \tmaps for standardisation.
         facts: history, data, settings, metrics, versions: plain values for people and programs.
-        held_out: (m,) positions in the source of the images that were held out; known after a fit only,
-            not from a file.
+        held_out: (m,) positions in the source of the held-out images; known only after a fit, not from a
+            file.
     """
 
     kind: str
@@ -74,7 +75,7 @@ class StoredModel:
 
 
 def versions() -> dict[str, str]:
-    """What a result was computed with."""
+    """Return the versions that a result was computed with."""
     return {
         "convae": __version__,
         "torch": torch.__version__,
@@ -155,14 +156,14 @@ def load_model(path: str | Path) -> StoredModel:
 
 
 def describe_model(path: str | Path) -> dict[str, Any]:
-    """The description in a model file's header, without reading its weights."""
+    """Read the description in a model file's header, without the weights."""
     description = read_description(path)
     _skeleton(path, description)
     return description
 
 
 def _refuse_not_finite(path: str | Path, tensors: dict[str, Tensor]) -> None:
-    """Whatever is computed with a weight that is not a number is none, and compares as normal."""
+    """Refuse weights that are NaN or infinite: all results would be NaN, and NaN compares as normal."""
     for name, tensor in sorted(tensors.items()):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ModelFileError(
@@ -173,7 +174,7 @@ def _refuse_not_finite(path: str | Path, tensors: dict[str, Tensor]) -> None:
 
 @dataclass
 class _Skeleton:
-    """What a description promises: a network without memory, and the shapes of all tensors."""
+    """A description as objects: the network, without memory, and the shapes of all tensors."""
 
     network: Autoencoder
     scaling: Scaling
@@ -199,7 +200,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
         with torch.device("meta"):
             network = Autoencoder(architecture)
         extras = _extras(description)
-    except Exception as error:  # whatever a description of other types leads to
+    except Exception as error:  # descriptions of wrong types raise errors of any kind
         raise ModelFileError(
             f"{path}: damaged or not a model of convae: {brief(error, 300)}"
         ) from error
@@ -222,7 +223,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
 
 
 def _plan(values: dict[str, Any]) -> Plan:
-    coarse = values.get("coarse", False)  # not in the first files
+    coarse = values.get("coarse", False)  # missing in the first files
     known = set(values) | {"coarse"} == {"channels", "depth", "size", "framing", "coarse"}
     if not known or values["depth"] not in DEPTHS or type(coarse) is not bool:
         raise InputError("plan does not describe images")
@@ -231,7 +232,7 @@ def _plan(values: dict[str, Any]) -> Plan:
 
 
 def _extras(description: dict[str, Any]) -> Expected:
-    """The extra tensors that a description promises."""
+    """Return the extra tensors that a description promises."""
     promised = _table(description, "extras")
     if len(promised) > MAX_EXTRAS:
         raise InputError(f"extras must be a table of at most {MAX_EXTRAS}")
@@ -246,11 +247,11 @@ def _extras(description: dict[str, Any]) -> Expected:
 
 
 def _check_agreement(architecture: Architecture, scaling: Scaling, plan: Plan) -> None:
-    """Whether the network takes what plan and scaling make of an image."""
+    """Check that the network takes the images that plan and scaling produce."""
     channels, *size = architecture.image_shape
     least = (
         1 if architecture.inputs else channels
-    )  # more goes in beside the image, or other channels
+    )  # the network has other inputs than the image, or other channels
     taken = architecture.input_channels
     if type(plan.channels) is not int or not least <= plan.channels <= taken:
         raise InputError(f"plan makes {plan.channels!r} channels, the network takes {taken}")
@@ -277,7 +278,7 @@ def _check_rest(description: dict[str, Any], architecture: Architecture) -> None
 
 
 def _check_facts(facts: dict[str, Any]) -> None:
-    """Whether each fact is of the type that those who show or use it rely on."""
+    """Check that each fact has the type that reports and commands rely on."""
     for name, value in facts.items():
         what, good = _FACTS.get(name, ("", None))
         if good is not None and not good(value):

@@ -60,7 +60,7 @@ def write_tensors(
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
-    """The description alone, without reading the tensors.
+    """Read the description alone, without the tensors.
 
     Raises:
         ModelFileError: if the file is missing or is not one that :func:`write_tensors` wrote.
@@ -70,11 +70,12 @@ def read_description(path: str | Path) -> dict[str, Any]:
 
 
 def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and their description, once all is as it should be.
+    """Read the tensors and their description, and check both.
 
     Args:
-        check: gets the description before any tensor is read and gives the tensors that must be there,
-            no more and no fewer (None: any); it may raise.
+        check: takes the description before any tensor is read and returns the exact set of tensors that the
+            file must
+        \thold (None: any); it may raise.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, foreign or not what ``check`` expects.
@@ -89,7 +90,9 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
         if expected is not None:
             _compare(path, header, expected)
         length = file.tell() + _data_size(path, header)
-        if os.fstat(file.fileno()).st_size != length:  # before reading what it claims to be
+        if (
+            os.fstat(file.fileno()).st_size != length
+        ):  # check before reading as much as the header claims
             raise ModelFileError(f"{path}: damaged: it must be {length:,} bytes long and is not")
         file.seek(0)
         content = file.read()
@@ -150,7 +153,7 @@ def _description(path: str | Path, header: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float:
-    """A number of a description: ``NaN``, ``Infinity`` and 1e999 are none."""
+    """Parse a number of a description; refuse ``NaN``, ``Infinity`` and 1e999."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]} is not a finite number")
@@ -173,7 +176,7 @@ def _compare(path: str | Path, header: dict[str, Any], expected: Expected) -> No
 
 
 def _data_size(path: str | Path, header: dict[str, Any]) -> int:
-    """Bytes of all tensors, by their shapes."""
+    """Return the bytes of all tensors, by their shapes."""
     total = 0
     for name, entry in header.items():
         if name == "__metadata__":
@@ -197,7 +200,7 @@ def _data_start(content: bytes | bytearray) -> int:
 
 
 def _sealed(content: bytes, digest: object) -> bool:
-    """Whether ``digest``, which stands in the header, is the SHA-256 of all else in the file."""
+    """Return whether ``digest``, which is stored in the header, is the SHA-256 of the rest of the file."""
     if not isinstance(digest, str) or len(digest) != 64 or not digest.isascii():
         return False
     start = _data_start(content)

@@ -52,7 +52,7 @@ class Fitted:
                 "verdict": verdict(self.found, self.model.method)}  # fmt: skip
 
     def write_report(self, folder: Path, title: str) -> Path:
-        """The page and the pictures."""
+        """Write the page and the pictures."""
         use = (
             "set the threshold and nothing else"
             if not self.model.calibrated_by_folds_
@@ -90,7 +90,7 @@ def measured(model: AnomalyDetector, source: ImageSource) -> Fitted:
 
 
 def defective(source: ImageSource, voice: Voice) -> ImageSource:
-    """The images of a source that are no normal images and no masks, by the names that test sets have."""
+    """Return the images of a source that are neither normal images nor masks by their names."""
     names = list(source.names)
     stems = {name.rpartition(".")[0] for name in names}
     masks = {name for name in names if _image_of_mask(name) in stems}
@@ -103,6 +103,6 @@ def defective(source: ImageSource, voice: Voice) -> ImageSource:
 
 
 def _image_of_mask(name: str) -> str | None:
-    """The stem of the image that a mask belongs to by its name, ``3_mask.png`` to ``3``."""
+    """Return the stem of the image that a mask belongs to by its name: ``3`` for ``3_mask.png``."""
     stem = name.rpartition(".")[0]
     return stem.removesuffix("_mask") if stem.endswith("_mask") else None

@@ -1,6 +1,6 @@
-"""The check-up: what is wrong with images before anything is trained.
+"""The data doctor: find problems in a set of images before training.
 
-- check_up: all of it; image_facts: one look at each image
-- findings, duplicates: what was found
-- advice: what to do about it
+- check_up: the whole check; image_facts: the facts of one image
+- findings, duplicates: the results
+- advice: recommendations on the results
 """

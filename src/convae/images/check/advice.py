@@ -1,4 +1,4 @@
-"""What the data doctor says about its findings: short sentences, problems first."""
+"""Advice of the data doctor on its findings: short sentences, problems first."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -10,7 +10,7 @@ _ODD_BITS = range(9, 16)  # camera depths that are stored in 16 bits
 
 
 def advise(found: CheckUp, tally: Tally) -> tuple[Advice, ...]:
-    """All the advice that the findings call for."""
+    """Return all the advice that the findings call for."""
     rules: tuple[Callable[[CheckUp, Tally], Iterator[Advice]], ...] = (
         _reading, _sizes, _channels, _depths, _scaling, _empty, _repeated, _changed,
     )  # fmt: skip

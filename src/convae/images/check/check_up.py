@@ -1,4 +1,4 @@
-"""The data doctor: reads every image once and says what is wrong with the set, before anyone trains."""
+"""The data doctor: reads every image once and reports problems of the set before training."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -28,14 +28,14 @@ def check_images(
     max_images: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckUp:
-    """Look at every image of a source once, with all cores.
+    """Check every image of a source once, with all cores.
 
-    Memory is about 100 bytes an image; of the images themselves only a few are held at a time.
+    Memory is about 100 bytes an image; only a few images are held at a time.
 
     Arguments:
         source: see :func:`convae.images.sources.open_source.open_source`.
-        max_images: look at no more than this many, spread evenly; None: at all.
-        progress: called with (images looked at, images to look at).
+        max_images: check at most this many, spread evenly; None: check all.
+        progress: called with (images checked, images to check).
     Returns: the findings, with advice.
     """
     count = len(source)

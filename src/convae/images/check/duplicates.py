@@ -1,7 +1,7 @@
 """Exact and near duplicates among many images, from hashes and thumbnails alone.
 
-Near duplicates are the same picture saved again: other compression, size, brightness or contrast. They are
-looked for among images that share a piece of a 64-bit difference hash, and then compared by thumbnails.
+Near duplicates are the same picture saved again with other compression, size, brightness or contrast.
+Candidates share a piece of a 64-bit difference hash, and are then compared by thumbnails.
 """
 
 import tempfile
@@ -23,7 +23,7 @@ _MOST_IN_CELL = 0.45
 
 
 class Duplicates:
-    """Collects looks one by one, then groups those that show the same.
+    """Collects facts of images one by one, then groups the images that show the same.
 
     Memory: about 40 bytes an image; the thumbnails (256 bytes an image) go to a temporary file.
     """
@@ -37,7 +37,7 @@ class Duplicates:
         self.limited = False
 
     def add(self, look: Look) -> None:
-        """Take in the next image."""
+        """Add the next image."""
         index = len(self._parent)
         first = self._first.setdefault(look.digest, index)
         self._parent.append(first)
@@ -47,11 +47,11 @@ class Duplicates:
             self._thumbs.write(look.thumb.tobytes())
 
     def exact(self) -> np.ndarray:
-        """(n,) for each image the first one with the same pixels. To be asked before ``groups``."""
+        """Return (n,), for each image the first one with the same pixels. To be called before ``groups``."""
         return np.array(self._parent, dtype=np.int64)
 
     def groups(self) -> list[list[int]]:
-        """Positions of images that belong together, exact and near, two or more in each group."""
+        """Return groups of two or more positions: images that are exact or near duplicates."""
         for one, other in self._near_pairs():
             self._join(one, other)
         roots: dict[int, list[int]] = {}
@@ -60,7 +60,7 @@ class Duplicates:
         return [members for members in roots.values() if len(members) > 1]
 
     def close(self) -> None:
-        """Give the temporary file back."""
+        """Release the temporary file."""
         self._thumbs.close()
 
     def _near_pairs(self) -> Iterator[tuple[int, int]]:
@@ -78,7 +78,7 @@ class Duplicates:
                 yield self._owners[one], self._owners[other]
 
     def _candidates(self, hashes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs whose hashes are close, bucket by bucket; a pair may come more than once."""
+        """Yield pairs whose hashes are close, bucket by bucket; a pair may occur more than once."""
         width = -(-_BITS // _BANDS)
         for band in range(_BANDS):
             keys = (hashes >> np.uint64(band * width)) & np.uint64((1 << width) - 1)
@@ -92,7 +92,9 @@ class Duplicates:
         self, hashes: np.ndarray, bucket: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         reach = len(bucket) - 1
-        if len(bucket) > _MOST_IN_BUCKET:  # pictures that are all alike: only neighbours by hash
+        if (
+            len(bucket) > _MOST_IN_BUCKET
+        ):  # pictures that are all alike: compare only neighbours by hash
             self.limited, reach = True, _NEIGHBOURS
         for step in range(1, reach + 1):
             left, right = bucket[:-step], bucket[step:]
@@ -114,7 +116,7 @@ class Duplicates:
 def _batched(
     pairs: Iterator[tuple[np.ndarray, np.ndarray]],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same pairs in batches of some thousands: most buckets hold a handful."""
+    """Yield the same pairs in batches of some thousands: most buckets hold only a few."""
     lefts, rights, waiting = list[np.ndarray](), list[np.ndarray](), 0
     for left, right in pairs:
         lefts.append(left)
@@ -128,7 +130,7 @@ def _batched(
 
 
 def bit_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Number of different bits of uint64 values (n,).
+    """Return the number of different bits of uint64 values (n,).
 
     >>> bit_distance(np.array([0b1011], np.uint64), np.array([0b0001], np.uint64))
     array([2])
@@ -141,9 +143,9 @@ def bit_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def difference(
     thumbs: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Root mean square and largest difference of pairs of thumbnails, in their standard deviations.
+    """Return root mean square and largest difference of pairs of thumbnails, in their standard deviations.
 
-    The largest finds what the mean hides: sparse pictures differ in few cells.
+    The largest difference reveals what the mean hides: sparse pictures differ in few cells.
     """
     mean, worst = np.empty(len(left)), np.empty(len(left))
     for start in range(0, len(left), 4096):
@@ -155,10 +157,10 @@ def difference(
 
 
 def near_limit(thumbs: np.ndarray) -> float:
-    """The largest root mean square difference at which two pictures count as near duplicates.
+    """Return the largest root mean square difference at which two pictures count as near duplicates.
 
-    Where all pictures are alike (parts photographed in the same place), a small difference says
-    little, so the limit is 0.11 of the median difference of random pairs, held in 0.03..0.15.
+    Where all pictures are alike (parts photographed in the same place), a small difference is weak evidence,
+    so the limit is 0.11 of the median difference of random pairs, limited to 0.03..0.15.
     """
     random = np.random.default_rng(0)
     left, right = random.integers(0, len(thumbs), (2, 2000))

@@ -1,4 +1,4 @@
-"""What the data doctor finds, counts and says: plain data, no reading."""
+"""The findings of the data doctor: counts, names and sentences, as plain data."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -15,8 +15,8 @@ class Advice:
     """One sentence for the user.
 
     Attributes:
-        severity: ``problem`` (training will be refused or go wrong) or ``note`` (good to know).
-        text: a plain sentence: what is so, and what to do.
+        severity: ``problem`` (training will be refused or fail) or ``note`` (good to know).
+        text: a plain sentence: the finding, and what to do.
     """
 
     severity: Literal["problem", "note"]
@@ -25,7 +25,7 @@ class Advice:
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """Images that show the same picture and must stay on one side of any split.
+    """Images that show the same picture and must stay in the same part of any split.
 
     Attributes:
         indices: their positions in the source.
@@ -44,7 +44,7 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckUp:
-    """What the doctor found.
+    """The findings of the data doctor.
 
     Attributes:
         description: what was checked.
@@ -88,18 +88,18 @@ class CheckUp:
 
     @property
     def problems(self) -> int:
-        """How many pieces of advice are problems."""
+        """Return the number of pieces of advice that are problems."""
         return sum(item.severity == "problem" for item in self.advice)
 
     def groups(self) -> np.ndarray:
-        """(images,) a group number for each image, equal for duplicates: for a split by group."""
+        """Return (images,) group numbers, equal for duplicates: for a split by group."""
         numbers = np.arange(self.images)
         for group in self.duplicate_groups:
             numbers[list(group.indices)] = group.indices[0]
         return numbers
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; a value without a number (NaN) becomes None."""
+        """Return plain values for JSON; a value without a number (NaN) becomes None."""
         plain = asdict(self)
         plain["sizes"] = [{"height": h, "width": w, "images": n} for (h, w), n in self.sizes]
         plain["channels"] = {str(key): count for key, count in self.channels.items()}
@@ -113,7 +113,7 @@ class CheckUp:
 
 @dataclass
 class Tally:
-    """What is counted while images go by; the names are kept of special images only."""
+    """Counts over the images read so far; names are kept of special images only."""
 
     readable: int = 0
     unreadable: list[Skipped] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""One look at one image for the data doctor: its facts, its fingerprint, a tiny picture of it."""
+"""The facts of one image for the data doctor: statistics, a fingerprint and a thumbnail."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import numpy as np
 
 from convae.images.files.image import Image, ImageInfo
 
-THUMB = 16  # cells a side of the picture that near duplicates are compared by
-_FLAT = 1e-3  # a thumbnail that varies less than this fraction of the range shows nothing
+THUMB = 16  # cells per side of the thumbnail, by which near duplicates are compared
+_FLAT = 1e-3  # a thumbnail that varies less than this fraction of the range is flat
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the doctor keeps of one image.
+    """The facts that the doctor keeps of one image.
 
     Attributes:
         shape: (H, W, C).
         depth: the dtype it is read as.
-        info: what reading said of it.
+        info: what reading reported.
         low, high: extreme values over all channels; NaN when every pixel is missing.
         values: number of different values of a uint8 image, 0 for other depths.
         constant: whether every pixel is the same.
@@ -41,7 +41,7 @@ class Look:
 
 
 def look_at(image: Image) -> Look:
-    """Take down what the doctor needs; the pixels need not be kept."""
+    """Collect the facts of an image; the pixels need not be kept."""
     pixels = image.pixels
     low, high = _extremes(pixels)
     bits, thumb = _picture(pixels, high - low)
@@ -64,7 +64,7 @@ def look_at(image: Image) -> Look:
 
 
 def area_means(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """A picture (h, w) of any size as ``rows`` x ``columns`` means of equal areas.
+    """Reduce a picture (h, w) of any size to ``rows`` x ``columns`` means of equal areas.
 
     >>> area_means(np.array([[0.0, 2.0], [4.0, 6.0]]), 1, 2)
     array([[2., 4.]])
@@ -76,7 +76,7 @@ def area_means(plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _weights(length: int, cells: int) -> np.ndarray:
-    """(cells, length): how much of each pixel lies in each cell; rows sum to 1."""
+    """Return (cells, length): the share of each pixel in each cell; rows sum to 1."""
     edges = np.arange(cells + 1) * (length / cells)
     pixel = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)

@@ -1,4 +1,4 @@
-"""Images of any size brought to one size, and reconstructions brought back.
+"""Bring images of any size to one size, and bring reconstructions back.
 
 Arrays are channels last, ``(H, W, C)``, uint8, uint16 or float32, and keep their dtype.
 """
@@ -21,15 +21,15 @@ LARGEST_SIDE = 65_536
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:
-    """How an image gets the size that the network works on.
+    """How an image is brought to the size that the network works on.
 
     Args:
         size: (height, width) in pixels, 1 to 65,536 each; None (default) leaves images as they are.
-        mode: ``resize`` (default) scales each side by its own factor, with antialiasing: all is
-            seen, proportions may change. ``crop`` takes the centre. ``pad`` repeats the edge around
-            the image, half of it on each side, and refuses a larger image. ``random-crop`` takes
-            another part in every epoch, the centre where there is no key. A side that is too short
-            to crop is padded first.
+        mode: ``resize`` (default) scales each side by its own factor, with antialiasing: the whole image is
+            kept,
+        \tproportions may change. ``crop`` takes the centre. ``pad`` repeats the edge around the image, half
+        \tof it on each side, and refuses a larger image. ``random-crop`` takes another part in every epoch,
+        \tor the centre without a key. A side that is too short to crop is padded first.
 
     Raises:
         InputError: with all faults together.
@@ -44,7 +44,7 @@ class Framing:
     mode: str = "resize"
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, list):  # as TOML and JSON have it
+        if isinstance(self.size, list):  # TOML and JSON give a list
             object.__setattr__(self, "size", tuple(self.size))
         faults = []
         if self.mode not in MODES:
@@ -59,13 +59,13 @@ class Framing:
         raise_faults("framing", faults)
 
     def apply(self, pixels: Array, key: tuple[int, int, int] | None = None) -> Array:
-        """The image in the size wanted, C-contiguous, in its own dtype; itself if it already fits.
+        """Return the image in the size of :attr:`size`, C-contiguous, in its own dtype; itself if it fits.
 
         Args:
             pixels: (H, W, C).
-            key: (seed, epoch, index of the image), whole numbers from 0: where a random crop lies
-                is a function of it alone. None (for evaluation) takes the centre. Other modes
-                ignore it.
+            key: (seed, epoch, index of the image), integers from 0, which alone determine the place of a
+                random
+            \tcrop. None (for evaluation) takes the centre. Other modes ignore it.
 
         Raises:
             InputError: the image is larger than the size it should be padded to.
@@ -81,7 +81,7 @@ class Framing:
         return _pad(_crop(pixels, self.size, self._offsets(pixels.shape, key)), self.size)
 
     def fault(self, height: int, width: int) -> str | None:
-        """Why an image of this size, known from its header, cannot be framed; None if it can."""
+        """Return why an image of this size, known from its header, cannot be framed; None if it can."""
         if self.size is None or self.mode != "pad":
             return None
         if height <= self.size[0] and width <= self.size[1]:
@@ -92,11 +92,11 @@ class Framing:
         )
 
     def undo(self, pixels: Array, original_hw: tuple[int, int]) -> Array:
-        """A framed image (or its reconstruction) in the original size, where that is possible.
+        """Return a framed image (or its reconstruction) in the original size, where that is possible.
 
-        ``resize`` resizes back, padding is cut off. What a crop has cut away is not there any more:
-        the part comes back as it is, the height and width being the smaller of the crop's and the
-        original's.
+        ``resize`` resizes back; ``pad`` cuts the padding off. The pixels that a crop removed are lost: the
+        part
+        comes back as it is, with the smaller height and width of the crop's and the original's.
 
         Args:
             pixels: (H, W, C), of :attr:`size`.
@@ -110,7 +110,7 @@ class Framing:
         return _crop(pixels, (height, width), _centre(pixels.shape, (height, width)))
 
     def _offsets(self, shape: tuple[int, ...], key: tuple[int, int, int] | None) -> tuple[int, int]:
-        """Where in the (padded) image the part begins: (top, left)."""
+        """Return where in the (padded) image the part begins: (top, left)."""
         assert self.size is not None
         padded = tuple(max(a, b) for a, b in zip(shape, self.size, strict=False))
         if self.mode != "random-crop" or key is None:
@@ -123,12 +123,14 @@ class Framing:
 
 
 def resize(pixels: Array, size: tuple[int, int]) -> Array:
-    """An image in another size: bilinear, and antialiased where it shrinks.
+    """Resize an image: bilinear, and antialiased where it shrinks.
 
-    16-bit and float images are computed in float32 and rounded once, so 16 bits stay 16 bits; 8-bit
-    ones in whole numbers, which is several times as fast and at most one grey level off. Any number
-    of channels is taken, and alpha is a channel like others. No value leaves the range that its
-    channel had. A missing (NaN) pixel makes those missing that it takes part in.
+    16-bit and float images are computed in float32 and rounded once, so 16 bits stay 16 bits. 8-bit images
+    are
+    computed in integers, which is several times as fast and at most one grey value off. Any number of
+    channels is
+    allowed; alpha is treated like the others. No value leaves the range that its channel had. A missing (NaN)
+    pixel makes all pixels missing that depend on it.
 
     Args:
         pixels: (H, W, C), uint8, uint16 or float32.
@@ -147,24 +149,24 @@ def resize(pixels: Array, size: tuple[int, int]) -> Array:
 
 
 def _resized_bytes(pixels: Array, size: tuple[int, int]) -> Array:
-    """The same of 8-bit images: Pillow's arithmetic in torch, which has vector instructions for it."""
-    ours = np.require(pixels, requirements=("C", "W"))  # torch warns of what is read-only
+    """Resize 8-bit images: Pillow's arithmetic in torch, which has vector instructions for it."""
+    ours = np.require(pixels, requirements=("C", "W"))  # torch warns of read-only arrays
     channels_first = torch.from_numpy(ours).permute(2, 0, 1)
     resized = F.interpolate(channels_first[None], size=size, mode="bilinear", antialias=True)
     return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
 
 
 def _within(plane: Array, values: Array, dtype: np.dtype[Any]) -> Array:
-    """Resized float32 values without the overshoot that comes of the rounding of the weights."""
+    """Return resized float32 values without the overshoot caused by rounded weights."""
     if dtype.kind != "f":
-        rounded: Array = np.rint(values)  # it is far under a half
+        rounded: Array = np.rint(values)  # the overshoot is far below one half
         return rounded
-    # fmin and fmax pass NaN over.
+    # fmin and fmax ignore NaN.
     return values.clip(np.fmin.reduce(plane, axis=None), np.fmax.reduce(plane, axis=None))
 
 
 def _pad(pixels: Array, size: tuple[int, int]) -> Array:
-    """The image with its edges repeated until no side is shorter than in ``size``."""
+    """Pad the image by repeating its edges until no side is shorter than in ``size``."""
     missing = [max(want - have, 0) for have, want in zip(pixels.shape, size, strict=False)]
     if not any(missing):
         return pixels
@@ -178,7 +180,7 @@ def _crop(pixels: Array, size: tuple[int, int], offsets: tuple[int, int]) -> Arr
 
 
 def _centre(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:
-    """The offsets of a centred part; an odd remainder goes to the end, as in :func:`_pad`."""
+    """Return the offsets of a centred part; an odd remainder goes to the end, as in :func:`_pad`."""
     return (shape[0] - size[0]) // 2, (shape[1] - size[1]) // 2
 
 

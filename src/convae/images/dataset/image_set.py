@@ -1,4 +1,4 @@
-"""The images that training sees: one shape, one depth, in memory, in a cache file, or streamed."""
+"""The training images: one shape, one depth, in memory, in a cache file, or streamed."""
 
 import contextlib
 from collections import Counter, deque
@@ -35,7 +35,7 @@ from convae.images.dataset.threads import in_threads
 from convae.images.files.image import Answer, Pixels, dtype_name
 from convae.images.sources.base import ImageSource, Skipped
 
-TRIED = 16  # images looked at for one that can be read
+TRIED = 16  # images tried until one can be read
 
 DARK = (
     "all 8-bit values are 0 or 1 in a range of 0 to 255, which is nearly black: these are masks, or floats "
@@ -47,21 +47,22 @@ DARK = (
 class ImageSet:
     """Images of one shape and depth in a fixed order.
 
-    Where images are cropped at random, position ``p + k * len(set)`` is one more crop of image ``p``, at
-    another place: a large image holds many examples.
+    With random crops, position ``p + k * len(set)`` is another crop of image ``p``: a large image holds many
+    examples.
 
     Attributes:
-        source: where they come from.
+        source: the source of the images.
         index: (n,) their positions in the source.
         shape: (channels, height, width) of a batch's images.
-        plan: what was done to each image.
-        store: where they are.
+        plan: the preparation of each image.
+        store: where the prepared images are kept.
         hashes: (n,) 64-bit hash of each prepared image, for duplicates and for held-out checks.
         skipped: images that could not be read, with reasons.
         notes: what was converted, each kind once.
         missing: number of images with NaN or nodata pixels.
-        strict: whether an image that can no longer be read, when its turn comes again, is an error. If not,
-            another one of its batch stands in for it, and it is added to ``skipped``.
+        strict: whether an image that can no longer be read later is an error. If not, another image of its
+            batch
+        \treplaces it, and it is added to ``skipped``.
         extremes, typical: (n, C, 2) the lowest and highest finite value of each channel of float images, and
             (n, C) their median magnitude; empty for others, which cannot be far from each other.
     """
@@ -84,31 +85,32 @@ class ImageSet:
 
     @property
     def depth(self) -> str:
-        """``uint8``, ``uint16`` or ``float32``."""
+        """The dtype: ``uint8``, ``uint16`` or ``float32``."""
         return self.plan.depth
 
     @property
     def storage(self) -> str:
-        """``resident``, ``cached`` or ``streamed``."""
+        """The kind of store: ``resident``, ``cached`` or ``streamed``."""
         return self.store.kind
 
     @property
     def labels(self) -> np.ndarray | None:
-        """(n,) class numbers, for evaluation only, or None."""
+        """The class numbers (n,), for evaluation only, or None."""
         labels = self.source.labels
         return None if labels is None else labels[self.index]
 
     def name(self, position: int) -> str:
-        """The name of image ``position``."""
+        """Return the name of image ``position``."""
         return self.source.names[int(self.index[position % len(self)])]
 
     def batch(self, positions: np.ndarray, moment: tuple[int, int] | None = None) -> Pixels:
-        """(n, C, H, W) values as the files hold them.
+        """Return (n, C, H, W) values as the files hold them.
 
         Args:
-            positions: (n,) which images; from len(self) on they are shown again.
-            moment: (seed, epoch) that random crops depend on, with the image; None crops the centre, and
-                for further crops of an image always the same places.
+            positions: (n,) which images; positions from len(self) on repeat them.
+            moment: (seed, epoch), on which random crops depend, together with the image; None crops the
+                centre, and
+            \ttakes further crops of an image always at the same places.
         """
         if (
             self.plan.framing.mode != "random-crop"
@@ -118,7 +120,7 @@ class ImageSet:
         return self._stack([self._one(int(p), moment) for p in positions], positions)
 
     def whole(self) -> Pixels | None:
-        """(n, C, H, W) of all images, where they are in memory and the same in every epoch; do not write."""
+        """Return (n, C, H, W) of all images, if in memory and the same in every epoch; do not write to it."""
         if self.storage != "resident" or self.plan.framing.mode == "random-crop":
             return None
         return self.store.all()
@@ -126,7 +128,7 @@ class ImageSet:
     def batches(
         self, order: Iterable[np.ndarray], moment: tuple[int, int] | None = None
     ) -> Iterator[Pixels]:
-        """:meth:`batch` for each item of ``order``; what is streamed is decoded ahead, in threads."""
+        """Yield :meth:`batch` for each item of ``order``; streamed images are decoded ahead, in threads."""
         if self.storage != "streamed":
             yield from (self.batch(positions, moment) for positions in order)
             return
@@ -158,7 +160,7 @@ class ImageSet:
         return self.plan.framing.apply(pixels, key)
 
     def _as_before(self, position: int, pixels: Pixels) -> Pixels:
-        """The pixels (H, W, C), if they still have the shape that they had."""
+        """Return the pixels (H, W, C), if they still have the shape that they had."""
         channels, *size = self.shape
         free = self.plan.framing.mode == "random-crop"  # images of any sizes
         if pixels.shape[2] == channels and (free or pixels.shape[:2] == tuple(size)):
@@ -170,9 +172,10 @@ class ImageSet:
         )
 
     def _stack(self, images: list[Pixels | ImageError], positions: np.ndarray) -> Pixels:
-        """(n, C, H, W) of the images at these positions.
+        """Return (n, C, H, W) of the images at these positions.
 
-        For one that can no longer be read the next of its batch stands in, so that batches keep their size
+        An image that can no longer be read is replaced by the next of its batch, so that batches keep their
+        size
         and validation images are never replaced by training images.
         """
         good = [image for image in images if not isinstance(image, ImageError)]
@@ -193,7 +196,7 @@ class ImageSet:
 
 
 def refuse_far_images(images: ImageSet, scaling: Scaling) -> None:
-    """Refuse a set with an image whose values are too far from the fitted range, or made it too wide.
+    """Refuse a set with an image whose values lie too far outside the fitted range, or widened it too much.
 
     Raises:
         InputError: the first such image, its values, and how many there are.
@@ -220,15 +223,17 @@ def prepare(
     settled: Callable[[tuple[int, int, int]], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet:
-    """Survey the source, settle what its images become, and read them all once.
+    """Survey the source, settle the preparation of its images, and read them all once.
 
-    The one pass finds what cannot be decoded, hashes the images and fills the store; with ``streamed``
-    nothing is kept of it but the hashes.
+    The single pass finds images that cannot be decoded, hashes the others and fills the store; with
+    ``streamed``
+    only the hashes are kept.
 
     Args:
-        like: what the images of a model were made; these become the same, or are refused.
-        settled: is told (channels, height, width) before the images are read, and where a size is wanted
-            also before their headers are; it may raise.
+        like: the plan of a model; the images are prepared in the same way, or refused.
+        settled: called with (channels, height, width) before the images are read, and with a given size
+            also before
+        \ttheir headers are; it may raise.
         progress: called with (images read, images in all).
 
     Raises:
@@ -248,7 +253,7 @@ def prepare(
     if settled is not None:
         settled(shape)
 
-    kept = np.zeros(len(found.index), np.int64)  # which images there turn out to be
+    kept = np.zeros(len(found.index), np.int64)  # which images are readable
     store = make_store(wanted.storage, shapes, plan, lambda p: _read(source, reading, int(kept[p])))
     images = ImageSet(
         source=source,
@@ -284,7 +289,7 @@ def prepare(
 def _settle_early(
     source: ImageSource, wanted: Preparation, settled: Callable[[tuple[int, int, int]], None]
 ) -> None:
-    """What no image can change is refused before all of them are read."""
+    """Refuse, before all images are read, settings that no image can make valid."""
     assert wanted.size is not None
     for i in range(min(len(source), TRIED)):
         try:
@@ -301,7 +306,7 @@ def _take(
     total: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Into the store, what can be read; the rest is skipped, and what was converted or is missing noted."""
+    """Fill the store with the readable images; note what was skipped, converted or missing."""
     conversions = Counter[str]()
     count, brightest = 0, 0
     extremes, typical = list[np.ndarray](), list[np.ndarray]()
@@ -334,12 +339,12 @@ def _take(
 
 
 def _brightness(pixels: np.ndarray) -> int:
-    """The largest value of 8-bit pixels; of others one that is not dark."""
+    """Return the largest value of 8-bit pixels; for other dtypes a value that is not dark."""
     return int(pixels.max()) if pixels.dtype == np.uint8 else 2
 
 
 def _all_dark(stack: np.ndarray) -> bool:
-    """Whether 8-bit images hold nothing but 0 and 1, and both; the first that does not ends the search."""
+    """Return whether 8-bit images hold only 0 and 1, and both; the search ends at the first that does not."""
     brightest = 0
     for pixels in stack:
         brightest = max(brightest, _brightness(pixels))
@@ -349,7 +354,7 @@ def _all_dark(stack: np.ndarray) -> bool:
 
 
 def _leave_strays_out(images: ImageSet) -> None:
-    """Skip the few images whose values would decide the scale of all others."""
+    """Skip the few images whose values would determine the scale of all others."""
     far = strays(images.extremes)
     if not len(far):
         return
@@ -358,13 +363,13 @@ def _leave_strays_out(images: ImageSet) -> None:
         images.skipped.append(Skipped(images.name(position), reason))
     good = np.setdiff1d(np.arange(len(images)), far)
     images.store.keep(good)
-    images.index[: len(good)] = images.index[good]  # in place: what is streamed is read by it
+    images.index[: len(good)] = images.index[good]  # in place: streaming reads by this index
     images.index, images.hashes = images.index[: len(good)], images.hashes[good]
     images.extremes, images.typical = images.extremes[good], images.typical[good]
 
 
 def _planned_shapes(plan: Plan, found: Survey) -> np.ndarray:
-    """(n, 3) the (H, W, C) that each image will have, known from the headers."""
+    """Return (n, 3), the (H, W, C) that each image will have, known from the headers."""
     shapes = found.shapes.astype(np.int64)
     shapes[:, 2] = plan.channels
     if plan.framing.size is not None:
@@ -373,7 +378,7 @@ def _planned_shapes(plan: Plan, found: Survey) -> np.ndarray:
 
 
 def _as_it_is(source: ImageSource, plan: Plan) -> Pixels | None:
-    """(n, H, W, C) of all images, if the plan changes nothing about them."""
+    """Return (n, H, W, C) of all images, if the plan does not change them."""
     stack = source.stack()
     if stack is None or plan.framing.size is not None:
         return None
@@ -384,7 +389,7 @@ def _as_it_is(source: ImageSource, plan: Plan) -> Pixels | None:
 def _read_all(
     source: ImageSource, plan: Plan, found: Survey, shapes: np.ndarray
 ) -> Generator[tuple[int, Finished | ImageError]]:
-    """(position in the source, image as it was prepared, or why it was not), in order."""
+    """Yield (position in the source, the prepared image or the error), in order."""
     prepared = found.prepared
     for i in [i for i, (planned, _) in prepared.items() if planned != plan]:
         del prepared[i]

@@ -1,4 +1,4 @@
-"""Two sources as one: images and what they should look like, matched by name."""
+"""Two sources as one: images and their targets, matched by name."""
 
 import hashlib
 from dataclasses import replace
@@ -15,7 +15,7 @@ SHOWN = 3  # names in an error
 
 
 class PairSource(ImageSource):
-    """Each image with its target behind it in the channels: (H, W, C + C').
+    """Pairs of an image and its target as one image: (H, W, C + C'), the target in the last channels.
 
     So a pair is cropped, hashed, cached and shuffled as one image.
 
@@ -29,9 +29,10 @@ class PairSource(ImageSource):
         """Match two sources.
 
         Args:
-            images: what will be given.
-            targets: what is wanted. Files are matched by their exact path, then by their path without its
-                suffix; arrays and other numbered images by their number.
+            images: the inputs.
+            targets: the desired outputs. Files are matched by their exact path, then by their path without
+                suffix;
+            \tarrays and other numbered images by their number.
             channels: 1 or 3 converts the images (not the targets); None leaves them.
 
         Raises:
@@ -50,7 +51,7 @@ class PairSource(ImageSource):
         return len(self._pairs)
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """The image with its target behind it; an :class:`ImageError` where the two do not fit."""
+        """Return the image with its target in the last channels; raise :class:`ImageError` if the two do not fit."""
         i, j = self._pairs[index]
         image, target = self._images.read(int(i)), self._targets.read(int(j))
         if image.pixels.shape[:2] != target.pixels.shape[:2]:
@@ -63,7 +64,7 @@ class PairSource(ImageSource):
         return Image(np.ascontiguousarray(both), image.info, holes=image.holes)
 
     def header(self, index: int) -> Header:
-        """Shape and depth of the pair."""
+        """Return shape and depth of the pair."""
         i, j = self._pairs[index]
         image, target = self._images.header(int(i)), self._targets.header(int(j))
         name = self.names[index]
@@ -74,11 +75,11 @@ class PairSource(ImageSource):
         return replace(image, shape=(*image.shape[:2], channels), depth=depth)
 
     def fingerprint(self) -> str:
-        """SHA-256 over those of both sources."""
+        """Return the SHA-256 over those of both sources."""
         return _digest(self._images.fingerprint(), self._targets.fingerprint())
 
     def _channels(self) -> tuple[int, int]:
-        """Of the first pair whose headers can be read; the survey refuses what differs."""
+        """Return the channels of the first pair whose headers can be read; the survey refuses others."""
         reasons = []
         for index, (i, j) in enumerate(self._pairs):
             try:
@@ -92,7 +93,7 @@ class PairSource(ImageSource):
 
 
 def _common(name: str, first: str, second: str) -> str:
-    """The deeper of two depths."""
+    """Return the deeper of two depths."""
     if (first == "float32") != (second == "float32"):
         raise ImageError(
             name, f"it is {first} and its target {second}: their values have no common scale"
@@ -101,14 +102,14 @@ def _common(name: str, first: str, second: str) -> str:
 
 
 def _matched(images: ImageSource, targets: ImageSource) -> np.ndarray:
-    """(n, 2) positions in both sources."""
+    """Return (n, 2) positions in both sources."""
     positions = match(images, targets, what="target").positions
     found = np.flatnonzero(positions != NONE)
     return np.stack([found, positions[found]], axis=1)
 
 
 def _unmatched(images: ImageSource, targets: ImageSource, pairs: np.ndarray) -> list[str]:
-    """A sentence for each side that has images without a partner."""
+    """Return a sentence for each side that has images without a partner."""
     notes = []
     for source, column, what in (
         (images, 0, "images have no target"),

@@ -1,6 +1,6 @@
-"""Images of a source in order, read here, in threads or in processes, whatever is quickest.
+"""Read images of a source in order: in this thread, in threads or in processes, whichever is fastest.
 
-Which it is depends on the files and on the machine, so a few images are read first and timed.
+The fastest way depends on the files and on the machine, so a few images are read first and timed.
 """
 
 import itertools
@@ -14,11 +14,13 @@ from convae.images.dataset.worker_processes import Workers, possible
 from convae.images.files.image import Answer, Request, Size
 from convae.images.sources.base import ImageSource
 
-LONG = 2.5  # seconds of reading to come, above which processes are worth their start (0.4 s)
-LARGE = 2**18  # bytes of an image, above which handing it over costs more than threads do
-MOST_PROCESSES = 16  # more are faster than one process can take over from
-PORTION = 0.03  # seconds that a process reads for before it answers
-MOST = 64  # images in an answer
+LONG = 2.5  # seconds of remaining reading above which starting processes pays off (0.4 s)
+LARGE = (
+    2**18
+)  # bytes of an image above which passing it between processes costs more than threads do
+MOST_PROCESSES = 16  # more are faster than one process can receive from
+PORTION = 0.03  # seconds of reading before a process answers
+MOST = 64  # maximum number of images in an answer
 
 Result = TypeVar("Result")
 
@@ -33,23 +35,23 @@ def fetched(
     quick: bool = False,
     ahead: int = 16,
 ) -> Generator[Result]:
-    """What ``use`` makes of each image, in order; only a few are held at a time.
+    """Yield the results of ``use`` for each image, in order; only a few are held at a time.
 
-    Close it where it may be left before its end: processes end with it.
+    Close the iterator if it may be abandoned before its end: this ends the processes.
 
     Args:
         indices: positions in the source.
-        use: is given a position and what :meth:`ImageSource.answer` says there; from several threads.
+        use: called with a position and the result of :meth:`ImageSource.answer` there; from several threads.
         for_size: as in :meth:`ImageSource.read`.
-        most_bytes: how large an image may be to be read with its header; None reads all, without headers.
-        quick: reading takes no time: one after the other, here.
-        ahead: how many results each thread may be ahead; few where results are large.
+        most_bytes: maximum size of an image that is read with its header; None reads all, without headers.
+        quick: whether reading is very fast, so that images are read one by one in this thread.
+        ahead: how many results each thread may be ahead; choose few if results are large.
     """
     return _Fetch(source, use, for_size, most_bytes, ahead).all(indices, quick=quick)
 
 
 class _Fetch(Generic[Result]):
-    """How to get at an image, whoever reads it."""
+    """Reads an image, in any thread or process."""
 
     def __init__(
         self,
@@ -61,15 +63,17 @@ class _Fetch(Generic[Result]):
     ) -> None:
         self.source, self.use, self.for_size, self.most_bytes = source, use, for_size, most_bytes
         self.ahead = ahead
-        self.largest = 0  # image so far, in bytes
+        self.largest = 0  # bytes of the largest image so far
 
     def all(self, indices: Sequence[int], *, quick: bool) -> Generator[Result]:
-        """One after the other as long as that is quickest for what is left."""
+        """Read one by one as long as that is the fastest way for the remaining images."""
         if quick:
             yield from map(self.here, indices)
             return
         left, coming = len(indices), iter(indices)
-        for index in itertools.islice(coming, 1):  # takes longer than others: decoders are imported
+        for index in itertools.islice(
+            coming, 1
+        ):  # slower than others, because decoders are imported
             yield self.here(index)
             left -= 1
         while left > 0:
@@ -96,7 +100,7 @@ class _Fetch(Generic[Result]):
         return self.use(index, said)
 
     def workers(self, indices: Sequence[int], seconds: float) -> Workers | None:
-        """Processes for so many seconds of reading, where they help; one a second at most."""
+        """Start processes for so many seconds of reading, if they help; at most one per second."""
         if cores() == 1 or self.largest > LARGE or not possible():
             return None
         if self.source.request(indices[0], self.for_size, 0) is None:
@@ -104,10 +108,10 @@ class _Fetch(Generic[Result]):
         try:
             return Workers(min(cores(), MOST_PROCESSES, max(2, round(seconds))))
         except OSError:
-            return None  # the system gives us no more: threads will do
+            return None  # the system refuses processes: use threads
 
     def elsewhere(self, indices: Iterator[int], workers: Workers, each: float) -> Iterator[Result]:
-        """Read in processes; ``each`` image takes so many seconds."""
+        """Read in processes; ``each`` is the time of an image in seconds."""
         count = max(1, min(MOST, round(PORTION / each)))
 
         def portions() -> Iterator[list[tuple[int, Request]]]:
@@ -120,14 +124,14 @@ class _Fetch(Generic[Result]):
             said = workers.answers([request for _, request in portion])
             return [self.checked(i, one) for (i, _), one in zip(portion, said, strict=True)]
 
-        # twice as many threads as processes: one hands an image on while the other waits for the next
+        # twice as many threads as processes: one passes an image on while the other waits for the next
         for results in in_threads(told, portions(), workers=2 * len(workers), ahead=1):
             yield from results
 
     def checked(self, index: int, said: Answer) -> Result:
-        """What a process said; what it refused, or what was too large for it, is read here.
+        """Return the answer of a process; images that it refused or found too large are read here.
 
-        So the answer is the same wherever an image is read, whatever the caller asked of the decoders.
+        So the answer is the same wherever an image is read, whatever options the caller set for the decoders.
         """
         wanted = self.most_bytes is None or self.most_bytes() > LARGE
         if isinstance(said, ImageError) or (said[1] is None and wanted):

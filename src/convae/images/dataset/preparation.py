@@ -1,8 +1,8 @@
-"""From images as their files hold them to images of one shape and depth.
+"""Convert images as files hold them to images of one shape and depth.
 
-:class:`Preparation` is what the user asked for; :class:`Plan` what all images become, and :meth:`Plan.apply`
-does it to one. Fitting and using a model share it, so that a model sees tomorrow's images as it saw those
-it was fitted on.
+:class:`Preparation` is the user's request. :class:`Plan` is the resulting format of all images, and
+:meth:`Plan.apply` converts one image. Fitting and using a model share the plan, so that later images are
+prepared as the training images were.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ Key = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What the user asks of the images before a network sees them.
+    """The user's request on the preparation of images.
 
     Attributes:
-        size: (height, width) that every image is brought to; None asks that all have one size already.
+        size: (height, width) that every image is brought to; None requires images of one size.
         framing: how: ``resize``, ``crop``, ``pad`` or ``random-crop`` (another place each epoch).
-        channels: 1 (grey) or 3 (RGB) converts all images; None asks that all have as many already.
-        coarse: whether of files no more pixels need be decoded than resizing to ``size`` wants (see
-            :func:`convae.images.files.reading.read_image`): for networks that see nothing else.
+        channels: 1 (grey) or 3 (RGB) converts all images; None requires that all have the same number.
+        coarse: whether files may be decoded with no more pixels than resizing to ``size`` needs (see
+            :func:`convae.images.files.reading.read_image`): for networks that see only resized images.
         strict: whether an unreadable image is an error instead of being reported and skipped.
-        storage: where images are while training: ``resident`` in memory, ``cached`` in a memory-mapped
-            temporary file, ``streamed`` from their files each time, or ``auto`` by the memory there is.
+        storage: where images are kept during training: ``resident`` in memory, ``cached`` in a memory-mapped
+        \ttemporary file, ``streamed`` from their files each time, or ``auto`` by the available memory.
     """
 
     size: tuple[int, int] | None = None
@@ -58,19 +58,19 @@ class Preparation:
         if self.size is None and self.framing in MODES[1:]:
             faults.append(f"framing {self.framing!r} needs size=(height, width)")
         raise_faults("images", faults)
-        Framing(size=self.size, mode=self.framing)  # refuses what it cannot be
+        Framing(size=self.size, mode=self.framing)  # raises on invalid values
 
     @property
     def framed(self) -> Framing:
-        """What ``size`` and ``framing`` say."""
+        """The framing by ``size`` and ``framing``."""
         return Framing(size=self.size, mode=self.framing)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What every image becomes: ``channels`` and ``depth`` are the same for all, and so is the size if
-    ``framing`` names one; ``coarse`` as in :class:`Preparation`. ``values`` (black, white) is for float
-    images given to a model of integer ones, and no part of a model."""
+    """The format of prepared images: ``channels`` and ``depth`` are the same for all, and so is the size if
+    ``framing`` has one; ``coarse`` as in :class:`Preparation`. ``values`` (black, white) is for float images
+    given to a model of integer images, and is not stored in a model."""
 
     channels: int
     depth: str
@@ -79,27 +79,27 @@ class Plan:
     values: tuple[float, float] | None = field(default=None, repr=False)
 
     def takes_time(self, source: ImageSource) -> bool:
-        """Whether to read and prepare an image of a source is more than to look at it."""
+        """Whether reading and preparing an image of a source does more than return a view."""
         return not source.quick or self.framing.size is not None
 
     @property
     def for_size(self) -> Size | None:
-        """The size that images may be read for: as many pixels as :meth:`apply` needs."""
+        """The size that images may be read for: with as many pixels as :meth:`apply` needs."""
         return read_for(self.framing, self.coarse)
 
     def read(self, source: ImageSource, index: int) -> Image:
-        """Image ``index`` of a source, with as many pixels as :meth:`apply` needs."""
+        """Read image ``index`` of a source, with as many pixels as :meth:`apply` needs."""
         return source.read(index, for_size=self.for_size)
 
     def apply(self, image: Image, key: Key | None = None) -> Pixels:
-        """(H, W, C) pixels of the planned channels, depth and size.
+        """Return (H, W, C) pixels of the planned channels, depth and size.
 
         Args:
             image: as it was read.
             key: (seed, epoch, index) for ``random-crop``; None gives the centre crop.
 
         Raises:
-            ImageError: if the image cannot become that.
+            ImageError: the image cannot be converted.
         """
         pixels = to_depth(_filled(image), self.depth, self.values)
         if pixels.shape[2] != self.channels:
@@ -110,17 +110,17 @@ class Plan:
             raise ImageError(image.info.name, str(error)) from error
 
     def whole(self) -> "Plan":
-        """The same without framing: the whole image."""
+        """Convert the whole image, without framing."""
         return replace(self, framing=Framing(size=None, mode="resize"), coarse=False)
 
 
 def read_for(framing: Framing, coarse: bool) -> Size | None:
-    """The size that images are resized to if there is one and nothing else is made of them."""
+    """Return the size that images are resized to, if there is one and no other framing."""
     return framing.size if coarse and framing.mode == "resize" else None
 
 
 class Finished(NamedTuple):
-    """An image as training sees it: where it came from, (H, W, C) pixels and their hash."""
+    """A prepared image: its origin, (H, W, C) pixels and their hash."""
 
     info: ImageInfo
     pixels: Pixels
@@ -128,10 +128,10 @@ class Finished(NamedTuple):
 
 
 def finished(plan: Plan, image: Image) -> Finished:
-    """An image as training sees it.
+    """Prepare an image.
 
     Raises:
-        ImageError: if there is nothing in it, or it cannot become what is planned.
+        ImageError: the image has no values, or cannot be converted as planned.
     """
     pixels = plan.apply(image)
     if pixels.dtype.kind == "f" and np.isnan(pixels).all():
@@ -140,11 +140,10 @@ def finished(plan: Plan, image: Image) -> Finished:
 
 
 def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None) -> Pixels:
-    """The pixels in ``depth``; 8-bit becomes 16-bit exactly (x 257).
+    """Convert the pixels to ``depth``; 8-bit becomes 16-bit exactly (x 257).
 
     Args:
-        values: what stands for black and white in float images, where integers are wanted; None refuses
-            such images.
+        values: black and white of float images, where integers are wanted; None refuses float images.
     """
     pixels, have = image.pixels, dtype_name(image.pixels.dtype)
     if have == depth:
@@ -158,11 +157,11 @@ def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None
 
 
 def depth_fault(have: str, wanted: str, stored: str | None = None) -> str:
-    """Why images of one depth are none where another is wanted.
+    """Return why images of one depth cannot be used where another is required.
 
     Args:
-        have: what their pixels are read as.
-        stored: what they are in their file; None where that is not known.
+        have: the dtype that their pixels are read as.
+        stored: the dtype in their file; None if unknown.
     """
     if (have, wanted) == ("uint16", "uint8"):
         return "a 16-bit image for a model of 8-bit images: convert it first"
@@ -175,7 +174,7 @@ def depth_fault(have: str, wanted: str, stored: str | None = None) -> str:
 
 
 def _to_integers(pixels: Pixels, depth: str, values: tuple[float, float]) -> Pixels:
-    """Float pixels as integers; missing ones as the mean of their channel."""
+    """Convert float pixels to integers; missing ones become the mean of their channel."""
     low, high = values
     unit = (pixels.astype(np.float64) - low) / (high - low)
     for channel in range(unit.shape[2]):
@@ -188,16 +187,16 @@ def _to_integers(pixels: Pixels, depth: str, values: tuple[float, float]) -> Pix
 
 
 def from_integers(pixels: Pixels, values: tuple[float, float]) -> Pixels:
-    """Undo what :func:`to_depth` does to float images, but for rounding."""
+    """Invert :func:`to_depth` for float images, up to rounding."""
     low, high = values
     unit = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     return (low + unit * (high - low)).astype(np.float32)
 
 
 def _filled(image: Image) -> Image:
-    """An image of integers with the mean of its channel where its file declares a pixel missing.
+    """Fill the pixels of an integer image that its file declares missing, with the mean of the channel.
 
-    Float pixels are NaN there, which the network fills in the same way.
+    Float pixels are NaN there, and the network fills them in the same way.
     """
     holes, pixels = image.holes, image.pixels
     if holes is None or pixels.dtype.kind == "f":
@@ -212,10 +211,10 @@ def _filled(image: Image) -> Image:
 
 
 def image_to_channels(image: Image, pixels: Pixels, channels: int) -> Pixels:
-    """:func:`to_channels` of the prepared pixels of an image, by what its file says of opacity.
+    """Apply :func:`to_channels` to the prepared pixels of an image, using the opacity that its file states.
 
     Raises:
-        ImageError: the image has two or four channels, none of which its file calls opacity.
+        ImageError: the image has two or four channels, none of which is opacity by its file.
     """
     opacity, have = image.info.opacity, pixels.shape[2]
     if opacity is None and have in (2, 4):
@@ -234,16 +233,16 @@ def image_to_channels(image: Image, pixels: Pixels, channels: int) -> Pixels:
 
 
 def to_channels(pixels: Pixels, channels: int, name: str, opacity: Opacity | None = None) -> Pixels:
-    """(H, W, C) to 1 or 3 channels: luma of RGB (ITU-R BT.601), grey repeated, opacity over white.
+    """Convert (H, W, C) to 1 or 3 channels: luma of RGB (ITU-R BT.601), grey repeated, opacity over white.
 
     Args:
         pixels: two or four channels are grey or RGB with opacity.
         channels: 1 or 3.
         name: of the image, for the error.
-        opacity: what the last of two or four channels is; None finds it in the pixels.
+        opacity: the meaning of the last of two or four channels; None infers it from the pixels.
 
     Raises:
-        ImageError: where no such conversion is meant (5 bands to RGB).
+        ImageError: no such conversion is defined (5 bands to RGB).
     """
     have = pixels.shape[2]
     if have == channels:
@@ -264,7 +263,7 @@ def to_channels(pixels: Pixels, channels: int, name: str, opacity: Opacity | Non
 
 
 def _over_white(work: NDArray[np.float64], opacity: Opacity | None) -> NDArray[np.float64]:
-    """Colours (H, W, C) composed over white by the opacity behind them, (H, W, C + 1)."""
+    """Compose colours (H, W, C) over white by their opacity, the last channel of (H, W, C + 1)."""
     colours = work[..., :-1]
     if opacity is None or opacity.kind == UNUSED:
         return colours
@@ -274,12 +273,12 @@ def _over_white(work: NDArray[np.float64], opacity: Opacity | None) -> NDArray[n
 
 
 def conversion_notes(conversions: Iterable[tuple[str, int]]) -> list[str]:
-    """One sentence for each kind of conversion and the number of images it happened to."""
+    """Return one sentence for each kind of conversion, with the number of images."""
     return [f"{count} image{'s' * (count > 1)}: {what}" for what, count in sorted(conversions)]
 
 
 def image_hash(pixels: Pixels) -> int:
-    """A 64-bit hash of shape, dtype and values, the same wherever the image comes from."""
+    """Return a 64-bit hash of shape, dtype and values, the same wherever the image comes from."""
     digest = hashlib.blake2b(repr((pixels.shape, dtype_name(pixels.dtype))).encode(), digest_size=8)
     digest.update(np.ascontiguousarray(pixels).data)
     return int.from_bytes(digest.digest(), "little")

@@ -1,8 +1,8 @@
-"""Values so far from all others that float32 arithmetic cannot hold what a network makes of them.
+"""Values so far from all others that float32 arithmetic overflows in a network.
 
 A pixel of 1e30 among values from 0 to 1 is finite, but its square is not: sums of squares, similarities and
-distances overflow, and what is computed from them is not a number. Infinite and NaN pixels count as missing
-and are filled; such values are refused with their image.
+distances overflow, and results become NaN. Infinite and NaN pixels count as missing and are filled; an image
+with such values is refused.
 """
 
 from typing import Any
@@ -16,19 +16,19 @@ from convae.images.files.image import Pixels
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # In ranges of the model (or, before there is one, in magnitudes of the other images). The fourth power of
-# what is within it, which similarities need, is far from the end of float32.
+# values within it, which similarities need, is far below the largest float32.
 FARTHEST = 1e6
 BEYOND, MANY = (
     1.0,
     0.25,
 )  # ranges outside of the fitted one, and the part of an image that lies there
-FEW = 0.1  # so many images at most are left out for values that the others do not have
-LOOKED_AT = 2**16  # values of an image that tell what is typical of it
+FEW = 0.1  # the largest fraction of images that are left out for values that the others do not have
+LOOKED_AT = 2**16  # number of values of an image from which its typical magnitude is estimated
 ADVICE = "mark missing pixels as NaN or nodata, or bring the image to the scale of the others"
 
 
 def typical_of(pixels: Pixels) -> Array:
-    """(C,) the median magnitude of the finite values that are not 0, of each channel of (H, W, C); or NaN."""
+    """Return (C,) median magnitudes of the finite non-zero values of each channel of (H, W, C); or NaN."""
     flat = pixels.reshape(-1, pixels.shape[2])
     flat = np.abs(flat[:: -(-len(flat) // LOOKED_AT)].astype(np.float64))
     known = (np.where(np.isfinite(one) & (one > 0), one, np.nan) for one in flat.T)
@@ -36,7 +36,7 @@ def typical_of(pixels: Pixels) -> Array:
 
 
 def extremes_of(pixels: Pixels) -> Array:
-    """(C, 2) float64 the lowest and the highest finite value of each channel of (H, W, C); 0 without any."""
+    """Return (C, 2) float64, the lowest and highest finite value of each channel of (H, W, C); 0 without any."""
     if pixels.dtype.kind != "f":
         ends = [pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))]
         return np.stack(ends, axis=1).astype(np.float64)
@@ -49,10 +49,10 @@ def extremes_of(pixels: Pixels) -> Array:
 
 
 def strays(extremes: Array) -> Array:
-    """Positions of the few images whose values are of quite another size than those of most.
+    """Return positions of the few images whose values have another magnitude than those of most images.
 
     Args:
-        extremes: (n, C, 2) those of each image.
+        extremes: (n, C, 2) of each image.
     """
     if not len(extremes):
         return np.zeros(0, np.int64)
@@ -62,7 +62,7 @@ def strays(extremes: Array) -> Array:
 
 
 def is_far(extremes: Array, scaling: Scaling) -> Array:
-    """(...,) whether an image with these extremes (..., C, 2) reaches too far from the fitted range."""
+    """Return (...,) whether an image with these extremes (..., C, 2) lies too far outside the fitted range."""
     low, high = (np.array(side, dtype=np.float64) for side in (scaling.low, scaling.high))
     distance = np.abs(extremes - low[:, None]) / (high - low)[:, None]
     far: Array = np.asarray((distance > FARTHEST).any(axis=(-2, -1)))
@@ -70,10 +70,10 @@ def is_far(extremes: Array, scaling: Scaling) -> Array:
 
 
 def takes_over(extremes: Array, typical: Array, scaling: Scaling) -> Array:
-    """Positions of images whose values made the fitted range so wide that all others are one value in it.
+    """Return positions of images that widened the fitted range so much that all others become one value.
 
     Args:
-        extremes, typical: (n, C, 2) and (n, C) those of each image.
+        extremes, typical: (n, C, 2) and (n, C) of each image.
     """
     usual = FARTHEST * _middle(typical)
     span = np.array(scaling.high, dtype=np.float64) - np.array(scaling.low, dtype=np.float64)
@@ -82,10 +82,11 @@ def takes_over(extremes: Array, typical: Array, scaling: Scaling) -> Array:
 
 
 def is_beyond(pixels: Pixels, scaling: Scaling) -> bool:
-    """Whether much of an image (H, W, C) lies clearly outside of the range that a model was fitted on.
+    """Return whether much of an image (H, W, C) lies clearly outside the range that a model was fitted on.
 
-    It is about images on another scale, 0..255 for a model of 0..1: a few hot pixels do not count, nor does
-    an image that is a little brighter.
+    This detects images on another scale, 0..255 for a model of 0..1: a few hot pixels do not count, nor
+    does an
+    image that is slightly brighter.
     """
     low, high = (np.array(side, dtype=np.float64) for side in (scaling.low, scaling.high))
     least, most = low - BEYOND * (high - low), high + BEYOND * (high - low)
@@ -99,7 +100,7 @@ def is_beyond(pixels: Pixels, scaling: Scaling) -> bool:
 
 
 def beyond_note(names: list[str], scaling: Scaling) -> str:
-    """What to know of images that :func:`is_beyond` names."""
+    """Return the note on images that :func:`is_beyond` finds."""
     more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
     fitted = f"{min(scaling.low):g} to {max(scaling.high):g}"
     return (
@@ -109,10 +110,10 @@ def beyond_note(names: list[str], scaling: Scaling) -> str:
 
 
 def refuse_far(pixels: Pixels, scaling: Scaling, name: str) -> None:
-    """Refuse an image (H, W, C) whose values reach too far from the range that a model was fitted on.
+    """Refuse an image (H, W, C) whose values lie too far outside the range that a model was fitted on.
 
     Raises:
-        ImageError: which values it has, and which there should be.
+        ImageError: names its values, and the expected ones.
     """
     if pixels.dtype.kind != "f":
         return
@@ -122,7 +123,7 @@ def refuse_far(pixels: Pixels, scaling: Scaling, name: str) -> None:
 
 
 def far_reason(extremes: Array, scaling: Scaling) -> str:
-    """Why an image with these extremes (C, 2) cannot be used with a model of this scaling."""
+    """Return why an image with these extremes (C, 2) cannot be used with a model of this scaling."""
     fitted = f"{min(scaling.low):g} to {max(scaling.high):g}"
     return (
         f"its values reach {_span(extremes)}, too far from those that the model is fitted on ({fitted}) to "
@@ -131,7 +132,7 @@ def far_reason(extremes: Array, scaling: Scaling) -> str:
 
 
 def over_reason(extremes: Array, scaling: Scaling) -> str:
-    """Why a fit on an image with these extremes (C, 2), which decided the scaling, is refused."""
+    """Return why a fit on an image with these extremes (C, 2), which determined the scaling, is refused."""
     return (
         f"its values reach {_span(extremes)}, over a million times as far as most pixels, which would all be "
         f"one value on the scale from {min(scaling.low):g} to {max(scaling.high):g}: {ADVICE}"
@@ -139,7 +140,7 @@ def over_reason(extremes: Array, scaling: Scaling) -> str:
 
 
 def stray_reason(extremes: Array) -> str:
-    """Why an image with these extremes (C, 2) is left out of a fit."""
+    """Return why an image with these extremes (C, 2) is left out of a fit."""
     return (
         f"its values reach {_span(extremes)}, over a million times as far as those of most images: "
         f"{ADVICE}"
@@ -147,7 +148,7 @@ def stray_reason(extremes: Array) -> str:
 
 
 def not_finite_reason(pixels: Pixels) -> str:
-    """Why there is no result for an image (H, W, C) that is within reach."""
+    """Return why there is no result for an image (H, W, C) that is within reach."""
     return (
         f"the result for it is not finite (its values reach {_span(extremes_of(pixels))}): bring it to the "
         "scale of the images that the model was fitted on, or fit the model again"
@@ -155,7 +156,7 @@ def not_finite_reason(pixels: Pixels) -> str:
 
 
 def _middle(sizes: Array) -> Array:
-    """(C,) the lower median of positive sizes (n, C) over images; NaN without any."""
+    """Return (C,) the lower median of positive magnitudes (n, C) over images; NaN without any."""
     known = (one[one > 0] for one in sizes.T)
     return np.array(
         [np.quantile(one, 0.5, method="lower") if one.size else np.nan for one in known]
