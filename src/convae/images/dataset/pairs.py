@@ -51,7 +51,8 @@ class PairSource(ImageSource):
         return len(self._pairs)
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Return the image with its target in the last channels; raise :class:`ImageError` if the two do not fit."""
+        """Return the image with its target in the last channels; raise :class:`ImageError` if the two do not
+        fit."""
         i, j = self._pairs[index]
         image, target = self._images.read(int(i)), self._targets.read(int(j))
         if image.pixels.shape[:2] != target.pixels.shape[:2]:
