@@ -32,7 +32,7 @@ class PairSource(ImageSource):
             images: the inputs.
             targets: the desired outputs. Files are matched by their exact path, then by their path without
                 suffix;
-            \tarrays and other numbered images by their number.
+                arrays and other numbered images by their number.
             channels: 1 or 3 converts the images (not the targets); None leaves them.
 
         Raises:
@@ -51,7 +51,11 @@ class PairSource(ImageSource):
         return len(self._pairs)
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Return the image with its target in the last channels; raise :class:`ImageError` if the two do not fit."""
+        """Return the image with its target in the last channels.
+
+        Raises:
+            ImageError: the two do not fit.
+        """
         i, j = self._pairs[index]
         image, target = self._images.read(int(i)), self._targets.read(int(j))
         if image.pixels.shape[:2] != target.pixels.shape[:2]:
