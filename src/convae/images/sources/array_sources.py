@@ -173,7 +173,7 @@ class DatasetSource(ImageSource):
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Return labels (n,): the dataset's ``targets`` or, without them, those of one pass over all items."""
+        """Return labels (n,): the dataset's ``targets``, else those of one pass over all items."""
         if self._labels is None and self._has_labels:
             known = getattr(self._dataset, "targets", None)
             if known is None or len(known) != self._count:

@@ -118,7 +118,7 @@ class AlphaMasks(Masks):
 
 
 def _unmultiplied(image: Image) -> Image:
-    """Return the image without opacity; premultiplied colours are divided by it."""
+    """Return the image with straight colours: premultiplied ones are divided by the opacity."""
     opacity = image.info.opacity
     if opacity is None or opacity.kind != PREMULTIPLIED or image.stored is not None:
         return image
