@@ -85,7 +85,7 @@ class RunFiles:
             watcher(target)
 
     def _check(self, path: Path, what: str) -> None:
-        """Identify a file by device and inode, so that links and other spellings of a path do not matter."""
+        """Raise if an input is the same file, also by a link or another spelling of the path."""
         real = os.path.realpath(path)
         identity = _identity(path)
         if identity is None or real in self._allowed or real in self._cleared:

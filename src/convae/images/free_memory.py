@@ -1,4 +1,4 @@
-"""How much memory there is to use."""
+"""How much memory is free."""
 
 import contextlib
 import os
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def available_memory() -> int:
-    """Bytes of main memory that can be taken now: what the system has free, or the container's limit.
+    """Return the bytes of main memory that are available: the system's free memory, or the container's limit.
 
-    Where neither can be read (not Linux), a cautious 2 GiB.
+    Where neither can be read (not Linux), the estimate is a cautious 2 GiB.
     """
     amounts = [2 * 2**30]
     try:

@@ -27,9 +27,9 @@ class Framing:
         size: (height, width) in pixels, 1 to 65,536 each; None (default) leaves images as they are.
         mode: ``resize`` (default) scales each side by its own factor, with antialiasing: the whole image is
             kept,
-        \tproportions may change. ``crop`` takes the centre. ``pad`` repeats the edge around the image, half
-        \tof it on each side, and refuses a larger image. ``random-crop`` takes another part in every epoch,
-        \tor the centre without a key. A side that is too short to crop is padded first.
+            proportions may change. ``crop`` takes the centre. ``pad`` repeats the edge around the image, half
+            of it on each side, and refuses a larger image. ``random-crop`` takes another part in every epoch,
+            or the centre without a key. A side that is too short to crop is padded first.
 
     Raises:
         InputError: with all faults together.
@@ -65,7 +65,7 @@ class Framing:
             pixels: (H, W, C).
             key: (seed, epoch, index of the image), integers from 0, which alone determine the place of a
                 random
-            \tcrop. None (for evaluation) takes the centre. Other modes ignore it.
+                crop. None (for evaluation) takes the centre. Other modes ignore it.
 
         Raises:
             InputError: the image is larger than the size it should be padded to.

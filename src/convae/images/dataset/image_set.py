@@ -62,7 +62,7 @@ class ImageSet:
         missing: number of images with NaN or nodata pixels.
         strict: whether an image that can no longer be read later is an error. If not, another image of its
             batch
-        \treplaces it, and it is added to ``skipped``.
+            replaces it, and it is added to ``skipped``.
         extremes, typical: (n, C, 2) the lowest and highest finite value of each channel of float images, and
             (n, C) their median magnitude; empty for others, which cannot be far from each other.
     """
@@ -110,7 +110,7 @@ class ImageSet:
             positions: (n,) which images; positions from len(self) on repeat them.
             moment: (seed, epoch), on which random crops depend, together with the image; None crops the
                 centre, and
-            \ttakes further crops of an image always at the same places.
+                takes further crops of an image always at the same places.
         """
         if (
             self.plan.framing.mode != "random-crop"
@@ -233,7 +233,7 @@ def prepare(
         like: the plan of a model; the images are prepared in the same way, or refused.
         settled: called with (channels, height, width) before the images are read, and with a given size
             also before
-        \ttheir headers are; it may raise.
+            their headers are; it may raise.
         progress: called with (images read, images in all).
 
     Raises:
@@ -289,7 +289,7 @@ def prepare(
 def _settle_early(
     source: ImageSource, wanted: Preparation, settled: Callable[[tuple[int, int, int]], None]
 ) -> None:
-    """Refuse, before all images are read, settings that no image can make valid."""
+    """Call ``settled`` before all images are read: it may refuse a shape that no image can change."""
     assert wanted.size is not None
     for i in range(min(len(source), TRIED)):
         try:

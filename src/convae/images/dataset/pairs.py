@@ -32,7 +32,7 @@ class PairSource(ImageSource):
             images: the inputs.
             targets: the desired outputs. Files are matched by their exact path, then by their path without
                 suffix;
-            \tarrays and other numbered images by their number.
+                arrays and other numbered images by their number.
             channels: 1 or 3 converts the images (not the targets); None leaves them.
 
         Raises:

@@ -37,7 +37,7 @@ class Preparation:
             :func:`convae.images.files.reading.read_image`): for networks that see only resized images.
         strict: whether an unreadable image is an error instead of being reported and skipped.
         storage: where images are kept during training: ``resident`` in memory, ``cached`` in a memory-mapped
-        \ttemporary file, ``streamed`` from their files each time, or ``auto`` by the available memory.
+            temporary file, ``streamed`` from their files each time, or ``auto`` by the available memory.
     """
 
     size: tuple[int, int] | None = None
@@ -79,7 +79,7 @@ class Plan:
     values: tuple[float, float] | None = field(default=None, repr=False)
 
     def takes_time(self, source: ImageSource) -> bool:
-        """Whether reading and preparing an image of a source does more than return a view."""
+        """Return whether reading and preparing an image of a source takes noticeable time."""
         return not source.quick or self.framing.size is not None
 
     @property
@@ -110,7 +110,7 @@ class Plan:
             raise ImageError(image.info.name, str(error)) from error
 
     def whole(self) -> "Plan":
-        """Convert the whole image, without framing."""
+        """Return the same plan without framing, for whole images."""
         return replace(self, framing=Framing(size=None, mode="resize"), coarse=False)
 
 

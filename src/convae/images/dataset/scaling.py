@@ -1,7 +1,7 @@
-"""Stored pixel values to about [0, 1] and back: fitted once, kept in the model.
+"""Scale stored pixel values to about [0, 1] and back: fitted once, stored in the model.
 
-Nothing is clipped on the way in: a value outside the fitted range lies outside [0, 1] and comes
-back as it was. Arrays are channels first, ``(n, C, H, W)`` or ``(C, H, W)``.
+Input is not clipped: a value outside the fitted range lies outside [0, 1] and is restored unchanged. Arrays
+are channels first, ``(n, C, H, W)`` or ``(C, H, W)``.
 """
 
 import math
@@ -15,7 +15,7 @@ from convae.errors import InputError, raise_faults, unknown_name
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# What each stored dtype is scaled from when nothing is known of the images.
+# The default range of each stored dtype, before images are known.
 DTYPE_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (0.0, 1.0)}
 METHODS = ("auto", "dtype", "minmax")
 QUANTILES = (0.001, 0.999)
@@ -55,7 +55,7 @@ class Scaling:
         raise_faults("scaling", _faults(self.low, self.high, self.dtype))
 
     def apply(self, pixels: Array) -> Array:
-        """Scaled pixels, a new float32 array of the same shape, in about [0, 1]; NaN stays NaN.
+        """Return scaled pixels, a new float32 array of the same shape, in about [0, 1]; NaN stays NaN.
 
         Args:
             pixels: (n, C, H, W) or (C, H, W), any real dtype.
@@ -67,8 +67,9 @@ class Scaling:
         return scaled
 
     def invert(self, scaled: Array) -> Array:
-        """Pixels in the stored dtype: rounded half to even and clipped to its range; floats
-        neither.
+        """Return pixels in the stored dtype. Integers are rounded half to even and clipped to the range of
+        the
+        dtype; floats are neither.
 
         Args:
             scaled: (n, C, H, W) or (C, H, W) in about [0, 1]. For an integer dtype NaN becomes
@@ -85,9 +86,9 @@ class Scaling:
         return np.clip(pixels, *DTYPE_RANGES[self.dtype]).astype(self.dtype)
 
     def limits(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The lowest and the highest scaled value that the dtype can hold, each as long as ``low``.
+        """Return the lowest and the highest scaled value that the dtype can hold, each as long as ``low``.
 
-        A network's output may be clamped to them at no loss. ``-inf`` and ``inf`` for float32.
+        A network's output may be clamped to them without loss. ``-inf`` and ``inf`` for float32.
         """
         if self.dtype == "float32":
             return (-math.inf,) * len(self.low), (math.inf,) * len(self.low)
@@ -100,10 +101,10 @@ class Scaling:
 
     @classmethod
     def fit(cls, batches: Iterable[Array], dtype: str, method: str = "auto") -> "Scaling":
-        """The scaling for these images, in one pass and bounded memory.
+        """Fit the scaling to images, in one pass and bounded memory.
 
         Args:
-            batches: raw pixels (n, C, H, W) of the dtype. Read only where the values decide.
+            batches: raw pixels (n, C, H, W) of the dtype. Read only if the result depends on the values.
             dtype: ``uint8``, ``uint16`` or ``float32``.
             method: ``auto`` (default): 0..255 for uint8; 0..1 for float32 whose values all lie
                 there; else, per channel, from the 0.1 % to the 99.9 % quantile, so that a few hot
@@ -120,13 +121,12 @@ class Scaling:
         return fit_scaling(batches, dtype, method).scaling
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` gives back an equal scaling."""
+        """Return plain values for JSON; :meth:`from_dict` inverts it."""
         return {"low": list(self.low), "high": list(self.high), "dtype": self.dtype}
 
     @classmethod
     def from_dict(cls, values: object) -> "Scaling":
-        """The scaling that :meth:`to_dict` wrote; anything else is refused with
-        :class:`InputError`."""
+        """Return the scaling that :meth:`to_dict` wrote; refuse anything else with :class:`InputError`."""
         keys = {"low", "high", "dtype"}
         if not isinstance(values, Mapping) or set(values) != keys:
             raise InputError(f"scaling must be a table with the keys {', '.join(sorted(keys))}")
@@ -138,7 +138,7 @@ class Scaling:
         return cls(tuple(map(float, scaling.low)), tuple(map(float, scaling.high)), scaling.dtype)
 
     def _low_and_span(self, pixels: Array) -> tuple[Array, Array]:
-        """``low`` and ``high - low`` as float32, shaped to meet the channel axis of ``pixels``."""
+        """Return ``low`` and ``high - low`` as float32, shaped for the channel axis of ``pixels``."""
         if len(self.low) > 1 and (pixels.ndim < 3 or pixels.shape[-3] != len(self.low)):
             raise InputError(
                 f"the scaling is for {len(self.low)} channels, "
@@ -150,14 +150,14 @@ class Scaling:
 
 
 class FittedScaling(NamedTuple):
-    """A scaling, and what it does not cover.
+    """A scaling, and the values outside its range.
 
     Attributes:
-        scaling: what was fitted.
-        beyond: channel by channel how far the farthest value lies outside of the range of most values, in
-            widths of that range; 0 where none does. Empty where the values were not looked at.
-        farthest: that value, channel by channel.
-        most: (low, high) that most values lie between, channel by channel.
+        scaling: the fitted scaling.
+        beyond: per channel, the distance of the farthest value from the range of most values, in widths of
+            that range; 0 if no value is outside. Empty if the values were not read.
+        farthest: that value, per channel.
+        most: (low, high) of most values, per channel.
     """
 
     scaling: Scaling
@@ -167,7 +167,7 @@ class FittedScaling(NamedTuple):
 
 
 def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> FittedScaling:
-    """:meth:`Scaling.fit`, with the values that lie outside of the range it found.
+    """Apply :meth:`Scaling.fit`, and report the values outside the range it found.
 
     Raises:
         InputError: as :meth:`Scaling.fit`.
@@ -196,7 +196,7 @@ def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> F
 
 
 class _Sketch:
-    """What a stream of batches tells about each channel's range, in memory that does not grow."""
+    """Statistics on each channel's range over a stream of batches, in constant memory."""
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
@@ -208,7 +208,7 @@ class _Sketch:
         self._sample: _Sample | None = None
 
     def add(self, batch: Array) -> None:
-        """Take in one batch (n, C, H, W)."""
+        """Add one batch (n, C, H, W)."""
         channels = self.channels or (batch.shape[1] if batch.ndim == 4 else 0)
         if batch.ndim != 4 or batch.shape[1] != channels or str(batch.dtype) != self.dtype:
             raise InputError(
@@ -226,22 +226,22 @@ class _Sketch:
                 self._sample.add(image)
 
     def in_unit_range(self) -> bool:
-        """Whether every finite value of every channel lies in [0, 1]."""
+        """Return whether every finite value of every channel lies in [0, 1]."""
         return min(self.least) >= 0 and max(self.most) <= 1
 
     def range_of_most(self, channel: int) -> tuple[float, float]:
-        """(low, high) of one channel between its quantiles, high always above low."""
+        """Return (low, high) of one channel from its quantiles, high always above low."""
         low, high = self._quantiles(channel) if self._has_values(channel) else (0.0, 0.0)
         return self._apart(low, high) if low < high else self.whole_range(channel)
 
     def whole_range(self, channel: int) -> tuple[float, float]:
-        """(low, high) of one channel, high always above low."""
+        """Return (low, high) of one channel from its extremes, high always above low."""
         if not self._has_values(channel):
             return 0.0, 1.0
         return self._apart(self.least[channel], self.most[channel])
 
     def _has_values(self, channel: int) -> bool:
-        """Whether there is one finite value at least."""
+        """Return whether there is at least one finite value."""
         return self.least[channel] <= self.most[channel]
 
     @staticmethod
@@ -249,11 +249,11 @@ class _Sketch:
         low, high = (min(max(value, -LARGEST), LARGEST) for value in (low, high))
         if np.float32(high) > np.float32(low):
             return low, high
-        # 1 is lost beside 1e10 in float32, hence a few of its steps there.
+        # In float32, 1 is lost when added to 1e10, hence a few float32 steps there.
         return low, low + max(1.0, 4 * float(np.spacing(np.float32(abs(low)))))
 
     def outside(self, channel: int, low: float, high: float) -> tuple[float, float]:
-        """(widths of the range that the farthest value lies outside of it, that value)."""
+        """Return (the distance of the farthest value in widths of the range, that value)."""
         ends = (
             (self.most[channel] - high, self.most[channel]),
             (low - self.least[channel], self.least[channel]),
@@ -290,12 +290,14 @@ class _Sketch:
 
 
 class _Sample:
-    """About ``capacity`` pixels of a stream of any length, all of them as long as they fit.
+    """A sample of about ``capacity`` pixels of a stream of any length; all pixels as long as they fit.
 
-    One pixel is drawn from each run of ``stride`` pixels, at a random place in it: a fixed place
-    would always meet the same columns of images whose width divides the stride. When the sample is
-    full, one of each two is kept and the stride doubled. The draws follow from a fixed seed and
-    from the order of the images, not from the size of the batches.
+    One pixel is sampled from each run of ``stride`` pixels, at a random place in it: a fixed place would
+        always
+    meet the same columns of images whose width divides the stride. When the sample is full, every second
+        pixel
+    is kept and the stride doubled. The sample depends on a fixed seed and on the order of the images, not on
+    the size of the batches.
     """
 
     def __init__(self, channels: int, capacity: int) -> None:
@@ -305,7 +307,7 @@ class _Sample:
         self._rng = np.random.Generator(np.random.Philox(SAMPLE_SEED))
 
     def add(self, image: Array) -> None:
-        """Draw from one image (C, H, W)."""
+        """Sample from one image (C, H, W)."""
         height, width = image.shape[1:]
         while self._size - (-height * width // self._stride) > self._values.shape[1]:
             self._thin()
@@ -315,7 +317,7 @@ class _Sample:
         self._size = end
 
     def quantiles(self, channel: int) -> tuple[float, float]:
-        """The low and the high quantile of one channel's finite values; NaN if there are none."""
+        """Return the low and the high quantile of one channel's finite values; NaN if there are none."""
         values = self._values[channel, : self._size]
         values = values[np.isfinite(values)]
         if not values.size:
@@ -338,7 +340,7 @@ class _Sample:
 
 
 def _chunks(values: Array) -> Iterator[Array]:
-    """All values of an array (n, H, W) in flat pieces of at most CHUNK."""
+    """Yield all values of an array (n, H, W) in flat pieces of at most CHUNK."""
     images = max(1, CHUNK // max(1, values[0].size)) if len(values) else 1
     for first in range(0, len(values), images):
         flat = values[first : first + images].ravel()
@@ -347,7 +349,7 @@ def _chunks(values: Array) -> Iterator[Array]:
 
 
 def _faults(low: Sequence[object], high: Sequence[object], dtype: object) -> list[str]:
-    """What is wrong with the three values of a scaling, which may come from a hostile file."""
+    """Return the faults of a scaling's three values, which may come from a hostile file."""
     faults = []
     if not isinstance(dtype, str) or dtype not in DTYPE_RANGES:
         faults.append(f"dtype must be one of {', '.join(DTYPE_RANGES)}, got {dtype!r:.40}")
@@ -366,7 +368,7 @@ def _faults(low: Sequence[object], high: Sequence[object], dtype: object) -> lis
 
 
 def _is_finite(value: object) -> bool:
-    """Whether this is a number that float32 holds, with room for a difference; bool is none."""
+    """Return whether this is a number that float32 holds, with room for a difference; not a bool."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) <= BOUND

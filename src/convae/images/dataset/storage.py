@@ -1,4 +1,4 @@
-"""Where prepared images are kept while a network trains: in memory, in a cache file, or in no place."""
+"""Storage of prepared images during training: in memory, in a cache file, or none."""
 
 import errno
 import os
@@ -15,33 +15,33 @@ from convae.images.dataset.preparation import Plan
 from convae.images.files.image import Pixels
 from convae.images.free_memory import available_memory
 
-RESIDENT_SHARE = 0.4  # of the memory that is free; training needs the rest
-CACHE_SHARE = 0.5  # of the free space where temporary files live
+RESIDENT_SHARE = 0.4  # fraction of the free memory; training needs the rest
+CACHE_SHARE = 0.5  # fraction of the free space in the folder of temporary files
 
 
 class Store(Protocol):
-    """Where prepared images are kept; ``kind`` names it for people."""
+    """The storage of prepared images; ``kind`` is its name in reports."""
 
     kind: str
 
     def append(self, pixels: Pixels) -> None:
-        """Take the next image, (H, W, C)."""
+        """Add the next image, (H, W, C)."""
 
     def get(self, position: int) -> Pixels:
-        """Image ``position``, (H, W, C), before any random crop."""
+        """Return image ``position``, (H, W, C), before any random crop."""
 
     def many(self, positions: np.ndarray) -> Pixels | None:
-        """(n, C, H, W) of several images if that is quicker than one by one."""
+        """Return (n, C, H, W) of several images if that is faster than one by one."""
 
     def all(self) -> Pixels | None:
-        """(n, C, H, W) of all images without a copy, where that is possible."""
+        """Return (n, C, H, W) of all images without a copy, where that is possible."""
 
     def keep(self, positions: np.ndarray) -> None:
-        """Forget all images but these, which move up; positions rise."""
+        """Drop all images but these, and close the gaps; positions rise."""
 
 
 class FlatStore:
-    """All images end to end in one array, in memory or mapped from an unlinked temporary file."""
+    """All images in one contiguous array, in memory or mapped from an unlinked temporary file."""
 
     def __init__(self, kind: str, shapes: np.ndarray, depth: str) -> None:
         self.kind = kind
@@ -58,7 +58,7 @@ class FlatStore:
         self._uniform = bool((shapes == shapes[0]).all())
 
     def append(self, pixels: Pixels) -> None:
-        """Take the next image; its channels go first, as a network wants them."""
+        """Add the next image, converted to channels first."""
         i = self._count
         self._shapes[i] = pixels.shape
         self._starts[i + 1] = self._starts[i] + pixels.size
@@ -66,25 +66,25 @@ class FlatStore:
         self._count += 1
 
     def fill(self, images: Pixels) -> None:
-        """Take all images (n, H, W, C) at once."""
+        """Add all images (n, H, W, C) at once."""
         self._values[: images.size] = np.moveaxis(images, 3, 1).reshape(-1)
         self._shapes[:] = images.shape[1:]
         self._starts[:] = images[0].size * np.arange(len(images) + 1)
         self._count = len(images)
 
     def get(self, position: int) -> Pixels:
-        """Image ``position``, (H, W, C)."""
+        """Return image ``position``, (H, W, C)."""
         height, width, channels = self._shapes[position]
         values = self._values[self._starts[position] : self._starts[position + 1]]
         return np.moveaxis(values.reshape(channels, height, width), 0, 2)
 
     def many(self, positions: np.ndarray) -> Pixels | None:
-        """(n, C, H, W) by one selection, if all images have one shape."""
+        """Return (n, C, H, W) by one selection, if all images have one shape."""
         images = self.all()
         return None if images is None else images[positions]
 
     def all(self) -> Pixels | None:
-        """(n, C, H, W), if all images have one shape."""
+        """Return (n, C, H, W), if all images have one shape."""
         if not self._uniform:
             return None
         height, width, channels = self._shapes[0]
@@ -92,7 +92,7 @@ class FlatStore:
         return images.reshape(-1, channels, height, width)
 
     def keep(self, positions: np.ndarray) -> None:
-        """Forget all images but these; in place, for there may be no room for a copy."""
+        """Drop all images but these; in place, because there may be no room for a copy."""
         for i, position in enumerate(positions.tolist()):
             start, end = self._starts[position], self._starts[position + 1]
             self._shapes[i] = self._shapes[position]
@@ -102,7 +102,7 @@ class FlatStore:
 
 
 class StreamedStore:
-    """Nothing is kept: every image is read from its file each time."""
+    """No storage: every image is read from its file each time."""
 
     kind = "streamed"
 
@@ -110,32 +110,32 @@ class StreamedStore:
         self._read = read
 
     def append(self, pixels: Pixels) -> None:
-        """Nothing to keep."""
+        """Do nothing: images are not kept."""
 
     def get(self, position: int) -> Pixels:
         """Read and prepare image ``position`` again."""
         return self._read(position)
 
     def many(self, positions: np.ndarray) -> Pixels | None:
-        """There is no quicker way than one by one."""
+        """Return None: images can only be read one by one."""
         return None
 
     def all(self) -> Pixels | None:
-        """They are nowhere."""
+        """Return None: images are not kept."""
         return None
 
     def keep(self, positions: np.ndarray) -> None:
-        """Whoever reads them knows which there are."""
+        """Do nothing: the caller keeps the list of positions."""
 
 
 def make_store(
     wanted: str, shapes: np.ndarray, plan: Plan, read: Callable[[int], Pixels]
 ) -> FlatStore | StreamedStore:
-    """A store for images of these shapes (n, 3), empty.
+    """Return an empty store for images of these shapes (n, 3).
 
     Args:
         wanted: as :class:`~convae.images.dataset.preparation.Preparation` has it.
-        read: reads and prepares image number so and so again, for what is not kept.
+        read: reads and prepares the image at a position again, for a store that keeps none.
 
     Raises:
         InputError: if there is no room for a cache file.
@@ -148,7 +148,7 @@ def make_store(
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Take the space on the disk now: writing into a mapped file on a full disk kills the process."""
+    """Allocate the disk space now: writing to a mapped file on a full disk kills the process."""
     try:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, 0, size)
@@ -167,7 +167,7 @@ def _reserve(descriptor: int, size: int) -> None:
 
 
 def _choose_storage(size: int) -> str:
-    """Resident while it leaves most memory free, cached while the disk has room, else streamed."""
+    """Choose the kind: resident if most memory stays free, cached if the disk has room, else streamed."""
     if size <= RESIDENT_SHARE * available_memory():
         return "resident"
     free = shutil.disk_usage(Path(tempfile.gettempdir())).free

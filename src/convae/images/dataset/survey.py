@@ -1,7 +1,7 @@
-"""What a source holds, by its headers, and what all its images become.
+"""Read the headers of a source, and plan the preparation of its images.
 
-:func:`survey` looks at every header, and prepares on the way what is quicker prepared than opened twice;
-:func:`make_plan` settles one channel count, depth and size, or says why it cannot.
+:func:`survey` reads every header, and prepares small images at once, which is faster than opening them twice.
+:func:`make_plan` chooses one channel count, depth and size, or raises if that is impossible.
 """
 
 import contextlib
@@ -25,22 +25,22 @@ from convae.images.files.image import Answer, Header, Image, dtype_name
 from convae.images.free_memory import available_memory
 from convae.images.sources.base import ImageSource, Skipped
 
-FEW = 0.1  # so many float images for each integer one, or the reverse, count as strays
+FEW = 0.1  # fraction of float images among integer ones, or the reverse, up to which they are left out
 SMALL_BYTES = 2**17  # of a decoded image: its file takes as long to open as to decode
-ANY_BYTES = 2**26  # of an image that is decoded to be made smaller
-Guess = tuple[Plan, Finished]  # an image prepared, and as what
+ANY_BYTES = 2**26  # of an image that is decoded and then reduced
+Guess = tuple[Plan, Finished]  # a prepared image, and the plan that it was prepared by
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The headers of a source: which images look readable, and what they hold.
+    """The headers of a source: which images look readable, and their shapes and depths.
 
     Attributes:
         index: (n,) positions in the source of the images that look readable.
         shapes: (n, 3) their (H, W, C).
         depths: (n,) position of their depth in ``DEPTHS``.
         skipped: the others, with reasons.
-        prepared: images that were prepared on the way, by their position in the source.
+        prepared: images prepared during the survey, by their position in the source.
     """
 
     index: np.ndarray
@@ -53,14 +53,14 @@ class Survey:
 def survey(
     source: ImageSource, *, strict: bool = False, wanted: Preparation | None = None
 ) -> Survey:
-    """Look at every header, with all cores where that is quicker.
+    """Read every header, with all cores if that is faster.
 
     Args:
-        wanted: what the images are read for. They are then prepared in the same go where little is kept of
-            each, as many as :func:`_room` holds: to open a small file takes as long as to decode it.
+        wanted: the preparation. Images are prepared at once where little is kept of each, as many as
+            :func:`_room` holds, because opening a small file takes as long as decoding it.
 
     Raises:
-        InputError: if nothing is readable, or under ``strict`` if anything is not.
+        InputError: nothing is readable, or under ``strict`` something is not.
     """
     if (stack := source.stack()) is not None:
         return _of_stack(source, stack, strict=strict)
@@ -89,7 +89,7 @@ def survey(
             if isinstance(seen, ImageError):
                 skipped.append(Skipped(source.names[i], seen.reason))
                 if guesses and strict:
-                    guesses.room = 0  # it is refused: only the other reasons are still wanted
+                    guesses.room = 0  # the set is refused: only the other reasons are still needed
                 continue
             header, guess = seen
             rows[i], good[i] = (*header.shape, DEPTHS.index(header.depth)), True
@@ -106,7 +106,7 @@ def survey(
 
 
 class _Guesses:
-    """What is likely to become of images, before all of them are known."""
+    """Images prepared by a guessed plan, before all headers are known."""
 
     def __init__(self, wanted: Preparation) -> None:
         self.wanted, self.framing = wanted, wanted.framed
@@ -119,11 +119,11 @@ class _Guesses:
         self.prepared: dict[int, Guess] = {}  # by position in the source
 
     def most_bytes(self) -> int:
-        """Of an image that is prepared at once; more where little is kept of it."""
+        """Return the maximum size of an image that is prepared at once; larger if little is kept of it."""
         return self.most if self.room > 0 else 0
 
     def take(self, index: int, header: Header, guess: Guess | None) -> None:
-        """Keep what was prepared; guess no more where images turn out to be of several kinds."""
+        """Keep a prepared image; stop guessing if images are of several kinds."""
         self.kinds.add((self.wanted.channels or header.shape[2], header.depth))
         if len(self.kinds) > 1:
             self.room = 0
@@ -132,13 +132,13 @@ class _Guesses:
             self.room -= guess[1].pixels.nbytes
 
     def of(self, header: Header, image: Image) -> Guess | None:
-        """An image prepared as it will be if all others are of its depth."""
+        """Prepare an image by the plan that applies if all others have its depth."""
         kind = self.wanted.channels or header.shape[2], header.depth
         plan = self.plans.get(kind) or self.plans.setdefault(kind, self._plan(*kind))
         try:
             return plan, finished(plan, image)
         except ImageError:
-            return None  # reading it once more says why
+            return None  # the second reading reports the reason
 
     def _plan(self, channels: int, depth: str) -> Plan:
         plan = Plan(channels=channels, depth=depth, framing=self.framing, coarse=self.wanted.coarse)
@@ -146,12 +146,12 @@ class _Guesses:
 
 
 def _room() -> int:
-    """Bytes of prepared images that are kept while headers are looked at."""
+    """Return the bytes of prepared images that may be kept during the survey."""
     return available_memory() // 8
 
 
 def _of_stack(source: ImageSource, stack: np.ndarray, *, strict: bool) -> Survey:
-    """The survey of images that are all alike."""
+    """Return the survey of images that are all alike."""
     count, skipped = len(stack), list(source.skipped)
     refuse_skipped(source, skipped, strict=strict, left=count)
     depth = DEPTHS.index(dtype_name(stack.dtype))
@@ -160,9 +160,9 @@ def _of_stack(source: ImageSource, stack: np.ndarray, *, strict: bool) -> Survey
 
 
 def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
-    """Positions of float images among integer ones, or the reverse, where they are few.
+    """Return positions of float images among integer ones, or the reverse, if they are few.
 
-    A handful is left out like unreadable files are; more are for the user to decide on.
+    A few are left out like unreadable files; with more, the user has to decide.
     """
     is_float = depths == DEPTHS.index("float32")
     floats, integers = np.flatnonzero(good & is_float), np.flatnonzero(good & ~is_float)
@@ -172,7 +172,7 @@ def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
 
 
 def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool, left: int) -> None:
-    """Raise if nothing is left, or if ``strict`` and anything was skipped."""
+    """Raise if no image is left, or if ``strict`` and any was skipped."""
     if left and not (strict and skipped):
         return
     if not skipped:
@@ -187,7 +187,7 @@ def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool,
 
 
 def grouped_reasons(skipped: list[Skipped]) -> str:
-    """Why images are left out, each reason once, those of most images first.
+    """Return why images are left out, each reason once, the most frequent first.
 
     >>> reasons = {"a.png": "is empty", "b.png": "is cut", "c.png": "is empty"}
     >>> grouped_reasons([Skipped(name, reason) for name, reason in reasons.items()])
@@ -206,10 +206,10 @@ def grouped_reasons(skipped: list[Skipped]) -> str:
 
 
 def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[Plan, list[str]]:
-    """Settle what all images become, and say what that changes.
+    """Choose the format of all images, and note what it changes.
 
     Raises:
-        InputError: for mixed sizes or channel counts that ``wanted`` does not settle.
+        InputError: mixed sizes or channel counts that ``wanted`` does not resolve.
     """
     channels = wanted.channels or _one_channel_count(source, found)
     depth, notes = _one_depth(source, found)
@@ -219,10 +219,10 @@ def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[
 
 
 def same_plan(source: ImageSource, plan: Plan, like: Plan) -> Plan:
-    """``like``, the plan of a model, where the images can follow it.
+    """Return ``like``, the plan of a model, if the images can follow it.
 
     Raises:
-        InputError: if they have other channels, or a depth that cannot become the model's.
+        InputError: they have other channels, or a depth that cannot be converted to the model's.
     """
     if plan.channels != like.channels:
         raise InputError(f"{source.description}: {channels_fault(plan.channels, like.channels)}")
@@ -232,7 +232,7 @@ def same_plan(source: ImageSource, plan: Plan, like: Plan) -> Plan:
 
 
 def channels_fault(have: int, wanted: int) -> str:
-    """Why images of so many channels are none for a model of others."""
+    """Return why images with so many channels do not suit a model of others."""
     named = {1: "1 channel (grey)", 3: "3 channels (RGB)"}
     ways = (
         f"convert them, or set channels={wanted}, which converts all"

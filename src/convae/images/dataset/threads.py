@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-WORTH = 6e-4  # seconds for an item, above which threads are quicker
-TRIED = 32  # items whose time is looked at together
+WORTH = 6e-4  # seconds for an item above which threads are faster
+TRIED = 32  # items whose time is averaged
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -31,13 +31,15 @@ def in_threads(
     ahead: int = 4,
     worthwhile: bool | None = True,
 ) -> Iterator[Result]:
-    """``map(function, items)`` in threads, results in order, at most ``workers * ahead`` unread.
+    """Yield ``map(function, items)`` from threads, in order, with at most ``workers * ahead`` unread.
 
-    Threads that mostly run Python take turns, and are slower than one: two that read the headers of files
-    from memory read half as many. Files that come over a network are another matter.
+    Threads that mostly run Python take turns and are slower than one thread: two that read headers of files
+        from
+    memory process half as many. Files on a network are different.
 
     Args:
-        worthwhile: False computes one item after the other here, None begins so and goes over to threads
+        worthwhile: False computes one item after the other in this thread; None starts so and switches to
+            threads
             when items take longer than ``WORTH`` seconds.
 
     >>> list(in_threads(abs, [-1, 2, -3]))
@@ -65,7 +67,7 @@ def in_threads(
 
 
 def _while_quick(function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
-    """Results here, until so many items one after the other took too long."""
+    """Yield results from this thread, until several items in a row took too long."""
     spent, count = 0.0, 0
     for item in items:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Batches as files hold them -> batches as networks see them: float32 in about [0, 1], and back."""
+"""Convert batches from stored pixels to network inputs (float32 in about [0, 1]) and back."""
 
 import numpy as np
 import torch
@@ -11,8 +11,9 @@ from convae.images.files.image import Pixels
 class UnitRange:
     """A :class:`Scaling` on a device.
 
-    NaN (missing pixels) becomes the mean of the rest of its image's channel, so that a hole neither
-    poisons the network nor shows as an edge.
+    NaN (missing pixels) becomes the mean of the remaining pixels of its image's channel, so that a hole
+    neither
+    breaks the network nor appears as an edge.
     """
 
     def __init__(self, scaling: Scaling, device: torch.device) -> None:
@@ -24,27 +25,27 @@ class UnitRange:
         self._factor = (1 / (high - low)).float().view(1, -1, 1, 1).to(device)
 
     def __call__(self, batch: Pixels | Tensor) -> Tensor:
-        """(n, C, H, W) of the stored dtype to float32 on the device."""
+        """Convert (n, C, H, W) of the stored dtype to float32 on the device."""
         raw = torch.from_numpy(batch) if isinstance(batch, np.ndarray) else batch
         scaled = (raw.to(self.device).float() - self._low) * self._factor
         return plain_strides(fill_missing(scaled) if self.scaling.dtype == "float32" else scaled)
 
     def invert(self, scaled: Tensor) -> Pixels:
-        """(n, C, H, W) float32 to the stored dtype, rounded and limited to what it can hold."""
+        """Convert (n, C, H, W) float32 to the stored dtype, rounded and clipped to its range."""
         return self.scaling.invert(scaled.detach().float().cpu().numpy())
 
 
 def plain_strides(x: Tensor) -> Tensor:
-    """``x`` with the strides of a new tensor of its shape.
+    """Return ``x`` with the strides of a new tensor of its shape.
 
-    The stride of an axis of length 1 (one channel, one image) is arbitrary and means nothing, but
-    convolutions choose their algorithm, and so the last bits of their result, by it.
+    The stride of an axis of length 1 (one channel, one image) is arbitrary, but convolutions choose their
+    algorithm by it, and so the last bits of their result.
     """
     return x.reshape(-1).view(x.shape)
 
 
 def fill_missing(x: Tensor) -> Tensor:
-    """NaN and infinities (B, C, H, W) become the mean of their image's channel; all missing: 0."""
+    """Replace NaN and infinities (B, C, H, W) by the mean of their image's channel; all missing: 0."""
     good = torch.isfinite(x)
     if bool(good.all()):
         return x

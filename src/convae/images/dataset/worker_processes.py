@@ -1,9 +1,9 @@
-"""Files decoded in processes of their own: Python's lock lets threads decode small files one after the other.
+"""Decode files in worker processes: Python's lock lets threads decode small files only one at a time.
 
-A process is a fresh interpreter that imports nothing but decoders (a third of a second) and talks over
-its standard streams: lines of JSON, and pixels as they are. No fork, which threads and accelerators do
-not survive; none of the caller's program is run again, as ``multiprocessing`` would; no pickles: what a
-process says is data and not code.
+A worker is a fresh interpreter that imports only decoders (a third of a second) and communicates over its
+standard streams: lines of JSON, and raw pixels. It does not fork, which threads and accelerators do not
+survive; it does not run the caller's program again, as ``multiprocessing`` would; it does not use pickles:
+its answers are data and not code.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from convae.images.files.reading import answer
 if sys.platform == "linux":
     import fcntl
 
-PIPE_BYTES = 2**20  # what Linux grants everyone
+PIPE_BYTES = 2**20  # the size that Linux grants every user
 _PROGRAM = """
 import json, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
@@ -36,7 +36,7 @@ sys.path[:] = json.loads(sys.stdin.buffer.readline())
 from convae.images.dataset.worker_processes import serve
 serve()
 """
-# Decoders use one; NumPy's products would start as many as there are cores, to wait.
+# Decoders use one thread; NumPy would start one per core, only to wait.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 _GONE = (OSError, EOFError, ValueError)
 
@@ -58,11 +58,13 @@ class Worker:
         self._there = cast(io.BufferedWriter, self._process.stdin)
         self._back = cast(io.BufferedReader, self._process.stdout)
         _widen(self._back)
-        with contextlib.suppress(OSError):  # one that is gone already shows when it is asked
+        with contextlib.suppress(
+            OSError
+        ):  # a process that has ended is noticed at the next request
             _tell([place for place in sys.path if isinstance(place, str)], self._there)
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
-        """What :func:`~convae.images.files.reading.answer` gives for each.
+        """Return what :func:`~convae.images.files.reading.answer` returns for each.
 
         Raises:
             OSError, EOFError, ValueError: if the process is gone.
@@ -93,10 +95,10 @@ class Worker:
         return array
 
     def close(self) -> None:
-        """End the process, whatever it is at: it has nothing to lose."""
+        """End the process at once: it has nothing to save."""
         self._process.kill()
         for stream in (self._there, self._back):
-            with contextlib.suppress(OSError):  # it was gone already
+            with contextlib.suppress(OSError):  # it had ended already
                 stream.close()
         self._process.wait()
 
@@ -104,8 +106,9 @@ class Worker:
 class Workers:
     """Several processes; each request goes to one that is free.
 
-    A process that ends by itself (a decoder crashed, memory ran out) is not replaced: what it was asked, and
-    what would have been its share, is answered here.
+    A process that ends by itself (a decoder crashed, memory ran out) is not replaced: its requests, and its
+    later
+    share of them, are answered in this process.
 
     Raises:
         OSError: if they cannot be started.
@@ -123,8 +126,7 @@ class Workers:
             raise
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
-        """What :func:`~convae.images.files.reading.answer` gives for each; may be called from several
-        threads."""
+        """Return what :func:`~convae.images.files.reading.answer` returns for each; thread-safe."""
         worker = self._free.get()
         try:
             if worker is not None:
@@ -147,24 +149,24 @@ class Workers:
 
 
 def possible() -> bool:
-    """Whether there is an interpreter to start: none in one packed file, or inside another program."""
+    """Return whether an interpreter can be started: not in a single-file or embedded program."""
     name = os.path.basename(sys.executable or "").lower()
     return name.startswith(("python", "pypy")) and not getattr(sys, "frozen", False)
 
 
 def serve() -> None:
-    """The process: requests on standard input, answers on standard output, until there are no more."""
+    """Run the worker: requests on standard input, answers on standard output, until the input ends."""
     with os.fdopen(os.dup(1), "wb") as back:
-        os.dup2(2, 1)  # what a decoder prints must not come between
+        os.dup2(2, 1)  # output of a decoder must not mix with the answers
         for line in sys.stdin.buffer:
             try:
                 _answer([answer(request) for request in told(line)], back)
             except BrokenPipeError:
-                os._exit(0)  # nobody wants to know any more
+                os._exit(0)  # nobody reads the answers any more
 
 
 def _answer(answers: Sequence[Answer], back: BinaryIO) -> None:
-    """Answers without their arrays, then the arrays."""
+    """Return answers without their arrays, then the arrays."""
     images = [one[1] for one in answers if isinstance(one, tuple) and one[1] is not None]
     _tell([one if isinstance(one, ImageError) else _without(*one) for one in answers], back)
     for image in images:
@@ -190,9 +192,9 @@ def _bytes(pixels: np.ndarray) -> memoryview:
 
 
 def _widen(pipe: io.BufferedReader) -> None:
-    """Let a pipe hold several images, so that a process need not wait until each is taken over."""
+    """Let a pipe hold several images, so that a process need not wait until each is read."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # more than the system grants
+        with contextlib.suppress(OSError):  # the system does not grant as much
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
@@ -216,7 +218,7 @@ _FIELDS = {kind.__name__: [field.name for field in fields(kind)] for kind in _SE
 
 
 def line_of(what: object) -> bytes:
-    """A message as one line of JSON; tuples become lists.
+    """Encode a message as one line of JSON; tuples become lists.
 
     >>> line_of([1, Fraction(2, 3)])
     b'[1, {"Fraction": [2, 3]}]\\n'
@@ -225,12 +227,12 @@ def line_of(what: object) -> bytes:
 
 
 def told(line: bytes) -> Any:
-    """What :func:`line_of` was given."""
+    """Decode a line of :func:`line_of`."""
     return json.loads(line, object_hook=_back)
 
 
 def _plain(value: object) -> dict[str, object]:
-    """One item: the name of the type and all it takes to make the value."""
+    """Encode one item: the name of its type and the values to rebuild it."""
     name = type(value).__name__
     if isinstance(value, Fraction):
         return {name: [value.numerator, value.denominator]}

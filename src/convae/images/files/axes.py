@@ -13,7 +13,7 @@ from convae.errors import InputError
 
 FEW = range(1, 5)  # channels that most images have
 COLOURS = (3, 4)
-_FAR = 4  # times as long as an axis must be which is taken for a side and not for channels
+_FAR = 4  # factor by which an axis must be longer to be taken for a side and not for channels
 
 _HOW = "convae.open_source(X, channels_first=True) or channels_first=False"
 
@@ -21,10 +21,10 @@ Shape = tuple[int, ...]
 
 
 class AmbiguousAxesError(InputError):
-    """The channels of an array may come first or last, and its shape does not say which.
+    """The channels of an array may be first or last, and its shape is ambiguous.
 
     Attributes:
-        reason: what is ambiguous, without how to say it.
+        reason: what is ambiguous, without advice.
     """
 
     def __init__(self, reason: str, how: str = _HOW) -> None:
@@ -36,13 +36,14 @@ class AmbiguousAxesError(InputError):
 
 
 def channels_first_by_shape(shape: Shape) -> bool | None:
-    """Whether an image of three axes is ``(c, h, w)`` and not ``(h, w, c)``; None where it may be either.
+    """Return whether an image of three axes is ``(c, h, w)`` and not ``(h, w, c)``; None if ambiguous.
 
-    1. If one end alone is 1 to 4 long, the channels are there. Patches of 3x3 pixels with 200 bands look like
-       3 channels first, too, so that shape may be either.
-    2. Else the reading in which the image is square counts.
-    3. Else, if no end is 1 to 4 long, the shortest axis holds the channels: the last one if it is the
-       shortest at all, the first one if both others are four times as long (NumPy's order is ``(h, w, c)``).
+    1. If only one end has length 1 to 4, the channels are there. Exception: patches of 3x3 pixels with 200
+    bands
+       look like 3 channels first, so that shape is ambiguous.
+    2. Otherwise, the order in which the image is square.
+    3. Otherwise, if no end has length 1 to 4, the shortest axis holds the channels: the last one if it is the
+       shortest of all, the first one if both others are four times as long (NumPy's order is ``(h, w, c)``).
     """
     first, middle, last = shape
     if first == last:
@@ -61,24 +62,24 @@ def channels_first_by_shape(shape: Shape) -> bool | None:
 
 
 def settle(shape: Shape, channels_first: bool | None, name: str) -> bool:
-    """Whether the channels of an image of two or three axes come first.
+    """Return whether the channels of an image of two or three axes come first.
 
     Args:
         shape: of one image.
-        channels_first: what the user said; None: nothing.
-        name: what the image is called.
+        channels_first: the user's choice; None: not given.
+        name: the image's name in the error.
 
     Raises:
-        AmbiguousAxesError: nobody says, and the shape does not either.
+        AmbiguousAxesError: the user does not choose, and the shape is ambiguous.
     """
     return settle_all([shape], channels_first, name)
 
 
 def settle_all(shapes: Iterable[Shape], channels_first: bool | None, name: str) -> bool:
-    """:func:`settle` for images of several shapes, which are all read alike: those that tell decide.
+    """Apply :func:`settle` to images of several shapes with the same axes: unambiguous shapes decide.
 
     Raises:
-        AmbiguousAxesError: nobody says, and no shape does, or two contradict each other.
+        AmbiguousAxesError: the user does not choose, and all shapes are ambiguous or two disagree.
     """
     if channels_first is not None:
         return channels_first
@@ -102,10 +103,10 @@ def settle_all(shapes: Iterable[Shape], channels_first: bool | None, name: str) 
 
 
 def is_one_colour_image(shape: Shape) -> bool:
-    """Whether an array of three axes is one colour image and no stack of grey strips 3 or 4 pixels wide."""
+    """Return whether an array is one colour image rather than a stack of grey strips 3 or 4 pixels wide."""
     return len(shape) == 3 and shape[2] in COLOURS and min(shape[:2]) > max(COLOURS)
 
 
 def channels_last(image: np.ndarray, channels_first: bool) -> np.ndarray:
-    """One image ``(c, h, w)`` as ``(h, w, c)``; one without an axis of channels stays."""
+    """Return one image ``(c, h, w)`` as ``(h, w, c)``; an image without a channel axis is unchanged."""
     return np.moveaxis(image, 0, 2) if channels_first and image.ndim == 3 else image

@@ -1,4 +1,4 @@
-"""Colour models to grey or RGB, and pixels turned upright: plain numpy, no depth lost."""
+"""Convert colour models to grey or RGB, and rotate pixels upright: plain numpy, at full depth."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ CLEAR_COLOUR = "transparent colour kept as stored, without an alpha channel"
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn ``(H, W, ...)`` pixels upright.
+    """Rotate or flip ``(H, W, ...)`` pixels upright.
 
     Args:
         pixels: as stored.
@@ -25,13 +25,13 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def turned(shape: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
-    """The shape that :func:`upright` gives."""
+    """Return the shape that :func:`upright` gives."""
     height, width, channels = shape
     return (width, height, channels) if orientation in (5, 6, 7, 8) else shape
 
 
 def cmyk_to_rgb(pixels: Pixels) -> Pixels:
-    """Cyan, magenta, yellow, black to RGB at the same depth: ``(max - ink) * (max - black) / max``.
+    """Convert CMYK to RGB at the same depth: ``(max - ink) * (max - black) / max``.
 
     Args:
         pixels: ``(H, W, 4)`` uint8 or uint16, 0 = no ink; channels after the fourth are kept.
@@ -44,7 +44,7 @@ def cmyk_to_rgb(pixels: Pixels) -> Pixels:
 
 
 def ycbcr_to_rgb(pixels: Pixels) -> Pixels:
-    """Full-range YCbCr (ITU-R BT.601, as JPEG has it) to RGB; ``(H, W, 3)`` uint8."""
+    """Convert full-range YCbCr (ITU-R BT.601, as JPEG has it) to RGB; ``(H, W, 3)`` uint8."""
     y, cb, cr = (pixels[..., i].astype(np.float32) for i in range(3))
     cb, cr = cb - 128, cr - 128
     rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1)
@@ -52,7 +52,7 @@ def ycbcr_to_rgb(pixels: Pixels) -> Pixels:
 
 
 def lab_to_rgb(pixels: Pixels) -> Pixels:
-    """CIE L*a*b* (D50, 8 bit, a and b two's complement) to sRGB; ``(H, W, 3)`` uint8."""
+    """Convert CIE L*a*b* (D50, 8 bit, a and b two's complement) to sRGB; ``(H, W, 3)`` uint8."""
     lightness = pixels[..., 0].astype(np.float64) / 2.55
     a, b = (pixels[..., i].view(np.int8).astype(np.float64) for i in (1, 2))
     fy = (lightness + 16) / 116
@@ -73,16 +73,16 @@ def lab_to_rgb(pixels: Pixels) -> Pixels:
 
 
 def is_grey(palette: Pixels) -> bool:
-    """Whether every colour of an ``(n, 3)`` palette is grey."""
+    """Return whether every colour of an ``(n, 3)`` palette is grey."""
     return bool(np.all(palette == palette[:, :1]))
 
 
 def inverted(pixels: Pixels, top: int) -> Pixels:
-    """White-is-zero samples ``(H, W, C)`` to black-is-zero ones, or back; channels after the first stay.
+    """Invert the first channel of ``(H, W, C)``, white-is-zero to black-is-zero or back; others stay.
 
     Args:
         pixels: bool or unsigned.
-        top: the largest value in use; of bool it does not matter.
+        top: the largest value in use; ignored for bool.
     """
     grey = pixels[..., :1]
     grey = ~grey if pixels.dtype == np.bool_ else pixels.dtype.type(top) - grey
@@ -90,5 +90,5 @@ def inverted(pixels: Pixels, top: int) -> Pixels:
 
 
 def widened(pixels: Pixels, bits: int) -> Pixels:
-    """Grey of 2 or 4 bits spread over 0..255, as every PNG reader does it."""
+    """Scale grey of 2 or 4 bits to 0..255, as every PNG reader does."""
     return np.asarray(pixels * (255 // (2**bits - 1)), dtype=np.uint8)

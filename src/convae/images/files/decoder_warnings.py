@@ -1,8 +1,8 @@
-"""Silence for the decoders: their warnings and log lines become our one sentence, or nothing.
+"""Suppress warnings and log lines of decoders, which convae reports in its own sentences.
 
-Images are decoded in many threads, and ``warnings.catch_warnings`` swaps a list that all threads
-share. Here one filter is put into that list, and it only matches in a thread that is decoding at
-that moment; the warnings of everybody else go where they always went.
+Images are decoded in many threads, and ``warnings.catch_warnings`` replaces a list that all threads share.
+Therefore one filter is put into that list, which only matches in a thread that is decoding at that moment;
+warnings of other threads are unaffected.
 """
 
 import logging
@@ -20,7 +20,7 @@ def _decoding() -> bool:
 
 
 class _WhileDecoding:
-    """Stands where a warning filter has its module pattern; asks for the thread instead.
+    """Replaces the module pattern of a warning filter; matches by thread instead.
 
     scikit-learn copies filters by their ``pattern`` into its workers; this one matches no module.
     """
@@ -44,9 +44,9 @@ _DROP = _DropWhileDecoding()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep warnings and the log lines of Pillow and tifffile from leaving this thread's block."""
+    """Suppress warnings, and log lines of Pillow and tifffile, in this thread within the block."""
     filters = cast("list[Any]", warnings.filters)
-    # Test runners and applications replace the list, so it is looked at each time.
+    # Test runners and applications replace the list, so it is checked each time.
     if not filters or filters[0] is not _IGNORE:
         filters.insert(0, _IGNORE)
     _thread.depth = getattr(_thread, "depth", 0) + 1
@@ -59,7 +59,7 @@ def quiet() -> Iterator[None]:
 def _drop_logs() -> None:
     for name in ("tifffile", "PIL"):
         logging.getLogger(name).addFilter(_DROP)
-    # A filter on a logger is not asked for the records of its children.
+    # A filter on a logger does not apply to the records of its children.
     for name in ("PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image"):
         logging.getLogger(name).addFilter(_DROP)
 

@@ -1,7 +1,7 @@
-"""EXIF as a copy of an image may carry it: upright, and without the small picture of what it was.
+"""Prepare EXIF for a copy of an image: upright, and without the thumbnail of the original.
 
-A structure like a TIFF: directories of tags, the second of them for a thumbnail. Camera makers keep
-previews in notes of their own. Source: CIPA DC-008, Exchangeable image file format for digital still cameras
+EXIF has the structure of a TIFF: directories of tags, the second of them for a thumbnail. Camera makers keep
+previews in their maker notes. Source: CIPA DC-008, Exchangeable image file format for digital still cameras
 (Exif 2.32).
 """
 
@@ -20,7 +20,7 @@ _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One tag: its number and type, how many values, and where they stand."""
+    """One tag: its number and type, the count of its values, and their position."""
 
     code: int
     kind: int
@@ -29,7 +29,7 @@ class _Entry:
 
 
 def upright_exif(data: bytes, size: tuple[int, int]) -> bytes:
-    """EXIF of an image that has been turned upright, without its thumbnail.
+    """Return the EXIF of an image that has been rotated upright, without its thumbnail.
 
     Args:
         data: the structure as the file has it, with or without the leading ``Exif``.
@@ -63,7 +63,7 @@ def upright_exif(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def orientation_of(data: bytes) -> int:
-    """The orientation that EXIF names, 1 to 8; 1 where it names none.
+    """Return the orientation in EXIF, 1 to 8; 1 if it has none.
 
     Raises:
         ValueError: it is damaged.
@@ -93,7 +93,7 @@ def _number(work: bytearray, at: int, form: str, order: str) -> int:
 
 
 def _directory(work: bytearray, at: int, order: str) -> tuple[list[_Entry], int]:
-    """The tags of a directory, and where the number stands that leads to the next one."""
+    """Return the tags of a directory, and the position of the offset of the next one."""
     count = _number(work, at, "H", order)
     if count > _MOST_ENTRIES:
         raise ValueError("EXIF with too many tags")
@@ -124,14 +124,14 @@ def _value(work: bytearray, entry: _Entry, order: str) -> int:
 
 
 def _set(work: bytearray, entry: _Entry, value: int, order: str) -> None:
-    """Another value in the place of a tag's own; one of a type that cannot hold it stays as it is."""
+    """Replace a tag's value; a tag whose type cannot hold it is unchanged."""
     form, most = {1: ("B", 255), 3: ("H", 65_535), 4: ("I", 2**32 - 1)}.get(entry.kind, ("", 0))
     if entry.count == 1 and value <= most:
         struct.pack_into(order + form, work, entry.at, value)
 
 
 def _without_thumbnail(work: bytearray, next_at: int, order: str) -> None:
-    """Unlink the directories behind the first, and wipe them and what they point to."""
+    """Unlink the directories after the first, and erase them and the data they point to."""
     at = _number(work, next_at, "I", order)
     struct.pack_into(order + "I", work, next_at, 0)
     if not at:
@@ -145,7 +145,7 @@ def _without_thumbnail(work: bytearray, next_at: int, order: str) -> None:
 
 
 def _without_previews(work: bytearray) -> None:
-    """Wipe whatever is a JPEG inside."""
+    """Erase all embedded JPEG data."""
     at = work.find(_JPEG_START)
     while at >= 0:
         end = work.rfind(_JPEG_END, at)

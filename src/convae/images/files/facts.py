@@ -1,4 +1,4 @@
-"""What follows from pixels and what their file says of them: depth, opacity, missing pixels."""
+"""Facts derived from pixels and file metadata: depth, opacity, missing pixels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,11 @@ _BITS_AT_LEAST = 8
 
 
 def converted(pixels: Pixels, stored: str) -> tuple[Pixels, list[str]]:
-    """Pixels of any real dtype in the dtype that images are read as, and what to say of it.
+    """Convert pixels of any real dtype to the dtype that images are read as; return them and a note.
 
     Args:
         pixels: any real dtype.
-        stored: the dtype that the file stores, for the sentence.
+        stored: the dtype that the file stores, for the note.
 
     Returns:
         uint8, uint16 or float32; values beyond float32 become infinite, which counts as missing.
@@ -32,13 +32,14 @@ def converted(pixels: Pixels, stored: str) -> tuple[Pixels, list[str]]:
 
 
 def opacity_of(pixels: Pixels, kind: str, *, exact: bool = False) -> Opacity | None:
-    """What the last channel is, where the file says that it is opacity.
+    """Return the opacity of the last channel, if the file states that it is opacity.
 
     Args:
         pixels: ``(H, W, C)`` as the file stores them.
         kind: ``"straight"``, ``"premultiplied"``, or ``""`` where no channel is opacity.
-        exact: whether the largest value of an integer dtype is opaque whatever values are used, as in PNG.
-            Elsewhere 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
+        exact: whether the largest value of an integer dtype is opaque whatever values occur, as in PNG. In
+            other
+        \tkinds, 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
 
     >>> opacity_of(np.full((1, 1, 4), 4095, np.uint16), "straight")
     Opacity(kind='straight', opaque=4095.0)
@@ -60,7 +61,7 @@ def opacity_of(pixels: Pixels, kind: str, *, exact: bool = False) -> Opacity | N
 
 
 def _full_scale(largest: float) -> float:
-    """The largest value of as few bits as hold ``largest``, 8 at least."""
+    """Return the largest value of the fewest bits that hold ``largest``, at least 8."""
     bits = max(_BITS_AT_LEAST, int(np.ceil(np.log2(largest + 1))))
     return float(2**bits - 1)
 
@@ -68,21 +69,23 @@ def _full_scale(largest: float) -> float:
 def missing_pixels(
     pixels: Pixels, nodata: float | None, valid: Missing | None, has_opacity: bool
 ) -> tuple[Missing | None, Missing | None]:
-    """Where a file declares pixels missing.
+    """Find the pixels that a file declares missing.
 
-    A pixel is missing where all its colours have the nodata value, as the mask of a whole data set is
-    defined by GDAL (rasterio's ``dataset_mask``): the zeros of red, (230, 0, 0), are a colour. One band alone
-    has no value where nodata can be no measurement: it lies further from all other values of the image than
-    those lie apart, as -9999 does from 0 to 2000.
+    A pixel is missing if all its colours have the nodata value, which is GDAL's definition of the mask of a
+    whole data set (rasterio's ``dataset_mask``): the zeros of red, (230, 0, 0), are a colour. A single band
+    has
+    no value if nodata cannot be a measurement: it is further from all other values of the image than these
+    are
+    from each other, as -9999 is from 0 to 2000.
 
     Args:
         pixels: ``(H, W, C)`` as stored.
         nodata: the value declared missing, if there is one.
-        valid: ``(H, W)``, False where the file's mask leaves a pixel out, if it has one.
-        has_opacity: whether the last channel is opacity, which is no colour.
+        valid: ``(H, W)``, False where the file's mask excludes a pixel, if it has a mask.
+        has_opacity: whether the last channel is opacity, which is not a colour.
 
     Returns:
-        ``(H, W)`` where a pixel is missing, and ``(H, W, C)`` where a value is; None: nothing is declared.
+        ``(H, W)`` where a pixel is missing, and ``(H, W, C)`` where a value is; None if nothing is declared.
     """
     holes = None if valid is None else ~valid
     if nodata is None:
@@ -97,12 +100,12 @@ def missing_pixels(
 
 
 def apart_from_nodata(pixels: Pixels, info: ImageInfo, missing: Missing | None = None) -> Pixels:
-    """Change computed pixels that equal the nodata value by accident, so that they are not read as missing.
+    """Change computed pixels that equal the nodata value by accident, so that they do not count as missing.
 
     Args:
         pixels: ``(H, W, C)`` as stored.
-        info: of the image that they are a result of.
-        missing: ``(H, W)``, True where the result is missing and is to stay so.
+        info: of the original image.
+        missing: ``(H, W)``, True where the result is missing and must stay so.
 
     Returns:
         the pixels, with the first colour next to the nodata value where all colours had just that value.

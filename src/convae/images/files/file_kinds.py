@@ -1,12 +1,12 @@
-"""What kind of file this is, from its first bytes: read by us, or refused by name."""
+"""Detect the kind of a file from its first bytes: supported, or refused by name."""
 
 import struct
 from dataclasses import dataclass
 
 SNIFF_BYTES = 4096
 
-# JPEG covers MPO; TGA comes last because it has no magic number. Everything else that Pillow can
-# open stays closed: each decoder is a way in for a hostile file.
+# JPEG covers MPO; TGA comes last because it has no magic number. Other kinds that Pillow can open are
+# disabled: each decoder adds attack surface for a hostile file.
 PILLOW_KINDS = (
     "PNG", "JPEG", "BMP", "GIF", "WEBP", "JPEG2000", "AVIF", "ICO", "SGI", "PCX", "TGA",
 )  # fmt: skip
@@ -56,7 +56,7 @@ _FTYP_REFUSED = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HE
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The verdict on the first bytes.
+    """The kind of a file by its first bytes.
 
     Attributes:
         reader: ``"tiff"``, ``"netpbm"``, ``"pillow"``, or ``""`` when the kind is refused.
@@ -68,10 +68,10 @@ class Kind:
 
 
 def kind_of(head: bytes) -> Kind:
-    """Tell which reader a file with these first bytes belongs to.
+    """Return the reader for a file with these first bytes.
 
     Args:
-        head: the first 4096 bytes, or all there are.
+        head: the first 4096 bytes, or the whole file if it is shorter.
 
     Returns:
         the reader, or the reason why there is none.
@@ -93,7 +93,7 @@ def _refused(head: bytes) -> str:
         if head[offset : offset + len(magic)] == magic:
             return what if " is not read" in what else f"file kind not supported: {what}"
     if head[:4] == b"\0\0\2\0" and head[4:6].strip(b"\0"):
-        return "file kind not supported: CUR"  # a TGA may start alike, with zeros after it
+        return "file kind not supported: CUR"  # a TGA may start alike, followed by zeros
     if head[4:8] == b"ftyp" and head[8:12] != b"avif":
         what = _FTYP_REFUSED.get(head[8:12], "" if b"avif" in head[:64] else "video")
         return f"file kind not supported: {what}" if what else ""

@@ -1,6 +1,6 @@
-"""What all pictures of an animated GIF have in common: whether they are grey, and whether anything is clear.
+"""Common properties of all pictures of an animated GIF: whether they are grey or have transparent pixels.
 
-Pillow settles that picture by picture, but all images of a set need the same channels. Source: CompuServe,
+Pillow decides that for each picture, but all images of a set need the same channels. Source: CompuServe,
 Graphics Interchange Format, Version 89a.
 """
 
@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 _SCREEN, _EXTENSION, _IMAGE, _CONTROL = 13, 0x21, 0x2C, 0xF9
 _TABLE, _CLEAR = 0x80, 0x01
-_KEPT = (0, 1)  # how a picture is disposed of: not at all
+_KEPT = (0, 1)  # disposal methods that leave the picture in place
 
 
 @dataclass(slots=True)
 class GifLook:
-    """What the blocks of a GIF say.
+    """The properties found in the blocks of a GIF.
 
     Attributes:
         grey: whether all colours of all tables are grey.
@@ -27,7 +27,7 @@ class GifLook:
 
 
 def look_at_gif(handle: BinaryIO) -> GifLook:
-    """Walk through the blocks of a GIF, as far as they are whole, without decoding a picture."""
+    """Parse the blocks of a GIF, as far as they are whole, without decoding a picture."""
     look, first, control = GifLook(), True, 0
     handle.seek(0)
     screen = handle.read(_SCREEN)
@@ -57,14 +57,14 @@ def look_at_gif(handle: BinaryIO) -> GifLook:
 
 
 def _table(handle: BinaryIO, flags: int, look: GifLook) -> None:
-    """Take in a table of colours, if there is one."""
+    """Read a colour table, if there is one."""
     if flags & _TABLE:
         colours = handle.read(3 << ((flags & 7) + 1))
         look.grey &= colours[0::3] == colours[1::3] == colours[2::3]
 
 
 def _passed(handle: BinaryIO, control: int, is_control: bool) -> int:
-    """Pass over sub-blocks; the flags of a control block, or those that were known before."""
+    """Skip sub-blocks; return the flags of a control block, or the previous flags."""
     while (length := handle.read(1)) and length[0]:
         if is_control:
             control = (handle.read(length[0]) or b"\0")[0]

@@ -1,4 +1,4 @@
-"""More than 8 bits a channel where Pillow reads 8: colour PNG, colour JPEG 2000 and AVIF."""
+"""Decode more than 8 bits per channel where Pillow reads 8: colour PNG, colour JPEG 2000 and AVIF."""
 
 from typing import Any, BinaryIO
 
@@ -11,7 +11,7 @@ from convae.images.files.png16 import is_deep, read_png16
 
 
 def deep_kind(kind: str, head: bytes) -> str:
-    """``kind`` when Pillow would lose depth on this file, else an empty text.
+    """Return ``kind`` if Pillow would lose depth on this file, else an empty text.
 
     Args:
         kind: Pillow's name of the kind.
@@ -29,7 +29,7 @@ def decode_deep(kind: str, handle: BinaryIO) -> Pixels:
     """Decode at full depth.
 
     Args:
-        kind: what :func:`deep_kind` said.
+        kind: the result of :func:`deep_kind`.
         handle: the open file; its declared size has been checked against the limits.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What reading gives: an image, its story, its header, and the limits it was read under."""
+"""The results of reading: an image, its origin, its header, and the limits for reading."""
 
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,7 +16,7 @@ Size = tuple[int, int]  # (height, width)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInfo:
-    """Where an image came from and what was changed while reading it.
+    """The origin of an image and the changes made while reading it.
 
     Attributes:
         name: the image as the user knows it: a relative path, ``stack.tif[3]``, ``array[7]``.
@@ -24,19 +24,23 @@ class ImageInfo:
         depth: the numpy dtype that the file stores: ``"bool"``, ``"uint8"``, ``"int16"``, ...
         mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"5 bands"``, ...
         conversions: what reading changed, in the field's words: ``"palette expanded to RGB"``.
-        missing: how many pixels have no value: NaN, infinity, or what the file declares as missing (a
-            nodata value, a mask of its own).
-        nodata: the value that the file declares as missing; None: it declares none.
-        opacity: what the file says of its last channel, if that is opacity; None: no channel is.
-        top: the largest value that the file says its samples may have, where that is not the largest of
-            the dtype (the maximum of a PGM or PPM, 4095 of a 12-bit picture); None: it does not say.
-        white_is_zero: whether the file stores white as 0. Unsigned pixels have been inverted; signed ones and
-            floats, which have no largest value, are as stored.
-        resolution: pixels per inch or centimetre, if the file says so.
+        missing: number of pixels without a value: NaN, infinity, or declared missing by the file (a nodata
+            value,
+        \ta mask of its own).
+        nodata: the value that the file declares as missing; None if it declares none.
+        opacity: the opacity in the last channel, if the file states it; None if no channel is opacity.
+        top: the largest sample value that the file states, if that is not the largest of the dtype (the
+            maximum
+        \tof a PGM or PPM, 4095 of a 12-bit picture); None if it states none.
+        white_is_zero: whether the file stores white as 0. Unsigned pixels have been inverted; signed and
+            float pixels,
+        \twhich have no largest value, are as stored.
+        resolution: pixels per inch or centimetre, if the file states it.
         description: axes, spacing and units of all images of a TIFF; only its first image has it.
         tags: colour profile, EXIF, georeference and the like, to be written back.
-        clear_colour: whether the file calls one colour transparent (tRNS of a PNG that is no palette), which
-            the pixels do not show.
+        clear_colour: whether the file declares one colour transparent (tRNS of a PNG without a palette),
+            which the
+        \tpixels do not show.
     """
 
     name: str
@@ -63,9 +67,10 @@ class Image:
         pixels: ``(H, W, C)``, C-contiguous; uint8, uint16 or float32, values as stored.
         info: where it came from and what was changed.
         reduced: whether the file holds more pixels than were decoded.
-        stored: ``(H, W, C)`` in the dtype of the file (``info.depth``) where ``pixels`` has another, so that
-            values which must come back unchanged can; None where ``pixels`` holds them exactly.
-        holes: ``(H, W)``, True where the file declares a pixel missing; None where it declares none so.
+        stored: ``(H, W, C)`` in the dtype of the file (``info.depth``) if ``pixels`` has another one, for
+            values that
+        \tmust be restored exactly; None if ``pixels`` holds them exactly.
+        holes: ``(H, W)``, True where the file declares a pixel missing; None if it declares none.
             Float pixels are NaN there as well.
     """
 
@@ -77,11 +82,11 @@ class Image:
 
     @property
     def original(self) -> Pixels:
-        """``(H, W, C)`` in the dtype of the file (bilevel: bool), every value as the file has it."""
+        """Return ``(H, W, C)`` in the dtype of the file (bilevel: bool), every value as the file has it."""
         return self.pixels if self.stored is None else self.stored
 
     def first_channels(self, count: int) -> "Image":
-        """The same image without the channels behind the first ``count``, opacity among them."""
+        """Return the same image with only the first ``count`` channels, opacity removed as well."""
         stored = None if self.stored is None else np.ascontiguousarray(self.stored[..., :count])
         return replace(
             self,
@@ -93,12 +98,12 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Pixels to be written, and what is to be said of them.
+    """Pixels to write, and their metadata.
 
     Attributes:
         pixels: ``(H, W, C)``.
-        like: the info of the image that they belong to; None: nothing is known of them.
-        holes: ``(H, W)``, True where a pixel is still missing; None: none is.
+        like: the info of the image that they belong to; None if unknown.
+        holes: ``(H, W)``, True where a pixel is still missing; None if none is.
     """
 
     pixels: Pixels
@@ -107,14 +112,14 @@ class Page:
 
     @property
     def masked(self) -> bool:
-        """Whether missing pixels need a mask, because no value stands for them."""
+        """Return whether missing pixels need a mask, because no value represents them."""
         declared = self.like is not None and self.like.nodata is not None
         return self.holes is not None and not declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is known of an image before it is decoded.
+    """The header of an image, known before it is decoded.
 
     Attributes:
         shape: ``(H, W, C)`` as :func:`~convae.images.files.reading.read_image` will give it.
@@ -123,7 +128,7 @@ class Header:
         format: the file kind.
         stored: the dtype that the file stores.
         mode: the colour model as stored.
-        shortfall: what the file promises and does not hold, in words; empty where it holds all.
+        shortfall: what the file promises but does not hold, in words; empty if it holds all.
     """
 
     shape: tuple[int, int, int]
@@ -140,7 +145,7 @@ MOST_BYTES = 768 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLimits:
-    """What one image may cost; checked on its header, before anything is allocated.
+    """Limits for one image; checked on its header, before anything is allocated.
 
     Attributes:
         max_pixels: the largest H x W.
@@ -154,21 +159,21 @@ class ReadLimits:
 
     @classmethod
     def for_pixels(cls, max_pixels: int) -> "ReadLimits":
-        """Limits of another largest H x W, and of the memory that four float32 channels of it take."""
+        """Return limits for another largest H x W, with the memory that four float32 channels of it take."""
         return cls(max_pixels=max_pixels, max_bytes=max(MOST_BYTES, 16 * max_pixels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """All it takes to read an image file, in this process or in another.
+    """A request to read an image file, in this process or in another.
 
     Attributes:
         path: the file.
-        name: how messages call it.
+        name: its name in messages.
         page: which page, frame or plane, from 0.
-        limits: what it may cost.
-        for_size: (height, width) that it is to be resized to, if it is.
-        most_bytes: how large the image may be to be read together with its header; None reads it anyway.
+        limits: the limits for the image.
+        for_size: (height, width) that it will be resized to; None if it will not.
+        most_bytes: maximum size of an image that is read together with its header; None: no maximum.
     """
 
     path: str
@@ -184,11 +189,11 @@ Answer = tuple[Header | None, Image | None] | ImageError
 
 @dataclass(slots=True, kw_only=True)
 class Decoded:
-    """What a decoder hands over: pixels as stored, and what the file says of them.
+    """The output of a decoder: pixels as stored, and metadata of the file.
 
     Attributes:
         opacity: ``"straight"`` or ``"premultiplied"`` where the last channel is opacity, else ``""``.
-        valid: ``(H, W)``, False where the file's own mask says that a pixel is missing; None: no mask.
+        valid: ``(H, W)``, False where the file's own mask declares a pixel missing; None: no mask.
         others: the attributes of :class:`ImageInfo` of the same names.
     """
 
@@ -208,7 +213,7 @@ class Decoded:
 
 
 class DecoderFile(Protocol):
-    """An open file of one kind: its header is known, nothing is decoded yet."""
+    """An open file of one kind: its header is read, nothing is decoded yet."""
 
     pages: int
 
@@ -221,7 +226,7 @@ class DecoderFile(Protocol):
 
 @cache
 def dtype_name(dtype: np.dtype[Any]) -> str:
-    """``dtype.name``, which takes NumPy longer to put together than an image to be looked at.
+    """Return ``dtype.name``, cached because NumPy computes it slowly.
 
     >>> dtype_name(np.dtype(">u2"))
     'uint16'
@@ -230,7 +235,7 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 
 
 def depth_read(stored: str) -> str:
-    """The dtype that an image is read as, by the one that its file stores.
+    """Return the dtype that an image is read as, given the one that its file stores.
 
     >>> [depth_read(stored) for stored in ("bool", "uint16", "int16")]
     ['uint8', 'uint16', 'float32']

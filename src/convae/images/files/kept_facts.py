@@ -1,4 +1,4 @@
-"""Which facts of a file each kind of file can hold, and which of them are lost in another."""
+"""The metadata that each kind of file can hold, and what is lost in another kind."""
 
 import re
 
@@ -15,17 +15,17 @@ DOTS = (
     "PNG",
     "JPEG",
     "BMP",
-)  # kinds other than TIFF that say how many pixels there are to the inch
+)  # kinds other than TIFF that state pixels per inch
 _MOST_EXIF = 65_527  # JPEG: one segment, with its length and "Exif" in front
 
 
 def what_is_lost(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> tuple[str, ...]:
-    """What the file of an image says and a file of this kind would not say.
+    """Return the metadata of an image's file that a file of this kind cannot hold.
 
     Args:
         like: the image as it was read.
-        kind: of the file that is written: ``"PNG"``, ``"TIFF"``, ...
-        shape: ``(H, W, C)`` of what is written.
+        kind: the kind of the file to write: ``"PNG"``, ``"TIFF"``, ...
+        shape: ``(H, W, C)`` of the pixels to write.
 
     Returns:
         plain phrases: ``"colour profile"``, ``"EXIF"``, ``"maximum of 4095"``, ``"georeference"``, ...
@@ -54,14 +54,14 @@ def what_is_lost(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> tuple[st
 
 
 def _converted(text: str) -> list[str]:
-    """The colour model that a conversion left: ``CMYK``."""
+    """Return the colour model before a conversion: ``CMYK``."""
     return re.findall(r"^(\S+) converted to RGB$", text)
 
 
 def profile_for(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> bytes | None:
-    """The ICC profile to be written in a file of this kind; None where there is none or it does not fit.
+    """Return the ICC profile for a file of this kind; None if there is none or it does not fit.
 
-    A profile is one of grey or of colour, so it is true of as many colours as the image had.
+    A profile is for grey or for colour, so it is valid for the number of colours that the image had.
     """
     tags = like.tags
     if tags is None or tags.profile is None or kind not in _PROFILES:
@@ -70,7 +70,7 @@ def profile_for(like: ImageInfo, kind: str, shape: tuple[int, ...]) -> bytes | N
 
 
 def exif_for(like: ImageInfo, kind: str) -> bytes | None:
-    """The EXIF structure to be written in a file of this kind; None where there is none."""
+    """Return the EXIF structure for a file of this kind; None if there is none."""
     tags = like.tags
     if tags is None or tags.exif is None or kind not in _EXIF:
         return None
@@ -78,7 +78,7 @@ def exif_for(like: ImageInfo, kind: str) -> bytes | None:
 
 
 def chunks_for(tags: Tags | None, channels: int) -> tuple[tuple[str, bytes], ...]:
-    """The chunks on colour to be written in a PNG of so many channels."""
+    """Return the colour chunks for a PNG with this number of channels."""
     found = () if tags is None else tags.chunks
     return tuple(
         (name, body if name != "sBIT" else _significant_bits(body, channels))
@@ -88,15 +88,15 @@ def chunks_for(tags: Tags | None, channels: int) -> tuple[tuple[str, bytes], ...
 
 
 def holds_opacity(kind: str, pixels: Pixels, like: ImageInfo | None) -> bool:
-    """Whether a kind of file may take these pixels without saying what is not so of their last channel.
+    """Return whether a kind of file can hold these pixels without misrepresenting their last channel.
 
-    Two or four channels are grey or RGB with opacity in every kind but TIFF: colours not multiplied by it,
-    opaque at the largest value of the dtype. Bands are not that, nor 12-bit samples with 4095 for opaque.
+    In every kind but TIFF, two or four channels are grey or RGB with opacity: straight colours, opaque at the
+    largest value of the dtype. Neither bands nor 12-bit samples with 4095 for opaque satisfy that.
 
-    Args:
+    kind: the kind of the file to write.
         kind: of the file that is written.
         pixels: ``(H, W, C)`` in the depth to store.
-        like: the image as it was read; None: a caller's own pixels, whose kind of file says what they are.
+        like: the image as it was read; None: a caller's own pixels, interpreted by the kind of file.
     """
     if kind == _TIFF or pixels.shape[2] not in (2, 4) or like is None:
         return True
@@ -107,7 +107,7 @@ def holds_opacity(kind: str, pixels: Pixels, like: ImageInfo | None) -> bool:
 
 
 def _significant_bits(body: bytes, channels: int) -> bytes:
-    """What sBIT says of as many channels; nothing where it cannot be told."""
+    """Return the content of sBIT for this number of channels; empty if it cannot be determined."""
     if len(body) == channels:
         return body
     if len(body) == 3 and channels == 4:
@@ -116,7 +116,7 @@ def _significant_bits(body: bytes, channels: int) -> bytes:
 
 
 def _colours(channels: int) -> int:
-    """How many colours so many channels are, opacity aside."""
+    """Return the number of colours among the channels, without opacity."""
     return {2: 1, 4: 3}.get(channels, channels)
 
 

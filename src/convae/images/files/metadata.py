@@ -1,6 +1,6 @@
-"""What a file says of its pixels: opacity, size of a pixel, pages, colour profile, georeference.
+"""Metadata of the pixels in a file: opacity, resolution, pages, colour profile, georeference.
 
-Much of it is only true of images of the same shape, so that shape goes with it.
+Much of it is only valid for images of the same shape, so that shape is stored with it.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Resolution:
     Attributes:
         x, y: across and down, more than 0.
         unit: ``"inch"``, ``"cm"``, or ``""`` where the file names none.
-        size: ``(H, W)`` of the image; at another size its pixels are of another size.
+        size: ``(H, W)`` of the image; the resolution is not valid for another size.
     """
 
     x: Fraction
@@ -28,7 +28,7 @@ class Resolution:
     size: tuple[int, int]
 
     def per_inch(self) -> tuple[float, float] | None:
-        """Pixels per inch across and down; None where the unit is unknown.
+        """Return pixels per inch across and down; None if the unit is unknown.
 
         >>> Resolution(x=Fraction(100), y=Fraction(50), unit="cm", size=(4, 4)).per_inch()
         (254.0, 127.0)
@@ -41,14 +41,14 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a TIFF says of its axes and their scale: the text of ImageJ, OME or tifffile.
+    """The description of axes and their scale in a TIFF: the text of ImageJ, OME or tifffile.
 
     Attributes:
         text: the bytes of the tag.
         shape: ``(H, W, C)`` of each image.
         depth: the numpy dtype that the file stores.
-        images: how many images it speaks of; it is true of all of them in their order, not of a part.
-        apart: whether each channel is a page of its own.
+        images: number of images that it describes; it is valid for all of them in order, not for a part.
+        apart: whether each channel is a separate page.
     """
 
     text: bytes
@@ -63,12 +63,13 @@ STRAIGHT, PREMULTIPLIED, UNUSED = "straight", "premultiplied", "unused"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opacity:
-    """What the last channel of an image is, where the file says that it is opacity.
+    """The opacity in the last channel of an image, if the file states it.
 
     Attributes:
-        kind: ``"straight"``; ``"premultiplied"`` (the colours are multiplied by it already, TIFF's associated
-            alpha); ``"unused"`` (0 everywhere, as some programs write it: it hides nothing).
-        opaque: the value that hides what is behind: 255, 65535, 4095 of 12-bit samples, 1.0, ...
+        kind: ``"straight"``; ``"premultiplied"`` (colours are already multiplied by it, TIFF's associated
+            alpha);
+        \t``"unused"`` (0 everywhere, as some programs write it: it hides nothing).
+        opaque: the value of full opacity: 255, 65535, 4095 of 12-bit samples, 1.0, ...
     """
 
     kind: str
@@ -77,7 +78,7 @@ class Opacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiffTag:
-    """A tag of a TIFF to be written as it was read.
+    """A tag of a TIFF, written as it was read.
 
     Attributes:
         code: its number.
@@ -94,16 +95,16 @@ class TiffTag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """What a file says of its pixels and a copy of it must say again.
+    """Metadata that a copy of a file must repeat.
 
     Attributes:
-        size: ``(H, W)`` of the image; a georeference is true of no other.
-        channels: of the image; a colour profile is true of no other number.
+        size: ``(H, W)`` of the image; a georeference is valid for no other.
+        channels: of the image; a colour profile is valid for no other number.
         profile: the ICC profile.
         exif: EXIF as a TIFF structure (without the leading ``Exif``), upright and without a thumbnail.
         chunks: PNG chunks on colour, each its four letters and its bytes: gAMA, cHRM, sRGB, cICP, ...
         geo: tags of GeoTIFF and GDAL.
-        extra_samples: what a TIFF says of its last channels, by TIFF's numbers: 1 and 2 are opacity.
+        extra_samples: meaning of a TIFF's last channels, by TIFF's numbers: 1 and 2 are opacity.
     """
 
     size: tuple[int, int]
@@ -119,7 +120,7 @@ class Tags:
 
 
 def resolution(x: Any, y: Any, unit: str, size: tuple[int, int]) -> Resolution | None:
-    """Take what a file gives as its resolution, or None where that cannot be one.
+    """Return the resolution that a file states, or None if it is invalid.
 
     Args:
         x, y: pixels per unit; a number, or numerator and denominator.

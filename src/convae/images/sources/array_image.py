@@ -1,4 +1,4 @@
-"""One array in memory to one :class:`Image`: any real dtype, ``(h, w)`` or ``(h, w, c)``."""
+"""Convert one array in memory to one :class:`Image`: any real dtype, ``(h, w)`` or ``(h, w, c)``."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,15 +11,15 @@ from convae.images.files.image import Header, Image, ImageInfo, depth_read, dtyp
 
 
 def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image:
-    """Turn an array into an image without changing a value that need not change.
+    """Convert an array to an image; values change only if the dtype requires it.
 
     uint8, uint16 and float32 stay; bool becomes 0 and 255; every other real dtype becomes float32.
 
     Arguments:
         array: ``(h, w)`` or ``(h, w, c)``, any real dtype and byte order.
-        name: how messages call it.
-        limit_shape: whether to refuse what is no image (False: the caller has checked).
-    Returns: an image whose pixels are the caller's own memory where nothing had to change: do not write.
+        name: its name in messages.
+        limit_shape: whether to refuse arrays that are not images (False: the caller has checked).
+    Returns: an image whose pixels share the caller's memory if no value had to change: do not write to it.
     Raises: ImageError when it is no real-valued image of at least one pixel.
     """
     if limit_shape:
@@ -43,7 +43,7 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
 
 
 def with_opacity(image: Image, kind: str) -> Image:
-    """The same image, whose last channel is ``"straight"`` or ``"premultiplied"`` opacity; ``""``: none."""
+    """Return the image with ``"straight"`` or ``"premultiplied"`` opacity as last channel; ``""``: none."""
     if not kind:
         return image
     opacity = opacity_of(image.original, kind, exact=True)
@@ -51,7 +51,7 @@ def with_opacity(image: Image, kind: str) -> Image:
 
 
 def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
-    """The header of an array image, from its shape and dtype alone."""
+    """Return the header of an array image, from its shape and dtype alone."""
     height, width = shape[:2]
     channels = shape[2] if len(shape) == 3 else 1
     return Header(
@@ -65,7 +65,7 @@ def array_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Header:
 
 
 def mode_of(channels: int) -> str:
-    """The colour model in words: an array does not say more than its number of channels."""
+    """Return the colour model in words: an array only states its number of channels."""
     return {1: "L", 3: "RGB"}.get(channels, f"{channels} bands")
 
 

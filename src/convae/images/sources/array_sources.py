@@ -26,7 +26,7 @@ _ROWS_HELP = (
     "read where a model is fitted, with image_shape"
 )
 
-QUICK_VALUES = 2**16  # of an image: to look at fewer takes no thread
+QUICK_VALUES = 2**16  # values of an image, below which threads do not pay off
 
 
 class ArraySource(ImageSource):
@@ -34,13 +34,13 @@ class ArraySource(ImageSource):
 
     Arguments:
         array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, or one colour image ``(h, w, c)``.
-        channels_first: whether an array of four axes is ``(n, c, h, w)``; None finds it by the shape
+        channels_first: whether an array of four axes is ``(n, c, h, w)``; None infers it from the shape
             (:mod:`convae.images.files.axes`).
 
     Attributes:
         array: the images, channels last.
         channels_first: whether the array that was given has its channels first.
-        reading: how its axes were understood, where the user may have meant otherwise; else empty.
+        reading: how its axes were interpreted, if that is ambiguous; else empty.
     """
 
     def __init__(
@@ -80,20 +80,20 @@ class ArraySource(ImageSource):
         return array_image(np.asarray(self.array[index]), self._names[index], limit_shape=False)
 
     def header(self, index: int) -> Header:
-        """The shape and depth of image ``index``."""
+        """Return the shape and depth of image ``index``."""
         return array_header(self.array.shape[1:], self.array.dtype)
 
     def stack(self) -> np.ndarray | None:
-        """All images, if they are whole numbers that stay what they are."""
+        """Return all images, if they are integers that need no conversion."""
         if self.array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-            return None  # converted, or looked through for missing pixels
+            return None  # converted, or searched for missing pixels
         if self.channels_first:
-            return None  # does not lie in memory like that
+            return None  # another layout in memory
         array = np.asarray(self.array)
         return array if array.ndim == 4 else array[..., None]
 
     def fingerprint(self) -> str:
-        """SHA-256 over shape, dtype and all bytes."""
+        """Return the SHA-256 over shape, dtype and all bytes."""
         digest = hashlib.sha256(f"{self.array.dtype.str} {self.array.shape}".encode())
         for image in self.array:
             digest.update(np.ascontiguousarray(image).tobytes())
@@ -101,11 +101,11 @@ class ArraySource(ImageSource):
 
 
 class ListSource(ImageSource):
-    """A list of arrays (or Pillow images), each with its own size; channels are first in all or in none.
+    """A list of arrays (or Pillow images) of any sizes; channels are first in all or in none.
 
     Attributes:
         channels_first: whether the images that were given have their channels first.
-        reading: how their axes were understood, where the user may have meant otherwise; else empty.
+        reading: how their axes were interpreted, if that is ambiguous; else empty.
     """
 
     def __init__(
@@ -136,20 +136,20 @@ class ListSource(ImageSource):
         )
 
     def header(self, index: int) -> Header:
-        """The shape and depth of image ``index``."""
+        """Return the shape and depth of image ``index``."""
         array = self._arrays[index]
         return array_header(array.shape, array.dtype)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the shapes, dtypes and bytes of all images."""
+        """Return the SHA-256 over the shapes, dtypes and bytes of all images."""
         return digest_arrays(self._arrays, range(len(self._arrays)))
 
 
 class DatasetSource(ImageSource):
-    """Anything with ``__len__`` and ``__getitem__``, such as a torch ``Dataset``; torch is not imported.
+    """Any object with ``__len__`` and ``__getitem__``, such as a torch ``Dataset``; torch is not imported.
 
     An item is an array, a tensor, a Pillow image, a tuple ``(image, label, ...)``, or a dict with the
-    key ``image``. Items are asked for one at a time, because datasets need not be thread-safe.
+    key ``image``. Items are requested one at a time, because datasets need not be thread-safe.
     """
 
     def __init__(self, dataset: Any, *, channels_first: bool | None = None) -> None:
@@ -173,7 +173,7 @@ class DatasetSource(ImageSource):
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Labels (n,): the dataset's ``targets`` or, without them, one pass over all items."""
+        """Return labels (n,): the dataset's ``targets``, else those of one pass over all items."""
         if self._labels is None and self._has_labels:
             known = getattr(self._dataset, "targets", None)
             if known is None or len(known) != self._count:
@@ -200,18 +200,18 @@ class DatasetSource(ImageSource):
         return with_opacity(image, pillow_opacity(given))
 
     def header(self, index: int) -> Header:
-        """The shape and depth of image ``index``."""
+        """Return the shape and depth of image ``index``."""
         return _header(self.read(index))
 
     def first_look(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
-        """The header, for which the image had to be made, and the image if it is small."""
+        """Return the header, which requires the image, and the image if it is small."""
         image = self.read(index)
         return _header(image), image if image.pixels.nbytes <= most_bytes else None
 
     def fingerprint(self) -> str:
-        """SHA-256 over the length and up to 64 images: reading all may take hours."""
+        """Return the SHA-256 over the length and up to 64 images: reading all may take hours."""
         picked = np.unique(np.linspace(0, self._count - 1, min(64, self._count)).astype(int))
         arrays = LazyArrays(lambda i: self.read(i).pixels)
         return digest_arrays(arrays, picked.tolist(), head=f"dataset {self._count}")
@@ -222,7 +222,7 @@ class DatasetSource(ImageSource):
 
 
 class LazyArrays:
-    """Arrays by index, made by a function."""
+    """A sequence of arrays that a function computes by index."""
 
     def __init__(self, make: Callable[[int], np.ndarray]) -> None:
         self._make = make
@@ -267,7 +267,7 @@ def _grey_images(name: str, shape: tuple[int, ...]) -> str:
 
 
 def check_labels(labels: Any, count: int, name: str) -> np.ndarray | None:
-    """Labels as int64 (n,), or an InputError when they are not one integer an image."""
+    """Return labels as int64 (n,); raise InputError unless there is one integer per image."""
     if labels is None:
         return None
     array = np.asarray(labels)
@@ -282,19 +282,19 @@ def check_labels(labels: Any, count: int, name: str) -> np.ndarray | None:
 
 
 def numbered_labels(labels: np.ndarray | None) -> tuple[str, ...]:
-    """Names ``0``, ``1``, ... up to the largest label; none for negative or wild labels."""
+    """Return names ``0``, ``1``, ... up to the largest label; none for negative or very large labels."""
     if labels is None or not len(labels) or labels.min() < 0 or labels.max() > 10_000:
         return ()
     return tuple(str(value) for value in range(int(labels.max()) + 1))
 
 
 def is_tensor(image: Any) -> bool:
-    """Whether ``image`` is a torch tensor, found without importing torch."""
+    """Return whether ``image`` is a torch tensor, without importing torch."""
     return hasattr(image, "detach") and hasattr(image, "cpu")
 
 
 def plain_array(image: Any) -> np.ndarray:
-    """A numpy array from an array, a tensor on any device, a Pillow image, or nested lists."""
+    """Convert an array, a tensor on any device, a Pillow image, or nested lists to a numpy array."""
     if is_tensor(image):
         image = image.detach().cpu()
         if str(image.dtype) == "torch.bfloat16":  # numpy has no such dtype
@@ -308,7 +308,7 @@ def plain_array(image: Any) -> np.ndarray:
 
 
 def split_item(item: Any) -> tuple[Any, Any]:
-    """Image and label of a dataset's item; the label is None when there is none."""
+    """Return image and label of a dataset's item; the label is None when there is none."""
     if isinstance(item, tuple | list) and len(item) >= 1:
         return item[0], item[1] if len(item) > 1 else None
     if isinstance(item, dict):
@@ -320,7 +320,7 @@ def split_item(item: Any) -> tuple[Any, Any]:
 
 
 def as_label(label: Any) -> int | None:
-    """A class label as int, or None when it is something else (a text, a mask, a float target)."""
+    """Return a class label as int, or None when it is something else (a text, a mask, a float target)."""
     if label is None or isinstance(label, str | bytes | float):
         return None
     try:
@@ -331,7 +331,7 @@ def as_label(label: Any) -> int | None:
 
 
 def digest_arrays(arrays: Any, indices: Sequence[int], head: str = "list") -> str:
-    """SHA-256 over shapes, dtypes and bytes of some arrays."""
+    """Return the SHA-256 over shapes, dtypes and bytes of some arrays."""
     digest = hashlib.sha256(f"{head} {len(indices)}".encode())
     for index in indices:
         array = arrays[index]
@@ -341,7 +341,7 @@ def digest_arrays(arrays: Any, indices: Sequence[int], head: str = "list") -> st
 
 
 def pillow_opacity(image: Any) -> str:
-    """What opacity the last channel of :func:`plain_array` is, by the mode of a Pillow image; else empty."""
+    """Return the kind of opacity of the last channel of :func:`plain_array`, by Pillow's mode; else empty."""
     if not hasattr(image, "getbands") or not hasattr(image, "convert"):
         return ""
     if image.mode in ("La", "RGBa"):
@@ -351,7 +351,7 @@ def pillow_opacity(image: Any) -> str:
 
 
 def _pillow_array(image: Any) -> np.ndarray:
-    """Pixels of a Pillow image in its own depth; colour models without their own array become RGB."""
+    """Return pixels of a Pillow image in its own depth; colour models without an array become RGB."""
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):

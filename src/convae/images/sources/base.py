@@ -1,4 +1,4 @@
-"""What every source of images promises: a fixed order, names, labels, and one image at a time."""
+"""The interface of a source of images: a fixed order, names, labels, and one image at a time."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from convae.images.files.image import Answer, Header, Image, Request, Size
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that looked like an image and is not in the source.
+    """A file or folder that looked like an image and is not in the source.
 
     Attributes:
         name: the file or folder as the user knows it, relative to what was opened.
@@ -25,7 +25,7 @@ class Skipped:
 
 
 class ImageSource(ABC):
-    """Images in a fixed order, read one at a time when they are asked for.
+    """Images in a fixed order, read one at a time on request.
 
     ``read`` and ``header`` may be called from several threads at once.
 
@@ -33,9 +33,9 @@ class ImageSource(ABC):
         description: what was opened, for people: ``folder tiles/``, ``array (1797, 8, 8)``.
         skipped: what was left out while listing. Images that turn out to be unreadable later are
             not in it: ``read`` raises for them.
-        notes: sentences the user should see once (how an array was understood, files passed over).
+        notes: sentences to show the user once (how an array was interpreted, files passed over).
         label_names: the name of each label, empty when there are no labels.
-        quick: whether an image is read faster than it is handed to a thread and back.
+        quick: whether reading an image is faster than passing it to a thread and back.
     """
 
     quick = False
@@ -51,7 +51,7 @@ class ImageSource(ABC):
 
     @property
     def names(self) -> Sequence[str]:
-        """One name an image: a relative path, ``stack.tif[3]``, ``array[7]``. Never absolute."""
+        """Names, one for each image: a relative path, ``stack.tif[3]``, ``array[7]``. Never absolute."""
         return self._names
 
     @property
@@ -61,30 +61,33 @@ class ImageSource(ABC):
 
     @abstractmethod
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Decode image ``index``; raises ``ImageError`` and nothing else for a bad image.
+        """Decode image ``index``.
 
         Args:
             for_size: (height, width) that the image is to be resized to. A source may then decode fewer
                 pixels than there are, though at least twice as many a side; None asks for all.
+
+        Raises:
+            ImageError: the image is bad; nothing else is raised.
         """
 
     @abstractmethod
     def header(self, index: int) -> Header:
-        """Shape and depth of image ``index`` as ``read`` will give it, as cheaply as possible."""
+        """Return shape and depth of image ``index`` as ``read`` will give it, as cheaply as possible."""
 
     def first_look(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
-        """The header, and the image as :meth:`read` gives it if that is cheaper now than later.
+        """Return the header, and also the image as :meth:`read` gives it if reading it now is cheaper.
 
         Args:
             for_size: as in :meth:`read`.
-            most_bytes: how large the image in memory may be.
+            most_bytes: maximum size of the image in memory.
         """
         return self.header(index), None
 
     def answer(self, index: int, for_size: Size | None, most_bytes: int | None) -> Answer:
-        """:meth:`read`, or :meth:`first_look` where ``most_bytes`` is given, or the error that they raise."""
+        """Return :meth:`read`, or :meth:`first_look` if given ``most_bytes``, or the error they raise."""
         try:
             if most_bytes is None:
                 return None, self.read(index, for_size=for_size)
@@ -93,35 +96,37 @@ class ImageSource(ABC):
             return error
 
     def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
-        """What another process can :meth:`answer` alike; None where only this one can."""
+        """Return a request that another process can :meth:`answer`; None if only this one can."""
         return None
 
     def stack(self) -> np.ndarray | None:
-        """(n, H, W, C) of all images as :meth:`read` gives them, where they lie in memory like that.
+        """Return (n, H, W, C) of all images as :meth:`read` gives them, if memory has that layout.
 
-        Nothing is copied: do not write. None where images have to be read one by one.
+        Nothing is copied: do not write to it. None if images have to be read one by one.
         """
         return None
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A SHA-256 (hex) that changes when the data do.
+        """Return a SHA-256 (hex) that changes when the data change.
 
-        Files: over relative names, sizes and modification times, so contents are not read.
-        Arrays: over the shape, the dtype and all bytes. A torch dataset: over its length and up to
-        64 images spread over it, because reading it all may take hours.
+        For files it covers relative names, sizes and modification times; contents are not read. For arrays
+        it covers
+        the shape, the dtype and all bytes. For a torch dataset it covers the length and up to 64 images
+        spread over
+        it, because reading all may take hours.
         """
 
     def checksum(self, index: int) -> str:
-        """SHA-256 (hex) of the file that holds image ``index``, as ``sha256sum`` gives it.
+        """Return the SHA-256 (hex) of the file that holds image ``index``, as ``sha256sum`` gives it.
 
-        Of an image that is in no file of its own kind (an array, a dataset) over its bytes (H, W, C).
+        For an image without a file of its own (an array, a dataset), it covers the bytes (H, W, C).
         """
         pixels = self.read(index).pixels
         return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "ImageSource":
-        """A view on some of the images, in the order given; the images are not read."""
+        """Return a view of some of the images, in the given order; the images are not read."""
         return Selection(self, indices)
 
 
@@ -149,7 +154,7 @@ class Selection(ImageSource):
 
     @property
     def labels(self) -> np.ndarray | None:
-        """The labels of the images picked."""
+        """Return the labels of the selected images."""
         labels = self._source.labels
         self.label_names = self._source.label_names
         return None if labels is None else labels[self._indices]
@@ -161,34 +166,34 @@ class Selection(ImageSource):
     def first_look(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
-        """The header of image ``index`` of the selection, and the image if that is cheaper now."""
+        """Return the header of image ``index`` of the selection, and the image if cheaper now."""
         i = int(self._indices[index])
         return self._source.first_look(i, for_size=for_size, most_bytes=most_bytes)
 
     def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
-        """What another process can answer for image ``index`` of the selection."""
+        """Return a request that another process can answer, for image ``index`` of the selection."""
         return self._source.request(int(self._indices[index]), for_size, most_bytes)
 
     def header(self, index: int) -> Header:
-        """The shape and depth of image ``index`` of the selection."""
+        """Return the shape and depth of image ``index`` of the selection."""
         return self._source.header(int(self._indices[index]))
 
     def checksum(self, index: int) -> str:
-        """SHA-256 of the file or the bytes of image ``index`` of the selection."""
+        """Return the SHA-256 of the file or the bytes of image ``index`` of the selection."""
         return self._source.checksum(int(self._indices[index]))
 
     def fingerprint(self) -> str:
-        """SHA-256 over the source's fingerprint and the indices."""
+        """Return the SHA-256 over the source's fingerprint and the indices."""
         digest = hashlib.sha256(self._source.fingerprint().encode())
         digest.update(self._indices.astype("<i8").tobytes())
         return digest.hexdigest()
 
 
 class LazyNames(Sequence[str]):
-    """A sequence of names that are made when asked for, so that a million of them cost nothing.
+    """A sequence of names that are computed on request, so that a million of them take no memory.
 
     Attributes:
-        numbered: whether each is but a position in an array.
+        numbered: whether each name is only a position in an array.
     """
 
     numbered = False
@@ -200,7 +205,7 @@ class LazyNames(Sequence[str]):
         return self._count
 
     def name(self, index: int) -> str:
-        """Name number ``index``, 0 <= index < len."""
+        """Return name ``index``, 0 <= index < len."""
         raise NotImplementedError
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
@@ -222,7 +227,7 @@ class NumberedNames(LazyNames):
         self._stem = stem
 
     def name(self, index: int) -> str:
-        """Name number ``index``."""
+        """Return name ``index``."""
         return f"{self._stem}[{index}]"
 
 
@@ -235,5 +240,5 @@ class PickedNames(LazyNames):
         self.numbered = getattr(names, "numbered", False)
 
     def name(self, index: int) -> str:
-        """Name number ``index``."""
+        """Return name ``index``."""
         return self._names[int(self._indices[index])]

@@ -1,4 +1,4 @@
-"""Which images of a test folder are normal, and of what kind the defects of the others are.
+"""Which images of a test folder are normal, and the kind of defect of the others.
 
 The kind is the name of the sub-folder; folders called ``good``, ``normal``, ``ok`` or ``free`` hold normal
 images. The layout of MVTec AD (``test/KIND/NAME.png``, ``ground_truth/KIND/NAME_mask.png``) is recognised.
@@ -18,7 +18,7 @@ TEST, GROUND_TRUTH = "test", "ground_truth"
 
 @dataclass(frozen=True)
 class TestLayout:
-    """Where the images of a test set lie, and their masks.
+    """The folders of a test set's images and masks.
 
     Attributes:
         images: the folder of images.
@@ -28,11 +28,11 @@ class TestLayout:
     images: Path
     masks: Path | None
 
-    __test__ = False  # this is no test class
+    __test__ = False  # not a test class
 
 
 def layout_of(folder: Path) -> TestLayout:
-    """The layout of a test folder: ``set`` or ``set/test`` of MVTec's, or any other as it is."""
+    """Return the layout of a test folder: ``set`` or ``set/test`` of MVTec AD, or any other as it is."""
     if (folder / TEST).is_dir() and (folder / GROUND_TRUTH).is_dir():
         return TestLayout(folder / TEST, _filled(folder / GROUND_TRUTH))
     resolved = Path(os.path.abspath(folder))
@@ -43,15 +43,16 @@ def layout_of(folder: Path) -> TestLayout:
 
 
 def _filled(masks: Path) -> Path | None:
-    """The folder, unless no file is in it."""
+    """Return the folder, unless it holds no file."""
     return masks if any(path.is_file() for path in masks.rglob("*")) else None
 
 
 def kind_by_folder(name: str) -> str | None:
-    """The kind of defect by the folders of an image; :data:`NORMAL` for a normal one, None without folders.
+    """Return the kind of defect by an image's folders; :data:`NORMAL` if normal, None without folders.
 
-    Folders called ``test`` or ``train`` around them do not count. An image in several folders is normal if
-    one of them says so, else their path is the kind.
+    Folders called ``test`` or ``train`` around them are ignored. An image in nested folders is normal if
+    one of
+    them has such a name; otherwise their path is the kind.
 
     >>> kind_by_folder("broken/3.png"), kind_by_folder("train/good/3.png"), kind_by_folder("3.png")
     ('broken', '', None)
@@ -65,7 +66,7 @@ def kind_by_folder(name: str) -> str | None:
 
 
 def is_normal_word(folder: str) -> bool:
-    """Whether a folder of this name holds normal images: also ``MT_Free``, ``defect-free``, ``Good 2``.
+    """Return whether a folder name means normal images: also ``MT_Free``, ``defect-free``, ``Good 2``.
 
     >>> [is_normal_word(name) for name in ("Good", "MT_Free", "ok_2", "not_good", "goods")]
     [True, True, True, False, False]
@@ -78,13 +79,13 @@ def is_normal_word(folder: str) -> bool:
 
 
 def kind_of_label(label: str) -> str:
-    """The kind of defect by a label of a table; :data:`NORMAL` for one of :data:`NORMAL_LABELS`."""
+    """Return the kind of defect by a label of a table; :data:`NORMAL` for one of :data:`NORMAL_LABELS`."""
     text = label.strip()
     return NORMAL if text.casefold() in NORMAL_LABELS or is_zero(text) else text
 
 
 def is_zero(text: str) -> bool:
-    """Whether a cell is the number 0, as ``0.0`` of a spreadsheet is."""
+    """Return whether a cell is the number 0, such as ``0.0`` in a spreadsheet."""
     try:
         return float(text) == 0
     except ValueError:
@@ -92,5 +93,5 @@ def is_zero(text: str) -> bool:
 
 
 def kinds_in_order(kinds: Sequence[str]) -> list[str]:
-    """The kinds of defects among those of images, by name."""
+    """Return the kinds of defects among those of images, by name."""
     return sorted({kind for kind in kinds if kind != NORMAL})

@@ -10,15 +10,15 @@ from convae.images.sources.matching import NONE, match
 
 
 class DefectMasks:
-    """The masks of some anomalous images, matched by their names; ``_mask`` at the end of a name is allowed.
+    """The masks of some anomalous images, matched by name; a name may end with ``_mask``.
 
     Args:
         masks: the mask files.
         images: the anomalous images.
-        positions: (n,) which of all images each of them is.
+        positions: (n,) position of each of them among all images.
 
     Raises:
-        InputError: none belongs to an image, or one of two may belong to the same.
+        InputError: none belongs to an image, or two may belong to the same.
     """
 
     def __init__(self, masks: ImageSource, images: ImageSource, positions: list[int]) -> None:
@@ -33,7 +33,7 @@ class DefectMasks:
         return len(self._of)
 
     def of(self, index: int, size: tuple[int, int]) -> Missing | None:
-        """The mask (H, W) of an image; None where there is none for it.
+        """Return the mask (H, W) of an image; None if it has none.
 
         Raises:
             ImageError: the mask cannot be used: unreadable, of another size, or empty.
@@ -55,7 +55,7 @@ class DefectMasks:
 
 
 def defect_mask(image: Image) -> Missing:
-    """(H, W) where a mask is above half of its maximum, in any colour; opacity does not count."""
+    """Return (H, W), True where a mask is above half of its maximum in any colour; opacity is ignored."""
     pixels = image.pixels
     if pixels.shape[2] in (2, 4) and image.info.opacity is not None:
         pixels = pixels[..., :-1]

@@ -1,4 +1,4 @@
-"""Fetch a file over HTTPS: checksum, resume of a partial file, and a clear word when it cannot be done."""
+"""Download a file over HTTPS: checksum, resumption of a partial file, and clear errors."""
 
 import hashlib
 import os
@@ -28,8 +28,9 @@ class Remote:
         name: its file name.
         url: where it is; HTTPS.
         size: its size in bytes.
-        md5: its published MD5 in hex: the data sets publish no other. It guards against damage; HTTPS
-            guards against forgery.
+        md5: its published MD5 in hex: the data sets publish no other checksum. It protects against damage;
+            HTTPS
+            protects against forgery.
     """
 
     name: str
@@ -39,13 +40,13 @@ class Remote:
 
 
 def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Path:
-    """Download a file into ``folder``; an interrupted download goes on where it stopped.
+    """Download a file into ``folder``; an interrupted download is resumed.
 
     Arguments:
         remote: what to fetch.
-        folder: where to put it; made when it is not there.
-        progress: called with (file name, bytes so far, bytes in all).
-    Returns: the path of the finished file, whose checksum is right.
+        folder: the target folder; created if missing.
+        progress: called with (file name, bytes so far, total bytes).
+    Returns: the path of the complete file, whose checksum is correct.
     Raises: InputError when the folder cannot be written, the host cannot be reached or sends other data.
     """
     target, part = folder / remote.name, folder / f"{remote.name}.part"
@@ -70,7 +71,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
 
 
 def host_of(url: str) -> str:
-    """The host in a URL.
+    """Return the host in a URL.
 
     >>> host_of("https://example.org/a/b.gz")
     'example.org'
@@ -80,7 +81,7 @@ def host_of(url: str) -> str:
 
 def _receive(remote: Remote, part: Path, progress: Progress | None) -> None:
     have = part.stat().st_size
-    if have >= remote.size:  # finished, or longer than it may be
+    if have >= remote.size:  # complete, or too long
         if have == remote.size and _md5(part) == remote.md5:
             return
         part.write_bytes(b"")
@@ -113,23 +114,23 @@ def _request(url: str, start: int) -> IO[bytes]:
         answer: IO[bytes] = opener.open(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         with error:
-            if error.code == 416 and start:  # the host holds a shorter file: begin again
+            if error.code == 416 and start:  # the host holds a shorter file: restart
                 return _request(url, 0)
             raise ValueError(f"the host answers {error.code} {error.reason}") from error
     return answer
 
 
 def _continues(answer: Any, start: int) -> bool:
-    """Whether an answer holds the bytes from ``start`` on; many hosts ignore Range and send all."""
+    """Return whether a response holds the bytes from ``start`` on; many hosts ignore Range and send all."""
     given = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
     return answer.status == 206 and given is not None and int(given[1]) == start
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Redirections may not leave HTTPS."""
+    """Redirects must not leave HTTPS."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
-        """The request for the new place."""
+        """Return the request for the redirected URL."""
         _check_scheme(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

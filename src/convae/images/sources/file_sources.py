@@ -1,4 +1,4 @@
-"""Sources that are files: a folder, a glob, a list of paths, one file; each picture in a file is an image."""
+"""Sources of files: a folder, a glob, a list of paths, one file; each picture in a file is an image."""
 
 import hashlib
 import os
@@ -20,17 +20,17 @@ _WILD = frozenset("*?[")
 
 
 class FileSource(ImageSource):
-    """Image files under one folder, known by their names relative to it.
+    """Image files under one folder, named relative to it.
 
-    Only the names are kept (about 100 bytes a file); sizes and depths are looked up when asked for.
-    Files with several pictures (pages of a TIFF, frames of an animation, PNM behind each other) count one
-    image a picture, named ``stack.tif[3]``.
+    Only the names are kept (about 100 bytes a file); sizes and depths are read on request. Each picture of a
+    file with several (pages of a TIFF, frames of an animation, concatenated PNM) is an image, named
+    ``stack.tif[3]``.
 
     Arguments:
         root: the folder that names are relative to.
         names: relative paths with ``/``, in the order of the source.
         description: what was opened, for people.
-        limits: what one image may cost.
+        limits: the limits for one image.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class FileSource(ImageSource):
         return len(self._names)
 
     def label_by_folder(self) -> None:
-        """Take first-level folders as classes, if every image lies in one and there are two."""
+        """Use the first-level folders as classes, if every image lies in one and there are at least two."""
         self.label_by([name.partition("/")[0] if "/" in name else "" for name in self._files])
 
     def label_by(self, tops: Sequence[str]) -> None:
-        """Take these as the classes of the files, if every file has one and there are two."""
+        """Use these as the classes of the files, if every file has one and there are at least two."""
         classes = list(dict.fromkeys(tops))  # in the natural order of the listing
         if len(classes) < 2 or "" in classes:
             return
@@ -70,7 +70,7 @@ class FileSource(ImageSource):
         self.label_names, self._labels = tuple(classes), labels
 
     def locate(self, index: int) -> tuple[Path, int]:
-        """The file and the page that hold image ``index``."""
+        """Return the file and the page that hold image ``index``."""
         if not 0 <= index < len(self):
             raise IndexError(f"no image {index}: there are {len(self)}")
         if self._starts is None:
@@ -79,14 +79,14 @@ class FileSource(ImageSource):
         return self.root / self._files[file], index - int(self._starts[file])
 
     def pages_beside(self, index: int) -> int:
-        """How many images the file of image ``index`` holds."""
+        """Return the number of images in the file of image ``index``."""
         if self._starts is None:
             return 1
         file = int(np.searchsorted(self._starts, index, side="right")) - 1
         return int(self._starts[file + 1] - self._starts[file])
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Decode image ``index``; of a JPEG file no more pixels than ``for_size`` needs."""
+        """Decode image ``index``; a JPEG file only with as many pixels as ``for_size`` needs."""
         path, page = self.locate(index)
         return read_image(
             path, name=self._names[index], page=page, limits=self._limits, for_size=for_size
@@ -95,7 +95,7 @@ class FileSource(ImageSource):
     def first_look(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
-        """The header, and a small image in the same go: to open a file costs as much as to decode it."""
+        """Return the header, and a small image as well: opening a file costs as much as decoding it."""
         path, page = self.locate(index)
         return look_at_image(
             path,
@@ -107,7 +107,7 @@ class FileSource(ImageSource):
         )
 
     def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request:
-        """All it takes to read image ``index`` elsewhere."""
+        """Return the request to read image ``index`` elsewhere."""
         path, page = self.locate(index)
         return Request(
             path=os.path.abspath(path),
@@ -119,12 +119,12 @@ class FileSource(ImageSource):
         )
 
     def header(self, index: int) -> Header:
-        """The shape and depth of image ``index``."""
+        """Return the shape and depth of image ``index``."""
         path, page = self.locate(index)
         return probe_image(path, name=self._names[index], page=page, limits=self._limits)
 
     def checksum(self, index: int) -> str:
-        """SHA-256 of the file that holds image ``index``; the pages of one file share it."""
+        """Return the SHA-256 of the file that holds image ``index``; the pages of one file share it."""
         path, _ = self.locate(index)
         summed = self._summed
         if summed[0] != path:
@@ -137,7 +137,7 @@ class FileSource(ImageSource):
         return summed[1]
 
     def fingerprint(self) -> str:
-        """SHA-256 over relative names, sizes and modification times; contents are not read."""
+        """Return the SHA-256 over relative names, sizes and modification times; contents are not read."""
         digest = hashlib.sha256(f"files {len(self._files)}".encode())
         for name in self._files:
             try:
@@ -150,21 +150,21 @@ class FileSource(ImageSource):
 
 
 class PageNames(LazyNames):
-    """Names of images when some files hold several: ``one.tif``, ``stack.tif[0]``, ``stack.tif[1]``."""
+    """Names of images if some files hold several: ``one.tif``, ``stack.tif[0]``, ``stack.tif[1]``."""
 
     def __init__(self, files: list[str], starts: np.ndarray) -> None:
         super().__init__(int(starts[-1]))
         self._files, self._starts = files, starts
 
     def name(self, index: int) -> str:
-        """Name number ``index``."""
+        """Return name ``index``."""
         file = int(np.searchsorted(self._starts, index, side="right")) - 1
         first, end = self._starts[file], self._starts[file + 1]
         return self._files[file] if end - first == 1 else f"{self._files[file]}[{index - first}]"
 
 
 def folder_source(folder: Path, limits: ReadLimits) -> FileSource:
-    """All images under a folder; a sub-folder for each class gives labels."""
+    """Open all images under a folder; a sub-folder for each class gives labels."""
     listing = list_images(folder)
     source = _listed(folder, listing, f"folder {folder}/", limits)
     source.label_by_folder()
@@ -172,7 +172,7 @@ def folder_source(folder: Path, limits: ReadLimits) -> FileSource:
 
 
 def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
-    """All images whose path matches a glob pattern, ``**`` for any number of folders."""
+    """Open all images whose path matches a glob pattern, ``**`` for any number of folders."""
     parts = Path(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if _WILD & set(part))
     root = Path(*parts[:fixed])
@@ -182,9 +182,9 @@ def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
 
 
 def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) -> FileSource:
-    """Image files in the order given; those that are missing or no files are skipped.
+    """Open image files in the given order; skip those that are missing or not files.
 
-    A folder among them stands for the images in it, see :func:`folders_source`.
+    A folder among them stands for its images, see :func:`folders_source`.
     """
     found, skipped = list[str](), list[Skipped]()
     given = [os.path.expanduser(os.fspath(path)) for path in paths]
@@ -205,11 +205,11 @@ def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) ->
 
 
 def folders_source(given: Sequence[str], limits: ReadLimits) -> FileSource:
-    """The images of several folders (and files), each image once, in the order given.
+    """Open the images of several folders (and files), each image once, in the given order.
 
-    Names are relative to the folder that holds all of them, so images of different folders have
-    different names, and their results go to different places. Classes are the sub-folders of the folders
-    where all images lie in one, else the folders themselves.
+    Names are relative to the common parent folder, so images of different folders have different names, and
+    their results go to different places. Classes are the sub-folders of the folders if all images lie in one;
+    otherwise they are the folders themselves.
     """
     listing, files, roots = Listing(), dict[str, tuple[str, str]](), list[str]()
     for path in map(os.path.abspath, given):
@@ -241,7 +241,7 @@ def folders_source(given: Sequence[str], limits: ReadLimits) -> FileSource:
 
 
 def _classes(files: Iterable[tuple[str, str]]) -> list[str]:
-    """The class of each of these (folder, name in it)."""
+    """Return the class of each of these (folder, name in it)."""
     pairs = list(files)
     if all("/" in name for _, name in pairs):
         return [name.partition("/")[0] for _, name in pairs]
@@ -249,13 +249,13 @@ def _classes(files: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def file_source(path: Path, limits: ReadLimits) -> FileSource:
-    """One image file, or the pages of one TIFF. Raises ImageError when it cannot be read at all."""
+    """Open one image file, or the pages of one TIFF. Raise ImageError when it cannot be read at all."""
     probe_image(path, name=str(path), limits=limits)
     return FileSource(path.parent, [path.name], description=f"file {path}", limits=limits)
 
 
 def path_fault(path: str) -> str | None:
-    """Why ``path`` is not a readable file, or None when it is one."""
+    """Return why ``path`` is not a readable file, or None when it is one."""
     try:
         return file_fault(path, os.stat(path))
     except FileNotFoundError:
@@ -269,9 +269,9 @@ def path_fault(path: str) -> str | None:
 def page_counts(
     root: Path, names: list[str], limits: ReadLimits
 ) -> tuple[np.ndarray | None, list[Skipped]]:
-    """Pictures in each file (n,), or None when every file is one image.
+    """Return pictures in each file (n,), or None when every file is one image.
 
-    Pages that a file promises and does not hold are listed as skipped.
+    Pages that a file promises but does not hold are listed as skipped.
     """
     several, skipped, folder = dict[int, int](), list[Skipped](), os.fspath(root)
     for index, name in enumerate(names):
@@ -280,7 +280,7 @@ def page_counts(
         try:
             header = probe_image(root / name, limits=limits)
         except ImageError:
-            continue  # reading it will say why
+            continue  # reading reports the reason
         if header.pages > 1:
             several[index] = header.pages
         if header.shortfall:

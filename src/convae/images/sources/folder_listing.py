@@ -1,4 +1,4 @@
-"""Which files of a folder are images: in natural order, once each, whatever the folder holds."""
+"""List the image files of a folder: in natural order, once each, whatever the folder holds."""
 
 import os
 import re
@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = frozenset(
     """.split()  # noqa: SIM905  (the list would be 46 lines)
 )
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".svs", ".dng")
-# Companions of image folders: passed over without a word for each of them.
+# Files that accompany images: passed over without a note for each.
 _OTHER_SUFFIXES = frozenset(
     """
     .txt .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .md .rst .html .htm .css .js .py .ipynb
@@ -40,14 +40,14 @@ _ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
 
 @dataclass(slots=True)
 class Listing:
-    """What a walk through a folder found.
+    """The result of listing a folder.
 
     Attributes:
         names: image files, relative to the folder, in natural order.
-        skipped: what could not be taken, with the reason.
-        others: suffixes of files that are no images, with their number.
-        repeated: number of links to images that are listed already.
-        own: folders, and single files of others, that hold results of convae.
+        skipped: what could not be used, with the reason.
+        others: suffixes of other files, with their number.
+        repeated: number of links to images that are already listed.
+        own: folders, and single files in others, that hold results of convae.
     """
 
     names: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Listing:
     own: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """One sentence for each kind of file that was passed over."""
+        """Return one sentence for each kind of file that was passed over."""
         said = []
         if total := self.others.total():
             kinds = ", ".join(f"{kind} {count}" for kind, count in self.others.most_common(5))
@@ -76,14 +76,15 @@ class Listing:
 
 
 def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
-    """Every image file under ``folder``, without reading the files.
+    """List every image file under ``folder``, without reading the files.
 
-    Each folder is visited once however many links lead to it, hidden files and folders are passed
-    over, and so are sub-folders that convae filled with results; what is neither a file nor a folder is
-    reported. In each folder its files come first.
+    Each folder is visited once, however many links lead to it. Hidden files and folders are passed over,
+    and so
+    are sub-folders that convae filled with results. Anything that is neither a file nor a folder is reported.
+    In each folder, files come before sub-folders.
 
     Arguments:
-        folder: where to begin; hidden or not.
+        folder: the folder to list; may be hidden.
         pattern: the parts of a glob pattern (``["**", "*.png"]``) that names must match; None: all.
     """
     listing, real, links = Listing(), set[tuple[int, int]](), dict[int, tuple[int, int]]()
@@ -105,18 +106,18 @@ def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
 
 
 def natural_key(name: str) -> tuple[str, str]:
-    """A key that sorts ``img2`` before ``img10``; letters by alphabet whatever their case.
+    """Return a key that sorts ``img2`` before ``img10``, and letters case-insensitively.
 
     >>> sorted(["b1", "a10", "A9", "a9"], key=natural_key)
     ['A9', 'a9', 'a10', 'b1']
     """
-    # A number becomes its length and its digits: strings compare right, and stay small in memory.
+    # A number becomes its length and its digits: strings compare correctly and take little memory.
     key = re.sub(r"[0-9]+", _number_key, name.casefold())
     return key, name
 
 
 def glob_match(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether path parts match pattern parts, where ``**`` stands for any number of folders.
+    """Return whether path parts match pattern parts, where ``**`` stands for any number of folders.
 
     >>> glob_match(("a", "b", "x.png"), ("**", "*.png")), glob_match(("a", "x.png"), ("*.png",))
     (True, False)
@@ -137,7 +138,7 @@ def glob_match(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def file_fault(path: str, status: os.stat_result) -> str | None:
-    """Why something is not a readable file, or None when it is one."""
+    """Return why something is not a readable file, or None when it is one."""
     kinds = {
         stat.S_IFIFO: "a named pipe, not a file",
         stat.S_IFSOCK: "a socket, not a file",
@@ -164,7 +165,7 @@ def _walk(
 ) -> Iterator[tuple[str, int, "os.DirEntry[str]"]]:
     """Yield every entry that is not a folder: its name relative to ``folder``, device, entry.
 
-    Linked folders are kept for the end, so that a folder is known by its own name and not by a link's.
+    Linked folders come last, so that a folder is listed by its own name and not by a link's.
     """
     visited: set[tuple[int, int]] = set()
     waiting, linked = [""], list[str]()
@@ -192,7 +193,7 @@ def _walk(
 
 
 def _without_results(prefix: str, path: str, own: list[str]) -> list["os.DirEntry[str]"]:
-    """The entries of a folder but for results of convae; all of them in the folder that was named."""
+    """Return the entries of a folder without results of convae; all of them for the folder that was named."""
     mark = marked(path) if prefix else None
     if mark is None:
         return _entries(path)
@@ -219,12 +220,12 @@ def _hidden(name: str) -> bool:
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that loops onto itself
+    except OSError:  # a link to itself
         return False
 
 
 def _classify(entry: "os.DirEntry[str]", others: Counter[str]) -> str | None:
-    """None for an image, a reason for what must be reported, "" for a file passed over."""
+    """Return None for an image, a reason for a file to report, "" for a file passed over."""
     suffix = os.path.splitext(entry.name)[1].lower()
     try:
         status = entry.stat() if entry.is_symlink() or not entry.is_file() else None
@@ -243,7 +244,7 @@ def _classify(entry: "os.DirEntry[str]", others: Counter[str]) -> str | None:
 
 
 def _sniff(path: str) -> str | None:
-    """Whether a file without a telling suffix is an image: None, or the reason why not."""
+    """Check whether a file without an informative suffix is an image: return None, or the reason why not."""
     try:
         with open(path, "rb") as file:
             head = file.read(SNIFF_BYTES)

@@ -16,8 +16,8 @@ import numpy as np
 
 from convae.errors import InputError, damage
 
-# A deflate stream cannot grow by more than this, so a header that claims more is a lie, and can
-# be refused before any memory is taken. (zlib's own bound, https://zlib.net/zlib_tech.html)
+# A deflate stream cannot expand by more than this, so a header that claims more is false, and can
+# be refused before any memory is allocated. (zlib's own bound, https://zlib.net/zlib_tech.html)
 _MAX_DEFLATE_RATIO = 1032
 _TYPES = {
     0x08: "u1",
@@ -30,7 +30,7 @@ _TYPES = {
 
 
 def is_idx(path: Path) -> bool:
-    """Whether the file begins like IDX (or like gzipped IDX) with one to four axes."""
+    """Return whether the file begins like IDX (or like gzipped IDX) with one to four axes."""
     try:
         with _open(path) as file:
             head = file.read(4)
@@ -40,7 +40,7 @@ def is_idx(path: Path) -> bool:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array in an IDX file, memory-mapped when it is not gzipped.
+    """Open the array in an IDX file, memory-mapped when it is not gzipped.
 
     Returns: array of the stored dtype and byte order.
     Raises: InputError when the file is damaged or not IDX.
@@ -50,7 +50,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def labels_file(path: Path) -> Path | None:
-    """The file of labels beside a file of images, when both are named as MNIST names them."""
+    """Return the file of labels next to a file of images, when both have MNIST's names."""
     name = re.sub("images", "labels", path.name).replace("idx3", "idx1").replace("idx4", "idx1")
     if name == path.name:
         return None

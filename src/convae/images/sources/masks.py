@@ -1,4 +1,4 @@
-"""Masks: which pixels of each image are missing; read from files, arrays, alpha channels, NaN and nodata.
+"""Masks of missing pixels: from files, arrays, alpha channels, NaN and nodata.
 
 White (255, 65535, 1 or True) is missing, black (0) is known.
 """
@@ -22,18 +22,18 @@ from convae.images.sources.open_source import open_source
 
 ALPHA = "alpha"
 WHITES = {"uint8": (1, 255), "uint16": (1, 255, 65535), "float32": (1, 255, 65535)}
-MIDDLE = (0.25, 0.75)  # of the way to white: neither black nor white
+MIDDLE = (0.25, 0.75)  # fractions of white: neither black nor white
 MOST_BETWEEN = (
     0.1  # of the pixels may lie there; letters and thin lines saved as JPEG reach a few percent
 )
-COLOURED = 0.25  # of the way to white, by which the channels of a grey picture may differ
+COLOURED = 0.25  # fraction of white by which the channels of a grey picture may differ
 SHOWN = 3
 
 Missing = NDArray[np.bool_]
 
 
 class Masks(ABC):
-    """Which pixels of the images of one source are missing.
+    """The missing pixels of the images of one source.
 
     Attributes:
         inverted: whether black is missing instead.
@@ -46,19 +46,19 @@ class Masks(ABC):
 
     @abstractmethod
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """The image without what is no part of it, and (H, W) where its mask says that it is missing.
+        """Return the image, without alpha if that is the mask, and (H, W), True where it is missing.
 
         Args:
             index: position of the image in the source.
             image: as it was read.
 
         Raises:
-            ImageError: there is no mask for it, or it is none, or of another size.
+            ImageError: it has no mask, or the mask is invalid, or of another size.
         """
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know of the masks used so far."""
+        """Return notes for the user on the masks used so far."""
         return [
             f"{count} mask{'s' * (count > 1)} with values between black and white (as JPEG makes them): "
             "those from the middle up count as white"
@@ -74,30 +74,30 @@ class Masks(ABC):
 
     def _of_file(self, mask: Image) -> Missing:
         missing = self._binary(mask.pixels, mask.info.name)
-        # Signed and float pixels of a file that stores white as 0 are as stored.
+        # Signed and float pixels of a file that stores white as 0 are not inverted.
         as_stored = mask.info.white_is_zero and np.dtype(mask.info.depth).kind not in "ub"
         return ~missing if as_stored else missing
 
 
 class NoMasks(Masks):
-    """Only what is missing in the images themselves: NaN and nodata."""
+    """No masks: only NaN and nodata are missing."""
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """The image as it is, nothing missing."""
+        """Return the image as it is, and no missing pixels."""
         return image, np.zeros(image.pixels.shape[:2], np.bool_)
 
 
 class AlphaMasks(Masks):
-    """What is transparent is missing; the alpha channel goes."""
+    """Masks from alpha channels: transparent pixels are missing; the alpha channel is removed."""
 
     def __init__(self, *, invert: bool = False) -> None:
         super().__init__()
         self.inverted = not invert  # an alpha of white is opaque, so known
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """The colours, and where they are transparent."""
+        """Return the colours, and where they are transparent."""
         colours = image.pixels.shape[2] - 1
-        # An array does not say what its channels are, so the user's word is taken.
+        # An array does not state what its channels are, so the user's word is taken.
         is_opacity = image.info.opacity is not None or image.info.format == "array"
         if colours not in (1, 3) or not is_opacity:
             raise ImageError(
@@ -109,7 +109,7 @@ class AlphaMasks(Masks):
         return _unmultiplied(image).first_channels(colours), missing
 
     def _opacity(self, image: Image) -> Pixels:
-        """(H, W, 1) with the dtype's own largest value where the file's opacity is opaque."""
+        """Return (H, W, 1), rescaled so that opaque is the dtype's largest value."""
         alpha, opacity = image.pixels[..., -1:], image.info.opacity
         if opacity is None or alpha.dtype.kind != "u":
             return alpha if opacity is None else alpha / np.float32(opacity.opaque)
@@ -118,7 +118,7 @@ class AlphaMasks(Masks):
 
 
 def _unmultiplied(image: Image) -> Image:
-    """The image with its colours as they are without its opacity, which premultiplied ones are not."""
+    """Return the image with straight colours: premultiplied ones are divided by the opacity."""
     opacity = image.info.opacity
     if opacity is None or opacity.kind != PREMULTIPLIED or image.stored is not None:
         return image
@@ -137,19 +137,19 @@ class OneMask(Masks):
     def __init__(self, masks: ImageSource, *, invert: bool = False) -> None:
         super().__init__()
         self.inverted, self._masks = invert, masks
-        try:  # now, because a mask that cannot be used is the fault of none of the images
+        try:  # now, because an invalid mask is not the fault of any image
             mask = masks.read(0)
             self._missing = self._of_file(mask)
         except ImageError as error:
             raise InputError(f"{error.name}: {error.reason}") from error
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """The image as it is, and the mask."""
+        """Return the image as it is, and the mask."""
         return image, _of_size(self._missing, self._masks.names[0], image)
 
 
 class ManyMasks(Masks):
-    """A mask for each image, by its name or number."""
+    """A mask for each image, by name or number."""
 
     def __init__(self, masks: ImageSource, images: ImageSource, *, invert: bool = False) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class ManyMasks(Masks):
         self._matched = match(images, masks, what="mask", unmarked=True)
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """The image as it is, and its mask."""
+        """Return the image as it is, and its mask."""
         position = int(self._matched.positions[index])
         if position == NONE:
             raise ImageError(
@@ -168,7 +168,7 @@ class ManyMasks(Masks):
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know of the masks used so far, and of those that are not used."""
+        """Return notes for the user on the masks used so far, and on unused ones."""
         unused = [
             f"mask {name} is not used: {other} is taken for the same image"
             for name, other in self._matched.passed_over
@@ -178,7 +178,7 @@ class ManyMasks(Masks):
 
 
 def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Masks:
-    """The masks of a source of images.
+    """Open the masks of a source of images.
 
     Args:
         given: None for what is missing in the images themselves; ``"alpha"`` for what is transparent in
@@ -186,12 +186,13 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
             exact path, then by the path without suffix (``a/b.png`` to ``a/b.jpg`` or ``a/b_mask.png``),
             those of arrays by number:
             anything that :func:`convae.images.sources.open_source.open_source` takes.
-        images: what the masks are for; none of them is read yet.
+        images: the images that need masks; none of them is read yet.
         invert: whether black is missing and white is known.
 
     Raises:
-        InputError: if there are no masks, the only one cannot be used, none belongs to an image, or one
-            of two may belong to the same image.
+        InputError: there are no masks, the only one cannot be used, none belongs to an image, or two may
+            belong to
+            the same image.
     """
     if given is None:
         if invert:
@@ -201,7 +202,7 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
         return AlphaMasks(invert=invert)
     given = _flat_file(given)
     flat = hasattr(given, "ndim") and given.ndim == 2
-    stack = getattr(given, "ndim", 0) == 3  # of masks, however narrow
+    stack = getattr(given, "ndim", 0) == 3  # a stack of masks, however narrow
     masks = open_source(given[None] if flat else given[..., None] if stack else given)
     single = isinstance(given, str | os.PathLike) and os.path.isfile(given)
     if len(masks) == 1 and (single or flat):
@@ -210,14 +211,14 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
 
 
 def binary_mask(pixels: Pixels, name: str) -> tuple[Missing, bool]:
-    """Where a mask is white, and whether values between black and white had to be decided.
+    """Return where a mask is white, and whether values between black and white were rounded.
 
     Args:
         pixels: (H, W, C): grey, or colours that are grey; an opaque alpha channel may follow.
         name: of the mask, for errors.
 
     Raises:
-        ImageError: if it holds other values than those of a mask.
+        ImageError: it holds values that a mask does not have.
     """
     grey = _grey(pixels, name)
     values = _few_values(grey)
@@ -237,7 +238,7 @@ def binary_mask(pixels: Pixels, name: str) -> tuple[Missing, bool]:
 
 
 def missing_values(image: Image) -> NDArray[np.bool_]:
-    """(H, W, C) where the file itself has no value: NaN, or a pixel that it declares missing."""
+    """Return (H, W, C), True where the file has no value: NaN, or a pixel declared missing."""
     pixels, holes = image.pixels, image.holes
     found = np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, np.bool_)
     if holes is not None:
@@ -246,7 +247,7 @@ def missing_values(image: Image) -> NDArray[np.bool_]:
 
 
 def _grey(pixels: Pixels, name: str) -> Pixels:
-    """(H, W) of a mask that may have been saved as a colour picture."""
+    """Return (H, W) of a mask that may have been saved as a colour picture."""
     channels = pixels.shape[2]
     colours = channels - (channels in (2, 4))
     top = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
@@ -269,7 +270,7 @@ def _grey(pixels: Pixels, name: str) -> Pixels:
 
 
 def _few_values(grey: Pixels) -> list[float] | None:
-    """The values that there are, if they are no more than a few."""
+    """Return the distinct values, if they are few."""
     values = np.unique(grey)
     return values.tolist() if len(values) <= 8 else None
 
@@ -295,12 +296,12 @@ __all__ = ["ALPHA", "Masks", "binary_mask", "missing_values", "open_masks"]
 
 
 def _flat_file(given: Any) -> Any:
-    """The array (h, w) in a ``.npy`` file that holds one; anything else as it is."""
+    """Return the array (h, w) in a ``.npy`` file that holds one; anything else as it is."""
     if not isinstance(given, str | os.PathLike) or not os.fspath(given).lower().endswith(".npy"):
         return given
     try:
         array = np.load(os.fspath(given), mmap_mode="r", allow_pickle=False)
-    except Exception:  # opening it as a source says why
+    except Exception:  # opening it as a source reports the reason
         return given
     if getattr(array, "ndim", 0) != 2:
         return given

@@ -1,7 +1,7 @@
-"""Which names belong together: an image and its mask, an image and its target.
+"""Match names: an image and its mask, an image and its target.
 
-The exact name first (``a.png`` to ``a.png``), then the name without its suffix (``a.tif`` to ``a.png``).
-Where that leaves a choice there is none that is right, so it is refused, naming both.
+The exact name comes first (``a.png`` to ``a.png``), then the name without suffix (``a.tif`` to ``a.png``).
+An ambiguous match is refused, naming both candidates.
 """
 
 import re
@@ -25,11 +25,11 @@ Forms = Callable[[str], Iterable[str]]
 
 @dataclass(frozen=True)
 class Matched:
-    """Which of some partners belongs to each image.
+    """The partner of each image.
 
     Attributes:
-        positions: (n,) that of the partner of each image, -1 where there is none.
-        passed_over: (partner, partner that was taken in its place, its name being nearer to the image's).
+        positions: (n,) position of the partner of each image, -1 if it has none.
+        passed_over: (partner, the partner used instead, whose name is closer to the image's).
     """
 
     positions: NDArray[np.int64]
@@ -39,17 +39,17 @@ class Matched:
 def match(
     images: ImageSource, partners: ImageSource, *, what: str, unmarked: bool = False
 ) -> Matched:
-    """Find the partner of each image by its name, or by its number in an array.
+    """Find the partner of each image by name, or by number in an array.
 
     Args:
-        images: what partners are wanted for.
+        images: the images that need partners.
         partners: masks or targets; nothing is read.
-        what: a partner is called in errors: ``mask``, ``target``.
-        unmarked: whether ``a_mask.png`` belongs to ``a.png``, too, and ``a.jpg.png`` to ``a.jpg``, as the
-            masks that ``convae inpaint`` writes are called.
+        what: the word for a partner in errors: ``mask``, ``target``.
+        unmarked: whether ``a_mask.png`` also belongs to ``a.png``, and ``a.jpg.png`` to ``a.jpg``, as the
+            names of the masks that ``convae inpaint`` writes.
 
     Raises:
-        InputError: nothing belongs together, or an image could have either of two partners, or a partner
+        InputError: nothing matches, an image could have either of two partners, or a partner could belong to
             either of two images.
     """
     matching = _Matching(images, partners, what)
@@ -71,18 +71,18 @@ def match(
 
 
 class _Matching:
-    """The partners found so far, by one form of their names after another."""
+    """The partners found so far, by one form of names after another."""
 
     def __init__(self, images: ImageSource, partners: ImageSource, what: str) -> None:
         self.images, self.partners, self.what = images, partners, what
         self.positions = np.full(len(images), NONE, np.int64)
 
     def by(self, forms: Forms, of_image: Callable[[str], str] = str) -> None:
-        """Match what has no partner yet with what is no partner yet.
+        """Match images without a partner to partners without an image.
 
         Args:
-            forms: the names that a partner goes by.
-            of_image: the name that an image goes by.
+            forms: the names that a partner may have.
+            of_image: the name of an image.
         """
         taken = set(self.positions[self.positions != NONE].tolist())
         known = dict[str, int]()
@@ -120,7 +120,7 @@ class _Matching:
 
 
 def _passed_over(matching: _Matching, key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Partners that only another with a nearer name kept from being taken."""
+    """Return partners that were not used because another has a closer name."""
     names, positions = matching.partners.names, matching.positions
     used = np.unique(positions[positions != NONE])
     if len(used) == len(names):
@@ -132,7 +132,7 @@ def _passed_over(matching: _Matching, key: Callable[[str], str]) -> list[tuple[s
 
 
 def name_key(name: str) -> str:
-    """What the names of two files must share to belong together: the path without suffix, and the page.
+    """Return what the names of two matching files share: the path without suffix, and the page.
 
     >>> name_key("a/b.png"), name_key("stack.tif[3]")
     ('a/b', 'stack[3]')
@@ -143,17 +143,17 @@ def name_key(name: str) -> str:
 
 
 def some_names(source: ImageSource) -> str:
-    """The first names of a source, for people."""
+    """Return the first names of a source, for people."""
     return ", ".join(source.names[i] for i in range(min(SHOWN, len(source)))) or "none"
 
 
 def _number(name: str) -> str:
-    """What the names of two arrays' images must share: ``noisy.npy[7]`` belongs to ``clean.npy[7]``."""
+    """Return what the names of two matching array images share: ``noisy.npy[7]``, ``clean.npy[7]``."""
     return name.rpartition("[")[2]
 
 
 def _numbered(names: Sequence[str]) -> bool:
-    """Whether these are names of images in an array."""
+    """Return whether these are names of images in an array."""
     return bool(getattr(names, "numbered", False))
 
 

@@ -1,4 +1,4 @@
-"""Named sets of images: ``digits`` ships with scikit-learn, the others are looked for and then fetched."""
+"""Named sets of images: ``digits`` ships with scikit-learn; others are searched for, then downloaded."""
 
 import json
 import math
@@ -27,18 +27,18 @@ _CLOTHES = (
 _THINGS = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-_DIGITS_TRAIN = 1437  # the first 80 %; the writers of the last 360 are others
+_DIGITS_TRAIN = 1437  # the first 80 %; the last 360 are by other writers
 
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A set known by name.
+    """The definition of a named set.
 
     Attributes:
-        folders: what its folder inside a data directory may be called; the first is used to store it.
+        folders: possible names of its folder inside a data directory; the first is used to store it.
         label_names: the name of each class.
-        find: the images and labels of a part in a folder, or None when they are not there.
-        remotes: the files to fetch when it is nowhere.
+        find: returns the images and labels of a part in a folder, or None when they are missing.
+        remotes: the files to download if it is not found.
     """
 
     folders: tuple[str, ...]
@@ -57,16 +57,16 @@ def open_named(
 ) -> ArraySource:
     """Open a named set.
 
-    It is looked for in ``data_dir``, then in the folder named by ``CONVAE_DATA_DIR``, then in the cache
+    It is searched for in ``data_dir``, then in the folder named by ``CONVAE_DATA_DIR``, then in the cache
     (``~/.cache/convae``, or ``convae`` under ``XDG_CACHE_HOME``).
 
     Arguments:
         name: ``digits``, ``mnist``, ``fashion-mnist`` or ``cifar10``.
         split: ``train`` or ``test``.
-        data_dir: the first folder to look in, and where a download goes.
-        download: whether it may be fetched when it is nowhere.
-        progress: called while fetching with (file name, bytes so far, bytes in all).
-    Raises: InputError when the set is nowhere, damaged, or cannot be fetched.
+        data_dir: the first folder to search, and the target of a download.
+        download: whether it may be downloaded if it is not found.
+        progress: called while downloading with (file name, bytes so far, total bytes).
+    Raises: InputError when the set is not found, damaged, or cannot be downloaded.
     """
     known = canonical_name(name)
     if known is None:
@@ -85,7 +85,7 @@ def open_named(
 
 
 def canonical_name(name: str) -> str | None:
-    """The known name that is meant by ``name``, or None.
+    """Return the known name that ``name`` means, or None.
 
     >>> canonical_name("Fashion_MNIST"), canonical_name("holiday")
     ('fashion-mnist', None)
@@ -115,7 +115,7 @@ def _places(data_dir: str | Path | None) -> list[Path]:
 def _find(named: NamedSet, places: list[Path], split: str) -> Part | None:
     for place in places:
         folders = [place / folder for folder in named.folders]
-        if place.name in named.folders:  # the user pointed at the set's own folder
+        if place.name in named.folders:  # the user gave the set's own folder
             folders.append(place)
         for folder in folders:
             if folder.is_dir() and (found := named.find(folder, split)) is not None:
@@ -155,7 +155,7 @@ def _find_mnist(folder: Path, split: str) -> Part | None:
 
 
 def _find_cifar(folder: Path, split: str) -> Part | None:
-    """The binary version (packed or not), or the lossless mosaics of its beginning."""
+    """Return the binary version (packed or not), or the lossless mosaics of its first images."""
     names = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
     packed = folder / "cifar-10-binary.tar.gz"
     if packed.is_file():
@@ -168,7 +168,7 @@ def _find_cifar(folder: Path, split: str) -> Part | None:
 
 
 def _members(packed: Path, names: list[str]) -> list[bytes]:
-    """Chosen members of the archive, read without unpacking anything to disk."""
+    """Return chosen members of the archive, read without unpacking anything to disk."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(packed, "r:gz") as archive:
@@ -194,7 +194,7 @@ def _cifar_part(path: Path, blocks: list[bytes]) -> Part:
 
 
 def _find_mosaics(folder: Path, split: str) -> Part:
-    """PNG mosaics of 25 rows of 40 images each, and ``labels.json``."""
+    """Read PNG mosaics of 25 rows of 40 images each, and ``labels.json``."""
     blocks = []
     for index in range(50):
         path = folder / f"{split}_{index}.png"

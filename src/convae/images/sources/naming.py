@@ -1,15 +1,15 @@
-"""Names of files that are written for images: relative, and no longer than a file system allows."""
+"""Names of output files for images: relative, and no longer than a file system allows."""
 
 import hashlib
 import os
 import re
 from pathlib import PurePosixPath
 
-LONGEST = 255  # bytes of a file name on every usual file system
+LONGEST = 255  # bytes of a file name on every common file system
 
 
 def below(name: str) -> str:
-    """A relative path for an image of this name, whatever the name is.
+    """Return a relative path for an image of any name.
 
     >>> below("a/b.png"), below("../../etc/passwd"), below("stack.tif[7]")
     ('a/b.png', 'etc/passwd', 'stack.tif-000007')
@@ -22,7 +22,7 @@ def below(name: str) -> str:
 
 
 def with_added_suffix(name: str, suffix: str) -> str:
-    """A name with a suffix more; where it would be too long, cut and with eight digits of its SHA-256.
+    """Return a name with an added suffix; a name that is too long is cut and gets 8 digits of its SHA-256.
 
     >>> with_added_suffix("a/b.jpg", ".png")
     'a/b.jpg.png'
@@ -39,7 +39,7 @@ def with_added_suffix(name: str, suffix: str) -> str:
 
 
 def mask_name(name: str) -> str:
-    """The name of the mask file of an image, unlike that of any other image.
+    """Return the name of an image's mask file, different from that of any other image.
 
     >>> mask_name("a/b.jpg"), mask_name("stack.tif[7]")
     ('a/b.jpg.png', 'stack.tif-000007.png')

@@ -19,11 +19,11 @@ _Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 def npy_source(path: Path, *, channels_first: bool | None = None) -> ArraySource:
-    """The images in a ``.npy`` file, memory-mapped: nothing is read yet.
+    """Open the images in a ``.npy`` file, memory-mapped: nothing is read yet.
 
     Arguments:
         path: the file.
-        channels_first: as :class:`~convae.images.sources.array_sources.ArraySource` takes it.
+        channels_first: as for :class:`~convae.images.sources.array_sources.ArraySource`.
     """
     with damage(path, _KIND):
         array = np.lib.format.open_memmap(path, mode="r")
@@ -31,7 +31,7 @@ def npy_source(path: Path, *, channels_first: bool | None = None) -> ArraySource
 
 
 def split_npz(path: str) -> tuple[str, str | None]:
-    """File and key of ``file.npz:key``; the key is None without one.
+    """Return file and key of ``file.npz:key``; the key is None without one.
 
     >>> split_npz("a/b.npz:images"), split_npz("c.npz")
     (('a/b.npz', 'images'), ('c.npz', None))
@@ -45,13 +45,13 @@ def split_npz(path: str) -> tuple[str, str | None]:
 def npz_source(
     path: Path, key: str | None, split: str, *, channels_first: bool | None = None
 ) -> ArraySource:
-    """The images in a ``.npz`` file, with the labels beside it if there are any.
+    """Open the images in a ``.npz`` file, with its labels if there are any.
 
     Arguments:
         path: the file.
-        key: the array to take; None: the only one that can be images, or one by a usual name.
+        key: the array to use; None: the only one that can be images, or one with a common name.
         split: ``train`` or ``test``: chooses between ``x_train`` and ``x_test``.
-        channels_first: as :class:`~convae.images.sources.array_sources.ArraySource` takes it.
+        channels_first: as for :class:`~convae.images.sources.array_sources.ArraySource`.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -68,7 +68,7 @@ def npz_source(
 
 
 def _describe(file: Any) -> _Described:
-    """Shape and dtype of each array in the file, from the headers alone."""
+    """Return shape and dtype of each array in the file, from the headers alone."""
     described: _Described = {}
     for name in file.files:
         member = _member(file, name)
@@ -84,7 +84,7 @@ def _describe(file: Any) -> _Described:
 
 
 def _member(file: Any, name: str) -> str:
-    """What an array is called within the archive."""
+    """Return the name of an array within the archive."""
     return name if name in file.zip.namelist() else name + ".npy"
 
 

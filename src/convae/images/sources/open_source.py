@@ -1,4 +1,4 @@
-"""One door for all images: ``open_source`` takes whatever holds images and gives an ImageSource.
+"""Open images of any kind: ``open_source`` returns an ImageSource for all supported inputs.
 
 >>> import numpy as np
 >>> source = open_source(np.zeros((5, 8, 8), np.uint8))
@@ -49,7 +49,7 @@ def open_source(
     download: bool = False,
     channels_first: bool | None = None,
 ) -> ImageSource:
-    """Open whatever holds images; nothing is decoded yet.
+    """Open images of any kind; nothing is decoded yet.
 
     Arguments:
         data: one of
@@ -61,13 +61,13 @@ def open_source(
             a torch ``Dataset``; a pandas ``Series`` of paths or arrays; the name of a known set: ``digits``,
             ``mnist``, ``fashion-mnist``, ``cifar10`` (a folder of that name comes first); or an ImageSource,
             which is given back.
-        data_dir: where named sets are looked for first.
-        limits: what one image may cost.
+        data_dir: where named sets are searched for first.
+        limits: the limits for one image.
         split: the part of a named set (or of a ``.npz`` with ``x_train`` and ``x_test``) to open.
-        download: whether a named set that is not on this machine may be fetched.
+        download: whether a named set that is not on this machine may be downloaded.
         channels_first: whether images with an axis of channels are ``(c, h, w)`` and not ``(h, w, c)``; None
             finds it by the shape (``convae.images.files.axes``), and refuses a shape that may be either.
-    Raises: InputError, with what came and what to do.
+    Raises: InputError, stating what was given and what to do.
     """
     if isinstance(data, ImageSource):
         return data
@@ -93,7 +93,7 @@ def open_source(
 
 
 def as_list(data: Any) -> Any:
-    """A pandas ``Series``, or an array of Python objects, as a list; anything else as it is.
+    """Return a pandas ``Series``, or an array of Python objects, as a list; anything else as it is.
 
     Raises:
         InputError: a data frame that holds no pixels.
@@ -119,7 +119,7 @@ def _open_name(
     download: bool,
     channels_first: bool | None,
 ) -> ImageSource:
-    """A folder of that name, or the set."""
+    """Open a folder of that name, or the set."""
     if os.path.isdir(data):
         source = _open_path(data, limits, split, channels_first)
         source.notes.append(
