@@ -39,7 +39,7 @@ def opacity_of(pixels: Pixels, kind: str, *, exact: bool = False) -> Opacity | N
         kind: ``"straight"``, ``"premultiplied"``, or ``""`` where no channel is opacity.
         exact: whether the largest value of an integer dtype is opaque whatever values occur, as in PNG. In
             other
-        \tkinds, 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
+            kinds, 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
 
     >>> opacity_of(np.full((1, 1, 4), 4095, np.uint16), "straight")
     Opacity(kind='straight', opaque=4095.0)
