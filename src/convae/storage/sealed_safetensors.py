@@ -74,8 +74,7 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
 
     Args:
         check: takes the description before any tensor is read and returns the exact set of tensors that the
-            file must
-            hold (None: any); it may raise.
+            file must hold (None: any); it may raise.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, foreign or not what ``check`` expects.

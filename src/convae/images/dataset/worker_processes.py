@@ -107,8 +107,7 @@ class Workers:
     """Several processes; each request goes to one that is free.
 
     A process that ends by itself (a decoder crashed, memory ran out) is not replaced: its requests, and its
-    later
-    share of them, are answered in this process.
+    later share of them, are answered in this process.
 
     Raises:
         OSError: if they cannot be started.

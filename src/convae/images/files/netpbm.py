@@ -212,8 +212,7 @@ def _start(handle: BinaryIO, head: bytes, end: int, at: int, need: int, size: in
     """Find where the samples begin: after one white space, a CR LF, or a comment by some programs.
 
     Samples may contain the same bytes. The start is therefore the one after which the file has enough bytes
-    for
-    all samples, or after whose samples another picture begins.
+    for all samples, or after whose samples another picture begins.
     """
     starts = [end + 1]
     if head[end : end + 2] == b"\r\n":

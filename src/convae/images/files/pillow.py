@@ -164,8 +164,8 @@ class PillowFile:
             mode=mode,
             depth=plan.stored,
             conversions=notes,
-            # Pillow names its modes so. In all kinds that it reads, two or four channels are grey or RGB with opacity, and
-            # are converted to straight values.
+            # Pillow names its modes so. In all kinds that it reads, two or four channels are grey or RGB with
+            # opacity, and are converted to straight values.
             opacity=STRAIGHT if pixels.shape[2] in (2, 4) else "",
             resolution=self._resolution(sideways=orientation > 4),
             tags=self._tags(size, pixels.shape[2], notes),

@@ -79,19 +79,16 @@ def read_image(
         page: which page, frame or plane, from 0; :func:`probe_image` returns their number.
         limits: the limits for the image; raise them for very large images.
         for_size: (height, width) that it will be resized to, if any. A JPEG file is then decoded at a half,
-            a quarter
-            or an eighth of its size, several times as fast, as long as that is at least twice ``for_size``:
-            after
-            resizing, the result differs by a few grey values at sharp edges, on average by less than one.
+            a quarter or an eighth of its size, several times as fast, as long as that is at least twice
+            ``for_size``: after resizing, the result differs by a few grey values at sharp edges, on average
+            by less than one.
 
     Returns:
         ``(H, W, C)`` pixels of dtype uint8, uint16 or float32, and the conversions made. Other depths
-        become float32
-        (bool: uint8 with 0 and 255), values unchanged. A pixel is missing if the file declares it so: if
-        all its
-        colours have the nodata value, or the file's own mask excludes it. Missing pixels are marked in
-        ``holes`` and
-        counted in ``info.missing``, which also counts NaN and infinity; float pixels are NaN there.
+        become float32 (bool: uint8 with 0 and 255), values unchanged. A pixel is missing if the file
+        declares it so: if all its colours have the nodata value, or the file's own mask excludes it.
+        Missing pixels are marked in ``holes`` and counted in ``info.missing``, which also counts NaN and
+        infinity; float pixels are NaN there.
 
     Raises:
         ImageError: with the reason; nothing else is raised, whatever the file holds.

@@ -219,8 +219,7 @@ def _top(first: Any, pixels: Pixels) -> float | None:
     """Return the largest value of samples that do not fill their dtype, such as 4095 of 12 bits.
 
     For 12-bit samples in 16 bits, the tag MaxSampleValue holds it. Some programs write the largest value of
-    the
-    image there, so it is used only if all its bits are set and it holds all pixels.
+    the image there, so it is used only if all its bits are set and it holds all pixels.
     """
     if first.dtype is None or first.dtype.kind != "u":
         return None

@@ -141,8 +141,8 @@ def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
         handle: the open file.
         most: the largest number accepted.
 
-    the number of directories, and whether the chain leaves the file (and ends there).
-        how many there are, and whether the chain leaves the file, where it ends then.
+    Returns:
+        the number of directories, and whether the chain leaves the file (and ends there).
 
     Raises:
         ValueError: the chain is circular, or is longer than ``most``, or a picture has a negative size.

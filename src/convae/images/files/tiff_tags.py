@@ -53,8 +53,7 @@ def tags_of(first: Any, shape: tuple[int, int, int], conversions: list[str]) -> 
         first: tifffile's page.
         shape: ``(H, W, C)`` of the image, upright.
         conversions: conversions of its colours; the profile of CMYK is not valid for RGB, for which a
-            sentence is
-            added.
+            sentence is added.
     """
     profile = _profile(first)
     if profile is not None and any("converted to RGB" in text for text in conversions):
@@ -98,8 +97,7 @@ def description_of(tif: Any, blocks: list[Block], header: Header) -> Description
 
     Returns:
         the text, adapted to the order in which images are read (channels innermost); None if there is none,
-        if
-        it does not match the file, or if the file has a layout that is not written.
+        if it does not match the file, or if the file has a layout that is not written.
     """
     try:
         return _described(tif, blocks, header)

@@ -29,10 +29,8 @@ def write_tiff(
     Args:
         handle: open for writing, reading and seeking.
         pages: at least one, each in the depth to store. Metadata of the first page's file on all pages
-            together (axes,
-            spacing) is written only with exactly the images that it describes; all other metadata is
-            written with
-            the page that it belongs to.
+            together (axes, spacing) is written only with exactly the images that it describes; all other
+            metadata is written with the page that it belongs to.
         count: the number of pages, if known.
         at_most: the maximum number of pages, if known.
     """

@@ -70,12 +70,10 @@ def write_image(
         pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read, or
             already in the depth of ``like``.
         like: the info of the image that these pixels belong to. The file keeps its kind and depth, the
-            metadata
-            that this kind can hold (:func:`~convae.images.files.kept_facts.what_is_lost`), the resolution
-            if the
-            size is the same, and the axes and units of a TIFF that describe one such image. Values are
-            rounded and
-            clipped to that depth; NaN becomes the missing value, or 0 if an integer depth has none.
+            metadata that this kind can hold (:func:`~convae.images.files.kept_facts.what_is_lost`), the
+            resolution if the size is the same, and the axes and units of a TIFF that describe one such
+            image. Values are rounded and clipped to that depth; NaN becomes the missing value, or 0 if an
+            integer depth has none.
         format: another kind of file, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ...; the default is the
             kind of ``like``, then the suffix of ``path``, then PNG.
         quality: of a JPEG, 1 to 100; everything else is lossless.
@@ -125,8 +123,7 @@ def write_stack(
         stack: the pages, each ``(H, W, C)`` or ``(H, W)``, or with the info of its own page; an array or
             any iterator.
         like: the info of pages that come without their own, as in :func:`write_image`. A description of
-            axes, spacing
-            and units is written if all of its pages are written.
+            axes, spacing and units is written if all of its pages are written.
         at_most: maximum number of pages of an iterator; if unknown, the file is a BigTIFF, which ImageJ, for
             example, cannot read.
 
