@@ -89,9 +89,7 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
         if expected is not None:
             _compare(path, header, expected)
         length = file.tell() + _data_size(path, header)
-        if (
-            os.fstat(file.fileno()).st_size != length
-        ):  # check before reading as much as the header claims
+        if os.fstat(file.fileno()).st_size != length:  # before reading as much as it claims
             raise ModelFileError(f"{path}: damaged: it must be {length:,} bytes long and is not")
         file.seek(0)
         content = file.read()

@@ -175,7 +175,7 @@ def _read_csv(path: Path, only: Container[int]) -> Rows:
 
 
 def _not_a_number(names: Sequence[str], cells: Sequence[str], chosen: Sequence[int]) -> str:
-    """Describe the cell that is not a number, with advice on decimal commas; empty if all are empty."""
+    """Describe the cell that is not a number, with advice on decimal commas; empty if all are numbers."""
     for k in chosen:
         try:
             float(cells[k])

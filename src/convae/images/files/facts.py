@@ -72,9 +72,8 @@ def missing_pixels(
 
     A pixel is missing if all its colours have the nodata value, which is GDAL's definition of the mask of a
     whole data set (rasterio's ``dataset_mask``): the zeros of red, (230, 0, 0), are a colour. A single band
-    has
-    no value if nodata cannot be a measurement: it is further from all other values of the image than these
-    are from each other, as -9999 is from 0 to 2000.
+    has no value if nodata cannot be a measurement: it is further from all other values of the image than
+    these are from each other, as -9999 is from 0 to 2000.
 
     Args:
         pixels: ``(H, W, C)`` as stored.

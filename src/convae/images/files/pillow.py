@@ -24,9 +24,7 @@ from convae.images.files.png_chunks import SIGNATURE, PngChunks
 PillowImage.init()
 
 _GREY_ALPHA = 4  # the colour type in the header of a PNG
-_WEBP_SIDE = (
-    16_383  # 14 bits; the canvas of an animation has 24, so that a few bytes may claim them
-)
+_WEBP_SIDE = 16_383  # 14 bits; the canvas of an animation has 24, and a few bytes may claim them
 ENOUGH = 2  # factor per side above the wanted size; resizing averages these pixels well
 
 # Pillow's mode: stored dtype, number of channels.
