@@ -97,7 +97,7 @@ def seeded(function: Function) -> Function:
 
 
 def overwriting(function: Function) -> Function:
-    """Add ``--overwrite`` to a verb that writes; the command's list of files takes it into consideration."""
+    """Add ``--overwrite`` to a verb that writes; the command's list of files records it."""
 
     def allow(_: click.Context, __: click.Parameter, given: bool) -> None:
         if given and (run := current_run()) is not None:

@@ -293,8 +293,8 @@ class _Sample:
 
     One pixel is sampled from each run of ``stride`` pixels, at a random place in it: a fixed place would
     always meet the same columns of images whose width divides the stride. When the sample is full, one of
-    every two pixels is kept and the stride doubled. The sample depends on a fixed seed and on the order of the
-    images, not on the size of the batches.
+    every two pixels is kept and the stride doubled. The sample depends on a fixed seed and on the order
+    of the images, not on the size of the batches.
     """
 
     def __init__(self, channels: int, capacity: int) -> None:
