@@ -57,7 +57,7 @@ class Fitted:
 
 
 def noise_found(model: Denoiser) -> dict[str, Any] | None:
-    """What decided between clean and noisy, as fractions of what the file type can hold."""
+    """Return the estimates that decided between clean and noisy, as fractions of the dtype's range."""
     found = model.noise_found_
     if found is None:
         return None

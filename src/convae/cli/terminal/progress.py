@@ -172,7 +172,7 @@ def code_told(row: Row) -> list[str]:
 
 
 class Messages(PlainTraining):
-    """What is said, without the epochs: for experiments of many fits, in logs."""
+    """Writes only the current progress, without epochs: for experiments of many fits, in logs."""
 
     def epoch(self, row: Row) -> None:
         """Write nothing."""
