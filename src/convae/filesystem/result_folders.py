@@ -123,8 +123,7 @@ class ResultFolder:
         """Remove the earlier run, or restore it if the new one failed.
 
         A run that failed because a file was in the way leaves nothing behind, so that it can be repeated
-        once the
-        file is gone.
+        once the file is gone.
         """
         self._file.close()
         if failed and (self._aside is not None or self._refused):

@@ -55,8 +55,7 @@ class StoredModel:
         pca: fitted on the same training images, with the latent dimension of the code.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
         extras: other tensors that an estimator learns (float32, int64 or uint8), by name: scores of normal
-            images,
-            maps for standardisation.
+            images, maps for standardisation.
         facts: history, data, settings, metrics, versions: plain values for people and programs.
         held_out: (m,) positions in the source of the held-out images; known only after a fit, not from a
             file.

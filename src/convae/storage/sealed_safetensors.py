@@ -74,8 +74,7 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
 
     Args:
         check: takes the description before any tensor is read and returns the exact set of tensors that the
-            file must
-            hold (None: any); it may raise.
+            file must hold (None: any); it may raise.
 
     Raises:
         ModelFileError: for a file that is missing, damaged, foreign or not what ``check`` expects.
@@ -90,9 +89,7 @@ def read_tensors(path: str | Path, check: Check) -> tuple[dict[str, Tensor], dic
         if expected is not None:
             _compare(path, header, expected)
         length = file.tell() + _data_size(path, header)
-        if (
-            os.fstat(file.fileno()).st_size != length
-        ):  # check before reading as much as the header claims
+        if os.fstat(file.fileno()).st_size != length:  # before reading as much as it claims
             raise ModelFileError(f"{path}: damaged: it must be {length:,} bytes long and is not")
         file.seek(0)
         content = file.read()

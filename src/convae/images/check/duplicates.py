@@ -92,9 +92,7 @@ class Duplicates:
         self, hashes: np.ndarray, bucket: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         reach = len(bucket) - 1
-        if (
-            len(bucket) > _MOST_IN_BUCKET
-        ):  # pictures that are all alike: compare only neighbours by hash
+        if len(bucket) > _MOST_IN_BUCKET:  # pictures all alike: only neighbours by hash
             self.limited, reach = True, _NEIGHBOURS
         for step in range(1, reach + 1):
             left, right = bucket[:-step], bucket[step:]

@@ -26,10 +26,9 @@ class Framing:
     Args:
         size: (height, width) in pixels, 1 to 65,536 each; None (default) leaves images as they are.
         mode: ``resize`` (default) scales each side by its own factor, with antialiasing: the whole image is
-            kept,
-            proportions may change. ``crop`` takes the centre. ``pad`` repeats the edge around the image, half
-            of it on each side, and refuses a larger image. ``random-crop`` takes another part in every epoch,
-            or the centre without a key. A side that is too short to crop is padded first.
+            kept, proportions may change. ``crop`` takes the centre. ``pad`` repeats the edge around the
+            image, half of it on each side, and refuses a larger image. ``random-crop`` takes another part
+            in every epoch, or the centre without a key. A side that is too short to crop is padded first.
 
     Raises:
         InputError: with all faults together.
@@ -64,8 +63,7 @@ class Framing:
         Args:
             pixels: (H, W, C).
             key: (seed, epoch, index of the image), integers from 0, which alone determine the place of a
-                random
-                crop. None (for evaluation) takes the centre. Other modes ignore it.
+                random crop. None (for evaluation) takes the centre. Other modes ignore it.
 
         Raises:
             InputError: the image is larger than the size it should be padded to.
@@ -95,8 +93,7 @@ class Framing:
         """Return a framed image (or its reconstruction) in the original size, where that is possible.
 
         ``resize`` resizes back; ``pad`` cuts the padding off. The pixels that a crop removed are lost: the
-        part
-        comes back as it is, with the smaller height and width of the crop's and the original's.
+        part comes back as it is, with the smaller height and width of the crop's and the original's.
 
         Args:
             pixels: (H, W, C), of :attr:`size`.
@@ -126,11 +123,9 @@ def resize(pixels: Array, size: tuple[int, int]) -> Array:
     """Resize an image: bilinear, and antialiased where it shrinks.
 
     16-bit and float images are computed in float32 and rounded once, so 16 bits stay 16 bits. 8-bit images
-    are
-    computed in integers, which is several times as fast and at most one grey value off. Any number of
-    channels is
-    allowed; alpha is treated like the others. No value leaves the range that its channel had. A missing (NaN)
-    pixel makes all pixels missing that depend on it.
+    are computed in integers, which is several times as fast and at most one grey value off. Any number of
+    channels is allowed; alpha is treated like the others. No value leaves the range that its channel had. A
+    missing (NaN) pixel makes all pixels missing that depend on it.
 
     Args:
         pixels: (H, W, C), uint8, uint16 or float32.

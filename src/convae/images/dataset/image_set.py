@@ -61,8 +61,7 @@ class ImageSet:
         notes: what was converted, each kind once.
         missing: number of images with NaN or nodata pixels.
         strict: whether an image that can no longer be read later is an error. If not, another image of its
-            batch
-            replaces it, and it is added to ``skipped``.
+            batch replaces it, and it is added to ``skipped``.
         extremes, typical: (n, C, 2) the lowest and highest finite value of each channel of float images, and
             (n, C) their median magnitude; empty for others, which cannot be far from each other.
     """
@@ -109,8 +108,7 @@ class ImageSet:
         Args:
             positions: (n,) which images; positions from len(self) on repeat them.
             moment: (seed, epoch), on which random crops depend, together with the image; None crops the
-                centre, and
-                takes further crops of an image always at the same places.
+                centre, and takes further crops of an image always at the same places.
         """
         if (
             self.plan.framing.mode != "random-crop"
@@ -175,8 +173,7 @@ class ImageSet:
         """Return (n, C, H, W) of the images at these positions.
 
         An image that can no longer be read is replaced by the next of its batch, so that batches keep their
-        size
-        and validation images are never replaced by training images.
+        size and validation images are never replaced by training images.
         """
         good = [image for image in images if not isinstance(image, ImageError)]
         if len(good) < len(images):
@@ -226,14 +223,12 @@ def prepare(
     """Survey the source, settle the preparation of its images, and read them all once.
 
     The single pass finds images that cannot be decoded, hashes the others and fills the store; with
-    ``streamed``
-    only the hashes are kept.
+    ``streamed`` only the hashes are kept.
 
     Args:
         like: the plan of a model; the images are prepared in the same way, or refused.
         settled: called with (channels, height, width) before the images are read, and with a given size
-            also before
-            their headers are; it may raise.
+            also before their headers are; it may raise.
         progress: called with (images read, images in all).
 
     Raises:

@@ -31,8 +31,7 @@ class PairSource(ImageSource):
         Args:
             images: the inputs.
             targets: the desired outputs. Files are matched by their exact path, then by their path without
-                suffix;
-                arrays and other numbered images by their number.
+                suffix; arrays and other numbered images by their number.
             channels: 1 or 3 converts the images (not the targets); None leaves them.
 
         Raises:

@@ -15,9 +15,7 @@ from convae.images.files.image import Answer, Request, Size
 from convae.images.sources.base import ImageSource
 
 LONG = 2.5  # seconds of remaining reading above which starting processes pays off (0.4 s)
-LARGE = (
-    2**18
-)  # bytes of an image above which passing it between processes costs more than threads do
+LARGE = 2**18  # bytes of an image above which threads cost less than passing it on
 MOST_PROCESSES = 16  # more are faster than one process can receive from
 PORTION = 0.03  # seconds of reading before a process answers
 MOST = 64  # maximum number of images in an answer
@@ -71,9 +69,7 @@ class _Fetch(Generic[Result]):
             yield from map(self.here, indices)
             return
         left, coming = len(indices), iter(indices)
-        for index in itertools.islice(
-            coming, 1
-        ):  # slower than others, because decoders are imported
+        for index in itertools.islice(coming, 1):  # slower: decoders are imported
             yield self.here(index)
             left -= 1
         while left > 0:

@@ -87,8 +87,7 @@ def is_beyond(pixels: Pixels, scaling: Scaling) -> bool:
     """Return whether much of an image (H, W, C) lies clearly outside the range that a model was fitted on.
 
     This detects images on another scale, 0..255 for a model of 0..1: a few hot pixels do not count, nor
-    does an
-    image that is slightly brighter.
+    does an image that is slightly brighter.
     """
     low, high = (np.array(side, dtype=np.float64) for side in (scaling.low, scaling.high))
     least, most = low - BEYOND * (high - low), high + BEYOND * (high - low)

@@ -68,8 +68,7 @@ class Scaling:
 
     def invert(self, scaled: Array) -> Array:
         """Return pixels in the stored dtype. Integers are rounded half to even and clipped to the range of
-        the
-        dtype; floats are neither.
+        the dtype; floats are neither.
 
         Args:
             scaled: (n, C, H, W) or (C, H, W) in about [0, 1]. For an integer dtype NaN becomes
@@ -293,11 +292,9 @@ class _Sample:
     """A sample of about ``capacity`` pixels of a stream of any length; all pixels as long as they fit.
 
     One pixel is sampled from each run of ``stride`` pixels, at a random place in it: a fixed place would
-        always
-    meet the same columns of images whose width divides the stride. When the sample is full, every second
-        pixel
-    is kept and the stride doubled. The sample depends on a fixed seed and on the order of the images, not on
-    the size of the batches.
+    always meet the same columns of images whose width divides the stride. When the sample is full, one of
+    every two pixels is kept and the stride doubled. The sample depends on a fixed seed and on the order
+    of the images, not on the size of the batches.
     """
 
     def __init__(self, channels: int, capacity: int) -> None:

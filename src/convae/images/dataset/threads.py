@@ -34,13 +34,11 @@ def in_threads(
     """Yield ``map(function, items)`` from threads, in order, with at most ``workers * ahead`` unread.
 
     Threads that mostly run Python take turns and are slower than one thread: two that read headers of files
-        from
-    memory process half as many. Files on a network are different.
+    from memory process half as many. Files on a network are different.
 
     Args:
         worthwhile: False computes one item after the other in this thread; None starts so and switches to
-            threads
-            when items take longer than ``WORTH`` seconds.
+            threads when items take longer than ``WORTH`` seconds.
 
     >>> list(in_threads(abs, [-1, 2, -3]))
     [1, 2, 3]

@@ -12,8 +12,7 @@ class UnitRange:
     """A :class:`Scaling` on a device.
 
     NaN (missing pixels) becomes the mean of the remaining pixels of its image's channel, so that a hole
-    neither
-    breaks the network nor appears as an edge.
+    neither breaks the network nor appears as an edge.
     """
 
     def __init__(self, scaling: Scaling, device: torch.device) -> None:

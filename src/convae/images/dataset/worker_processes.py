@@ -58,9 +58,7 @@ class Worker:
         self._there = cast(io.BufferedWriter, self._process.stdin)
         self._back = cast(io.BufferedReader, self._process.stdout)
         _widen(self._back)
-        with contextlib.suppress(
-            OSError
-        ):  # a process that has ended is noticed at the next request
+        with contextlib.suppress(OSError):  # noticed at the next request if it has ended
             _tell([place for place in sys.path if isinstance(place, str)], self._there)
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
@@ -107,8 +105,7 @@ class Workers:
     """Several processes; each request goes to one that is free.
 
     A process that ends by itself (a decoder crashed, memory ran out) is not replaced: its requests, and its
-    later
-    share of them, are answered in this process.
+    later share of them, are answered in this process.
 
     Raises:
         OSError: if they cannot be started.

@@ -38,9 +38,8 @@ class AmbiguousAxesError(InputError):
 def channels_first_by_shape(shape: Shape) -> bool | None:
     """Return whether an image of three axes is ``(c, h, w)`` and not ``(h, w, c)``; None if ambiguous.
 
-    1. If only one end has length 1 to 4, the channels are there. Exception: patches of 3x3 pixels with 200
-    bands
-       look like 3 channels first, so that shape is ambiguous.
+    1. If only one end has length 1 to 4, the channels are there. Exception: patches of 3x3 pixels with
+       200 bands look like 3 channels first, so that shape is ambiguous.
     2. Otherwise, the order in which the image is square.
     3. Otherwise, if no end has length 1 to 4, the shortest axis holds the channels: the last one if it is the
        shortest of all, the first one if both others are four times as long (NumPy's order is ``(h, w, c)``).

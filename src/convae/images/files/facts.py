@@ -38,8 +38,7 @@ def opacity_of(pixels: Pixels, kind: str, *, exact: bool = False) -> Opacity | N
         pixels: ``(H, W, C)`` as the file stores them.
         kind: ``"straight"``, ``"premultiplied"``, or ``""`` where no channel is opacity.
         exact: whether the largest value of an integer dtype is opaque whatever values occur, as in PNG. In
-            other
-        \tkinds, 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
+            other kinds, 12-bit samples in 16 bits have 4095 for opaque, and floats 1, 255 or 65535.
 
     >>> opacity_of(np.full((1, 1, 4), 4095, np.uint16), "straight")
     Opacity(kind='straight', opaque=4095.0)
@@ -73,10 +72,8 @@ def missing_pixels(
 
     A pixel is missing if all its colours have the nodata value, which is GDAL's definition of the mask of a
     whole data set (rasterio's ``dataset_mask``): the zeros of red, (230, 0, 0), are a colour. A single band
-    has
-    no value if nodata cannot be a measurement: it is further from all other values of the image than these
-    are
-    from each other, as -9999 is from 0 to 2000.
+    has no value if nodata cannot be a measurement: it is further from all other values of the image than
+    these are from each other, as -9999 is from 0 to 2000.
 
     Args:
         pixels: ``(H, W, C)`` as stored.

@@ -25,22 +25,18 @@ class ImageInfo:
         mode: the colour model as stored: ``"L"``, ``"P"``, ``"CMYK"``, ``"5 bands"``, ...
         conversions: what reading changed, in the field's words: ``"palette expanded to RGB"``.
         missing: number of pixels without a value: NaN, infinity, or declared missing by the file (a nodata
-            value,
-        \ta mask of its own).
+            value, a mask of its own).
         nodata: the value that the file declares as missing; None if it declares none.
         opacity: the opacity in the last channel, if the file states it; None if no channel is opacity.
         top: the largest sample value that the file states, if that is not the largest of the dtype (the
-            maximum
-        \tof a PGM or PPM, 4095 of a 12-bit picture); None if it states none.
+            maximum of a PGM or PPM, 4095 of a 12-bit picture); None if it states none.
         white_is_zero: whether the file stores white as 0. Unsigned pixels have been inverted; signed and
-            float pixels,
-        \twhich have no largest value, are as stored.
+            float pixels, which have no largest value, are as stored.
         resolution: pixels per inch or centimetre, if the file states it.
         description: axes, spacing and units of all images of a TIFF; only its first image has it.
         tags: colour profile, EXIF, georeference and the like, to be written back.
         clear_colour: whether the file declares one colour transparent (tRNS of a PNG without a palette),
-            which the
-        \tpixels do not show.
+            which the pixels do not show.
     """
 
     name: str
@@ -68,8 +64,7 @@ class Image:
         info: where it came from and what was changed.
         reduced: whether the file holds more pixels than were decoded.
         stored: ``(H, W, C)`` in the dtype of the file (``info.depth``) if ``pixels`` has another one, for
-            values that
-        \tmust be restored exactly; None if ``pixels`` holds them exactly.
+            values that must be restored exactly; None if ``pixels`` holds them exactly.
         holes: ``(H, W)``, True where the file declares a pixel missing; None if it declares none.
             Float pixels are NaN there as well.
     """

@@ -93,8 +93,8 @@ def holds_opacity(kind: str, pixels: Pixels, like: ImageInfo | None) -> bool:
     In every kind but TIFF, two or four channels are grey or RGB with opacity: straight colours, opaque at the
     largest value of the dtype. Neither bands nor 12-bit samples with 4095 for opaque satisfy that.
 
-    kind: the kind of the file to write.
-        kind: of the file that is written.
+    Args:
+        kind: the kind of the file to write.
         pixels: ``(H, W, C)`` in the depth to store.
         like: the image as it was read; None: a caller's own pixels, interpreted by the kind of file.
     """

@@ -67,8 +67,7 @@ class Opacity:
 
     Attributes:
         kind: ``"straight"``; ``"premultiplied"`` (colours are already multiplied by it, TIFF's associated
-            alpha);
-        \t``"unused"`` (0 everywhere, as some programs write it: it hides nothing).
+            alpha); ``"unused"`` (0 everywhere, as some programs write it: it hides nothing).
         opaque: the value of full opacity: 255, 65535, 4095 of 12-bit samples, 1.0, ...
     """
 

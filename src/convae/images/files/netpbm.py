@@ -1,6 +1,6 @@
 """PBM, PGM, PPM and PFM: 1 bit to 16 bit and float, values as stored, several pictures in one file.
 
-Pillow scales the values to 255 or 65535 and reads 16-bit colour as 8 bit, so these few lines do it. Source:
+Pillow scales the values to 255 or 65535 and reads 16-bit colour as 8 bit, hence this reader. Source:
 the manual pages pbm(5), pgm(5), ppm(5) and pfm(5) of netpbm.
 """
 
@@ -17,16 +17,16 @@ from convae.images.files.image import Decoded, Header, Pixels
 _SPACE = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+")
 _TOKEN = re.compile(rb"[^\s#]+")
 _MAGIC = re.compile(rb"P[1-6fF][\s#]")
-# What may stand between the maximum and the samples instead of one white space.
+# Allowed between the maximum and the samples instead of a single white space.
 _LATE_COMMENT = re.compile(rb"[ \t]*(?:\r?\n)?#[\x20-\x7e\t]*(?:\r\n|\n|\r)")
 _HEADER_BYTES, _LONGEST_HEADER = 4096, 1 << 17
-_GAP = 64  # bytes of white space that may stand between two pictures
+_GAP = 64  # bytes of white space allowed between two pictures
 _FILES_REMEMBERED = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """One picture of a file: its header, where its samples begin, and what is wrong with it."""
+    """One picture of a file: its header, the position of its samples, and its fault, if any."""
 
     magic: bytes
     height: int
@@ -66,7 +66,7 @@ class _Picture:
 
     @property
     def sample_bytes(self) -> int:
-        """How many bytes the samples take, where they are binary."""
+        """Return the number of bytes of the samples, if they are binary."""
         if self.is_bit:
             return -(-self.width // 8) * self.height
         item = 4 if self.is_float else (1 if self.top < 256 else 2)
@@ -81,10 +81,10 @@ class NetpbmFile:
 
         Args:
             handle: the open file.
-            max_pages: no more pictures than one above are looked for.
+            max_pages: the search ends one picture above this number.
 
         Raises:
-            ValueError: the first header is not one.
+            ValueError: the first header is invalid.
         """
         self._handle = handle
         self._pictures = _pictures(handle, max_pages)
@@ -129,7 +129,7 @@ class NetpbmFile:
 
 
 def _pictures(handle: BinaryIO, most: int) -> tuple[_Picture, ...]:
-    """All pictures of a file; they are remembered, because each of a thousand is opened for itself."""
+    """Return all pictures of a file; cached, because each of a thousand is opened separately."""
     try:
         status = os.fstat(handle.fileno())
     except OSError:  # bytes in memory
@@ -149,26 +149,26 @@ _seen: dict[tuple[int, ...], tuple[_Picture, ...]] = {}
 
 
 def _walked(handle: BinaryIO, most: int) -> Iterator[_Picture]:
-    """Picture by picture: white space may stand between them, and what is no header ends the file."""
+    """Yield the pictures one by one, separated by optional white space, until there is no valid header."""
     size = handle.seek(0, os.SEEK_END)
     picture = _parsed(handle, 0, size)
     yield picture
     for _ in range(most):
         if picture.is_plain or picture.is_float:
-            return  # only the binary kinds of whole numbers are ever joined
+            return  # only the binary kinds of integers may be concatenated
         at = _next_header(handle, picture.start + picture.sample_bytes)
         if at is None:
             return
         try:
             picture = _parsed(handle, at, size)
-        except ValueError as fault:  # it keeps its place, and reading it says why
+        except ValueError as fault:  # its position is kept, and reading it reports the reason
             yield replace(picture, fault=str(fault))
             return
         yield picture
 
 
 def _parsed(handle: BinaryIO, at: int, size: int) -> _Picture:
-    """The picture whose header begins at ``at`` in a file of ``size`` bytes."""
+    """Return the picture whose header begins at ``at`` in a file of ``size`` bytes."""
     handle.seek(at)
     head = handle.read(_HEADER_BYTES)
     tokens, end = _tokens(head)
@@ -191,12 +191,12 @@ def _parsed(handle: BinaryIO, at: int, size: int) -> _Picture:
 
 
 def _count(head: bytes) -> int:
-    """How many numbers the header has: width, height and, but for bits, the maximum."""
+    """Return the number of values in the header: width, height and, except for bits, the maximum."""
     return 2 if head[:2] in (b"P1", b"P4") else 3
 
 
 def _tokens(head: bytes) -> tuple[list[bytes], int]:
-    """The numbers of a header as far as they are there, and where the last of them ends."""
+    """Return the values of a header as far as they exist, and where the last of them ends."""
     at, found = 2, list[bytes]()
     while len(found) < _count(head):
         space = _SPACE.match(head, at)
@@ -209,14 +209,14 @@ def _tokens(head: bytes) -> tuple[list[bytes], int]:
 
 
 def _start(handle: BinaryIO, head: bytes, end: int, at: int, need: int, size: int) -> int:
-    """Where the samples begin: behind one white space, a CR LF, or a comment that some programs write there.
+    """Find where the samples begin: after one white space, a CR LF, or a comment by some programs.
 
-    All are bytes that samples may have too, so that is the one behind which as many samples fit as the
-    file has, or behind whose samples another picture begins.
+    Samples may contain the same bytes. The start is therefore the one after which the file has enough bytes
+    for all samples, or after whose samples another picture begins.
     """
     starts = [end + 1]
     if head[end : end + 2] == b"\r\n":
-        # The other lines tell how lines end where both are possible.
+        # Where both line ends are possible, the other lines decide.
         starts.insert(0 if b"\r\n" in head[:end] else 1, end + 2)
     behind = end
     while (comment := _LATE_COMMENT.match(head, behind)) is not None:
@@ -235,7 +235,7 @@ def _start(handle: BinaryIO, head: bytes, end: int, at: int, need: int, size: in
 
 
 def _next_header(handle: BinaryIO, at: int) -> int | None:
-    """Where the next picture begins: at ``at`` or behind white space; None: there is none."""
+    """Return where the next picture begins: at ``at`` or after white space; None if there is none."""
     handle.seek(at)
     following = handle.read(_GAP)
     space = len(following) - len(following.lstrip())
@@ -263,7 +263,7 @@ def _binary(data: bytes, picture: _Picture, shape: tuple[int, int, int]) -> Pixe
 def _plain(data: bytes, picture: _Picture, shape: tuple[int, int, int]) -> Pixels:
     text = _SPACE.sub(b" ", data).strip()
     count = int(np.prod(shape))
-    # The digits of a plain PBM may stand without spaces between them.
+    # The digits of a plain PBM may have no spaces between them.
     words = [bytes([c]) for c in text if c != 32] if picture.is_bit else text.split(b" ")
     if len(words) < count:
         raise ValueError("file is truncated")

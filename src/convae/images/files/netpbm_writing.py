@@ -1,4 +1,4 @@
-"""Pixels to PBM, PGM, PPM and PFM."""
+"""Write pixels to PBM, PGM, PPM and PFM."""
 
 from collections.abc import Callable
 from typing import BinaryIO
@@ -22,7 +22,7 @@ def _write_pnm(handle: BinaryIO, plane: Pixels, top: float | None) -> None:
 
 
 def _maximum(plane: Pixels, top: float | None) -> int:
-    """The maximum of the header: the known one, if values of this depth can have it."""
+    """Return the maximum for the header: the known one, if it is possible for values of this depth."""
     bound = int(np.iinfo(plane.dtype).max)
     fits = top is not None and top == int(top) and (1 if bound < 256 else 256) <= top <= bound
     return int(top) if fits and top is not None else bound
@@ -34,8 +34,8 @@ def _write_pfm(handle: BinaryIO, plane: Pixels, top: float | None) -> None:
     handle.write(plane[::-1].astype("<f4").tobytes())
 
 
-# Each writes (H, W, C) pixels of a depth and channels that the kind holds; ``top`` is the largest value that
-# they may have, if the file says so.
+# Each function writes (H, W, C) pixels of a depth and channels that the kind holds; ``top`` is the largest
+# possible value, if the file states it.
 NETPBM: dict[str, Callable[[BinaryIO, Pixels, float | None], None]] = {
     "PBM": _write_pbm,
     "PGM": _write_pnm,

@@ -1,4 +1,4 @@
-"""``.npy`` files written row by row: their number of rows is only known at the end."""
+"""Write ``.npy`` files row by row: the number of rows is only known at the end."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _HEADER = 256  # bytes, room for any number of rows
 
 
 class ArrayFile:
-    """An array ``(n, *shape)`` that grows by one row at a time, in constant memory."""
+    """An array ``(n, *shape)`` to which rows are appended, in constant memory."""
 
     def __init__(self, file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._file, self.shape, self.dtype, self.rows = file, shape, dtype, 0
@@ -25,7 +25,7 @@ class ArrayFile:
         """Write the next row.
 
         Raises:
-            InputError: it has another shape than the first.
+            InputError: its shape differs from the first row's.
         """
         if row.shape != self.shape:
             raise InputError(
@@ -36,7 +36,7 @@ class ArrayFile:
         self.rows += 1
 
     def finish(self) -> None:
-        """Write into the header how many rows there are."""
+        """Write the number of rows into the header."""
         end = self._file.tell()
         self._file.seek(self._begin)
         self._file.write(npy_header((self.rows, *self.shape), self.dtype))
@@ -45,7 +45,7 @@ class ArrayFile:
 
 @contextlib.contextmanager
 def array_file(path: Path, shape: tuple[int, ...], dtype: Any) -> Iterator[ArrayFile]:
-    """A ``.npy`` file for rows of this shape and dtype; it appears whole or not at all."""
+    """Open a ``.npy`` file for rows of this shape and dtype; it appears whole or not at all."""
     with atomic_write(path) as file:
         rows = ArrayFile(file, shape, np.dtype(dtype))
         yield rows
@@ -53,7 +53,7 @@ def array_file(path: Path, shape: tuple[int, ...], dtype: Any) -> Iterator[Array
 
 
 def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    """The beginning of a ``.npy`` file (format 1.0), always of one length.
+    """Return the header of a ``.npy`` file (format 1.0), always of the same length.
 
     >>> len(npy_header((1_000_000, 28, 28), np.dtype("uint8")))
     256

@@ -1,11 +1,11 @@
-"""Which files may hold several pictures, by a few of their first bytes."""
+"""Detect files that may hold several pictures, by a few of their first bytes."""
 
 import os
 
 from convae.images.files.file_kinds import kind_of
 from convae.images.files.png_chunks import SIGNATURE
 
-# Kinds of one picture (of an MPO the first is read): they are not opened for this.
+# Kinds that hold one picture (of an MPO the first is read): they are not opened for a count.
 _SINGLE = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".tga", ".pcx", ".sgi", ".ico",
     ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".pfm",
@@ -16,9 +16,9 @@ _MOST_CHUNKS = 64  # before the pixels of a PNG
 
 
 def may_hold_several(path: str) -> bool:
-    """Whether to count the pictures of a file: a stack, an animation, pictures behind each other.
+    """Return whether to count the pictures of a file: a stack, an animation, concatenated pictures.
 
-    A PNG or WebP without an animation, and what cannot be opened, is not worth it: reading it says why.
+    Not for a PNG or WebP without animation, nor for a file that cannot be opened: reading reports the reason.
     """
     if path.lower().endswith(_SINGLE):
         return False
@@ -42,7 +42,7 @@ def may_hold_several(path: str) -> bool:
 
 
 def _is_animated_png(file: int, head: bytes) -> bool:
-    """Whether the chunk of an animation comes before the pixels, as it must."""
+    """Return whether the animation chunk comes before the pixels, as it must."""
     at = len(SIGNATURE)
     for _ in range(_MOST_CHUNKS):
         start = head[at : at + 8]

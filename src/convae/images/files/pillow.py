@@ -1,6 +1,6 @@
 """The kinds that Pillow decodes: PNG, JPEG, MPO, BMP, GIF, WebP, JPEG 2000, AVIF and a few more.
 
-Pillow is trusted with the decoding, not with the depth: what it would cut to 8 bit goes elsewhere.
+Pillow does the decoding, except where it would reduce the depth to 8 bit: other decoders read those files.
 """
 
 import math
@@ -23,11 +23,11 @@ from convae.images.files.png_chunks import SIGNATURE, PngChunks
 
 PillowImage.init()
 
-_GREY_ALPHA = 4  # the type of colour in the header of a PNG
+_GREY_ALPHA = 4  # the colour type in the header of a PNG
 _WEBP_SIDE = 16_383  # 14 bits; the canvas of an animation has 24, and a few bytes may claim them
-ENOUGH = 2  # times as many pixels a side as wanted; resizing makes a fair mean of them
+ENOUGH = 2  # factor per side above the wanted size; resizing averages these pixels well
 
-# Pillow's mode: what it stores, how many channels.
+# Pillow's mode: stored dtype, number of channels.
 _AS_IT_IS = {
     "1": ("bool", 1),
     "L": ("uint8", 1),
@@ -54,7 +54,7 @@ _CONVERTED = {
 
 @dataclass(slots=True)
 class _Plan:
-    """How one frame becomes an array."""
+    """How one frame is converted to an array."""
 
     stored: str
     channels: int
@@ -83,7 +83,7 @@ class PillowFile:
         self._handle = handle
         self._head = head
         self._look: GifLook | None = None
-        self._whole: Size | None = None  # what the file holds, where less of it is decoded
+        self._whole: Size | None = None  # the size in the file, if it is decoded at a smaller size
         self._chunks = PngChunks(handle) if head[:8] == SIGNATURE else None
         self._pixels_at = handle if self._chunks is None else self._chunks.pixels_only()
         self._image = open_allowed(self._pixels_at, kinds)
@@ -99,7 +99,7 @@ class PillowFile:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width that the file declares."""
+        """Return height and width that the file declares."""
         return self._image.size[1], self._image.size[0]
 
     def header(self, page: int) -> Header:
@@ -118,15 +118,15 @@ class PillowFile:
         )
 
     def reduce(self, size: Size) -> float:
-        """Decode a JPEG at a half, a quarter or an eighth if that is still twice ``size`` or more.
+        """Decode a JPEG at a half, a quarter or an eighth if that is still at least twice ``size``.
 
-        Half of the blocks' frequencies make an image of half the size, without those in between.
+        Half of the frequencies of each block make an image of half the size, without the other frequencies.
 
         Args:
             size: (height, width) of the image when it is upright.
 
         Returns:
-            the part of the pixels that is left.
+            the fraction of pixels that remains.
         """
         if self.format not in ("JPEG", "MPO"):
             return 1.0
@@ -162,15 +162,15 @@ class PillowFile:
             mode=mode,
             depth=plan.stored,
             conversions=notes,
-            # Pillow names its modes so; two or four channels of every kind that it reads are grey or RGB with
-            # opacity, and are brought to straight values.
+            # Pillow names its modes so. In all kinds that it reads, two or four channels are grey or RGB with
+            # opacity, and are converted to straight values.
             opacity=STRAIGHT if pixels.shape[2] in (2, 4) else "",
             resolution=self._resolution(sideways=orientation > 4),
             tags=self._tags(size, pixels.shape[2], notes),
         )
 
     def _tags(self, size: Size, channels: int, notes: list[str]) -> Tags | None:
-        """What is to be written again with the pixels; ``notes`` takes what is not."""
+        """Return the metadata to write back with the pixels; ``notes`` collects what is lost."""
         profile, exif = (self._image.info.get(key) for key in ("icc_profile", "exif"))
         chunks: tuple[tuple[str, bytes], ...] = ()
         if self._chunks is not None:
@@ -206,7 +206,7 @@ class PillowFile:
         return str(self._image.mode)
 
     def _deep_channels(self) -> int:
-        # Pillow takes grey with opacity of 16 bits for RGBA.
+        # Pillow reads 16-bit grey with opacity as RGBA.
         is_grey_alpha = self.format == "PNG" and self._head[25] == _GREY_ALPHA
         return 2 if is_grey_alpha else len(self._image.getbands())
 
@@ -228,7 +228,7 @@ class PillowFile:
         if signed:
             notes.append("signed values shifted to start at 0")
         if pixels.dtype != np.uint8 and bits < 16:
-            return pixels >> (16 - bits)  # Pillow had moved them up to 16 bits
+            return pixels >> (16 - bits)  # Pillow has scaled them to 16 bits
         if bits < 8:
             notes.append(f"{bits}-bit values spread over 0..255")
         return pixels
@@ -256,11 +256,11 @@ class PillowFile:
     def _palette_plan(self) -> _Plan:
         image = self._image
         clear = image.has_transparency_data
-        # The later frames of an animation may come as RGB, so its first does not turn grey.
+        # The later frames of an animation may be RGB, so the first is not converted to grey.
         return _expanded(grey=self.frames == 1 and is_grey(_palette(image)), clear=clear)
 
     def _animated_plan(self) -> _Plan:
-        """One plan for all pictures of a GIF, of which the first comes with a palette, the others without."""
+        """Return one plan for all pictures of a GIF: the first has a palette, the others have none."""
         if self._look is None:
             here = self._handle.tell()
             self._look = look_at_gif(self._handle)
@@ -268,7 +268,7 @@ class PillowFile:
         return _expanded(grey=self._look.grey, clear=self._look.clear)
 
     def _orientation(self) -> tuple[int, str]:
-        """The EXIF orientation of this frame, and what to tell of it."""
+        """Return the EXIF orientation of this frame, and a note on damage."""
         if self._chunks is not None:
             value, note = self._chunks.orientation()
             return value, note or (ORIENTED if value > 1 else "")
@@ -281,13 +281,13 @@ class PillowFile:
 
 
 def _fits(profile: bytes, channels: int) -> bool:
-    """Whether a profile is one of so many channels, as far as it says of which colours it is one."""
+    """Return whether a profile is for this number of channels, as far as it states its colour space."""
     colours = {b"GRAY": (1, 2), b"RGB ": (3, 4), b"CMYK": ()}.get(profile[16:20])
     return colours is None or channels in colours
 
 
 def _expanded(*, grey: bool, clear: bool) -> _Plan:
-    """A palette as what its colours are."""
+    """Plan a palette image by the colours of its palette."""
     target = "RGBA" if clear else "RGB"
     if not grey:
         return _Plan("uint8", len(target), target, notes=[f"palette expanded to {target}"])
@@ -297,13 +297,13 @@ def _expanded(*, grey: bool, clear: bool) -> _Plan:
 
 
 def open_allowed(handle: BinaryIO, kinds: tuple[str, ...]) -> Any:
-    """Open a file with the first allowed plugin that takes it.
+    """Open a file with the first allowed plugin that accepts it.
 
     This is Pillow's own ``open(formats=...)`` without its limit on the size, which is a global
     variable: the limits of the caller are checked before anything is decoded.
 
     Raises:
-        UnidentifiedImageError: no allowed plugin takes it.
+        UnidentifiedImageError: no allowed plugin accepts it.
     """
     handle.seek(0)
     prefix = handle.read(16)
@@ -323,7 +323,7 @@ def open_allowed(handle: BinaryIO, kinds: tuple[str, ...]) -> Any:
 
 
 def _palette(image: Any) -> Pixels:
-    """The colours of a palette as ``(n, 3)``, in whatever order their three channels are stored."""
+    """Return the colours of a palette as ``(n, 3)``, independent of the stored channel order."""
     palette = image.palette
     raw = np.frombuffer(bytes(palette.palette), dtype=np.uint8)
     width = len(palette.rawmode or palette.mode)

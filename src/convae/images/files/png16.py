@@ -1,6 +1,6 @@
-"""PNG with 16 bits a channel: the part of the standard that Pillow reads and writes as 8 bit.
+"""PNG with 16 bits per channel, which Pillow reads and writes as 8 bit.
 
-Reading covers non-interlaced grey, grey with alpha, RGB and RGBA; writing the same. Source: W3C,
+Reads non-interlaced grey, grey with alpha, RGB and RGBA; writes the same. Source: W3C,
 Portable Network Graphics (PNG) Specification, sections 5 (chunks) and 9 (filters).
 """
 
@@ -20,7 +20,7 @@ _COLOUR = {channels: colour for colour, channels in _CHANNELS.items()}
 
 
 def is_deep(head: bytes) -> bool:
-    """Whether these first bytes belong to a PNG with 16 bits and more than one channel."""
+    """Return whether these first bytes belong to a PNG with 16 bits and more than one channel."""
     return head[:8] == SIGNATURE and len(head) > 25 and head[24] == 16 and head[25] in (2, 4, 6)
 
 
@@ -75,8 +75,8 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
 def _unfilter(kinds: Pixels, rows: Pixels) -> Pixels:
     """Undo the five PNG filters for all rows at once.
 
-    A byte needs its left, upper and upper-left neighbours, so all pixels of one anti-diagonal are
-    free at the same time: H + W numpy steps instead of H x W Python ones.
+    A byte needs its left, upper and upper-left neighbours, so all pixels of one anti-diagonal are computed
+    together: H + W numpy steps instead of H x W Python ones.
     """
     if kinds.max(initial=0) > 4:
         raise ValueError("unknown PNG filter")
@@ -114,14 +114,14 @@ def write_png16(
         handle: open for writing.
         pixels: values from 0 to 65,535.
         per_inch: pixels to the inch across and down, from 1 to 65,535.
-        facts: chunks to stand behind the header, whole.
+        facts: complete chunks to write after the header.
     """
     height, width, channels = pixels.shape
     raw = np.ascontiguousarray(pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
     above = np.zeros_like(raw)
     above[1:] = raw[:-1]
     rows = np.empty((height, raw.shape[1] + 1), dtype=np.uint8)
-    rows[:, 0] = 2  # each row minus the one above: cheap, and most of the gain on smooth images
+    rows[:, 0] = 2  # each row minus the one above: fast, and most of the gain on smooth images
     np.subtract(raw, above, out=rows[:, 1:])
     handle.write(SIGNATURE)
     head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR[channels], 0, 0, 0)

@@ -1,7 +1,7 @@
-"""The chunks of a PNG: what they say of its colours and its orientation, and a file without them.
+"""The chunks of a PNG: its colour and orientation metadata, and a view of the file without them.
 
-Pillow takes chunks as they come: it refuses long texts, and learns of those behind the pixels too late.
-So the table of chunks is read here, and Pillow is given the pixels alone. Source: W3C, Portable Network
+Pillow processes chunks in order: it refuses long texts, and reads those after the pixels too late. Therefore
+the table of chunks is read here, and Pillow gets the pixels alone. Source: W3C, Portable Network
 Graphics (PNG) Specification (Third Edition), section 11.
 """
 
@@ -29,11 +29,11 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])")
 _MOST_CHUNKS = 1 << 20
 _LONGEST_COLOUR = 64
 _LONGEST_KEYWORD = 79
-_MOST_BYTES = 16 * 2**20  # of a chunk that is taken, and of what it inflates to
+_MOST_BYTES = 16 * 2**20  # maximum size of a chunk that is used, and of its inflated content
 
 
 class Chunk(NamedTuple):
-    """Where the bytes of a chunk stand: ``at`` is that of its length."""
+    """The position of a chunk; ``at`` is the offset of its length field."""
 
     kind: bytes
     at: int
@@ -42,12 +42,12 @@ class Chunk(NamedTuple):
 
 @dataclass(slots=True)
 class PngFacts:
-    """What the chunks of a PNG say.
+    """The metadata in the chunks of a PNG.
 
     Attributes:
         profile: the ICC profile.
         exif: the EXIF structure as the file has it.
-        chunks: those on colour, as in :class:`~convae.images.files.metadata.Tags`.
+        chunks: colour chunks, as in :class:`~convae.images.files.metadata.Tags`.
         notes: what is damaged and not used.
     """
 
@@ -58,7 +58,7 @@ class PngFacts:
 
 
 class PngChunks:
-    """The table of chunks of one open PNG, wherever in the file they stand."""
+    """The table of chunks of one open PNG, wherever they are in the file."""
 
     def __init__(self, handle: BinaryIO) -> None:
         """Walk from chunk to chunk without reading them.
@@ -71,7 +71,7 @@ class PngChunks:
         self._others = [chunk for chunk in self._table if chunk.kind not in _PIXELS]
 
     def pixels_only(self) -> BinaryIO:
-        """The file without the chunks that are no pixels; the file itself where it has no others."""
+        """Return the file without the chunks that are not pixels; the file itself if it has no others."""
         if not self._others:
             return self._handle
         parts = [(0, len(SIGNATURE))]
@@ -79,7 +79,7 @@ class PngChunks:
         return cast(BinaryIO, io.BufferedReader(_Parts(self._handle, parts), 1 << 16))
 
     def orientation(self) -> tuple[int, str]:
-        """The EXIF orientation, 1 to 8, and what to say where it is damaged."""
+        """Return the EXIF orientation, 1 to 8, and a note if it is damaged."""
         note = ""
         if not self._others:
             return 1, note
@@ -95,7 +95,7 @@ class PngChunks:
         return (1 if found is None else int(found[1])), note
 
     def facts(self) -> PngFacts:
-        """What is to be written again with these pixels."""
+        """Return the metadata to write back with these pixels."""
         if not self._others:
             return PngFacts()
         facts = PngFacts(exif=self._exif())
@@ -118,13 +118,13 @@ class PngChunks:
         text = self._text(_RAW_EXIF)
         if text is None:
             return None
-        try:  # a line break, the name, the number of bytes, and they themselves in hexadecimal
+        try:  # a line break, the name, the number of bytes, and the bytes in hexadecimal
             return bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
         except ValueError:
             return b""  # damaged
 
     def _text(self, keywords: tuple[bytes, ...]) -> bytes | None:
-        """The text that has one of these keywords."""
+        """Return the text that has one of these keywords."""
         for chunk in self._others:
             if chunk.kind in _TEXTS and self._keyword(chunk) in keywords:
                 body = self._checked(chunk, _MOST_BYTES)
@@ -137,7 +137,7 @@ class PngChunks:
         return self._handle.read(min(chunk.size, _LONGEST_KEYWORD + 1)).partition(b"\0")[0]
 
     def _body(self, kind: bytes, longest: int) -> bytes | None:
-        """The bytes of the first undamaged chunk of a kind."""
+        """Return the content of the first undamaged chunk of a kind."""
         for chunk in self._others:
             if chunk.kind == kind and (body := self._checked(chunk, longest)) is not None:
                 return body
@@ -154,14 +154,14 @@ class PngChunks:
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
-    """A chunk as it stands in a file."""
+    """Return a chunk as it is stored in a file."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def colour_chunks(
     chunks: tuple[tuple[str, bytes], ...], profile: bytes | None, exif: bytes | None
 ) -> bytes:
-    """All that is to stand right behind the header of a PNG: colours, profile, EXIF.
+    """Return all chunks to write directly after the header of a PNG: colours, profile, EXIF.
 
     Args:
         chunks: as in :class:`~convae.images.files.metadata.Tags`.
@@ -191,7 +191,7 @@ def _walked(handle: BinaryIO) -> "list[Chunk]":
 
 
 def _inflated(packed: bytes) -> bytes | None:
-    """What is packed, unless it is damaged or more than may be."""
+    """Inflate packed content; nothing if it is damaged or too large."""
     unpacking = zlib.decompressobj()
     try:
         body = unpacking.decompress(packed, _MOST_BYTES)
@@ -201,7 +201,7 @@ def _inflated(packed: bytes) -> bytes | None:
 
 
 def _text_of(kind: bytes, body: bytes) -> bytes | None:
-    """The text behind the keyword, by the kind of chunk."""
+    """Return the text after the keyword, by the kind of chunk."""
     if kind == b"tEXt":
         return body
     if kind == b"zTXt":
@@ -213,7 +213,7 @@ def _text_of(kind: bytes, body: bytes) -> bytes | None:
 
 
 class _Parts(io.RawIOBase):
-    """Some parts of a file as one file."""
+    """Several parts of a file as one file."""
 
     def __init__(self, handle: BinaryIO, parts: list[tuple[int, int]]) -> None:
         self._handle, self._at = handle, 0

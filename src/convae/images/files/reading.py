@@ -1,4 +1,4 @@
-"""Any image file to pixels: no silent conversion, no limit passed, only ImageErrors raised."""
+"""Read any image file to pixels: all conversions are reported, limits hold, only ImageErrors are raised."""
 
 import errno
 import io
@@ -52,7 +52,7 @@ _NOT_REGULAR = {
     stat.S_IFCHR: "is a device, not a file",
     stat.S_IFBLK: "is a device, not a file",
 }
-_text = cache(str)  # of a dtype, which takes NumPy as long as a small image takes to decode
+_text = cache(str)  # of a dtype, which NumPy computes as slowly as a small image is decoded
 _ERRNO = {
     errno.ENOENT: "no such file",
     errno.ENOTDIR: "no such file",
@@ -75,19 +75,19 @@ def read_image(
 
     Args:
         source: a path, or the bytes of a whole file.
-        name: how messages call it; the path by default.
-        page: which page, frame or plane, from 0; :func:`probe_image` tells how many there are.
-        limits: what it may cost; raise them for honest giants.
-        for_size: (height, width) that it is to be resized to, if it is. A JPEG file is then decoded at a
-            half, a quarter or an eighth of its size, several times as fast, as long as that is at least
-            twice ``for_size``: what comes of resizing it differs by a few grey levels at sharp edges,
-            in the mean by less than one.
+        name: its name in messages; the path by default.
+        page: which page, frame or plane, from 0; :func:`probe_image` returns their number.
+        limits: the limits for the image; raise them for very large images.
+        for_size: (height, width) that it will be resized to, if any. A JPEG file is then decoded at a half,
+            a quarter or an eighth of its size, several times as fast, as long as that is at least twice
+            ``for_size``: after resizing, the result differs by a few grey values at sharp edges, on average
+            by less than one.
 
     Returns:
-        ``(H, W, C)`` pixels of dtype uint8, uint16 or float32, and what was changed on the way.
-        Other depths become float32 (bool: uint8 with 0 and 255), values unchanged. A pixel is missing
-        where the file says so: where all its colours have the nodata value, or where the file's own mask
-        leaves it out. It stands in ``holes`` and is counted in ``info.missing``, and so is NaN and
+        ``(H, W, C)`` pixels of dtype uint8, uint16 or float32, and the conversions made. Other depths
+        become float32 (bool: uint8 with 0 and 255), values unchanged. A pixel is missing if the file
+        declares it so: if all its colours have the nodata value, or the file's own mask excludes it.
+        Missing pixels are marked in ``holes`` and counted in ``info.missing``, which also counts NaN and
         infinity; float pixels are NaN there.
 
     Raises:
@@ -109,9 +109,9 @@ def look_at_image(
     limits: ReadLimits = _DEFAULT,
     for_size: Size | None = None,
 ) -> tuple[Header, Image | None]:
-    """:func:`probe_image`, and :func:`read_image` too if the image takes so few bytes in memory.
+    """Return :func:`probe_image`, and also :func:`read_image` if the image is small enough in memory.
 
-    None for ``most_bytes`` takes all.
+    None for ``most_bytes`` sets no limit.
 
     Raises:
         ImageError: with the reason; nothing else is raised.
@@ -126,7 +126,7 @@ def look_at_image(
 
 
 def answer(request: Request) -> Answer:
-    """The header and the image of a file as far as they are asked for, or why there is none."""
+    """Return the requested header and image of a file, or the error."""
     try:
         return look_at_image(
             request.path,
@@ -151,9 +151,9 @@ def probe_image(
 
     Args:
         source: a path, or the bytes of a whole file.
-        name: how messages call it; the path by default.
+        name: its name in messages; the path by default.
         page: which page, frame or plane, from 0.
-        limits: what it may cost.
+        limits: the limits for the image.
 
     Returns:
         the header. The pixels are not decoded, so they may still turn out to be damaged.
@@ -174,7 +174,7 @@ def _shown(source: Source, name: str | None) -> str:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[BinaryIO]:
-    """The file as a stream; what is not a regular file is refused without opening it."""
+    """Open the file as a stream; refuse anything but a regular file without opening it."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
         return
@@ -183,7 +183,7 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     )
     with open(descriptor, "rb") as handle:
-        _regular(os.fstat(descriptor).st_mode)  # it may have been replaced in between
+        _regular(os.fstat(descriptor).st_mode)  # it may have been replaced in the meantime
         yield handle
 
 
@@ -193,7 +193,7 @@ def _regular(mode: int) -> None:
 
 
 def _checked(handle: BinaryIO, page: int, limits: ReadLimits) -> tuple[DecoderFile, Header]:
-    """Open the decoder, and hold the header of the page against the limits."""
+    """Open the decoder, and check the header of the page against the limits."""
     head = handle.read(SNIFF_BYTES)
     if not head:
         raise ValueError("empty file")
@@ -236,13 +236,13 @@ def _within(header: Header, limits: ReadLimits) -> None:
 
 
 def _bytes(header: Header) -> int:
-    """What an image takes in memory, decoded."""
+    """Return the bytes of the decoded image in memory."""
     item = max(np.dtype(header.stored).itemsize, np.dtype(header.depth).itemsize)
     return math.prod(header.shape) * item
 
 
 def _reduced(decoder: DecoderFile, for_size: Size | None) -> float:
-    """Have a file decoded no finer than is wanted; the part of its pixels that remains."""
+    """Let a file be decoded at reduced size if that suffices; return the fraction of pixels that remains."""
     if for_size is None or not isinstance(decoder, PillowFile):
         return 1.0
     return decoder.reduce(for_size)
@@ -254,7 +254,7 @@ def _decoded(decoder: DecoderFile, header: Header, page: int, shown: str) -> Ima
 
 
 def _finished(decoded: Decoded, shown: str) -> Image:
-    """Bring the pixels to one of the three depths, find what is missing, write the story down."""
+    """Convert the pixels to one of the three depths, find missing pixels, and record the conversions."""
     notes = list(decoded.conversions)
     original = decoded.pixels
     stored = decoded.depth or _text(original.dtype)
@@ -283,7 +283,7 @@ def _finished(decoded: Decoded, shown: str) -> Image:
         clear_colour=CLEAR_COLOUR in notes,
     )
     same = _text(pixels.dtype) == dtype_name(original.dtype) and not (
-        pixels.dtype.kind == "f" and pixels is not original  # NaN stands where there is no value
+        pixels.dtype.kind == "f" and pixels is not original  # NaN marks missing values
     )
     declared = None if decoded.nodata is None and decoded.valid is None else holes
     return Image(
@@ -297,7 +297,7 @@ def _finished(decoded: Decoded, shown: str) -> Image:
 def _with_nan(
     pixels: Pixels, holes: Missing | None, values: Missing | None
 ) -> tuple[Pixels, Missing | None]:
-    """Float pixels with NaN where there is no value, and ``(H, W)`` where that is so in any channel."""
+    """Return float pixels with NaN for missing values, and ``(H, W)``, True if any channel is missing."""
     bad = ~np.isfinite(pixels)
     if values is not None:
         bad |= values
@@ -310,7 +310,7 @@ def _with_nan(
 
 @contextmanager
 def _faults(shown: str) -> Iterator[None]:
-    """Turn whatever the decoders raise into one ImageError."""
+    """Convert all errors of decoders into one ImageError."""
     try:
         yield
     except ImageError:
@@ -320,7 +320,7 @@ def _faults(shown: str) -> Iterator[None]:
 
 
 def reason_of(fault: Exception) -> str:
-    """Say in a few words why an image could not be read.
+    """Return in a few words why an image could not be read.
 
     >>> reason_of(MemoryError())
     'not enough memory to decode it'

@@ -1,6 +1,6 @@
-"""TIFF at its full depth: any number of bands, pages, volumes; read through tifffile.
+"""Read TIFF at full depth, with tifffile: any number of bands, pages, volumes.
 
-Where tifffile lacks a codec that Pillow has, Pillow decodes, if depth and channels survive it.
+If tifffile lacks a codec that Pillow has, Pillow decodes, provided that depth and channels are preserved.
 """
 
 from typing import Any, BinaryIO
@@ -70,7 +70,7 @@ class TiffImages:
         import tifffile
 
         self._handle.seek(0)
-        # _multifile: an OME file may name other files; they are not opened behind the user's back.
+        # _multifile: an OME file may name other files, which must not be opened without the user's knowledge.
         self._tif = tifffile.TiffFile(self._handle, name="image.tif", _multifile=False, **options)
 
     def header(self, page: int) -> Header:
@@ -103,7 +103,7 @@ class TiffImages:
         decoded.resolution = resolution_of(first, header.shape[:2], orientation)
         decoded.tags = tags_of(first, header.shape, decoded.conversions)
         decoded.valid = self._valid(page, header.shape[:2], orientation)
-        # It is true of the pixels as stored, and belongs to the first page as it does in the file.
+        # It describes the pixels as stored, and belongs to the first page as it does in the file.
         if page == 0 and not decoded.conversions:
             decoded.description = description_of(self._tif, self._blocks, header)
         return decoded
@@ -134,7 +134,7 @@ class TiffImages:
         )
 
     def _valid(self, page: int, size: Size, orientation: int) -> NDArray[np.bool_] | None:
-        """``(H, W)`` where the file's own mask says that a pixel is part of the image; None: no mask."""
+        """Return ``(H, W)``, False where the file's own mask excludes a pixel; None: no mask."""
         masks = masks_of(self._tif)
         if not masks or sum(block.count for block in masks) != self.pages:
             return None
@@ -155,7 +155,7 @@ class TiffImages:
         return samples - 1 if _is_cmyk(block) else samples
 
     def _by_pillow(self, page: int, header: Header, fault: Exception) -> Decoded:
-        """Decode with Pillow what tifffile cannot, or raise why tifffile could not."""
+        """Decode with Pillow if tifffile cannot, or raise tifffile's error."""
         if not _is_missing_codec(fault) or page >= len(self._tif.pages):
             raise fault
         self._handle.seek(0)
@@ -171,7 +171,7 @@ class TiffImages:
 
 
 def _refuse_other_samples(pixels: Pixels, first: Any) -> None:
-    """Refuse a page whose samples differ from those of the series that it is said to be part of."""
+    """Refuse a page whose samples differ from those of the series that it should belong to."""
     kind = np.dtype(first.dtype)
     if kind.kind in "uif" and (pixels.dtype.kind, pixels.dtype.itemsize) != (
         kind.kind,
@@ -208,18 +208,18 @@ def _nodata(first: Any) -> float | None:
 
 
 def _opacity(block: Block) -> str:
-    """What the last channel is by the file, where that is opacity; unspecified extra samples are bands."""
+    """Return the opacity of the last channel, if the file states it; unspecified extra samples are bands."""
     extras = [int(extra) for extra in block.first.extrasamples]
-    if block.bands > 1 or len(extras) != 1:  # of several extra samples, all stay bands
+    if block.bands > 1 or len(extras) != 1:  # if there are several extra samples, all stay bands
         return ""
     return {1: PREMULTIPLIED, 2: STRAIGHT}.get(extras[0], "")
 
 
 def _top(first: Any, pixels: Pixels) -> float | None:
-    """The largest value of samples that do not fill their dtype, 4095 of 12 bits.
+    """Return the largest value of samples that do not fill their dtype, such as 4095 of 12 bits.
 
-    Of 12-bit samples in 16 bits it is the tag MaxSampleValue that says so. Some programs write the largest
-    value of the image there: it counts where it is that of whole bits and holds all pixels.
+    For 12-bit samples in 16 bits, the tag MaxSampleValue holds it. Some programs write the largest value of
+    the image there, so it is used only if all its bits are set and it holds all pixels.
     """
     if first.dtype is None or first.dtype.kind != "u":
         return None
@@ -234,12 +234,12 @@ def _top(first: Any, pixels: Pixels) -> float | None:
 
 
 def _colours(first: Any) -> Pixels:
-    """The palette as ``(n, 3)`` uint8, or None."""
+    """Return the palette as ``(n, 3)`` uint8, or None."""
     table = first.colormap
     if table is None:
         raise ValueError("a palette image without its palette")
     colours = np.asarray(table).T
-    # 16 bits by the standard; some writers put 8 bits there.
+    # 16 bits by the standard; some programs write 8 bits.
     return (colours >> 8 if colours.max(initial=0) > 255 else colours).astype(np.uint8)
 
 
@@ -270,7 +270,7 @@ def _mode(block: Block) -> str:
 
 
 def _coloured(block: Block, pixels: Pixels, top: float | None, notes: list[str]) -> Pixels:
-    """Bring the colour model to grey, RGB, or bands as they are; tell what was done."""
+    """Convert the colour model to grey or RGB, or keep bands as they are; report the conversions."""
     first = block.first
     model = int(first.photometric)
     if model == _PALETTE:
@@ -296,14 +296,14 @@ def _coloured(block: Block, pixels: Pixels, top: float | None, notes: list[str])
 
 def _from_ycbcr(first: Any, pixels: Pixels) -> Pixels:
     if int(first.compression) in _JPEG:
-        return pixels  # the JPEG decoder has done it
+        return pixels  # the JPEG decoder has converted them
     if pixels.dtype != np.uint8 or pixels.shape[2] != 3:
         raise ValueError("YCbCr is only read with 8 bits and 3 channels")
     return ycbcr_to_rgb(pixels)
 
 
 def _white_is_zero(first: Any, pixels: Pixels, top: float | None, notes: list[str]) -> Pixels:
-    """Grey with black as 0; what follows it, opacity or bands, stays."""
+    """Convert grey to black as 0; the other channels (opacity or bands) stay."""
     if pixels.dtype.kind not in "ub":
         notes.append("white-is-zero kept as stored")
         return pixels

@@ -1,4 +1,4 @@
-"""Whether a TIFF holds as many pages as it promises: its description against its directories."""
+"""Check whether a TIFF holds all pages that it promises: its description against its directories."""
 
 import json
 import math
@@ -13,7 +13,7 @@ _MOST_TEXT = 2**24
 
 
 def is_complete(tif: Any, block: Block) -> bool:
-    """Whether every image of a series has its pages, in directories of their own or behind the first."""
+    """Return whether every image of a series has its pages, in own directories or after the first one."""
     series, pages = block.series, math.prod(block.lead) * block.bands
     if not series.is_truncated:
         return len(series) == pages and all(series[i] is not None for i in range(pages))
@@ -28,11 +28,11 @@ def is_complete(tif: Any, block: Block) -> bool:
 
 
 def shortfall(tif: Any, planes: int, broken: bool) -> str:
-    """What a file promises and does not hold, in words; empty where it holds all.
+    """Return what a file promises but does not hold, in words; empty if it holds all.
 
     Args:
         tif: the open ``tifffile.TiffFile``.
-        planes: how many pages its images are made of.
+        planes: number of pages of its images.
         broken: whether its chain of directories leads out of the file.
     """
     promised = _promised(tif)
@@ -46,7 +46,7 @@ def shortfall(tif: Any, planes: int, broken: bool) -> str:
 
 
 def _promised(tif: Any) -> set[int]:
-    """How many pages the description may mean; none where there is no description or it says nothing."""
+    """Return the possible page counts by the description; none without a meaningful description."""
     text = tif.pages.first.description or ""
     try:
         if len(text) > _MOST_TEXT:
@@ -71,7 +71,7 @@ def _imagej(text: str) -> set[int]:
 
 def _shaped(tif: Any) -> set[int]:
     if len(tif.series) > 1:
-        return set()  # each has a description of its own
+        return set()  # each file has a description of its own
     first = tif.pages.first
     total = math.prod(json.loads(first.description)["shape"])
     return {max(1, total // max(1, math.prod(first.shape)))}
@@ -93,5 +93,5 @@ def _ome(text: str) -> set[int]:
             ]
             z, c, t = (int(element.attrib[f"Size{axis}"]) for axis in "ZCT")
             planes += z * t * max(1, c // max(1, *samples, 1))
-    # Of a set of files this is one, and the description is that of all.
+    # This is one of a set of files, and the description covers all of them.
     return {planes} - {0} if len(files) < 2 else set()

@@ -1,4 +1,4 @@
-"""Where the images of a TIFF lie: pages, planes of a volume, bands on an axis of their own."""
+"""The layout of images in a TIFF: pages, planes of a volume, bands on a separate axis."""
 
 import math
 import struct
@@ -21,8 +21,8 @@ class Block:
     Attributes:
         series: tifffile's series.
         lead: the sizes of the axes before the page, with the band axis taken out.
-        band_axis: its place among the leading axes, or -1.
-        bands: how many pages make one image.
+        band_axis: its position among the leading axes, or -1.
+        bands: number of pages per image.
         depths: planes inside one page (a volume stored as one).
     """
 
@@ -34,12 +34,12 @@ class Block:
 
     @property
     def count(self) -> int:
-        """How many images this series holds."""
+        """Return the number of images in this series."""
         return math.prod(self.lead) * self.depths
 
     @property
     def first(self) -> Any:
-        """The page whose tags speak for all."""
+        """Return the page whose tags hold for all."""
         return self.series.keyframe
 
     def stack(self, tif: Any, index: int) -> Pixels:
@@ -62,7 +62,7 @@ class Block:
 
 
 def _plane(tif: Any, series: Any, flat: int) -> Pixels:
-    """One page as ``(separate samples, depth, H, W, contiguous samples)``."""
+    """Return one page as ``(separate samples, depth, H, W, contiguous samples)``."""
     first = series.keyframe
     if series.is_truncated and flat:
         # One directory stands for a whole volume; its planes follow each other in the file.
@@ -82,19 +82,19 @@ def _plane(tif: Any, series: Any, flat: int) -> Pixels:
 
 
 def blocks_of(tif: Any) -> list[Block]:
-    """List the series of a TIFF, thumbnails, reduced levels and masks left out."""
+    """Return the series of a TIFF, without thumbnails, reduced levels and masks."""
     chosen = [s for s in tif.series if not int(s.keyframe.subfiletype or 0) & _REDUCED_OR_MASK]
     return [_block(series) for series in chosen or list(tif.series)[:1]]
 
 
 def masks_of(tif: Any) -> list[Block]:
-    """List the series that are transparency masks of whole images, not of reduced ones."""
+    """Return the series that are transparency masks of whole images, not of reduced ones."""
     kinds = [(s, int(s.keyframe.subfiletype or 0) & _REDUCED_OR_MASK) for s in tif.series]
     return [_block(series) for series, kind in kinds if kind == _MASK]
 
 
 def in_blocks(blocks: list[Block], page: int) -> tuple[Block, int]:
-    """The series that holds an image, and its number in it.
+    """Return the series that holds an image, and the image's index in it.
 
     Raises:
         IndexError: there is no such image.
@@ -109,7 +109,7 @@ def in_blocks(blocks: list[Block], page: int) -> tuple[Block, int]:
 def _block(series: Any) -> Block:
     first = series.keyframe
     shape, axes = list(series.get_shape(False)), series.get_axes(False)
-    # The page's own axes are the last ones: as many as it takes to reach its size.
+    # The page's own axes are the last ones: as many as are needed to reach its size.
     own, at = math.prod(first.shaped), len(shape)
     size = 1
     while at > 0 and (size < own or axes[at - 1] in "YX"):
@@ -124,28 +124,28 @@ def _block(series: Any) -> Block:
     return Block(series, tuple(lead), band, bands, first.shaped[1])
 
 
-MOST_ENTRIES = 4096  # of a directory that are looked at
-MOST_BELOW = 100_000  # directories that hang on others
+MOST_ENTRIES = 4096  # maximum number of entries of a directory that are read
+MOST_BELOW = 100_000  # maximum number of sub-directories
 _SIZES = (256, 257, 277, 32997)  # width, length, samples, depth
 _SIGNED = {6: "b", 8: "h", 9: "i", 17: "q"}
 _SUB_DIRECTORIES, _PLACES = 330, {4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
 def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
-    """Walk the chain of image directories, of which only the sizes of pictures are looked at.
+    """Walk the chain of image directories, reading only the sizes of pictures.
 
-    tifffile counts the pages of a described stack by the size of a picture, and counts without an end where
-    that is negative, which types with a sign allow.
+    tifffile counts the pages of a described stack by the size of a picture. If that size is negative, which
+    signed types allow, it never stops.
 
     Args:
         handle: the open file.
         most: the largest number accepted.
 
     Returns:
-        how many there are, and whether the chain leaves the file, where it ends then.
+        the number of directories, and whether the chain leaves the file (and ends there).
 
     Raises:
-        ValueError: the chain bites its tail, or is longer than ``most``, or a picture has a negative size.
+        ValueError: the chain is circular, or is longer than ``most``, or a picture has a negative size.
     """
     handle.seek(0)
     head = handle.read(16)
@@ -175,7 +175,7 @@ def count_directories(handle: BinaryIO, most: int) -> tuple[int, bool]:
 
 
 class _Sizes:
-    """Looks at the sizes of pictures in directories, and in those that hang on them."""
+    """Checks the sizes of pictures in directories and their sub-directories."""
 
     def __init__(self, handle: BinaryIO, order: str, *, big: bool) -> None:
         self._handle, self._order = handle, order
@@ -184,7 +184,7 @@ class _Sizes:
         self._room = 8 if big else 4
 
     def check(self, at: int) -> None:
-        """Look at the directory at this place.
+        """Check the directory at this position.
 
         Raises:
             ValueError: a picture has a negative size.
@@ -216,7 +216,7 @@ class _Sizes:
         return list(struct.iter_unpack(self._order + self._entry, whole))
 
     def _values(self, code: str, count: int, value: bytes) -> list[int]:
-        """The numbers of an entry, which stand in it or where it says."""
+        """Return the values of an entry, which are stored in it or where it points."""
         size = struct.calcsize(self._order + code)
         if count * size > self._room:
             (at,) = struct.unpack(self._order + ("Q" if self._room == 8 else "I"), value)

@@ -1,6 +1,6 @@
-"""Whether the strips and tiles of a TIFF page, or the planes of a volume, are all in the file.
+"""Check whether the strips and tiles of a TIFF page, or the planes of a volume, are all in the file.
 
-tifffile fills what is missing with zeros and reads on; here it is found before memory is taken.
+tifffile fills missing segments with zeros and reads on; this check finds them before memory is allocated.
 """
 
 import importlib.util
@@ -13,21 +13,21 @@ from typing import Any
 from PIL import Image as PillowImage
 
 _DEFLATE, _LZMA = (8, 32946), 34925
-# The most that a byte can expand to. Deflate: 258 bytes for 2 bits; LZW: a string of 4,096 - 258 bytes for a
+# The largest expansion of a byte. Deflate: 258 bytes for 2 bits; LZW: a string of 4,096 - 258 bytes for a
 # code of 12 bits; PackBits: 128 bytes for two.
 _LARGEST_RATIO = {8: 1032, 32946: 1032, 5: 2560, 32773: 64}
 _HARMLESS = 64 * 2**20
-# Segments that are files of their own, with a size of their own: JPEG, JPEG 2000, LERC, PNG, WebP.
+# Segments that are complete files and state their size: JPEG, JPEG 2000, LERC, PNG, WebP.
 _FILES_WITHIN = (6, 7, 34892, 33007, 33003, 33004, 33005, 34712, 34887, 34933, 50001)
 _LERC = b"Lerc2 "
 _HARMLESS_PIXELS = 2**22
-_BEFORE_PIXELS = 2**16  # bytes of such a file that its size stands in
+_BEFORE_PIXELS = 2**16  # bytes at the start of such a file that contain its size
 
 
 def check_segments(tif: Any, page: Any) -> None:
-    """Refuse a page that does not hold all of its strips or tiles, before memory is taken for them.
+    """Refuse a page that lacks strips or tiles, before memory is allocated for them.
 
-    Segments of no bytes that are listed (sparse files, as GDAL writes them) are what they say: empty.
+    Listed segments of zero bytes (sparse files, as GDAL writes them) are valid: they are empty.
 
     Raises:
         ValueError: something is missing, or a strip would expand beyond the page.
@@ -53,7 +53,7 @@ def check_segments(tif: Any, page: Any) -> None:
 
 
 def _check_sizes(key: Any, counts: Any) -> None:
-    """Refuse segments of fewer bytes than their pixels can be packed into."""
+    """Refuse segments of fewer bytes than the compression of their pixels needs."""
     ratio = 1 if key.compression == 1 else _LARGEST_RATIO.get(int(key.compression))
     if ratio is None or key.dtype is None:
         return
@@ -71,7 +71,7 @@ def _check_sizes(key: Any, counts: Any) -> None:
 def _check_expansion(tif: Any, page: Any) -> None:
     """Refuse strips that inflate beyond the page: tifffile's own codecs do not stop at its size.
 
-    imagecodecs does, so this second pass is only made without it, and only over strips that could.
+    imagecodecs does, so this second pass is only made without it, and only over suspicious strips.
     """
     key = page.keyframe
     if importlib.util.find_spec("imagecodecs") or key.compression not in (*_DEFLATE, _LZMA):
@@ -92,7 +92,7 @@ def _check_expansion(tif: Any, page: Any) -> None:
 
 
 def _check_files_within(tif: Any, page: Any) -> None:
-    """Refuse strips and tiles that are files of far more pixels than a strip or tile has."""
+    """Refuse strips and tiles whose embedded files have far more pixels than a strip or tile."""
     key = page.keyframe
     if int(key.compression) not in _FILES_WITHIN:
         return
@@ -105,7 +105,7 @@ def _check_files_within(tif: Any, page: Any) -> None:
 
 
 def _size_within(head: bytes) -> tuple[int, int] | None:
-    """(width, height) that the beginning of a file of one of those kinds gives; None: it gives none."""
+    """Return (width, height) from the header of an embedded file; None if it has none."""
     try:
         if head.startswith(_LERC):  # version, a checksum from version 3 on, height, width
             at = len(_LERC) + (8 if head[len(_LERC)] >= 3 else 4)
@@ -117,19 +117,19 @@ def _size_within(head: bytes) -> tuple[int, int] | None:
             return image.size
     except PillowImage.DecompressionBombError:
         return (2**31, 2**31)
-    except Exception:  # whatever Pillow raises: the decoder will say what is wrong
+    except Exception:  # whatever Pillow raises: the decoder reports the reason
         return None
 
 
 def check_plane(tif: Any, series: Any, start: int, nbytes: int) -> None:
-    """Refuse a plane of a volume that one directory stands for, where no pixels are.
+    """Refuse a plane of a volume in a single directory if its pixels are not in the file.
 
     Args:
-        start: where its bytes begin.
-        nbytes: how many there are.
+        start: the offset of its bytes.
+        nbytes: the number of its bytes.
 
     Raises:
-        ValueError: the bytes lie beyond the file, or directories lie among them.
+        ValueError: the bytes lie beyond the file, or contain directories.
     """
     if start + nbytes > tif.filehandle.size:
         raise ValueError("file is truncated")

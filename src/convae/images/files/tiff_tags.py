@@ -1,6 +1,6 @@
-"""What the tags of a TIFF say of pixel size and axes, where it will be true of a file written anew.
+"""Resolution, axes and georeference in the tags of a TIFF, as far as they hold for a new file.
 
-The texts come from anywhere: they are bounded, compared with what the file holds, and left out in doubt.
+The texts may be hostile: they are bounded, compared with the contents of the file, and ignored if in doubt.
 Sources: OME-TIFF specification (TiffData, DimensionOrder); ImageJ, ``ij.io.TiffDecoder`` and
 ``ij.io.FileInfo.getDescription``; tifffile, ``shaped_description``.
 """
@@ -47,12 +47,12 @@ def resolution_of(first: Any, size: tuple[int, int], orientation: int) -> Resolu
 
 
 def tags_of(first: Any, shape: tuple[int, int, int], conversions: list[str]) -> Tags | None:
-    """Read colour profile and georeference of a page, which its copy must have as well.
+    """Read colour profile and georeference of a page, which its copy must repeat.
 
     Args:
         first: tifffile's page.
         shape: ``(H, W, C)`` of the image, upright.
-        conversions: what was done to its colours; the profile of CMYK is not true of RGB, for which a
+        conversions: conversions of its colours; the profile of CMYK is not valid for RGB, for which a
             sentence is added.
     """
     profile = _profile(first)
@@ -78,7 +78,7 @@ def _geo_tag(first: Any, code: int) -> TiffTag | None:
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogateescape")
     if code == _GDAL_METADATA and isinstance(value, bytes):
-        value = _STATISTICS.sub(b"", value)  # of pixels that have changed
+        value = _STATISTICS.sub(b"", value)  # statistics of the old pixels
     if isinstance(value, bytes):
         return TiffTag(code=code, dtype=_ASCII, count=len(value) + 1, value=value)
     numbers = value if isinstance(value, tuple) else (value,)
@@ -88,7 +88,7 @@ def _geo_tag(first: Any, code: int) -> TiffTag | None:
 
 
 def description_of(tif: Any, blocks: list[Block], header: Header) -> Description | None:
-    """Read the description of a file whose images can be written back as they are told there.
+    """Read the description of a file whose images can be written back as described.
 
     Args:
         tif: the open ``tifffile.TiffFile``.
@@ -96,14 +96,12 @@ def description_of(tif: Any, blocks: list[Block], header: Header) -> Description
         header: of its first image.
 
     Returns:
-        the text, brought to the order in which images are read (channels innermost); None where there is
-        none, or where it does not fit the file, or where the file is laid out in a way that is not written.
+        the text, adapted to the order in which images are read (channels innermost); None if there is none,
+        if it does not match the file, or if the file has a layout that is not written.
     """
     try:
         return _described(tif, blocks, header)
-    except (
-        Exception
-    ):  # whatever the parsers raise on a damaged text: the pixels are as good without it
+    except Exception:  # any error of a parser on a damaged text: the pixels are valid without it
         return None
 
 
@@ -130,7 +128,7 @@ def _described(tif: Any, blocks: list[Block], header: Header) -> Description | N
 
 
 def _raw(tif: Any, start: bytes) -> bytes | None:
-    """The bytes of the description that begins so; tifffile's text has lost how they were encoded."""
+    """Return the bytes of the description with this beginning; tifffile's text has lost the encoding."""
     for tag in tif.pages.first.tags.getall(_DESCRIPTION, default=[]):
         if int(tag.dtype) != _ASCII or tag.count > _MOST_BYTES:
             continue
@@ -145,14 +143,14 @@ def _imagej(text: bytes, block: Block, header: Header) -> bytes | None:
     lines = text.decode("latin-1").split("\n")
     facts = dict(line.split("=", 1) for line in lines if "=" in line)
     pages = block.count * block.bands
-    # ImageJ takes the pages of an uncompressed file for contiguous, and only bilevel is not compressed.
+    # ImageJ assumes that uncompressed pages are contiguous, and only bilevel is not compressed.
     if header.stored == "bool" or int(facts.get("images", pages)) != pages:
         return None
     return None if _reordered(block) else text
 
 
 def _reordered(block: Block) -> bool:
-    """Whether the pages will stand in another order, because the channels were not innermost."""
+    """Return whether the order of pages will change, because the channels were not innermost."""
     inside = block.lead[block.band_axis :]
     return block.bands > 1 and math.prod(inside) > 1
 
@@ -181,7 +179,7 @@ _ENDIAN = re.compile(rb'\bBigEndian="\w+"')
 
 
 def _ome(text: bytes, block: Block, header: Header) -> bytes | None:
-    """Bring OME-XML to pages in reading order, in a file that shares no name with the old one."""
+    """Adapt OME-XML to pages in reading order, in a file without the old file's name."""
     axes = str(block.series.get_axes(False))
     lead = axes[: axes.index("Y")]
     if block.band_axis >= 0:
@@ -218,5 +216,5 @@ def _ome_fits(text: bytes, order: str, images: int, header: Header) -> bool:
     )
 
 
-# Series of tifffile: how their description begins, and what checks it.
+# Series of tifffile: how their description begins, and the function that checks it.
 _KINDS = {"imagej": (b"ImageJ=", _imagej), "shaped": (b"{", _shaped), "ome": (b"<", _ome)}

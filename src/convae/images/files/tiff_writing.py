@@ -1,4 +1,4 @@
-"""Pixels to TIFF, page by page, with what the file that they came from says of them."""
+"""Write pixels to TIFF, page by page, with the metadata of their original file."""
 
 import json
 from collections.abc import Iterable
@@ -24,15 +24,15 @@ _MASK = {"subfiletype": 4, "photometric": "mask", "compression": "zlib", "metada
 def write_tiff(
     handle: BinaryIO, pages: Iterable[Page], *, count: int | None = None, at_most: int | None = None
 ) -> None:
-    """Write pages in the memory of one.
+    """Write pages, with memory for one page only.
 
     Args:
         handle: open for writing, reading and seeking.
-        pages: at least one, each in the depth to store. What the file of the first says of all pages
-            together (axes, spacing) is written with exactly the images that it speaks of; all else is
-            written with the page that it is true of.
-        count: how many pages there are, if that is known.
-        at_most: how many there can be, if that is known.
+        pages: at least one, each in the depth to store. Metadata of the first page's file on all pages
+            together (axes, spacing) is written only with exactly the images that it describes; all other
+            metadata is written with the page that it belongs to.
+        count: the number of pages, if known.
+        at_most: the maximum number of pages, if known.
     """
     import tifffile
 
@@ -57,15 +57,15 @@ def write_tiff(
 
 
 def flat(plane: Pixels) -> Pixels:
-    """``(H, W)`` of one channel, else ``(H, W, C)``; contiguous."""
+    """Return ``(H, W)`` of one channel, else ``(H, W, C)``; contiguous."""
     return np.ascontiguousarray(plane[..., 0] if plane.shape[2] == 1 else plane)
 
 
 def _is_big(first: Pixels, most: int | None) -> bool:
-    """Whether 4 GB may not be enough; else BigTIFF is avoided, as not every program reads it."""
+    """Return whether 4 GB may not suffice; otherwise BigTIFF is avoided, as not every program reads it."""
     if most is None:
         return True
-    # Pixels that cannot be compressed grow a little; the tags of every channel's page come on top.
+    # Incompressible pixels grow slightly; each channel's page adds tags.
     page = first.nbytes * 1.01 + first.shape[2] * _PAGE_BYTES
     return bool(most * page > _CLASSIC_BYTES)
 
@@ -79,7 +79,7 @@ def _fitting(first: Page, count: int | None) -> Description | None:
 
 
 def _as_stored(page: Page) -> Pixels:
-    """Pixels with white as 0 where the file had it so."""
+    """Return pixels with white as 0 if the file had it so."""
     pixels, like = page.pixels, page.like
     if like is None or not _white_is_zero(pixels, like) or pixels.dtype.kind not in "ub":
         return pixels
@@ -89,14 +89,14 @@ def _as_stored(page: Page) -> Pixels:
 
 
 def _white_is_zero(plane: Pixels, like: ImageInfo | None) -> bool:
-    """Whether white is stored as 0, as the file did: in grey pixels, also with opacity."""
+    """Return whether white is stored as 0, as in the file: for grey pixels, also with opacity."""
     if like is None or not like.white_is_zero:
         return False
     return bool(plane.shape[2] == 1 + (like.opacity is not None))
 
 
 def _plain(said: Description, written: int) -> bytes:
-    """What is still true when images are missing: which pages are the channels of one image."""
+    """Return the part of the description that holds if images are missing: which pages are channels."""
     if not said.apart:
         return b""
     height, width, channels = said.shape
@@ -112,7 +112,7 @@ def _overwrite(handle: BinaryIO, text: bytes) -> None:
 
 
 def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
-    """How tifffile is to store ``(H, W, C)``: colour only where it is colour, else bands."""
+    """Return how tifffile is to store ``(H, W, C)``: as colour if it is colour, else as bands."""
     channels = plane.shape[2]
     opacity = None if like is None or channels not in (2, 4) else like.opacity
     told = _extra_samples(channels, like)
@@ -140,7 +140,7 @@ def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
 
 
 def _extra_samples(channels: int, like: ImageInfo | None) -> list[str]:
-    """What the file said of its extra samples, if the image still has all of its channels."""
+    """Return the file's extra samples, if the image still has all of its channels."""
     tags = None if like is None else like.tags
     if tags is None or tags.channels != channels:
         return []
@@ -148,7 +148,7 @@ def _extra_samples(channels: int, like: ImageInfo | None) -> list[str]:
 
 
 def _is_colour(plane: Pixels, colours: int, like: ImageInfo | None) -> bool:
-    """Whether the first three channels are RGB: by what the file says, else by their number and dtype."""
+    """Return whether the first three channels are RGB: by the file, else by their number and dtype."""
     if like is None or like.format == "array":
         return colours == 3 and plane.dtype.kind == "u"
     return plane.shape[2] >= 3 and "bands" not in like.mode
@@ -160,7 +160,7 @@ def _profile(plane: Pixels, like: ImageInfo | None) -> bytes | None:
 
 
 def _extra_tags(plane: Pixels, like: ImageInfo | None) -> list[tuple[Any, ...]]:
-    """Georeference of an image of the same size, the missing value, and the largest value in use."""
+    """Return the tags for georeference (at unchanged size), missing value, and largest value in use."""
     if like is None:
         return []
     found: list[tuple[Any, ...]] = []

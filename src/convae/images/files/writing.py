@@ -1,4 +1,4 @@
-"""Pixels to an image file: the kind, depth and channels of the file they came from."""
+"""Write pixels to an image file, with the kind, depth and channels of the original file."""
 
 import io
 from collections.abc import Iterable, Sized
@@ -20,7 +20,7 @@ from convae.images.files.png16 import write_png16
 from convae.images.files.png_chunks import PNG_HEADER, colour_chunks
 from convae.images.files.tiff_writing import flat, write_tiff
 
-# Each kind with its suffixes, the first of them for new files.
+# The suffixes of each kind; the first is used for new files.
 SUFFIXES = {
     "PNG": (".png", ".apng"),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -33,10 +33,10 @@ SUFFIXES = {
     "PPM": (".ppm",),
     "PFM": (".pfm",),
 }
-# What is read but not written in kind: lossy, palettes only, or a container.
+# Kinds that are read but written as another kind: lossy, palettes only, or a container.
 _OTHER_SUFFIXES = (".gif", ".mpo", ".jp2", ".j2k", ".avif", ".ico", ".pcx", ".sgi", ".pnm")
 _ALIASES = {"MPO": "JPEG", "JPG": "JPEG", "TIF": "TIFF", "PNM": "PPM"}
-# Which depths and channel counts a kind holds without loss of either; TIFF holds all.
+# Depths and channel counts that a kind holds without loss; TIFF holds all.
 _HOLDS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "PNG": (("uint8", "uint16"), (1, 2, 3, 4)),
     "JPEG": (("uint8",), (1, 3)),
@@ -65,28 +65,28 @@ def write_image(
     """Write one image, complete or not at all.
 
     Args:
-        path: where; its suffix is corrected where the kind of file differs from it, and missing
-            folders are made.
+        path: where; its suffix is corrected if it does not match the kind of file, and missing folders are
+            created.
         pixels: ``(H, W, C)`` or ``(H, W)`` uint8, uint16 or float32, in the range that was read, or
             already in the depth of ``like``.
-        like: the info of the image that these pixels belong to: its file kind and depth come back,
-            what it says of its pixels as far as the kind of file holds it
-            (:func:`~convae.images.files.kept_facts.what_is_lost`), its resolution if the size is the same,
-            and the axes and units that a TIFF describes if it described one such image. Values are
-            rounded and clipped to that depth; NaN becomes the missing value, or 0 where an integer
-            depth has none.
+        like: the info of the image that these pixels belong to. The file keeps its kind and depth, the
+            metadata that this kind can hold (:func:`~convae.images.files.kept_facts.what_is_lost`), the
+            resolution if the size is the same, and the axes and units of a TIFF that describe one such
+            image. Values are rounded and clipped to that depth; NaN becomes the missing value, or 0 if an
+            integer depth has none.
         format: another kind of file, ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ...; the default is the
             kind of ``like``, then the suffix of ``path``, then PNG.
         quality: of a JPEG, 1 to 100; everything else is lossless.
-        holes: ``(H, W)``, True where a pixel is still missing; a TIFF without a missing value gets a mask.
+        holes: ``(H, W)``, True where a pixel is still missing; a TIFF without a nodata value gets a mask.
 
     Returns:
-        the path written. A kind that cannot hold the depth or the channels gives way to PNG, and
-        that to TIFF. Two or four channels are written as grey or RGB with opacity only where the
-        file they come from says so; bands go to TIFF.
+        the path written. If a kind cannot hold the depth or the channels, PNG is used, and if that cannot,
+        TIFF.
+        Two or four channels are written as grey or RGB with opacity only if the original file declares
+        opacity; bands go to TIFF.
 
     Raises:
-        InputError: it cannot be written; names the path and what to do.
+        InputError: it cannot be written; states the path and what to do.
     """
     plane = _restored(_checked_pixels(pixels, like), like)
     kind = _kind(Path(path), plane, like, format)
@@ -104,7 +104,7 @@ def target_of(
     like: ImageInfo | None = None,
     format: str | None = None,
 ) -> Path:
-    """The path that :func:`write_image` would write; its arguments are the same."""
+    """Return the path that :func:`write_image` would write; the arguments are the same."""
     plane = _restored(_checked_pixels(pixels, like), like)
     return _with_suffix(Path(path), _kind(Path(path), plane, like, format))
 
@@ -116,20 +116,20 @@ def write_stack(
     like: ImageInfo | None = None,
     at_most: int | None = None,
 ) -> Path:
-    """Write a multi-page TIFF page by page, in the memory of one page; each page keeps its own depth.
+    """Write a multi-page TIFF page by page, with memory for one page; each page keeps its own depth.
 
     Args:
         path: where; the suffix becomes ``.tif`` if it is not one of TIFF's.
         stack: the pages, each ``(H, W, C)`` or ``(H, W)``, or with the info of its own page; an array or
             any iterator.
-        like: the info of pages that come without their own, as in :func:`write_image`. A description
-            of axes, spacing and units is written if all of its pages are; a part of them gets none.
-        at_most: how many pages an iterator can give; unknown, the file is a BigTIFF, which
-            ImageJ, for one, does not read.
+        like: the info of pages that come without their own, as in :func:`write_image`. A description of
+            axes, spacing and units is written if all of its pages are written.
+        at_most: maximum number of pages of an iterator; if unknown, the file is a BigTIFF, which ImageJ, for
+            example, cannot read.
 
     Returns:
-        the path written. Channels that were pages of their own are so again, where the description
-        that says so is written.
+        the path written. Channels that were separate pages stay so, if the description that states it is
+        written.
 
     Raises:
         InputError: there is no page, or it cannot be written.
@@ -147,7 +147,7 @@ def write_stack(
 
 
 def holds(kind: str, depth: str, channels: int) -> bool:
-    """Whether a file kind keeps this depth and number of channels.
+    """Return whether a file kind keeps this depth and number of channels.
 
     >>> holds("JPEG", "uint16", 1), holds("PNG", "uint16", 3), holds("TIFF", "float32", 13)
     (False, True, True)
@@ -163,12 +163,12 @@ def holds(kind: str, depth: str, channels: int) -> bool:
 def restore_depth(
     pixels: Pixels, depth: str, *, nodata: float | None = None, top: float | None = None
 ) -> Pixels:
-    """Bring pixels back to the depth of a file: rounded and clipped, NaN to what stands for it.
+    """Convert pixels to the depth of a file: rounded and clipped, NaN replaced.
 
     Args:
-        pixels: uint8, uint16 or float32, or in that depth already.
-        depth: a numpy dtype; of ``"bool"`` the upper half, 128 to 255, is True.
-        nodata: the value that stands for NaN; None: 0 in integers, NaN in floats.
+        pixels: uint8, uint16 or float32, or already in that depth.
+        depth: a numpy dtype; for ``"bool"`` the upper half, 128 to 255, becomes True.
+        nodata: the value for NaN; None: 0 in integers, NaN in floats.
         top: the largest value that the file may hold; None: that of the dtype.
     """
     kind = np.dtype(depth)
@@ -189,7 +189,7 @@ def restore_depth(
         pixels = np.rint(
             np.nan_to_num(pixels.astype(np.float64), posinf=2.0**64, neginf=-(2.0**64))
         )
-    # A float64 cannot hold the largest 64-bit values, and casting beyond them is undefined.
+    # A float64 cannot hold the largest 64-bit values, and casts beyond them are undefined.
     high = np.nextafter(float(info.max), 0) if kind.itemsize == 8 else info.max
     return np.clip(pixels, info.min, high).astype(kind)
 
@@ -245,7 +245,7 @@ def _kind(path: Path, plane: Pixels, like: ImageInfo | None, format: str | None)
 
 
 def canonical(kind: str) -> str:
-    """The name that a kind of file goes by here.
+    """Return the canonical name of a kind of file.
 
     >>> canonical("MPO"), canonical("PNG")
     ('JPEG', 'PNG')
@@ -254,7 +254,7 @@ def canonical(kind: str) -> str:
 
 
 def kind_of_suffix(suffix: str) -> str:
-    """The kind of file that a suffix names; empty where none has it.
+    """Return the kind of file that a suffix names; empty if unknown.
 
     >>> kind_of_suffix(".JPG"), kind_of_suffix(".txt")
     ('JPEG', '')
@@ -301,7 +301,7 @@ def _encode(handle: BinaryIO, page: Page, kind: str, quality: int) -> None:
 
 
 def _options(plane: Pixels, kind: str, quality: int, like: ImageInfo | None) -> dict[str, Any]:
-    """How Pillow is to write a kind of file, and what it is to say in it."""
+    """Return Pillow's options for writing a kind of file, with its metadata."""
     options: dict[str, Any] = {}
     if kind == "JPEG":
         options = {"quality": quality, "subsampling": 0}
@@ -319,7 +319,7 @@ def _options(plane: Pixels, kind: str, quality: int, like: ImageInfo | None) -> 
 
 
 def _png_facts(plane: Pixels, like: ImageInfo | None) -> bytes:
-    """The chunks that a PNG of these pixels is to have behind its header."""
+    """Return the chunks for a PNG of these pixels, to follow the header."""
     if like is None or like.tags is None:
         return b""
     return colour_chunks(
@@ -330,7 +330,7 @@ def _png_facts(plane: Pixels, like: ImageInfo | None) -> bytes:
 
 
 def _dots(plane: Pixels, like: ImageInfo | None) -> tuple[float, float] | None:
-    """Pixels per inch, if they are known and every kind in DOTS can say them."""
+    """Return pixels per inch, if they are known and every kind in DOTS can store them."""
     told = None if like is None else like.resolution
     if told is None or told.size != plane.shape[:2]:
         return None

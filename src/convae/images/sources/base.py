@@ -111,10 +111,8 @@ class ImageSource(ABC):
         """Return a SHA-256 (hex) that changes when the data change.
 
         For files it covers relative names, sizes and modification times; contents are not read. For arrays
-        it covers
-        the shape, the dtype and all bytes. For a torch dataset it covers the length and up to 64 images
-        spread over
-        it, because reading all may take hours.
+        it covers the shape, the dtype and all bytes. For a torch dataset it covers the length and up to 64
+        images spread over it, because reading all may take hours.
         """
 
     def checksum(self, index: int) -> str:

@@ -51,8 +51,7 @@ def kind_by_folder(name: str) -> str | None:
     """Return the kind of defect by an image's folders; :data:`NORMAL` if normal, None without folders.
 
     Folders called ``test`` or ``train`` around them are ignored. An image in nested folders is normal if
-    one of
-    them has such a name; otherwise their path is the kind.
+    one of them has such a name; otherwise their path is the kind.
 
     >>> kind_by_folder("broken/3.png"), kind_by_folder("train/good/3.png"), kind_by_folder("3.png")
     ('broken', '', None)

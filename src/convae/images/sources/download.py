@@ -29,8 +29,7 @@ class Remote:
         url: where it is; HTTPS.
         size: its size in bytes.
         md5: its published MD5 in hex: the data sets publish no other checksum. It protects against damage;
-            HTTPS
-            protects against forgery.
+            HTTPS protects against forgery.
     """
 
     name: str

@@ -79,9 +79,8 @@ def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
     """List every image file under ``folder``, without reading the files.
 
     Each folder is visited once, however many links lead to it. Hidden files and folders are passed over,
-    and so
-    are sub-folders that convae filled with results. Anything that is neither a file nor a folder is reported.
-    In each folder, files come before sub-folders.
+    and so are sub-folders that convae filled with results. Anything that is neither a file nor a folder is
+    reported. In each folder, files come before sub-folders.
 
     Arguments:
         folder: the folder to list; may be hidden.

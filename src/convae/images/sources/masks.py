@@ -191,8 +191,7 @@ def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Mask
 
     Raises:
         InputError: there are no masks, the only one cannot be used, none belongs to an image, or two may
-            belong to
-            the same image.
+            belong to the same image.
     """
     if given is None:
         if invert:
