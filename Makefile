@@ -25,7 +25,7 @@ demo: install  ## fit, measure and look at an autoencoder of handwritten digits,
 	$(BIN)/convae demo
 
 MATTER_MOST := tests/test_imports.py tests/config tests/metrics tests/networks tests/training tests/filesystem tests/cli/test_settings.py tests/cli/test_start_up.py
-quick: install lint types  ## lint, types and the tests that matter most, in about two minutes
+quick: install lint types  ## lint, types and the tests that matter most, in about two and a half minutes on two cores
 	$(BIN)/pytest -n auto --dist loadfile -q $(MATTER_MOST) -m "not slow"
 
 test: install lint types unit doctest readme package  ## everything that CI runs

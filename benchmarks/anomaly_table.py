@@ -38,7 +38,8 @@ def anomalies() -> None:
         "Anomaly detection with default settings, beside methods of three lines",
         ("set", "method", "seeds", "AUROC", "lowest to highest", "pixel AUROC", "AUPRO", "in a region",
          "of those in found images",
-         "found", "false alarms", "promised", "first loss", "CPU s to fit", "images/s"),
+         "found", "false alarms", "promised", "found at the lowest rate", "its false alarms", "first loss",
+         "CPU s to fit", "images/s"),
     )  # fmt: skip
     said = {}
     for name, load in _wanted().items():
@@ -57,9 +58,10 @@ def anomalies() -> None:
         "false-positive rate of 0.3, at the images' own sizes.",
     ]
     section.remarks += [
-        "Constants (the sharpness of the soft maximum, what is added to each weight, the number of steps, "
-        "which regions of anomalous images are shown) were chosen on tiles, solar cells and boards, on the "
-        "split of seed 0, and not with one set left out. The drawn sets were used for no choice.",
+        "Constants (the sharpness of the soft maximum, what is added to each weight, the number of steps) "
+        "were chosen on tiles, solar cells and boards, on the split of seed 0; which regions of anomalous "
+        "images are shown, and that one calibration image may lie above the threshold, on the boards of "
+        "seed 0. No constant was chosen with one set left out. The drawn sets were used for no choice.",
         "*promised* is the mean over all draws of the normal images. With few calibration images a single "
         "draw can be far off: in the drawn sets, 12 images set the threshold. That these images decide the "
         "threshold and nothing else is tested: exchanged for others, they change no score.",
@@ -78,6 +80,8 @@ def _wanted() -> dict[str, Load]:
 
 
 def _row(section: Section, name: str, method: str, rows: list[dict[str, Any]]) -> None:
+    rows = [row | _at_the_lowest_rate(row) for row in rows]
+
     def mean(key: str) -> object:
         values = [row[key] for row in rows if row.get(key) is not None]
         return float(np.mean(values)) if values else "-"
@@ -86,9 +90,21 @@ def _row(section: Section, name: str, method: str, rows: list[dict[str, Any]]) -
     section.row(
         name, method, len(rows), mean("auroc"), f"{min(reached):.3f} to {max(reached):.3f}",
         *(mean(key) for key in ("pixel_auroc", "aupro", "boxes", "boxes_found", "found",
-                                 "alarms", "rate", "first_loss")),
+                                 "alarms", "rate", "found_lowest", "alarms_lowest", "first_loss")),
         mean("cpu"), mean("per_second"),
     )  # fmt: skip
+
+
+def _at_the_lowest_rate(row: dict[str, Any]) -> dict[str, float]:
+    """What a threshold above all calibration scores finds: that of the lowest rate there can be."""
+    if "scores" not in row:
+        return {}
+    scores = {name: np.array(values) for name, values in row["scores"].items()}
+    threshold = scores["calibration"].max()
+    return {
+        "found_lowest": float((scores["bad"] > threshold).mean()),
+        "alarms_lowest": float((scores["good"] > threshold).mean()),
+    }
 
 
 def _measured(name: str, load: Load, seed: int) -> Any:

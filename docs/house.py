@@ -1,4 +1,4 @@
-"""Draw the house: the rooms of convae on their floors, and which room imports which.
+"""The house: the rooms of convae on their floors, which module imports which, and a picture of both.
 
 python docs/house.py            write docs/house.svg
 python docs/house.py --check    exit with 1 if docs/house.svg is not what the imports say
@@ -6,11 +6,14 @@ python docs/house.py --check    exit with 1 if docs/house.svg is not what the im
 
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 HERE = Path(__file__).resolve().parent
 SOURCE, PICTURE = HERE.parent / "src" / "convae", HERE / "house.svg"
+TOP = ("__init__", "__main__")  # above all floors
+# From top to bottom, each room with a few words: a module imports from its own floor and from those below it.
 FLOORS = (
     (("cli", "the command line"),),
     (("model_reports", "reports of models"),),
@@ -25,6 +28,11 @@ FLOORS = (
      ("embedding", "PCA, neighbours"), ("classical", "without training")),
     (("errors", ""), ("loading", ""), ("version", "")),
 )  # fmt: skip
+# Every module by its name without ``convae.``; a package is ``images.__init__``.
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts): path
+    for path in sorted(SOURCE.rglob("*.py"))
+}
 WIDTH, ROW, BOX_WIDTH, BOX_HEIGHT = 860, 78, 160, 44
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1d2433;text-anchor:middle}"
@@ -34,52 +42,91 @@ STYLE = (
 )
 
 
+def floor(module: str) -> int:
+    """The number of the floor that a module lives on, from the top; the top itself is -1.
+
+    Raises:
+        LookupError: its room stands on no floor.
+    """
+    room = module.split(".")[0]
+    if room in TOP:
+        return -1
+    for number, rooms in enumerate(FLOORS):
+        if room in dict(rooms):
+            return number
+    raise LookupError(
+        f"convae.{module} has no place in the house: give {room} a floor in docs/house.py"
+    )
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module of convae that a file imports, wherever in it the import stands.
+
+    Raises:
+        ValueError: an import is relative, which hides its direction.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"{path}: relative imports hide their direction")
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.split(".")[0] == "convae":
+                yield _module(name.removeprefix("convae").removeprefix("."))
+
+
+def _module(name: str) -> str:
+    """The module behind ``module``, ``package``, ``module.member`` or ``package.member``."""
+    while name and name not in MODULES:
+        if f"{name}.__init__" in MODULES:
+            return f"{name}.__init__"
+        name = name.rpartition(".")[0]
+    return name or "__init__"
+
+
+def arrows() -> dict[str, set[str]]:
+    """Each module, and the others that it imports; names of convae itself do not count."""
+    return {
+        module: set(imported(path)) - {module, "__init__"}
+        for module, path in MODULES.items()
+        if module not in TOP
+    }
+
+
 def rooms_imported() -> dict[str, set[str]]:
-    """Each room or loose module, and the others that it imports, wherever the import stands."""
+    """Each room or loose module, and the others that it imports."""
     found: dict[str, set[str]] = {}
-    for path in sorted(SOURCE.rglob("*.py")):
-        own = path.relative_to(SOURCE).with_suffix("").parts[0]
-        if own in ("__init__", "__main__"):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module == "convae":
-                names = [f"convae.{alias.name}" for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            parts = [name.split(".") for name in names if name.startswith("convae.")]
-            others = {part[1] for part in parts if part[1] != own}
-            found.setdefault(own, set()).update(others)
+    for module, others in arrows().items():
+        own = module.split(".")[0]
+        found.setdefault(own, set()).update({name.split(".")[0] for name in others} - {own})
     return found
 
 
-def reduced(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Only the arrows that no longer way says, too."""
+def reduced(found: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The arrows that do not follow from others."""
 
     def below(room: str) -> set[str]:
-        direct = arrows.get(room, set())
+        direct = found.get(room, set())
         return direct.union(*(below(other) for other in direct)) if direct else set()
 
     return {
         room: {o for o in others if not any(o in below(way) for way in others - {o})}
-        for room, others in arrows.items()
+        for room, others in found.items()
     }
 
 
 def picture() -> str:
     """The SVG."""
-    arrows = rooms_imported()
-    rooms = [name for floor in FLOORS for name, _ in floor]
-    strangers = sorted((set(arrows) | set().union(*arrows.values())) - set(rooms))
-    if strangers:
-        raise SystemExit(f"docs/house.py has no place for {', '.join(strangers)}")
+    found = rooms_imported()
+    rooms = [name for level in FLOORS for name, _ in level]
     place: dict[str, tuple[float, float]] = {}
-    for number, floor in enumerate(FLOORS):
-        for i, (name, _) in enumerate(floor):
-            place[name] = (WIDTH * (i + 1) / (len(floor) + 1), 34 + number * ROW)
-    count = sum(len(others) for others in arrows.values())
+    for number, level in enumerate(FLOORS):
+        for i, (name, _) in enumerate(level):
+            place[name] = (WIDTH * (i + 1) / (len(level) + 1), 34 + number * ROW)
+    count = sum(len(others) for others in found.values())
     height = 34 + len(FLOORS) * ROW - 30
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
@@ -90,11 +137,11 @@ def picture() -> str:
         'orient="auto"><path d="M0 0L8 4L0 8z" fill="#9aa5b5"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
     ]
-    for room, others in sorted(reduced(arrows).items()):
+    for room, others in sorted(reduced(found).items()):
         for other in sorted(others):
             parts.append(_arrow(place[room], place[other]))
-    for floor in FLOORS:
-        for name, words in floor:
+    for level in FLOORS:
+        for name, words in level:
             parts += _box(place[name], name, words)
     return "\n".join([*parts, "</svg>", ""])
 
@@ -133,7 +180,7 @@ def _box(at: tuple[float, float], name: str, words: str) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the picture, or check that it is current."""
+    """Write the picture, or check that it is current; gives the exit code."""
     drawn = picture()
     if "--check" in arguments:
         current = PICTURE.is_file() and PICTURE.read_text(encoding="utf-8") == drawn

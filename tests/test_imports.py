@@ -4,77 +4,19 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from docs.house import FLOORS, MODULES, PICTURE, TOP, arrows, floor, imported, picture
 
-ROOT = Path(__file__).resolve().parent.parent / "src"
-
-# From top to bottom: a module imports from its own line and from those below it, never from above.
-HOUSE: tuple[tuple[str, ...], ...] = (
-    ("__init__", "__main__"),
-    ("cli",),
-    ("server",),
-    ("model_reports",),
-    ("evaluation",),
-    ("estimators",),
-    ("export",),
-    ("training",),
-    ("storage",),
-    ("networks",),
-    ("report", "config"),
-    ("images", "losses", "corruption"),
-    ("filesystem", "metrics", "embedding", "classical"),
-    ("errors", "version", "loading"),
-)
-
-MODULES = {
-    ".".join(path.relative_to(ROOT / "convae").with_suffix("").parts): path
-    for path in sorted((ROOT / "convae").rglob("*.py"))
-}
 ROOMS = sorted(name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__"))
-
-
-def floor(module: str) -> int:
-    """The line of the house that a module lives on; the most exact name counts."""
-    names = {name: i for i, line in enumerate(HOUSE) for name in line}
-    parts = module.split(".")
-    for length in range(len(parts), 0, -1):
-        if (name := ".".join(parts[:length])) in names:
-            return names[name]
-    raise AssertionError(f"convae.{module} has no place in the house")
-
-
-def imported(path: Path) -> Iterator[str]:
-    """Every module of convae that a file imports, wherever in it, without the ``convae.``."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: relative imports hide their direction"
-            base = node.module or ""
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        for name in names:
-            if name == "convae" or name.startswith("convae."):
-                yield known(name.removeprefix("convae").removeprefix("."))
-
-
-def known(name: str) -> str:
-    """The module behind ``module``, ``package``, ``module.member`` or ``package.member``."""
-    while name and name not in MODULES and f"{name}.__init__" not in MODULES:
-        name = name.rpartition(".")[0]
-    return name or "__init__"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_downwards(module: str) -> None:
-    if module in ("__init__", "__main__"):
+    if module in TOP:
         return
-    own = floor(module)
-    # ``from convae import metrics`` names a module; a name of convae itself would be the top floor.
-    above = sorted({name for name in imported(MODULES[module]) if floor(name) < own})
+    # a name of convae itself would come from the top
+    above = sorted({name for name in imported(MODULES[module]) if floor(name) < floor(module)})
     assert not above, f"convae.{module} imports from above itself: {', '.join(above)}"
 
 
@@ -87,8 +29,7 @@ def test_reports_of_plain_data_know_no_models() -> None:
 
 def test_modules_do_not_import_each_other_in_circles() -> None:
     """Wherever an import stands: one in a function or for the type checker alone counts, too."""
-    edges = {module: set(imported(path)) - {module, "__init__"} for module, path in MODULES.items()}
-    done: set[str] = set()
+    edges, done = arrows(), set[str]()
 
     def visit(module: str, way: tuple[str, ...]) -> None:
         assert module not in way, f"a circle: {' -> '.join([*way, module])}"
@@ -117,9 +58,12 @@ def test_every_module_says_what_it_is_for(module: str) -> None:
 
 
 def test_the_picture_of_the_house_is_current() -> None:
-    command = [sys.executable, str(ROOT.parent / "docs" / "house.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "run python docs/house.py"
+
+
+def test_the_house_has_no_empty_places() -> None:
+    rooms = {module.split(".")[0] for module in MODULES} - set(TOP)
+    assert {name for rooms_of_floor in FLOORS for name, _ in rooms_of_floor} == rooms
 
 
 HEAVY = ("torch", "numpy", "PIL", "sklearn", "scipy", "tifffile", "safetensors", "rich", "jinja2")

@@ -232,3 +232,18 @@ def test_results_of_an_array_become_one_array(tmp_path: Path) -> None:
     source = open_source(images)
     convae.write_images(images, halves(source), tmp_path / "out")
     assert np.array_equal(np.load(tmp_path / "out" / "images.npy"), images // 2)
+
+
+def test_a_run_that_fails_leaves_no_folder(mixed: Path, tmp_path: Path) -> None:
+    def failing() -> Iterator[Half]:
+        raise RuntimeError("nothing at all")
+        yield
+
+    source, out = open_source(mixed), tmp_path / "a" / "b"
+    with pytest.raises(RuntimeError, match="nothing at all"):
+        convae.write_images(source, failing(), out)
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "a").mkdir()
+    with pytest.raises(RuntimeError, match="nothing at all"):
+        convae.write_images(source, failing(), out)
+    assert list((tmp_path / "a").iterdir()) == []

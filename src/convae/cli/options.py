@@ -278,11 +278,15 @@ def _in_pairs(args: Sequence[str], options: Sequence[str]) -> list[str]:
 
     >>> _in_pairs(["--size", "64", "images", "--size=64x48"], ["--size"])
     ['--size', '64', '64', 'images', '--size', '64', '48']
+    >>> _in_pairs(["--", "--size", "64"], ["--size"])
+    ['--', '--size', '64']
     """
     found: list[str] = []
     rest = list(args)
     while rest:
         word = rest.pop(0)
+        if word == "--":  # what follows is no option
+            return [*found, word, *rest]
         name, joined, value = word.partition("=")
         if name not in options or not (joined or rest):
             found.append(word)

@@ -8,7 +8,7 @@ _WHAT = "Detection"
 ANOMALY: tuple[Setting, ...] = (
     Setting(
         name="false_alarm_rate", common=True, kind="float", default=None, group=_WHAT, metavar="RATE",
-        unset="such that 2 of the held-out images may lie above the threshold; at least 0.01",
+        unset="such that 1 of the held-out images may lie above the threshold; at least 0.01",
         help="Largest fraction of normal images that may be called anomalous.",
     ),
     Setting(

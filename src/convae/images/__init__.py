@@ -5,5 +5,5 @@
 - dataset: images of one shape, depth and range, prepared for training
 - check: what is wrong with images
 - result_files: results of a model, written as their originals were
-- free_memory: how much memory and disk is free
+- free_memory: how much memory is free
 """

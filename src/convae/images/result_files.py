@@ -15,6 +15,7 @@ import numpy as np
 
 from convae.errors import InputError, unknown_name
 from convae.filesystem.atomic import probe_folder
+from convae.filesystem.folders import make_folder, remove_empty
 from convae.filesystem.result_folders import ResultFolder, check_result_folder
 from convae.filesystem.run_files import reading_all, run_files
 from convae.images.dataset.threads import cores, in_threads
@@ -125,15 +126,12 @@ def write_images(
         if isinstance(source, FileSource):
             files = source
             reading_all(lambda: (files.locate(i)[0] for i in range(len(files))))
-        try:
-            check_result_folder(folder, run, what="out")
-            folder.mkdir(parents=True, exist_ok=True)
-            probe_folder(folder)
-        except OSError as error:
-            raise InputError(f"out {folder}: cannot be written to: {error.strerror}") from error
-        ResultFolder(folder, run, what="out")
+        check_result_folder(folder, run, what="out")
+        made = list[Path]()
         tally, done = Tally(skipped=list(source.skipped)), False
         try:
+            made = _writable(folder)
+            ResultFolder(folder, run, what="out")
             if isinstance(source, FileSource) or format is not None:
                 write_files(source, _counted(results, tally), folder, tally, format)
             else:
@@ -141,7 +139,19 @@ def write_images(
             done = True
         finally:
             run.close(failed=not done)
+            if not done:
+                remove_empty(made)
     return tally
+
+
+def _writable(folder: Path) -> list[Path]:
+    """Make a folder that files can be written in; return what was missing of it."""
+    try:
+        made = make_folder(folder)
+        probe_folder(folder)
+    except OSError as error:
+        raise InputError(f"out {folder}: cannot be written to: {error.strerror}") from error
+    return made
 
 
 def _counted(results: Iterable[Result], tally: Tally) -> Iterator[Result]:

@@ -52,7 +52,7 @@ class StoredModel:
         parameters: the constructor's arguments.
         network: the network with its weights, on the CPU.
         scaling, plan: the preparation of images for the network.
-        pca: fitted on the same training images, with the latent dimension of the code.
+        pca: fitted on the same training images, with at most as many components as the latent dimension.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
         extras: other tensors that an estimator learns (float32, int64 or uint8), by name: scores of normal
             images, maps for standardisation.

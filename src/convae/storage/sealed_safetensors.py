@@ -39,7 +39,7 @@ def write_tensors(
     """Write tensors and their description; the file appears whole or not at all.
 
     Args:
-        tensors: float32 and int64 ones.
+        tensors: by name, of any shape; float32, float16, int64 or uint8.
         description: plain values; ``sha256`` is added to it.
 
     Returns:

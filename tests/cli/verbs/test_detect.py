@@ -112,8 +112,8 @@ def test_defects_are_no_normal_images_and_no_masks(
     done = convae("fit", "anomaly", good, "--out", tmp_path / "m.convae", "--epochs", "1", *SMALL,
                   "--defects", bad, "--defects", tmp_path / "again")  # fmt: skip
     assert done.code == 0, done.err
-    assert "--defects: 4 left out: normal images by their folder, such as " in done.err
-    assert "--defects: 2 left out: masks by their name, such as " in done.err
+    assert "defects: 4 left out: normal images by their folder, such as " in done.err
+    assert "defects: 2 left out: masks by their name, such as " in done.err
     assert "defects: 4 images are the same as another, and count once" in done.err
     assert "Of the 4 images with real defects" in done.out
 

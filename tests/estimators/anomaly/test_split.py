@@ -5,6 +5,7 @@ import pytest
 
 from convae.errors import InputError
 from convae.estimators.anomaly.split import cross_normals, open_rate, split_normals
+from convae.metrics.conformal import Calibration
 
 
 def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
@@ -24,7 +25,7 @@ def test_every_image_is_in_one_part_and_groups_stay_together() -> None:
         (1000, None, 200, 0.01),
         (9000, None, 500, 0.01),  # more would only take images from the training
         (9000, 0.001, 999, 0.001),
-        (300, None, 99, 0.02),  # two of them may lie above the threshold
+        (300, None, 99, 0.02),  # one of them may lie above the threshold
         (100, None, 20, 2 / 21),
         (90, None, 18, 1 / 19),  # two would be more than a tenth
         (100, 0.025, 39, 0.025),  # never more than two fifths
@@ -91,3 +92,19 @@ def test_what_folds_cannot_promise_is_refused() -> None:
         cross_normals(np.arange(9), None, 0, 10)
     with pytest.raises(InputError, match="at least 8 different normal images"):
         cross_normals(np.arange(7), None, 0, 2)
+
+
+@pytest.mark.parametrize(("witnesses", "above"), [(8, 0), (18, 0), (19, 1), (40, 1), (199, 1)])
+def test_without_a_rate_one_held_out_image_may_lie_above_the_threshold(
+    witnesses: int, above: int
+) -> None:
+    """With 2 / (n + 1), as the new image counts among them; with fewer than 19 that is above a tenth."""
+    scores = np.random.default_rng(witnesses).normal(size=witnesses)
+    threshold = Calibration.of(scores).threshold(open_rate(witnesses))
+    assert (scores > threshold).sum() == above
+    assert open_rate(witnesses) <= 0.12
+
+
+@pytest.mark.parametrize("witnesses", [200, 999])
+def test_the_default_rate_is_never_below_a_hundredth(witnesses: int) -> None:
+    assert open_rate(witnesses) == 0.01

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convae.images.files.writing import write_image
 from convae.images.sources.defect_labels import (
     kind_by_folder,
     kind_of_label,
     kinds_in_order,
     layout_of,
+    without_normal,
 )
+from convae.images.sources.open_source import open_source
 
 WORDS = ["good", "Good", "NORMAL", "ok", "free", "MT_Free", "defect-free", "ok_2"]
 KIND = st.sampled_from(["broken", "scratch large", "bad", "not_good", "combined", "goods", "nok"])
@@ -65,3 +69,32 @@ def test_the_layout_of_mvtec_is_found_from_both_folders(
     assert (plain.images, plain.masks) == (tmp_path / "plain", None)
     monkeypatch.chdir(images)
     assert layout_of(Path(".")).masks == masks
+
+
+def test_normal_images_and_masks_are_left_out_of_defects(tmp_path: Path) -> None:
+    names = (
+        "good/1.png",
+        "a/1.png",
+        "a/1_mask.png",
+        "a/2.tif",
+        "a/2-Mask.png",
+        "b/3_mask.png",
+        "4.png",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_image(tmp_path / name, np.zeros((4, 4, 1), np.uint8))
+    kept, said = without_normal(open_source(tmp_path))
+    assert sorted(kept.names) == ["4.png", "a/1.png", "a/2.tif", "b/3_mask.png"]
+    assert said == [
+        "2 left out: masks by their name, such as a/1_mask.png",
+        "1 left out: normal images by their folder, such as good/1.png",
+    ]
+    same, nothing = without_normal(kept)
+    assert same is kept
+    assert nothing == []
+
+
+def test_images_of_an_array_are_all_taken() -> None:
+    source = open_source(np.zeros((3, 4, 4), np.uint8))
+    assert without_normal(source) == (source, [])

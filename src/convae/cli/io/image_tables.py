@@ -35,8 +35,8 @@ def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str,
     Args:
         path: the file.
         option: the option that names the file, for messages.
-        columns: the allowed columns, of which the file must have exactly one, and the words for each in the
-            message.
+        columns: the columns that are allowed, each with its description for messages. The file must have
+            exactly one of them.
 
     Returns:
         The column, and its values by name.

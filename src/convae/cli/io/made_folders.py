@@ -1,24 +1,24 @@
-"""Keep track of the folders that a command creates; if it fails, empty ones are removed."""
+"""Keep track of the folders that a command makes; if it fails, empty ones are removed."""
 
-import contextlib
-import os
 from pathlib import Path
+
+from convae.filesystem import folders
 
 _made: list[Path] = []
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its missing parents."""
-    missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
-    path.mkdir(parents=True, exist_ok=True)
-    _made.extend(missing)
+    """Make a folder and its missing parents.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    _made.extend(folders.make_folder(path))
 
 
 def remove_made_folders(*, failed: bool) -> None:
-    """If the command ``failed``, remove the created folders that hold no file; then forget all."""
-    made = sorted(_made, key=lambda folder: -len(folder.parts))
+    """If the command ``failed``, remove the folders it made that hold no file; then forget all."""
+    made = list(_made)
     _made.clear()
-    for folder in made if failed else ():
-        for inner, _, _ in os.walk(folder, topdown=False):
-            with contextlib.suppress(OSError):  # it is not empty
-                os.rmdir(inner)
+    if failed:
+        folders.remove_empty(made)

@@ -4,14 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from convae.cli.runs.metric_tables import differences_said, fit_occasion, table
-from convae.cli.terminal.output import Voice
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.evaluation.anomaly import DetectionEvaluation, evaluate_detector
 from convae.images.sources.base import ImageSource
-from convae.images.sources.defect_labels import NORMAL, kind_by_folder
 from convae.model_reports.anomaly import (
     known_defects,
     metric_rows,
@@ -87,22 +83,3 @@ def measured(model: AnomalyDetector, source: ImageSource) -> Fitted:
     assert model.held_out_ is not None
     found = evaluate_detector(model.of_fold(), source, model.held_out_, seed=model.settings_.seed)
     return Fitted(model, found)
-
-
-def defective(source: ImageSource, voice: Voice) -> ImageSource:
-    """Return the images of a source that are neither normal images nor masks by their names."""
-    names = list(source.names)
-    stems = {name.rpartition(".")[0] for name in names}
-    masks = {name for name in names if _image_of_mask(name) in stems}
-    normal = {name for name in names if kind_by_folder(name) == NORMAL} - masks
-    for left, what in ((normal, "normal images by their folder"), (masks, "masks by their name")):
-        if left:
-            voice.note(f"--defects: {len(left):,} left out: {what}, such as {min(left)}")
-    kept = [i for i, name in enumerate(names) if name not in normal | masks]
-    return source if len(kept) == len(names) else source.select(np.array(kept, dtype=int))
-
-
-def _image_of_mask(name: str) -> str | None:
-    """Return the stem of the image that a mask belongs to by its name: ``3`` for ``3_mask.png``."""
-    stem = name.rpartition(".")[0]
-    return stem.removesuffix("_mask") if stem.endswith("_mask") else None

@@ -34,6 +34,7 @@ from convae.images.dataset.framing import resize
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource
+from convae.images.sources.defect_labels import without_normal
 from convae.losses import Loss
 from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
 from convae.metrics.drift import Look, look_of, look_rows
@@ -49,8 +50,8 @@ METHODS: dict[str, MakeMethod] = {
 }
 MOST_FOLDS = 10
 # In an image that is called anomalous, regions are shown whose value this fraction of normal images reaches.
-# On the circuit boards, three of four such regions lie on a defect; with half of the normal images, two of
-# three.
+# Chosen on one split of circuit boards, where three of four such regions lie on a defect, and two of three
+# with half of the normal images.
 SHOWN_RATE = 0.25
 # Defaults of a method, where the parameter is None.
 _USUAL: dict[str, dict[str, Any]] = {
@@ -114,8 +115,8 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             best detector.
         false_alarm_rate: the fraction of normal images that may be called anomalous. A rate of 0.01 needs 99
             held-out normal images (groups), 0.05 needs 19. None takes 2 / (n + 1) with n held-out normal
-            images, but at least 0.01: then two of them may lie above the threshold, so that a single odd
-            image does not hide defects. Where that would be above 0.1 (fewer than about 95 images), it takes
+            images, but at least 0.01: then one of them may lie above the threshold, so that a single odd
+            image does not set it. Where that would be above 0.1 (fewer than about 95 images), it takes
             1 / (n + 1).
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normal images can promise is
             allowed. The threshold is then extrapolated beyond their scores, see
@@ -472,7 +473,11 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
                 f"defects: method {p['method']!r} does not learn from them; leave them out, or take method "
                 "'defects'"
             )
-        defects = None if self._defects is None else self.open(self._defects)
+        defects = None
+        if self._defects is not None:
+            defects, said = without_normal(self.open(self._defects))
+            for words in said:
+                run.observers.message(f"defects: {words}")
         stored = fit_detector(type(self).__name__, source, p, run, method, defects)
         return replace(stored, parameters=parameters)
 

@@ -234,7 +234,7 @@ def _top(first: Any, pixels: Pixels) -> float | None:
 
 
 def _colours(first: Any) -> Pixels:
-    """Return the palette as ``(n, 3)`` uint8, or None."""
+    """Return the palette as ``(n, 3)`` uint8."""
     table = first.colormap
     if table is None:
         raise ValueError("a palette image without its palette")

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from convae.images.sources.base import ImageSource
+from convae.images.sources.matching import name_key, unmasked_name
+
 NORMAL = ""  # the kind of a normal image
 NORMAL_WORDS = frozenset(["good", "normal", "ok", "free"])
 NORMAL_LABELS = NORMAL_WORDS | {"0"}  # in a table
@@ -62,6 +65,29 @@ def kind_by_folder(name: str) -> str | None:
     if any(is_normal_word(part) for part in folders):
         return NORMAL
     return "/".join(folders)
+
+
+def without_normal(source: ImageSource) -> tuple[ImageSource, list[str]]:
+    """Leave out of images with defects what is none by its name: normal images, and masks beside images.
+
+    Args:
+        source: images of a test set, by their names as :func:`kind_by_folder` reads them.
+
+    Returns:
+        The others, in order, and a sentence on each kind of image that was left out.
+    """
+    names = source.names
+    bare = [unmasked_name(name) for name in names]
+    keys = {name_key(name) for name, own in zip(names, bare, strict=True) if name == own}
+    masks = [name != own and name_key(own) in keys for name, own in zip(names, bare, strict=True)]
+    normal = [kind_by_folder(name) == NORMAL for name in names]
+    said = []
+    for what, left in (("masks by their name", masks), ("normal images by their folder", normal)):
+        some = [name for name, hit in zip(names, left, strict=True) if hit]
+        if some:
+            said.append(f"{len(some):,} left out: {what}, such as {some[0]}")
+    kept = [i for i, hits in enumerate(zip(masks, normal, strict=True)) if not any(hits)]
+    return (source.select(kept) if said else source), said
 
 
 def is_normal_word(folder: str) -> bool:

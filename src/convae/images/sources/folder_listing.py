@@ -76,7 +76,7 @@ class Listing:
 
 
 def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
-    """List every image file under ``folder``, without reading the files.
+    """List every image file under ``folder``; only files without a known suffix are opened.
 
     Each folder is visited once, however many links lead to it. Hidden files and folders are passed over,
     and so are sub-folders that convae filled with results. Anything that is neither a file nor a folder is

@@ -57,8 +57,8 @@ def match(
     matching.by(lambda name: [name])
     if unmarked:
         matching.by(lambda name: [name], mask_name)
-        matching.by(lambda name: [_MARK.sub("", name)])
-        matching.by(lambda name: {key(name), key(_MARK.sub("", name))}, key)
+        matching.by(lambda name: [unmasked_name(name)])
+        matching.by(lambda name: {key(name), key(unmasked_name(name))}, key)
     else:
         matching.by(lambda name: [key(name)], key)
     if not (matching.positions != NONE).any():
@@ -125,10 +125,19 @@ def _passed_over(matching: _Matching, key: Callable[[str], str]) -> list[tuple[s
     used = np.unique(positions[positions != NONE])
     if len(used) == len(names):
         return []
-    by_key = {key(_MARK.sub("", names[i])): names[i] for i in used.tolist()}
+    by_key = {key(unmasked_name(names[i])): names[i] for i in used.tolist()}
     rest = [names[i] for i in np.setdiff1d(np.arange(len(names)), used).tolist()]
-    found = [(name, by_key.get(key(_MARK.sub("", name)))) for name in rest]
+    found = [(name, by_key.get(key(unmasked_name(name)))) for name in rest]
     return [(name, other) for name, other in found if other is not None and other != name]
+
+
+def unmasked_name(name: str) -> str:
+    """Return the name of the image that a mask belongs to, by the ends that masks have; others as they are.
+
+    >>> [unmasked_name(name) for name in ("a/3_mask.png", "3-Mask.tif", "stack mask.tif[2]", "3.png")]
+    ['a/3.png', '3.tif', 'stack.tif[2]', '3.png']
+    """
+    return _MARK.sub("", name)
 
 
 def name_key(name: str) -> str:
