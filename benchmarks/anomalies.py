@@ -59,7 +59,7 @@ def _detector(found: Tiles) -> tuple[convae.AnomalyDetector, float]:
     if not path.exists():
         note("fitting the detector")
         began = time.process_time()
-        model = convae.AnomalyDetector(**TILES).fit(
+        model = convae.AnomalyDetector.from_options(TILES).fit(
             found.source.select(found.fit), groups=found.groups[found.fit], observers=[Lines()]
         )
         took = time.process_time() - began

@@ -80,7 +80,11 @@ def _round_trip(preset: str, code: str, size: tuple[int, int], channels: int, de
         for i, image in enumerate(images):
             write_image(path / "in" / f"{i}{suffix}", image)
         model = convae.ConvAutoencoder(
-            preset=preset, code=code, latent_dim=2, epochs=1, batch_size=3
+            preset=preset,
+            latent_dim=2,
+            epochs=1,
+            architecture={"code": code},
+            training={"batch_size": 3},
         )
         model.fit(path / "in").save(path / "m.convae")
         loaded = convae.load(path / "m.convae")

@@ -86,7 +86,7 @@ def fitted(
     path, times = folder / f"{name}.convae", folder / f"{name}.txt"
     if not path.exists():
         wall, cpu = time.perf_counter(), time.process_time()
-        model = convae.Denoiser(**parameters).fit(X, target=target, observers=[Lines()])
+        model = convae.Denoiser.from_options(parameters).fit(X, target=target, observers=[Lines()])
         took = (time.perf_counter() - wall, time.process_time() - cpu)
         model.save(path)
         times.write_text(" ".join(map(str, took)))

@@ -116,7 +116,7 @@ def fitted(name: str, images: str, **parameters: Any) -> tuple[convae.ConvAutoen
     if not path.exists():
         note(f"{name}: {parameters}")
         cpu = time.process_time()
-        model = convae.ConvAutoencoder(**parameters)
+        model = convae.ConvAutoencoder.from_options(parameters)
         model.fit(convae.open_source(images, split="train"), observers=[Lines()])
         times.write_text(str(time.process_time() - cpu))
         model.save(path)

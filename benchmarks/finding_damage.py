@@ -122,7 +122,7 @@ def fitted() -> tuple[convae.Inpainter, float]:
     if not path.exists():
         train = [bytes_of(x) for x in grey(data("denoise", "train400"))[::EVERY]]
         cpu = time.process_time()
-        model = convae.Inpainter(epochs=EPOCHS, patience=0).fit(
+        model = convae.Inpainter(epochs=EPOCHS, training={"patience": 0}).fit(
             np.stack(train), observers=[Lines()]
         )
         model.save(path)

@@ -100,7 +100,7 @@ def _calls_to_a_step() -> int:
     optimizers.Adam.step = noting  # type: ignore[method-assign]
     try:
         images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
-        convae.ConvAutoencoder(latent_dim=2, epochs=1, optimizer="adam").fit(images)
+        convae.ConvAutoencoder(latent_dim=2, epochs=1, training={"optimizer": "adam"}).fit(images)
     finally:
         optimizers.Adam.step = plain  # type: ignore[method-assign]
     return depth

@@ -132,9 +132,9 @@ def fitted() -> tuple[convae.Inpainter, float, float]:
         checkpoint = folder / "inpainting.checkpoint"
         train = bytes_of(np.stack(grey(data("denoise", "train400"))))
         wall, cpu = time.perf_counter(), time.process_time()
-        model = convae.Inpainter(epochs=NATURAL_EPOCHS, patience=0, **NATURAL).fit(
-            train, observers=[Lines()], checkpoint=checkpoint, resume=checkpoint.exists()
-        )
+        model = convae.Inpainter.from_options(
+            {"epochs": NATURAL_EPOCHS, "patience": 0, **NATURAL}
+        ).fit(train, observers=[Lines()], checkpoint=checkpoint, resume=checkpoint.exists())
         took = (time.perf_counter() - wall, time.process_time() - cpu)
         model.save(path)
         times.write_text(" ".join(map(str, took)))

@@ -64,7 +64,7 @@ def fitted(name: str, **parameters: Any) -> tuple[convae.ConvAutoencoder, float,
     """A model fitted on the training part of a set, with the wall and CPU seconds it took."""
     wall, cpu = time.perf_counter(), time.process_time()
     source = convae.open_source(name, split="train")
-    model = convae.ConvAutoencoder(**parameters).fit(source, observers=[Lines()])
+    model = convae.ConvAutoencoder.from_options(parameters).fit(source, observers=[Lines()])
     return model, time.perf_counter() - wall, time.process_time() - cpu
 
 

@@ -115,7 +115,7 @@ def kept(name: str, make: Any, images: Any, **parameters: Any) -> tuple[Any, flo
     if not path.exists():
         note(f"{name}: {parameters}")
         cpu = time.process_time()
-        model = make(**parameters).fit(images, observers=[Lines()])
+        model = make.from_options(parameters).fit(images, observers=[Lines()])
         times.write_text(str(time.process_time() - cpu))
         model.save(path)
     return convae.load(path), float(times.read_text())
@@ -396,7 +396,7 @@ def stacked_ablation() -> None:
     for name, count in ABLATED.items():
         train, test = (convae.open_source(name, split=split) for split in ("train", "test"))
         train = train.select(range(min(count, len(train))))
-        model = convae.StackedAutoencoder(**STACKED)
+        model = convae.StackedAutoencoder.from_options(STACKED)
         found = ablate(model, train, test=test, seeds=3, observers=[Lines()])
         for way, trial in found.trials.items():
             means = float(trial.errors.mean()), float(trial.seconds.mean())

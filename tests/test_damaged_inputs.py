@@ -30,7 +30,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Seed:
     from fuzzing.other_seeds import IMAGES, TINY
 
     path = tmp_path_factory.mktemp("model") / "m.convae"
-    convae.ConvAutoencoder(**TINY).fit(IMAGES).save(path)
+    convae.ConvAutoencoder.from_options(TINY).fit(IMAGES).save(path)
     return Seed("autoencoder", {"m.convae": path.read_bytes()})
 
 

@@ -77,7 +77,7 @@ def denoiser(job: Job, gate: Gate) -> None:
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (16, 64, 64), dtype=np.uint8)
-    Denoiser(noise="gaussian", epochs=1, batch_size=8).fit(images).save(job["model"])
+    Denoiser(noise="gaussian", epochs=1, training={"batch_size": 8}).fit(images).save(job["model"])
     gate.tell()
 
 

@@ -18,11 +18,8 @@ from contenders.serving import Facts, Gate
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import REDRAWN, training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.estimators.fit import Learning, Ready, Run, fit_model
-from convae.estimators.fit_config import checked
+from convae.estimators.fit import Learning, Run, fit_baseline, start_network, train_model
 from convae.images.sources.open_source import open_source
-from convae.losses import parse_loss
-from convae.networks.autoencoder import Autoencoder
 from convae.training.observers import Moment, Observer, Observers, Row
 from convae.training.tasks.task import Reconstruction
 from usual import USUAL
@@ -75,25 +72,26 @@ def estimator(job: Job, **more: Any) -> ConvAutoencoder:
         job = {**job, "preset": "residual"}
         more |= {"latent_dim": 16}
     given = {"preset": job["preset"], "batch_size": job["batch"], "precision": "float32"}
-    return ConvAutoencoder(**{**recipe, **given, "random_state": 0, **more})
+    return ConvAutoencoder.from_options({**recipe, **given, "random_state": 0, **more})
 
 
 def train(job: Job, gate: Gate) -> None:
     """A unit of work is one step of the training loop; the variant ``progress`` shows its line as well."""
 
-    def task_for(ready: Ready, network: Autoencoder) -> Learning:
-        gate.measures["error"] = lambda: tested(network, job)
-        return Reconstruction(parse_loss("mse")), {}
-
     source = open_source(data.images(job["images"], job["side"]))
     own = job["variant"] in ("own recipe", "defaults")
     epochs = 2 if own and "tested" in job else ENDLESS  # its schedule needs an end
-    parameters = checked(estimator(job, epochs=epochs).get_params(deep=False))
+    model = estimator(job, epochs=epochs)
+    config = model._config()
     showing: AbstractContextManager[Sequence[Observer]]
     showing = _line() if job["variant"] == "progress" else nullcontext(())
     with showing as observers:
         run = Run(observers=Watch(gate, observers))
-        fit_model("ConvAutoencoder", source, parameters, run, task_for)
+        ready = model._ready(source, config, run)
+        network = start_network(ready, fit_baseline(ready))
+        gate.measures["error"] = lambda: tested(network, job)
+        learning = Learning(Reconstruction(config.loss))
+        train_model("ConvAutoencoder", config, ready, network, learning, run)
 
 
 def redraw(job: Job, gate: Gate) -> None:

@@ -116,15 +116,17 @@ def models(folder: Path) -> list[Seed]:
     import convae
 
     makers: dict[str, Callable[[], Any]] = {
-        "autoencoder": lambda: convae.ConvAutoencoder(**TINY),
-        "sparse": lambda: convae.SparseAutoencoder(**TINY),
-        "variational": lambda: convae.VariationalAutoencoder(**TINY),
-        "stacked": lambda: convae.StackedAutoencoder(**{**TINY, "epochs": 1}),
+        "autoencoder": lambda: convae.ConvAutoencoder.from_options(TINY),
+        "sparse": lambda: convae.SparseAutoencoder.from_options(TINY),
+        "variational": lambda: convae.VariationalAutoencoder.from_options(TINY),
+        "stacked": lambda: convae.StackedAutoencoder.from_options({**TINY, "epochs": 1}),
         "denoiser": lambda: convae.Denoiser(
-            epochs=1, widths=(3,), random_state=0, noise="gaussian:0.1"
+            epochs=1, random_state=0, noise="gaussian:0.1", architecture={"widths": (3,)}
         ),
-        "inpainter": lambda: convae.Inpainter(epochs=1, widths=(3,), random_state=0),
-        "anomaly": lambda: convae.AnomalyDetector(**TINY),
+        "inpainter": lambda: convae.Inpainter(
+            epochs=1, random_state=0, architecture={"widths": (3,)}
+        ),
+        "anomaly": lambda: convae.AnomalyDetector.from_options(TINY),
     }
     found = []
     images = np.concatenate([IMAGES, 255 - IMAGES, IMAGES[:, ::-1]])
@@ -145,7 +147,7 @@ def checkpoints(folder: Path) -> list[Seed]:
     path = folder / "checkpoint"
     shutil.rmtree(path, ignore_errors=True)
     folder_of_run = CheckpointFolder(path, every=0)
-    convae.ConvAutoencoder(**TINY).fit(IMAGES, checkpoint=folder_of_run)
+    convae.ConvAutoencoder.from_options(TINY).fit(IMAGES, checkpoint=folder_of_run)
     names = ["manifest.json", *sorted(p.name for p in path.glob("state-*"))]
     return [Seed("checkpoint", {name: (path / name).read_bytes() for name in names}, folder=True)]
 

@@ -87,27 +87,22 @@ def read_checkpoint(path: Path) -> None:
     """Go on from a checkpoint."""
     import convae
 
-    convae.ConvAutoencoder(**TINY).fit(IMAGES, checkpoint=path, resume=True)
+    convae.ConvAutoencoder.from_options(TINY).fit(IMAGES, checkpoint=path, resume=True)
 
 
 def read_configuration(path: Path) -> None:
     """Take a configuration for each kind of model, as far as it is checked before there are images."""
-    from convae.cli.runs.fit import check_values
+    from convae.cli.runs.fit import checked_estimator
     from convae.cli.settings import collect
-    from convae.cli.settings_autoencoder import AUTOENCODER
-    from convae.cli.settings_denoiser import DENOISER
+    from convae.config.setting import settings_of
     from convae.errors import InputError
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
     from convae.estimators.restoration.denoiser import Denoiser
 
     faults = list[InputError]()
-    tables: Any = ((AUTOENCODER, ConvAutoencoder), (DENOISER, Denoiser))
-    for table, estimator in tables:
+    for estimator in (ConvAutoencoder, Denoiser):
         try:
-            values = collect(table, config=path)
-            check_values(values)
-            model = estimator(**{k: v for k, v in values.items() if k != "image_shape"})
-            model._parameters()
+            checked_estimator(estimator, collect(settings_of(estimator), config=path))
         except InputError as error:
             faults.append(error)
     if len(faults) == 2:

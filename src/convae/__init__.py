@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 from convae.version import __version__
 
 if TYPE_CHECKING:
-    from convae.config.training import TrainingSettings
+    from convae.config.parameters import (
+        ArchitectureSettings,
+        PreparationSettings,
+        TrainingSettings,
+    )
     from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
     from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AnomalyDetector": "estimators.anomaly.detector",
     "Architecture": "networks.architecture",
+    "ArchitectureSettings": "config.parameters",
     "Autoencoder": "networks.autoencoder",
     "ConvAutoencoder": "estimators.autoencoders.autoencoder",
     "ConvaeError": "errors",
@@ -41,10 +46,11 @@ _HOMES = {
     "Inpainter": "estimators.restoration.inpainter",
     "InputError": "errors",
     "ModelFileError": "errors",
+    "PreparationSettings": "config.parameters",
     "SparseAutoencoder": "estimators.autoencoders.sparse",
     "StackedAutoencoder": "estimators.autoencoders.stacked",
     "TrainingError": "errors",
-    "TrainingSettings": "config.training",
+    "TrainingSettings": "config.parameters",
     "VariationalAutoencoder": "estimators.autoencoders.variational",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
@@ -55,6 +61,7 @@ _HOMES = {
 __all__ = [
     "AnomalyDetector",
     "Architecture",
+    "ArchitectureSettings",
     "Autoencoder",
     "ConvAutoencoder",
     "ConvaeError",
@@ -63,6 +70,7 @@ __all__ = [
     "Inpainter",
     "InputError",
     "ModelFileError",
+    "PreparationSettings",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "TrainingError",

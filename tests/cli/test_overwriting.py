@@ -24,13 +24,15 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = waves(24, (16, 16, 1))
     fill(root / "in" / "a", images[:12])
     fill(root / "in" / "b", images[12:])
-    package.ConvAutoencoder(**CODE).fit(images).save(root / "auto.convae")
-    package.VariationalAutoencoder(**CODE).fit(images).save(root / "vary.convae")
-    stacked = package.StackedAutoencoder(**{**CODE, "widths": (4, 4)})
+    package.ConvAutoencoder.from_options(CODE).fit(images).save(root / "auto.convae")
+    package.VariationalAutoencoder.from_options(CODE).fit(images).save(root / "vary.convae")
+    stacked = package.StackedAutoencoder.from_options({**CODE, "widths": (4, 4)})
     stacked.fit(images).save(root / "stack.convae")
-    package.Denoiser(**TINY).fit(images).save(root / "clean.convae")
-    package.Inpainter(**TINY).fit(images).save(root / "fill.convae")
-    package.AnomalyDetector(**TINY, false_alarm_rate=0.5).fit(images).save(root / "ok.convae")
+    package.Denoiser.from_options(TINY).fit(images).save(root / "clean.convae")
+    package.Inpainter.from_options(TINY).fit(images).save(root / "fill.convae")
+    package.AnomalyDetector.from_options({**TINY, "false_alarm_rate": 0.5}).fit(images).save(
+        root / "ok.convae"
+    )
     assert (
         run(
             [

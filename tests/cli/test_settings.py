@@ -8,79 +8,18 @@ import pytest
 from tests.cli.conftest import Command
 
 import convae as package
-from convae.cli.settings import MOST_CONFIG, Setting, collect, read_config, read_text
-from convae.cli.settings_anomaly import ANOMALY
-from convae.cli.settings_autoencoder import AUTOENCODER
-from convae.cli.settings_denoiser import DENOISER
-from convae.cli.settings_experiments import ABLATION, ROBUSTNESS
-from convae.cli.settings_inpainter import INPAINTER
-from convae.cli.settings_sparse import SPARSE
-from convae.cli.settings_stacked import STACKED
-from convae.cli.settings_variational import VARIATIONAL
-from convae.config.training import OPTIMIZERS, PRECISIONS, SCHEDULES
+from convae.cli.settings import MOST_CONFIG, collect, read_config, read_text
+from convae.config.experiments import ABLATION, ROBUSTNESS
+from convae.config.parameters import AutoencoderParameters, DenoiserParameters, StackedParameters
+from convae.config.setting import Setting, settings_of
 from convae.errors import InputError
-from convae.estimators.anomaly.detector import METHODS as WAYS
-from convae.estimators.anomaly.detector import AnomalyDetector
-from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.estimators.autoencoders.sparse import SparseAutoencoder
-from convae.estimators.autoencoders.stacked import StackedAutoencoder
-from convae.estimators.autoencoders.variational import VariationalAutoencoder
-from convae.estimators.restoration.denoiser import LEARN, Denoiser
-from convae.estimators.restoration.inpainter import Inpainter
 from convae.evaluation.experiments.corrupted_readouts import CORRUPTIONS
 from convae.evaluation.experiments.data_parts import MOST
 from convae.evaluation.experiments.robustness import code_variants
-from convae.images.dataset.framing import MODES
-from convae.images.dataset.preparation import STORAGES
-from convae.images.dataset.scaling import METHODS
-from convae.networks.architecture import CHOICES
-from convae.networks.presets import PRESETS, RESTORING
-from convae.training.devices import DEVICES
-from convae.training.tasks.inpainting import FILLS
 
-TABLES = [
-    (ConvAutoencoder, AUTOENCODER, PRESETS),
-    (VariationalAutoencoder, VARIATIONAL, PRESETS),
-    (SparseAutoencoder, SPARSE, PRESETS),
-    (StackedAutoencoder, STACKED, PRESETS),
-    (Denoiser, DENOISER, PRESETS | RESTORING),
-    (Inpainter, INPAINTER, PRESETS | RESTORING),
-    (AnomalyDetector, ANOMALY, PRESETS | RESTORING),
-]
-
-
-@pytest.mark.parametrize(("estimator", "table", "presets"), TABLES)
-def test_the_table_has_every_parameter_with_its_default(
-    estimator: type, table: tuple[Setting, ...], presets: dict[str, object]
-) -> None:
-    signature = inspect.signature(estimator).parameters
-    defaults = {name: p.default for name, p in signature.items()}
-    assert {setting.name: setting.default for setting in table} == defaults
-    assert all(setting.unset for setting in table if setting.default is None)
-
-
-@pytest.mark.parametrize(("estimator", "table", "presets"), TABLES)
-def test_the_table_has_the_choices_there_are(
-    estimator: type, table: tuple[Setting, ...], presets: dict[str, object]
-) -> None:
-    known = {
-        **{name: known for name, known in CHOICES.items() if name != "bottleneck"},  # has a level
-        "preset": tuple(presets),
-        "framing": MODES,
-        "scaling": METHODS,
-        "storage": STORAGES,
-        "optimizer": OPTIMIZERS,
-        "schedule": SCHEDULES,
-        "precision": PRECISIONS,
-        "device": DEVICES,
-        "learn": LEARN,
-        "method": tuple(WAYS),
-        "fill": tuple(FILLS),
-    }
-    shown = {setting.name: setting.choices for setting in table if setting.choices}
-    for name, choices in shown.items():
-        assert sorted(choices) == sorted(known[name])
-    assert all(setting.choices for setting in table if setting.name in known)
+AUTOENCODER = settings_of(AutoencoderParameters)
+STACKED = settings_of(StackedParameters)
+DENOISER = settings_of(DenoiserParameters)
 
 
 def test_a_choice_that_is_left_open_can_be_answered_both_ways() -> None:

@@ -34,7 +34,7 @@ def small() -> Callable[..., ConvAutoencoder]:
     """A small residual model, with single parameters changed."""
 
     def make(**changes: Any) -> ConvAutoencoder:
-        return ConvAutoencoder(**{**PRESETS["residual"], **changes})
+        return ConvAutoencoder.from_options({**PRESETS["residual"], **changes})
 
     return make
 

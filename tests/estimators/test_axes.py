@@ -19,8 +19,8 @@ FIRST = np.ascontiguousarray(LAST.transpose(0, 3, 1, 2))
 
 def test_a_model_of_images_with_channels_first(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"20 images of 8x6 pixels with 3 channels"):
-        model = ConvAutoencoder(**TINY).fit(FIRST)
-    same = ConvAutoencoder(**TINY).fit(LAST)
+        model = ConvAutoencoder.from_options(TINY).fit(FIRST)
+    same = ConvAutoencoder.from_options(TINY).fit(LAST)
     assert model.image_shape_ == same.image_shape_ == (3, 8, 6)
     np.testing.assert_array_equal(model.transform(FIRST), same.transform(LAST))
     back, other = model.reconstruct(FIRST), same.reconstruct(LAST)
@@ -37,7 +37,7 @@ def test_a_model_of_images_with_channels_first(tmp_path: Path) -> None:
 def test_a_source_that_says_it_is_not_warned_of() -> None:
     source = convae.open_source(FIRST, channels_first=True)
     assert source.notes == []
-    assert ConvAutoencoder(**TINY).fit(source).reconstruct(FIRST).shape == FIRST.shape
+    assert ConvAutoencoder.from_options(TINY).fit(source).reconstruct(FIRST).shape == FIRST.shape
 
 
 def test_what_a_shape_leaves_open_is_read_as_that_of_the_fit_was() -> None:
@@ -45,32 +45,36 @@ def test_what_a_shape_leaves_open_is_read_as_that_of_the_fit_was() -> None:
     with pytest.raises(
         AmbiguousAxesError, match="3x16 pixels with 3 channels, or 16x3 pixels with 3"
     ):
-        ConvAutoencoder(**TINY).fit(narrow)
+        ConvAutoencoder.from_options(TINY).fit(narrow)
     for first, shape in ((True, (3, 16, 3)), (False, (3, 3, 16))):
-        model = ConvAutoencoder(**TINY).fit(convae.open_source(narrow, channels_first=first))
+        model = ConvAutoencoder.from_options(TINY).fit(
+            convae.open_source(narrow, channels_first=first)
+        )
         assert model.image_shape_ == shape
         assert model.reconstruct(narrow).shape == narrow.shape
     with pytest.raises(AmbiguousAxesError):  # one fitted on grey images does not know either
-        ConvAutoencoder(**TINY).fit(LAST[..., 0]).reconstruct(narrow)
+        ConvAutoencoder.from_options(TINY).fit(LAST[..., 0]).reconstruct(narrow)
 
 
 def test_rows_of_pixels_are_no_matter_of_axes() -> None:
     rows = LAST.reshape(20, -1)  # 144 pixels: a square
-    assert ConvAutoencoder(**TINY).fit(rows).image_shape_ == (1, 12, 12)
+    assert ConvAutoencoder.from_options(TINY).fit(rows).image_shape_ == (1, 12, 12)
     strips = rows[:, :143]  # a strip one pixel high, (n, 1, 143, 1)
-    model = ConvAutoencoder(**TINY).fit(strips)
+    model = ConvAutoencoder.from_options(TINY).fit(strips)
     assert model.reconstruct(strips).shape == strips.shape
 
 
 def test_a_denoiser_gives_back_what_it_was_given() -> None:
     with pytest.warns(UserWarning, match="channels first"):
-        model = Denoiser(epochs=1, widths=(3,), noise="gaussian", sigma=0.1).fit(FIRST)
+        model = Denoiser(epochs=1, noise="gaussian", sigma=0.1, architecture={"widths": (3,)}).fit(
+            FIRST
+        )
     assert model.denoise(FIRST).shape == FIRST.shape
 
 
 def test_a_series_of_images_and_a_frame_of_pixels() -> None:
-    want = ConvAutoencoder(**TINY).fit(LAST[..., 0])
-    model = ConvAutoencoder(**TINY).fit(Series(LAST[..., 0]))
+    want = ConvAutoencoder.from_options(TINY).fit(LAST[..., 0])
+    model = ConvAutoencoder.from_options(TINY).fit(Series(LAST[..., 0]))
     np.testing.assert_array_equal(
         model.transform(Series(LAST[..., 0])), want.transform(LAST[..., 0])
     )
@@ -91,7 +95,7 @@ def test_a_series_of_images_and_a_frame_of_pixels() -> None:
         def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
             return LAST[..., 0].reshape(20, -1).astype(dtype)
 
-    assert ConvAutoencoder(**TINY).fit(Frame()).n_features_in_ == 48
+    assert ConvAutoencoder.from_options(TINY).fit(Frame()).n_features_in_ == 48
 
     class Texts:
         ndim, shape, iloc = 2, (20, 2), None
@@ -101,4 +105,4 @@ def test_a_series_of_images_and_a_frame_of_pixels() -> None:
             return 20
 
     with pytest.raises(InputError, match="give one of its columns"):
-        ConvAutoencoder(**TINY).fit(Texts())
+        ConvAutoencoder.from_options(TINY).fit(Texts())

@@ -46,7 +46,7 @@ codes_alone = [one for one in WHOLE if one.tasks == ("images",) and one.path == 
 
 def make(one: Combination, **changes: Any) -> Any:
     own = {name: value for task in one.tasks for name, value in OWN.get(task, {}).items()}
-    return MEMBERS[one.member](**{**SMALL, **parameters(one), **own, **changes})
+    return MEMBERS[one.member].from_options({**SMALL, **parameters(one), **own, **changes})
 
 
 def fit(one: Combination, images: np.ndarray = IMAGES, **changes: Any) -> Any:

@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {"widths": (4,), "latent_dim": 4, "epochs": 1, "batch_si
 def test_python_refuses_it_before_an_image_is_read(refused: Refused) -> None:
     source = open_source(IMAGES)
     source.read = None  # type: ignore[assignment, method-assign]  # calling it is an error of another kind
-    model = MEMBERS[refused.member](**refused.parameters)
+    model = MEMBERS[refused.member].from_options(refused.parameters)
     run = {"target": IMAGES} if refused.parameters.get("learn") == "pairs" else {}
     with pytest.raises(InputError) as caught:
         model.fit(source, **run)
@@ -52,10 +52,10 @@ def test_what_cannot_be_asked_of_an_estimator_is_asked_of_what_it_is_about() -> 
             InputError, match=r"a model trained on .* says nothing about likelihood"
         ):
             log_density(loss, x, x, 1.0)
-    model = VariationalAutoencoder(loss="ssim", **SMALL).fit(IMAGES)
+    model = VariationalAutoencoder.from_options({"loss": "ssim", **SMALL}).fit(IMAGES)
     with pytest.raises(InputError, match="a model trained on 'ssim' says nothing about likelihood"):
         model.log_likelihood(IMAGES[:2])
-    rates = SparseAutoencoder(**{**SMALL, "bottleneck": "kl", "epochs": 0}).fit(IMAGES)
+    rates = SparseAutoencoder.from_options({**SMALL, "bottleneck": "kl", "epochs": 0}).fit(IMAGES)
     with pytest.raises(InputError, match="the numbers of a bottleneck 'kl' do not compete"):
         rates.activity(IMAGES)
 
@@ -65,8 +65,8 @@ def test_how_to_learn_may_come_out_of_the_images() -> None:
     with pytest.raises(
         InputError, match="learning from noisy images alone by hidden pixels needs a loss"
     ):
-        Denoiser(loss="ssim", **SMALL).fit(noisy)
-    assert Denoiser(loss="ssim", **SMALL).fit(IMAGES).learn_ == "clean"
+        Denoiser.from_options({"loss": "ssim", **SMALL}).fit(noisy)
+    assert Denoiser.from_options({"loss": "ssim", **SMALL}).fit(IMAGES).learn_ == "clean"
 
 
 class Hears:
@@ -87,20 +87,24 @@ class Hears:
 
 def test_what_goes_with_a_word_is_told_that_word() -> None:
     hears = Hears()
-    Denoiser(bottleneck="top-k", **SMALL).fit(IMAGES, observers=[hears])
+    Denoiser.from_options({"bottleneck": "top-k", **SMALL}).fit(IMAGES, observers=[hears])
     assert any("skips lead the image around the code" in word for word in hears.said)
     hears = Hears()
-    Denoiser(bottleneck="top-k", preset="pooled", **SMALL).fit(IMAGES, observers=[hears])
-    VariationalAutoencoder(**SMALL).fit(IMAGES, observers=[hears])
+    Denoiser.from_options({"bottleneck": "top-k", "preset": "pooled", **SMALL}).fit(
+        IMAGES, observers=[hears]
+    )
+    VariationalAutoencoder.from_options(SMALL).fit(IMAGES, observers=[hears])
     assert not any("skips lead" in word or "likelihood" in word for word in hears.said)
-    VariationalAutoencoder(loss="ssim", **SMALL).fit(IMAGES, observers=[hears])
+    VariationalAutoencoder.from_options({"loss": "ssim", **SMALL}).fit(IMAGES, observers=[hears])
     assert any("no likelihood belongs to loss 'ssim'" in word for word in hears.said)
 
 
 def test_a_further_pass_is_checked_and_corrupted_as_the_first() -> None:
     with pytest.raises(InputError, match="bypass 'pca' leads around a bottleneck"):
-        ConvAutoencoder(bypass="pca", bottleneck="l1", **SMALL).partial_fit(IMAGES)
+        ConvAutoencoder.from_options({"bypass": "pca", "bottleneck": "l1", **SMALL}).partial_fit(
+            IMAGES
+        )
     given: dict[str, Any] = {**SMALL, "bypass": "none", "blocks": 1}
-    plain = ConvAutoencoder(**given).partial_fit(IMAGES)
-    noisy = ConvAutoencoder(noise="gaussian:0.3", **given).partial_fit(IMAGES)
+    plain = ConvAutoencoder.from_options(given).partial_fit(IMAGES)
+    noisy = ConvAutoencoder.from_options({"noise": "gaussian:0.3", **given}).partial_fit(IMAGES)
     assert not np.array_equal(plain.transform(IMAGES), noisy.transform(IMAGES))

@@ -107,7 +107,7 @@ def test_images_of_another_depth(small: Small) -> None:
 )
 def test_ranges_come_back(low: float, high: float, dtype: str, preset: str) -> None:
     images = (low + blobs(20, 8, 8, dtype="float64") * (high - low)).astype(dtype)
-    model = ConvAutoencoder(**{**PRESETS[preset], "latent_dim": 8}).fit(images)
+    model = ConvAutoencoder.from_options({**PRESETS[preset], "latent_dim": 8}).fit(images)
     result = model.reconstruct(images)
     assert (result.dtype, result.shape) == (images.dtype, images.shape)
     reach = 0.3 * (high - low)
@@ -137,7 +137,7 @@ def test_missing_pixels_are_filled(small: Small) -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_constant_images(value: int, dtype: str, preset: str) -> None:
     images = np.full((10, 8, 8), value, dtype)
-    model = ConvAutoencoder(**PRESETS[preset]).fit(images)
+    model = ConvAutoencoder.from_options(PRESETS[preset]).fit(images)
     assert np.isfinite(model.score_samples(images)).all()
     result = model.reconstruct(images)
     assert result.dtype == dtype
@@ -149,7 +149,7 @@ def test_constant_images(value: int, dtype: str, preset: str) -> None:
 @pytest.mark.parametrize("count", [1, 2, 4, 5])
 def test_a_handful_of_images(count: int, preset: str) -> None:
     images = blobs(count, 8, 8)
-    model = ConvAutoencoder(**PRESETS[preset]).fit(images)
+    model = ConvAutoencoder.from_options(PRESETS[preset]).fit(images)
     assert model.reconstruct(images).shape == images.shape
     assert len(held_out(model)) == (1 if count >= 5 else 0)
     assert np.isfinite(model.validation_mse_)
@@ -162,7 +162,7 @@ SHAPES = [(1, 1), (1, 9), (9, 1), (2, 2), (3, 5), (7, 7, 13), (28, 28, 2), (5, 1
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_sizes_and_channels(shape: tuple[int, ...], preset: str, tmp_path: Path) -> None:
     images = blobs(10, *shape)
-    model = ConvAutoencoder(**PRESETS[preset]).fit(images)
+    model = ConvAutoencoder.from_options(PRESETS[preset]).fit(images)
     model.save(tmp_path / "a.convae")
     result = convae.load(tmp_path / "a.convae").reconstruct(images)
     assert (result.dtype, result.shape) == (images.dtype, images.shape)
@@ -228,7 +228,10 @@ def test_a_large_image_by_tiles_is_what_it_is_in_one_piece(
     small = (rng.random((12, 24, 24, 1)) * scale).astype(dtype)
     large = (rng.random((1, 33, 1700, 1)) * scale).astype(dtype)
     model = ConvAutoencoder(
-        code="spatial", latent_dim=3, epochs=1, widths=(4, 8), blocks=1, device="cpu"
+        latent_dim=3,
+        epochs=1,
+        device="cpu",
+        architecture={"code": "spatial", "widths": (4, 8), "blocks": 1},
     ).fit(small)
     source = open_source(large)
     seen: list[int] = []

@@ -106,8 +106,8 @@ def test_images_as_y_are_the_target_of_a_denoiser(form: str, folder: Path) -> No
     if form == "folder":  # files are matched with numbered images by neither name
         given = [str(file) for file in sorted(folder.iterdir())]
     model, same = (
-        Denoiser(**TINY).fit(given, **darker),
-        Denoiser(**TINY).fit(given, target=darker["y"]),
+        Denoiser.from_options(TINY).fit(given, **darker),
+        Denoiser.from_options(TINY).fit(given, target=darker["y"]),
     )
     assert model.learn_ == same.learn_ == "pairs"
     np.testing.assert_array_equal(model.denoise(given), same.denoise(given))
@@ -117,25 +117,27 @@ def test_the_target_in_its_place_teaches_what_it_holds() -> None:
     """Twice as dark targets: nothing else than y can have taught that."""
     images = blobs(60, 32, 32)
     wide = {"widths": (8, 8), "epochs": 12, "batch_size": 8}
-    done = Denoiser(**{**TINY, **wide}).fit(images, images // 2).denoise(images)
+    done = Denoiser.from_options({**TINY, **wide}).fit(images, images // 2).denoise(images)
     assert (
         np.abs(done.astype(float) - images // 2).mean() < 0.5 * np.abs(done - images * 1.0).mean()
     )
 
 
 def test_a_pipeline_hands_the_target_to_its_denoiser() -> None:
-    model = make_pipeline(Denoiser(**TINY)).fit(IMAGES, IMAGES // 2)
+    model = make_pipeline(Denoiser.from_options(TINY)).fit(IMAGES, IMAGES // 2)
     assert model[0].learn_ == "pairs"
     labels = np.arange(20) % 2
-    steps = make_pipeline(Denoiser(**TINY), ConvAutoencoder(**TINY), LogisticRegression())
+    steps = make_pipeline(
+        Denoiser.from_options(TINY), ConvAutoencoder.from_options(TINY), LogisticRegression()
+    )
     assert steps.fit(IMAGES, labels)[0].learn_ != "pairs"
 
 
 def test_a_denoiser_refuses_two_targets_and_a_target_that_it_must_not_use() -> None:
     with pytest.raises(InputError, match="y and target both hold images: give the target once"):
-        Denoiser(**TINY).fit(IMAGES, IMAGES, target=IMAGES)
+        Denoiser.from_options(TINY).fit(IMAGES, IMAGES, target=IMAGES)
     with pytest.raises(InputError, match="learn 'noisy' has no use for a target"):
-        Denoiser(**TINY, learn="noisy").fit(IMAGES, IMAGES)
+        Denoiser.from_options({**TINY, "learn": "noisy"}).fit(IMAGES, IMAGES)
 
 
 @pytest.mark.parametrize("estimator", OTHERS)
@@ -149,7 +151,7 @@ def test_all_others_refuse_images_before_they_look_at_x(estimator: Any, y: Any) 
 
 
 def test_further_passes_and_scores_refuse_images_too() -> None:
-    model = ConvAutoencoder(**TINY)
+    model = ConvAutoencoder.from_options(TINY)
     for verb in (model.partial_fit, model.score, model.fit_transform):
         with pytest.raises(InputError, match="y holds images, and ConvAutoencoder gives X itself"):
             verb(IMAGES, IMAGES)

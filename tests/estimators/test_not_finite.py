@@ -40,7 +40,9 @@ def images(count: int, dtype: str = "float32", seed: int = 0) -> np.ndarray:
 @cache
 def detector(method: str) -> AnomalyDetector:
     torch.set_num_threads(1)
-    model = AnomalyDetector(method=method, false_alarm_rate=0.2, **{**SMALL, "latent_dim": 8})
+    model = AnomalyDetector.from_options(
+        {"method": method, "false_alarm_rate": 0.2, **{**SMALL, "latent_dim": 8}}
+    )
     return model.fit(images(30))
 
 
@@ -49,7 +51,7 @@ def restorer(name: str) -> Any:
     torch.set_num_threads(1)
     kind = {one.__name__: one for one in (ConvAutoencoder, Denoiser, Inpainter)}[name]
     given = {"widths": (8,), "blocks": 1, "epochs": 1, "random_state": 0}
-    return kind(**({**SMALL} if kind is ConvAutoencoder else given)).fit(images(24))
+    return kind.from_options(SMALL if kind is ConvAutoencoder else given).fit(images(24))
 
 
 def altered(value: float, where: tuple[int, int], size: int) -> np.ndarray:
@@ -128,14 +130,14 @@ def test_every_verb_gives_numbers_or_names_the_image(
 def test_every_value_that_a_dtype_of_integers_can_hold_has_a_score(dtype: str, end: str) -> None:
     torch.set_num_threads(1)
     normal = images(30, dtype)
-    model = AnomalyDetector(false_alarm_rate=0.2, **SMALL).fit(normal)
+    model = AnomalyDetector.from_options({"false_alarm_rate": 0.2, **SMALL}).fit(normal)
     top = 1.0 if dtype == "float32" else np.iinfo(dtype).max
     odd = np.full((1, SIDE, SIDE), 0 if end == "lowest" else top, dtype)
     assert np.isfinite(model.score_samples(odd)).all()
 
 
 def test_a_network_whose_result_overflows_names_the_image() -> None:
-    model = AnomalyDetector(false_alarm_rate=0.2, **SMALL).fit(images(30))
+    model = AnomalyDetector.from_options({"false_alarm_rate": 0.2, **SMALL}).fit(images(30))
     with torch.no_grad():
         for weight in model.network_.parameters():
             weight.fill_(1e30)
@@ -146,7 +148,7 @@ def test_a_network_whose_result_overflows_names_the_image() -> None:
 
 
 def test_a_network_whose_result_overflows_gives_no_codes_images_or_scores() -> None:
-    model = ConvAutoencoder(**SMALL, bypass="none").fit(images(24))
+    model = ConvAutoencoder.from_options({**SMALL, "bypass": "none"}).fit(images(24))
     with torch.no_grad():
         for weight in model.network_.parameters():
             weight.fill_(1e30).flatten()[::2] *= -1
@@ -158,14 +160,14 @@ def test_a_network_whose_result_overflows_gives_no_codes_images_or_scores() -> N
 
 
 def test_samples_are_images_or_an_error() -> None:
-    model = VariationalAutoencoder(**SMALL).fit(images(24))
+    model = VariationalAutoencoder.from_options(SMALL).fit(images(24))
     assert np.isfinite(model.sample(3, random_state=0)).all()
     with pytest.raises(InputError, match="the image of a code is not finite"):
         model.inverse_transform(np.full((1, 4), 3e38, np.float32))
 
 
 def fitted_scaling(pixels: np.ndarray, **changes: Any) -> tuple[ConvAutoencoder, list[str]]:
-    model = ConvAutoencoder(**{**SMALL, **changes}).fit(pixels)
+    model = ConvAutoencoder.from_options({**SMALL, **changes}).fit(pixels)
     return model, [one.name for one in model.skipped_]
 
 
@@ -191,7 +193,7 @@ def test_a_fit_on_images_that_all_hold_far_values_names_the_first() -> None:
     with pytest.raises(
         InputError, match=r"array\[0\]: its values reach from 0.* to 1e\+30, over a mil.*24 of 24"
     ):
-        ConvAutoencoder(**SMALL).fit(pixels)
+        ConvAutoencoder.from_options(SMALL).fit(pixels)
 
 
 def test_images_of_large_values_are_no_strays_among_themselves() -> None:
@@ -201,6 +203,6 @@ def test_images_of_large_values_are_no_strays_among_themselves() -> None:
 
 
 def test_a_further_pass_refuses_what_a_first_one_does() -> None:
-    model = ConvAutoencoder(**SMALL).fit(images(24))
+    model = ConvAutoencoder.from_options(SMALL).fit(images(24))
     with pytest.raises(InputError, match="too far from those that the model is fitted on"):
         model.partial_fit(images(4) * np.float32(1e12))

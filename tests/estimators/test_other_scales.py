@@ -18,22 +18,22 @@ MASK[4:8, 5:9] = True
 
 
 def autoencoder() -> Callable[[np.ndarray], Any]:
-    model = ConvAutoencoder(latent_dim=8, **TINY).fit(IMAGES)
+    model = ConvAutoencoder.from_options({"latent_dim": 8, **TINY}).fit(IMAGES)
     return lambda x: model.inverse_transform(model.transform(x))
 
 
 def reconstruction() -> Callable[[np.ndarray], Any]:
-    model = ConvAutoencoder(latent_dim=8, **TINY).fit(IMAGES)
+    model = ConvAutoencoder.from_options({"latent_dim": 8, **TINY}).fit(IMAGES)
     return model.reconstruct
 
 
 def denoiser() -> Callable[[np.ndarray], Any]:
-    model = Denoiser(noise="gaussian:0.05", **TINY).fit(IMAGES)
+    model = Denoiser.from_options({"noise": "gaussian:0.05", **TINY}).fit(IMAGES)
     return model.denoise
 
 
 def inpainter() -> Callable[[np.ndarray], Any]:
-    model = Inpainter(latent_dim=4, **TINY).fit(IMAGES)
+    model = Inpainter.from_options({"latent_dim": 4, **TINY}).fit(IMAGES)
     return lambda x: model.inpaint(x, MASK)
 
 

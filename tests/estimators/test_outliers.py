@@ -24,7 +24,9 @@ def test_bright_points_are_told_of_unless_the_range_holds_them(
 ) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        convae.ConvAutoencoder(latent_dim=2, epochs=1, scaling=scaling).fit(stars(3, 4e4, dtype))
+        convae.ConvAutoencoder(latent_dim=2, epochs=1, preparation={"scaling": scaling}).fit(
+            stars(3, 4e4, dtype)
+        )
     words = [str(one.message) for one in caught if "a few values reach 40000" in str(one.message)]
     assert len(words) == told
     assert not words or "scaling minmax" in words[0]

@@ -20,7 +20,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"preset": "residul"}, "unknown preset 'residul': did you mean 'residual'"),
     ({"preset": ["residual"]}, "preset must be a name"),
     ({"optimizer": "sgd"}, "unknown optimizer 'sgd'"),
-    ({"optimizer": None}, "optimizer must be a name"),
+    ({"optimizer": None}, "unknown optimizer None"),
     ({"loss": "mes"}, "unknown loss 'mes': did you mean 'mse'"),
     ({"loss": "-1*mse"}, "weight of mse must be a finite number above 0"),
     ({"loss": ""}, "loss"),
@@ -77,7 +77,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 def test_wrong_parameters_are_refused_before_an_image_is_read(
     change: dict[str, Any], sentence: str, verb: str
 ) -> None:
-    model = ConvAutoencoder(**{**PRESETS["residual"], "hidden": None, **change})
+    model = ConvAutoencoder.from_options({**PRESETS["residual"], "hidden": None, **change})
     source = open_source(blobs(12, 8, 8))
     source.read = None  # type: ignore[assignment, method-assign]  # calling it is an error of another kind
     with pytest.raises(InputError, match=sentence) as caught:

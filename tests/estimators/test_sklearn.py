@@ -28,13 +28,33 @@ EXPECTED_FAILURES: dict[str, str] = {}
 
 @parametrize_with_checks(  # type: ignore[untyped-decorator]
     [
-        *(ConvAutoencoder(**parameters) for parameters in PRESETS.values()),
-        VariationalAutoencoder(widths=(4,), blocks=1, latent_dim=2, epochs=1, batch_size=16),
-        SparseAutoencoder(widths=(4,), blocks=1, latent_dim=8, epochs=1, batch_size=16),
-        StackedAutoencoder(widths=(4,), blocks=1, latent_dim=2, epochs=1, batch_size=16),
-        Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1),
-        Inpainter(widths=(8,), latent_dim=4, epochs=1),
-        AnomalyDetector(widths=(8,), blocks=1, latent_dim=4, epochs=1, false_alarm_rate=0.25),
+        *(ConvAutoencoder.from_options(parameters) for parameters in PRESETS.values()),
+        VariationalAutoencoder(
+            latent_dim=2,
+            epochs=1,
+            architecture={"widths": (4,), "blocks": 1},
+            training={"batch_size": 16},
+        ),
+        SparseAutoencoder(
+            latent_dim=8,
+            epochs=1,
+            architecture={"widths": (4,), "blocks": 1},
+            training={"batch_size": 16},
+        ),
+        StackedAutoencoder(
+            latent_dim=2,
+            epochs=1,
+            architecture={"widths": (4,), "blocks": 1},
+            training={"batch_size": 16},
+        ),
+        Denoiser(latent_dim=4, epochs=1, architecture={"widths": (8,), "blocks": 1}),
+        Inpainter(latent_dim=4, epochs=1, architecture={"widths": (8,)}),
+        AnomalyDetector(
+            latent_dim=4,
+            epochs=1,
+            false_alarm_rate=0.25,
+            architecture={"widths": (8,), "blocks": 1},
+        ),
     ],
     expected_failed_checks=lambda _: EXPECTED_FAILURES,
 )
@@ -51,7 +71,9 @@ def test_a_pipeline_encodes_and_decodes_rows(small) -> None:
 
 
 def test_images_are_denoised_before_they_are_encoded(small) -> None:
-    denoiser = Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=1, sigma=0.1)
+    denoiser = Denoiser(
+        latent_dim=4, epochs=1, sigma=0.1, architecture={"widths": (8,), "blocks": 1}
+    )
     images = blobs(20, 8, 8)
     assert make_pipeline(denoiser, small()).fit_transform(images).shape == (20, 2)
     rows = images.reshape(20, 64)
@@ -84,7 +106,7 @@ def test_a_grid_search_over_the_latent_dimension_refits_the_best(small) -> None:
 def test_a_grid_search_in_a_pipeline(small) -> None:
     rows = blobs(30, 8, 8).reshape(30, 64)
     pipeline = make_pipeline(small(), LogisticRegression())
-    grid = {"convautoencoder__learning_rate": [np.float32(0.01), 0.02]}
+    grid = {"convautoencoder__training__learning_rate": [np.float32(0.01), 0.02]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(rows, np.arange(30) % 2)
     assert np.isfinite(search.best_score_)
 
@@ -104,9 +126,10 @@ def test_clone_takes_the_parameters_and_nothing_learnt(small) -> None:
 
 def test_fit_leaves_the_parameters_as_they_were(small) -> None:
     model = small(latent_dim=np.int64(2), widths=[4])
-    before = dict(model.get_params())
+    before = model.get_params(deep=False)
     model.fit(blobs(10, 8, 8))
-    assert all(model.get_params()[name] is value for name, value in before.items())
+    after = model.get_params(deep=False)
+    assert all(after[name] is value for name, value in before.items())
 
 
 def test_set_output_default_keeps_arrays(small) -> None:

@@ -12,18 +12,20 @@ from convae.estimators.fit import NOT_BETTER
 
 # Each job with the parts that decide what its first image is.
 AUTOENCODERS = [
-    convae.ConvAutoencoder(preset=preset, code=code, loss=loss)
+    convae.ConvAutoencoder(preset=preset, loss=loss, architecture={"code": code})
     for preset in ("tutorial", "pooled", "residual")
     for code in (None, "spatial")
     for loss in ("mse", "bce", "mse+0.1*ssim")
 ] + [
-    convae.ConvAutoencoder(preset="residual", blocks=2, down=down, up=up, bypass="none")
+    convae.ConvAutoencoder(
+        preset="residual", architecture={"blocks": 2, "down": down, "up": up, "bypass": "none"}
+    )
     for down in ("stride", "max", "average", "unshuffle")
     for up in ("transposed", "nearest", "bilinear", "subpixel")
 ]
 OTHERS = [
     convae.VariationalAutoencoder(),
-    convae.VariationalAutoencoder(preset="residual", bypass="none"),
+    convae.VariationalAutoencoder(preset="residual", architecture={"bypass": "none"}),
     convae.SparseAutoencoder(),
     convae.Denoiser(),
     convae.Denoiser(preset="fine"),
@@ -33,7 +35,7 @@ OTHERS = [
     convae.AnomalyDetector(flips=True),
     convae.AnomalyDetector(method="attributes"),
     convae.AnomalyDetector(method="likelihood"),
-    convae.AnomalyDetector(blocks=1, widths=(8, 16, 24)),
+    convae.AnomalyDetector(architecture={"blocks": 1, "widths": (8, 16, 24)}),
 ]
 NOISE = (
     50 / 255
@@ -71,7 +73,9 @@ def test_a_run_that_ends_no_better_than_it_started_says_so() -> None:
     x = images((16, 16, 1), "uint8", 0.5)
     worse, better = Heard(), Heard()
     # So large a step saturates a sigmoid, which then has no gradient.
-    far = convae.ConvAutoencoder(preset="pooled", epochs=1, learning_rate=0.3, optimizer="adam")
+    far = convae.ConvAutoencoder(
+        preset="pooled", epochs=1, training={"learning_rate": 0.3, "optimizer": "adam"}
+    )
     far.set_params(clip=0.0, ema=0.0, random_state=0).fit(x, observers=[worse])
     assert far.history_[-1]["validation_loss"] >= far.history_[0]["validation_loss"]
     assert NOT_BETTER in worse.told

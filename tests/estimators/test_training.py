@@ -24,7 +24,9 @@ def test_never_above_pca(latent_dim: int) -> None:
     from sklearn.datasets import load_digits
 
     images = (load_digits().images[:400] * (255 / 16)).astype(np.uint8)
-    model = ConvAutoencoder(latent_dim=latent_dim, epochs=3, widths=(8, 16)).fit(images)
+    model = ConvAutoencoder(latent_dim=latent_dim, epochs=3, architecture={"widths": (8, 16)}).fit(
+        images
+    )
     out = np.isin(np.arange(400), held_out(model))
     unit = images.reshape(400, -1) / 255
     pca = PCA(latent_dim, svd_solver="full").fit(unit[~out])
@@ -38,7 +40,9 @@ def test_the_tutorial_has_the_batches_of_the_tutorial() -> None:
     images = blobs(1_200, 4, 4)
 
     def batch_of(**parameters: Any) -> int:
-        fitted = ConvAutoencoder(epochs=0, latent_dim=2, widths=(2, 2), **parameters).fit(images)
+        fitted = ConvAutoencoder.from_options(
+            {"epochs": 0, "latent_dim": 2, "widths": (2, 2), **parameters}
+        ).fit(images)
         return fitted.settings_.batch_size
 
     assert batch_of(preset="tutorial") == 32
@@ -64,7 +68,7 @@ def test_the_start_is_pca(small: Small) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_partial_fit_lowers_the_error(preset: str) -> None:
     images = blobs(60, 8, 8)
-    model = ConvAutoencoder(**PRESETS[preset]).partial_fit(images)
+    model = ConvAutoencoder.from_options(PRESETS[preset]).partial_fit(images)
     first = model.score(images)
     for _ in range(15):
         model.partial_fit(images)

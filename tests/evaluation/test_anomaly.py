@@ -25,7 +25,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model(images: np.ndarray) -> AnomalyDetector:
-    return AnomalyDetector(**TINY).fit(images)
+    return AnomalyDetector.from_options(TINY).fit(images)
 
 
 def test_every_kind_is_measured_beside_pixels(model: AnomalyDetector, images: np.ndarray) -> None:
@@ -61,7 +61,7 @@ def test_the_pixel_detectors_by_hand() -> None:
     """Normal images that all are the same: any difference from them is an anomaly to pixels."""
     flat = np.full((20, 16, 16), 100, np.uint8)
     flat[:, 0, 0] = np.arange(20)
-    model = AnomalyDetector(**TINY).fit(flat)
+    model = AnomalyDetector.from_options(TINY).fit(flat)
     found = evaluate_detector(model, open_source(flat), np.arange(20))
     assert found.mean[NEAREST] > 0.9
     assert found.mean[PCA] > 0.9  # one component explains them

@@ -35,7 +35,9 @@ def clean() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model(clean: np.ndarray) -> Denoiser:
-    return Denoiser(**{**TINY, "epochs": 8, "batch_size": 8}, sigma="0..0.2").fit(clean[:40])
+    return Denoiser.from_options({**{**TINY, "epochs": 8, "batch_size": 8}, "sigma": "0..0.2"}).fit(
+        clean[:40]
+    )
 
 
 def test_made_noise_at_three_levels(model: Denoiser, clean: np.ndarray) -> None:
@@ -92,7 +94,7 @@ def test_targets_tell_how_close_it_comes(model: Denoiser, clean: np.ndarray) -> 
 
 def test_pairs_and_their_held_out_ones(clean: np.ndarray) -> None:
     given = noisy(clean, 0.15)
-    model = Denoiser(**TINY).fit(given, target=clean)
+    model = Denoiser.from_options(TINY).fit(given, target=clean)
     assert model.held_out_ is not None
     found = evaluate_denoiser(model, given, target=clean)
     assert found.images == len(model.held_out_)
@@ -104,14 +106,16 @@ def test_pairs_and_their_held_out_ones(clean: np.ndarray) -> None:
 def test_other_channels_have_no_classical_methods_beside_them() -> None:
     colours = blobs(30, 16, 16, 3)
     grey = colours.mean(axis=3).astype(np.uint8)
-    model = Denoiser(**TINY).fit(grey, target=colours)
+    model = Denoiser.from_options(TINY).fit(grey, target=colours)
     (done,) = evaluate_denoiser(model, grey, target=colours).rounds
     assert set(done.scores[PSNR]) == {MODEL, GIVEN}
 
 
 def test_without_clean_images_only_what_the_noisy_ones_say(clean: np.ndarray) -> None:
     given = noisy(clean, 0.15)
-    model = Denoiser(**{**TINY, "epochs": 20, "batch_size": 8}, learn="noisy", noise="gaussian")
+    model = Denoiser.from_options(
+        {**{**TINY, "epochs": 20, "batch_size": 8}, "learn": "noisy", "noise": "gaussian"}
+    )
     model.fit(given)
     found = evaluate_denoiser(model, given, include_seen=True)
     assert not found.compared

@@ -30,7 +30,7 @@ def images(count: int, side: int = 20, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model() -> Inpainter:
-    return Inpainter(epochs=0, widths=(4,), latent_dim=4).fit(images(12))
+    return Inpainter(epochs=0, latent_dim=4, architecture={"widths": (4,)}).fit(images(12))
 
 
 def test_an_untrained_model_is_as_good_as_its_fill(model: Inpainter) -> None:

@@ -44,7 +44,7 @@ TRAIN, TEST = textures(60, 8, 8), textures(31, 8, 8, seed=1)
 
 @pytest.fixture(scope="module")
 def model() -> ConvAutoencoder:
-    return ConvAutoencoder(**SMALL).fit(TRAIN)
+    return ConvAutoencoder.from_options(SMALL).fit(TRAIN)
 
 
 def unit(images: np.ndarray) -> np.ndarray:
@@ -77,7 +77,9 @@ def test_the_baseline_of_a_loaded_model_is_the_same(model: ConvAutoencoder, tmp_
 
 def test_the_baseline_beside_a_spatial_code_is_pca_of_blocks() -> None:
     train, test = textures(40, 9, 8, 2), textures(10, 9, 8, 2, seed=1)
-    spatial = ConvAutoencoder(**{**SMALL, "hidden": None}, code="spatial").fit(train)
+    spatial = ConvAutoencoder.from_options({**{**SMALL, "hidden": None}, "code": "spatial"}).fit(
+        train
+    )
 
     def blocks(images: np.ndarray) -> np.ndarray:
         padded = np.pad(images / 255, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
@@ -153,7 +155,7 @@ def test_where_all_were_seen_all_are_measured_and_it_is_said(model: ConvAutoenco
 
 
 def test_images_of_a_partial_fit_were_seen_too() -> None:
-    model = ConvAutoencoder(**SMALL).fit(TRAIN).partial_fit(TEST[:11])
+    model = ConvAutoencoder.from_options(SMALL).fit(TRAIN).partial_fit(TEST[:11])
     assert evaluate(model, TEST).index.tolist() == list(range(11, 31))
 
 
@@ -163,7 +165,7 @@ def test_framed_images_are_recognised(framing: str, code: str) -> None:
     size = (12, 12) if framing == "pad" else (6, 6)
     hidden = 8 if code == "dense" else None
     parameters = {**SMALL, "size": size, "framing": framing, "code": code, "hidden": hidden}
-    model = ConvAutoencoder(**parameters).fit(TRAIN)
+    model = ConvAutoencoder.from_options(parameters).fit(TRAIN)
     mixed = np.concatenate([training_part(model, TRAIN), TEST])
     measured = evaluate(model, mixed)
     assert (measured.images, measured.left_out) == (31, len(mixed) - 31)
@@ -171,7 +173,7 @@ def test_framed_images_are_recognised(framing: str, code: str) -> None:
 
 def test_an_image_too_large_to_pad_was_not_seen() -> None:
     parameters = {**SMALL, "size": (12, 12), "framing": "pad", "code": "spatial", "hidden": None}
-    model = ConvAutoencoder(**parameters).fit(TRAIN)
+    model = ConvAutoencoder.from_options(parameters).fit(TRAIN)
     assert evaluate(model, textures(5, 20, 20)).images == 5
 
 
@@ -179,7 +181,7 @@ def test_an_image_too_large_to_pad_was_not_seen() -> None:
 
 
 def test_cross_entropy_has_a_floor_and_an_excess() -> None:
-    model = ConvAutoencoder(**SMALL, loss="bce").fit(TRAIN)
+    model = ConvAutoencoder.from_options({**SMALL, "loss": "bce"}).fit(TRAIN)
     loss = evaluate(model, TEST).loss
     target = torch.from_numpy(TEST[:, None] / np.float32(255))
     assert loss["name"] == "bce"
@@ -204,7 +206,7 @@ def test_the_result_is_json(images: np.ndarray, model: ConvAutoencoder) -> None:
 
 def test_a_perfect_reconstruction_is_json_too() -> None:
     constant = np.zeros((12, 8, 8), np.uint8)
-    measured = evaluate(ConvAutoencoder(**SMALL).fit(constant), constant)
+    measured = evaluate(ConvAutoencoder.from_options(SMALL).fit(constant), constant)
     json.dumps(measured.to_dict(), allow_nan=False)
     assert measured.gain == 0 or np.isfinite(measured.gain)
 
@@ -238,7 +240,9 @@ def test_nothing_to_measure_is_an_error(model: ConvAutoencoder) -> None:
 
 
 def test_spatial_codes_of_other_sizes() -> None:
-    model: ImageEstimator = ConvAutoencoder(**{**SMALL, "hidden": None}, code="spatial").fit(TRAIN)
+    model: ImageEstimator = ConvAutoencoder.from_options(
+        {**{**SMALL, "hidden": None}, "code": "spatial"}
+    ).fit(TRAIN)
     measured = evaluate(model, [*textures(3, 8, 8, seed=2), *textures(3, 13, 9, seed=2)])
     assert measured.images == 6
     json.dumps(measured.to_dict(), allow_nan=False)
@@ -247,7 +251,7 @@ def test_spatial_codes_of_other_sizes() -> None:
 def test_missing_pixels_and_depths() -> None:
     images = textures(20, 8, 8).astype(np.float32) * 7
     images[3, :2] = np.nan
-    model = ConvAutoencoder(**SMALL).fit(images)
+    model = ConvAutoencoder.from_options(SMALL).fit(images)
     measured = evaluate(model, images, include_seen=True)
     assert np.isfinite(measured.errors).all()
     assert measured.images == 20

@@ -24,12 +24,16 @@ LABELS = np.arange(150) % 3
 
 @pytest.fixture(scope="module")
 def model() -> SparseAutoencoder:
-    return SparseAutoencoder(bottleneck="top-k:0.5", hidden=0, **SMALL).fit(IMAGES)
+    return SparseAutoencoder.from_options({"bottleneck": "top-k:0.5", "hidden": 0, **SMALL}).fit(
+        IMAGES
+    )
 
 
 @pytest.fixture(scope="module")
 def maps() -> SparseAutoencoder:
-    return SparseAutoencoder(bottleneck="winners:0.5", code="spatial", **SMALL).fit(IMAGES)
+    return SparseAutoencoder.from_options(
+        {"bottleneck": "winners:0.5", "code": "spatial", **SMALL}
+    ).fit(IMAGES)
 
 
 def read(model: ConvAutoencoder, source: ImageSource) -> Units:

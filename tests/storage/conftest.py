@@ -24,7 +24,9 @@ def model() -> ConvAutoencoder:
         "hidden": 4,
         "epochs": 1,
     }
-    fitted = ConvAutoencoder(**parameters, size=(6, 5), loss="0.5*mse+0.5*l1").fit(IMAGES)
+    fitted = ConvAutoencoder.from_options(
+        {**parameters, "size": (6, 5), "loss": "0.5*mse+0.5*l1"}
+    ).fit(IMAGES)
     torch.set_num_threads(threads)
     return fitted
 

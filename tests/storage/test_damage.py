@@ -158,7 +158,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_no_model(tmp_path: Path) -> None:
-    run = ConvAutoencoder(widths=(3,), latent_dim=2, blocks=0, epochs=1)
+    run = ConvAutoencoder(latent_dim=2, epochs=1, architecture={"widths": (3,), "blocks": 0})
     from convae.training.checkpoint import CheckpointFolder
 
     run.fit(IMAGES, checkpoint=CheckpointFolder(tmp_path / "run", every=0))

@@ -24,7 +24,7 @@ from convae.storage.sealed_safetensors import read_tensors, write_tensors
 def test_everything_comes_back(model: ConvAutoencoder, file: Path) -> None:
     loaded = convae.load(file)
     assert isinstance(loaded, ConvAutoencoder)
-    assert loaded.get_params() == {**model.get_params(), "random_state": 0}
+    assert loaded.to_options() == {**model.to_options(), "random_state": 0}
     for name in (
         "architecture_", "image_shape_", "plan_", "scaling_", "settings_", "n_iter_", "best_epoch_",
         "validation_mse_", "notes_", "skipped_", "channel_axis_",
@@ -53,10 +53,10 @@ def test_saving_a_loaded_model_gives_the_same_bytes(file: Path, tmp_path: Path) 
 def test_the_same_seed_gives_the_same_bytes(
     model: ConvAutoencoder, file: Path, tmp_path: Path
 ) -> None:
-    ConvAutoencoder(**model.get_params()).fit(IMAGES).save(tmp_path / "twin.convae")
+    ConvAutoencoder.from_options(model.get_params()).fit(IMAGES).save(tmp_path / "twin.convae")
     assert (tmp_path / "twin.convae").read_bytes() == file.read_bytes()
     other = {**model.get_params(), "random_state": 1}
-    ConvAutoencoder(**other).fit(IMAGES).save(tmp_path / "other.convae")
+    ConvAutoencoder.from_options(other).fit(IMAGES).save(tmp_path / "other.convae")
     assert (tmp_path / "other.convae").read_bytes() != file.read_bytes()
 
 
@@ -84,7 +84,7 @@ def test_a_file_from_before_the_choice_of_an_activation_behind_the_code(
 ) -> None:
     """Those networks had it: the same weights must give what they gave then."""
     small: dict[str, Any] = {"widths": (3, 4), "latent_dim": 2, "code": "dense", "epochs": 0}
-    model = ConvAutoencoder(preset=preset, **small).fit(IMAGES)
+    model = ConvAutoencoder.from_options({"preset": preset, **small}).fit(IMAGES)
     then = Autoencoder(replace(model.architecture_, from_latent_activation=True)).eval()
     then.load_state_dict(model.network_.state_dict())
     model.save(tmp_path / "new.convae")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from convae.config.training import LEARNING_RATES, TrainingSettings
+from convae.config.training import LEARNING_RATES, TrainingConfig
 from convae.embedding.pca import fit_pca
 from convae.images.dataset.image_set import prepare
 from convae.images.dataset.preparation import Preparation
@@ -55,14 +55,14 @@ def make_job(
     fraction: float = 4 / 24,
     **settings: Any,
 ) -> Job:
-    """A job on ``count`` images of 8 x 8; ``settings`` are those of :class:`TrainingSettings`."""
+    """A job on ``count`` images of 8 x 8; ``settings`` are those of :class:`TrainingConfig`."""
     size, framing, side = ((8, 8), "random-crop", 11) if random_crop else (None, "resize", 8)
     wanted = Preparation(size=size, framing=framing, storage=storage)
     images = prepare(open_source(pictures(count, side)), wanted)
     training, validation = hold_out(np.arange(len(images)), fraction, 0)
     optimizer = settings.get("optimizer", "muon")
     values = {"epochs": EPOCHS, "batch_size": 5, "learning_rate": LEARNING_RATES[optimizer]}
-    chosen = TrainingSettings(**{**values, "precision": "float32", "ema": 0.9, **settings})
+    chosen = TrainingConfig(**{**values, "precision": "float32", "ema": 0.9, **settings})
     return Job(
         images=images,
         training=training,

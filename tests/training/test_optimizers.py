@@ -5,7 +5,8 @@ import torch
 from tests.training.small_run import digest, make_job, make_network
 from torch import Tensor, nn
 
-from convae.config.training import OPTIMIZERS, TrainingSettings
+from convae.config.parameters import OPTIMIZERS
+from convae.config.training import TrainingConfig
 from convae.training.devices import on_device
 from convae.training.optimizers import (
     ADAM_SHARE,
@@ -92,7 +93,7 @@ def test_the_rate_is_shared_out(optimizer: str) -> None:
 @pytest.mark.parametrize(("optimizer", "change"), [("adam", 0.01), ("adamw", 0.001)])
 def test_weight_decay_is_part_of_the_gradient_or_decoupled(optimizer: str, change: float) -> None:
     """With no other gradient Adam's first step is the rate, AdamW's is rate x decay x weight."""
-    settings = TrainingSettings(optimizer=optimizer, weight_decay=0.1, learning_rate=0.01)
+    settings = TrainingConfig(optimizer=optimizer, weight_decay=0.1, learning_rate=0.01)
     network = nn.Linear(2, 2)
     nn.init.ones_(network.weight)
     (chosen,) = make_optimizers(network, settings)
@@ -153,7 +154,7 @@ def test_state_comes_back_bit_for_bit(optimizer: str, code: str) -> None:
 
 def test_restored_state_is_a_copy_in_the_order_of_its_weight() -> None:
     network = on_device(nn.Conv2d(4, 4, 3), torch.device("cpu"))
-    settings = TrainingSettings(optimizer="adamw", learning_rate=1e-3)
+    settings = TrainingConfig(optimizer="adamw", learning_rate=1e-3)
     (optimizer,) = make_optimizers(network, settings)
     stored: dict[str, Tensor] = {
         "0.0.exp_avg": torch.rand(4, 4, 3, 3),

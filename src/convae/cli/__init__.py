@@ -6,9 +6,7 @@
 - io: read and write images, models, codes and tables; terminal: lines and progress on a terminal
 - options, option_words: options that several verbs share; errors that name options, not arguments
 - fit_options, experiment_options: options of fits and experiments
-- settings and settings_autoencoder, settings_variational, settings_sparse, settings_stacked,
-  settings_denoiser, settings_inpainter, settings_restoring, settings_anomaly, settings_experiments:
-  the parameters of the estimators as options
+- settings: the values of parameters, from flags, TOML files and --set
 """
 
 from convae.cli.main import main, run

@@ -11,8 +11,9 @@ import click
 
 from convae.cli.io.data import Data
 from convae.cli.options import Function, overwriting
-from convae.cli.settings import Setting, Values, collect
+from convae.cli.settings import Values, collect
 from convae.cli.terminal.output import Voice, plain
+from convae.config.setting import Setting
 
 if TYPE_CHECKING:
     from convae.images.sources.base import ImageSource

@@ -12,7 +12,8 @@ import click
 
 from convae.cli.io.data import Data
 from convae.cli.options import Function, overwriting
-from convae.cli.settings import Setting, Values, collect
+from convae.cli.settings import Values, collect
+from convae.config.setting import Setting
 
 MODEL_SUFFIX = ".convae"
 

@@ -37,16 +37,11 @@ def _with_value(option: str, value: str) -> str:
 @cache
 def _known() -> tuple[dict[str, str], tuple[re.Pattern[str], ...]]:
     """Return the option of each argument, and the patterns by which messages name arguments."""
-    from convae.cli.settings_anomaly import ANOMALY
-    from convae.cli.settings_autoencoder import AUTOENCODER
-    from convae.cli.settings_denoiser import DENOISER
-    from convae.cli.settings_inpainter import INPAINTER
-    from convae.cli.settings_sparse import SPARSE
-    from convae.cli.settings_stacked import STACKED
-    from convae.cli.settings_variational import VARIATIONAL
+    from convae.config import parameters
+    from convae.config.setting import settings_of
 
-    tables = (AUTOENCODER, VARIATIONAL, SPARSE, STACKED, DENOISER, INPAINTER, ANOMALY)
-    options = {setting.name: setting.option for table in tables for setting in table}
+    tables = [one for name, one in vars(parameters).items() if name.endswith("Parameters")]
+    options = {setting.name: setting.option for table in tables for setting in settings_of(table)}
     names = "|".join(sorted(options, key=len, reverse=True))
     long = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
     alone = r"(?<![\w/.='\"-])"  # not part of a path, of quoted text or of an option

@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
-from convae.cli.settings import Setting, Word
+from convae.cli.settings import Word
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import DEVICES
+from convae.config.setting import Setting
 from convae.errors import unknown_name
 from convae.filesystem.run_files import current_run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-DEVICES = ("auto", "cpu", "cuda")
 SPLITS = ("train", "test")
 
 

@@ -1,20 +1,18 @@
-"""The parameters of an estimator on the command line: one table for flags, ``--set`` and TOML files.
+"""The values of parameters from flags, from ``--set`` and from TOML files.
 
-Precedence, lowest to highest: the estimator's defaults, ``--config FILE.toml``, ``--set name=value``,
-flags. The table repeats names, defaults and choices, because ``--help`` must not load torch; a test
-compares it with the estimator.
+Precedence, lowest to highest: the estimator's defaults, ``--config FILE.toml``, ``--set name=value``, flags.
 """
 
 import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from convae.config.setting import Setting
 from convae.errors import InputError, brief, damage, unknown_name
 from convae.filesystem.run_files import reading
 
@@ -23,53 +21,6 @@ MOST_CONFIG = 2**20  # bytes of a TOML file
 MOST_TEXT = 1000  # characters of a value
 LARGEST_COUNT = 10**20
 MOST_NESTED = 20  # depth of nested lists and tables in a file of settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One parameter of an estimator's constructor.
-
-    Attributes:
-        name: the name of the constructor's argument.
-        kind: ``int``, ``float``, ``text``, ``ints`` or ``flag``.
-        default: the constructor's default; None where the estimator chooses the value.
-        help: the help text, without the default.
-        group: the heading in the help.
-        unset: what the estimator chooses for None, in a few words.
-        choices: the allowed values; empty if any value is allowed.
-        flag: the option, if it is not ``--name``.
-        values: the number of words of an ``ints`` option (``--size H W``); 0 for one word, ``32,64``.
-        metavar: the placeholder of the value in the help.
-        common: whether the short help shows the option.
-    """
-
-    name: str
-    kind: str
-    default: object
-    help: str
-    group: str
-    unset: str = ""
-    choices: tuple[str, ...] = ()
-    flag: str = ""
-    values: int = 0
-    metavar: str = ""
-    common: bool = False
-
-    @property
-    def option(self) -> str:
-        """The option, such as ``--latent-dim``."""
-        return self.flag or "--" + self.name.replace("_", "-")
-
-    @property
-    def key(self) -> str:
-        """The name in a TOML file and for ``--set``, such as ``latent_dim`` or ``seed``."""
-        return self.option[2:].replace("-", "_")
-
-
-def taken(table: Sequence[Setting], *names: str, **changes: Any) -> tuple[Setting, ...]:
-    """Return settings of another estimator's table by name, each with the same changes."""
-    known = {setting.name: setting for setting in table}
-    return tuple(replace(known[name], **changes) for name in names)
 
 
 class Word(click.ParamType[Any]):
@@ -175,12 +126,12 @@ def collect(
     pairs: Iterable[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> Values:
-    """Collect the given parameters by the constructor's names; flags override pairs, pairs override the file.
+    """Collect the given parameters; flags override pairs, and pairs override the file.
 
     Args:
         config: a TOML file of keys and values.
         pairs: texts ``name=value``.
-        flags: values by the constructor's names; None for a flag that was not given.
+        flags: values by their names in the table; None for a flag that was not given.
 
     Raises:
         InputError: the file cannot be read, a name is unknown (the message names the nearest known one), a

@@ -1,7 +1,7 @@
 """The base class of all estimators: data in, a trained network, files."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +11,29 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from convae.config.compatibility import check, remarks
-from convae.config.training import TrainingSettings
-from convae.errors import ImageError, ImageWarning, InputError, ModelFileError, brief
-from convae.estimators.fit import Ready, Run, fingerprint_of, fit_model
-from convae.estimators.fit_config import Parameters, checked, chosen, plain
+from convae.config.parameters import CommonParameters, PreparationSettings
+from convae.config.setting import groups_of, plain, settings_of
+from convae.config.training import TrainingConfig
+from convae.errors import (
+    ImageError,
+    ImageWarning,
+    InputError,
+    ModelFileError,
+    brief,
+    unknown_name,
+)
+from convae.estimators.fit import (
+    Learning,
+    Ready,
+    Run,
+    fingerprint_of,
+    fit_baseline,
+    make_job,
+    make_ready,
+    start_network,
+    stored_model,
+)
+from convae.estimators.fit_config import FitConfig, chosen, config_of, grouped
 from convae.estimators.labels import holds_images
 from convae.estimators.pca_baseline import PCABaseline
 from convae.estimators.pixel_rows import images_to_rows, is_table, row_shape, rows_to_images
@@ -34,14 +53,14 @@ from convae.networks.inference import Inference
 from convae.storage.model_file import StoredModel, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, on_device
+from convae.training.loop import train
 from convae.training.observers import Observer, Observers, Row
-from convae.training.tasks.task import Task
 
 Prepared = tuple[int, Image, Pixels]
 FEW_AHEAD = 4  # whole images that a thread may read ahead
 
 
-class ImageEstimator(BaseEstimator):
+class ImageEstimator(CommonParameters, BaseEstimator):
     """The base class of all estimators; subclasses define parameters and methods.
 
     Attributes:
@@ -76,7 +95,8 @@ class ImageEstimator(BaseEstimator):
         X = plain_array(X) if is_tensor(X) else X
         rows = validate_data(self, X, reset=reset, dtype=kinds)
         fitted = None if reset else getattr(self, "image_shape_", None)
-        shape = fitted or row_shape(rows.shape[1], getattr(self, "image_shape", None))
+        settings = self._settings("preparation", PreparationSettings)
+        shape = fitted or row_shape(rows.shape[1], settings.image_shape)
         return open_source(rows_to_images(rows, shape), channels_first=False)
 
     def _open_images(self, X: Any, reset: bool) -> ImageSource:
@@ -204,7 +224,7 @@ class ImageEstimator(BaseEstimator):
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _fit(
+    def _opened(
         self,
         X: Any,
         *,
@@ -212,54 +232,144 @@ class ImageEstimator(BaseEstimator):
         checkpoint: CheckpointFolder | str | Path | None,
         resume: bool,
         observers: Iterable[Observer],
-    ) -> Self:
-        parameters, words = self._composed()
-        source = self.open(X, reset=True)
-        if isinstance(checkpoint, str | Path):
-            checkpoint = CheckpointFolder(checkpoint)
+        **others: ImageSource | None,
+    ) -> tuple[ImageSource, FitConfig[Any], Run]:
+        """Check and open what a fit is given: the images, the parameters, and how it is run.
+
+        Raises:
+            InputError: parameters are wrong or incompatible; the message says which, why, and what to do
+                instead.
+        """
+        folder = CheckpointFolder(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
         run = Run(
             groups=groups,
-            checkpoint=checkpoint,
+            checkpoint=folder,
             resume=resume,
             observers=Observers(list(observers)),
+            **others,
         )
-        for word in words:
-            run.observers.message(word)
-        return self._adopt(self._train(source, parameters, run))
+        config = self._config()
+        choice = chosen(self.member, self._tasks(config, run), config)
+        check(**choice)
+        source = self.open(X, reset=True)
+        for remark in remarks(**choice):
+            run.observers.message(remark)
+        return source, config, run
 
-    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        """Train a model on images; estimators with a task of their own override this."""
-        return fit_model(type(self).__name__, source, parameters, run, finish=self._finished)
+    def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:
+        """Prepare the images, train the network, and set what was learnt: a fit, from top to bottom."""
+        ready = self._ready(source, config, run)
+        pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
+        network = start_network(ready, pca)
+        learning = self._learning(ready, network, config, run)
+        job = make_job(config, ready, learning)
+        resume = run.resume and not learning.fresh
+        history = train(
+            network, job, checkpoint=run.checkpoint, resume=resume, observers=run.observers
+        )
+        kind, facts = type(self).__name__, learning.facts
+        stored = stored_model(kind, config, ready, network, job, history, run, facts, pca)
+        return self._adopt(self._finished(ready, config, stored))
 
-    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
-        """Learn what a variant needs from the images once the network is trained."""
-        return stored
+    def _config(self) -> FitConfig[Any]:
+        """Check and parse the parameters.
 
-    def _parameters(self) -> dict[str, Any]:
-        """Return the constructor's parameters, checked, with ``random_state`` as a number."""
-        return checked({**self.get_params(deep=False), "random_state": self._seed()})
+        Raises:
+            InputError: parameters are wrong for any images.
+        """
+        return config_of(self, self._seed())
 
-    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+    def _tasks(self, config: FitConfig[Any], run: Run) -> tuple[str, ...]:
         """Return the tasks, by the names of :data:`convae.config.compatibility.TASKS`.
 
         Empty while the tasks are not decided.
         """
         return ("images",)
 
-    def _shown(self, task: Task, p: Parameters) -> Task:
-        """Return a task whose inputs are changed as the parameters ask."""
-        return task
+    def _ready(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Ready:
+        """Return the images, prepared and split, with the architecture that fits them."""
+        return make_ready(source, config, run)
 
-    def _composed(self) -> tuple[Parameters, list[str]]:
-        """Check that the parameters are compatible; return them, with remarks on them.
+    def _learning(
+        self, ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
+    ) -> Learning:
+        """Return what the network learns."""
+        raise NotImplementedError
+
+    def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
+        """Learn what is needed in addition, once the network is trained."""
+        return stored
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name, as scikit-learn does.
+
+        Args:
+            deep: whether to add the fields of settings, such as ``training__ema``.
+        """
+        found: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            for group, holder in groups_of(type(self)).items():
+                if isinstance(values := self._settings(group, holder), holder):
+                    found |= {f"{group}__{name}": value for name, value in vars(values).items()}
+        return found
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as scikit-learn does; fields of settings by names such as ``training__ema``.
 
         Raises:
-            InputError: parameters are incompatible; the message says which, why, and what to do instead.
+            InputError: there is no such parameter, or the value of a field is out of its range.
         """
-        parameters = self._parameters()
-        choice = chosen(self.member, self._tasks(parameters), parameters)
-        check(**choice)
-        return parameters, remarks(**choice)
+        groups, nested = groups_of(type(self)), dict[str, dict[str, Any]]()
+        plain_ones = dict[str, Any]()
+        for name, value in params.items():
+            group, found, field = name.partition("__")
+            if found and group in groups:
+                nested.setdefault(group, {})[field] = value
+            else:
+                plain_ones[name] = value
+        super().set_params(**plain_ones)
+        for group, values in nested.items():
+            settings = self._settings(group, groups[group])
+            for field in values:
+                if field not in vars(settings):
+                    raise unknown_name(f"{group} setting", field, vars(settings))
+            setattr(self, group, replace(settings, **values))
+        return self
+
+    def _settings(self, group: str, holder: type[Any]) -> Any:
+        """Return the settings of a group, with all their values."""
+        given = getattr(self, group)
+        if isinstance(given, Mapping):
+            return holder(**given)
+        return holder() if given is None else given
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Create an estimator from parameters by the names that TOML files and the command line have.
+
+        Args:
+            options: such as ``{"epochs": 5, "ema": 0.9}``; fields of settings stand among the others.
+
+        Raises:
+            InputError: there is no such parameter; the message names the nearest that there is.
+        """
+        return cls(**grouped(cls, options))
+
+    def check_parameters(self) -> None:
+        """Check the parameters, as a fit does before it reads an image.
+
+        Raises:
+            InputError: parameters are wrong for any images, all listed together.
+        """
+        self._config()
+
+    def to_options(self) -> dict[str, Any]:
+        """Return all parameters by the names that TOML files have, as :meth:`from_options` takes them.
+
+        Raises:
+            InputError: parameters are wrong for any images.
+        """
+        return self._config().flat()
 
     def _seed(self) -> int:
         """Return ``random_state`` as a number; None is 0, so that the same call gives the same model.
@@ -284,7 +394,7 @@ class ImageEstimator(BaseEstimator):
         self.architecture_ = stored.network.architecture
         self.image_shape_ = self.architecture_.image_shape
         self.plan_, self.scaling_, self.pca_ = stored.plan, stored.scaling, stored.pca
-        self.settings_ = TrainingSettings.from_dict(facts["settings"])
+        self.settings_ = TrainingConfig.from_dict(facts["settings"])
         self.history_ = [dict(row) for row in facts["history"]]
         self.n_iter_ = len(self.history_) - 1
         self.best_epoch_, self.validation_mse_ = facts["best_epoch"], facts["validation_mse"]
@@ -345,12 +455,14 @@ class ImageEstimator(BaseEstimator):
 
     @classmethod
     def _from_file(cls, path: str | Path, stored: StoredModel, device: str) -> Self:
-        names = set(cls._get_param_names())
+        names = {one.name for one in settings_of(cls)}
         choose_device(device)
         try:
             parameters = {n: plain(v) for n, v in stored.parameters.items() if n in names}
-            model = cls(**{**parameters, "device": device})
-            model._parameters()  # parameters used later must have the types that a fit accepts
+            model = cls.from_options({**parameters, "device": device})
+            for group, holder in groups_of(cls).items():
+                setattr(model, group, model._settings(group, holder))
+            model._config()  # parameters used later must have the types that a fit accepts
             model._adopt(stored)
             if not model.history_:
                 raise ValueError("there is no history")

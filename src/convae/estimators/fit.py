@@ -4,23 +4,23 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from convae.config.bottlenecks import parse_bottleneck
 from convae.config.training import (
     LEARNING_RATES,
-    TrainingSettings,
+    TrainingConfig,
     default_batch_size,
     default_epochs,
 )
 from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
-from convae.estimators.fit_config import Parameters, preparation
+from convae.estimators.fit_config import FitConfig, prepared
 from convae.estimators.pca_baseline import PCABaseline
 from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.dataset.preparation import Preparation
@@ -28,7 +28,6 @@ from convae.images.dataset.scaling import FittedScaling, Scaling, fit_scaling
 from convae.images.dataset.unit_range import UnitRange
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource
-from convae.losses import parse_loss
 from convae.metrics import image_quality
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
@@ -39,15 +38,11 @@ from convae.training.checkpoint import CheckpointFolder
 from convae.training.devices import choose_device, chosen_precision, on_device, seeded
 from convae.training.job import EVALUATION_VALUES, Job
 from convae.training.loop import train
-from convae.training.observers import Observers
+from convae.training.observers import Observers, Row
 from convae.training.splits_and_batches import MAX_HELD_OUT, epoch_batches, hold_out
 from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, Task
 
-ARCHITECTURE_PARAMETERS = (
-    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "code", "hidden",
-    "norm", "activation", "output", "bypass", "refine", "pattern",
-)  # fmt: skip
 # With larger batches than the tutorial's, one epoch of its network ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
 OUTLYING = 3.0  # widths of the fitted range: values beyond are reported
@@ -61,7 +56,17 @@ MIN_SPREAD = 1e-4  # of a code that hardly varies; keeps quotients finite
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """Images that are ready for training: split, scaled, and with an architecture that fits them."""
+    """Images that are ready for training: split, scaled, and with an architecture that fits them.
+
+    Attributes:
+        images: the set.
+        training, validation: positions in it.
+        unit: converts stored values to those of the network.
+        architecture: the network.
+        seed: of all random choices.
+        crops: how often each image is cropped in an epoch.
+        batch_size: the default for these images; None for that of :func:`make_settings`.
+    """
 
     images: ImageSet
     training: np.ndarray
@@ -69,7 +74,8 @@ class Ready:
     unit: UnitRange
     architecture: Architecture
     seed: int
-    crops: int = 1  # crops of each image in an epoch
+    crops: int = 1
+    batch_size: int | None = None
 
     @property
     def measured(self) -> np.ndarray:
@@ -95,125 +101,134 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """How a fit is run, in addition to its parameters."""
+    """How a fit is run, in addition to its parameters.
+
+    Attributes:
+        groups: (n,) the group of each image; None where each image is its own.
+        checkpoint: where the state of the training is saved; None for nowhere.
+        resume: whether to continue from the checkpoint.
+        observers: receive messages, steps and epochs.
+        target: of a denoiser: the images as they should look; None for none.
+        defects: of a detector: images with real defects; None for none.
+    """
 
     groups: Sequence[Any] | np.ndarray | None = None
     checkpoint: CheckpointFolder | None = None
     resume: bool = False
     observers: Observers
+    target: ImageSource | None = None
+    defects: ImageSource | None = None
 
 
-def fit_model(
-    kind: str,
-    source: ImageSource,
-    parameters: Parameters,
-    run: Run,
-    task_for: "Callable[[Ready, Autoencoder], Learning] | None" = None,
-    finish: "Callable[[Ready, StoredModel], StoredModel] | None" = None,
-) -> StoredModel:
-    """Read and split the images, scale them, fit PCA and train the network.
+@dataclass(frozen=True)
+class Learning:
+    """What a network learns.
 
-    Args:
-        kind: the estimator's class name.
-        parameters: the constructor's parameters, as :func:`convae.estimators.fit_config.checked` returns
-            them.
-        task_for: returns the task, from the images and the untrained network; None for reconstruction.
-        finish: learns further values from the images once the network is trained.
+    Attributes:
+        task: what is learnt from each batch.
+        identity: plain values that determine what is learnt, in addition to the architecture, the settings
+            and the images. A checkpoint is resumed only if they agree.
+        facts: what else the model file states of it.
+        fresh: whether the training starts anew, even where an interrupted run is resumed.
     """
-    ready = make_ready(source, parameters, run)
-    starts = ready.architecture.bypass != "none"  # otherwise PCA is fitted after training
-    pca = fit_baseline(ready) if starts else no_components(ready.architecture)
-    network = start_network(ready, pca)
-    task, identity = task_for(ready, network) if task_for else (None, None)
-    stored = train_model(kind, parameters, ready, network, pca, run, task=task, identity=identity)
-    pca = pca if starts else fit_baseline(ready)
-    baseline = baseline_error(ready, pca, ready.measured)
-    facts = {**stored.facts, "validation_baseline_mse": baseline}
-    stored = replace(stored, pca=pca, facts=facts)
-    return finish(ready, stored) if finish else stored
+
+    task: Task
+    identity: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    fresh: bool = False
 
 
 def train_model(
     kind: str,
-    parameters: Parameters,
+    config: FitConfig[Any],
     ready: Ready,
     network: Autoencoder,
-    pca: PrincipalComponents,
+    learning: Learning,
     run: Run,
-    *,
-    task: Task | None = None,
-    identity: dict[str, object] | None = None,
 ) -> StoredModel:
     """Train a network on prepared images, and report the result.
 
     Args:
-        task: what the network learns; None for reconstruction.
-        identity: plain values that determine what is learnt, in addition to the architecture, the settings
-            and the images. A checkpoint is resumed only if they agree.
+        kind: the estimator's class name.
     """
-    job = make_job(parameters, ready, task, identity)
+    job = make_job(config, ready, learning)
     history = train(
         network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
     )
+    return stored_model(kind, config, ready, network, job, history, run, learning.facts)
+
+
+def stored_model(
+    kind: str,
+    config: FitConfig[Any],
+    ready: Ready,
+    network: Autoencoder,
+    job: Job,
+    history: list[Row],
+    run: Run,
+    facts: dict[str, Any],
+    pca: PrincipalComponents | None = None,
+) -> StoredModel:
+    """Return a trained network with everything that a model file holds of it.
+
+    Args:
+        kind: the estimator's class name.
+        facts: further plain values that describe the model.
+        pca: None for a network that does not start from PCA.
+    """
     best = min(history, key=lambda row: _finite(row["validation_loss"]))
     if len(history) > 1 and not best["epoch"]:
         run.observers.message(NOT_BETTER)
-    facts = {
-        "images": ready.images.source.description,
-        "fingerprint": fingerprint_of(ready.images),
-        "training_images": len(ready.training),
-        "validation_images": len(ready.validation),
-        "storage": ready.images.storage,
-        "notes": ready.images.notes,
-        "skipped": [[s.name, s.reason] for s in ready.images.skipped],
-        "settings": job.settings.to_dict(),
-        "history": history,
-        "best_epoch": best["epoch"],
-        "validation_loss": best["validation_loss"],
-        "validation_mse": best["validation_mse"],
-        "versions": versions(),
-    }
     return StoredModel(
         kind=kind,
-        parameters=parameters,
+        parameters=config.flat(),
         network=network.eval(),
         scaling=ready.unit.scaling,
         plan=ready.images.plan,
-        pca=pca,
+        pca=pca or no_components(ready.architecture),
         seen=np.sort(ready.images.hashes[ready.training]),
-        facts=facts,
         held_out=ready.images.index[ready.validation],
+        facts={
+            "images": ready.images.source.description,
+            "fingerprint": fingerprint_of(ready.images),
+            "training_images": len(ready.training),
+            "validation_images": len(ready.validation),
+            "storage": ready.images.storage,
+            "notes": ready.images.notes,
+            "skipped": [[s.name, s.reason] for s in ready.images.skipped],
+            "settings": job.settings.to_dict(),
+            "history": history,
+            "best_epoch": best["epoch"],
+            "validation_loss": best["validation_loss"],
+            "validation_mse": best["validation_mse"],
+            "versions": versions(),
+            **facts,
+        },
     )
 
 
-def make_job(
-    parameters: Parameters,
-    ready: Ready,
-    task: Task | None = None,
-    identity: dict[str, object] | None = None,
-) -> Job:
-    """Return the job of training a whole network; arguments as for :func:`train_model`."""
-    settings = make_settings(parameters, ready)
-    bottleneck, loss = parse_bottleneck(parameters["bottleneck"]), parse_loss(settings.loss)
-    known = {
-        "architecture": ready.architecture.to_dict(),
-        "images": fingerprint_of(ready.images),
-        "bottleneck": bottleneck.to_dict(),
-    }
+def make_job(config: FitConfig[Any], ready: Ready, learning: Learning | None = None) -> Job:
+    """Return the job of training a whole network; without ``learning``, to reconstruct images."""
+    learning = learning or Learning(Reconstruction(config.loss))
     return Job(
         images=ready.images,
         training=ready.places(ready.training),
         validation=ready.places(ready.measured),
         unit=ready.unit,
-        settings=settings,
-        task=constrained(task or Reconstruction(loss), bottleneck, ready.architecture, loss),
-        identity={**known, **(identity or {})},
+        settings=make_settings(config, ready),
+        task=constrained(learning.task, config.bottleneck, ready.architecture, config.loss),
+        identity={
+            "architecture": ready.architecture.to_dict(),
+            "images": fingerprint_of(ready.images),
+            "bottleneck": config.bottleneck.to_dict(),
+            **learning.identity,
+        },
     )
 
 
 def make_ready(
     source: ImageSource,
-    p: Parameters,
+    config: FitConfig[Any],
     run: Run,
     *,
     wanted: Preparation | None = None,
@@ -225,8 +240,8 @@ def make_ready(
 
     Args:
         wanted: how the images are prepared; None takes it from the parameters.
-        settle: returns the architecture, from the shape of the images, the parameters and the scaling (None
-            while it is not known); None for :func:`settle_architecture`.
+        settle: returns the architecture, from the shape of the images and the scaling (None while it is not
+            known); None for :func:`settle_architecture`.
         split: returns the positions of training and of validation images, from the group of each image; None
             holds a fraction out.
         crops: number of crops of each image in an epoch, if images are cropped at random.
@@ -236,19 +251,20 @@ def make_ready(
             by 'dtype'.
     """
     groups = None if run.groups is None else _one_each(source, run.groups)
-    settle = settle or settle_architecture
+    settle = settle or partial(settle_architecture, config)
 
     def settled(shape: tuple[int, int, int]) -> None:
-        settle(shape, p, None)  # raises an error for impossible settings before the images are read
+        settle(shape, None)  # raises an error for impossible settings before the images are read
 
-    images = prepare(source, wanted or preparation(p), settled=settled)
+    images = prepare(source, wanted or prepared(config), settled=settled)
     if images.skipped:
         run.observers.message(f"{len(images.skipped)} images cannot be used and are skipped")
     for note in images.notes:
         run.observers.message(note)
-    together, seed = images.hashes if groups is None else groups[images.index], p["random_state"]
+    together, seed = images.hashes if groups is None else groups[images.index], config.seed
     if split is None:
-        training, validation = hold_out(together, p["validation_fraction"], seed)
+        fraction = config.parameters.validation_fraction
+        training, validation = hold_out(together, fraction, seed)
     else:
         training, validation = split(together)
     if not len(validation):
@@ -257,61 +273,63 @@ def make_ready(
         run.observers.message(f"no images are held out{why}: validation is on training images")
     size = max(1, EVALUATION_VALUES // math.prod(images.shape))
     chunks = images.batches(epoch_batches(training, size, seed, 0))
-    unit_loss = parse_loss(p["loss"]).needs_unit_range or p["output"] == "sigmoid"
-    squeeze = p["scaling"] == "auto" and unit_loss and images.depth != "uint8"
-    fitted = fit_scaling(chunks, images.depth, "minmax" if squeeze else p["scaling"])
+    unit_loss = config.loss.needs_unit_range or config.architecture.output == "sigmoid"
+    asked = config.preparation.scaling
+    squeeze = asked == "auto" and unit_loss and images.depth != "uint8"
+    fitted = fit_scaling(chunks, images.depth, "minmax" if squeeze else asked)
     scaling = fitted.scaling
     refuse_far_images(images, scaling)
     # With scaling 'minmax', the user has decided.
-    if p["scaling"] != "minmax" and (word := outliers_word(fitted)):
+    if asked != "minmax" and (word := outliers_word(fitted)):
         warnings.warn(word, UserWarning, stacklevel=2)
         run.observers.message(word)
-    if parse_loss(p["loss"]).of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
+    if config.loss.of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
         raise InputError(
-            f"loss {p['loss']!r} is the likelihood of the 256 values of 8-bit images, scaled by 'dtype'; got "
-            f"{images.depth} images from {scaling.low} to {scaling.high}: take 'mse' or 'l1'"
+            f"loss {str(config.loss)!r} is the likelihood of the 256 values of 8-bit images, scaled by "
+            f"'dtype'; got {images.depth} images from {scaling.low} to {scaling.high}: take 'mse' or 'l1'"
         )
     return Ready(
         images=images,
         training=training,
         validation=validation,
-        unit=UnitRange(scaling, choose_device(p["device"])),
-        architecture=settle(images.shape, p, scaling),
+        unit=UnitRange(scaling, choose_device(config.parameters.device)),
+        architecture=settle(images.shape, scaling),
         seed=seed,
         crops=crops,
     )
 
 
-Learning = tuple[Task, dict[str, object]]  # a task and what identifies it
-Settle = Callable[[tuple[int, int, int], Parameters, Scaling | None], Architecture]
+Settle = Callable[[tuple[int, int, int], Scaling | None], Architecture]
 Split = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def settle_architecture(
-    shape: tuple[int, int, int], p: Parameters, scaling: Scaling | None
+    config: FitConfig[Any], shape: tuple[int, int, int], scaling: Scaling | None
 ) -> Architecture:
     """Return the preset's architecture with the given parameters, adapted to the loss and the scaling.
 
     Args:
+        shape: (C, H, W) of the images.
         scaling: None while it is not known; everything else is checked.
     """
-    changes = {name: p[name] for name in ARCHITECTURE_PARAMETERS} | bottleneck_changes(p)
-    output = changes["output"] or make_architecture(p["preset"], shape).output
+    p = config.parameters
+    changes = {"latent_dim": p.latent_dim, **config.architecture.changes()}
+    changes |= bottleneck_changes(config)
+    output = changes["output"] or make_architecture(p.preset, shape).output
     if changes["output"] is None:
-        if parse_loss(p["loss"]).needs_unit_range:
+        if config.loss.needs_unit_range:
             output = "sigmoid"  # a cross-entropy needs probabilities
-        elif parse_loss(p["loss"]).of_8_bits:
+        elif config.loss.of_8_bits:
             output = "linear"  # values beyond [0, 1] are needed to make black or white certain
         elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
-    return make_architecture(p["preset"], shape, **{**changes, "output": output})
+    return make_architecture(p.preset, shape, **{**changes, "output": output})
 
 
-def bottleneck_changes(p: Parameters) -> dict[str, Any]:
+def bottleneck_changes(config: FitConfig[Any]) -> dict[str, Any]:
     """Return the changes of the architecture for the bottleneck: a linear bypass would lead around it."""
-    bottleneck = parse_bottleneck(p["bottleneck"])
-    changes = bottleneck.architecture
-    if bottleneck.kind != "plain" and p.get("bypass") is None:
+    changes = config.bottleneck.architecture
+    if config.bottleneck.kind != "plain" and config.architecture.bypass is None:
         changes["bypass"] = "none"
     return changes
 
@@ -343,17 +361,20 @@ def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray
     return total / len(positions)
 
 
-def start_network(ready: Ready, pca: PrincipalComponents, *, further: float = 0.0) -> Autoencoder:
+def start_network(
+    ready: Ready, pca: PrincipalComponents | None = None, *, further: float = 0.0
+) -> Autoencoder:
     """Initialise a network from the seed, and from PCA if there is a bypass.
 
     Args:
+        pca: of the training images; None where there is no bypass.
         further: initial output in channels that are not part of the image.
     """
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
     if not ready.architecture.starts_elsewhere:
         network.start_at(*_seen_at_the_start(ready, further))
-    if network.bypass is not None:
+    if network.bypass is not None and pca is not None:
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)
         network.scale[: len(spread)] = spread.view(-1, *network.scale.shape[1:])
@@ -378,25 +399,23 @@ def _seen_at_the_start(ready: Ready, further: float) -> tuple[Tensor, Tensor]:
     return level, first
 
 
-def make_settings(p: Parameters, ready: Ready) -> TrainingSettings:
-    """Return the training settings: the given parameters, and defaults that fit the images."""
-    count = len(ready.training) * ready.crops
-    batch = p["batch_size"]
+def make_settings(config: FitConfig[Any], ready: Ready) -> TrainingConfig:
+    """Return the settings of the training: those given, and defaults that fit the images."""
+    count, given = len(ready.training) * ready.crops, config.training
+    batch, epochs = given.batch_size or ready.batch_size, config.parameters.epochs
     if batch is None:
-        most = LARGEST_BATCH.get(p["preset"], 256)
+        most = LARGEST_BATCH.get(config.parameters.preset, 256)
         batch = default_batch_size(count, math.prod(ready.images.shape), most)
-    rate, optimizer = p["learning_rate"], p["optimizer"]
-    precision = p["precision"]
-    return TrainingSettings(
-        epochs=default_epochs(count, batch) if p["epochs"] is None else p["epochs"],
-        batch_size=batch,
-        learning_rate=LEARNING_RATES.get(optimizer, 1e-3) if rate is None else rate,
-        precision=chosen_precision(ready.unit.device, precision),
-        loss=p["loss"],
-        seed=ready.seed,
-        optimizer=optimizer,
-        **{n: p[n] for n in ("schedule", "warmup", "weight_decay", "clip", "ema", "patience")},
-    )
+    rate = given.learning_rate
+    decided = {
+        "epochs": default_epochs(count, batch) if epochs is None else epochs,
+        "batch_size": batch,
+        "learning_rate": LEARNING_RATES.get(given.optimizer, 1e-3) if rate is None else rate,
+        "precision": chosen_precision(ready.unit.device, given.precision),
+        "loss": str(config.loss),
+        "seed": ready.seed,
+    }
+    return TrainingConfig(**{**vars(given), **decided})
 
 
 def fingerprint_of(images: ImageSet, before: str = "") -> str:

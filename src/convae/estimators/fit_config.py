@@ -1,130 +1,256 @@
-"""An estimator's parameters as plain values, checked before any image is read."""
+"""An estimator's parameters, checked and parsed once, before any image is read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
-import numpy as np
 import torch
 
 from convae.config.bottlenecks import Bottleneck, parse_bottleneck
 from convae.config.compatibility import TASKS, of_loss
-from convae.config.training import TrainingSettings
+from convae.config.parameters import (
+    ArchitectureSettings,
+    CommonParameters,
+    PreparationSettings,
+    TrainingSettings,
+)
+from convae.config.setting import groups_of, plain, range_faults, settings_of, table_of
 from convae.corruption.noise import Noise
-from convae.errors import raise_faults, unknown_name
+from convae.errors import InputError, raise_faults, unknown_name
 from convae.images.dataset.preparation import Preparation
 from convae.images.dataset.scaling import METHODS
 from convae.losses import Loss, parse_loss
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import choose_device
 
-Parameters = dict[str, Any]
+P = TypeVar("P", bound=CommonParameters)
 
-_NAMES = (
-    "preset", "framing", "scaling", "storage", "optimizer", "schedule", "loss", "precision", "device",
-)  # fmt: skip
+_NAMES = ("preset", "loss", "device")
+_PREPARATION_NAMES = ("framing", "scaling", "storage")
 _LISTS = {
     "widths": "whole numbers, one a stage",
     "size": "(height, width)",
     "image_shape": "(height, width) or (channels, height, width)",
 }
-_SETTINGS = (
-    "optimizer", "schedule", "warmup", "weight_decay", "clip", "ema", "loss", "precision", "patience",
-)  # fmt: skip
 
 
-def plain(value: Any) -> Any:
-    """Convert a parameter from NumPy or torch: a grid search over ``np.arange(2, 8)`` gives NumPy numbers."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(plain(item) for item in value)
+@dataclass(frozen=True, kw_only=True)
+class FitConfig(Generic[P]):
+    """The parameters of an estimator, ready for a fit.
+
+    Attributes:
+        parameters: a copy of the estimator's own, as plain values.
+        architecture, training, preparation: the settings in groups, with all their values.
+        loss, bottleneck: parsed.
+        noise: parsed, for estimators that add noise to images; None for none.
+        seed: the seed of all random choices.
+    """
+
+    parameters: P
+    architecture: ArchitectureSettings
+    training: TrainingSettings
+    preparation: PreparationSettings
+    loss: Loss
+    bottleneck: Bottleneck
+    noise: Noise | None = None
+    seed: int
+
+    def changed(self, **changes: Any) -> Self:
+        """Return the configuration with other values of the estimator's own parameters."""
+        copy = table_of(type(self.parameters))
+        own = {one.name: getattr(self.parameters, one.name) for one in fields(self.parameters)}
+        return replace(self, parameters=copy(**{**own, **changes}))
+
+    def flat(self) -> dict[str, Any]:
+        """Return all parameters by their flat names, as a model file, TOML and the command line have them."""
+        found = {}
+        for one in settings_of(type(self.parameters)):
+            holder = getattr(self, one.within) if one.within else self.parameters
+            found[one.name] = as_text(getattr(holder, one.name))
+        return {**found, "random_state": self.seed}
+
+
+def as_text(value: Any) -> Any:
+    """Return a value as a model file can hold it: losses, bottlenecks, noises, devices and paths as text."""
+    if isinstance(value, tuple):
+        return tuple(as_text(item) for item in value)
     texts = Loss | Bottleneck | Noise | torch.device | PurePath
     return str(value) if isinstance(value, texts) else value
 
 
-def checked(parameters: Parameters, *, presets: Collection[str] = PRESETS) -> Parameters:
-    """Return the parameters as plain values.
+def grouped(cls: type, flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of an estimator's constructor for parameters by their flat names.
 
     Args:
-        presets: the architectures that the estimator knows.
+        cls: an estimator, or its table of parameters.
+        flat: values such as ``{"epochs": 5, "ema": 0.9}``.
 
     Raises:
-        InputError: a parameter is wrong for any images; the architecture is checked later, when their size is
-            known.
+        InputError: the estimator does not have such a parameter; the message names the nearest that it has.
+
+    >>> from convae.config.parameters import InpainterParameters
+    >>> grouped(InpainterParameters, {"epochs": 5, "ema": 0.9, "clip": 2.0})
+    {'epochs': 5, 'training': {'ema': 0.9, 'clip': 2.0}}
     """
-    p = {name: plain(value) for name, value in parameters.items()}
-    faults = [f"{n} must be a name; got {p[n]!r}" for n in _NAMES if not isinstance(p[n], str)]
+    known = {one.name: one for one in settings_of(cls)}
+    found: dict[str, Any] = {}
+    for name, value in flat.items():
+        if name in groups_of(cls):
+            found[name] = value
+            continue
+        if name not in known:
+            raise unknown_name("parameter", name, known)
+        if within := known[name].within:
+            found.setdefault(within, {})[name] = value
+        else:
+            found[name] = value
+    return found
+
+
+def config_of(
+    estimator: P,
+    seed: int,
+    *,
+    presets: Collection[str] = PRESETS,
+    defaults: Mapping[str, Any] | None = None,
+) -> FitConfig[P]:
+    """Check and parse the parameters of an estimator.
+
+    Args:
+        seed: the estimator's ``random_state`` as a number.
+        presets: the architectures that the estimator knows.
+        defaults: of parameters that are None.
+
+    Raises:
+        InputError: parameters are wrong for any images, all listed together; the architecture is checked
+            later, when the size of the images is known.
+    """
+    copy = table_of(type(estimator))
+    own = {one.name: as_text(plain(getattr(estimator, one.name))) for one in fields(copy)}
+    own |= {name: value for name, value in (defaults or {}).items() if own[name] is None}
+    groups = groups_of(copy)
+    faults = list[str]()
+    settings: dict[str, Any] = {
+        name: _settings(name, own[name], groups[name], copy, faults) for name in groups
+    }
+    p = copy(**own)
+    preparation = settings["preparation"]
     faults += [
-        f"{name} must be {what}; got {p[name]!r}"
-        for name, what in _LISTS.items()
-        if p[name] is not None and not isinstance(p[name], tuple)
+        f"{name} must be a name; got {value!r}"
+        for holder, names in ((p, _NAMES), (preparation, _PREPARATION_NAMES))
+        for name in names
+        if not isinstance(value := getattr(holder, name), str)
     ]
-    if not isinstance(p["strict"], bool):
-        faults.append(f"strict must be True or False; got {p['strict']!r}")
-    fraction = p["validation_fraction"]
-    if not _is_number(fraction) or not 0 <= fraction < 1:
+    faults += [
+        f"{name} must be {what}; got {value!r}"
+        for name, what in _LISTS.items()
+        for holder in (p, *settings.values())
+        if not isinstance(value := getattr(holder, name, None), tuple | None)
+    ]
+    if not isinstance(preparation.strict, bool):
+        faults.append(f"strict must be True or False; got {preparation.strict!r}")
+    fraction = getattr(p, "validation_fraction", 0.0)
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction < 1:
         faults.append(f"validation_fraction must be a number from 0 to below 1; got {fraction!r}")
-    raise_faults("parameters", faults)
-    for kind, known in (("preset", presets), ("scaling", METHODS)):
-        if p[kind] not in known:
-            raise unknown_name(kind, p[kind], known)
-    parse_loss(p["loss"])
-    parse_bottleneck(p["bottleneck"])
-    preparation(p)
-    choose_device(p["device"])
-    given = ("epochs", "batch_size", "learning_rate")
-    TrainingSettings(
-        seed=p["random_state"],
-        **{n: p[n] for n in _SETTINGS},
-        **{n: p[n] for n in given if p[n] is not None},
+    raise_faults("parameters", faults + range_faults(p))
+    for kind, value, known in (
+        ("preset", p.preset, presets),
+        ("scaling", preparation.scaling, METHODS),
+    ):
+        if value not in known:
+            raise unknown_name(kind, value, known)
+    choose_device(p.device)
+    config = FitConfig(
+        parameters=p,
+        loss=parse_loss(p.loss),
+        bottleneck=parse_bottleneck(p.bottleneck),
+        seed=seed,
+        **settings,
     )
-    return p
+    prepared(config)
+    return config
 
 
-def chosen(estimator: str, tasks: Sequence[str], p: Parameters) -> dict[str, tuple[str, ...]]:
+def _settings(name: str, given: Any, holder: type[Any], copy: Any, faults: list[str]) -> Any:
+    """Return the settings of a group with all their values; add to the faults what is wrong with them."""
+    usable = given
+    if isinstance(given, Mapping):
+        known = {one.name for one in settings_of(copy) if one.within == name}
+        for key in given:
+            if key not in known:
+                raise unknown_name(f"{name} setting", key, known)
+        try:
+            usable = holder(**given)
+        except InputError as error:
+            faults.append(str(error))
+            usable = None
+    elif given is not None and not isinstance(given, holder):
+        faults.append(f"{name} must be a {holder.__name__} or a dictionary; got {given!r:.80}")
+        usable = None
+    if usable is None:
+        usable = holder()
+    standard = holder()
+    faults += [
+        f"{name}: {key} is no parameter of this estimator; leave it out"
+        for key in copy.NOT_OFFERED
+        if hasattr(holder, key) and getattr(usable, key) != getattr(standard, key)
+    ]
+    defaults = {
+        key: value
+        for key, value in copy.DEFAULTS.items()
+        if hasattr(holder, key) and getattr(usable, key) is None
+    }
+    return replace(usable, **defaults)
+
+
+def chosen(
+    estimator: str, tasks: Sequence[str], config: FitConfig[Any]
+) -> dict[str, tuple[str, ...]]:
     """Return what parameters choose on :data:`convae.config.compatibility.AXES`, before images are read.
 
     Args:
         estimator: a value of that axis.
         tasks: values of the axis ``task``; empty while it is undecided what is learnt.
-        p: as :func:`checked` returns them. Values left to a preset are those that it has for any image.
+        config: values left to a preset are those that it has for any image.
     """
-    usual = _usual(p)
+    a, of_preset = config.architecture, _of_preset(config)
 
     def value(name: str, default: object) -> Any:
-        return usual.get(name, default) if p.get(name) is None else p[name]
+        given = getattr(a, name)
+        return of_preset.get(name, default) if given is None else given
 
-    bottleneck = parse_bottleneck(p["bottleneck"])
     fixed = {code for task in tasks for code in TASKS[task].codes}
-    skips = usual.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
+    skips = of_preset.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
     mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)
-    decoder = "patterns" if p.get("pattern") else "mirrored" if mirrored else "other"
+    decoder = "patterns" if a.pattern else "mirrored" if mirrored else "other"
     return {
         "estimator": (estimator,),
         "task": tuple(tasks),
-        "bottleneck": (bottleneck.kind,),
-        "hierarchy": ("ladder" if bottleneck.levels > 1 else "flat",),
+        "bottleneck": (config.bottleneck.kind,),
+        "hierarchy": ("ladder" if config.bottleneck.levels > 1 else "flat",),
         "code": tuple(fixed) if len(fixed) == 1 else (value("code", "dense"),),
-        "path": ("skips",) if skips else (p.get("bypass") or "none",),
-        "loss": of_loss(parse_loss(p["loss"])),
-        "output": () if p.get("output") is None else (p["output"],),
+        "path": ("skips",) if skips else (a.bypass or "none",),
+        "loss": of_loss(config.loss),
+        "output": () if a.output is None else (a.output,),
         "decoder": (decoder,),
     }
 
 
-def _usual(p: Parameters) -> dict[str, Any]:
+def _of_preset(config: FitConfig[Any]) -> dict[str, Any]:
     """Return the values that the preset has for any image."""
-    return (PRESETS | RESTORING)[p["preset"]]((1, 64, 64), p.get("code"))
+    return (PRESETS | RESTORING)[config.parameters.preset]((1, 64, 64), config.architecture.code)
 
 
-def preparation(p: Parameters) -> Preparation:
+def prepared(config: FitConfig[Any]) -> Preparation:
     """Return how the images are prepared; a network with a spatial code sees whole images later."""
-    names = ("size", "framing", "channels", "strict", "storage")
-    usual = _usual(p)
-    coarse = (p.get("code") or usual.get("code", "dense")) == "dense"
-    return Preparation(**{name: p[name] for name in names}, coarse=coarse)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    settings, p = config.preparation, config.parameters
+    coarse = (config.architecture.code or _of_preset(config).get("code", "dense")) == "dense"
+    return Preparation(
+        size=getattr(p, "size", None),
+        framing=settings.framing,
+        channels=p.channels,
+        strict=settings.strict,
+        storage=settings.storage,
+        coarse=coarse,
+    )

@@ -1,18 +1,19 @@
 """``partial_fit``: one more pass with the training step of ``fit``."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
 
-from convae.config.bottlenecks import parse_bottleneck
+from convae.config.compatibility import check
 from convae.errors import InputError
-from convae.estimators.fit import Run, fit_model
-from convae.estimators.fit_config import Parameters, preparation
+from convae.estimators.fit import Learning, Run, fit_baseline, start_network, train_model
+from convae.estimators.fit_config import FitConfig, chosen, prepared
 from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.sources.base import ImageSource
-from convae.losses import parse_loss
 from convae.networks.autoencoder import Autoencoder
+from convae.storage.model_file import StoredModel
 from convae.training.devices import deterministic
 from convae.training.loop import training_step
 from convae.training.observers import Observers
@@ -22,30 +23,28 @@ from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, step_rng
 
 if TYPE_CHECKING:
-    from convae.estimators.base import ImageEstimator
+    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
-Estimator = TypeVar("Estimator", bound="ImageEstimator")
+Estimator = TypeVar("Estimator", bound="ConvAutoencoder")
 
 
 def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     """Train for one pass over X; if nothing is fitted yet, first set up the model like ``fit``."""
     fresh = not hasattr(estimator, "network_")
-    parameters, _ = estimator._composed()
+    config = estimator._config()
+    run = Run(observers=Observers([]))
+    choice = chosen(estimator.member, estimator._tasks(config, run), config)
+    check(**choice)
     source = estimator.open(X, reset=fresh)
     if fresh:
-        run = Run(observers=Observers([]))
-        start = {**parameters, "epochs": 0}
-        kind, finish = type(estimator).__name__, estimator._finished
-        estimator._adopt(fit_model(kind, source, start, run, finish=finish))
-    images = _prepared(estimator, source, parameters)
+        estimator._adopt(_untrained(estimator, source, config, run))
+    images = _prepared(estimator, source, config)
     state = getattr(estimator, "_training_state", None)
     if state is None or state.averaged is not estimator.network_:
         estimator.network_.requires_grad_(True)
         state = TrainingState(estimator.network_, estimator.settings_)
-    judged, a = parse_loss(estimator.settings_.loss), estimator.architecture_
-    bottleneck = parse_bottleneck(parameters["bottleneck"])
-    shown = estimator._shown(Reconstruction(judged), parameters)
-    task = constrained(shown, bottleneck, a, judged)
+    base = estimator._task(Reconstruction(config.loss), config)
+    task = constrained(base, config.bottleneck, estimator.architecture_, config.loss)
     settings, epoch = estimator.settings_, estimator.n_iter_
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)
     losses: list[float] = []
@@ -65,7 +64,22 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     return estimator
 
 
-def _prepared(estimator: "ImageEstimator", source: ImageSource, parameters: Parameters) -> ImageSet:
+def _untrained(
+    estimator: "ConvAutoencoder", source: ImageSource, config: FitConfig[Any], run: Run
+) -> StoredModel:
+    """Return the model that a fit would start from."""
+    ready = estimator._ready(source, config, run)
+    pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
+    network = start_network(ready, pca)
+    kind, learning = type(estimator).__name__, Learning(Reconstruction(config.loss))
+    stored = train_model(kind, config.changed(epochs=0), ready, network, learning, run)
+    stored = stored if pca is None else replace(stored, pca=pca)
+    return estimator._finished(ready, config, stored)
+
+
+def _prepared(
+    estimator: "ConvAutoencoder", source: ImageSource, config: FitConfig[Any]
+) -> ImageSet:
     """Prepare the images as those of the first fit.
 
     Raises:
@@ -81,8 +95,8 @@ def _prepared(estimator: "ImageEstimator", source: ImageSource, parameters: Para
                 "with code 'spatial'"
             )
 
-    frame = {"size": plan.framing.size, "framing": plan.framing.mode}
-    wanted = preparation({**parameters, **frame})
+    framing = plan.framing
+    wanted = replace(prepared(config), size=framing.size, framing=framing.mode)
     images = prepare(source, wanted, like=plan, settled=settled)
     refuse_far_images(images, estimator.scaling_)
     return images

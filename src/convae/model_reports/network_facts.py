@@ -34,7 +34,7 @@ def report_on(
             notes=model.notes_,
             skipped=[(s.name, s.reason) for s in (*model.skipped_, *skipped)],
         ),
-        settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
+        settings={**model.to_options(), "random_state": model.settings_.seed},
         versions=model._stored.facts.get("versions", {}),
         command=occasion.command,
         python=occasion.python,

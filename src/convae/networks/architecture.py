@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from convae.config import compatibility
+from convae.config.bottlenecks import KINDS
+from convae.config.parameters import ArchitectureSettings
+from convae.config.setting import settings_in
 from convae.errors import InputError, raise_faults, unknown_name
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "down": ("stride", "max", "average", "unshuffle"),
-    "up": ("transposed", "nearest", "bilinear", "subpixel"),
-    "padding_mode": ("zeros", "reflect", "replicate", "circular"),
-    "code": ("dense", "spatial"),
-    "norm": ("none", "batch", "group", "layer"),
-    "activation": ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh"),
-    "output": ("sigmoid", "linear", "clamp"),
-    "bypass": ("none", "pca"),
-    "bottleneck": ("plain", "gaussian", "l1", "kl", "top-k", "winners"),
+    **{one.name: one.choices for one in settings_in(ArchitectureSettings) if one.choices},
+    "bottleneck": tuple(KINDS),
 }
 
 # A description beyond these limits is a mistake or an attack (a model file may come from anywhere).

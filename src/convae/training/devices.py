@@ -7,11 +7,10 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from convae.config.parameters import DEVICES
 from convae.errors import InputError, unknown_name
 
 Network = TypeVar("Network", bound=nn.Module)
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def choose_device(name: str) -> torch.device:

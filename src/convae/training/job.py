@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from convae.config.training import TrainingSettings
+from convae.config.training import TrainingConfig
 from convae.images.dataset.image_set import ImageSet
 from convae.images.dataset.unit_range import UnitRange
 from convae.training.tasks.task import Task
@@ -28,6 +28,6 @@ class Job:
     training: np.ndarray
     validation: np.ndarray
     unit: UnitRange
-    settings: TrainingSettings
+    settings: TrainingConfig
     task: Task
     identity: dict[str, object] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
-from convae.config.training import TrainingSettings
+from convae.config.training import TrainingConfig
 from convae.networks.layers import MAX_HALF_LENGTH
 from convae.training.devices import fast_bfloat16
 
@@ -171,7 +171,7 @@ def orthogonalize(matrix: Tensor, iterations: int = 5, *, half: bool = False) ->
     return (x if wide else x.T).to(matrix.dtype)
 
 
-def make_optimizers(network: nn.Module, settings: TrainingSettings) -> list[Optimizer]:
+def make_optimizers(network: nn.Module, settings: TrainingConfig) -> list[Optimizer]:
     """Create the optimizers of all trainable weights."""
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     rate, decay = settings.learning_rate, settings.weight_decay

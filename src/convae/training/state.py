@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convae.config.training import TrainingSettings
+from convae.config.training import TrainingConfig
 from convae.errors import ModelFileError
 from convae.training.observers import Row
 from convae.training.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
@@ -52,7 +52,7 @@ class TrainingState:
         settings: how it is trained.
     """
 
-    def __init__(self, network: nn.Module, settings: TrainingSettings) -> None:
+    def __init__(self, network: nn.Module, settings: TrainingConfig) -> None:
         self.network = network
         self.settings = settings
         self.optimizers = make_optimizers(network, settings)

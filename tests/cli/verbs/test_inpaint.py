@@ -23,7 +23,7 @@ SIZE = (24, 20)
 def inpainter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An inpainter of grey images."""
     path = tmp_path_factory.mktemp("model") / "holes.convae"
-    package.Inpainter(**TINY).fit(waves(24, (16, 16, 1))).save(path)
+    package.Inpainter.from_options(TINY).fit(waves(24, (16, 16, 1))).save(path)
     return path
 
 
@@ -40,7 +40,7 @@ def test_known_pixels_come_back_in_files(
     images = waves(3, (*SIZE, 1), dtype)
     if dtype == "uint16":
         inpainter = tmp_path / "deep.convae"
-        package.Inpainter(**TINY).fit(images).save(inpainter)
+        package.Inpainter.from_options(TINY).fit(images).save(inpainter)
     given = fill(tmp_path / "in", images, suffix)
     write_image(tmp_path / "mask.png", hole())
     done = convae(
@@ -283,7 +283,7 @@ def test_an_image_of_an_array_that_cannot_be_used_keeps_its_place(
     convae: Command, tmp_path: Path
 ) -> None:
     images = waves(6, (16, 16, 1))[..., 0].astype(np.float32) / 255
-    package.Inpainter(**TINY).fit(images).save(tmp_path / "m.convae")
+    package.Inpainter.from_options(TINY).fit(images).save(tmp_path / "m.convae")
     images[[1, 4, 5]] = np.nan
     images[0, 3, 3] = np.nan
     np.save(tmp_path / "x.npy", images)

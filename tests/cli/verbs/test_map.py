@@ -119,7 +119,9 @@ def test_what_cannot_be_mapped(
 
 def test_a_model_of_another_job(convae: Command, pictures: Path, tmp_path: Path) -> None:
     path = tmp_path / "d.convae"
-    package.Denoiser(epochs=1, widths=(4, 4), noise="gaussian", sigma=0.1).fit(pictures).save(path)
+    package.Denoiser(epochs=1, noise="gaussian", sigma=0.1, architecture={"widths": (4, 4)}).fit(
+        pictures
+    ).save(path)
     for verb, *more in (
         ("map", "--out", tmp_path / "map.png"),
         ("encode", "--out", tmp_path / "codes.npy"),

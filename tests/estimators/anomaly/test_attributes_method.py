@@ -33,7 +33,9 @@ def objects(count: int, kind: str, seed: int = 0, shape: tuple[int, ...] = (16, 
 
 @pytest.fixture(scope="module")
 def model() -> AnomalyDetector:
-    return AnomalyDetector(**TINY, epochs=8, batch_size=16).fit(objects(120, "L"))
+    return AnomalyDetector.from_options({**TINY, "epochs": 8, "batch_size": 16}).fit(
+        objects(120, "L")
+    )
 
 
 def test_it_tells_another_kind_of_object(model: AnomalyDetector) -> None:
@@ -70,7 +72,9 @@ def test_the_nearest_normal_image_is_one_that_was_kept(model: AnomalyDetector) -
 
 def test_the_same_seed_gives_the_same_model() -> None:
     images = objects(30, "L")
-    first, again = (AnomalyDetector(**TINY, epochs=1).fit(images) for _ in range(2))
+    first, again = (
+        AnomalyDetector.from_options({**TINY, "epochs": 1}).fit(images) for _ in range(2)
+    )
     assert np.array_equal(first.score_samples(images), again.score_samples(images))
 
 
@@ -86,17 +90,19 @@ def test_other_shapes(shape: tuple[int, ...]) -> None:
 
 def test_part_of_the_score() -> None:
     images = objects(30, "L")
-    model = AnomalyDetector(**TINY, epochs=1, score_by="near+alike").fit(images)
-    whole = AnomalyDetector(**TINY, epochs=1).fit(images)
+    model = AnomalyDetector.from_options({**TINY, "epochs": 1, "score_by": "near+alike"}).fit(
+        images
+    )
+    whole = AnomalyDetector.from_options({**TINY, "epochs": 1}).fit(images)
     assert model.chosen_["score"] == "near+alike"
     assert not np.array_equal(model.score_samples(images), whole.score_samples(images))
 
 
 def test_fewer_passes_over_more_images() -> None:
-    method = RestoreAttributes(AnomalyDetector(method="attributes")._parameters())
-    passes = [method.usual(count, (1, 28, 28)) for count in (50, 1000, 5000, 60_000)]
-    assert [one["epochs"] for one in passes] == [40, 5, 4, 3]
-    assert [one["batch_size"] for one in passes] == [16, 32, 128, 128]
+    method = RestoreAttributes(AnomalyDetector(method="attributes")._config())
+    passes = [method.defaults(count, (1, 28, 28)) for count in (50, 1000, 5000, 60_000)]
+    assert [one.epochs for one in passes] == [40, 5, 4, 3]
+    assert [one.batch_size for one in passes] == [16, 32, 128, 128]
     widths = [method.architecture((1, side, side), None, {}).widths for side in (4, 8, 28, 64)]
     assert widths == [(16,), (16,), (16, 32, 64), (16, 32, 64, 64)]
 
@@ -113,11 +119,11 @@ def test_fewer_passes_over_more_images() -> None:
 )
 def test_what_does_not_go_with_it_is_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        AnomalyDetector(method="attributes", **parameters).fit(objects(30, "L"))
+        AnomalyDetector.from_options({"method": "attributes", **parameters}).fit(objects(30, "L"))
 
 
 def test_large_normal_images_are_kept_in_smaller_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convae.estimators.anomaly.fit.KEPT_BYTES", 5 * 16 * 16)
-    model = AnomalyDetector(**TINY, epochs=1).fit(objects(30, "L"))
+    model = AnomalyDetector.from_options({**TINY, "epochs": 1}).fit(objects(30, "L"))
     assert model.kept_.shape == (5, 16, 16, 1)
     assert {one.nearest for one in model.iter_detect(objects(9, "L", 6))} <= set(range(5))

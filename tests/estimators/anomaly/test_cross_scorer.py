@@ -26,7 +26,7 @@ def normal() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model(normal: np.ndarray) -> AnomalyDetector:
-    return AnomalyDetector(**FOLDS).fit(normal, groups=np.arange(24))
+    return AnomalyDetector.from_options(FOLDS).fit(normal, groups=np.arange(24))
 
 
 def test_the_lowest_score_and_the_lowest_map_count(model: AnomalyDetector) -> None:
@@ -60,7 +60,7 @@ def test_a_fold_decides_nothing_but_the_calibration(
     assert model.held_out_ is not None
     other = normal.copy()
     other[model.held_out_] = textured(8, seed=77)
-    again = AnomalyDetector(**FOLDS).fit(other, groups=np.arange(24))
+    again = AnomalyDetector.from_options(FOLDS).fit(other, groups=np.arange(24))
     new = textured(4, seed=8)
     assert np.array_equal(model.of_fold().score_samples(new), again.of_fold().score_samples(new))
     assert not np.array_equal(
@@ -71,9 +71,9 @@ def test_a_fold_decides_nothing_but_the_calibration(
 @pytest.mark.parametrize("method", ["attributes", "likelihood"])
 def test_other_methods_have_folds_too(normal: np.ndarray, tmp_path: Path, method: str) -> None:
     preset = {"preset": "residual"} if method == "attributes" else {}
-    model = AnomalyDetector(**FOLDS | {"folds": 2, "epochs": 1, "method": method} | preset).fit(
-        normal
-    )
+    model = AnomalyDetector.from_options(
+        FOLDS | {"folds": 2, "epochs": 1, "method": method} | preset
+    ).fit(normal)
     model.save(tmp_path / "m.convae")
     new = textured(3, seed=5)
     assert np.array_equal(
@@ -113,7 +113,7 @@ def test_calibration_by_others_promises_the_rate_itself(
 
 
 def test_real_defects_are_scored_by_all_detectors(normal: np.ndarray) -> None:
-    model = AnomalyDetector(**FOLDS).fit(normal, defects=spotted(textured(3, seed=9)))
+    model = AnomalyDetector.from_options(FOLDS).fit(normal, defects=spotted(textured(3, seed=9)))
     told = model.chosen_["defects"]
     assert (told["images"], told["found"]["of"]) == (3, 3)
     assert 0 <= told["auroc"] <= 1
@@ -139,11 +139,11 @@ class Stopping(Quiet):
 def test_a_run_goes_on_with_the_fold_it_was_in(normal: np.ndarray, tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path / "state", every=0)
     with pytest.raises(StoppedError):
-        AnomalyDetector(**FOLDS).fit(normal, checkpoint=folder, observers=[Stopping()])
+        AnomalyDetector.from_options(FOLDS).fit(normal, checkpoint=folder, observers=[Stopping()])
     assert folder.part("fold-1").has_state()
     assert folder.exists()
-    resumed = AnomalyDetector(**FOLDS).fit(normal, checkpoint=folder, resume=True)
-    plain = AnomalyDetector(**FOLDS).fit(normal)
+    resumed = AnomalyDetector.from_options(FOLDS).fit(normal, checkpoint=folder, resume=True)
+    plain = AnomalyDetector.from_options(FOLDS).fit(normal)
     new = textured(4, seed=5)
     assert np.array_equal(resumed.score_samples(new), plain.score_samples(new))
 
@@ -162,10 +162,14 @@ def test_folds_are_not_tuned() -> None:
 def test_the_threshold_of_three_parts_comes_from_images_that_decide_nothing_else() -> None:
     """With other images in their place the network, the cues and the score are the same."""
     images = textured(40)
-    first = AnomalyDetector(**TINY, random_state=0).fit(images, groups=np.arange(40))
+    first = AnomalyDetector.from_options({**TINY, "random_state": 0}).fit(
+        images, groups=np.arange(40)
+    )
     assert first.held_out_ is not None
     images[first.held_out_] = textured(len(first.held_out_), seed=77)
-    second = AnomalyDetector(**TINY, random_state=0).fit(images, groups=np.arange(40))
+    second = AnomalyDetector.from_options({**TINY, "random_state": 0}).fit(
+        images, groups=np.arange(40)
+    )
     assert second.held_out_ is not None
     assert np.array_equal(first.held_out_, second.held_out_)
     states = (one.network_.state_dict().values() for one in (first, second))

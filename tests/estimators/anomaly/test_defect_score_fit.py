@@ -15,7 +15,7 @@ from convae.estimators.anomaly.method import Normals
 
 
 def test_defects_are_measured_by_kind() -> None:
-    chosen = AnomalyDetector(**TINY).fit(textured(60)).chosen_
+    chosen = AnomalyDetector.from_options(TINY).fit(textured(60)).chosen_
     assert chosen["score"] == "+".join(AUTO)
     assert set(chosen["auroc_by_kind"]) == set(KINDS)
     assert chosen["auroc"] == pytest.approx(np.mean(list(chosen["auroc_by_kind"].values())))
@@ -37,7 +37,9 @@ def test_each_image_is_measured_once_by_cues_that_saw_none_of_its_group(groups: 
 
 @pytest.mark.parametrize("count", [8, 11])
 def test_few_normal_images_are_enough(count: int) -> None:
-    model = AnomalyDetector(**(TINY | {"epochs": 1}), random_state=0).fit(textured(count))
+    model = AnomalyDetector.from_options({**TINY | {"epochs": 1}, "random_state": 0}).fit(
+        textured(count)
+    )
     assert np.isfinite(model.score_samples(textured(3, seed=5))).all()
 
 

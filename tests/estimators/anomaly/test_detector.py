@@ -53,7 +53,7 @@ def normal() -> np.ndarray:
 @pytest.fixture(scope="module")
 def model(normal: np.ndarray) -> AnomalyDetector:
     parameters = {**TINY, "epochs": 8, "batch_size": 8}
-    return AnomalyDetector(**parameters, false_alarm_rate=0.05).fit(normal[:120])
+    return AnomalyDetector.from_options({**parameters, "false_alarm_rate": 0.05}).fit(normal[:120])
 
 
 def test_it_finds_what_it_has_never_seen_and_where(
@@ -126,7 +126,9 @@ def test_regions_of_normal_images_keep_the_promise_and_anomalous_ones_show_more(
 
 def test_groups_stay_on_one_side_and_count_once(normal: np.ndarray) -> None:
     groups = np.arange(120) // 4
-    model = AnomalyDetector(**TINY, false_alarm_rate=0.1).fit(normal[:120], groups=groups)
+    model = AnomalyDetector.from_options({**TINY, "false_alarm_rate": 0.1}).fit(
+        normal[:120], groups=groups
+    )
     assert model.held_out_ is not None
     assert len(model.held_out_) == 4 * model.calibration_.witnesses
     assert len(set(groups[model.held_out_])) == model.calibration_.witnesses == 9
@@ -218,7 +220,7 @@ def test_images_of_many_sizes_and_channels(tmp_path: Path) -> None:
     images = [blobs(1, 20 + i % 3, 30, 3, seed=i)[0] for i in range(12)]
     folder = tmp_path / "normal"
     folder_of(np.array(images, dtype=object), folder)
-    model = AnomalyDetector(**TINY).fit(folder)
+    model = AnomalyDetector.from_options(TINY).fit(folder)
     assert model.image_shape_ == (3, 21, 30)
     maps = model.anomaly_map(folder)
     assert [one.shape for one in maps[:3]] == [(20, 30), (21, 30), (22, 30)]
@@ -226,9 +228,9 @@ def test_images_of_many_sizes_and_channels(tmp_path: Path) -> None:
 
 
 def test_large_images_are_trained_on_in_parts_and_shown_small() -> None:
-    model = AnomalyDetector(**{**TINY, "epochs": 1, "widths": (4,), "score_by": "found"}).fit(
-        textured(8, 850)
-    )
+    model = AnomalyDetector.from_options(
+        {**TINY, "epochs": 1, "widths": (4,), "score_by": "found"}
+    ).fit(textured(8, 850))
     assert model.image_shape_ == (1, 810, 810)  # the root of 640 · 1024
     assert model.kept_.shape[1:] == (96, 96, 1)
     assert maps_of(model, textured(1, 850)).shape == (1, 850, 850)
@@ -236,14 +238,14 @@ def test_large_images_are_trained_on_in_parts_and_shown_small() -> None:
 
 @pytest.mark.parametrize("score", ["found", "places", "repaired+nearest+mean+components"])
 def test_a_score_can_be_named(normal: np.ndarray, score: str) -> None:
-    model = AnomalyDetector(**TINY, score_by=score).fit(normal[:40])
+    model = AnomalyDetector.from_options({**TINY, "score_by": score}).fit(normal[:40])
     assert model.chosen_["score"] == score
     assert np.isfinite(model.score_samples(normal[:3])).all()
 
 
 def test_tuning_tells_what_it_tried(normal: np.ndarray) -> None:
     heard = Heard()
-    model = AnomalyDetector(**TINY, tune=True).fit(normal[:40], observers=[heard])
+    model = AnomalyDetector.from_options({**TINY, "tune": True}).fit(normal[:40], observers=[heard])
     told = [text for text in heard.told if text.startswith("tuning: ")]
     assert len(told) == len(METHODS["defects"](model._parameters()).candidates())
     assert all("on synthetic defects" in text for text in told)
@@ -253,17 +255,19 @@ def test_tuning_tells_what_it_tried(normal: np.ndarray) -> None:
 
 
 def test_mirrored_views_are_averaged(normal: np.ndarray) -> None:
-    model = AnomalyDetector(**TINY, flips=True).fit(normal[:40])
+    model = AnomalyDetector.from_options({**TINY, "flips": True}).fit(normal[:40])
     one = normal[60:61]
     plain, mirrored = (maps_of(model, x) for x in (one, one[:, ::-1].copy()))
     assert np.abs(plain - mirrored[:, ::-1]).mean() < 0.5
-    without = AnomalyDetector(**TINY).fit(normal[:40])
+    without = AnomalyDetector.from_options(TINY).fit(normal[:40])
     assert not np.allclose(maps_of(without, one), plain)
 
 
 def test_same_seed_same_model(normal: np.ndarray) -> None:
     first, again, other = (
-        AnomalyDetector(**TINY, random_state=seed).fit(normal[:40]).score_samples(normal[:5])
+        AnomalyDetector.from_options({**TINY, "random_state": seed})
+        .fit(normal[:40])
+        .score_samples(normal[:5])
         for seed in (1, 1, 2)
     )
     assert np.array_equal(first, again)
@@ -271,7 +275,7 @@ def test_same_seed_same_model(normal: np.ndarray) -> None:
 
 
 def test_clone_and_rows(normal: np.ndarray) -> None:
-    model = clone(AnomalyDetector(**TINY))
+    model = clone(AnomalyDetector.from_options(TINY))
     rows = normal[:40].reshape(40, -1)
     assert model.fit_predict(rows).shape == (40,)
     assert maps_of(model, rows).shape == (40, 32, 32)
@@ -293,12 +297,12 @@ def test_clone_and_rows(normal: np.ndarray) -> None:
 )
 def test_what_is_refused(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
-        AnomalyDetector(**{**TINY, **parameters}).fit(textured(20))
+        AnomalyDetector.from_options({**TINY, **parameters}).fit(textured(20))
 
 
 def test_one_image_is_too_few() -> None:
     with pytest.raises(InputError, match=r"at least 8 different normal images.* got 1 of 1 sample"):
-        AnomalyDetector(**TINY).fit(textured(1))
+        AnomalyDetector.from_options(TINY).fit(textured(1))
 
 
 def test_a_rate_that_cannot_be_promised_is_estimated_where_that_is_asked_for() -> None:

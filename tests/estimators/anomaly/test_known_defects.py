@@ -102,7 +102,7 @@ def test_what_is_normal_is_at_chance_however_many_detectors_there_are(
 
 def test_an_image_that_is_there_twice_counts_once() -> None:
     normal, odd = textured(40), spotted(textured(3, seed=9))
-    model = AnomalyDetector(**TINY, random_state=0)
+    model = AnomalyDetector.from_options({**TINY, "random_state": 0})
     once = model.fit(normal, defects=odd).chosen_["defects"]
     twice = model.fit(normal, defects=np.concatenate([odd, odd])).chosen_["defects"]
     assert once == twice
@@ -111,7 +111,7 @@ def test_an_image_that_is_there_twice_counts_once() -> None:
 def test_rows_of_pixels_can_be_defects() -> None:
     normal, odd = textured(40), spotted(textured(3, seed=9))
     shape = normal.shape[1:3]
-    model = AnomalyDetector(**TINY, random_state=0, image_shape=shape)
+    model = AnomalyDetector.from_options({**TINY, "random_state": 0, "image_shape": shape})
     flat, images = (
         model.fit(one(normal), defects=one(odd)).chosen_["defects"]
         for one in (lambda x: x.reshape(len(x), -1), lambda x: x)
@@ -122,7 +122,7 @@ def test_rows_of_pixels_can_be_defects() -> None:
 def test_a_detector_learns_from_them_and_does_not_judge_itself_by_them(tmp_path: Path) -> None:
     normal = textured(40)
     odd = spotted(textured(4, seed=9))
-    model = AnomalyDetector(**TINY, random_state=0).fit(normal, defects=odd)
+    model = AnomalyDetector.from_options({**TINY, "random_state": 0}).fit(normal, defects=odd)
     told = model.chosen_["defects"]
     assert told["images"] == 4
     assert 0 <= told["auroc"] <= 1
@@ -134,7 +134,7 @@ def test_a_detector_learns_from_them_and_does_not_judge_itself_by_them(tmp_path:
     again = convae.load(tmp_path / "m.convae")
     assert again.chosen_["defects"] == told
     assert np.array_equal(again.score_samples(odd), model.score_samples(odd))
-    plain = AnomalyDetector(**TINY, random_state=0).fit(normal)
+    plain = AnomalyDetector.from_options({**TINY, "random_state": 0}).fit(normal)
     assert "defects" not in plain.chosen_
     for a, b in zip(model.network_.parameters(), plain.network_.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -165,5 +165,5 @@ def test_a_detector_learns_from_them_and_does_not_judge_itself_by_them(tmp_path:
 )
 def test_what_is_refused(parameters: dict, defects: np.ndarray, message: str) -> None:
     with pytest.raises(InputError) as raised:
-        AnomalyDetector(**TINY | parameters).fit(textured(40), defects=defects)
+        AnomalyDetector.from_options(TINY | parameters).fit(textured(40), defects=defects)
     assert message in str(raised.value)

@@ -21,7 +21,7 @@ IMAGES = blobs(200, 12, 12)
 
 @pytest.fixture(scope="module")
 def model() -> AnomalyDetector:
-    return AnomalyDetector(**SMALL).fit(IMAGES[:160])
+    return AnomalyDetector.from_options(SMALL).fit(IMAGES[:160])
 
 
 def test_noise_is_less_likely_than_normal_images(model: AnomalyDetector) -> None:
@@ -45,7 +45,7 @@ def test_an_image_scores_the_same_alone_and_from_a_file(
 
 
 def test_the_bound_is_at_least_the_elbo(model: AnomalyDetector) -> None:
-    loose = AnomalyDetector(**SMALL, score_by="elbo").fit(IMAGES[:160])
+    loose = AnomalyDetector.from_options({**SMALL, "score_by": "elbo"}).fit(IMAGES[:160])
     assert (model.score_samples(IMAGES[160:]) >= loose.score_samples(IMAGES[160:])).all()
 
 
@@ -60,4 +60,4 @@ def test_the_bound_is_at_least_the_elbo(model: AnomalyDetector) -> None:
 )
 def test_what_is_no_likelihood_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        AnomalyDetector(**{**SMALL, **wrong}).fit(IMAGES)
+        AnomalyDetector.from_options({**SMALL, **wrong}).fit(IMAGES)

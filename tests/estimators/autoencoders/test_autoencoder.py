@@ -113,12 +113,16 @@ def test_fit_transform_is_fit_then_transform(small: Small) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(preset: str) -> None:
     images = blobs(20, 8, 8)
-    first = ConvAutoencoder(**PRESETS[preset]).fit(images)
+    first = ConvAutoencoder.from_options(PRESETS[preset]).fit(images)
     torch.manual_seed(1)
     np.random.seed(1)  # noqa: NPY002 - the global states must not matter
-    assert weights(ConvAutoencoder(**PRESETS[preset], random_state=0).fit(images)) == weights(first)
-    assert weights(first.fit(images)) == weights(ConvAutoencoder(**PRESETS[preset]).fit(images))
-    other = ConvAutoencoder(**PRESETS[preset], random_state=1).fit(images)
+    assert weights(
+        ConvAutoencoder.from_options({**PRESETS[preset], "random_state": 0}).fit(images)
+    ) == weights(first)
+    assert weights(first.fit(images)) == weights(
+        ConvAutoencoder.from_options(PRESETS[preset]).fit(images)
+    )
+    other = ConvAutoencoder.from_options({**PRESETS[preset], "random_state": 1}).fit(images)
     assert weights(other) != weights(first)
 
 
@@ -204,14 +208,14 @@ def test_the_network_serves_ones_own_loop(after: str, small: Small, tmp_path: Pa
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_loaded_model_gives_the_same_bits(preset: str, tmp_path: Path) -> None:
     images = blobs(30, 9, 7, 3)
-    model = ConvAutoencoder(**PRESETS[preset], random_state=4).fit(images)
+    model = ConvAutoencoder.from_options({**PRESETS[preset], "random_state": 4}).fit(images)
     model.save(tmp_path / "a.convae")
     loaded = convae.load(tmp_path / "a.convae")
     assert isinstance(loaded, ConvAutoencoder)
     assert np.array_equal(loaded.transform(images), model.transform(images))
     assert np.array_equal(loaded.reconstruct(images), model.reconstruct(images))
     assert np.array_equal(loaded.score_samples(images), model.score_samples(images))
-    assert loaded.get_params() == model.get_params()
+    assert loaded.to_options() == model.to_options()
 
 
 def test_rows_stay_rows_in_a_file(small: Small, tmp_path: Path) -> None:

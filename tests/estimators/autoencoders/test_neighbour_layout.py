@@ -31,7 +31,7 @@ def kinds(each: int = 16) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ready(images: np.ndarray, **changes: Any) -> Ready:
-    parameters = ConvAutoencoder(**{**PRESETS["residual"], **changes})._parameters()
+    parameters = ConvAutoencoder.from_options({**PRESETS["residual"], **changes})._parameters()
     return make_ready(open_source(images), parameters, Run(observers=Observers([])))
 
 
@@ -97,7 +97,9 @@ def test_neighbours_by_what_does_not_fit(small: Small, tmp_path: Path) -> None:
         InputError, match=r"takes images of \(1, 12, 12\), uint8; these are \(1, 8, 8\)"
     ):
         small(neighbourhood=1, neighbours=path).fit(images)
-    Denoiser(widths=(8,), blocks=1, latent_dim=4, epochs=0).fit(images).save(path)
+    Denoiser(latent_dim=4, epochs=0, architecture={"widths": (8,), "blocks": 1}).fit(images).save(
+        path
+    )
     with pytest.raises(InputError, match="give the file of an autoencoder"):
         small(neighbourhood=1, neighbours=path).fit(images)
 
@@ -148,6 +150,6 @@ def test_shifts_change_what_is_learnt(small: Small) -> None:
 
 def test_what_it_cannot_be_used_with(small: Small) -> None:
     with pytest.raises(InputError, match="works with code 'dense', not 'spatial'"):
-        ConvAutoencoder(**PRESETS["pooled"], neighbourhood=1).fit(blobs(9, 8, 8))
+        ConvAutoencoder.from_options({**PRESETS["pooled"], "neighbourhood": 1}).fit(blobs(9, 8, 8))
     with pytest.raises(InputError, match="at least 3 images to train on; there are 1"):
         small(neighbourhood=1).fit(blobs(1, 8, 8))

@@ -24,18 +24,23 @@ IMAGES = blobs(160, 12, 12)
 
 @pytest.fixture(scope="module")
 def model() -> SparseAutoencoder:
-    return SparseAutoencoder(**SMALL).fit(IMAGES)
+    return SparseAutoencoder.from_options(SMALL).fit(IMAGES)
 
 
 @pytest.fixture(scope="module")
 def maps() -> SparseAutoencoder:
-    return SparseAutoencoder(code="spatial", bottleneck="winners:0.2", **SMALL).fit(IMAGES)
+    return SparseAutoencoder.from_options(
+        {"code": "spatial", "bottleneck": "winners:0.2", **SMALL}
+    ).fit(IMAGES)
 
 
 def test_few_numbers_are_on(model: SparseAutoencoder) -> None:
     found = sparsity(model.transform(IMAGES))
     assert found.active <= 3 / 32
-    assert found.hoyer > sparsity(ConvAutoencoder(**SMALL).fit(IMAGES).transform(IMAGES)).hoyer
+    assert (
+        found.hoyer
+        > sparsity(ConvAutoencoder.from_options(SMALL).fit(IMAGES).transform(IMAGES)).hoyer
+    )
 
 
 def test_numbers_that_start_off_come_back_if_they_are_needed(
@@ -49,9 +54,9 @@ def test_numbers_that_start_off_come_back_if_they_are_needed(
             network.get_parameter("bottleneck.squeeze.bias").fill_(-3.0)
 
     monkeypatch.setattr(Autoencoder, "__init__", sunk)
-    before = SparseAutoencoder(**{**SMALL, "bottleneck": "l1", "epochs": 0}).fit(IMAGES)
+    before = SparseAutoencoder.from_options({**SMALL, "bottleneck": "l1", "epochs": 0}).fit(IMAGES)
     assert not before.transform(IMAGES).any()
-    after = SparseAutoencoder(**{**SMALL, "bottleneck": "l1"}).fit(IMAGES)
+    after = SparseAutoencoder.from_options({**SMALL, "bottleneck": "l1"}).fit(IMAGES)
     assert sparsity(after.transform(IMAGES)).dead < 32
     assert after.score(IMAGES) > 0.3 * before.score(IMAGES)  # both are minus an error
 
@@ -92,9 +97,15 @@ def test_cells_are_the_maxima_of_parts(maps: SparseAutoencoder) -> None:
 @pytest.mark.parametrize("bottleneck", SPARSE)
 def test_every_sparse_bottleneck_is_sparser_than_plain_codes(bottleneck: str) -> None:
     few = {**SMALL, "epochs": 3}
-    plain = ConvAutoencoder(**few).fit(IMAGES).transform(IMAGES)
-    assert SparseAutoencoder(bottleneck=bottleneck, **few).fit(IMAGES).sparsity_.rate.shape == (32,)
-    sparse = SparseAutoencoder(bottleneck=bottleneck, **few).fit(IMAGES).transform(IMAGES)
+    plain = ConvAutoencoder.from_options(few).fit(IMAGES).transform(IMAGES)
+    assert SparseAutoencoder.from_options({"bottleneck": bottleneck, **few}).fit(
+        IMAGES
+    ).sparsity_.rate.shape == (32,)
+    sparse = (
+        SparseAutoencoder.from_options({"bottleneck": bottleneck, **few})
+        .fit(IMAGES)
+        .transform(IMAGES)
+    )
     if bottleneck != "kl":  # whose rates are never exactly 0
         assert (sparse > 0).mean() < (plain != 0).mean()
 
@@ -117,6 +128,6 @@ def test_other_bottlenecks_are_refused(bottleneck: str, sentence: str) -> None:
 def test_wrong_cells_and_numbers_that_do_not_compete(maps: SparseAutoencoder) -> None:
     with pytest.raises(InputError, match="cells must be a whole number"):
         maps.activity(IMAGES, cells=0)
-    rates = SparseAutoencoder(**{**SMALL, "bottleneck": "kl", "epochs": 1}).fit(IMAGES)
+    rates = SparseAutoencoder.from_options({**SMALL, "bottleneck": "kl", "epochs": 1}).fit(IMAGES)
     with pytest.raises(InputError, match="do not compete"):
         rates.activity(IMAGES)

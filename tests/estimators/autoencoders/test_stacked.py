@@ -30,7 +30,7 @@ IMAGES = blobs(64, 18, 14)  # not multiples of 4
 
 @pytest.fixture(scope="module")
 def greedy() -> StackedAutoencoder:
-    return StackedAutoencoder(level_epochs=25, epochs=0, **SMALL).fit(IMAGES)
+    return StackedAutoencoder.from_options({"level_epochs": 25, "epochs": 0, **SMALL}).fit(IMAGES)
 
 
 class Stops:
@@ -84,9 +84,13 @@ def test_codes_and_images_of_levels_are_the_networks_own_way(greedy: StackedAuto
 
 
 def test_while_a_level_learns_the_others_stay() -> None:
-    network = ConvAutoencoder(bypass="none", epochs=0, **SMALL).fit(IMAGES).network_
+    network = (
+        ConvAutoencoder.from_options({"bypass": "none", "epochs": 0, **SMALL}).fit(IMAGES).network_
+    )
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    settings = ConvAutoencoder(bypass="none", epochs=0, **SMALL).fit(IMAGES).settings_
+    settings = (
+        ConvAutoencoder.from_options({"bypass": "none", "epochs": 0, **SMALL}).fit(IMAGES).settings_
+    )
     task = FromBelow(network, 2, parse_loss("mse"), None)
     state = TrainingState(Level(network, 2), settings)
     rng = step_rng(0, 0, 0, np.arange(4))
@@ -113,7 +117,7 @@ def test_noise_is_on_what_is_shown_at_every_level(greedy: StackedAutoencoder) ->
 
 
 def test_joint_training_goes_on_from_the_levels(greedy: StackedAutoencoder) -> None:
-    both = StackedAutoencoder(level_epochs=25, epochs=5, **SMALL).fit(IMAGES)
+    both = StackedAutoencoder.from_options({"level_epochs": 25, "epochs": 5, **SMALL}).fit(IMAGES)
     assert both.history_[0]["validation_mse"] == pytest.approx(
         greedy.history_[0]["validation_mse"], rel=1e-6
     )
@@ -123,7 +127,7 @@ def test_joint_training_goes_on_from_the_levels(greedy: StackedAutoencoder) -> N
 @pytest.mark.parametrize("stop", [2, 4, 8])
 def test_a_run_resumes_exactly_in_a_level_and_after_them(stop: int, tmp_path: Path) -> None:
     def make() -> StackedAutoencoder:
-        return StackedAutoencoder(level_epochs=2, epochs=3, **SMALL)
+        return StackedAutoencoder.from_options({"level_epochs": 2, "epochs": 3, **SMALL})
 
     whole = make().fit(IMAGES)
     with pytest.raises(TrainingInterrupted):
@@ -143,7 +147,9 @@ def test_a_file_keeps_the_levels(greedy: StackedAutoencoder, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("bottleneck", ["gaussian", "top-k", "l1"])
 def test_it_goes_with_other_bottlenecks(bottleneck: str) -> None:
-    model = StackedAutoencoder(level_epochs=1, epochs=1, bottleneck=bottleneck, **SMALL).fit(IMAGES)
+    model = StackedAutoencoder.from_options(
+        {"level_epochs": 1, "epochs": 1, "bottleneck": bottleneck, **SMALL}
+    ).fit(IMAGES)
     assert model.architecture_.bottleneck == bottleneck
     assert np.isfinite(model.transform(IMAGES)).all()
 
@@ -161,7 +167,7 @@ def test_it_goes_with_other_bottlenecks(bottleneck: str) -> None:
 def test_what_cannot_be_stacked_is_refused(parameters: dict[str, Any], sentence: str) -> None:
     given = {"widths": (8, 12), "latent_dim": 6, "epochs": 1, **parameters}
     with pytest.raises(InputError) as caught:
-        StackedAutoencoder(**given).fit(IMAGES)
+        StackedAutoencoder.from_options(given).fit(IMAGES)
     assert sentence in str(caught.value)
 
 
@@ -173,7 +179,7 @@ def test_a_level_that_is_not_there(greedy: StackedAutoencoder) -> None:
 
 
 def test_what_epochs_cost_is_known_before_anything_is_trained() -> None:
-    model = StackedAutoencoder(epochs=1, **SMALL)
+    model = StackedAutoencoder.from_options({"epochs": 1, **SMALL})
     levels, joint = model.epoch_costs(IMAGES)
     assert len(levels) == 3
     assert joint > max(levels) > 0
@@ -182,4 +188,4 @@ def test_what_epochs_cost_is_known_before_anything_is_trained() -> None:
     fewer, _ = model.epoch_costs(IMAGES, groups=np.repeat([0, 1], 32))
     assert fewer[0] < levels[0]  # half of the images are held out
     with pytest.raises(InputError, match="bypass 'none'"):
-        StackedAutoencoder(bypass="pca", **SMALL).epoch_costs(IMAGES)
+        StackedAutoencoder.from_options({"bypass": "pca", **SMALL}).epoch_costs(IMAGES)

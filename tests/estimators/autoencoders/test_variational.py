@@ -21,7 +21,7 @@ IMAGES = blobs(200, 12, 12)
 
 @pytest.fixture(scope="module")
 def model() -> VariationalAutoencoder:
-    return VariationalAutoencoder(**SMALL).fit(IMAGES[:160])
+    return VariationalAutoencoder.from_options(SMALL).fit(IMAGES[:160])
 
 
 def distance(images: np.ndarray, others: np.ndarray) -> float:
@@ -69,7 +69,9 @@ def test_the_width_of_the_likelihood_is_the_error_of_drawn_codes(
 
 
 def test_a_code_that_is_ignored_is_called_so() -> None:
-    ignored = VariationalAutoencoder(**{**SMALL, "epochs": 5}, bottleneck="gaussian:10000,warmup=0")
+    ignored = VariationalAutoencoder.from_options(
+        {**{**SMALL, "epochs": 5}, "bottleneck": "gaussian:10000,warmup=0"}
+    )
     told = ignored.fit(IMAGES[:60]).collapse_.told()
     assert "in 0 of 4 numbers" in told
     assert "free_bits=0.1" in told
@@ -93,7 +95,9 @@ def test_spherical_ways_keep_their_length() -> None:
 
 @pytest.mark.parametrize("loss", ["bce", "l1", "mse"])
 def test_a_file_gives_it_back(loss: str, tmp_path: Path) -> None:
-    few = VariationalAutoencoder(**{**SMALL, "epochs": 1}, loss=loss).fit(IMAGES[:40])
+    few = VariationalAutoencoder.from_options({**{**SMALL, "epochs": 1}, "loss": loss}).fit(
+        IMAGES[:40]
+    )
     few.save(tmp_path / "v.convae")
     again = convae.load(tmp_path / "v.convae")
     assert isinstance(again, VariationalAutoencoder)
@@ -139,7 +143,9 @@ def test_another_bottleneck_is_refused() -> None:
 
 
 def test_a_loss_without_likelihood_still_draws() -> None:
-    few = VariationalAutoencoder(**{**SMALL, "epochs": 1}, loss="ssim").fit(IMAGES[:40])
+    few = VariationalAutoencoder.from_options({**{**SMALL, "epochs": 1}, "loss": "ssim"}).fit(
+        IMAGES[:40]
+    )
     assert few.sample(2).shape == (2, 12, 12)
     with pytest.raises(InputError, match="says nothing about likelihood"):
         few.log_likelihood(IMAGES[:2])
@@ -205,7 +211,9 @@ SHORT: dict[str, Any] = {**SMALL, "epochs": 8}
 
 
 def test_finer_levels_hold_what_the_code_does_not(tmp_path: Path) -> None:
-    model = VariationalAutoencoder(**{**SMALL, "epochs": 25}, levels=2).fit(IMAGES[:160])
+    model = VariationalAutoencoder.from_options({**{**SMALL, "epochs": 25}, "levels": 2}).fit(
+        IMAGES[:160]
+    )
     assert model.architecture_.levels == 2
     assert model.collapse_.finer.shape == (1,)
     assert "Finer levels hold" in model.collapse_.told()
@@ -226,38 +234,46 @@ def test_finer_levels_hold_what_the_code_does_not(tmp_path: Path) -> None:
 
 
 def test_8_bit_values_have_chances() -> None:
-    model = VariationalAutoencoder(**{**SMALL, "epochs": 20}, loss="logistic").fit(IMAGES[:160])
+    model = VariationalAutoencoder.from_options(
+        {**{**SMALL, "epochs": 20}, "loss": "logistic"}
+    ).fit(IMAGES[:160])
     likely = model.log_likelihood(IMAGES[160:], samples=20)
     assert likely.max() < 0
     uniform = -IMAGES[0].size * np.log(256)
     assert likely.mean() > 0.8 * uniform  # a fifth fewer bits than values of any image take
     with pytest.raises(InputError, match="likelihood of the 256 values of 8-bit images"):
-        VariationalAutoencoder(**SMALL, loss="logistic").fit(IMAGES.astype(np.uint16) * 257)
+        VariationalAutoencoder.from_options({**SMALL, "loss": "logistic"}).fit(
+            IMAGES.astype(np.uint16) * 257
+        )
 
 
 def test_grey_values_as_chances_of_white() -> None:
-    model = VariationalAutoencoder(**SHORT, loss="bce", binarise=True).fit(IMAGES[:160])
+    model = VariationalAutoencoder.from_options({**SHORT, "loss": "bce", "binarise": True}).fit(
+        IMAGES[:160]
+    )
     assert np.array_equal(
         model.transform(IMAGES[:5]),
-        VariationalAutoencoder(**SHORT, loss="bce", binarise=True)
+        VariationalAutoencoder.from_options({**SHORT, "loss": "bce", "binarise": True})
         .fit(IMAGES[:160])
         .transform(IMAGES[:5]),
     )
     with pytest.raises(InputError, match="which is for loss 'bce'; got 'mse'"):
-        VariationalAutoencoder(**SHORT, binarise=True).fit(IMAGES)
+        VariationalAutoencoder.from_options({**SHORT, "binarise": True}).fit(IMAGES)
 
 
 def test_levels_are_said_once() -> None:
     with pytest.raises(InputError, match="say different things"):
-        VariationalAutoencoder(**SHORT, bottleneck="gaussian:levels=2", levels=3).fit(IMAGES)
+        VariationalAutoencoder.from_options(
+            {**SHORT, "bottleneck": "gaussian:levels=2", "levels": 3}
+        ).fit(IMAGES)
     with pytest.raises(InputError, match="levels must be at most 2"):
-        VariationalAutoencoder(**SHORT, levels=3).fit(IMAGES)
+        VariationalAutoencoder.from_options({**SHORT, "levels": 3}).fit(IMAGES)
     with pytest.raises(InputError, match="levels are those of a Gaussian code"):
-        ConvAutoencoder(**SHORT, bottleneck="l1:0.1,levels=2").fit(IMAGES)
+        ConvAutoencoder.from_options({**SHORT, "bottleneck": "l1:0.1,levels=2"}).fit(IMAGES)
 
 
 def test_every_epoch_tells_what_the_code_holds() -> None:
-    row = VariationalAutoencoder(**SHORT).fit(IMAGES[:60]).history_[-1]
+    row = VariationalAutoencoder.from_options(SHORT).fit(IMAGES[:60]).history_[-1]
     assert row["code_nats"] > 0
     assert 0 <= row["active_numbers"] <= row["code_numbers"] == 4
-    assert "code_nats" not in ConvAutoencoder(**SHORT).fit(IMAGES[:60]).history_[-1]
+    assert "code_nats" not in ConvAutoencoder.from_options(SHORT).fit(IMAGES[:60]).history_[-1]

@@ -53,7 +53,9 @@ def clean() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model(clean: np.ndarray) -> Denoiser:
-    return Denoiser(**{**TINY, "epochs": 12, "batch_size": 8}, sigma="0..0.2").fit(clean[:48])
+    return Denoiser.from_options(
+        {**{**TINY, "epochs": 12, "batch_size": 8}, "sigma": "0..0.2"}
+    ).fit(clean[:48])
 
 
 def test_it_takes_noise_out_of_images_it_has_not_seen(model: Denoiser, clean: np.ndarray) -> None:
@@ -83,14 +85,14 @@ def test_an_ensemble_is_at_least_as_good(model: Denoiser, clean: np.ndarray) -> 
 @pytest.mark.parametrize("channels", [(), (3,), (5,)])
 def test_depth_channels_and_size_come_back(dtype: str, channels: tuple[int, ...]) -> None:
     images = blobs(6, 20, 24, *channels, dtype=dtype)
-    done = Denoiser(**TINY, sigma=0.1).fit(images).denoise(images[:2])
+    done = Denoiser.from_options({**TINY, "sigma": 0.1}).fit(images).denoise(images[:2])
     assert isinstance(done, np.ndarray)
     assert (done.shape, done.dtype) == (images[:2].shape, images.dtype)
 
 
 def test_images_of_many_sizes_in_patches_and_back_whole() -> None:
     images = [blobs(1, *size, seed=i)[0] for i, size in enumerate([(70, 90), (40, 130), (101, 20)])]
-    model = Denoiser(**TINY, sigma=0.1).fit(images)
+    model = Denoiser.from_options({**TINY, "sigma": 0.1}).fit(images)
     assert model.plan_.framing.mode == "random-crop"
     done = model.denoise(images)
     assert [image.shape for image in done] == [(*image.shape, 1) for image in images]
@@ -98,7 +100,9 @@ def test_images_of_many_sizes_in_patches_and_back_whole() -> None:
 
 def test_large_images_are_many_patches() -> None:
     heard = Heard()
-    model = Denoiser(**{**TINY, "epochs": 1}, patch=16, sigma=0.1, validation_fraction=0)
+    model = Denoiser.from_options(
+        {**{**TINY, "epochs": 1}, "patch": 16, "sigma": 0.1, "validation_fraction": 0}
+    )
     model.fit(blobs(2, 64, 64), observers=[heard])
     assert model.image_shape_ == (1, 16, 16)
     assert model._stored.facts["training_images"] == 2
@@ -106,7 +110,9 @@ def test_large_images_are_many_patches() -> None:
 
 def test_pairs_teach_what_the_targets_hold(clean: np.ndarray) -> None:
     """Targets that are darker: no noise anywhere, so that only the pairs can teach it."""
-    model = Denoiser(**{**TINY, "epochs": 12, "batch_size": 8}).fit(clean, target=clean // 2)
+    model = Denoiser.from_options({**TINY, "epochs": 12, "batch_size": 8}).fit(
+        clean, target=clean // 2
+    )
     assert model.learn_ == "pairs"
     assert error(model.denoise(clean[:4]), clean[:4] // 2) < 0.1 * error(clean[:4], clean[:4] // 2)
 
@@ -114,7 +120,7 @@ def test_pairs_teach_what_the_targets_hold(clean: np.ndarray) -> None:
 def test_grey_images_learn_colours_from_coloured_targets() -> None:
     grey = blobs(24, 16, 16)
     colours = np.stack([grey, 255 - grey, grey // 2], axis=-1)
-    model = Denoiser(**{**TINY, "epochs": 20, "batch_size": 4}).fit(grey, target=colours)
+    model = Denoiser.from_options({**TINY, "epochs": 20, "batch_size": 4}).fit(grey, target=colours)
     done = model.denoise(grey[:3])
     assert isinstance(done, np.ndarray)
     assert done.shape == (3, 16, 16, 3)
@@ -124,7 +130,9 @@ def test_grey_images_learn_colours_from_coloured_targets() -> None:
 @pytest.mark.parametrize(("noise", "way"), [("gaussian", "noisy gaussian"), (None, "noisy blind")])
 def test_noisy_images_alone_teach_it(clean: np.ndarray, noise: str | None, way: str) -> None:
     given = noisy(clean, 0.1)
-    model = Denoiser(**{**TINY, "epochs": 20, "batch_size": 4}, noise=noise, learn="noisy")
+    model = Denoiser.from_options(
+        {**{**TINY, "epochs": 20, "batch_size": 4}, "noise": noise, "learn": "noisy"}
+    )
     model.fit(given)
     assert model.learn_ == way
     assert error(model.denoise(given), clean) < 0.5 * error(given, clean)
@@ -157,14 +165,16 @@ def test_it_says_how_it_learns_and_why(clean: np.ndarray) -> None:
     for parameters, images, target, said in cases:
         said = said.replace("(", r"\(").replace(")", r"\)")
         heard = Heard()
-        Denoiser(**short, **parameters).fit(images, target=target, observers=[heard])
+        Denoiser.from_options({**short, **parameters}).fit(images, target=target, observers=[heard])
         assert any(re.search(said, text) for text in heard.told), (said, heard.told)
 
 
 def test_a_level_is_in_the_units_of_the_file() -> None:
     """Images that use a tenth of 16 bits are stretched tenfold, and so is the noise."""
     images = (blobs(12, 16, 16, dtype="uint16") // 10).astype(np.uint16)
-    model = Denoiser(**{**TINY, "epochs": 0}, noise="gaussian", sigma=0.01).fit(images)
+    model = Denoiser.from_options(
+        {**{**TINY, "epochs": 0}, "noise": "gaussian", "sigma": 0.01}
+    ).fit(images)
     assert model.noise_ is not None
     assert model.noise_.pieces[0].most == pytest.approx(0.01 * stretch(model.scaling_))
     assert stretch(model.scaling_) > 8
@@ -173,7 +183,9 @@ def test_a_level_is_in_the_units_of_the_file() -> None:
 
 
 def test_a_plain_autoencoder_can_denoise_too(clean: np.ndarray) -> None:
-    model = Denoiser(preset="tutorial", widths=(4,), latent_dim=4, epochs=1, sigma=0.1).fit(clean)
+    model = Denoiser(
+        preset="tutorial", latent_dim=4, epochs=1, sigma=0.1, architecture={"widths": (4,)}
+    ).fit(clean)
     assert model.architecture_.code == "dense"
     assert not model.architecture_.skips
     assert model.denoise(clean[:2]).shape == (2, 32, 32)
@@ -187,12 +199,13 @@ def test_saved_and_loaded_it_gives_the_same(
     assert isinstance(loaded, Denoiser)
     assert (loaded.learn_, loaded.noise_) == (model.learn_, model.noise_)
     assert np.array_equal(loaded.denoise(clean[:3]), model.denoise(clean[:3]))
-    assert loaded.get_params() == {**model.get_params(), "device": "auto", "random_state": 0}
+    assert loaded.to_options() == {**model.to_options(), "device": "auto", "random_state": 0}
 
 
 def test_the_same_seed_gives_the_same_model(clean: np.ndarray) -> None:
     a, b, c = (
-        Denoiser(**TINY, random_state=s).fit(clean[:16]).denoise(clean[:2]) for s in (1, 1, 2)
+        Denoiser.from_options({**TINY, "random_state": s}).fit(clean[:16]).denoise(clean[:2])
+        for s in (1, 1, 2)
     )
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
@@ -201,7 +214,12 @@ def test_the_same_seed_gives_the_same_model(clean: np.ndarray) -> None:
 @pytest.mark.parametrize("preset", ["residual", "tutorial", "pooled"])
 def test_networks_without_skips_learn(clean: np.ndarray, preset: str) -> None:
     model = Denoiser(
-        preset=preset, widths=(8,), latent_dim=8, sigma=0.1, epochs=40, patience=0
+        preset=preset,
+        latent_dim=8,
+        sigma=0.1,
+        epochs=40,
+        architecture={"widths": (8,)},
+        training={"patience": 0},
     ).fit(clean)
     assert model.history_[-1]["validation_loss"] < 0.5 * model.history_[0]["validation_loss"]
 
@@ -215,16 +233,16 @@ def test_it_resumes_exactly(clean: np.ndarray, tmp_path: Path) -> None:
             if row["epoch"] == 1:
                 signal.raise_signal(signal.SIGINT)
 
-    whole = Denoiser(**TINY).fit(clean[:16])
+    whole = Denoiser.from_options(TINY).fit(clean[:16])
     folder = CheckpointFolder(tmp_path / "state")
     with pytest.raises(TrainingInterrupted):
-        Denoiser(**TINY).fit(clean[:16], checkpoint=folder, observers=[Stops()])
-    resumed = Denoiser(**TINY).fit(clean[:16], checkpoint=folder, resume=True)
+        Denoiser.from_options(TINY).fit(clean[:16], checkpoint=folder, observers=[Stops()])
+    resumed = Denoiser.from_options(TINY).fit(clean[:16], checkpoint=folder, resume=True)
     assert np.array_equal(resumed.denoise(clean[:2]), whole.denoise(clean[:2]))
 
 
 def test_it_can_be_cloned() -> None:
-    model = Denoiser(noise="gaussian", sigma="0..0.1", widths=(8,))
+    model = Denoiser(noise="gaussian", sigma="0..0.1", architecture={"widths": (8,)})
     assert clone(model).get_params() == model.get_params()
 
 
@@ -245,14 +263,14 @@ def test_it_can_be_cloned() -> None:
 )
 def test_wrong_parameters_end_in_one_sentence(parameters: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        Denoiser(**parameters).fit(blobs(6, 16, 16))
+        Denoiser.from_options(parameters).fit(blobs(6, 16, 16))
 
 
 def test_wrong_data_end_in_one_sentence(model: Denoiser, clean: np.ndarray) -> None:
     with pytest.raises(InputError, match="learn 'noisy' has no use for a target"):
-        Denoiser(**TINY, learn="noisy").fit(clean, target=clean)
+        Denoiser.from_options({**TINY, "learn": "noisy"}).fit(clean, target=clean)
     with pytest.raises(InputError, match="no pair can be used"):
-        Denoiser(**TINY).fit(clean, target=clean[:, :8])
+        Denoiser.from_options(TINY).fit(clean, target=clean[:, :8])
     told = r"sigma must lie between 0 and 1.*got 25: for 25 grey levels write 25/255$"
     with pytest.raises(InputError, match=told):
         model.denoise(clean[:2], sigma=25)
@@ -265,7 +283,7 @@ def test_large_images_go_by_tiles_and_come_back_as_from_one_piece(
     dtype: str, channels: tuple[int, ...], ensemble: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = blobs(2, 90, 200, *channels, dtype=dtype)
-    model = Denoiser(**TINY, sigma="0..0.2").fit(images)
+    model = Denoiser.from_options({**TINY, "sigma": "0..0.2"}).fit(images)
     (whole, *_) = model.iter_denoise(images, ensemble=ensemble)
     pieces = []
 
@@ -290,7 +308,7 @@ def test_large_images_with_missing_pixels_go_in_one_piece(
 ) -> None:
     """Their holes are filled by the mean of the whole image."""
     images = blobs(2, 90, 200, dtype="float32")
-    model = Denoiser(**TINY, sigma=0.1).fit(images)
+    model = Denoiser.from_options({**TINY, "sigma": 0.1}).fit(images)
     images[0, 3, 4] = np.nan
     (whole, *_) = model.iter_denoise(images)
     monkeypatch.setattr(restored_images, "tiles", lambda n, h, w: tiles(n, h, w, tile=64))

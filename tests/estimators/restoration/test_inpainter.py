@@ -51,12 +51,14 @@ def filled_by(model: Inpainter, X: Any, mask: Any = None, **how: Any) -> np.ndar
 
 @pytest.fixture(scope="module")
 def model() -> Inpainter:
-    return Inpainter(**{**TINY, "epochs": 20}, holes="boxes:0.2..0.3").fit(waves(60))
+    return Inpainter.from_options({**{**TINY, "epochs": 20}, "holes": "boxes:0.2..0.3"}).fit(
+        waves(60)
+    )
 
 
 def test_it_starts_as_the_classical_fill() -> None:
     images, mask = blobs(4, 32, 32), hole()
-    start = Inpainter(**{**TINY, "epochs": 0}).fit(images)
+    start = Inpainter.from_options({**TINY, "epochs": 0}).fit(images)
     x = torch.tensor(images[:, None] / 255).float()
     holes = torch.tensor(mask)[None, None].expand(4, 1, 32, 32)
     classical = with_fill(x, holes, start.fill)[:, 0].numpy() * 255
@@ -83,7 +85,7 @@ def test_known_pixels_come_back_bit_for_bit(dtype: str, channels: tuple[int, ...
     images = blobs(8, 24, 36, *channels, dtype=dtype)
     if dtype == "float32":
         images = images * 37 - 11  # no range that anything could round to
-    fitted = Inpainter(**TINY).fit(images)
+    fitted = Inpainter.from_options(TINY).fit(images)
     mask = np.random.default_rng(0).random((8, 24, 36)) < 0.4
     given = images.copy()
     given[mask] = 0 if dtype != "float32" else np.nan
@@ -99,7 +101,7 @@ def test_known_pixels_come_back_bit_for_bit(dtype: str, channels: tuple[int, ...
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
     images = blobs(4, 70, 90, dtype=dtype)
-    fitted = Inpainter(**TINY, patch=24).fit(images)
+    fitted = Inpainter.from_options({**TINY, "patch": 24}).fit(images)
     mask = np.random.default_rng(0).random(images.shape) < 0.3
     whole = filled_by(fitted, images, mask)
 
@@ -132,7 +134,7 @@ def test_images_of_any_size_and_a_mask_for_each(model: Inpainter, tmp_path: Path
 
 def test_nan_and_nodata_are_holes_of_their_own() -> None:
     images = blobs(8, 24, 24, 2, dtype="float32")
-    fitted = Inpainter(**TINY).fit(images)
+    fitted = Inpainter.from_options(TINY).fit(images)
     given = images.copy()
     given[:, 3:6, 4:9, 1] = np.nan
     filled = filled_by(fitted, given)
@@ -170,7 +172,7 @@ def test_what_an_image_becomes_does_not_depend_on_others(model: Inpainter) -> No
 
 def test_patches_of_large_images(tmp_path: Path) -> None:
     images = folder_of(blobs(3, 150, 170), tmp_path / "images")
-    fitted = Inpainter(**TINY).fit(images)
+    fitted = Inpainter.from_options(TINY).fit(images)
     assert fitted.image_shape_ == (1, 64, 64)
     mask = np.random.default_rng(0).random((150, 170)) < 0.5
     filled = filled_by(fitted, images, mask)
@@ -182,14 +184,14 @@ def test_saved_and_loaded_it_gives_the_same(model: Inpainter, tmp_path: Path) ->
     loaded = convae.load(tmp_path / "m.convae")
     assert isinstance(loaded, Inpainter)
     assert loaded.holes_ == model.holes_
-    assert loaded.get_params() == model.get_params() | {"random_state": 0}
+    assert loaded.to_options() == model.to_options() | {"random_state": 0}
     images = waves(2, seed=5)
     assert np.array_equal(filled_by(loaded, images, hole()), filled_by(model, images, hole()))
 
 
 def test_damage_is_found_and_filled() -> None:
     images = blobs(24, 48, 48)
-    model = Inpainter(**TINY).fit(images[4:])
+    model = Inpainter.from_options(TINY).fit(images[4:])
     images = images[:4]
     damaged = images.copy()
     damaged[1:, 20:25, 16:26] ^= 128  # as far from what it was as it can be
@@ -212,7 +214,7 @@ def test_solid_patches_are_found_whole_though_some_training_images_have_them(
 ) -> None:
     images = blobs(24, 32, 32, *channels)
     images[:5, 8:18, 8:20] = 250
-    model = Inpainter(**TINY).fit(images)
+    model = Inpainter.from_options(TINY).fit(images)
     model.save(tmp_path / "m.convae")
     loaded = convae.load(tmp_path / "m.convae")
     assert isinstance(loaded, Inpainter)
@@ -228,7 +230,7 @@ def test_solid_patches_are_found_whole_though_some_training_images_have_them(
 
 def test_the_same_seed_gives_the_same_model() -> None:
     images = blobs(8, 24, 24)
-    first, again = (Inpainter(**TINY).fit(images) for _ in range(2))
+    first, again = (Inpainter.from_options(TINY).fit(images) for _ in range(2))
     assert first.history_[-1]["validation_loss"] == again.history_[-1]["validation_loss"]
 
 
@@ -258,7 +260,7 @@ def test_a_plain_autoencoder_can_fill_too(preset: str) -> None:
 )
 def test_wrong_parameters_end_in_one_sentence(parameters: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        Inpainter(**parameters).fit(blobs(8, 16, 16))
+        Inpainter.from_options(parameters).fit(blobs(8, 16, 16))
 
 
 def test_wrong_data_end_in_one_sentence(model: Inpainter) -> None:
@@ -284,13 +286,13 @@ def test_bad_images_are_told_and_left_out(model: Inpainter) -> None:
 
 def test_converted_images_cannot_keep_their_pixels() -> None:
     images = blobs(8, 16, 16, 3)
-    fitted = Inpainter(**TINY, channels=1).fit(images)
+    fitted = Inpainter.from_options({**TINY, "channels": 1}).fit(images)
     with pytest.raises(ImageError, match="it has 3 channels and the model fills 1"):
         filled_by(fitted, images, hole()[:16, :16])
 
 
 def test_a_16_bit_model_fills_8_bit_images() -> None:
-    fitted = Inpainter(**TINY).fit(blobs(8, 24, 24, dtype="uint16"))
+    fitted = Inpainter.from_options(TINY).fit(blobs(8, 24, 24, dtype="uint16"))
     images = blobs(2, 24, 24)
     mask = hole()[:24, :24]
     filled = filled_by(fitted, images, mask)

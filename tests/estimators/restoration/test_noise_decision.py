@@ -11,6 +11,7 @@ from tests.estimators.restoration.test_denoiser import TINY, Heard
 import convae
 from convae import Denoiser, InputError
 from convae.classical.noise_presence import NoisePresence
+from convae.config.parameters import DenoiserParameters
 from convae.estimators.restoration.noise_decision import asked_way, decision_text
 from convae.images.dataset.scaling import Scaling
 
@@ -44,7 +45,7 @@ def frames(
 def test_noise_counts_in_what_the_network_sees(dtype: str, top: float) -> None:
     """A camera of 12 bits fills a sixteenth of its uint16 files; its noise is no smaller for that."""
     for noise, way in ((0.0, "clean"), (0.05, "noisy blind")):
-        model = Denoiser(**START).fit(frames(dtype, top, noise))
+        model = Denoiser.from_options(START).fit(frames(dtype, top, noise))
         assert model.learn_ == way
         assert model.noise_found_ is not None
         assert model.noise_found_.noisy is (noise > 0)
@@ -58,14 +59,16 @@ def test_patches_of_large_images_are_looked_at() -> None:
     clean = [127 + 60 * np.sin(x / 9 + i) * np.cos(y / 7) for i in range(3)]
     noisy = [image + rng.normal(0, 4, image.shape) for image in clean]
     for images, way in ((clean, "clean"), (noisy, "noisy blind")):
-        model = Denoiser(**START).fit([np.rint(image).astype(np.uint8) for image in images])
+        model = Denoiser.from_options(START).fit(
+            [np.rint(image).astype(np.uint8) for image in images]
+        )
         assert model.plan_.framing.mode == "random-crop"
         assert model.learn_ == way
 
 
 @pytest.mark.parametrize("storage", ["resident", "cached", "streamed"])
 def test_it_is_the_same_wherever_the_pixels_are_kept(storage: str) -> None:
-    model = Denoiser(**START, storage=storage).fit(frames("uint8", 255, 0.05))
+    model = Denoiser.from_options({**START, "storage": storage}).fit(frames("uint8", 255, 0.05))
     assert model.learn_ == "noisy blind"
 
 
@@ -81,15 +84,16 @@ def test_it_is_the_same_wherever_the_pixels_are_kept(storage: str) -> None:
 )
 def test_parameters_overrule_it(parameters: dict[str, Any], way: str) -> None:
     for noise in (0.0, 0.05):
-        model = Denoiser(**START, **parameters).fit(frames("uint8", 255, noise, count=8))
+        model = Denoiser.from_options({**START, **parameters}).fit(
+            frames("uint8", 255, noise, count=8)
+        )
         assert model.learn_ == way
         assert model.noise_found_ is None
-    chosen = {"learn": "auto", "noise": None, "sigma": None, **parameters}
-    assert asked_way(chosen) is not None
+    assert asked_way(DenoiserParameters(**parameters)) is not None
 
 
 def test_what_decided_is_kept_with_the_model(tmp_path: Path) -> None:
-    model = Denoiser(**START).fit(frames("uint8", 255, 0.05, count=8))
+    model = Denoiser.from_options(START).fit(frames("uint8", 255, 0.05, count=8))
     model.save(tmp_path / "m.convae")
     loaded = convae.load(tmp_path / "m.convae")
     assert isinstance(loaded, Denoiser)
@@ -129,7 +133,7 @@ def test_made_noise_is_told_in_the_unit_of_the_files() -> None:
     """The default is a part of the values in use: 55/255 of about 2700 in a file of 65536."""
     heard = Heard()
     images = frames("uint16", 3400, 0.0)
-    model = Denoiser(**START).fit(images, observers=[heard])
+    model = Denoiser.from_options(START).fit(images, observers=[heard])
     span = model.scaling_.high[0] - model.scaling_.low[0]
     (text,) = [text for text in heard.told if "made noise" in text]
     assert f"made noise (gaussian:0..{55 / 255 * span:.3g}/65535)" in text
@@ -138,7 +142,7 @@ def test_made_noise_is_told_in_the_unit_of_the_files() -> None:
 def test_floats_have_their_own_values_as_the_unit_of_their_noise() -> None:
     """Hounsfield units: noise of 40 is told and given as 40."""
     images = frames("float32", 4000, 0.0) - 1000
-    model = Denoiser(**START, sigma=40).fit(images)
+    model = Denoiser.from_options({**START, "sigma": 40}).fit(images)
     assert model.noise_ is not None
     span = model.scaling_.high[0] - model.scaling_.low[0]
     assert model.noise_.pieces[0].most == pytest.approx(40 / span)
@@ -146,13 +150,15 @@ def test_floats_have_their_own_values_as_the_unit_of_their_noise() -> None:
     with pytest.raises(InputError, match="sigma must be a number from 0 up; got -1"):
         model.denoise(images, sigma=-1)
     with pytest.raises(InputError, match="the level of gaussian must lie between 0 and 1"):
-        Denoiser(**START, sigma=40).fit(frames("uint16", 4000, 0.0))
+        Denoiser.from_options({**START, "sigma": 40}).fit(frames("uint16", 4000, 0.0))
 
 
 def test_what_was_removed_is_in_the_same_unit_as_the_noise() -> None:
     """Black images of one value with noise of 20 levels: nearly all of it is removed, or nothing."""
     images = frames("uint16", 4000, 0.05, count=24)
-    model = Denoiser(**{**TINY, "epochs": 6, "batch_size": 4}, learn="noisy").fit(images)
+    model = Denoiser.from_options({**{**TINY, "epochs": 6, "batch_size": 4}, "learn": "noisy"}).fit(
+        images
+    )
     done = next(iter(model.iter_denoise(images)))
     difference = images[0].astype(float) - done.pixels[..., 0]
     assert done.removed * 65535 == pytest.approx(difference.std(), rel=0.02)

@@ -57,7 +57,7 @@ class Watch:
 
 def test_three_ways_at_one_cost_each_once_for_every_seed() -> None:
     watch = Watch()
-    model = StackedAutoencoder(epochs=4, random_state=5, **SMALL)
+    model = StackedAutoencoder.from_options({"epochs": 4, "random_state": 5, **SMALL})
     found = ablate(model, IMAGES, test=OTHERS, seeds=2, observers=[watch])
     assert list(found.trials) == [ALONE, BOTH, SCRATCH]
     assert (found.trained_on, found.tested_on, found.seeds) == (60, 30, (5, 6))
@@ -73,24 +73,28 @@ def test_three_ways_at_one_cost_each_once_for_every_seed() -> None:
 
 
 def test_each_error_is_that_of_the_fit_on_the_test_images() -> None:
-    model = StackedAutoencoder(epochs=2, **SMALL)
+    model = StackedAutoencoder.from_options({"epochs": 2, **SMALL})
     found = ablate(model, IMAGES, test=OTHERS, seeds=1)
     for trial in found.trials.values():
         levels, epochs = trial.schedule.level_epochs, trial.schedule.epochs
-        fitted = StackedAutoencoder(level_epochs=levels, epochs=epochs, **SMALL).fit(IMAGES)
+        fitted = StackedAutoencoder.from_options(
+            {"level_epochs": levels, "epochs": epochs, **SMALL}
+        ).fit(IMAGES)
         assert trial.errors[0] == -fitted.score(OTHERS)
     assert found.baseline[0] == pytest.approx(evaluate(fitted, OTHERS).baseline["mse"], rel=1e-4)
 
 
 def test_the_cost_is_that_of_the_epochs_done() -> None:
-    model = StackedAutoencoder(epochs=40, patience=1, learning_rate=0.0, **SMALL)
+    model = StackedAutoencoder.from_options(
+        {"epochs": 40, "patience": 1, "learning_rate": 0.0, **SMALL}
+    )
     found = ablate(model, IMAGES, test=OTHERS, seeds=1)
     assert all(trial.costs[0] < 0.5 for trial in found.trials.values())  # each stopped early
     assert stacking_verdict(found).startswith("Costs differ too much to tell")
 
 
 def test_the_same_seed_gives_the_same() -> None:
-    model = StackedAutoencoder(epochs=1, **SMALL)
+    model = StackedAutoencoder.from_options({"epochs": 1, **SMALL})
     one, two = (ablate(model, IMAGES, seeds=1).to_dict() for _ in range(2))
     for found in (one, two):
         for way in found["ways"].values():
@@ -101,11 +105,14 @@ def test_the_same_seed_gives_the_same() -> None:
 
 def test_what_is_wrong_is_refused_before_anything_is_trained() -> None:
     with pytest.raises(InputError, match="seeds must be a whole number of at least 1"):
-        ablate(StackedAutoencoder(epochs=1, **SMALL), IMAGES, seeds=0)
+        ablate(StackedAutoencoder.from_options({"epochs": 1, **SMALL}), IMAGES, seeds=0)
     with pytest.raises(InputError, match="one for each of the 2 levels"):
-        ablate(StackedAutoencoder(epochs=1, level_epochs=(1, 1, 1), **SMALL), IMAGES)
+        ablate(
+            StackedAutoencoder.from_options({"epochs": 1, "level_epochs": (1, 1, 1), **SMALL}),
+            IMAGES,
+        )
     with pytest.raises(InputError, match="epochs must be at least 1"):
-        ablate(StackedAutoencoder(epochs=0, **SMALL), IMAGES)
+        ablate(StackedAutoencoder.from_options({"epochs": 0, **SMALL}), IMAGES)
     with pytest.raises(InputError, match="each stage of the decoder has to undo one"):
         ablate(StackedAutoencoder(preset="tutorial", epochs=1), IMAGES)
 

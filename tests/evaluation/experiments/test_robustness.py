@@ -48,7 +48,7 @@ def target(classes: np.ndarray, names: tuple[str, ...] = NAMES) -> Target:
 
 @pytest.fixture(scope="module")
 def plain() -> ConvAutoencoder:
-    return ConvAutoencoder(bypass="none", **SMALL).fit(IMAGES)
+    return ConvAutoencoder.from_options({"bypass": "none", **SMALL}).fit(IMAGES)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_what_cannot_be_compared_is_refused(plain: ConvAutoencoder) -> None:
         InputError, match="corruptions must be one at least, each another; got none"
     ):
         read_robustness({"plain": plain}, ours, theirs, corruptions=[])
-    other = ConvAutoencoder(scaling="minmax", **SMALL).fit(IMAGES // 2)
+    other = ConvAutoencoder.from_options({"scaling": "minmax", **SMALL}).fit(IMAGES // 2)
     with pytest.raises(InputError, match="models that are compared must see images alike"):
         read_robustness({"plain": plain, "other": other}, ours, theirs)
     with pytest.raises(InputError, match="classes that the training images lack: aslant"):

@@ -51,7 +51,7 @@ TEST, CLASSES = stripes(120, seed=1)
 
 @pytest.fixture(scope="module")
 def model() -> ConvAutoencoder:
-    return ConvAutoencoder(**SMALL).fit(TRAIN)
+    return ConvAutoencoder.from_options(SMALL).fit(TRAIN)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_of_many_images_a_random_choice_is_taken(model: ConvAutoencoder) -> None
 def test_large_maps_and_images_are_averaged_down() -> None:
     images = np.random.default_rng(0).integers(0, 256, (24, 90, 80), dtype=np.uint8)
     parameters = {**SMALL, "code": "spatial", "latent_dim": 4, "epochs": 0}
-    spatial = ConvAutoencoder(**parameters).fit(images)
+    spatial = ConvAutoencoder.from_options(parameters).fit(images)
     rows = represent(spatial, open_source(images), most=24, include_seen=True)
     assert all(0 < values.shape[1] <= 4096 for values in rows.numbers.values())
     assert rows.numbers[MODEL].shape == rows.numbers[PCA].shape == rows.numbers[RANDOM].shape

@@ -6,7 +6,7 @@ from convae.cli.fit_options import command_line
 from convae.cli.io.output_files import SKIPPED, write_skipped
 from convae.cli.runs.detect import Detecting, start, tell
 from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
-from convae.cli.runs.fit import check_values
+from convae.cli.runs.fit import checked_estimator
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import training
 from convae.estimators.anomaly.cross_fit import cross_fitted
@@ -31,9 +31,8 @@ def rank_itself(
     Args:
         parameters: the parameters of the detectors.
     """
-    check_values(parameters)
+    model = checked_estimator(AnomalyDetector, parameters)
     leaving = start(source, how, voice)
-    model = AnomalyDetector(**{k: v for k, v in parameters.items() if k != "image_shape"})
     files = FoundFiles(source, how.out)
     last: AnomalyDetector | None = None
     levels = []

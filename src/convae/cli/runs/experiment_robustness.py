@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from convae.cli.experiment_options import Experiment
 from convae.cli.io.image_tables import read_groups
 from convae.cli.io.labels import read_labels
-from convae.cli.runs.fit import check_values
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice, aligned
 from convae.cli.terminal.progress import training
@@ -30,10 +29,10 @@ def probe_and_tell(
     """Run ``convae experiment robustness``."""
     corruptions = corruptions or CORRUPTIONS
     parse_corruptions(corruptions)
-    check_values(parameters)
-    given = dict(parameters)
-    models = code_variants(**{k: v for k, v in given.items() if k != "image_shape"})
-    source, test = experiment.sources(given.get("image_shape"), voice)
+    models = code_variants(**parameters)
+    for model in models.values():
+        model.check_parameters()
+    source, test = experiment.sources(parameters.get("image_shape"), voice)
     source, target = read_labels(labels, source, voice)
     of_test = None
     if test is not None:
@@ -49,7 +48,7 @@ def probe_and_tell(
             corruptions=corruptions,
             groups=groups,
             most=experiment.most,
-            seed=given.get("random_state") or 0,
+            seed=parameters.get("random_state") or 0,
             observers=observers,
         )
     for line in told(found):

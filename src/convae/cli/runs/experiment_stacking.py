@@ -2,7 +2,7 @@
 
 from convae.cli.experiment_options import Experiment
 from convae.cli.io.image_tables import read_groups
-from convae.cli.runs.fit import check_values
+from convae.cli.runs.fit import checked_estimator
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice, aligned
 from convae.cli.terminal.progress import training
@@ -17,10 +17,8 @@ from convae.evaluation.experiments.verdicts import (
 
 def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
     """Run ``convae experiment stacking``."""
-    check_values(parameters)
-    given = {"patience": 0, **parameters}
-    source, test = experiment.sources(given.get("image_shape"), voice)
-    model = StackedAutoencoder(**{k: v for k, v in given.items() if k != "image_shape"})
+    model = checked_estimator(StackedAutoencoder, {"patience": 0, **parameters})
+    source, test = experiment.sources(parameters.get("image_shape"), voice)
     groups = None if experiment.groups is None else read_groups(experiment.groups, source)
     with training(voice, runs=True) as observers:
         found = ablate(

@@ -1,9 +1,9 @@
 """Fit a model of any kind from the command line: check, train, save, measure on held-out images, report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from convae.cli.fit_options import MODEL_SUFFIX, Fit, command_line
 from convae.cli.io.image_tables import read_groups
@@ -23,14 +23,14 @@ from convae.cli.main import Interrupted
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting, duration, training
-from convae.config.training import TrainingSettings
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.filesystem.run_files import current_run
-from convae.images.dataset.preparation import Preparation
 from convae.images.sources.base import ImageSource
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
+
+Estimator = TypeVar("Estimator", bound=ImageEstimator)
 
 
 class Outcome(Protocol):
@@ -59,14 +59,14 @@ class FitJob:
         options: further arguments of the estimator's ``fit``, such as a target.
     """
 
-    estimator: Callable[..., Any]
+    estimator: type[ImageEstimator]
     measure: Callable[[Any, ImageSource], Outcome]
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> None:
     """Run ``convae fit``."""
-    check_values(parameters)
+    model = checked_estimator(job.estimator, parameters)
     if (run := current_run()) is not None and (fit.resume or fit.restart):
         run.overwrite = True  # the interrupted run was allowed to
     out = output_file(fit.out, MODEL_SUFFIX)
@@ -80,7 +80,6 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     source = fit.data.open(shape=parameters.get("image_shape"))
     for note in source.notes:
         voice.note(note)
-    model = job.estimator(**{k: v for k, v in parameters.items() if k != "image_shape"})
     train(model, source, fit, checkpoint, voice, job.options)
     model.save(out)
     checkpoint.remove()
@@ -96,20 +95,15 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     account(model, outcome, files, voice)
 
 
-def check_values(parameters: Values) -> None:
-    """Check parameters that can be checked before any image is read.
+def checked_estimator(kind: type[Estimator], parameters: Values) -> Estimator:
+    """Return an estimator with parameters that can be right, checked before any image is read.
 
     Raises:
-        InputError: a parameter is out of its range.
+        InputError: a parameter is wrong for any images.
     """
-    training = [field.name for field in fields(TrainingSettings) if field.name != "seed"]
-    TrainingSettings(**{k: parameters[k] for k in training if parameters.get(k) is not None})
-    if not 0 <= (parameters.get("random_state") or 0) < 2**32:
-        raise InputError(
-            f"--seed must be a whole number from 0 to 2**32 - 1; got {parameters['random_state']}"
-        )
-    images = [field.name for field in fields(Preparation)]
-    Preparation(**{k: parameters[k] for k in images if parameters.get(k) is not None})
+    model = kind.from_options(parameters)
+    model.check_parameters()
+    return model
 
 
 def checkpoint_of(fit: Fit) -> CheckpointFolder:

@@ -70,12 +70,17 @@ def command(
     from convae.cli.runs.detect import Detecting, detect
     from convae.cli.runs.detect_self import rank_itself
     from convae.cli.settings import collect
-    from convae.cli.settings_anomaly import ANOMALY
+    from convae.config.parameters import DetectorParameters
+    from convae.config.setting import settings_of
     from convae.estimators.anomaly.detector import AnomalyDetector
 
     how = Detecting(out=out, strict=strict)
     if alone:
-        given = {"device": device, "random_state": seed, **collect(ANOMALY, pairs=pairs)}
+        given = {
+            "device": device,
+            "random_state": seed,
+            **collect(settings_of(DetectorParameters), pairs=pairs),
+        }
         rank_itself(Data(given=(model, *data), **where).open(), given, how, voice)
         return
     if pairs:

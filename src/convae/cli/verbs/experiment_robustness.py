@@ -6,8 +6,8 @@ import click
 
 from convae.cli.experiment_options import Experiment, experimenting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_experiments import ROBUSTNESS
 from convae.cli.terminal.output import Voice
+from convae.config.experiments import ROBUSTNESS
 
 _HELP = """Compare plain, denoising, sparse and variational codes of corrupted images.
 

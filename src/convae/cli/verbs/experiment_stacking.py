@@ -6,8 +6,8 @@ import click
 
 from convae.cli.experiment_options import Experiment, experimenting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_experiments import ABLATION
 from convae.cli.terminal.output import Voice
+from convae.config.experiments import ABLATION
 
 _HELP = """Does stacking help? Train the same network in three ways at equal cost, several times each.
 

@@ -7,8 +7,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_anomaly import ANOMALY
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import DetectorParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(DetectorParameters)
 
 _HELP = """Train an anomaly detector on normal images alone.
 
@@ -42,7 +45,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
     multiple=True,
     help="A few images with real defects, which help to weigh what makes the score.",
 )
-@parameters(ANOMALY)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: tuple[str, ...]) -> None:
@@ -53,4 +56,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: tuple[str, .
 
     known = replace(fit.data, given=defects).open() if defects else None
     job = FitJob(estimator=AnomalyDetector, measure=measured, options={"defects": known})
-    fit_and_report(job, fit.parameters(ANOMALY, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

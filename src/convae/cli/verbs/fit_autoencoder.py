@@ -6,8 +6,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_autoencoder import AUTOENCODER
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import AutoencoderParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(AutoencoderParameters)
 
 _HELP = """Train the plain convolutional autoencoder on images.
 
@@ -27,7 +30,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 
 @click.command("autoencoder", cls=GroupedCommand, help=_HELP)
 @images()
-@parameters(AUTOENCODER)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
@@ -37,4 +40,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     job = FitJob(estimator=ConvAutoencoder, measure=measured)
-    fit_and_report(job, fit.parameters(AUTOENCODER, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -7,8 +7,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_denoiser import DENOISER
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import DenoiserParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(DenoiserParameters)
 
 _HELP = """Train a model that removes noise from images.
 
@@ -36,7 +39,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
     metavar="DATA",
     help="Clean images, matched by name; may have another number of channels.",
 )
-@parameters(DENOISER)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -> None:
@@ -49,4 +52,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -
     if target is not None:
         wanted = replace(fit.data, given=(target,)).open()
     job = FitJob(estimator=Denoiser, measure=measuring(wanted), options={"target": wanted})
-    fit_and_report(job, fit.parameters(DENOISER, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -6,8 +6,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_inpainter import INPAINTER
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import InpainterParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(InpainterParameters)
 
 _HELP = """Train a model that fills holes in images.
 
@@ -29,7 +32,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 
 @click.command("inpainter", cls=GroupedCommand, help=_HELP)
 @images()
-@parameters(INPAINTER)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
@@ -39,4 +42,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     from convae.estimators.restoration.inpainter import Inpainter
 
     job = FitJob(estimator=Inpainter, measure=measured)
-    fit_and_report(job, fit.parameters(INPAINTER, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

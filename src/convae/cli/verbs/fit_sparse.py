@@ -6,8 +6,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_sparse import SPARSE
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import SparseParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(SparseParameters)
 
 _HELP = """Train a sparse autoencoder on images: large codes with few active units per image.
 
@@ -26,7 +29,7 @@ Files, --resume and settings are as for 'convae fit autoencoder'.
 
 @click.command("sparse", cls=GroupedCommand, help=_HELP)
 @images()
-@parameters(SPARSE)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
@@ -36,4 +39,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     from convae.estimators.autoencoders.sparse import SparseAutoencoder
 
     job = FitJob(estimator=SparseAutoencoder, measure=measured)
-    fit_and_report(job, fit.parameters(SPARSE, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -6,8 +6,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_stacked import STACKED
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import StackedParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(StackedParameters)
 
 _HELP = """Train a stacked autoencoder: layers one by one, each on the codes below, then together.
 
@@ -25,7 +28,7 @@ Files, --resume and settings are as for 'convae fit autoencoder'.
 
 @click.command("stacked", cls=GroupedCommand, help=_HELP)
 @images()
-@parameters(STACKED)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
@@ -35,4 +38,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     from convae.estimators.autoencoders.stacked import StackedAutoencoder
 
     job = FitJob(estimator=StackedAutoencoder, measure=measured)
-    fit_and_report(job, fit.parameters(STACKED, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

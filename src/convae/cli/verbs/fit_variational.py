@@ -6,8 +6,11 @@ import click
 
 from convae.cli.fit_options import Fit, fitting
 from convae.cli.options import GroupedCommand, images, parameters, speaking
-from convae.cli.settings_variational import VARIATIONAL
 from convae.cli.terminal.output import Voice
+from convae.config.parameters import VariationalParameters
+from convae.config.setting import settings_of
+
+PARAMETERS = settings_of(VariationalParameters)
 
 _HELP = """Train a variational autoencoder on images: its codes follow a known distribution.
 
@@ -26,7 +29,7 @@ Files, --resume and settings are as for 'convae fit autoencoder'.
 
 @click.command("variational", cls=GroupedCommand, help=_HELP)
 @images()
-@parameters(VARIATIONAL)
+@parameters(PARAMETERS)
 @fitting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
@@ -36,4 +39,4 @@ def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     from convae.estimators.autoencoders.variational import VariationalAutoencoder
 
     job = FitJob(estimator=VariationalAutoencoder, measure=measured)
-    fit_and_report(job, fit.parameters(VARIATIONAL, flags), fit, voice)
+    fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

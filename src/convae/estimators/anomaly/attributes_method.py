@@ -22,11 +22,10 @@ from convae.estimators.anomaly.attribute_scorer import (
     parse_parts,
     small,
 )
-from convae.estimators.anomaly.method import Extras, Normals
+from convae.estimators.anomaly.method import Defaults, Extras, Normals
 from convae.estimators.fit import bottleneck_changes
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit_config import FitConfig
 from convae.images.dataset.scaling import Scaling
-from convae.losses import parse_loss
 from convae.metrics.difference_maps import Standards
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
@@ -44,9 +43,6 @@ LEAST_CODE = 2 * POSES  # latent dimension: the pose logits, and as many again
 # Smallest variance of a direction of codes, as a fraction of the mean: smaller ones are mostly random.
 LEAST_VARIANCE = 0.1
 NARROW, WIDE = 16, 64  # channels of the first stage and, at most, of the others
-_CHANGES = (
-    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
-)  # fmt: skip
 
 
 class RestoreAttributes:
@@ -56,24 +52,29 @@ class RestoreAttributes:
     kept = 8192  # the nearest of many images is more informative than the nearest of few
     further = 0.0
 
-    def __init__(self, p: Parameters) -> None:
-        """Store the estimator's parameters; raise InputError if this method does not support them."""
-        self.p, self.loss, self.parts = p, parse_loss(p["loss"]), parse_parts(p["score_by"])
+    def __init__(self, config: FitConfig[Any]) -> None:
+        """Store the estimator's parameters.
+
+        Raises:
+            InputError: this method does not support them.
+        """
+        p = config.parameters
+        self.config, self.parts = config, parse_parts(p.score_by)
         faults = [
             f"{name} goes with method 'defects'; leave it out with 'attributes'"
             for name in ("tune", "flips")
-            if p[name]
+            if getattr(p, name)
         ]
-        if p["latent_dim"] is not None and p["latent_dim"] < LEAST_CODE:
-            faults.append(f"latent_dim must be at least {LEAST_CODE}; got {p['latent_dim']!r}")
+        if p.latent_dim is not None and p.latent_dim < LEAST_CODE:
+            faults.append(f"latent_dim must be at least {LEAST_CODE}; got {p.latent_dim!r}")
         raise_faults("method 'attributes'", faults)
 
-    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Return default training parameters: few steps suffice, for a hundred images as for thousands."""
-        usual = min(BATCH[1], max(BATCH[0], default_batch_size(count, math.prod(shape))))
-        batch = self.p["batch_size"] or usual
+    def defaults(self, count: int, shape: tuple[int, int, int]) -> Defaults:
+        """Return the defaults of the training: few steps suffice, for a hundred images as for thousands."""
+        size = min(BATCH[1], max(BATCH[0], default_batch_size(count, math.prod(shape))))
+        batch = self.config.training.batch_size or size
         epochs = min(MOST, max(FEWEST, round(STEPS / math.ceil(count / batch))))
-        return {"epochs": epochs, "batch_size": batch}
+        return Defaults(epochs=epochs, batch_size=batch)
 
     def crops(self, count: int) -> int:
         """Return 1: each image is shown once."""
@@ -88,22 +89,24 @@ class RestoreAttributes:
     ) -> Architecture:
         """Return a network with one code for the whole image and, by default, few residual blocks."""
         chosen: dict[str, Any] = {}
-        preset = "residual" if self.p["preset"] in RESTORING else self.p["preset"]
+        p = self.config.parameters
+        preset = "residual" if p.preset in RESTORING else p.preset
         if preset == "residual":
             stages = max(1, math.ceil(math.log2(max(shape[1:]) / SIDE)))
             widths = tuple(min(WIDE, NARROW * 2**stage) for stage in range(stages))
             chosen = {"widths": widths, "blocks": 1, "activation": "relu"}
         chosen |= {"latent_dim": 64, "code": "dense", "hidden": 0, "bypass": "none", "refine": 0}
-        given = {name: self.p[name] for name in _CHANGES if self.p[name] is not None}
+        given = {"latent_dim": p.latent_dim, **self.config.architecture.changes()}
+        given = {name: value for name, value in given.items() if value is not None}
         return make_architecture(
             preset,
             shape,
-            **{**chosen, **given, **bottleneck_changes(self.p), "output": "linear", **changes},
+            **{**chosen, **given, **bottleneck_changes(self.config), "output": "linear", **changes},
         )
 
     def task(self) -> tuple[Task, dict[str, Any]]:
         """Return the task of restoring attributes."""
-        return RestoringAttributes(self.loss, Attributes()), {"method": "attributes"}
+        return RestoringAttributes(self.config.loss, Attributes()), {"method": "attributes"}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> AttributeScorer:
         """Fit the scorer to normal images.

@@ -6,11 +6,10 @@ from typing import Any
 from convae.corruption.defects import Defects
 from convae.estimators.anomaly.defect_score_fit import fit_score
 from convae.estimators.anomaly.defect_scorer import DefectScorer, NormalStatistics, Recipe, Viewer
-from convae.estimators.anomaly.method import Extras, Normals
+from convae.estimators.anomaly.method import Defaults, Extras, Normals
 from convae.estimators.fit import bottleneck_changes
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit_config import FitConfig
 from convae.images.dataset.scaling import Scaling
-from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
@@ -25,9 +24,6 @@ STEPS = 1500
 BATCH, LEAST_BATCH, LARGEST_BATCH = 12, 6, 64  # of crops; of whole images
 RARE = -3.0  # logit of a defect at a pixel, before anything is learnt: about one in twenty
 EPOCH = 400  # fewest images, or parts of images, in an epoch
-_CHANGES = (
-    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
-)  # fmt: skip
 
 
 class MendDefects:
@@ -37,23 +33,26 @@ class MendDefects:
     kept = 256  # enough to show the nearest
     further = RARE
 
-    def __init__(self, p: Parameters) -> None:
-        """Store the estimator's parameters; raise InputError if this method does not support them."""
-        self.p, self.flips = p, bool(p["flips"])
-        self.loss = parse_loss(p["loss"])
-        self.crop: int | None = None
-        self.recipe = Recipe.parse(p["score_by"])
+    def __init__(self, config: FitConfig[Any]) -> None:
+        """Store the estimator's parameters.
 
-    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Return default training parameters: about :data:`STEPS` steps.
+        Raises:
+            InputError: this method does not support them.
+        """
+        self.config, self.flips = config, config.parameters.flips
+        self.crop: int | None = None
+        self.recipe = Recipe.parse(config.parameters.score_by)
+
+    def defaults(self, count: int, shape: tuple[int, int, int]) -> Defaults:
+        """Return the defaults of the training: about :data:`STEPS` steps.
 
         Each step has as many pixels as :data:`BATCH` crops.
         """
         _, height, width = shape
         area = height * width if _is_whole(height, width) else min(height, CROP) * min(width, CROP)
         batch = max(LEAST_BATCH, min(LARGEST_BATCH, BATCH * CROP**2 // area))
-        steps = math.ceil(count * self.crops(count) / (self.p["batch_size"] or batch))
-        return {"batch_size": batch, "epochs": math.ceil(STEPS / steps)}
+        steps = math.ceil(count * self.crops(count) / (self.config.training.batch_size or batch))
+        return Defaults(epochs=math.ceil(STEPS / steps), batch_size=batch)
 
     def crops(self, count: int) -> int:
         """Return how often each of ``count`` training images is shown in an epoch."""
@@ -69,9 +68,11 @@ class MendDefects:
         """Return a network without bypass that has one more output channel than input channels."""
         channels, height, width = shape
         self.crop = None if _is_whole(height, width) else CROP
-        given = {name: self.p[name] for name in _CHANGES} | bottleneck_changes(self.p)
+        preset, latent_dim = self.config.parameters.preset, self.config.parameters.latent_dim
+        given = {"latent_dim": latent_dim, **self.config.architecture.changes()}
+        given |= bottleneck_changes(self.config)
         if given["widths"] is None:
-            stages = len(make_architecture(self.p["preset"], shape).widths)
+            stages = len(make_architecture(preset, shape).widths)
             given["widths"] = WIDTHS[:stages]
         if given["blocks"] is None:
             given["blocks"] = BLOCKS
@@ -85,7 +86,7 @@ class MendDefects:
             "code": "spatial",
         }
         return make_architecture(
-            self.p["preset"],
+            preset,
             (channels + 1, height, width),
             **{**given, **fixed, **changes},
         )
@@ -95,7 +96,9 @@ class MendDefects:
 
         Defects are local, so mirrored images are equally good examples.
         """
-        task = Mending(self.loss, Defects(share=SHARE, most=MOST), flips=True, crop=self.crop)
+        task = Mending(
+            self.config.loss, Defects(share=SHARE, most=MOST), flips=True, crop=self.crop
+        )
         return task, {"method": "defects", "crop": self.crop}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> DefectScorer:

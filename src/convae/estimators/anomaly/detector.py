@@ -11,7 +11,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 
-from convae.config.bottlenecks import Bottleneck
+from convae.config.parameters import DetectorParameters
 from convae.errors import InputError, unknown_name
 from convae.estimators.anomaly.attributes_method import RestoreAttributes
 from convae.estimators.anomaly.cross_scorer import CrossScorer, load_scorer
@@ -28,14 +28,13 @@ from convae.estimators.anomaly.method import Extras, Judged, MakeMethod, one_by_
 from convae.estimators.anomaly.regions import Region, find_regions
 from convae.estimators.base import ImageEstimator
 from convae.estimators.fit import Run
-from convae.estimators.fit_config import Parameters, checked
+from convae.estimators.fit_config import FitConfig, config_of
 from convae.estimators.streaming import OnBad, paired
 from convae.images.dataset.framing import resize
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource
 from convae.images.sources.defect_labels import without_normal
-from convae.losses import Loss
 from convae.metrics.conformal import TOLERANCE, Calibration, check_rate, cross_bound
 from convae.metrics.drift import Look, look_of, look_rows
 from convae.networks.presets import PRESETS, RESTORING
@@ -54,16 +53,11 @@ MOST_FOLDS = 10
 # with half of the normal images.
 SHOWN_RATE = 0.25
 # Defaults of a method, where the parameter is None.
-_USUAL: dict[str, dict[str, Any]] = {
+_DEFAULTS: dict[str, dict[str, Any]] = {
     "defects": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
     "attributes": {"loss": "mse+0.1*ssim", "bottleneck": "plain"},
     "likelihood": {"loss": "mse", "bottleneck": "gaussian"},
 }
-# Parameters that this estimator does not offer, with the values that the shared code expects.
-_FIXED: dict[str, Any] = {
-    "framing": "resize", "output": None, "hidden": None, "code": None, "bypass": None, "refine": None,
-    "pattern": None, "validation_fraction": 0.0,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +90,7 @@ class Detection:
     trained_on: bool
 
 
-class AnomalyDetector(OutlierMixin, ImageEstimator):
+class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
     """A detector that learns from normal images alone and keeps a guaranteed false-alarm rate.
 
     The normal images are split into three parts; each group lies in one part. The network is trained on the
@@ -144,17 +138,14 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             side.
         preset: the architecture. Methods ``attributes`` and ``likelihood`` use ``residual`` in place of the
             default ``unet``.
-        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single fields of
-            the architecture, see :class:`convae.Architecture`; None takes the method's.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
             applies. See :class:`convae.config.bottlenecks.Bottleneck`. None takes the method's: ``gaussian``
             for ``likelihood``, otherwise ``plain``.
         loss: between a restored image and the normal one; None takes ``mse+0.1*ssim``, for ``likelihood``
             ``mse``.
-        image_shape, channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer,
-            schedule, warmup, weight_decay, clip, ema, precision, patience, device, random_state: as in
-            :class:`convae.ConvAutoencoder`.
+        latent_dim, epochs, channels, preparation, training, architecture, device, random_state: as in
+            :class:`convae.ConvAutoencoder`. Where the architecture keeps None, the method decides.
 
     Attributes:
         false_alarm_rate_: the rate that is promised, or estimated.
@@ -190,87 +181,6 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
     no_target = "learns from normal images alone: leave y out"
     framed = True
 
-    def __init__(
-        self,
-        *,
-        method: str = "defects",
-        false_alarm_rate: float | None = None,
-        estimate_tail: bool = False,
-        folds: int | None = None,
-        score_by: str = "auto",
-        tune: bool = False,
-        flips: bool = False,
-        size: tuple[int, int] | None = None,
-        preset: str = "unet",
-        latent_dim: int | None = None,
-        widths: Sequence[int] | None = None,
-        blocks: int | None = None,
-        kernel_size: int | None = None,
-        down: str | None = None,
-        up: str | None = None,
-        padding_mode: str | None = None,
-        norm: str | None = None,
-        activation: str | None = None,
-        bottleneck: str | Bottleneck | None = None,
-        image_shape: tuple[int, ...] | None = None,
-        channels: int | None = None,
-        scaling: str = "auto",
-        storage: str = "auto",
-        strict: bool = False,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        optimizer: str = "muon",
-        schedule: str = "cosine",
-        warmup: float = 0.05,
-        weight_decay: float = 0.0,
-        clip: float = 1.0,
-        ema: float = 0.99,
-        loss: str | Loss | None = None,
-        precision: str = "auto",
-        patience: int = 15,
-        device: str = "auto",
-        random_state: int | None = None,
-    ) -> None:
-        self.method = method
-        self.false_alarm_rate = false_alarm_rate
-        self.estimate_tail = estimate_tail
-        self.folds = folds
-        self.score_by = score_by
-        self.tune = tune
-        self.flips = flips
-        self.size = size
-        self.preset = preset
-        self.latent_dim = latent_dim
-        self.widths = widths
-        self.blocks = blocks
-        self.kernel_size = kernel_size
-        self.down = down
-        self.up = up
-        self.padding_mode = padding_mode
-        self.norm = norm
-        self.activation = activation
-        self.bottleneck = bottleneck
-        self.image_shape = image_shape
-        self.channels = channels
-        self.scaling = scaling
-        self.storage = storage
-        self.strict = strict
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.warmup = warmup
-        self.weight_decay = weight_decay
-        self.clip = clip
-        self.ema = ema
-        self.loss = loss
-        self.precision = precision
-        self.patience = patience
-        self.device = device
-        self.random_state = random_state
-
     def fit(
         self,
         X: Any,
@@ -302,13 +212,15 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
             TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        self._defects = defects
-        try:
-            return self._fit(
-                X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
-            )
-        finally:
-            del self._defects
+        source, config, run = self._opened(
+            X,
+            groups=groups,
+            checkpoint=checkpoint,
+            resume=resume,
+            observers=observers,
+            defects=None if defects is None else self.open(defects),
+        )
+        return self._trained(source, config, run)
 
     # -- using ----------------------------------------------------------------------------------
 
@@ -438,55 +350,53 @@ class AnomalyDetector(OutlierMixin, ImageEstimator):
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _parameters(self) -> Parameters:
-        given = {**self.get_params(deep=False), "random_state": self._seed()}
-        if given["method"] not in METHODS:
-            raise unknown_name("method", given["method"], METHODS)
-        usual = {n: v for n, v in _USUAL[given["method"]].items() if given[n] is None}
-        p = checked({**_FIXED, **given, **usual}, presets=PRESETS | RESTORING)
+    def _config(self) -> FitConfig[Any]:
+        if self.method not in METHODS:
+            raise unknown_name("method", self.method, METHODS)
+        config = config_of(
+            self, self._seed(), presets=PRESETS | RESTORING, defaults=_DEFAULTS[self.method]
+        )
+        p = config.parameters
         for name in ("tune", "flips", "estimate_tail"):
-            if not isinstance(p[name], bool):
-                raise InputError(f"{name} must be True or False; got {p[name]!r}")
-        folds = p["folds"]
-        whole = isinstance(folds, int | np.integer) and not isinstance(folds, bool)
-        if folds is not None and not (whole and 2 <= folds <= MOST_FOLDS):
-            raise InputError(f"folds must be None or 2 to {MOST_FOLDS}; got {folds!r}")
-        if folds is not None and p["tune"]:
+            if not isinstance(getattr(p, name), bool):
+                raise InputError(f"{name} must be True or False; got {getattr(p, name)!r}")
+        whole = isinstance(p.folds, int) and not isinstance(p.folds, bool)
+        if p.folds is not None and not (whole and 2 <= p.folds <= MOST_FOLDS):
+            raise InputError(f"folds must be None or 2 to {MOST_FOLDS}; got {p.folds!r}")
+        if p.folds is not None and p.tune:
             raise InputError(
                 "folds and tune exclude each other: what is tuned would be chosen by images that calibrate"
             )
-        if not isinstance(p["score_by"], str):
-            raise InputError(f"score_by must be a name; got {p['score_by']!r}")
-        if p["false_alarm_rate"] is not None:
-            check_rate(p["false_alarm_rate"])
-        METHODS[p["method"]](p)
-        return {name: p[name] for name in given}
+        if not isinstance(p.score_by, str):
+            raise InputError(f"score_by must be a name; got {p.score_by!r}")
+        if p.false_alarm_rate is not None:
+            check_rate(p.false_alarm_rate)
+        METHODS[p.method](config)
+        return config
 
-    def _tasks(self, p: Parameters) -> tuple[str, ...]:
-        return (p["method"],)
+    def _tasks(self, config: FitConfig[Any], run: Run) -> tuple[str, ...]:
+        return (config.parameters.method,)
 
-    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        p = {**_FIXED, **parameters}
-        method = METHODS[p["method"]](p)
-        if self._defects is not None and not method.learns_defects:
+    def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:
+        method = METHODS[config.parameters.method](config)
+        if run.defects is not None and not method.learns_defects:
             raise InputError(
-                f"defects: method {p['method']!r} does not learn from them; leave them out, or take method "
-                "'defects'"
+                f"defects: method {config.parameters.method!r} does not learn from them; leave them out, or "
+                "take method 'defects'"
             )
-        defects = None
-        if self._defects is not None:
-            defects, said = without_normal(self.open(self._defects))
-            for words in said:
-                run.observers.message(f"defects: {words}")
-        stored = fit_detector(type(self).__name__, source, p, run, method, defects)
-        return replace(stored, parameters=parameters)
+        if run.defects is not None:
+            defects, notes = without_normal(run.defects)
+            for note in notes:
+                run.observers.message(f"defects: {note}")
+            run = replace(run, defects=defects)
+        return self._adopt(fit_detector(type(self).__name__, source, config, run, method))
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
         channels = stored.plan.channels
         self.image_shape_ = (channels, *self.architecture_.image_shape[1:])
         facts, extras = stored.facts["detector"], stored.extras
-        method = METHODS[self.method](stored.parameters)
+        method = METHODS[self.method](self._config())
         self._scorer = load_scorer(method, self.network_, extras, facts)
         self.chosen_ = dict(facts)
         self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)

@@ -13,15 +13,15 @@ from convae.estimators.anomaly.known_defects import account
 from convae.estimators.anomaly.method import Extras, Judged, KnowsDefects, Method, Normals, Scorer
 from convae.estimators.anomaly.split import ThreeParts, cross_normals, split_normals
 from convae.estimators.fit import (
+    Learning,
     Ready,
     Run,
     make_ready,
     make_settings,
-    no_components,
     start_network,
     train_model,
 )
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit_config import FitConfig
 from convae.images.dataset.preparation import Finished, Preparation, finished
 from convae.images.dataset.reach import refuse_far
 from convae.images.dataset.scaling import Scaling
@@ -48,7 +48,7 @@ class _Fit:
     """A fit in progress."""
 
     kind: str
-    p: Parameters
+    config: FitConfig[Any]
     run: Run
     method: Method
     ready: Ready
@@ -75,48 +75,47 @@ class _Fit:
 def fit_detector(
     kind: str,
     source: ImageSource,
-    p: Parameters,
+    config: FitConfig[Any],
     run: Run,
     method: Method,
-    defects: ImageSource | None = None,
 ) -> StoredModel:
     """Split normal images in three, train, choose the score, set the threshold.
 
     Args:
         kind: the estimator's class name.
-        p: its parameters, including those that the estimator does not offer.
-        defects: images with real defects, used to choose.
+        run: its images with real defects are used to choose.
     """
-    parts: list[ThreeParts] = []
+    given, p, parts = config, config.parameters, list[ThreeParts]()
 
     def split(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rate, seed, estimated = p["false_alarm_rate"], p["random_state"], p["estimate_tail"]
-        if p["folds"] is None:
+        rate, seed, estimated = p.false_alarm_rate, config.seed, p.estimate_tail
+        if p.folds is None:
             parts.append(split_normals(groups, rate, seed, estimated=estimated))
             return parts[0].training, parts[0].choosing
-        parts.extend(cross_normals(groups, rate, seed, p["folds"], estimated=estimated))
+        parts.extend(cross_normals(groups, rate, seed, p.folds, estimated=estimated))
         return np.arange(len(groups)), parts[0].choosing  # scaled by all of them
 
-    def settle(shape: tuple[int, int, int], _: Parameters, scaling: Scaling | None) -> Architecture:
+    def settle(shape: tuple[int, int, int], scaling: Scaling | None) -> Architecture:
         return method.architecture(shape, scaling, {})
 
     wanted = Preparation(
-        size=_frame(source, p),
-        channels=p["channels"],
+        size=_frame(source, config),
+        channels=p.channels,
         coarse=True,
-        strict=p["strict"],
-        storage=p["storage"],
+        strict=config.preparation.strict,
+        storage=config.preparation.storage,
     )
-    ready = make_ready(source, p, run, wanted=wanted, settle=settle, split=split)
+    ready = make_ready(source, config, run, wanted=wanted, settle=settle, split=split)
     count = len(parts[0].training)
-    usual = method.usual(count, ready.images.shape)
-    p = {**p, **{name: value for name, value in usual.items() if p[name] is None}}
-    ready = replace(ready, crops=method.crops(count))
-    known, unread = ((), ()) if defects is None else _read(defects, ready, p, run)
+    defaults = method.defaults(count, ready.images.shape)
+    if p.epochs is None:
+        config = config.changed(epochs=defaults.epochs)
+    ready = replace(ready, crops=method.crops(count), batch_size=defaults.batch_size)
+    known, unread = ((), ()) if run.defects is None else _read(run.defects, ready, config, run)
     fits = [
         _Fit(
             kind,
-            p,
+            config,
             run,
             method,
             replace(ready, training=x.training, validation=x.choosing),
@@ -125,8 +124,8 @@ def fit_detector(
         )
         for x in parts
     ]
-    changes, tuned = _tuned(fits[0]) if p["tune"] else ({}, [])
-    trained = [_trained(fit, changes, p, _run_of(fits, i)) for i, fit in enumerate(fits)]
+    changes, tuned = _tuned(fits[0]) if p.tune else ({}, [])
+    trained = [_trained(fit, changes, config, _run_of(fits, i)) for i, fit in enumerate(fits)]
     stored, scorer = trained[0][0], _together(trained)
     run.observers.message(scorer.told)
     calibration, peaks = _calibrations(fits, trained)
@@ -147,7 +146,14 @@ def fit_detector(
     seen = ready.images.hashes[inside]
     seen = np.sort(np.append(seen, np.array([one.digest for one in known], seen.dtype)))
     held_out = ready.images.index[parts[0].calibrating]
-    return replace(stored, extras=extras, facts=facts, seen=seen, held_out=held_out)
+    return replace(
+        stored,
+        parameters=given.flat(),
+        extras=extras,
+        facts=facts,
+        seen=seen,
+        held_out=held_out,
+    )
 
 
 Trained = tuple[StoredModel, Scorer]
@@ -194,7 +200,7 @@ def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
 
 
 def _read(
-    defects: ImageSource, ready: Ready, p: Parameters, run: Run
+    defects: ImageSource, ready: Ready, config: FitConfig[Any], run: Run
 ) -> tuple[tuple[Finished, ...], tuple[Skipped, ...]]:
     """Images with real defects, as the network will see them, and those that cannot be used.
 
@@ -210,12 +216,12 @@ def _read(
         try:
             image = plan.read(defects, index)
             have = image.pixels.shape[2]
-            if have != plan.channels and p["channels"] is None:  # no silent conversion
+            if have != plan.channels and config.parameters.channels is None:  # no silent conversion
                 raise ImageError(image.info.name, channels_fault(have, plan.channels))
             one = finished(plan, image)
             refuse_far(one.pixels, ready.unit.scaling, one.info.name)
         except ImageError as error:
-            if p["strict"]:
+            if config.preparation.strict:
                 raise
             skipped.append(Skipped(error.name, error.reason))
             continue
@@ -229,7 +235,7 @@ def _read(
             continue
         seen.add(int(one.digest))
         found.append(one)
-    refuse_skipped(defects, skipped, strict=p["strict"], left=len(found))
+    refuse_skipped(defects, skipped, strict=config.preparation.strict, left=len(found))
     if repeated:
         some = "1 image is" if repeated == 1 else f"{repeated} images are"
         run.observers.message(f"defects: {some} the same as another, and count once")
@@ -239,33 +245,34 @@ def _read(
     return tuple(found), tuple(skipped)
 
 
-def _frame(source: ImageSource, p: Parameters) -> tuple[int, int]:
+def _frame(source: ImageSource, config: FitConfig[Any]) -> tuple[int, int]:
     """Return the (height, width) that all images are resized to."""
-    if p["size"] is not None:
-        height, width = p["size"]
+    if config.parameters.size is not None:
+        height, width = config.parameters.size
         return height, width
-    shapes = survey(source, strict=p["strict"]).shapes[:, :2]
+    shapes = survey(source, strict=config.preparation.strict).shapes[:, :2]
     height, width = (float(side) for side in np.median(shapes, axis=0))
     factor = min(1.0, math.sqrt(MOST_PIXELS / (height * width)))
     return max(1, round(factor * height)), max(1, round(factor * width))
 
 
-def _trained(fit: _Fit, changes: Changes, p: Parameters, run: Run) -> tuple[StoredModel, Scorer]:
+def _trained(
+    fit: _Fit, changes: Changes, config: FitConfig[Any], run: Run
+) -> tuple[StoredModel, Scorer]:
     """Train a network with these changes, and fit its scorer."""
     images, scaling = fit.ready.images, fit.ready.unit.scaling
     architecture = fit.method.architecture(images.shape, scaling, changes)
     ready = replace(fit.ready, architecture=architecture)
-    task, identity = fit.method.task()
-    pca = no_components(architecture)
-    network = start_network(ready, pca, further=fit.method.further)
-    stored = train_model(fit.kind, p, ready, network, pca, run, task=task, identity=identity)
+    network = start_network(ready, further=fit.method.further)
+    learning = Learning(*fit.method.task())
+    stored = train_model(fit.kind, config, ready, network, learning, run)
     return stored, fit.method.fit_scorer(stored.network, fit.normals)
 
 
 def _tuned(fit: _Fit) -> tuple[Changes, list[list[Any]]]:
     """Return the change that detects synthetic defects best after a short training, and all results."""
-    epochs = make_settings(fit.p, fit.ready).epochs
-    short = {**fit.p, "epochs": math.ceil(TUNING * epochs)}
+    epochs = make_settings(fit.config, fit.ready).epochs
+    short = fit.config.changed(epochs=math.ceil(TUNING * epochs))
     quiet = Run(groups=fit.run.groups, observers=Observers([]))
     candidates, reached = fit.method.candidates(), []
     for changes in candidates:

@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.config.bottlenecks import parse_bottleneck
 from convae.errors import raise_faults, unknown_name
 from convae.estimators.anomaly.defect_scorer import nearest_codes
 from convae.estimators.anomaly.fusion import LEAST_SPREAD
-from convae.estimators.anomaly.method import Extras, Judged, Normals
+from convae.estimators.anomaly.method import Defaults, Extras, Judged, Normals
 from convae.estimators.autoencoders.likelihood_bounds import SMALLEST, bound, log_weights
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit_config import FitConfig
 from convae.images.dataset.scaling import Scaling
-from convae.losses import logistic_scale, parse_loss
+from convae.losses import logistic_scale
 from convae.metrics.difference_maps import Standards, colour_difference, smoothed
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
@@ -27,9 +26,6 @@ SAMPLES = 16  # codes sampled for the bound of an image
 BLUR = 2.0  # pixels: of the map
 FRACTION = 0.02  # of the map is shown for an image that is anomalous as a whole
 PARTS = ("bound", "elbo")
-_CHANGES = (
-    "latent_dim", "widths", "blocks", "kernel_size", "down", "up", "padding_mode", "norm", "activation",
-)  # fmt: skip
 
 
 class LikelihoodScorer:
@@ -91,23 +87,27 @@ class Likelihood:
     kept = 256  # enough to show the nearest
     further = 0.0
 
-    def __init__(self, p: Parameters) -> None:
-        """Store the estimator's parameters; raise InputError if this method does not support them."""
-        self.p, self.loss = p, str(parse_loss(p["loss"]))
-        self.part = "bound" if p["score_by"] == "auto" else p["score_by"]
+    def __init__(self, config: FitConfig[Any]) -> None:
+        """Store the estimator's parameters.
+
+        Raises:
+            InputError: this method does not support them.
+        """
+        p = config.parameters
+        self.config, self.loss = config, str(config.loss)
+        self.part = "bound" if p.score_by == "auto" else p.score_by
         if self.part not in PARTS:
             raise unknown_name("score", self.part, PARTS)
-        self.bottleneck = parse_bottleneck(p["bottleneck"])
         faults = [
             f"{name} goes with method 'defects'; leave it out with 'likelihood'"
             for name in ("tune", "flips")
-            if p[name]
+            if getattr(p, name)
         ]
         raise_faults("method 'likelihood'", faults)
 
-    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+    def defaults(self, count: int, shape: tuple[int, int, int]) -> Defaults:
         """Return nothing: the defaults of all estimators apply."""
-        return {}
+        return Defaults()
 
     def crops(self, count: int) -> int:
         """Return 1: each image is shown once."""
@@ -121,15 +121,22 @@ class Likelihood:
         self, shape: tuple[int, int, int], scaling: Scaling | None, changes: dict[str, Any]
     ) -> Architecture:
         """Return the architecture of an autoencoder with one code for the whole image."""
-        preset = "residual" if self.p["preset"] in RESTORING else self.p["preset"]
-        given = {name: self.p[name] for name in _CHANGES if self.p[name] is not None}
+        p = self.config.parameters
+        preset = "residual" if p.preset in RESTORING else p.preset
+        given = {"latent_dim": p.latent_dim, **self.config.architecture.changes()}
+        given = {name: value for name, value in given.items() if value is not None}
         output = "sigmoid" if self.loss == "bce" else "linear"
-        fixed = {"output": output, "bypass": "none", "refine": 0, **self.bottleneck.architecture}
+        fixed = {
+            "output": output,
+            "bypass": "none",
+            "refine": 0,
+            **self.config.bottleneck.architecture,
+        }
         return make_architecture(preset, shape, **{**given, **fixed, **changes})
 
     def task(self) -> tuple[Task, dict[str, Any]]:
         """Return the task of reconstruction; the bottleneck adds the cost of the code."""
-        return Reconstruction(parse_loss(self.loss)), {"method": "likelihood"}
+        return Reconstruction(self.config.loss), {"method": "likelihood"}
 
     def fit_scorer(self, network: Autoencoder, normals: Normals) -> LikelihoodScorer:
         """Fit the width of the likelihood and the normal error on images that were not trained on."""
@@ -167,7 +174,7 @@ class Likelihood:
 
         See :func:`convae.estimators.autoencoders.likelihood_bounds.log_density`.
         """
-        loss = parse_loss(self.loss)
+        loss = self.config.loss
         found = logistic_scale(image, batch) if loss.of_8_bits else loss(image, batch).mean()
         return float(found)
 

@@ -1,8 +1,8 @@
 """The interface of a method: how an anomaly detector learns normal images, and how it scores others.
 
-A method is made from the estimator's parameters; :data:`convae.estimators.anomaly.detector.METHODS` names all
-methods. It defines the network and its task (:class:`Method`), and turns the trained network into a
-:class:`Scorer`, which scores images.
+A method is made from the checked parameters of the estimator;
+:data:`convae.estimators.anomaly.detector.METHODS` names all methods. It defines the network and its task
+(:class:`Method`), and turns the trained network into a :class:`Scorer`, which scores images.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from convae.estimators.fit import Ready
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit_config import FitConfig
 from convae.images.dataset.preparation import Finished
 from convae.images.dataset.scaling import Scaling
 from convae.networks.architecture import Architecture
@@ -23,6 +23,13 @@ from convae.training.tasks.task import Task
 
 Extras = dict[str, Tensor]
 Result = TypeVar("Result")
+
+
+class Defaults(NamedTuple):
+    """Defaults of the training; None for those of all estimators."""
+
+    epochs: int | None = None
+    batch_size: int | None = None
 
 
 class Judged(NamedTuple):
@@ -139,8 +146,8 @@ class Method(Protocol):
     kept: int
     further: float
 
-    def usual(self, count: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-        """Return default training parameters for ``count`` images of a shape (C, H, W)."""
+    def defaults(self, count: int, shape: tuple[int, int, int]) -> Defaults:
+        """Return the defaults of the training for ``count`` images of a shape (C, H, W)."""
         ...
 
     def crops(self, count: int) -> int:
@@ -170,7 +177,7 @@ class Method(Protocol):
         ...
 
 
-MakeMethod = Callable[[Parameters], Method]
+MakeMethod = Callable[[FitConfig[Any]], Method]
 
 
 def one_by_one(judged: Judged) -> Iterator[Judged]:

@@ -1,6 +1,7 @@
 """``ConvAutoencoder``: a scikit-learn transformer that encodes images to codes and decodes them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,13 +9,13 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from convae.config.bottlenecks import Bottleneck
-from convae.corruption.noise import Noise, parse_noise
-from convae.errors import InputError, raise_faults
+from convae.config.parameters import AutoencoderParameters
+from convae.corruption.noise import parse_noise
+from convae.errors import InputError
 from convae.estimators.autoencoders.neighbour_layout import codes_by, neighbour_task
 from convae.estimators.base import ImageEstimator
-from convae.estimators.fit import Learning, Ready, Run, fit_model
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit import Learning, Ready, Run, baseline_error, fit_baseline
+from convae.estimators.fit_config import FitConfig
 from convae.estimators.partial_fit import continue_fit
 from convae.estimators.registry import load
 from convae.estimators.streaming import (
@@ -23,8 +24,6 @@ from convae.estimators.streaming import (
     iter_images,
     iter_reconstructions,
 )
-from convae.images.sources.base import ImageSource
-from convae.losses import Loss, parse_loss
 from convae.metrics import image_quality
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
@@ -38,7 +37,9 @@ from convae.training.tasks.task import Reconstruction, Task
 SHIFT = 1 / 24
 
 
-class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):
+class ConvAutoencoder(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AutoencoderParameters, ImageEstimator
+):
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
 
     Args:
@@ -46,30 +47,17 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             ``pooled`` (pooling and upsampling, a spatial code).
         latent_dim: latent dimension: the size of the code (at each position, for a spatial code). None takes
             the preset's: 64, 16, 8. A larger code reconstructs better, a smaller one compresses more.
-        widths, blocks, kernel_size, down, up, padding_mode, code, hidden, norm, activation, output, bypass,
-            refine, pattern: single fields of the architecture, see :class:`convae.Architecture`; None keeps
-            the preset's.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse). A strength may follow a colon (``"top-k:0.05"``); without one, the
             default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
-        image_shape: (height, width) or (channels, height, width) of the images, where X holds rows of
-            flattened pixels. None assumes square images where the number of pixels allows it.
-        size, framing: bring all images to ``size`` (height, width) by ``framing``: ``resize``, ``crop``,
-            ``pad`` or ``random-crop``. With size None, all images must have one size.
-        channels: 1 converts all images to grey, 3 to RGB. With None, all images must have the same number of
-            channels.
-        scaling: how stored values are scaled to about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
-            :meth:`convae.images.dataset.scaling.Scaling.fit`.
-        storage: where the images are kept during training: ``auto``, ``resident``, ``cached`` or
-            ``streamed``.
-        strict: whether an unreadable image raises an error. If False, such images are skipped.
-        epochs, batch_size, learning_rate: None chooses values that suit the number and size of the images, so
-            that training works for 20 images as for a million. With the preset ``tutorial``, batches have at
-            most 32 images.
-        optimizer: ``muon``, ``adamw`` or ``adam``.
-        schedule, warmup, weight_decay, clip, ema, patience, precision: see :class:`convae.TrainingSettings`.
         loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
             ``"0.8*mse+0.2*ssim"``.
+        epochs: passes over the images. None chooses about 3,000 steps, so that training works for 20 images
+            as for a million.
+        size: (height, width) that all images are brought to, by ``framing`` of the preparation. With None,
+            all images must have one size.
+        channels: 1 converts all images to grey, 3 to RGB. With None, all images must have the same number of
+            channels.
         neighbourhood: weight of a term that keeps the codes of similar images together, in addition to the
             reconstruction loss: 0 turns it off, 1 is the standard strength. Use it for maps, with a latent
             dimension of 2 to about 16: similar images then form clusters, at about the same reconstruction
@@ -86,6 +74,12 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             to white. None adds no noise. To remove noise from images use :class:`convae.Denoiser`.
         validation_fraction: fraction of the images that is held out to choose the best weights, at most 5,000
             images. Exact duplicates stay on one side of the split.
+        preparation, training, architecture: what is changed rarely, as
+            :class:`convae.PreparationSettings` (framing, scaling, storage, ...),
+            :class:`convae.TrainingSettings` (batch size, learning rate, optimizer, ema, ...) and
+            :class:`convae.ArchitectureSettings` (widths, blocks, padding, ...), or as dictionaries of their
+            fields: ``training={"ema": 0.995}``. A grid search names them ``training__ema``. None takes all
+            defaults.
         device: ``auto``, ``cpu`` or ``cuda``.
         random_state: seed. None means 0, so that the same call gives the same model.
 
@@ -105,97 +99,6 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
     >>> model.transform(images).shape, model.reconstruct(images).shape
     ((40, 4), (40, 8, 8))
     """
-
-    def __init__(
-        self,
-        *,
-        preset: str = "residual",
-        latent_dim: int | None = None,
-        widths: Sequence[int] | None = None,
-        blocks: int | None = None,
-        kernel_size: int | None = None,
-        down: str | None = None,
-        up: str | None = None,
-        padding_mode: str | None = None,
-        code: str | None = None,
-        hidden: int | None = None,
-        norm: str | None = None,
-        activation: str | None = None,
-        bottleneck: str | Bottleneck = "plain",
-        output: str | None = None,
-        bypass: str | None = None,
-        refine: int | None = None,
-        pattern: int | None = None,
-        image_shape: tuple[int, ...] | None = None,
-        size: tuple[int, int] | None = None,
-        framing: str = "resize",
-        channels: int | None = None,
-        scaling: str = "auto",
-        storage: str = "auto",
-        strict: bool = False,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        optimizer: str = "muon",
-        schedule: str = "cosine",
-        warmup: float = 0.05,
-        weight_decay: float = 0.0,
-        clip: float = 1.0,
-        ema: float = 0.99,
-        loss: str | Loss = "mse",
-        neighbourhood: float = 0.0,
-        neighbours: str | Path | None = None,
-        shift: float | None = None,
-        noise: str | Noise | None = None,
-        precision: str = "auto",
-        patience: int = 15,
-        validation_fraction: float = 0.1,
-        device: str = "auto",
-        random_state: int | None = None,
-    ) -> None:
-        self.preset = preset
-        self.latent_dim = latent_dim
-        self.widths = widths
-        self.blocks = blocks
-        self.kernel_size = kernel_size
-        self.down = down
-        self.up = up
-        self.padding_mode = padding_mode
-        self.code = code
-        self.hidden = hidden
-        self.norm = norm
-        self.activation = activation
-        self.bottleneck = bottleneck
-        self.output = output
-        self.bypass = bypass
-        self.refine = refine
-        self.pattern = pattern
-        self.image_shape = image_shape
-        self.size = size
-        self.framing = framing
-        self.channels = channels
-        self.scaling = scaling
-        self.storage = storage
-        self.strict = strict
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.warmup = warmup
-        self.weight_decay = weight_decay
-        self.clip = clip
-        self.ema = ema
-        self.loss = loss
-        self.neighbourhood = neighbourhood
-        self.neighbours = neighbours
-        self.shift = shift
-        self.noise = noise
-        self.precision = precision
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.device = device
-        self.random_state = random_state
 
     def fit(
         self,
@@ -227,9 +130,10 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
             TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        return self._fit(
+        source, config, run = self._opened(
             X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
         )
+        return self._trained(source, config, run)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Make one more pass over X at a constant learning rate; the first call starts like :meth:`fit`.
@@ -240,60 +144,50 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         self._refuse_target(X, y)
         return continue_fit(self, X)
 
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        given = {"neighbourhood": p["neighbourhood"], "shift": _shift(p)}
-        ranges = {"neighbourhood": 100, "shift": 0.25}
-        faults = [
-            f"{name} must be a number from 0 (off) to {most}; got {given[name]!r}"
-            for name, most in ranges.items()
-            if isinstance(given[name], bool)
-            or not isinstance(given[name], int | float)
-            or not 0 <= given[name] <= most
-        ]
-        raise_faults("parameters", faults)
-        if p["neighbours"] is not None and not p["neighbourhood"]:
-            raise InputError("neighbours is for neighbourhood above 0; leave it out, or set that")
-        if p["noise"] is not None:
-            parse_noise(p["noise"])
-        return p
+    def _config(self) -> FitConfig[Any]:
+        config = super()._config()
+        p = config.parameters
+        if p.neighbours is not None and not p.neighbourhood:
+            raise InputError(
+                "neighbours requires neighbourhood > 0; leave neighbours out, or set that"
+            )
+        return config if p.noise is None else replace(config, noise=parse_noise(p.noise))
 
-    def _tasks(self, p: Parameters) -> tuple[str, ...]:
-        asked = {"noise": p["noise"], "shift": _shift(p), "neighbourhood": p["neighbourhood"]}
+    def _tasks(self, config: FitConfig[Any], run: Run) -> tuple[str, ...]:
+        neighbourhood = config.parameters.neighbourhood
+        asked = {"noise": config.noise, "shift": _shift(config), "neighbourhood": neighbourhood}
         return tuple(name for name, value in asked.items() if value) or ("images",)
 
-    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
-        kind, p = type(self).__name__, parameters
+    def _learning(
+        self, ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
+    ) -> Learning:
+        p = config.parameters
+        task: Task = Reconstruction(config.loss)
+        if p.neighbourhood:
+            run.observers.message("laying out the training images by their neighbours")
+            path = p.neighbours
+            by = path and codes_by(load(path, device=ready.unit.device.type), path, ready)
+            task = neighbour_task(ready, network, config.loss, p.neighbourhood, by)
+        identity = {
+            "neighbourhood": float(p.neighbourhood),
+            "neighbours": p.neighbours,
+            "shift": float(_shift(config)),
+            "noise": None if config.noise is None else str(config.noise),
+        }
+        return Learning(self._task(task, config), identity)
 
-        def task_for(ready: Ready, network: Autoencoder) -> Learning:
-            self._begin(ready, network, p, run)
-            task: Task = Reconstruction(parse_loss(p["loss"]))
-            if p["neighbourhood"]:
-                run.observers.message("laying out the training images by their neighbours")
-                path = p["neighbours"]
-                by = path and codes_by(load(path, device=ready.unit.device.type), path, ready)
-                task = neighbour_task(ready, network, p["loss"], p["neighbourhood"], by)
-            identity = {
-                "neighbourhood": float(p["neighbourhood"]),
-                "neighbours": p["neighbours"],
-                "shift": float(_shift(p)),
-                "noise": None if p["noise"] is None else str(parse_noise(p["noise"])),
-            }
-            return self._task(self._shown(task, p), p), dict(identity)
-
-        return fit_model(kind, source, p, run, task_for, self._finished)
-
-    def _shown(self, task: Task, p: Parameters) -> Task:
-        shift = _shift(p)
+    def _task(self, task: Task, config: FitConfig[Any]) -> Task:
+        """Return a task whose inputs are changed as the parameters ask."""
+        shift = _shift(config)
         task = Shifted(task, shift) if shift else task
-        return task if p["noise"] is None else Corrupted(task, parse_noise(p["noise"]))
+        return task if config.noise is None else Corrupted(task, config.noise)
 
-    def _task(self, task: Task, p: Parameters) -> Task:
-        """Return the task that a variant learns in place of this one."""
-        return task
-
-    def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
-        """Prepare the network before it is trained as a whole; a hook for variants."""
+    def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
+        """Fit PCA, unless the network started from it, and measure it for comparison."""
+        started = ready.architecture.bypass != "none"
+        pca = stored.pca if started else fit_baseline(ready)
+        error = baseline_error(ready, pca, ready.measured)
+        return replace(stored, pca=pca, facts={**stored.facts, "validation_baseline_mse": error})
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes of images, (n, code size) float32; spatial codes are flattened.
@@ -387,8 +281,9 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
         return tags
 
 
-def _shift(p: Parameters) -> Any:
+def _shift(config: FitConfig[Any]) -> float:
     """Return the value of ``shift``, or its default where it is None."""
-    if p["shift"] is not None:
-        return p["shift"]
-    return SHIFT if p["neighbourhood"] else 0.0
+    p = config.parameters
+    if p.shift is not None:
+        return float(p.shift)
+    return SHIFT if p.neighbourhood else 0.0

@@ -14,7 +14,7 @@ from convae.embedding.umap_layout import lay_out
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.fit import Ready
-from convae.losses import parse_loss
+from convae.losses import Loss
 from convae.networks.autoencoder import Autoencoder
 from convae.training.splits_and_batches import epoch_batches
 from convae.training.tasks.keep_neighbours import KeepNeighbours
@@ -42,7 +42,7 @@ class Places(NamedTuple):
 
 
 def neighbour_task(
-    ready: Ready, network: Autoencoder, loss: str, weight: float, by: Vectors | None = None
+    ready: Ready, network: Autoencoder, loss: Loss, weight: float, by: Vectors | None = None
 ) -> KeepNeighbours:
     """Return the task of reconstruction with codes that keep neighbours together.
 
@@ -60,7 +60,7 @@ def neighbour_task(
         )
     spread = float(network.scale.float().mean())
     found = places_for(ready, ready.architecture.latent_dim, spread, by)
-    return KeepNeighbours(parse_loss(loss), found.places, unit=found.unit, weight=weight)
+    return KeepNeighbours(loss, found.places, unit=found.unit, weight=weight)
 
 
 def places_for(ready: Ready, dimensions: int, spread: float, by: Vectors | None = None) -> Places:

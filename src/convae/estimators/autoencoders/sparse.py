@@ -11,10 +11,11 @@ from torch import Tensor
 
 from convae.config.bottlenecks import on_above
 from convae.config.compatibility import check
+from convae.config.parameters import SparseParameters
 from convae.errors import InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.fit import Ready
-from convae.estimators.with_defaults import with_defaults
+from convae.estimators.fit_config import FitConfig
 from convae.metrics.sparsity import Sparsity, sparsity
 from convae.networks.layer_outputs import layer
 from convae.storage.model_file import StoredModel
@@ -22,8 +23,7 @@ from convae.storage.model_file import StoredModel
 MOST_MEASURED = 2000  # images on which the sparsity is measured
 
 
-@with_defaults(bottleneck="top-k", latent_dim=256)
-class SparseAutoencoder(ConvAutoencoder):
+class SparseAutoencoder(SparseParameters, ConvAutoencoder):
     """An autoencoder with large codes, in which few units are active for each image.
 
     Each unit then stands for one thing that an image has or lacks, and can be inspected by itself: ``convae
@@ -89,8 +89,9 @@ class SparseAutoencoder(ConvAutoencoder):
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+    def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
         """Measure the sparsity of the codes on the images that the weights were chosen by."""
+        stored = super()._finished(ready, config, stored)
         network = stored.network.eval()
         batches = ready.batches(ready.measured[:MOST_MEASURED])
         with torch.inference_mode():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +10,11 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.corruption.noise import parse_noise
+from convae.config.parameters import StackedParameters
 from convae.errors import InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.fit import (
+    Learning,
     Ready,
     Run,
     fingerprint_of,
@@ -21,17 +22,14 @@ from convae.estimators.fit import (
     make_ready,
     make_settings,
 )
-from convae.estimators.fit_config import Parameters
-from convae.estimators.with_defaults import with_defaults
-from convae.images.sources.base import ImageSource
-from convae.losses import parse_loss
+from convae.estimators.fit_config import FitConfig
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
 from convae.training.devices import on_device, seeded
 from convae.training.flop_count import epoch_cost
 from convae.training.job import Job
 from convae.training.loop import train
-from convae.training.observers import Observers
+from convae.training.observers import Observers, Row
 from convae.training.tasks.stacked_levels import (
     FromBelow,
     Level,
@@ -43,8 +41,7 @@ from convae.training.tasks.stacked_levels import (
 SHARE = 2  # all layers together are trained for 1/SHARE of the joint epochs
 
 
-@with_defaults(bypass="none", refine=0, level_epochs=None)
-class StackedAutoencoder(ConvAutoencoder):
+class StackedAutoencoder(StackedParameters, ConvAutoencoder):
     """An autoencoder trained layer by layer, each on the codes of the layer below, and then as a whole.
 
     Layer 1 is the outermost stage; the last layer is the code. The result is an ordinary network: every
@@ -68,17 +65,12 @@ class StackedAutoencoder(ConvAutoencoder):
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
-    >>> model = StackedAutoencoder(widths=(4, 8), latent_dim=4, level_epochs=1, epochs=1).fit(images)
+    >>> model = StackedAutoencoder(
+    ...     architecture={"widths": (4, 8)}, latent_dim=4, level_epochs=1, epochs=1
+    ... ).fit(images)
     >>> model.levels_, model.transform(images, level=1).shape, model.transform(images).shape
     (3, (40, 256), (40, 4))
     """
-
-    level_epochs: int | Sequence[int] | None
-    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can know it
-
-        def __init__(
-            self, *, level_epochs: int | Sequence[int] | None = None, **parameters: Any
-        ) -> None: ...
 
     job = "reconstruct and encode, level by level"
     verb = "levels"
@@ -168,53 +160,41 @@ class StackedAutoencoder(ConvAutoencoder):
         The cost is the number of multiplications, as :func:`convae.training.flop_count.epoch_cost` counts
         them. Nothing is trained.
         """
-        p = self._parameters()
+        config = self._config()
         run = Run(groups=groups, observers=Observers([]))
-        ready = make_ready(clone(self).open(X, reset=True), p, run)
+        ready = make_ready(clone(self).open(X, reset=True), config, run)
         with seeded(ready.seed):
             network = on_device(Autoencoder(ready.architecture), ready.unit.device)
         levels = [
-            epoch_cost(Level(network, number), _level_job(ready, network, number, p, 1))
+            epoch_cost(Level(network, number), _level_job(ready, network, number, config, 1))
             for number in range(1, level_count(network) + 1)
         ]
-        return levels, epoch_cost(network, make_job(p, ready))
+        return levels, epoch_cost(network, make_job(config, ready))
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        epochs_of_levels(p["level_epochs"], 1, 1)
-        return p
+    def _config(self) -> FitConfig[Any]:
+        config = super()._config()
+        epochs_of_levels(config.parameters.level_epochs, 1, 1)
+        return config
 
-    def _tasks(self, p: Parameters) -> tuple[str, ...]:
-        further = [task for task in super()._tasks(p) if task != "images"]
-        return ("levels alone" if p["epochs"] == 0 else "levels", *further)
+    def _tasks(self, config: FitConfig[Any], run: Run) -> tuple[str, ...]:
+        further = [task for task in super()._tasks(config, run) if task != "images"]
+        return ("levels alone" if config.parameters.epochs == 0 else "levels", *further)
 
-    def _train(self, source: ImageSource, parameters: Parameters, run: Run) -> StoredModel:
+    def _learning(
+        self, ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
+    ) -> Learning:
+        """Train the layers one by one, and return what all of them learn together."""
+        histories = _train_layers(ready, network, config, run)
         # A run that was interrupted while single layers were trained has no state of the joint training yet.
-        self._resumes = run.resume
-        joint = run.checkpoint is not None and run.checkpoint.has_state()
-        return super()._train(source, parameters, replace(run, resume=run.resume and joint))
+        fresh = run.checkpoint is not None and not run.checkpoint.has_state()
+        learning = super()._learning(ready, network, config, run)
+        return replace(learning, facts={"levels": histories}, fresh=fresh)
 
-    def _begin(self, ready: Ready, network: Autoencoder, p: Parameters, run: Run) -> None:
-        """Train the layers one by one."""
-        settings = make_settings(p, ready)
-        count = level_count(network)
-        epochs = epochs_of_levels(p["level_epochs"], count, settings.epochs)
-        self._histories: list[list[dict[str, Any]]] = []
-        for number in range(1, count + 1):
-            run.observers.message(f"training level {number} of {count} on the codes below it")
-            job = _level_job(ready, network, number, p, epochs[number - 1])
-            own = None if run.checkpoint is None else run.checkpoint.part(f"level-{number}")
-            resume = self._resumes and own is not None and own.has_state()
-            level = Level(network, number)
-            self._histories.append(
-                train(level, job, checkpoint=own, resume=resume, keep=True, observers=run.observers)
-            )
-
-    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
-        histories = getattr(self, "_histories", [])  # none before a first partial fit
-        return replace(stored, facts={**stored.facts, "levels": histories})
+    def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
+        stored = super()._finished(ready, config, stored)
+        return replace(stored, facts={"levels": [], **stored.facts})  # none before a partial fit
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Any:
         super()._adopt(stored, device)
@@ -222,22 +202,42 @@ class StackedAutoencoder(ConvAutoencoder):
         return self
 
 
-def _level_job(ready: Ready, network: Autoencoder, number: int, p: Parameters, epochs: int) -> Job:
+def _train_layers(
+    ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
+) -> list[list[Row]]:
+    """Train the layers of a network one by one; return the history of each."""
+    count = level_count(network)
+    joint = make_settings(config, ready).epochs
+    epochs = epochs_of_levels(config.parameters.level_epochs, count, joint)
+    histories = []
+    for number in range(1, count + 1):
+        run.observers.message(f"training level {number} of {count} on the codes below it")
+        job = _level_job(ready, network, number, config, epochs[number - 1])
+        own = None if run.checkpoint is None else run.checkpoint.part(f"level-{number}")
+        resume = run.resume and own is not None and own.has_state()
+        level = Level(network, number)
+        histories.append(
+            train(level, job, checkpoint=own, resume=resume, keep=True, observers=run.observers)
+        )
+    return histories
+
+
+def _level_job(
+    ready: Ready, network: Autoencoder, number: int, config: FitConfig[Any], epochs: int
+) -> Job:
     """Return the training job of one layer."""
-    settings = replace(make_settings(p, ready), epochs=epochs)
-    noise = None if p["noise"] is None else parse_noise(p["noise"])
     return Job(
         images=ready.images,
         training=ready.places(ready.training),
         validation=ready.places(ready.measured),
         unit=ready.unit,
-        settings=settings,
-        task=FromBelow(network, number, parse_loss(settings.loss), noise),
+        settings=replace(make_settings(config, ready), epochs=epochs),
+        task=FromBelow(network, number, config.loss, config.noise),
         identity={
             "architecture": ready.architecture.to_dict(),
             "images": fingerprint_of(ready.images),
             "level": number,
-            "noise": None if noise is None else str(noise),
+            "noise": None if config.noise is None else str(config.noise),
         },
     )
 

@@ -3,22 +3,21 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.config.bottlenecks import parse_bottleneck
+from convae.config.parameters import VariationalParameters
 from convae.errors import InputError, unknown_name
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.autoencoders.code_densities import COMPONENTS, MOST_CODES, Mixture
 from convae.estimators.autoencoders.likelihood_bounds import SMALLEST, bound, log_weights
 from convae.estimators.fit import Ready
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit_config import FitConfig
 from convae.estimators.streaming import iter_images
-from convae.estimators.with_defaults import with_defaults
 from convae.losses import Loss, logistic_scale, parse_loss
 from convae.networks.autoencoder import Autoencoder, drawn
 from convae.storage.model_file import StoredModel
@@ -64,8 +63,7 @@ class Collapse(NamedTuple):
         return line
 
 
-@with_defaults(bottleneck="gaussian", levels=None, binarise=False)
-class VariationalAutoencoder(ConvAutoencoder):
+class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     """An autoencoder whose codes follow a known distribution, so that new images can be sampled.
 
     The encoder gives a normal distribution for each latent dimension, and the decoder is trained on codes
@@ -100,14 +98,6 @@ class VariationalAutoencoder(ConvAutoencoder):
     >>> model.sample(3).shape, model.log_likelihood(images[:2].astype(np.uint8), samples=8).shape
     ((3, 16, 16), (2,))
     """
-
-    levels: int | None
-    binarise: bool
-    if TYPE_CHECKING:  # the decorator's signature, as far as a type checker can know it
-
-        def __init__(
-            self, *, levels: int | None = None, binarise: bool = False, **parameters: Any
-        ) -> None: ...
 
     job = "reconstruct, encode and draw new images"
     verb = "sample"
@@ -351,35 +341,38 @@ class VariationalAutoencoder(ConvAutoencoder):
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        bottleneck = parse_bottleneck(p["bottleneck"])
-        if p["levels"] is not None:
-            if bottleneck.levels not in (1, p["levels"]):
+    def _config(self) -> FitConfig[Any]:
+        config = super()._config()
+        p, bottleneck = config.parameters, config.bottleneck
+        if p.levels is not None:
+            if bottleneck.levels not in (1, p.levels):
                 raise InputError(
-                    f"levels {p['levels']!r} and bottleneck {p['bottleneck']!r} say different things; leave "
-                    "one of them out"
+                    f"levels {p.levels!r} and bottleneck {p.bottleneck!r} contradict each other; leave one "
+                    "of them out"
                 )
-            p = {**p, "bottleneck": str(replace(bottleneck, levels=p["levels"]))}
-        if type(p["binarise"]) is not bool:
-            raise InputError(f"binarise must be true or false; got {p['binarise']!r}")
-        if p["binarise"] and p["loss"] != "bce":
+            bottleneck = replace(bottleneck, levels=p.levels)
+            config = replace(config.changed(bottleneck=str(bottleneck)), bottleneck=bottleneck)
+        if type(p.binarise) is not bool:
+            raise InputError(f"binarise must be true or false; got {p.binarise!r}")
+        if p.binarise and p.loss != "bce":
             raise InputError(
-                f"binarise draws pixels of black and white, which is for loss 'bce'; got {p['loss']!r}"
+                f"binarise samples black and white pixels and requires loss 'bce'; got {p.loss!r}"
             )
-        return p
+        return config
 
-    def _task(self, task: Task, p: Parameters) -> Task:
-        return Binarised(task) if p["binarise"] else task
+    def _task(self, task: Task, config: FitConfig[Any]) -> Task:
+        task = super()._task(task, config)
+        return Binarised(task) if config.parameters.binarise else task
 
-    def _finished(self, ready: Ready, stored: StoredModel) -> StoredModel:
+    def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
         """Measure the use of the code and fit the densities.
 
         The use is measured on the images that the weights were chosen by; the densities are fitted to the
         codes of training images.
         """
+        stored = super()._finished(ready, config, stored)
         network = stored.network.eval()
-        extras = _judged(ready, network, parse_loss(str(stored.parameters["loss"])))
+        extras = _judged(ready, network, config.loss)
         codes = _drawn_codes(ready, network)
         for name, components in (("gaussian", 1), ("mixture", COMPONENTS)):
             extras |= Mixture.fit(codes, components, ready.seed).extras(name)

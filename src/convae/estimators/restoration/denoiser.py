@@ -1,6 +1,7 @@
 """The denoiser, which learns from clean images, from pairs, or from noisy images alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -13,17 +14,18 @@ from torch import Tensor
 
 from convae.classical.noise_level import estimate_noise_level
 from convae.classical.noise_presence import NoisePresence
-from convae.config.bottlenecks import Bottleneck
 from convae.config.compatibility import check, of_loss
+from convae.config.parameters import DenoiserParameters
 from convae.corruption.noise import Noise, check_levels, parse_noise
-from convae.corruption.noise_levels import Level, check_level
+from convae.corruption.noise_levels import check_level
 from convae.errors import InputError, raise_faults, unknown_name
-from convae.estimators.fit import Ready, Run
-from convae.estimators.fit_config import Parameters
+from convae.estimators.fit import Learning, Ready, Run
+from convae.estimators.fit_config import FitConfig
 from convae.estimators.labels import holds_images
 from convae.estimators.pixel_rows import is_table, row_shape, rows_to_images
 from convae.estimators.restoration.base import (
     Material,
+    RestorerReady,
     RestoringEstimator,
     material_for,
 )
@@ -40,7 +42,7 @@ from convae.estimators.streaming import OnBad
 from convae.images.dataset.pairs import PairSource
 from convae.images.sources.base import ImageSource
 from convae.images.sources.open_source import open_source
-from convae.losses import Loss, parse_loss
+from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import RESTORING
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
@@ -60,7 +62,7 @@ USUAL = "gaussian:0..55/255"
 TASK_OF = {"clean": "denoising", "noisy gaussian": "halves", "noisy blind": "hidden pixels"}
 
 
-class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
+class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, RestoringEstimator):
     """A network that removes noise from images; one model handles all noise levels.
 
     It learns in one of three ways:
@@ -92,8 +94,6 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             reason are reported, and stored in ``learn_`` and ``noise_found_``.
         preset: ``unet`` (recommended: residual blocks with skips at half resolution and below), or an
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
-        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single fields of
-            the architecture, see :class:`convae.Architecture`; None keeps the preset's.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
             applies. See :class:`convae.config.bottlenecks.Bottleneck`.
@@ -101,9 +101,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             any size are restored whole.
         turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but
             not for whole small images (a rotated digit is another digit).
-        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule, warmup,
-            weight_decay, clip, ema, loss, precision, patience, validation_fraction, device, random_state: as
-            in :class:`convae.ConvAutoencoder`.
+        latent_dim, loss, epochs, channels, preparation, training, architecture, validation_fraction, device,
+            random_state: as in :class:`convae.ConvAutoencoder`.
 
     Attributes:
         learn_: the way it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
@@ -124,85 +123,6 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
     job = "denoise"
     verb = "denoise"
     member = "denoiser"
-
-    def __init__(
-        self,
-        *,
-        noise: str | Noise | None = None,
-        sigma: Level | None = None,
-        mean: float = 0.0,
-        clip_noise: bool = False,
-        learn: str = "auto",
-        preset: str = "unet",
-        latent_dim: int | None = None,
-        widths: Sequence[int] | None = None,
-        blocks: int | None = None,
-        kernel_size: int | None = None,
-        down: str | None = None,
-        up: str | None = None,
-        padding_mode: str | None = None,
-        norm: str | None = None,
-        activation: str | None = None,
-        bottleneck: str | Bottleneck = "plain",
-        patch: int | None = None,
-        turn: bool | None = None,
-        channels: int | None = None,
-        scaling: str = "auto",
-        storage: str = "auto",
-        strict: bool = False,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        optimizer: str = "muon",
-        schedule: str = "cosine",
-        warmup: float = 0.05,
-        weight_decay: float = 0.0,
-        clip: float = 1.0,
-        ema: float = 0.99,
-        loss: str | Loss = "mse",
-        precision: str = "auto",
-        patience: int = 15,
-        validation_fraction: float = 0.1,
-        device: str = "auto",
-        random_state: int | None = None,
-    ) -> None:
-        self.noise = noise
-        self.sigma = sigma
-        self.mean = mean
-        self.clip_noise = clip_noise
-        self.learn = learn
-        self.preset = preset
-        self.latent_dim = latent_dim
-        self.widths = widths
-        self.blocks = blocks
-        self.kernel_size = kernel_size
-        self.down = down
-        self.up = up
-        self.padding_mode = padding_mode
-        self.norm = norm
-        self.activation = activation
-        self.bottleneck = bottleneck
-        self.patch = patch
-        self.turn = turn
-        self.channels = channels
-        self.scaling = scaling
-        self.storage = storage
-        self.strict = strict
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.warmup = warmup
-        self.weight_decay = weight_decay
-        self.clip = clip
-        self.ema = ema
-        self.loss = loss
-        self.precision = precision
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.device = device
-        self.random_state = random_state
 
     def fit(
         self,
@@ -238,13 +158,15 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
             if target is not None:
                 raise InputError("y and target both hold images: give the target once")
             target = y
-        self._target = None if target is None else self._opened_target(target)
-        try:
-            return self._fit(
-                X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
-            )
-        finally:
-            del self._target
+        source, config, run = self._opened(
+            X,
+            groups=groups,
+            checkpoint=checkpoint,
+            resume=resume,
+            observers=observers,
+            target=None if target is None else self._opened_target(target),
+        )
+        return self._trained(source, config, run)
 
     def _opened_target(self, target: Any) -> ImageSource:
         """Open the target as a source; rows of pixels are read as :meth:`open` reads those of X."""
@@ -327,91 +249,89 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        if p["learn"] not in LEARN:
-            raise unknown_name("learn", p["learn"], LEARN)
+    def _config(self) -> FitConfig[Any]:
+        config = super()._config()
+        p = config.parameters
+        if p.learn not in LEARN:
+            raise unknown_name("learn", p.learn, LEARN)
         raise_faults(
             "parameters",
             [
-                f"{name} must be {what}; got {p[name]!r}"
+                f"{name} must be {what}; got {getattr(p, name)!r}"
                 for name, what, good in (
-                    ("mean", "a number", isinstance(p["mean"], int | float)),
-                    ("clip_noise", "True or False", isinstance(p["clip_noise"], bool)),
+                    ("mean", "a number", isinstance(p.mean, int | float)),
+                    ("clip_noise", "True or False", isinstance(p.clip_noise, bool)),
                 )
                 if not good
             ],
         )
-        self._noise(p)
-        p["noise"] = None if p["noise"] is None else str(self.noise)
-        return p
+        return replace(config, noise=_noise_of(p))
 
-    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+    def _tasks(self, config: FitConfig[Any], run: Run) -> tuple[str, ...]:
         """Return the way to learn, as far as it is known before the images are inspected."""
-        if self._target is not None or p["learn"] == "pairs":
+        if run.target is not None or config.parameters.learn == "pairs":
             return ("pairs",)
-        asked = asked_way(p)
+        asked = asked_way(config.parameters)
         return () if asked is None else (TASK_OF[asked[0]],)
 
-    def _noise(self, p: Parameters) -> Noise:
-        """Return the noise for clean images, in the units of the files."""
-        spec = self.noise
-        if spec is None:
-            spec = "gaussian" if p["sigma"] is not None else USUAL
-        return parse_noise(
-            spec, sigma=p["sigma"], mean=p["mean"], clip=p["clip_noise"], limited=False
-        )
-
-    def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
-        target = self._target
-        if target is None and p["learn"] == "pairs":
+    def _material(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Material:
+        p, target = config.parameters, run.target
+        if target is None and p.learn == "pairs":
             raise InputError("learn 'pairs' needs target: the images as they should look")
-        if target is not None and p["learn"] not in ("auto", "pairs"):
-            raise InputError(f"learn {p['learn']!r} has no use for a target; leave one of them out")
+        if target is not None and p.learn not in ("auto", "pairs"):
+            raise InputError(f"learn {p.learn!r} has no use for a target; leave one of them out")
         if target is None:
-            if not holds_floats(source):
-                check_levels(self._noise(p))
-            return self._fit_restorer(material_for(source, p), p, run)
-        pairs = PairSource(source, target, channels=p["channels"])
-        return self._fit_restorer(material_for(pairs, p, pairs.channels), p, run)
+            if config.noise is not None and not holds_floats(source):
+                check_levels(config.noise)
+            return material_for(source, config)
+        pairs = PairSource(source, target, channels=p.channels)
+        return material_for(pairs, config, pairs.channels)
 
-    def _task(
-        self, ready: Ready, material: Material, p: Parameters, run: Run
+    def _learning(
+        self, ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
+    ) -> Learning:
+        assert isinstance(ready, RestorerReady)
+        task, learnt = self._way(ready, config, run)
+        return Learning(task, learnt, facts={"learnt": learnt})
+
+    def _way(
+        self, ready: RestorerReady, config: FitConfig[Any], run: Run
     ) -> tuple[Task, dict[str, Any]]:
-        turn = material.patches if p["turn"] is None else bool(p["turn"])
-        loss = parse_loss(p["loss"])
+        """Return the task of the way to learn that suits the images, and plain values that describe it."""
+        p, material, loss = config.parameters, ready.material, config.loss
+        turn = material.patches if p.turn is None else p.turn
         if isinstance(material.source, PairSource):
             run.observers.message("learning from pairs, because there is a target")
             return FromPairs(loss, material.channels[0], turn=turn), {"learn": "pairs"}
         scaling = ready.unit.scaling
-        factor, told = stretch(scaling), self._extra_inputs(p) > 0
+        factor, has_map = stretch(scaling), self._extra_inputs(config, material) > 0
         way, why, looked = chosen_way(ready, p)
-        task: Task
         check(task=[TASK_OF[way]], loss=of_loss(loss))
+        noise = config.noise
+        assert noise is not None
         if way == "clean":
-            noise = self._noise(p)
-            noise = noise if self.noise is None and p["sigma"] is None else noise.rescaled(factor)
+            noise = noise if p.noise is None and p.sigma is None else noise.rescaled(factor)
             made = noise_text(noise, scaling)
             run.observers.message(f"learning from clean images with made noise ({made}), {why}")
             identity = {"learn": way, "noise": noise.to_dict(), **looked}
-            return FromClean(loss, noise, turn=turn, level_map=told), identity
+            return FromClean(loss, noise, turn=turn, level_map=has_map), identity
         levels = noise_levels(ready)
         if way == "noisy gaussian":
-            fixed = fixed_level(p, self._noise(p))
+            fixed = fixed_level(p, noise)
             level = levels if fixed is None else torch.full_like(levels, fixed * factor)
             run.observers.message(
                 f"learning from noisy images alone, their Gaussian noise (about "
                 f"{stored_level(float(level.median()), scaling)}) split in two, {why}"
             )
-            task = FromNoisyGaussian(loss, level, turn=turn, level_map=told)
+            task = FromNoisyGaussian(loss, level, turn=turn, level_map=has_map)
             return task, {"learn": way, "level": fixed}
         run.observers.message(f"learning from noisy images alone, by hidden pixels, {why}")
-        task = FromNoisyBlind(loss, levels, turn=turn, level_map=told)
-        return task, {"learn": way, **looked}
+        return FromNoisyBlind(loss, levels, turn=turn, level_map=has_map), {"learn": way, **looked}
 
-    def _extra_inputs(self, p: Parameters) -> int:
+    def _extra_inputs(self, config: FitConfig[Any], material: Material) -> int:
         """Return 1 for the map of noise levels, where the levels are known in training."""
-        return 1 if p["preset"] in RESTORING and self._target is None else 0
+        pairs = isinstance(material.source, PairSource)
+        return 1 if config.parameters.preset in RESTORING and not pairs else 0
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
@@ -421,3 +341,11 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, RestoringEstimator):
         found = learnt.get("noise_found")
         self.noise_found_ = None if found is None else NoisePresence(**found)
         return self
+
+
+def _noise_of(p: DenoiserParameters) -> Noise:
+    """Return the noise for clean images, in the units of the files."""
+    spec = p.noise
+    if spec is None:
+        spec = "gaussian" if p.sigma is not None else USUAL
+    return parse_noise(spec, sigma=p.sigma, mean=p.mean, clip=p.clip_noise, limited=False)

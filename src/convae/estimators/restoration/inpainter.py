@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from convae.config.bottlenecks import Bottleneck
+from convae.config.parameters import InpainterParameters
 from convae.corruption.holes import Holes, parse_holes
 from convae.errors import ImageError, InputError, unknown_name
-from convae.estimators.fit import Ready, Run
-from convae.estimators.fit_config import Parameters
-from convae.estimators.restoration.base import Material, RestoringEstimator, material_for
+from convae.estimators.fit import Learning, Ready, Run
+from convae.estimators.fit_config import FitConfig
+from convae.estimators.restoration.base import Material, RestorerReady, RestoringEstimator
 from convae.estimators.restoration.unmasked_damage import (
     DamageThresholds,
     find_damage,
@@ -32,13 +32,12 @@ from convae.images.files.image import Image, Pixels
 from convae.images.files.writing import restore_depth
 from convae.images.sources.base import ImageSource
 from convae.images.sources.masks import Masks, Missing, missing_values, open_masks
-from convae.losses import Loss, parse_loss
 from convae.networks.architecture import Architecture
+from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 from convae.training.tasks.inpainting import FILLS, FromHoles, with_fill
-from convae.training.tasks.task import Task
 
 LOOKED_AT, SIDE = 8, 96  # images, and pixels a side of each, that measure how well holes are filled
 # Images, and pixels a side of each, that show which solid patches are normal.
@@ -78,7 +77,7 @@ class Inpainted:
 Masked = tuple[int, Image, NDArray[np.bool_], Pixels]
 
 
-class Inpainter(RestoringEstimator):
+class Inpainter(InpainterParameters, RestoringEstimator):
     """A network that fills holes in images from their surroundings and from what it learnt of such images.
 
     It learns from whole images, in which it makes holes, sampled anew for every batch. The network sees a
@@ -94,8 +93,6 @@ class Inpainter(RestoringEstimator):
         preset: ``fine`` (recommended: convolutions at the full resolution and below, with skips), ``unet``
             (from half the resolution down; learning scattered pixels takes many times as long), or an
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
-        latent_dim, widths, blocks, kernel_size, down, up, padding_mode, norm, activation: single fields of
-            the architecture, see :class:`convae.Architecture`; None keeps the preset's.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
             applies. See :class:`convae.config.bottlenecks.Bottleneck`.
@@ -105,9 +102,8 @@ class Inpainter(RestoringEstimator):
             not for whole small images (a rotated digit is another digit).
         loss: as in :class:`convae.ConvAutoencoder`, but for pixels in holes only, and relative to the loss of
             the classical fill there.
-        channels, scaling, storage, strict, epochs, batch_size, learning_rate, optimizer, schedule, warmup,
-            weight_decay, clip, ema, precision, patience, validation_fraction, device, random_state: as in
-            :class:`convae.ConvAutoencoder`.
+        latent_dim, epochs, channels, preparation, training, architecture, validation_fraction, device,
+            random_state: as in :class:`convae.ConvAutoencoder`.
 
     Attributes:
         holes_: the holes that it learnt to fill.
@@ -130,79 +126,6 @@ class Inpainter(RestoringEstimator):
     verb = "inpaint"
     member = "inpainter"
     no_target = "makes the holes in X itself: leave y out, and give whole images as X"
-
-    def __init__(
-        self,
-        *,
-        holes: str | Holes = "mixed",
-        fill: str = "tension",
-        preset: str = "fine",
-        latent_dim: int | None = None,
-        widths: Sequence[int] | None = None,
-        blocks: int | None = None,
-        kernel_size: int | None = None,
-        down: str | None = None,
-        up: str | None = None,
-        padding_mode: str | None = None,
-        norm: str | None = None,
-        activation: str | None = None,
-        bottleneck: str | Bottleneck = "plain",
-        patch: int | None = None,
-        turn: bool | None = None,
-        channels: int | None = None,
-        scaling: str = "auto",
-        storage: str = "auto",
-        strict: bool = False,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        optimizer: str = "muon",
-        schedule: str = "cosine",
-        warmup: float = 0.05,
-        weight_decay: float = 0.0,
-        clip: float = 1.0,
-        ema: float = 0.99,
-        loss: str | Loss = "mse",
-        precision: str = "auto",
-        patience: int = 15,
-        validation_fraction: float = 0.1,
-        device: str = "auto",
-        random_state: int | None = None,
-    ) -> None:
-        self.holes = holes
-        self.fill = fill
-        self.preset = preset
-        self.latent_dim = latent_dim
-        self.widths = widths
-        self.blocks = blocks
-        self.kernel_size = kernel_size
-        self.down = down
-        self.up = up
-        self.padding_mode = padding_mode
-        self.norm = norm
-        self.activation = activation
-        self.bottleneck = bottleneck
-        self.patch = patch
-        self.turn = turn
-        self.channels = channels
-        self.scaling = scaling
-        self.storage = storage
-        self.strict = strict
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.warmup = warmup
-        self.weight_decay = weight_decay
-        self.clip = clip
-        self.ema = ema
-        self.loss = loss
-        self.precision = precision
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.device = device
-        self.random_state = random_state
 
     def fit(
         self,
@@ -229,9 +152,10 @@ class Inpainter(RestoringEstimator):
             TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        return self._fit(
+        source, config, run = self._opened(
             X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
         )
+        return self._trained(source, config, run)
 
     def inpaint(
         self, X: Any, mask: Any = None, *, invert: bool = False, ensemble: bool = False
@@ -392,20 +316,23 @@ class Inpainter(RestoringEstimator):
 
     # -- fitting --------------------------------------------------------------------------------
 
-    def _parameters(self) -> Parameters:
-        p = super()._parameters()
-        p["holes"] = str(parse_holes(self.holes))
-        if p["fill"] not in FILLS:
-            raise unknown_name("fill", p["fill"], FILLS)
-        return p
+    def _config(self) -> FitConfig[Any]:
+        config = super()._config()
+        p = config.parameters
+        config = config.changed(holes=str(parse_holes(p.holes)))
+        if p.fill not in FILLS:
+            raise unknown_name("fill", p.fill, FILLS)
+        return config
 
-    def _tasks(self, p: Parameters) -> tuple[str, ...]:
+    def _tasks(self, config: FitConfig[Any], run: Run) -> tuple[str, ...]:
         return ("holes",)
 
-    def _train(self, source: ImageSource, p: Parameters, run: Run) -> StoredModel:
-        stored = self._fit_restorer(material_for(source, p), p, run)
+    def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
+        """Learn what is normal in these images, so that damage can be found."""
+        assert isinstance(ready, RestorerReady)
+        stored = super()._finished(ready, config, stored)
         self._adopt(stored)
-        thresholds = self._damage_thresholds(source)
+        thresholds = self._damage_thresholds(ready.material.source)
         learnt = {**stored.facts["learnt"], "damage": thresholds.to_dict()}
         return replace(stored, facts={**stored.facts, "learnt": learnt})
 
@@ -443,24 +370,26 @@ class Inpainter(RestoringEstimator):
                 missing = np.asarray(missing_values(image).any(axis=2))
             yield x, torch.from_numpy(missing[middle])[None, None].to(x)
 
-    def _task(
-        self, ready: Ready, material: Material, p: Parameters, run: Run
-    ) -> tuple[Task, dict[str, Any]]:
+    def _learning(
+        self, ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
+    ) -> Learning:
+        assert isinstance(ready, RestorerReady)
         if ready.images.shape[1] * ready.images.shape[2] < 2:
             raise InputError(
                 "images of a single pixel (1 feature(s) where they are rows) leave nothing to fill it from"
             )
-        turn = material.patches if p["turn"] is None else bool(p["turn"])
-        holes = parse_holes(p["holes"])
-        task = FromHoles(parse_loss(p["loss"]), holes, p["fill"], turn=turn)
-        return task, {"learn": "holes", "holes": holes.to_dict(), "fill": p["fill"]}
+        p, holes = config.parameters, parse_holes(config.parameters.holes)
+        turn = ready.material.patches if p.turn is None else p.turn
+        task = FromHoles(config.loss, holes, p.fill, turn=turn)
+        learnt = {"learn": "holes", "holes": holes.to_dict(), "fill": p.fill}
+        return Learning(task, learnt, facts={"learnt": learnt})
 
     def _architecture(self, *how: Any) -> Architecture:
         """Add contrast to the architecture: the error of a fill is small compared with the image."""
         a = super()._architecture(*how)
         return replace(a, contrast=CONTRAST) if a.base else a
 
-    def _extra_inputs(self, p: Parameters) -> int:
+    def _extra_inputs(self, config: FitConfig[Any], material: Material) -> int:
         """Return 1, for the mask."""
         return 1
 

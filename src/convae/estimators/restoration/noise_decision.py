@@ -9,10 +9,10 @@ from torch import Tensor
 
 from convae.classical.noise_level import estimate_noise_level
 from convae.classical.noise_presence import LEAST, SMALL, NoisePresence, find_noise
+from convae.config.parameters import DenoiserParameters
 from convae.corruption.noise import Noise
 from convae.errors import ImageError
 from convae.estimators.fit import Ready
-from convae.estimators.fit_config import Parameters
 from convae.estimators.restoration.noise_units import stored_level, used_range
 from convae.images.dataset.scaling import Scaling
 from convae.images.sources.base import ImageSource
@@ -23,22 +23,22 @@ MOST_CROPS = 16  # per image
 HEADERS = 8  # read at most, until one is readable
 
 
-def asked_way(p: Parameters) -> tuple[str, str] | None:
+def asked_way(p: DenoiserParameters) -> tuple[str, str] | None:
     """Return the way to learn and the reason, where the parameters decide; None where the images decide."""
-    if p["learn"] != "auto":
-        return noisy_way(p) if p["learn"] == "noisy" else p["learn"], "as asked for"
-    if p["noise"] is not None or p["sigma"] is not None:
+    if p.learn != "auto":
+        return noisy_way(p) if p.learn == "noisy" else p.learn, "as asked for"
+    if p.noise is not None or p.sigma is not None:
         return "clean", "because the noise to make was named"
     return None
 
 
-def noisy_way(p: Parameters) -> str:
+def noisy_way(p: DenoiserParameters) -> str:
     """Return the way to learn from noisy images alone."""
-    gaussian = p["noise"] is not None and p["noise"].split(":")[0] == "gaussian"
+    gaussian = p.noise is not None and str(p.noise).split(":")[0] == "gaussian"
     return "noisy gaussian" if gaussian else "noisy blind"
 
 
-def chosen_way(ready: Ready, p: Parameters) -> tuple[str, str, dict[str, Any]]:
+def chosen_way(ready: Ready, p: DenoiserParameters) -> tuple[str, str, dict[str, Any]]:
     """Return the way to learn, the reason, and the measurements as plain values (empty if none were made)."""
     if asked := asked_way(p):
         return *asked, {}
@@ -110,8 +110,8 @@ def noise_levels(ready: Ready) -> Tensor:
     return levels if len(levels) == count else levels.median().expand(count).clone()
 
 
-def fixed_level(p: Parameters, noise: Noise) -> float | None:
+def fixed_level(p: DenoiserParameters, noise: Noise) -> float | None:
     """Return the one noise level that was given for noisy images; None to estimate it in each."""
     piece = noise.pieces[0]
-    named = p["sigma"] is not None or ":" in p["noise"]
+    named = p.sigma is not None or ":" in str(p.noise)
     return piece.most if named and piece.least == piece.most else None

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from convae.errors import InputError
 from convae.estimators.autoencoders.stacked import StackedAutoencoder, epochs_of_levels
-from convae.estimators.fit_config import Parameters, preparation
+from convae.estimators.fit_config import FitConfig, prepared
 from convae.evaluation.experiments.data_parts import MOST, Parts, take_apart
 from convae.evaluation.experiments.schedules import SCRATCH, Schedule, equal_schedules
 from convae.images.sources.base import Skipped
@@ -129,18 +129,20 @@ def ablate(
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
-    >>> found = ablate(StackedAutoencoder(widths=(4,), latent_dim=4, epochs=2), images, seeds=2)
+    >>> found = ablate(StackedAutoencoder(
+    ...     architecture={"widths": (4,)}, latent_dim=4, epochs=2
+    ... ), images, seeds=2)
     >>> list(found.trials), found.tested_on, found.baseline_name
     (['levels alone', 'levels, then together', 'together from scratch'], 12, 'PCA, 4 components')
     """
     if type(seeds) is not int or seeds < 1:
         raise InputError(f"seeds must be a whole number of at least 1; got {seeds!r}")
-    p, watch = model._parameters(), Once(observers)
+    config, watch = model._config(), Once(observers)
     source = clone(model).open(X, reset=True)
     other = None if test is None else clone(model).open(test, reset=True)
-    first = p["random_state"]
-    parts = take_apart(source, other, preparation(p), groups=groups, most=most, seed=first)
-    plan = _plan(model, parts, p)
+    first = config.seed
+    parts = take_apart(source, other, prepared(config), groups=groups, most=most, seed=first)
+    plan = _plan(model, parts, config)
     ways = "; ".join(f"{name}: {schedule}" for name, schedule in plan.schedules.items())
     watch.message(f"{seeds} x {len(plan.schedules)} fits, in epochs: {ways}")
     runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in plan.schedules}
@@ -185,11 +187,12 @@ class _Plan:
         )
 
 
-def _plan(model: StackedAutoencoder, parts: Parts, p: Parameters) -> _Plan:
+def _plan(model: StackedAutoencoder, parts: Parts, config: FitConfig[Any]) -> _Plan:
     levels, joint = model.epoch_costs(parts.training, groups=parts.groups)
-    epochs, given = p["epochs"], p["level_epochs"]
+    p = config.parameters
+    epochs, given = p.epochs, p.level_epochs
     if epochs is None:
-        epochs = parts.epochs(p["batch_size"], p["validation_fraction"])
+        epochs = parts.epochs(config.training.batch_size, p.validation_fraction)
     given = None if given is None else epochs_of_levels(given, len(levels), epochs)
     return _Plan(levels, joint, equal_schedules(levels, joint, epochs, given))
 

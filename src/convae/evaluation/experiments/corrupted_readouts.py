@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from convae.config.bottlenecks import parse_bottleneck
 from convae.corruption.noise import Noise, parse_noise
 from convae.errors import InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
@@ -259,7 +258,7 @@ def refuse_one_class(target: Target, truth: np.ndarray) -> None:
 def _told(models: Models, numbers: Mapping[str, np.ndarray]) -> dict[str, str]:
     told = {name: f"{rows.shape[1]} numbers" for name, rows in numbers.items()}
     for name, model in models.items():
-        bottleneck = parse_bottleneck(model.bottleneck)
+        bottleneck = model._config().bottleneck
         if bottleneck.kind != "plain":
             told[name] += f", bottleneck {replace(bottleneck, level=bottleneck.strength)}"
         if model.noise is not None:

@@ -12,7 +12,7 @@ from convae.errors import InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.autoencoders.sparse import SparseAutoencoder
 from convae.estimators.autoencoders.variational import VariationalAutoencoder
-from convae.estimators.fit_config import preparation
+from convae.estimators.fit_config import prepared
 from convae.evaluation.experiments.corrupted_readouts import (
     CORRUPTIONS,
     Models,
@@ -45,15 +45,16 @@ def code_variants(
         sparse: the bottleneck of the sparse one.
         sparse_dim: its latent dimension.
         variational: the bottleneck of the variational one.
-        parameters: of all four, as of :class:`convae.ConvAutoencoder`. By default there is no linear path,
-            because the sparse and the variational autoencoder cannot have one.
+        parameters: of all four, by the names that the command line has (``widths``, ``ema``). By default
+            there is no linear path, because the sparse and the variational autoencoder cannot have one.
     """
     common: dict[str, Any] = {"bypass": "none", **parameters}
+    sparse_only = {"latent_dim": sparse_dim, "bottleneck": sparse}
     return {
-        PLAIN: ConvAutoencoder(**common),
-        DENOISING: ConvAutoencoder(**common, noise=noise),
-        SPARSE: SparseAutoencoder(**{**common, "latent_dim": sparse_dim}, bottleneck=sparse),
-        VARIATIONAL: VariationalAutoencoder(**common, bottleneck=variational),
+        PLAIN: ConvAutoencoder.from_options(common),
+        DENOISING: ConvAutoencoder.from_options({**common, "noise": noise}),
+        SPARSE: SparseAutoencoder.from_options({**common, **sparse_only}),
+        VARIATIONAL: VariationalAutoencoder.from_options({**common, "bottleneck": variational}),
     }
 
 
@@ -97,7 +98,7 @@ def probe_robustness(
     """
     parse_corruptions(corruptions)
     chosen = dict(models or code_variants())
-    checked = {name: model._parameters() for name, model in chosen.items()}
+    checked = {name: model._config() for name, model in chosen.items()}
     name, first = next(iter(chosen.items()))
     source = clone(first).open(X, reset=True)
     other = None if test is None else clone(first).open(test, reset=True)
@@ -110,7 +111,7 @@ def probe_robustness(
                 f"{images.description}: {len(images)} images and a target of {len(values.values)}: it must "
                 "have one value for each"
             )
-    preparing = preparation(checked[name])
+    preparing = prepared(checked[name])
     parts = take_apart(source, other, preparing, groups=groups, most=most, seed=seed)
     known = replace(target, values=target.values[parts.places])
     truth = replace(of_test, values=of_test.values[parts.test_places])
@@ -125,9 +126,9 @@ def probe_robustness(
 
 
 def _fitted(name: str, model: ConvAutoencoder, parts: Parts, watch: Observer) -> ConvAutoencoder:
-    epochs = model.epochs
+    config, epochs = model._config(), model.epochs
     if epochs is None:
-        epochs = parts.epochs(model.batch_size, model.validation_fraction)
+        epochs = parts.epochs(config.training.batch_size, model.validation_fraction)
     watch.message(f"training for {name} codes, {epochs} epochs")
     fresh: ConvAutoencoder = clone(model).set_params(epochs=epochs)
     return fresh.fit(parts.training, groups=parts.groups, observers=[watch])

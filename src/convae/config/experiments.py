@@ -1,12 +1,13 @@
-"""The parameters of experiments as command-line settings: those of the estimators that they fit."""
+"""The parameters of experiments: those of the estimators that they fit, with some changes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from convae.cli.settings import Setting, taken
-from convae.cli.settings_autoencoder import AUTOENCODER
-from convae.cli.settings_stacked import STACKED
+from convae.config.parameters import WHAT, AutoencoderParameters, StackedParameters
+from convae.config.setting import Setting, settings_of
+
+AUTOENCODER, STACKED = settings_of(AutoencoderParameters), settings_of(StackedParameters)
 
 _NEITHER = ("neighbourhood", "neighbours")  # a second objective would be a second difference
 _SEED = "and the choice of images held out to measure on."
@@ -17,6 +18,12 @@ _CHANGED: dict[str, dict[str, Any]] = {
     },
 }
 _ABLATED = ("level_epochs", "epochs", "patience", "random_state")
+
+
+def taken(table: Sequence[Setting], *names: str, **changes: Any) -> tuple[Setting, ...]:
+    """Return settings of a table by name, each with the same changes."""
+    known = {setting.name: setting for setting in table}
+    return tuple(replace(known[name], **changes) for name in names)
 
 
 def _others(table: Sequence[Setting], *without: str) -> list[Setting]:
@@ -43,7 +50,6 @@ ABLATION: tuple[Setting, ...] = (
     *taken(STACKED, "patience", default=0),
 )  # fmt: skip
 
-_WHAT = AUTOENCODER[0].group
 _CODES = ("latent_dim", "noise", "epochs", "random_state")
 _ELSEWHERE = ("bottleneck", "bypass")  # what differs between the models, and a path around it
 
@@ -53,16 +59,16 @@ ROBUSTNESS: tuple[Setting, ...] = (
         help="Noise for the denoising autoencoder: corrupts the input images, but not the targets.",
     ),
     Setting(
-        name="sparse", kind="text", default="top-k", group=_WHAT, metavar="KIND[:STRENGTH]",
+        name="sparse", kind="text", default="top-k", group=WHAT, metavar="KIND[:STRENGTH]",
         help="Bottleneck of the sparse autoencoder: top-k, winners, l1 or kl; a strength may follow: "
         "top-k:0.05.",
     ),
     Setting(
-        name="sparse_dim", kind="int", default=256, group=_WHAT,
+        name="sparse_dim", kind="int", default=256, group=WHAT,
         help="Latent dimension of the sparse autoencoder; few units are active for an image.",
     ),
     Setting(
-        name="variational", kind="text", default="gaussian", group=_WHAT, metavar="gaussian[:BETA]",
+        name="variational", kind="text", default="gaussian", group=WHAT, metavar="gaussian[:BETA]",
         help="Bottleneck of the variational autoencoder.",
     ),
     *taken(

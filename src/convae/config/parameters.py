@@ -1,0 +1,660 @@
+"""The one table of parameters: every parameter of every estimator, with its default, range, choices and help.
+
+The estimators inherit these dataclasses, so that their constructors are the table. The command line makes its
+options of it, and TOML files take its names. It loads nothing: ``convae --help`` reads it.
+
+Few parameters are arguments of their own; the others are fields of :class:`ArchitectureSettings`,
+:class:`TrainingSettings` and :class:`PreparationSettings`, which are one argument each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from convae.config.setting import group_of, make_plain, range_faults, setting, settings_in, table
+from convae.errors import raise_faults, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from convae.config.bottlenecks import Bottleneck
+    from convae.corruption.holes import Holes
+    from convae.corruption.noise import Noise
+    from convae.corruption.noise_levels import Level
+    from convae.losses import Loss
+
+WHAT, IMAGES, HOW = "What to train", "Images", "How to train"
+NETWORK = "Network (override the preset)"
+NOISE, HOLES, DETECTION = "Noise", "Holes", "Detection"
+
+CODING_PRESETS = ("residual", "tutorial", "pooled")
+RESTORING_PRESETS = ("unet", "fine")
+ALL_PRESETS = (*RESTORING_PRESETS, *CODING_PRESETS)
+THE_PRESETS = "the preset's"
+LOSS_HELP = "The training loss: mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim."
+BOTTLENECK_HELP = (
+    "Kind of code: plain, gaussian (variational), l1, kl, top-k or winners (sparse); a strength may follow: "
+    "top-k:0.1."
+)
+LATENT_DIM_HELP = "Latent dimension (for a spatial code: at each position)."
+LATENT_DIMS = "the preset's: 64 or fewer, 16, 8"
+WITH_SKIPS_HELP = (
+    "The network: unet or fine (with skips; unet is recommended), or an autoencoder without skips."
+)
+OPTIMIZERS = ("muon", "adamw", "adam")
+SCHEDULES = ("cosine", "constant")
+PRECISIONS = ("auto", "float32", "bfloat16")
+DEVICES = ("auto", "cpu", "cuda")
+MOST_COUNT = 2**32 - 1  # epochs, images
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureSettings:
+    """Changes of the preset's network; None keeps what the preset has.
+
+    :class:`convae.Architecture` describes each field.
+
+    >>> ArchitectureSettings(widths=(16, 32), blocks=1).blocks
+    1
+    """
+
+    widths: Sequence[int] | None = setting(
+        None, "Channels of each stage, such as 32,64.", group=NETWORK, unset=THE_PRESETS
+    )
+    blocks: int | None = setting(None, "Blocks in each stage.", group=NETWORK, unset=THE_PRESETS)
+    kernel_size: int | None = setting(
+        None, "Side of the convolution kernels in pixels.", group=NETWORK, unset=THE_PRESETS
+    )
+    down: str | None = setting(
+        None,
+        "How the encoder halves height and width.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("stride", "max", "average", "unshuffle"),
+    )
+    up: str | None = setting(
+        None,
+        "How the decoder doubles height and width.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("transposed", "nearest", "bilinear", "subpixel"),
+    )
+    padding_mode: str | None = setting(
+        None,
+        "Padding beyond the edges of an image.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("zeros", "reflect", "replicate", "circular"),
+    )
+    norm: str | None = setting(
+        None,
+        "Normalisation layers.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("none", "batch", "group", "layer"),
+    )
+    activation: str | None = setting(
+        None,
+        "The nonlinearity.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh"),
+    )
+    code: str | None = setting(
+        None,
+        "Form of the code: one vector for each image (dense), or a map of vectors (spatial).",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("dense", "spatial"),
+    )
+    hidden: int | None = setting(
+        None,
+        "Units of an additional dense layer before the code; 0 for none.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+    )
+    output: str | None = setting(
+        None,
+        "The last operation of the decoder.",
+        group=NETWORK,
+        unset="by the loss and the images",
+        choices=("sigmoid", "linear", "clamp"),
+    )
+    bypass: str | None = setting(
+        None,
+        "A linear path in parallel with the network, initialised by PCA (pca).",
+        group=NETWORK,
+        unset=THE_PRESETS,
+        choices=("none", "pca"),
+    )
+    refine: int | None = setting(
+        None,
+        "Residual blocks that refine the whole reconstruction at half its resolution.",
+        group=NETWORK,
+        unset=THE_PRESETS,
+    )
+    pattern: int | None = setting(
+        None,
+        "Decode by one linear layer: each map of a spatial code draws a pattern of this many pixels a side, "
+        "and the image is the sum of the patterns.",
+        group=NETWORK, unset=THE_PRESETS,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        make_plain(self)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields by name, those that keep the preset's included (None)."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How the weights are trained, apart from the loss and the number of epochs.
+
+    Attributes:
+        batch_size: images in a step; None takes 8 to 256, by the number and size of the images. The images of
+            an epoch are spread evenly over its steps.
+        learning_rate: the highest rate of the schedule; None takes 0.02 for ``muon``, 0.001 for the others.
+            With ``muon`` it applies to matrices and kernels; biases and the bypass are trained by AdamW with
+            a twentieth of it.
+        optimizer: ``muon`` (orthogonalised momentum), ``adamw`` or ``adam``.
+        schedule: ``cosine`` (to zero) or ``constant``, both after the warm-up.
+        warmup: fraction of all steps over which the rate rises from zero.
+        weight_decay: decoupled decay per unit of learning rate; with ``adam`` an L2 term of the gradient.
+        clip: largest norm of the gradient of all weights; 0 for no limit.
+        ema: decay of the averaged weights: the fraction of the average that each step keeps; 0 uses the last
+            weights. The average is validated and saved.
+        patience: stop after this many epochs without a better validation loss; 0 never stops early. Small
+            sets overfit long before their last epoch; large ones never do.
+        precision: ``bfloat16`` computes most of the step in half precision, ``float32`` nothing; ``auto``
+            takes ``bfloat16`` where the processor multiplies it several times faster.
+
+    Raises:
+        InputError: values are out of their ranges, all listed together.
+
+    >>> TrainingSettings(ema=0.995).optimizer
+    'muon'
+    """
+
+    batch_size: int | None = setting(
+        None,
+        "Images per step.",
+        group=HOW,
+        unset="8 to 256, by images and preset",
+        least=1,
+        most=MOST_COUNT,
+    )
+    learning_rate: float | None = setting(
+        None,
+        "Highest learning rate of the schedule.",
+        group=HOW,
+        unset="0.02 for muon, 0.001 for the others",
+        least=0.0,
+        most=10.0,
+    )
+    optimizer: str = setting("muon", "The optimizer.", group=HOW, choices=OPTIMIZERS)
+    schedule: str = setting(
+        "cosine",
+        "How the learning rate changes during training.",
+        group=HOW,
+        choices=SCHEDULES,
+    )
+    warmup: float = setting(
+        0.05,
+        "Fraction of all steps during which the learning rate rises.",
+        group=HOW,
+        least=0.0,
+        most=1.0,
+    )
+    weight_decay: float = setting(0.0, "Decoupled weight decay.", group=HOW, least=0.0, most=10.0)
+    clip: float = setting(
+        1.0,
+        "Clip the norm of the gradient at this value; 0 for no limit.",
+        group=HOW,
+        least=0.0,
+        most=1e6,
+    )
+    ema: float = setting(
+        0.99,
+        "Decay of the exponential moving average of the weights; 0 for no average.",
+        group=HOW,
+        least=0.0,
+        most=0.99999,
+    )
+    patience: int = setting(
+        15,
+        "Stop after this many epochs without a better validation loss; 0 never stops early.",
+        group=HOW,
+        least=0,
+        most=MOST_COUNT,
+    )
+    precision: str = setting(
+        "auto", "Floating-point format of the computation.", group=HOW,
+        choices=PRECISIONS,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        make_plain(self)
+        refuse_unknown_choices(self)
+        raise_faults("training", range_faults(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparationSettings:
+    """How images are read and prepared, apart from their size and their channels.
+
+    Attributes:
+        framing: how images are brought to ``size``: ``resize``, ``crop``, ``pad`` or ``random-crop``.
+        scaling: how stored values are scaled to about [0, 1]: ``auto``, ``dtype`` or ``minmax``, see
+            :meth:`convae.images.dataset.scaling.Scaling.fit`.
+        storage: where the images are kept during training: ``auto``, ``resident``, ``cached`` or
+            ``streamed``.
+        strict: whether an unreadable image raises an error. If False, such images are skipped.
+        image_shape: (height, width) or (channels, height, width) of the images, where X holds rows of
+            flattened pixels. None assumes square images where the number of pixels allows it.
+    """
+
+    framing: str = setting(
+        "resize",
+        "How to bring images to --size.",
+        group=IMAGES,
+        choices=("resize", "crop", "pad", "random-crop"),
+    )
+    scaling: str = setting(
+        "auto",
+        "How stored values are scaled to about 0 to 1: by the range of their type (dtype) or by the values "
+        "of the training images (minmax).",
+        group=IMAGES,
+        choices=("auto", "dtype", "minmax"),
+    )
+    storage: str = setting(
+        "auto",
+        "Where images are kept during training: in memory (resident), in a temporary file (cached), or "
+        "nowhere: they are read each time (streamed).",
+        group=IMAGES,
+        choices=("auto", "resident", "cached", "streamed"),
+    )
+    strict: bool = setting(
+        False, "Stop at an image that cannot be read, instead of skipping it.", group=IMAGES
+    )
+    image_shape: tuple[int, ...] | None = setting(
+        None, "Shape of the images in a .npy file of flattened rows: H,W or C,H,W.",
+        group=IMAGES, metavar="H,W", unset="a square",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        make_plain(self)
+
+
+def refuse_unknown_choices(values: Any) -> None:
+    """Raise an error if a field of a table holds a name that it does not know.
+
+    Raises:
+        InputError: the message names the known ones and the nearest.
+    """
+    for one in settings_in(values):
+        value = getattr(values, one.name)
+        if one.choices and value not in one.choices and (value is not None or one.default):
+            raise unknown_name(one.name, value, one.choices)
+
+
+# A class has the fields of the bases that it names last first: so the arguments that matter come first.
+@table
+class _First:
+    preset: str = setting(
+        "residual",
+        "The network: residual (recommended), tutorial (the network of the Keras tutorial), pooled (spatial "
+        "code; takes images of any size after training).",
+        group=WHAT,
+        choices=CODING_PRESETS,
+        common=True,
+    )
+    latent_dim: int | None = setting(
+        None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS, common=True
+    )
+    bottleneck: str | Bottleneck | None = setting(
+        "plain",
+        BOTTLENECK_HELP,
+        group=WHAT,
+        metavar="KIND[:STRENGTH]",
+    )
+    loss: str | Loss | None = setting("mse", LOSS_HELP, group=WHAT, metavar="NAME", common=True)
+    epochs: int | None = setting(
+        None,
+        "Passes over the images.",
+        group=WHAT,
+        unset="about 3,000 steps",
+        least=0,
+        most=MOST_COUNT,
+        common=True,
+    )
+    channels: int | None = setting(
+        None, "Convert all images: 1 to grey, 3 to RGB.", group=IMAGES, unset="as they are",
+        common=True,
+    )  # fmt: skip
+
+
+@table
+class _Last:
+    preparation: PreparationSettings | Mapping[str, Any] | None = group_of(PreparationSettings)
+    training: TrainingSettings | Mapping[str, Any] | None = group_of(TrainingSettings)
+    architecture: ArchitectureSettings | Mapping[str, Any] | None = group_of(ArchitectureSettings)
+    random_state: int | None = setting(
+        None,
+        "Seed of the initial weights, the order of images and the choice of held-out images.",
+        group=WHAT,
+        flag="--seed",
+        unset="0",
+        common=True,
+    )
+    device: str = setting(
+        "auto", "Where to compute.", group=WHAT, choices=DEVICES
+    )  # fmt: skip
+
+
+@table
+class CommonParameters(_Last, _First):
+    """The parameters of all estimators."""
+
+    NOT_OFFERED: ClassVar[frozenset[str]] = frozenset()  # of the fields of settings
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}  # of fields of settings, where they are None
+
+
+@table
+class _Sized(_First):
+    size: tuple[int, int] | None = setting(
+        None, "Bring all images to this height and width.", group=IMAGES, values=2, metavar="H W",
+        unset="all images have one size", common=True,
+    )  # fmt: skip
+
+
+@table
+class _Validated(_First):
+    validation_fraction: float = setting(
+        0.1, "Fraction of the images held out to choose the best weights and to measure the model.",
+        group=IMAGES,
+    )  # fmt: skip
+
+
+@table
+class _Coding(_Validated, _Sized):
+    noise: str | Noise | None = setting(
+        None,
+        "Corrupt the input images, but not the targets: gaussian:0.3, salt-and-pepper:0.2, "
+        "gaussian:0..0.5+blur. Codes then depend less on details.",
+        group=WHAT,
+        metavar="KIND[:LEVEL]",
+        unset="none",
+        common=True,
+    )
+    shift: float | None = setting(
+        None,
+        "Translate input images at random by up to this fraction of a side, so that codes depend less on "
+        "where things are.",
+        group=WHAT,
+        metavar="FRACTION",
+        unset="1/24 with neighbourhood, else 0",
+        least=0.0,
+        most=0.25,
+    )
+    neighbourhood: float = setting(
+        0.0,
+        "Weight of UMAP's objective, which keeps similar images together in the codes: 1 for maps, with "
+        "--latent-dim 2.",
+        group=WHAT,
+        least=0.0,
+        most=100.0,
+    )
+    neighbours: str | Path | None = setting(
+        None, "With --neighbourhood: find neighbours by the codes of this model.", group=WHAT,
+        metavar="MODEL", unset="the images",
+    )  # fmt: skip
+
+
+@table
+class AutoencoderParameters(CommonParameters, _Coding):
+    """The parameters of ``ConvAutoencoder``."""
+
+
+@table
+class VariationalParameters(AutoencoderParameters):
+    """The parameters of ``VariationalAutoencoder``."""
+
+    bottleneck: str | Bottleneck | None = setting(
+        "gaussian",
+        "Weight of the cost of the code (beta): gaussian:0.5 halves it, gaussian:1,free_bits=0.1 makes the "
+        "first 0.1 nats of each latent dimension free, gaussian:1,warmup=0.3 raises it from 0 over the first "
+        "30 % of training.",
+        group=WHAT,
+        metavar="gaussian[:BETA]",
+        common=True,
+    )
+    levels: int | None = setting(
+        None,
+        "Levels of a hierarchical code (a ladder), such as 2 or 3: each further level adds latent dimensions "
+        "at the next larger feature map.",
+        group=WHAT,
+        metavar="N",
+        unset="1",
+    )
+    binarise: bool = setting(
+        False,
+        "With --loss bce: take grey values as probabilities of white, and sample the pixels anew for every "
+        "batch.",
+        group=WHAT, common=True,
+    )  # fmt: skip
+
+
+@table
+class SparseParameters(AutoencoderParameters):
+    """The parameters of ``SparseAutoencoder``."""
+
+    bottleneck: str | Bottleneck | None = setting(
+        "top-k",
+        "Which units stay active: top-k:0.05 keeps the largest 5 % of each code, winners:0.05 keeps each "
+        "unit for the 5 % of images that activate it most, l1:0.1 makes units small on average, kl:0.05 "
+        "makes each active for about 5 % of the images.",
+        group=WHAT,
+        metavar="KIND[:STRENGTH]",
+        common=True,
+    )
+    latent_dim: int | None = setting(
+        256, "Latent dimension; few units are active for an image.", group=WHAT, common=True
+    )  # fmt: skip
+
+
+@table
+class StackedParameters(AutoencoderParameters):
+    """The parameters of ``StackedAutoencoder``."""
+
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {"bypass": "none", "refine": 0}
+
+    epochs: int | None = setting(
+        None,
+        "Epochs of joint training of all layers afterwards; 0 leaves out joint training.",
+        group=WHAT,
+        unset="about 3,000 steps",
+        least=0,
+        most=MOST_COUNT,
+        common=True,
+    )
+    level_epochs: int | Sequence[int] | None = setting(
+        None,
+        "Epochs of each layer on its own: one number for all layers, or one for each from the first stage to "
+        "the code.",
+        group=WHAT, metavar="N[,N,...]", unset="half of --epochs, divided among the layers", common=True,
+    )  # fmt: skip
+
+
+@table
+class _Noisy:
+    noise: str | Noise | None = setting(
+        None,
+        "Kind of noise: gaussian, salt-and-pepper, poisson, speckle, uniform, jpeg, blur, stripes, or "
+        "several: gaussian:5/255+jpeg:30. It is added to clean images, or is the noise that noisy ones have.",
+        group=NOISE,
+        metavar="KIND[:LEVEL]",
+        unset="gaussian:0..55/255 on clean images",
+        common=True,
+    )
+    sigma: Level | None = setting(
+        None,
+        "Noise level in grey levels of the file type: 25/255 or 0..55/255, 25/65535 for 16-bit images.",
+        group=NOISE,
+        metavar="LEVEL",
+        unset="the default of the kind",
+        common=True,
+    )
+    mean: float = setting(0.0, "Mean of the noise: a constant that is added with it.", group=NOISE)
+    clip_noise: bool = setting(
+        False, "Clip noisy images to black and white, as integer file types do.", group=NOISE
+    )
+    learn: str = setting(
+        "auto",
+        "Learn from clean images, from noisy images alone, or from pairs (--target); auto takes pairs with "
+        "--target and clean with --noise, and otherwise detects whether the images are noisy.",
+        group=NOISE, choices=("auto", "clean", "noisy", "pairs"),
+    )  # fmt: skip
+
+
+@table
+class _Holed:
+    holes: str | Holes = setting(
+        "mixed",
+        "Kind of holes: pixels, boxes, strokes, text, or mixed (of these); an amount may follow: pixels:0.5, "
+        "boxes:0.1..0.4.",
+        group=HOLES,
+        metavar="KIND[:AMOUNT]",
+        common=True,
+    )
+    fill: str = setting(
+        "tension",
+        "Classical fill that the network starts from: tension (for holes of any shape), biharmonic or "
+        "harmonic.",
+        group=HOLES, choices=("tension", "biharmonic", "harmonic"),
+    )  # fmt: skip
+
+
+@table
+class _Patched(_Validated):
+    patch: int | None = setting(
+        None,
+        "Side in pixels of the square patches on which large images are trained.",
+        group=IMAGES,
+        unset="64",
+        common=True,
+    )
+    turn: bool | None = setting(
+        None, "Flip and rotate training images.", group=IMAGES, unset="with patches"
+    )  # fmt: skip
+
+
+@table
+class RestorerParameters(CommonParameters, _Patched):
+    """The parameters that all estimators share that restore images."""
+
+    NOT_OFFERED = frozenset(
+        {"framing", "image_shape", "code", "hidden", "output", "bypass", "refine", "pattern"}
+    )
+
+    preset: str = setting("unet", WITH_SKIPS_HELP, group=WHAT, choices=ALL_PRESETS, common=True)
+    latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS)
+    loss: str | Loss | None = setting("mse", LOSS_HELP, group=WHAT, metavar="NAME")
+
+
+@table
+class DenoiserParameters(RestorerParameters, _Noisy):
+    """The parameters of ``Denoiser``."""
+
+
+@table
+class InpainterParameters(RestorerParameters, _Holed):
+    """The parameters of ``Inpainter``."""
+
+    preset: str = setting(
+        "fine",
+        "The network: fine (with skips, from full resolution down; recommended), unet (with skips, from half "
+        "resolution down), or an autoencoder without skips.",
+        group=WHAT, choices=ALL_PRESETS, common=True,
+    )  # fmt: skip
+
+
+@table
+class _Detecting:
+    false_alarm_rate: float | None = setting(
+        None,
+        "Largest fraction of normal images that may be called anomalous.",
+        group=DETECTION,
+        metavar="RATE",
+        common=True,
+        unset="such that 1 of the held-out images may lie above the threshold; at least 0.01",
+    )
+    estimate_tail: bool = setting(
+        False,
+        "Allow a --false-alarm-rate below the lowest that the held-out normal images can guarantee: the "
+        "threshold is then estimated from the tail of their scores, without a guarantee.",
+        group=DETECTION,
+    )
+    folds: int | None = setting(
+        None,
+        "For few images: fit N detectors, each without a different part of the images, so that all images "
+        "contribute to the threshold. Takes N times as long.",
+        group=DETECTION,
+        metavar="N",
+        unset="none: the images are split in three once",
+        common=True,
+    )
+    method: str = setting(
+        "defects",
+        "How normal images are learnt: by repairing synthetic defects (defects); for small images of one "
+        "class of objects, by restoring rotation, colour and erased parts (attributes); or by a variational "
+        "autoencoder, whose score is the likelihood bound (likelihood).",
+        group=DETECTION,
+        choices=("defects", "attributes", "likelihood"),
+        common=True,
+    )
+    score_by: str = setting(
+        "auto",
+        "Components of the score, joined by +: found and repaired (from the network), places, components, "
+        "nearest, mean (from the normal images alone); auto takes components+nearest+places+found. With "
+        "--method attributes: restored, pose, code, near, alike; auto takes all. With --method likelihood: "
+        "bound, elbo.",
+        group=DETECTION,
+        metavar="NAME+NAME",
+    )
+    tune: bool = setting(
+        False,
+        "Also choose the bottleneck by synthetic defects. Takes about twice as long.",
+        group=DETECTION,
+    )
+    flips: bool = setting(
+        False, "Average over all four mirrored views of an image. Takes four times as long.",
+        group=DETECTION,
+    )  # fmt: skip
+
+
+@table
+class DetectorParameters(CommonParameters, _Sized, _Detecting):
+    """The parameters of ``AnomalyDetector``."""
+
+    NOT_OFFERED = frozenset({"framing", "code", "hidden", "output", "bypass", "refine", "pattern"})
+
+    preset: str = setting("unet", WITH_SKIPS_HELP, group=WHAT, choices=ALL_PRESETS)
+    latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS)
+    bottleneck: str | Bottleneck | None = setting(
+        None,
+        BOTTLENECK_HELP,
+        group=WHAT,
+        metavar="KIND[:STRENGTH]",
+        unset="plain; gaussian for likelihood",
+    )
+    loss: str | Loss | None = setting(
+        None, LOSS_HELP, group=WHAT, metavar="NAME", unset="mse+0.1*ssim; mse for likelihood"
+    )
+    size: tuple[int, int] | None = setting(
+        None, "Bring all images to this height and width.", group=IMAGES, values=2, metavar="H W",
+        unset="the median size of the images, 655,360 pixels at most", common=True,
+    )  # fmt: skip
