@@ -73,7 +73,11 @@ def group_of(settings: type) -> Any:
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 def table(cls: Class) -> Class:
-    """A class decorator: make the class a dataclass, whose constructor helps with names it does not know."""
+    """A class decorator: make the class a dataclass, whose constructor helps with names it does not know.
+
+    Raises:
+        TypeError: (the constructor) an argument is unknown; the message says where it belongs.
+    """
     made: Any = dataclass(kw_only=True, eq=False, repr=False)(cls)
     construct = made.__init__
 

@@ -79,11 +79,11 @@ class Ready:
 
     @property
     def measured(self) -> np.ndarray:
-        """The images that the weights are chosen by: those held out or, if there are none, the first ones."""
+        """Positions (n,) of the images that the weights are chosen by: those held out, or else the first."""
         return self.validation if len(self.validation) else self.training[:MAX_HELD_OUT]
 
     def places(self, positions: np.ndarray) -> np.ndarray:
-        """Return the images at these positions, repeated as often as they are cropped in an epoch."""
+        """Return positions (n,) of images, once for each of their crops in an epoch: (n * crops,)."""
         return np.concatenate([positions + i * len(self.images) for i in range(self.crops)])
 
     def batches(self, positions: np.ndarray) -> Iterator[Tensor]:
@@ -94,7 +94,7 @@ class Ready:
             yield self.unit(batch)
 
     def chunks(self) -> Iterator[Pixels]:
-        """Yield the training images in a seeded random order, as many at a time as fit into memory."""
+        """Yield the training images (B, C, H, W) in a seeded random order, in parts that fit into memory."""
         size = max(1, EVALUATION_VALUES // math.prod(self.images.shape))
         return self.images.batches(epoch_batches(self.training, size, self.seed, 0))
 

@@ -227,13 +227,16 @@ def paired(
     *,
     originals: bool = False,
 ) -> Iterator[tuple[Prepared, Any]]:
-    """Yield each prepared image with its result; ``run`` may take some images before it gives the first.
+    """Yield each prepared image (H, W, C) with its result; ``run`` may take some before it gives the first.
 
     Args:
         run: yields the result of each image, or None if it is not finite: such an image cannot be used.
         on_bad: called with the error of each image that cannot be used, which is then left out; None raises
             the error.
         originals: as in :meth:`ImageEstimator.prepared`.
+
+    Raises:
+        ImageError: an image cannot be used, and ``on_bad`` is None.
     """
     waiting: deque[Prepared] = deque()
 

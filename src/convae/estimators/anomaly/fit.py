@@ -312,7 +312,7 @@ def _looks(fit: _Fit, source: ImageSource) -> np.ndarray:
 
 
 def looks_of(extras: Extras) -> np.ndarray | None:
-    """Return the measurements of the calibration images; None in a model file of an earlier version.
+    """Return the measurements of the calibration images, (n, TESTS); None in a file of an earlier version.
 
     Raises:
         ValueError: the file is damaged.

@@ -56,7 +56,12 @@ def distances(aurocs: Tensor, images: int) -> Tensor:
 
 
 def soft_maximum(x: Tensor, dim: int = -1) -> Tensor:
-    """Return the logarithm of the mean of exponentials, which lies between the mean and the maximum."""
+    """Return the logarithm of the mean of exponentials, which lies between the mean and the maximum.
+
+    Args:
+        x: (..., n, ...) values in standard deviations.
+        dim: the dimension of size n, which the result lacks.
+    """
     count = x.shape[dim]
     return (torch.logsumexp(SHARPNESS * x, dim=dim) - math.log(count)) / SHARPNESS
 
@@ -135,7 +140,7 @@ class Fusion:
         """Create the fusion from the result of :meth:`to_extras`.
 
         Args:
-            kinds: as in :meth:`fit`.
+            kinds: (M,) int64, as in :meth:`fit`.
 
         Raises:
             KeyError: something is missing.

@@ -78,21 +78,30 @@ class Normals:
     def judged(
         self, network: Autoencoder, positions: np.ndarray, scorer: "Scorer"
     ) -> Iterator[Judged]:
-        """Yield the result of a scorer for each image, computed as when the model is used."""
+        """Yield the result of a scorer for each image, computed as when the model is used.
+
+        Args:
+            positions: (n,) of the images in the set.
+        """
         for judged in self.seen(network, positions, scorer):
             yield from one_by_one(judged)
 
     def seen(
         self, network: Autoencoder, positions: np.ndarray, look: Callable[[Tensor], Result]
     ) -> Iterator[Result]:
-        """Yield the results of ``look`` for batches of images, in order, as when the model is used."""
+        """Yield the results of ``look`` for batches of images, in order, as when the model is used.
+
+        Args:
+            positions: (n,) of the images in the set.
+            look: takes images (B, C, H, W) in about [0, 1].
+        """
         stored = (self.ready.images.batch(positions[i : i + 1])[0] for i in range(len(positions)))
         pixels = (np.moveaxis(image, 0, 2) for image in stored)
         for _, result in Inference(network, self.ready.unit).batches(pixels, look):
             yield result
 
     def defective(self, network: Autoencoder, look: Callable[[Tensor], Result]) -> Iterator[Result]:
-        """Yield the same for the images with real defects."""
+        """Yield the results of ``look``, given images (B, C, H, W), for the images with real defects."""
         pixels = (one.pixels for one in self.defects)
         for _, result in Inference(network, self.ready.unit).batches(pixels, look):
             yield result

@@ -79,7 +79,8 @@ def cross_normals(
     """Split normal images by group into folds; each fold calibrates what is fitted on all others.
 
     Args:
-        groups, rate, seed, estimated: as for :func:`split_normals`; all groups together promise the rate.
+        groups: (n,) the group of each image.
+        rate, seed, estimated: as for :func:`split_normals`; all groups together promise the rate.
         folds: number of folds, from 2 to the number of groups.
 
     Raises:

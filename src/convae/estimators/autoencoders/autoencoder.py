@@ -236,7 +236,7 @@ class ConvAutoencoder(
         return self._like_fit(list(iter_images(self, shaped)))
 
     def reconstruct(self, X: Any) -> np.ndarray:
-        """Encode and decode images; the results have the values, shape and depth of those given.
+        """Encode and decode images, (n, H, W) or (n, H, W, C): the results have the values and depth of X.
 
         For images of different sizes, or for more images than fit into memory, use ``convae reconstruct``.
 

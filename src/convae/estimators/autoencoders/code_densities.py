@@ -59,7 +59,7 @@ class Mixture:
         return codes
 
     def extras(self, name: str) -> dict[str, Tensor]:
-        """Return the tensors that a model file stores."""
+        """Return the tensors for a model file: weights (m,), means (m, k), factors (m, k) or (m, k, k)."""
         parts = {"weights": self.weights, "means": self.means, "factors": self.factors}
         return {
             f"{PREFIX}{name}.{part}": torch.from_numpy(np.ascontiguousarray(values, np.float32))
@@ -68,6 +68,6 @@ class Mixture:
 
     @classmethod
     def from_extras(cls, extras: dict[str, Tensor], name: str) -> Self:
-        """Return the mixture that :meth:`extras` described."""
+        """Create the mixture from the result of :meth:`extras`."""
         parts = ("weights", "means", "factors")
         return cls(*(extras[f"{PREFIX}{name}.{part}"].double().numpy() for part in parts))

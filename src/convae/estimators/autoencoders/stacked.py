@@ -104,7 +104,7 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
         return found
 
     def reconstruct(self, X: Any, level: int | None = None) -> np.ndarray:
-        """Reconstruct images from their codes of a layer; values and depth are those of the images given.
+        """Reconstruct images, (n, H, W) or (n, H, W, C), from their codes of a layer, in the values of X.
 
         From a layer below the code, the results have the size that the network works at.
 
@@ -159,6 +159,10 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
 
         The cost is the number of multiplications, as :func:`convae.training.flop_count.epoch_cost` counts
         them. Nothing is trained.
+
+        Args:
+            X: any source.
+            groups: (n,) the group of each image, as in a fit.
         """
         config = self._config()
         run = Run(groups=groups, observers=Observers([]))

@@ -161,9 +161,13 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     def codes_between(
         self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
     ) -> np.ndarray:
-        """Return the codes of :meth:`interpolate`, (steps, code size).
+        """Return the codes of :meth:`interpolate`, (steps, code size) float32.
 
-        Arguments and errors are those of :meth:`interpolate`.
+        Args:
+            first, last, steps, path: as for :meth:`interpolate`.
+
+        Raises:
+            InputError: as for :meth:`interpolate`.
         """
         if type(steps) is not int or steps < 2:
             raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
@@ -209,7 +213,11 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     ) -> np.ndarray:
         """Return the codes of :meth:`traverse`, (len(numbers), steps, code size).
 
-        Arguments and errors are those of :meth:`traverse`.
+        Args:
+            X, numbers, steps, span: as for :meth:`traverse`.
+
+        Raises:
+            InputError: as for :meth:`traverse`.
         """
         if type(steps) is not int or steps < 2:
             raise InputError(f"steps must be a whole number of at least 2; got {steps!r}")
@@ -321,7 +329,11 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return both bounds of each image, (n,) each: the importance-weighted bound and the ELBO.
 
-        Arguments and errors are those of :meth:`log_likelihood`.
+        Args:
+            X, samples, random_state: as for :meth:`log_likelihood`.
+
+        Raises:
+            InputError: as for :meth:`log_likelihood`.
         """
         check_is_fitted(self, "network_")
         if type(samples) is not int or samples < 1:
@@ -439,7 +451,7 @@ class Both(NamedTuple):
 
 
 def between(first: np.ndarray, last: np.ndarray, steps: int, path: str) -> np.ndarray:
-    """Return codes (steps, k) on the path from one code (k,) to another."""
+    """Return codes (steps, k) on the path from one code, (k,), to another."""
     parts = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     lengths = np.linalg.norm(first), np.linalg.norm(last)
     cosine = float(first @ last) / max(float(lengths[0] * lengths[1]), 1e-12)

@@ -172,7 +172,8 @@ class Inpainter(InpainterParameters, RestoringEstimator):
             ensemble: whether to average over eight flips and rotations: slightly better, eight times slower.
 
         Returns:
-            An array in the layout of the training images; a list for images of different sizes.
+            An array in the layout of the training images, such as (n, H, W, C); a list for images of
+            different sizes.
 
         Warns:
             UserWarning: no mask is given and no pixel is missing.
