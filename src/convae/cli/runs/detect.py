@@ -7,11 +7,11 @@ from pathlib import Path
 from convae.cli.fit_options import command_line
 from convae.cli.io.output_files import SKIPPED, result_folder, write_skipped
 from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
-from convae.cli.runs.fit_anomaly import calibration_values
 from convae.cli.terminal.output import Voice, aligned
 from convae.cli.terminal.progress import counting
 from convae.errors import ImageError
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
+from convae.evaluation.results.guarantee import calibration_values
 from convae.images.dataset.survey import refuse_skipped
 from convae.images.result_files import refuse_own_folder
 from convae.images.sources.base import ImageSource, Skipped
