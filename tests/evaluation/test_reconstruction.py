@@ -1,4 +1,4 @@
-"""Evaluation of reconstructions: compared with PCA, on images that the model has not seen; what is left out."""
+"""Evaluation of reconstructions: compared with PCA, on images the model has not seen; what is left out."""
 
 import json
 from collections.abc import Iterator

@@ -91,7 +91,7 @@ def evaluate_denoiser(
     With targets, PSNR and SSIM are computed against them. Without targets, if the model was trained on clean
     images, the images are assumed to be clean: noise of the kind it was trained on is added with a fixed
     seed, at three levels of its range. Otherwise only the images themselves are known. The measures are then
-    the noise that remains, and whether what was removed looks like noise.
+    the noise that remains, and whether what was removed resembles noise.
 
     Only the middle 512 x 512 pixels of large images are measured, and as many images as make up two million
     pixels. The noise level is estimated in each image, as in normal use. Values between black and white are

@@ -75,7 +75,7 @@ def fixed(value: float, decimals: int) -> str:
 def numbers(values: Sequence[float | None], digits: int = 3, *, distinct: bool = True) -> list[str]:
     """Format a row of values to compare, all with the decimals that the smallest of them needs.
 
-    With ``distinct``, values that differ also look different, as far as three more digits help.
+    With ``distinct``, values that differ also read differently, as far as three more digits help.
 
     >>> numbers([0.00432, 0.019261, None])
     ['0.00432', '0.01926', '–']

@@ -6,4 +6,5 @@
   search_picture: use
 - evaluate, defect_labels, evaluation_lines, probe, map, units, levels, experiment_stacking,
   experiment_robustness: understand
+- skipping: images that cannot be used
 """

@@ -93,7 +93,7 @@ def _opened(source: ImageSource, filling: Filling) -> Masks:
 
 def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: Voice) -> None:
     if not missing:
-        wanted = "" if filling.find_damage else "; give a --mask, or look with --find-damage"
+        wanted = "" if filling.find_damage else "; give a --mask, or search with --find-damage"
         if filling.mask is not None:
             wanted = ": the masks are black throughout; with --invert black is missing"
             wanted = wanted if not filling.invert else ": the masks are white throughout"
@@ -101,7 +101,7 @@ def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: V
         return
     found = ""
     if filling.find_damage:
-        found = f", {damaged:.2%} found as damage; look at {path.with_name(MASKS)}"
+        found = f", {damaged:.2%} found as damage; see {path.with_name(MASKS)}"
     voice.say(f"{missing:.2%} of the pixels were missing{found}; of each image in {path}")
 
 

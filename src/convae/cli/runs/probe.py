@@ -62,7 +62,7 @@ def probe_and_tell(
             seed=wanted.seed,
             progress=progress,
         )
-    for line in told(found):
+    for line in lines_of(found):
         voice.answer(line)
     page = None
     if out is not None:
@@ -74,9 +74,9 @@ def probe_and_tell(
     voice.result({"data": source.description, **found.to_dict(), **_judged(found), **files})
 
 
-def told(found: Probe) -> list[str]:
+def lines_of(found: Probe) -> list[str]:
     """Return the lines of the table, the verdict and its caveats."""
-    names = list(found.told)
+    names = list(found.descriptions)
     rows = [("on held-out images", *names)]
     for measure in found.measures:
         cells = [_cell(measure.scores.get(name)) for name in names]
@@ -84,7 +84,7 @@ def told(found: Probe) -> list[str]:
     return [
         *aligned(rows),
         "",
-        *(f"{name}: {what}" for name, what in found.told.items()),
+        *(f"{name}: {what}" for name, what in found.descriptions.items()),
         f"Fitted on {found.fitted_on:,} images, measured on {found.tested_on:,} others.",
         "",
         _ascii(verdict(found)),

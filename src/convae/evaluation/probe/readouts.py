@@ -69,7 +69,7 @@ def cluster_scores(
 def _centred(values: np.ndarray) -> Score:
     """Return the first value as the score, with the other values as samples centred on it.
 
-    An image that is sampled twice agrees with itself, so that every resample looks better clustered.
+    An image that is sampled twice agrees with itself, so that every resample seems better clustered.
     """
     return Score(value=float(values[0]), samples=values[1:] - values[1:].mean() + values[0])
 

@@ -33,19 +33,19 @@ def verdict(probe: Probe) -> str:
 
 def cautions(probe: Probe) -> list[str]:
     """Return what limits the results."""
-    said = []
+    sentences = []
     if probe.seen:
-        said.append(
+        sentences.append(
             f"Careful: the model was trained on {probe.seen:,} of these images, and its codes may suit them "
             "better than new ones; there are too few others."
         )
     if probe.left_out:
-        said.append(
+        sentences.append(
             f"{probe.left_out:,} images were left out because the model was trained on them."
         )
     if probe.skipped:
-        said.append(f"{len(probe.skipped):,} images could not be used.")
-    return said
+        sentences.append(f"{len(probe.skipped):,} images could not be used.")
+    return sentences
 
 
 def rival_of(measure: Measure) -> str:
