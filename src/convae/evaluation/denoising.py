@@ -15,7 +15,7 @@ from convae.corruption.noise_levels import level_text
 from convae.errors import ImageError
 from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.noise_units import stretch
-from convae.evaluation.reconstruction import middle, nothing_measured, samples
+from convae.evaluation.reconstruction import chosen_of, middle, nothing_measured, samples
 from convae.evaluation.results.denoising import (
     BM3D,
     LEFT,
@@ -113,12 +113,12 @@ def evaluate_denoiser(
     if target is not None:
         pairs = PairSource(source, model.open(target), channels=model.channels)
     whole: ImageSource = source if pairs is None else pairs
-    places = np.arange(len(whole)) if positions is None else np.asarray(positions)
+    chosen, left_out = chosen_of(whole, positions)
     skipped: list[Skipped] = []
     cases: list[_Case] = []
     for every in (include_seen, True):
-        skipped = list(whole.skipped)
-        cases = list(_enough(_cases(model, whole.select(places), pairs, skipped, every)))
+        skipped = [*left_out]
+        cases = list(_enough(_cases(model, chosen, pairs, skipped, every)))
         if cases:
             break
     if not cases:

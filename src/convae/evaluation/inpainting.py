@@ -12,7 +12,7 @@ from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fil
 from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.evaluation.reconstruction import Sample, middle, nothing_measured, samples
+from convae.evaluation.reconstruction import Sample, chosen_of, middle, nothing_measured, samples
 from convae.evaluation.results.inpainting import (
     PSNR,
     SEAM,
@@ -42,6 +42,9 @@ class _Chosen:
     samples: list[Sample] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.samples)
+
 
 def evaluate_inpainter(
     model: Inpainter,
@@ -67,13 +70,9 @@ def evaluate_inpainter(
         InputError: if no image can be used.
     """
     source = model.open(X)
-    places = np.arange(len(source)) if positions is None else np.asarray(positions)
-    chosen = _Chosen()
-    for every in (include_seen, True):
-        chosen = _choose(model, source.select(places), every)
-        if chosen.samples:
-            break
-    if not chosen.samples:
+    some, left_out = chosen_of(source, positions)
+    chosen = _choose(model, some, left_out, include_seen) or _choose(model, some, left_out, True)
+    if not chosen:
         raise nothing_measured(source, chosen.skipped)
     images = [sample.image for sample in chosen.samples]
     kinds = list(KINDS) if model.holes_.kind == MIXED else [model.holes_.kind]
@@ -91,9 +90,11 @@ def _of(model: Inpainter, kind: str) -> Holes:
     return Holes(kind) if model.holes_.kind == MIXED else model.holes_
 
 
-def _choose(model: Inpainter, source: ImageSource, include_seen: bool) -> _Chosen:
+def _choose(
+    model: Inpainter, source: ImageSource, left_out: list[Skipped], include_seen: bool
+) -> _Chosen:
     """Return as many images as can be measured in reasonable time, and at least one."""
-    chosen, left = _Chosen(skipped=list(source.skipped)), MOST_PIXELS
+    chosen, left = _Chosen(skipped=[*left_out]), MOST_PIXELS
     every = samples(model, source, chosen.skipped, include_seen=include_seen, side=SIDE)
     for sample in every:
         chosen.samples.append(sample)

@@ -63,15 +63,16 @@ def evaluate(
         InputError: if no image can be used.
     """
     source = model.open(X)
-    places = np.arange(len(source)) if positions is None else np.asarray(positions)
-    chosen = source if positions is None else source.select(places)
-    sums = _measure(model, chosen, include_seen, progress)
+    chosen, left_out = chosen_of(source, positions)
+    sums = _measure(model, chosen, left_out, include_seen, progress)
     if not sums.index and sums.passed_over:
-        sums = _measure(model, chosen, True, progress)
+        sums = _measure(model, chosen, left_out, True, progress)
     count = len(sums.index)
     if not count:
         raise nothing_measured(chosen, sums.skipped)
-    loss, labels, index = parse_loss(model.settings_.loss), source.labels, places[sums.index]
+    loss, labels, index = parse_loss(model.settings_.loss), source.labels, np.array(sums.index)
+    if positions is not None:
+        index = np.asarray(positions)[index]
     return ReconstructionEvaluation(
         images=count,
         left_out=sums.passed_over,
@@ -99,12 +100,13 @@ def evaluate(
 def _measure(
     model: ImageEstimator,
     source: ImageSource,
+    left_out: list[Skipped],
     include_seen: bool,
     progress: Callable[[int, int], None] | None,
 ) -> _Sums:
     """Read every image once, and measure in batches."""
     kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
-    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=list(source.skipped))
+    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=[*left_out])
     loss, baseline = parse_loss(model.settings_.loss), model.baseline_
     images = _measurable(model, source, include_seen, sums)
     done = 0
@@ -157,6 +159,18 @@ def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
     value = np.uint64(image_hash(pixels))
     at = int(np.searchsorted(model.seen_, value))
     return at < len(model.seen_) and bool(model.seen_[at] == value)
+
+
+def chosen_of(
+    source: ImageSource, positions: Sequence[int] | np.ndarray | None
+) -> tuple[ImageSource, list[Skipped]]:
+    """Return the images at some positions (n,) of a source, and the files that the source left out.
+
+    None is all images. With positions no files are left out: whoever knows positions has the list.
+    """
+    if positions is None:
+        return source, list(source.skipped)
+    return source.select(positions), []
 
 
 def middle(image: Part, height: int, width: int) -> Part:

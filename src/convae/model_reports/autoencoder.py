@@ -3,13 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.reconstruction import evaluate
 from convae.evaluation.results.reconstruction import PCA, ReconstructionEvaluation
 from convae.images.sources.base import ImageSource
 from convae.model_reports.code_map import map_of_codes
 from convae.model_reports.example_images import galleries
-from convae.model_reports.job import Job, Measurement, Request, advice, held_out, values_after_fit
+from convae.model_reports.job import Job, Measurement, Request, advice, values_after_fit
 from convae.model_reports.network_facts import report_on
 from convae.report.page.contents import Report
 from convae.report.page.heading import Occasion
@@ -17,18 +19,17 @@ from convae.report.page.heading import Occasion
 MOST_MEASURED = 5000  # training images that are measured where none were held out
 
 
-def evaluate_after_fit(model: ImageEstimator, request: Request) -> ReconstructionEvaluation:
-    """Evaluate a model on the images that its fit held out; without any, on training images."""
-    positions = held_out(model)
-    some = range(min(len(request.source), MOST_MEASURED)) if positions is None else positions
-    found = evaluate(model, request.source, positions=some, include_seen=positions is None)
-    return replace(found, skipped=[])  # the fit has listed them
-
-
-def evaluate_on_images(model: ImageEstimator, request: Request) -> ReconstructionEvaluation:
-    """Evaluate a model on other images."""
+def measure(model: ImageEstimator, request: Request) -> ReconstructionEvaluation:
+    """Evaluate a model; after a fit that held out no images, on training images."""
+    positions = request.positions(model)
+    if request.after_fit and positions is None:
+        positions = np.arange(min(len(request.source), MOST_MEASURED))
     return evaluate(
-        model, request.source, include_seen=request.include_seen, progress=request.progress
+        model,
+        request.source,
+        positions=positions,
+        include_seen=request.include_seen,
+        progress=request.progress,
     )
 
 
@@ -75,10 +76,11 @@ def notes(model: Any) -> list[str]:
     return [*advice(model), *summaries]
 
 
+RECONSTRUCTION = Measurement(measure=measure, page=report_of)
 JOB = Job(
     title="A convolutional autoencoder",
-    after_fit=Measurement(measure=evaluate_after_fit, page=report_of),
-    on_images=Measurement(measure=evaluate_on_images, page=report_of),
+    after_fit=RECONSTRUCTION,
+    on_images=RECONSTRUCTION,
     notes=notes,
     values=lambda model, evaluation: values_after_fit(evaluation),
 )

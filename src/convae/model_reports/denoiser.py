@@ -12,7 +12,7 @@ from convae.evaluation.denoising import evaluate_denoiser
 from convae.evaluation.reconstruction import middle
 from convae.evaluation.results.denoising import DenoisingEvaluation, Pictures
 from convae.images.sources.base import ImageSource
-from convae.model_reports.job import Job, Measurement, Request, advice, held_out, values_after_fit
+from convae.model_reports.job import Job, Measurement, Request, advice, values_after_fit
 from convae.model_reports.network_facts import report_on, training_facts
 from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
@@ -26,17 +26,14 @@ WAYS = {
 }
 
 
-def evaluate_after_fit(model: Denoiser, request: Request) -> DenoisingEvaluation:
-    """Evaluate a denoiser on the images that its fit held out; without any, on training images."""
-    positions = held_out(model)
-    found = evaluate_denoiser(model, request.source, target=request.target, positions=positions)
-    return replace(found, skipped=[])  # the fit has listed them
-
-
-def evaluate_on_images(model: Denoiser, request: Request) -> DenoisingEvaluation:
-    """Evaluate a denoiser on other images."""
+def measure(model: Denoiser, request: Request) -> DenoisingEvaluation:
+    """Evaluate a denoiser."""
     return evaluate_denoiser(
-        model, request.source, target=request.target, include_seen=request.include_seen
+        model,
+        request.source,
+        target=request.target,
+        positions=request.positions(model),
+        include_seen=request.include_seen,
     )
 
 
@@ -111,10 +108,11 @@ def _display(images: list[np.ndarray]) -> np.ndarray:
     return to_display(np.stack(images))
 
 
+DENOISING = Measurement(measure=measure, page=report_of_denoising)
 JOB = Job(
     title="A denoiser",
-    after_fit=Measurement(measure=evaluate_after_fit, page=report_of_denoising),
-    on_images=Measurement(measure=evaluate_on_images, page=report_of_denoising),
+    after_fit=DENOISING,
+    on_images=DENOISING,
     notes=lambda model: [*decision(model), *advice(model)],
     values=values,
     takes=frozenset({"target"}),

@@ -9,22 +9,19 @@ from convae.evaluation.inpainting import evaluate_inpainter
 from convae.evaluation.reconstruction import middle
 from convae.evaluation.results.inpainting import InpaintingEvaluation
 from convae.images.sources.base import ImageSource
-from convae.model_reports.job import Job, Measurement, Request, advice, held_out, values_after_fit
+from convae.model_reports.job import Job, Measurement, Request, advice, values_after_fit
 from convae.model_reports.network_facts import report_on, training_facts
 from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
 from convae.report.pictures.pictures import band_note, to_display
 
 
-def evaluate_after_fit(model: Inpainter, request: Request) -> InpaintingEvaluation:
-    """Evaluate an inpainter on the images that its fit held out; without any, on training images."""
-    found = evaluate_inpainter(model, request.source, positions=held_out(model))
-    return replace(found, skipped=[])  # the fit has listed them
-
-
-def evaluate_on_images(model: Inpainter, request: Request) -> InpaintingEvaluation:
-    """Evaluate an inpainter on other images."""
-    return evaluate_inpainter(model, request.source, include_seen=request.include_seen)
+def measure(model: Inpainter, request: Request) -> InpaintingEvaluation:
+    """Evaluate an inpainter."""
+    positions = request.positions(model)
+    return evaluate_inpainter(
+        model, request.source, positions=positions, include_seen=request.include_seen
+    )
 
 
 def report_of_inpainting(
@@ -63,10 +60,11 @@ def panel(evaluation: InpaintingEvaluation) -> Panel:
     )
 
 
+INPAINTING = Measurement(measure=measure, page=report_of_inpainting)
 JOB = Job(
     title="An inpainter",
-    after_fit=Measurement(measure=evaluate_after_fit, page=report_of_inpainting),
-    on_images=Measurement(measure=evaluate_on_images, page=report_of_inpainting),
+    after_fit=INPAINTING,
+    on_images=INPAINTING,
     notes=advice,
     values=lambda model, evaluation: {
         "holes": str(model.holes_),

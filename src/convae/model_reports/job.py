@@ -23,6 +23,7 @@ class Request:
         target: the clean images of a denoiser, matched by name; None for none.
         kinds: (n,) for a detector: the kind of defect of each image; empty for a normal one, None for none.
         masks: the masks of these defects; None for none.
+        after_fit: whether these are the images of the fit, of which those held out are measured, if any.
         include_seen: whether to measure images that the model was trained on as well.
         progress: called with (images done, images in all).
     """
@@ -31,12 +32,18 @@ class Request:
     target: ImageSource | None = None
     kinds: Sequence[str | None] = ()
     masks: ImageSource | None = None
+    after_fit: bool = False
     include_seen: bool = False
     progress: Callable[[int, int], None] | None = None
 
+    def positions(self, model: ImageEstimator) -> np.ndarray | None:
+        """Return the positions (n,) of the images to measure; None for all.
 
-def no_files(folder: Path, evaluation: Any) -> None:
-    """Write nothing next to the page."""
+        After a fit these are the images that it held out; None if it held none out.
+        """
+        if not self.after_fit or model.held_out_ is None or not len(model.held_out_):
+            return None
+        return model.held_out_
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +53,12 @@ class Measurement:
     Attributes:
         measure: evaluates a model on the images of a request.
         page: builds the report of the results.
-        write_files: writes the other files of the results into the folder of the report.
+        write_files: writes other files of the results into the folder of the report; None for none.
     """
 
     measure: Callable[[Any, Request], Evaluation]
     page: Callable[[Any, Any, ImageSource, Occasion], Report]
-    write_files: Callable[[Path, Any], None] = no_files
+    write_files: Callable[[Path, Any], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +67,7 @@ class Job:
 
     Attributes:
         title: what a model is called in the heading of a report: ``A denoiser``.
-        after_fit: the evaluation after a fit, on the images that the fit held out.
+        after_fit: the evaluation after a fit.
         on_images: the evaluation on other images.
         notes: further sentences about a model after its fit, such as advice.
         values: the results after a fit as plain values, from the model and the evaluation.
@@ -73,12 +80,6 @@ class Job:
     notes: Callable[[Any], list[str]]
     values: Callable[[Any, Any], dict[str, Any]]
     takes: frozenset[str] = frozenset()
-
-
-def held_out(model: ImageEstimator) -> np.ndarray | None:
-    """Return the positions (n,) of the images that a fit held out; None if it held none out."""
-    positions = model.held_out_
-    return positions if positions is not None and len(positions) else None
 
 
 def values_after_fit(evaluation: Evaluation) -> dict[str, Any]:

@@ -104,5 +104,6 @@ def _write_report(
         seed=how.seed,
     )
     write_skipped(folder / SKIPPED, evaluation.skipped)
-    measurement.write_files(folder, evaluation)
+    if measurement.write_files is not None:
+        measurement.write_files(folder, evaluation)
     return write_folder(folder, measurement.page(model, evaluation, source, occasion))

@@ -72,7 +72,8 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     train(model, source, fit, checkpoint, voice, job.options)
     model.save(out)
     checkpoint.remove()
-    kind, request = job_of(model), Request(source=source, target=job.options.get("target"))
+    kind = job_of(model)
+    request = Request(source=source, target=job.options.get("target"), after_fit=True)
     with counting(voice, "measuring on held-out images"):
         evaluation = kind.after_fit.measure(model, request)
     history = write_history(named_after(out, HISTORY), model.history_)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convae.evaluation.results.scores import metric_table
+from convae.evaluation.results.scores import metric_table, omissions
 from convae.images.sources.base import Skipped
 from convae.metrics.resampling import Difference, paired_difference
 from convae.report.page.contents import Metric, Table
@@ -164,13 +164,7 @@ class ReconstructionEvaluation:
                 f"Careful: {some} of the {self.images:,} images measured were trained on, so this is "
                 "not how good the model is on new images."
             )
-        if self.left_out:
-            sentences.append(
-                f"{self.left_out:,} images were left out because the model was trained on them."
-            )
-        if self.skipped:
-            sentences.append(f"{len(self.skipped):,} images could not be used.")
-        return sentences
+        return sentences + omissions(self.left_out, len(self.skipped))
 
     def values(self) -> dict[str, Any]:
         """Return plain values for JSON; infinite values (a perfect reconstruction) become None."""

@@ -60,6 +60,18 @@ class Scores:
         return {**self.scores, "differences": difference_values(self.differences)}
 
 
+def omissions(left_out: int, skipped: int) -> list[str]:
+    """Return sentences on images that were left out, and on images that could not be used."""
+    sentences = []
+    if left_out:
+        sentences.append(
+            f"{left_out:,} images were left out because the model was trained on them."
+        )
+    if skipped:
+        sentences.append(f"{skipped:,} images could not be used.")
+    return sentences
+
+
 def differences_of(
     values: Mapping[str, Mapping[str, np.ndarray | Sequence[float]]],
 ) -> dict[str, dict[str, Difference]]:
