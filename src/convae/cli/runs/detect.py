@@ -17,7 +17,7 @@ from convae.images.sources.base import ImageSource
 from convae.metrics.drift import Drift, Look, find_drift
 from convae.model_reports.detections import report_of_detections, summary_of
 from convae.report.page.folder import write_folder
-from convae.report.text import number
+from convae.report.text import ascii_text, number
 
 MOST_NAMED = 10  # images that the summary names
 
@@ -156,7 +156,7 @@ def say_highest(rows: list[Row], voice: Voice) -> None:
     cells = [("", "score", "p-value", "regions")]
     for row in highest:
         p = "" if row.p_value is None else f"{row.p_value:.3g}"
-        cells.append((row.name, number(row.score).replace("−", "-"), p, str(row.regions)))
+        cells.append((row.name, ascii_text(number(row.score)), p, str(row.regions)))
     for line in aligned(cells):
         voice.say(line)
     if len(rows) > len(highest):

@@ -17,10 +17,10 @@ from convae.evaluation.experiments.corrupted_readouts import (
 )
 from convae.evaluation.experiments.robustness import code_variants, probe_robustness
 from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
-from convae.evaluation.probe.readouts import Score
+from convae.report.text import ascii_text
 
 
-def probe_and_tell(
+def run_robustness(
     experiment: Experiment,
     parameters: Values,
     labels: str,
@@ -65,21 +65,11 @@ def lines_of(found: Robustness) -> list[str]:
         f"Fitted on {found.fitted_on:,} clean images, measured on {found.tested_on:,} others."
     )
     sentences = [*robustness_verdict(found), *robustness_cautions(found)]
-    return [*lines, "", *map(_ascii, sentences)]
+    return [*lines, "", *map(ascii_text, sentences)]
 
 
 def _table(found: Robustness, reading: Reading) -> list[str]:
-    rows = [(_ascii(reading.name), *reading.scores)]
+    rows = [(ascii_text(reading.name), *reading.scores)]
     for name in found.descriptions:
-        rows.append((name, *(_cell(scores[name]) for scores in reading.scores.values())))
+        rows.append((name, *(scores[name].text for scores in reading.scores.values())))
     return aligned(rows)
-
-
-def _cell(score: Score) -> str:
-    low, high = score.interval
-    return f"{score.value:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _ascii(text: str) -> str:
-    """Replace characters that some terminal encodings lack."""
-    return text.replace("²", "2")

@@ -15,7 +15,7 @@ from convae.evaluation.experiments.verdicts import (
 )
 
 
-def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
+def run_stacking(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
     """Run ``convae experiment stacking``."""
     check_values(parameters)
     given = {"patience": 0, **parameters}

@@ -78,7 +78,7 @@ def inpaint(
         for row in rows:
             lines.row(row)
     missing, damaged = (float(np.mean([row[i] for row in rows])) for i in (1, 2))
-    _tell(missing, damaged, filling, path, voice)
+    _summarize(missing, damaged, filling, path, voice)
     voice.result({**written, "holes": path, "missing": missing, "damaged": damaged})
 
 
@@ -91,7 +91,7 @@ def _opened(source: ImageSource, filling: Filling) -> Masks:
         raise InputError(f"--mask: {error}") from error
 
 
-def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: Voice) -> None:
+def _summarize(missing: float, damaged: float, filling: Filling, path: Path, voice: Voice) -> None:
     if not missing:
         wanted = "" if filling.find_damage else "; give a --mask, or search with --find-damage"
         if filling.mask is not None:

@@ -12,7 +12,7 @@ from convae.report.pictures.comparison import grid
 from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
 
-def tell_levels(
+def draw_levels(
     model: StackedAutoencoder,
     source: ImageSource,
     out: Path,

@@ -138,11 +138,10 @@ def _draw_picture(
     """Write the picture; return the number of images that it shows."""
     layout = Layout(points)
     shown = positions[layout.shown]
-    small = thumbnails(model, source, shown, side=min(layout.cell, LARGEST))
-    labels = source.labels
+    pictures, classes = _small(model, source, shown, min(layout.cell, LARGEST))
     picture = layout.picture(
-        to_display(small, value_range=shown_range(small)),
-        classes=None if labels is None else labels[shown],
+        pictures,
+        classes=classes,
         names=source.label_names,
         words=f"{len(shown):,} of {len(positions):,} images, placed by {words}",
     )
@@ -160,17 +159,26 @@ def _draw_page(
 ) -> int:
     """Write the page; return the number of images that it shows."""
     side = int(np.clip(math.sqrt(SHEET / len(positions)), SMALLEST, LARGEST))
-    small = thumbnails(model, source, positions, side=side)
-    labels = source.labels
+    pictures, classes = _small(model, source, positions, side)
     write_dot_map(
         out,
         Dots(
             points=points,
-            pictures=to_display(small, value_range=shown_range(small)),
+            pictures=pictures,
             names=[source.names[int(i)] for i in positions],
-            classes=None if labels is None else labels[positions],
+            classes=classes,
             class_names=source.label_names,
             words=f"{len(positions):,} images of {source.description}, placed by {words}",
         ),
     )
     return len(positions)
+
+
+def _small(
+    model: ImageEstimator, source: ImageSource, positions: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return small pictures (n, h, w, 3) of the images at some positions, and their classes (n,)."""
+    small = thumbnails(model, source, positions, side=side)
+    labels = source.labels
+    classes = None if labels is None else labels[positions]
+    return to_display(small, value_range=shown_range(small)), classes

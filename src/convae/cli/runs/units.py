@@ -34,7 +34,7 @@ class Wanted:
     beside_path: Path | None = None
 
 
-def tell_units(
+def show_units(
     model: ConvAutoencoder, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
 ) -> None:
     """Run ``convae units``."""

@@ -40,6 +40,12 @@ class Score:
         """The range of 95 % of the resamples."""
         return between(self.samples)
 
+    @property
+    def text(self) -> str:
+        """The value and its interval, for people."""
+        low, high = self.interval
+        return f"{self.value:.3f} ({low:.3f} to {high:.3f})"
+
 
 def mean_score(values: np.ndarray, weights: np.ndarray) -> Score:
     """Compute the mean of one value per image (n,), such as 1 for a correct prediction."""

@@ -10,7 +10,7 @@ import numpy as np
 from convae.metrics.resampling import Difference, paired_difference
 from convae.report.page.contents import Metric, Table
 from convae.report.pictures.differences import interval_of
-from convae.report.text import numbers
+from convae.report.text import ascii_text, numbers
 
 MODEL, GIVEN = "model", "noisy"  # the names of the model, and of the images as they were given
 ON_TRAINING_IMAGES = (
@@ -114,10 +114,5 @@ def metric_table(metrics: Sequence[Metric], where: str, note: str = "") -> Table
         rival = metric.rival
         interval = interval_of(metric.differences[rival]) if rival is not None else ""
         cells = [metric.name, *numbers(values), *([interval] if compared else [])]
-        rows.append([_ascii(cell) for cell in cells])
+        rows.append([ascii_text(cell) for cell in cells])
     return Table(heading="", columns=[where, "model", *names, *compared], rows=rows, note=note)
-
-
-def _ascii(text: str) -> str:
-    """Replace characters that some terminal encodings lack."""
-    return text.replace("−", "-").replace("–", "-").replace("∞", "inf")
