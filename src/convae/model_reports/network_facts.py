@@ -16,6 +16,8 @@ def report_on(model: ImageEstimator, evaluation: Evaluation, occasion: Occasion)
         evaluation: its results.
         occasion: titles, commands and other words of the report.
     """
+    # After a fit both are files of the same source: a file that cannot be read may be in both.
+    skipped = [(s.name, s.reason) for s in (*model.skipped_, *evaluation.skipped)]
     return Report(
         title=occasion.title,
         subtitle=occasion.subtitle,
@@ -29,7 +31,7 @@ def report_on(model: ImageEstimator, evaluation: Evaluation, occasion: Occasion)
         data=DataFacts(
             facts=data_facts(model, evaluation.images),
             notes=model.notes_,
-            skipped=[(s.name, s.reason) for s in (*model.skipped_, *evaluation.skipped)],
+            skipped=list(dict.fromkeys(skipped)) if occasion.after_fit else skipped,
         ),
         settings={**model.get_params(deep=False), "random_state": model.settings_.seed},
         versions=model._stored.facts.get("versions", {}),
