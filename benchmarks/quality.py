@@ -18,7 +18,8 @@ import convae  # noqa: E402
 from anomalies import false_alarms  # noqa: E402
 from anomaly_table import anomalies  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
-from convae.evaluation.reconstruction import Evaluation, evaluate  # noqa: E402
+from convae.evaluation.reconstruction import evaluate  # noqa: E402
+from convae.evaluation.results.reconstruction import ReconstructionEvaluation  # noqa: E402
 from cross_promise import cross_promise  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from detector_time import detector_time  # noqa: E402
@@ -68,7 +69,7 @@ def fitted(name: str, **parameters: Any) -> tuple[convae.ConvAutoencoder, float,
     return model, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def tested(model: convae.ConvAutoencoder, name: str) -> Evaluation:
+def tested(model: convae.ConvAutoencoder, name: str) -> ReconstructionEvaluation:
     """The model on the test part of a set."""
     return evaluate(model, convae.open_source(name, split="test"))
 

@@ -358,7 +358,7 @@ def robust_codes() -> None:
         "robust_codes",
         "MNIST: test images told right by their codes, read-outs fitted on clean training images, with 95 % "
         "intervals",
-        ("test images", "read-out", *found.told),
+        ("test images", "read-out", *found.descriptions),
     )
     for corruption in found.readings[0].scores:
         for reading in found.readings:
@@ -368,7 +368,7 @@ def robust_codes() -> None:
     section.remarks.append(" ".join([*robustness_verdict(found), *robustness_cautions(found)]))
     section.remarks.append(
         f"{ROBUST_IMAGES:,} training images, {ROBUST}; "
-        + "; ".join(f"{name}: {what}" for name, what in found.told.items())
+        + "; ".join(f"{name}: {what}" for name, what in found.descriptions.items())
         + f". CPU seconds of training: {cpu}."
     )
     section.write()

@@ -1,4 +1,4 @@
-"""A detector measured by synthetic defects, beside detectors by pixels."""
+"""A detector measured by synthetic defects, compared with detectors by pixels."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,9 @@ from tests.estimators.anomaly.test_detector import TINY, textured
 
 from convae import AnomalyDetector
 from convae.estimators.anomaly.defect_score_fit import KINDS
-from convae.evaluation.anomaly import (
-    MEAN,
-    MODEL,
-    NEAREST,
-    OTHERS,
-    OVERALL,
-    PCA,
-    evaluate_detector,
-)
+from convae.evaluation.anomaly import evaluate_detector
+from convae.evaluation.results.anomaly import MEAN, NEAREST, OTHERS, OVERALL, PCA
+from convae.evaluation.results.scores import MODEL
 from convae.images.sources.open_source import open_source
 
 
@@ -28,7 +22,7 @@ def model(images: np.ndarray) -> AnomalyDetector:
     return AnomalyDetector.from_options(TINY).fit(images)
 
 
-def test_every_kind_is_measured_beside_pixels(model: AnomalyDetector, images: np.ndarray) -> None:
+def test_every_kind_is_compared_with_pixels(model: AnomalyDetector, images: np.ndarray) -> None:
     assert model.held_out_ is not None
     found = evaluate_detector(model, open_source(images), model.held_out_)
     assert found.images == len(model.held_out_)
@@ -40,11 +34,11 @@ def test_every_kind_is_measured_beside_pixels(model: AnomalyDetector, images: np
     assert set(found.differences) == set(OTHERS)
     for name in found.mean:
         assert found.mean[name] == pytest.approx(np.mean([row[name] for row in kinds]))
-    assert len(found.shown) == 2 * len(KINDS)
-    for shown in found.shown:
-        assert shown.normal.shape == shown.damaged.shape == (1, 32, 32)
-        assert shown.map.shape == (32, 32)
-        assert not np.array_equal(shown.normal, shown.damaged)
+    assert len(found.pictures) == 2 * len(KINDS)
+    for one in found.pictures:
+        assert one.normal.shape == one.damaged.shape == (1, 32, 32)
+        assert one.map.shape == (32, 32)
+        assert not np.array_equal(one.normal, one.damaged)
 
 
 def test_the_seed_decides_the_defects(model: AnomalyDetector, images: np.ndarray) -> None:

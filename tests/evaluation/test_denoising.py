@@ -9,17 +9,9 @@ from tests.estimators.restoration.test_denoiser import TINY, noisy
 
 import convae
 from convae import Denoiser, InputError
-from convae.evaluation.denoising import (
-    GIVEN,
-    LEFT,
-    MEDIAN,
-    MODEL,
-    NLM,
-    PSNR,
-    SSIM,
-    WHITE,
-    evaluate_denoiser,
-)
+from convae.evaluation.denoising import evaluate_denoiser
+from convae.evaluation.results.denoising import LEFT, MEDIAN, NLM, PSNR, SSIM, WHITE
+from convae.evaluation.results.scores import GIVEN, MODEL
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +49,7 @@ def test_made_noise_at_three_levels(model: Denoiser, clean: np.ndarray) -> None:
         assert set(done.scores[PSNR]) == set(done.scores[SSIM]) == {MODEL, GIVEN, MEDIAN, NLM}
         assert done.scores[PSNR][MODEL] > done.scores[PSNR][GIVEN]
     assert found.level == pytest.approx(0.1, rel=0.05)
-    assert [shown.clean is not None for shown in found.shown] == [True] * 8
+    assert [one.clean is not None for one in found.pictures] == [True] * 8
     assert found.rounds[0].best_other(PSNR)[0] in (MEDIAN, NLM)
 
 
@@ -133,7 +125,7 @@ def test_only_the_middle_of_large_images_and_only_so_many(
     monkeypatch.setattr("convae.evaluation.denoising.SIDE", 16)
     found = evaluate_denoiser(model, clean[40:])
     assert found.images == 3
-    assert found.shown[0].noisy.shape == (1, 16, 16)
+    assert found.pictures[0].noisy.shape == (1, 16, 16)
 
 
 def test_nothing_to_measure_is_an_error(model: Denoiser) -> None:

@@ -1,23 +1,14 @@
-"""Inpainters measured: on which images, beside what, and what is said of it."""
+"""Inpainters measured: on which images, compared with which fills."""
 
 import numpy as np
 import pytest
 
 from convae.errors import InputError
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.evaluation.inpainting import (
-    BIHARMONIC,
-    HARMONIC,
-    MODEL,
-    PSNR,
-    SEAM,
-    SSIM,
-    TENSION,
-    InpaintingEvaluation,
-    Round,
-    evaluate_inpainter,
-)
-from convae.model_reports.inpainter import caveats, metric_rows, panel, verdicts
+from convae.evaluation.inpainting import BIHARMONIC, HARMONIC, TENSION, evaluate_inpainter
+from convae.evaluation.results.inpainting import PSNR, SEAM, SSIM
+from convae.evaluation.results.scores import MODEL
+from convae.model_reports.inpainter import panel
 
 
 def images(count: int, side: int = 20, seed: int = 0) -> np.ndarray:
@@ -44,7 +35,7 @@ def test_an_untrained_model_is_as_good_as_its_fill(model: Inpainter) -> None:
         assert {BIHARMONIC, HARMONIC} <= set(done.scores[PSNR])
     rows = panel(found).rows
     assert list(rows) == ["original", "with holes", "filled"]
-    assert len(metric_rows(found)) == 12
+    assert len(found.metrics()) == 12
 
 
 def test_training_images_are_measured_only_where_there_are_no_others(model: Inpainter) -> None:
@@ -55,26 +46,9 @@ def test_training_images_are_measured_only_where_there_are_no_others(model: Inpa
     only = evaluate_inpainter(model, some, positions=[i for i in range(12) if i not in (
         model.held_out_ if model.held_out_ is not None else [])])  # fmt: skip
     assert only.seen
-    assert "trained on" in caveats(only)[0]
+    assert "trained on" in only.caveats()[0]
 
 
 def test_what_cannot_be_measured_is_refused(model: Inpainter) -> None:
     with pytest.raises(InputError, match="no image in it can be measured"):
         evaluate_inpainter(model, np.zeros((2, 20, 20, 3), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("ours", "told"),
-    [
-        (30.0, "30.00 dB, 2.00 dB above the best classical fill here (biharmonic)."),
-        (28.02, "no better than the biharmonic fill"),
-        (25.0, "3.00 dB below the biharmonic fill, which needs no training"),
-    ],
-)
-def test_the_verdict_says_who_wins(ours: float, told: str) -> None:
-    scores = {PSNR: {MODEL: ours, BIHARMONIC: 28.0, HARMONIC: 27.0}}
-    done = Round(holes="pixels", missing=0.5, scores=scores)
-    found = InpaintingEvaluation(images=1, seen=False, rounds=[done], shown=[], skipped=[])
-    (said,) = verdicts(found)
-    assert said.startswith("Holes of the kind scattered pixels (50 % missing): ")
-    assert told in said

@@ -1,4 +1,4 @@
-"""Evaluation: beside PCA, on images the model has not seen, with everything that was left out said."""
+"""Evaluation of reconstructions: compared with PCA, on images the model has not seen; what is left out."""
 
 import json
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def training_part(model: ConvAutoencoder, images: np.ndarray) -> np.ndarray:
     return np.delete(images, model.held_out_, axis=0)
 
 
-# -- beside PCA ---------------------------------------------------------------------------------------
+# -- compared with PCA ---------------------------------------------------------------------------------------
 
 
 def test_the_baseline_is_scikit_learns_pca(model: ConvAutoencoder) -> None:
@@ -72,7 +72,7 @@ def test_the_baseline_is_scikit_learns_pca(model: ConvAutoencoder) -> None:
 def test_the_baseline_of_a_loaded_model_is_the_same(model: ConvAutoencoder, tmp_path: Path) -> None:
     model.save(tmp_path / "a.convae")
     loaded = convae.load(tmp_path / "a.convae")
-    assert evaluate(loaded, TEST).to_dict() == evaluate(model, TEST).to_dict()
+    assert evaluate(loaded, TEST).values() == evaluate(model, TEST).values()
 
 
 def test_the_baseline_beside_a_spatial_code_is_pca_of_blocks() -> None:
@@ -151,7 +151,7 @@ def test_where_all_were_seen_all_are_measured_and_it_is_said(model: ConvAutoenco
     seen = training_part(model, TRAIN)
     measured = evaluate(model, seen)
     assert (measured.images, measured.seen) == (len(seen), len(seen))
-    assert measured.to_dict()["measured_although_trained_on"] == len(seen)
+    assert measured.values()["measured_although_trained_on"] == len(seen)
 
 
 def test_images_of_a_partial_fit_were_seen_too() -> None:
@@ -200,14 +200,14 @@ def test_other_losses_have_no_floor(model: ConvAutoencoder) -> None:
 
 @pytest.mark.parametrize("images", [TEST, np.full((6, 8, 8), 128, np.uint8), TEST[:1]])
 def test_the_result_is_json(images: np.ndarray, model: ConvAutoencoder) -> None:
-    text = json.dumps(evaluate(model, images).to_dict(), allow_nan=False)
+    text = json.dumps(evaluate(model, images).values(), allow_nan=False)
     assert json.loads(text)["images"] == len(images)
 
 
 def test_a_perfect_reconstruction_is_json_too() -> None:
     constant = np.zeros((12, 8, 8), np.uint8)
     measured = evaluate(ConvAutoencoder.from_options(SMALL).fit(constant), constant)
-    json.dumps(measured.to_dict(), allow_nan=False)
+    json.dumps(measured.values(), allow_nan=False)
     assert measured.gain == 0 or np.isfinite(measured.gain)
 
 
@@ -231,7 +231,7 @@ def test_unreadable_and_unfit_images_are_skipped(model: ConvAutoencoder, tmp_pat
     assert measured.images == 3
     assert [skipped.name for skipped in measured.skipped] == ["2.png", "4.png", "5.png"]
     assert "this model takes 8x8" in measured.skipped[2].reason
-    assert len(measured.to_dict()["skipped"]) == 3
+    assert len(measured.values()["skipped"]) == 3
 
 
 def test_nothing_to_measure_is_an_error(model: ConvAutoencoder) -> None:
@@ -245,7 +245,7 @@ def test_spatial_codes_of_other_sizes() -> None:
     ).fit(TRAIN)
     measured = evaluate(model, [*textures(3, 8, 8, seed=2), *textures(3, 13, 9, seed=2)])
     assert measured.images == 6
-    json.dumps(measured.to_dict(), allow_nan=False)
+    json.dumps(measured.values(), allow_nan=False)
 
 
 def test_missing_pixels_and_depths() -> None:

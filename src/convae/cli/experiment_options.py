@@ -68,13 +68,17 @@ class Experiment:
 
         return len(self.data.given) == 1 and canonical_name(self.data.given[0]) is not None
 
-    def write(self, values: Mapping[str, Any]) -> None:
-        """Write the results to ``out``, if there is one."""
+    def report(self, lines: Sequence[str], values: Mapping[str, Any], voice: Voice) -> None:
+        """Print the results, and write them to ``out`` if there is one."""
         from convae.filesystem.atomic import atomic_write
 
+        for line in lines:
+            voice.answer(line)
         if self.out is not None:
             with atomic_write(self.out) as file:
                 file.write((json.dumps(plain(values), indent=2, allow_nan=False) + "\n").encode())
+            voice.say(f"figures: {self.out}")
+        voice.result({**values, "out": self.out})
 
 
 _PATH = click.Path(path_type=Path)

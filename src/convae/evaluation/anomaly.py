@@ -1,10 +1,10 @@
-"""How well a detector separates normal images from images with synthetic defects, next to pixel baselines.
+"""How well a detector separates normal images from ones with synthetic defects, compared with pixels.
 
 The images are those that set its threshold: it was neither trained nor chosen by them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,17 @@ from convae.errors import ImageError
 from convae.estimators.anomaly.defect_score_fit import KINDS, TOGETHER
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.estimators.anomaly.method import Judged
-from convae.estimators.anomaly.normal_cues import COMPONENTS, ComponentsError
+from convae.estimators.anomaly.normal_cues import ComponentsError
+from convae.evaluation.results.anomaly import (
+    MEAN,
+    NEAREST,
+    OTHERS,
+    OVERALL,
+    PCA,
+    DetectionEvaluation,
+    Pictures,
+)
+from convae.evaluation.results.scores import MODEL
 from convae.images.sources.base import ImageSource
 from convae.metrics.difference_maps import resized, smoothed
 from convae.metrics.ranking import PixelRanking, auroc
@@ -22,54 +32,9 @@ from convae.metrics.resampling import Difference, auroc_samples, between, resamp
 from convae.networks.inference import batch_size
 
 MOST = 64  # images that are measured with each kind of defect
-SHOWN_OF_EACH = 2  # pictures of each kind that are kept
+PICTURES_OF_EACH = 2  # images with each kind of defect of which pictures are kept
 SEED = 1000  # gives other defects than those by which the score was chosen
-MODEL, MEAN, NEAREST = "model", "mean image", "nearest normal image"
-PCA = f"PCA-{COMPONENTS} error"
-OTHERS = (PCA, MEAN, NEAREST)
 BLUR = 2.0  # pixels: blur of a difference map, whose highest value is the score
-OVERALL = "where: AUPRO"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An image, the same with a defect, and where the model finds it anomalous.
-
-    Attributes:
-        name: of the image.
-        kind: of the defect.
-        normal, damaged: (C, H, W) in about [0, 1].
-        map: (H, W).
-    """
-
-    name: str
-    kind: str
-    normal: np.ndarray
-    damaged: np.ndarray
-    map: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
-class DetectionEvaluation:
-    """The evaluation of a detector by synthetic defects.
-
-    Attributes:
-        images: number of normal images that were measured, and damaged by every kind of defect.
-        scores: measure -> detector -> value: the AUROC for each kind of defect, and the AUPRO of the maps.
-        shown: pictures of some images.
-        differences: other detector -> the model's mean AUROC over the kinds minus that of the other.
-    """
-
-    images: int
-    scores: dict[str, dict[str, float]]
-    differences: dict[str, Difference] = field(default_factory=dict)
-    shown: list[Shown] = field(default_factory=list)
-
-    @property
-    def mean(self) -> dict[str, float]:
-        """Detector -> the mean AUROC over the kinds of defects."""
-        kinds = [values for name, values in self.scores.items() if name != OVERALL]
-        return {name: float(np.mean([row[name] for row in kinds])) for name in (MODEL, *OTHERS)}
 
 
 def evaluate_detector(
@@ -84,52 +49,54 @@ def evaluate_detector(
         seed: of the defects.
     """
     names, images = _read(model, source.select(positions[:MOST]))
+    suited = model.method != "attributes"
     if not names:
-        return DetectionEvaluation(images=0, scores={})
+        return DetectionEvaluation(images=0, scores={}, suited=suited)
     weights = resamples(len(images))
-    drawn: dict[str, list[np.ndarray]] = {}
+    resampled: dict[str, list[np.ndarray]] = {}
     detectors = _Detectors(model)
     normal = detectors.judge(images)
     scores: dict[str, dict[str, float]] = {}
-    shown: list[Shown] = []
+    pictures: list[Pictures] = []
     places = {name: PixelRanking() for name in normal}
     for i, (kind, defects) in enumerate(KINDS.items()):
         rng = torch.Generator().manual_seed(seed + SEED + i)
         parts = [defects.apply(part, rng) for part in _parts(images, TOGETHER)]
         damaged, mask = (torch.cat(side) for side in zip(*parts, strict=True))
-        seen = torch.nonzero(mask.flatten(1).any(dim=1))[
-            :, 0
-        ]  # some defects lie outside of the image
-        if not len(seen):
+        visible = torch.nonzero(mask.flatten(1).any(dim=1))[:, 0]  # others lie outside of the image
+        if not len(visible):
             continue
-        found = detectors.judge(damaged[seen])
-        labels = np.repeat([False, True], [len(images), len(seen)])
+        found = detectors.judge(damaged[visible])
+        labels = np.repeat([False, True], [len(images), len(visible)])
         scores[f"{kind}: AUROC"] = {
             name: auroc(np.concatenate([normal[name].scores, found[name].scores]), labels)
             for name in normal
         }
         for name, one in found.items():
             samples = auroc_samples(
-                normal[name].scores, one.scores, seen.numpy(force=True), weights
+                normal[name].scores, one.scores, visible.numpy(force=True), weights
             )
-            drawn.setdefault(name, []).append(samples)
+            resampled.setdefault(name, []).append(samples)
         for name, ranking in places.items():
-            for one, truth in zip(found[name].maps, mask[seen, 0], strict=True):
+            for one, truth in zip(found[name].maps, mask[visible, 0], strict=True):
                 ranking.update(one.numpy(), truth.cpu().numpy())
-        for place, k in enumerate(seen[:SHOWN_OF_EACH].tolist()):
-            pictures = (images[k], damaged[k], found[MODEL].maps[place])
-            shown.append(Shown(names[k], kind, *(one.cpu().numpy() for one in pictures)))
+        for place, k in enumerate(visible[:PICTURES_OF_EACH].tolist()):
+            parts_of_one = (images[k], damaged[k], found[MODEL].maps[place])
+            arrays = (one.cpu().numpy() for one in parts_of_one)
+            pictures.append(Pictures(names[k], kind, *arrays))
     if scores:
         scores[OVERALL] = {name: ranking.aupro() for name, ranking in places.items()}
-    measured = DetectionEvaluation(images=len(images), scores=scores, shown=shown)
-    return replace(measured, differences=_differences(measured, drawn)) if scores else measured
+    measured = DetectionEvaluation(
+        images=len(images), scores=scores, pictures=pictures, suited=suited
+    )
+    return replace(measured, differences=_differences(measured, resampled)) if scores else measured
 
 
 def _differences(
-    measured: DetectionEvaluation, drawn: dict[str, list[np.ndarray]]
+    measured: DetectionEvaluation, resampled: dict[str, list[np.ndarray]]
 ) -> dict[str, Difference]:
     """Compute the model's mean AUROC minus that of each other, with intervals by the same resamples."""
-    means = {name: np.mean(samples, axis=0) for name, samples in drawn.items()}
+    means = {name: np.mean(samples, axis=0) for name, samples in resampled.items()}
     found = {}
     for name in OTHERS:
         samples = means[MODEL] - means[name]

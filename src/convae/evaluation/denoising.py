@@ -1,6 +1,5 @@
-"""Evaluate a denoiser on images it was not trained on, next to the median filter, NLM and BM3D."""
+"""Evaluate a denoiser on images it was not trained on, compared with the median filter, NLM and BM3D."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,85 +15,34 @@ from convae.corruption.noise_levels import level_text
 from convae.errors import ImageError
 from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.noise_units import stretch
-from convae.evaluation.reconstruction import middle, nothing_measured, samples
+from convae.evaluation.reconstruction import chosen_of, middle, nothing_measured, samples
+from convae.evaluation.results.denoising import (
+    BM3D,
+    LEFT,
+    MEDIAN,
+    NLM,
+    PSNR,
+    SSIM,
+    WHITE,
+    DenoisingEvaluation,
+    NoiseScores,
+    Pictures,
+)
+from convae.evaluation.results.scores import GIVEN, MODEL, differences_of
 from convae.images.dataset.pairs import PairSource
 from convae.images.dataset.preparation import image_hash, to_depth
 from convae.images.files.image import Image
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics import image_quality
-from convae.metrics.resampling import Difference, paired_difference
+from convae.metrics.resampling import Difference
 from convae.networks.inference import batch_size
 
 MOST_PIXELS = 2**21  # of all images measured; non-local means takes some microseconds for each
 MOST_PIXELS_BM3D = 2**18  # if BM3D is installed: it takes a hundred microseconds for each
 SIDE = 512  # only the middle of larger images is measured
-SHOWN, SHOWN_SIDE = 8, 224  # number of pictures that are kept, and their side
+PICTURES, PICTURE_SIDE = 8, 224  # number of images of which pictures are kept, and their side
 PLACES = (0.25, 0.5, 1.0)  # positions in a range of noise
 STRONG = 0.1  # the deviation from which a median of 5 x 5 does better than one of 3 x 3
-GIVEN, MODEL = "noisy", "model"
-MEDIAN, NLM, BM3D = "median", "non-local means", "BM3D"
-PSNR, SSIM, LEFT, WHITE = "PSNR (dB)", "SSIM", "noise left", "whiteness of what was removed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """Pictures of one image, each (C, H, W) in about [0, 1]; ``clean`` where it is known."""
-
-    name: str
-    noisy: np.ndarray
-    restored: np.ndarray
-    clean: np.ndarray | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """The results for one noise.
-
-    Attributes:
-        noise: its description; empty for the noise of the images themselves.
-        scores: measure -> method -> the mean over the images; NaN for what cannot be computed.
-        differences: measure -> other method -> the model minus it, over the images.
-    """
-
-    noise: str
-    scores: dict[str, dict[str, float]]
-    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
-
-    def best_other(self, measure: str) -> tuple[str, float]:
-        """Return the best of the classical methods by a measure of which more is better."""
-        values = {n: v for n, v in self.scores[measure].items() if n not in (GIVEN, MODEL)}
-        name = max(values, key=lambda n: -math.inf if math.isnan(values[n]) else values[n])
-        return name, values[name]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenoisingEvaluation:
-    """The evaluation of a denoiser on images.
-
-    Attributes:
-        images: number of images measured.
-        seen: whether the model was trained on them.
-        made: whether the noise was synthetic (otherwise it is the images' own).
-        rounds: one for each noise level.
-        shown: pictures of some images, at the middle level.
-        level: the deviation of the noise in these, as a fraction of the range of the file type.
-        depth: of the files.
-        skipped: images that could not be used, with reasons.
-    """
-
-    images: int
-    seen: bool
-    made: bool
-    rounds: list[Round]
-    shown: list[Shown]
-    level: float
-    depth: str
-    skipped: list[Skipped]
-
-    @property
-    def compared(self) -> bool:
-        """Whether the clean images are known."""
-        return PSNR in self.rounds[0].scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,18 +70,12 @@ class _Sums:
 
     def differences(self) -> dict[str, dict[str, Difference]]:
         """Compute the model minus each other method, paired by image."""
-        whole = {
-            measure: {name: torch.cat(parts).numpy() for name, parts in methods.items()}
-            for measure, methods in self.values.items()
-        }
-        return {
-            measure: {
-                name: paired_difference(values[MODEL], other)
-                for name, other in values.items()
-                if name != MODEL
+        return differences_of(
+            {
+                measure: {name: torch.cat(parts).numpy() for name, parts in methods.items()}
+                for measure, methods in self.values.items()
             }
-            for measure, values in whole.items()
-        }
+        )
 
 
 def evaluate_denoiser(
@@ -144,13 +86,12 @@ def evaluate_denoiser(
     positions: Sequence[int] | np.ndarray | None = None,
     include_seen: bool = False,
 ) -> DenoisingEvaluation:
-    """Measure a denoiser next to methods that need no training.
+    """Measure a denoiser, compared with methods that need no training.
 
     With targets, PSNR and SSIM are computed against them. Without targets, if the model was trained on clean
     images, the images are assumed to be clean: noise of the kind it was trained on is added with a fixed
-        seed,
-    at three levels of its range. Otherwise only the images themselves are known. The measures are then the
-    noise that remains, and whether what was removed looks like noise.
+    seed, at three levels of its range. Otherwise only the images themselves are known. The measures are then
+    the noise that remains, and whether what was removed resembles noise.
 
     Only the middle 512 x 512 pixels of large images are measured, and as many images as make up two million
     pixels. The noise level is estimated in each image, as in normal use. Values between black and white are
@@ -172,12 +113,12 @@ def evaluate_denoiser(
     if target is not None:
         pairs = PairSource(source, model.open(target), channels=model.channels)
     whole: ImageSource = source if pairs is None else pairs
-    places = np.arange(len(whole)) if positions is None else np.asarray(positions)
+    chosen, left_out = chosen_of(whole, positions)
     skipped: list[Skipped] = []
     cases: list[_Case] = []
     for every in (include_seen, True):
-        skipped = list(whole.skipped)
-        cases = list(_enough(_cases(model, whole.select(places), pairs, skipped, every)))
+        skipped = [*left_out]
+        cases = list(_enough(_cases(model, chosen, pairs, skipped, every)))
         if cases:
             break
     if not cases:
@@ -187,18 +128,18 @@ def evaluate_denoiser(
     if made and model.noise_ is not None:
         ranged = model.noise_.ranged
         noises = [model.noise_.fixed(place) for place in (PLACES if ranged else (1.0,))]
-    rounds, shown, level = [], [], 0.0
+    rounds, pictures, level = [], list[Pictures](), 0.0
     for i, noise in enumerate(noises):
-        done, pictures, found = _round(model, cases, noise)
+        done, some, deviation = _round(model, cases, noise)
         rounds.append(done)
         if i == len(noises) // 2:
-            shown, level = pictures, found
+            pictures, level = some, deviation
     return DenoisingEvaluation(
         images=len(cases),
         seen=any(case.seen for case in cases),
         made=made,
         rounds=rounds,
-        shown=shown,
+        pictures=pictures,
         level=level,
         depth=model.plan_.depth,
         skipped=skipped,
@@ -248,10 +189,10 @@ def _enough(cases: Iterable[_Case]) -> Iterator[_Case]:
 
 def _round(
     model: Denoiser, cases: list[_Case], noise: Noise | None
-) -> tuple[Round, list[Shown], float]:
+) -> tuple[NoiseScores, list[Pictures], float]:
     """Measure all methods on all images with one noise."""
     sums = _Sums()
-    shown: list[Shown] = []
+    pictures: list[Pictures] = []
     levels: list[Tensor] = []
     generator = torch.Generator().manual_seed(0)
     factor = stretch(model.scaling_)
@@ -268,12 +209,12 @@ def _round(
         _measure(sums, results, given, target, model.plan_.depth, factor)
         if noise is None:
             levels.append(estimate_noise_level(given).cpu())
-        if len(shown) < SHOWN:
-            shown += _pictures(batch, given, results[MODEL], target)
+        if len(pictures) < PICTURES:
+            pictures += _pictures(batch, given, results[MODEL], target)
     level = float(torch.cat(levels).mean()) / factor
     named = "" if noise is None else f"noise of {level_text(level, model.plan_.depth)}"
-    done = Round(noise=named, scores=sums.means(), differences=sums.differences())
-    return done, shown[:SHOWN], level
+    done = NoiseScores(noise=named, scores=sums.means(), differences=sums.differences())
+    return done, pictures[:PICTURES], level
 
 
 def _batches(cases: list[_Case]) -> Iterator[list[_Case]]:
@@ -333,13 +274,13 @@ def _measure(
 
 def _pictures(
     batch: list[_Case], given: Tensor, restored: Tensor, target: Tensor | None
-) -> Iterator[Shown]:
+) -> Iterator[Pictures]:
     def picture(image: Tensor) -> np.ndarray:
-        values: np.ndarray = middle(image, SHOWN_SIDE, SHOWN_SIDE).cpu().numpy()
+        values: np.ndarray = middle(image, PICTURE_SIDE, PICTURE_SIDE).cpu().numpy()
         return values
 
-    for i, case in enumerate(islice(batch, SHOWN)):
+    for i, case in enumerate(islice(batch, PICTURES)):
         clean = None if target is None else picture(target[i])
-        yield Shown(
+        yield Pictures(
             name=case.name, noisy=picture(given[i]), restored=picture(restored[i]), clean=clean
         )

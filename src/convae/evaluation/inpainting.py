@@ -1,4 +1,4 @@
-"""Evaluate an inpainter on images it was not trained on, next to fills that need no training."""
+"""Evaluate an inpainter on images it was not trained on, compared with fills that need no training."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -12,72 +12,27 @@ from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fil
 from convae.classical.opencv import has_opencv, navier_stokes, telea
 from convae.corruption.holes import KINDS, MIXED, Holes
 from convae.estimators.restoration.inpainter import Inpainter
-from convae.evaluation.reconstruction import Sample, middle, nothing_measured, samples
+from convae.evaluation.reconstruction import Sample, chosen_of, middle, nothing_measured, samples
+from convae.evaluation.results.inpainting import (
+    PSNR,
+    SEAM,
+    SSIM,
+    HoleScores,
+    InpaintingEvaluation,
+    Pictures,
+)
+from convae.evaluation.results.scores import MODEL, differences_of
 from convae.images.sources.base import ImageSource, Skipped
 from convae.metrics.filled_holes import hole_psnr, hole_ssim, seam_error
-from convae.metrics.resampling import Difference, paired_difference
 
 MOST_PIXELS = 2**19  # of all images measured, with each kind of hole
 SIDE = 256  # only the middle of larger images is measured
-SHOWN, SHOWN_SIDE = 8, 192  # number of pictures that are kept, and their side
-MODEL, TENSION, BIHARMONIC, HARMONIC, TELEA, FLUID = (
-    "model", "tension", "biharmonic", "harmonic", "Telea", "Navier-Stokes"
+PICTURES, PICTURE_SIDE = 8, 192  # number of images of which pictures are kept, and their side
+TENSION, BIHARMONIC, HARMONIC, TELEA, FLUID = (
+    "tension", "biharmonic", "harmonic", "Telea", "Navier-Stokes"
 )  # fmt: skip
-PSNR, SSIM, SEAM = "PSNR in the holes (dB)", "SSIM in the holes", "seam error"
 MEASURES = {PSNR: hole_psnr, SSIM: hole_ssim, SEAM: seam_error}
 Fill = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """Pictures of one image, each (C, H, W) in about [0, 1], and its mask of holes, (H, W)."""
-
-    name: str
-    original: np.ndarray
-    mask: np.ndarray
-    filled: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """The results for one kind of hole.
-
-    Attributes:
-        holes: its name.
-        missing: fraction of the pixels that was missing.
-        scores: measure -> method -> the mean over the images; NaN for what cannot be computed.
-        differences: measure -> other method -> the model minus it, over the images.
-    """
-
-    holes: str
-    missing: float
-    scores: dict[str, dict[str, float]]
-    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
-
-    def best_other(self, measure: str) -> tuple[str, float]:
-        """Return the best of the classical methods by a measure of which more is better."""
-        values = {name: v for name, v in self.scores[measure].items() if name != MODEL}
-        name = max(values, key=lambda n: -math.inf if math.isnan(values[n]) else values[n])
-        return name, values[name]
-
-
-@dataclass(frozen=True, kw_only=True)
-class InpaintingEvaluation:
-    """The evaluation of an inpainter on images in which holes were made.
-
-    Attributes:
-        images: number of images measured.
-        seen: whether the model was trained on them.
-        rounds: one for each kind of hole.
-        shown: pictures of some images, with the holes that the model was trained on.
-        skipped: images that could not be used, with reasons.
-    """
-
-    images: int
-    seen: bool
-    rounds: list[Round]
-    shown: list[Shown]
-    skipped: list[Skipped]
 
 
 @dataclass(kw_only=True)
@@ -87,6 +42,9 @@ class _Chosen:
     samples: list[Sample] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.samples)
+
 
 def evaluate_inpainter(
     model: Inpainter,
@@ -95,7 +53,7 @@ def evaluate_inpainter(
     positions: Sequence[int] | np.ndarray | None = None,
     include_seen: bool = False,
 ) -> InpaintingEvaluation:
-    """Measure an inpainter next to methods that need no training, by holes made with a fixed seed.
+    """Measure an inpainter, compared with methods that need no training, by holes made with a fixed seed.
 
     Holes are of the kinds that the model was trained on, one kind after the other. Only the middle 256 x 256
     pixels of large images are measured, and as many images as make up half a million pixels. Values are
@@ -112,13 +70,9 @@ def evaluate_inpainter(
         InputError: if no image can be used.
     """
     source = model.open(X)
-    places = np.arange(len(source)) if positions is None else np.asarray(positions)
-    chosen = _Chosen()
-    for every in (include_seen, True):
-        chosen = _choose(model, source.select(places), every)
-        if chosen.samples:
-            break
-    if not chosen.samples:
+    some, left_out = chosen_of(source, positions)
+    chosen = _choose(model, some, left_out, include_seen) or _choose(model, some, left_out, True)
+    if not chosen:
         raise nothing_measured(source, chosen.skipped)
     images = [sample.image for sample in chosen.samples]
     kinds = list(KINDS) if model.holes_.kind == MIXED else [model.holes_.kind]
@@ -127,7 +81,7 @@ def evaluate_inpainter(
         images=len(images),
         seen=any(sample.seen for sample in chosen.samples),
         rounds=rounds,
-        shown=list(_pictures(model, chosen)),
+        pictures=list(_pictures(model, chosen)),
         skipped=chosen.skipped,
     )
 
@@ -136,9 +90,11 @@ def _of(model: Inpainter, kind: str) -> Holes:
     return Holes(kind) if model.holes_.kind == MIXED else model.holes_
 
 
-def _choose(model: Inpainter, source: ImageSource, include_seen: bool) -> _Chosen:
+def _choose(
+    model: Inpainter, source: ImageSource, left_out: list[Skipped], include_seen: bool
+) -> _Chosen:
     """Return as many images as can be measured in reasonable time, and at least one."""
-    chosen, left = _Chosen(skipped=list(source.skipped)), MOST_PIXELS
+    chosen, left = _Chosen(skipped=[*left_out]), MOST_PIXELS
     every = samples(model, source, chosen.skipped, include_seen=include_seen, side=SIDE)
     for sample in every:
         chosen.samples.append(sample)
@@ -148,7 +104,7 @@ def _choose(model: Inpainter, source: ImageSource, include_seen: bool) -> _Chose
     return chosen
 
 
-def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
+def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> HoleScores:
     """Measure all methods on all images with one kind of hole."""
     values: dict[str, dict[str, list[float]]] = {name: {} for name in MEASURES}
     shares = []
@@ -163,16 +119,11 @@ def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> Round:
         name: {method: _mean(scores) for method, scores in methods.items()}
         for name, methods in values.items()
     }
-    differences = {
-        name: {
-            method: paired_difference(methods[MODEL], scores)
-            for method, scores in methods.items()
-            if method != MODEL
-        }
-        for name, methods in values.items()
-    }
-    return Round(
-        holes=holes.kind, missing=float(np.mean(shares)), scores=means, differences=differences
+    return HoleScores(
+        holes=holes.kind,
+        missing=float(np.mean(shares)),
+        scores=means,
+        differences=differences_of(values),
     )
 
 
@@ -199,14 +150,14 @@ def _methods(model: Inpainter) -> dict[str, Fill]:
     return found | ({TELEA: telea, FLUID: navier_stokes} if has_opencv() else {})
 
 
-def _pictures(model: Inpainter, chosen: _Chosen) -> Iterator[Shown]:
-    some, size = chosen.samples[:SHOWN], (SHOWN_SIDE, SHOWN_SIDE)
+def _pictures(model: Inpainter, chosen: _Chosen) -> Iterator[Pictures]:
+    some, size = chosen.samples[:PICTURES], (PICTURE_SIDE, PICTURE_SIDE)
     small = model.architecture_.code == "spatial"
     images = [middle(one.image, *size) if small else one.image for one in some]
-    shown = zip(some, _with_holes(images, model.holes_), strict=True)
-    for sample, (image, mask) in shown:
+    pairs = zip(some, _with_holes(images, model.holes_), strict=True)
+    for sample, (image, mask) in pairs:
         filled = torch.where(mask > 0, model.filled(image, mask)[1], image)
-        yield Shown(
+        yield Pictures(
             name=sample.name,
             original=image[0].cpu().numpy(),
             mask=mask[0, 0].cpu().numpy() > 0,

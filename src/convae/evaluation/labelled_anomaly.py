@@ -1,7 +1,6 @@
 """How well a detector separates images with real defects from normal ones: evaluated on labelled images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,8 @@ import numpy as np
 from convae.errors import ImageError, InputError
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.evaluation.reconstruction import nothing_measured
+from convae.evaluation.results.guarantee import guarantee
+from convae.evaluation.results.labelled_anomaly import KindMeasured, LabelledEvaluation, Scored
 from convae.images.sources.base import ImageSource, Skipped
 from convae.images.sources.defect_labels import NORMAL, kinds_in_order
 from convae.images.sources.defect_masks import DefectMasks
@@ -17,134 +18,8 @@ from convae.metrics.proportions import Proportion
 from convae.metrics.ranking import PixelRanking, auroc, average_precision
 from convae.metrics.resampling import auroc_interval
 
-WORST = 6  # number of misses, and of false alarms, that are shown
 MOST_PLACED = 24  # most kinds whose pixels are ranked separately: each takes about 25 MB
 _TOGETHER = "\0"  # name for all kinds together where there are more; no folder has that name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """The detector's result for a labelled image.
-
-    Attributes:
-        index: its position in the source.
-        name: of the image.
-        kind: of its defect; empty for a normal image.
-        score: higher for more anomalous.
-        p_value: the probability of a score this high for a normal image.
-        called: whether the detector calls it anomalous.
-        pixel_auroc: how well its map ranks the pixels of its mask above the others; None without a mask.
-    """
-
-    index: int
-    name: str
-    kind: str
-    score: float
-    p_value: float
-    called: bool
-    pixel_auroc: float | None = None
-
-    @property
-    def anomalous(self) -> bool:
-        """Whether the image is labelled anomalous."""
-        return self.kind != NORMAL
-
-
-@dataclass(frozen=True, kw_only=True)
-class KindMeasured:
-    """The results for defects of one kind (or of all) against all normal images.
-
-    Attributes:
-        kind: of the defects.
-        detected: how many of them are called anomalous.
-        auroc, average_precision: of the images; None if there are no normal ones or no defects.
-        interval: the 95 % interval of the AUROC, by bootstrap; None with fewer than two images of a kind.
-        masks: number of masks used.
-        pixel_auroc, aupro: of the pixels; None without masks.
-    """
-
-    kind: str
-    detected: Proportion
-    auroc: float | None
-    average_precision: float | None
-    interval: tuple[float, float] | None
-    masks: int = 0
-    pixel_auroc: float | None = None
-    aupro: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "images": self.detected.total,
-            "detected": self.detected.to_dict(),
-            "auroc": self.auroc,
-            "auroc_interval": None if self.interval is None else list(self.interval),
-            "average_precision": self.average_precision,
-            "masks": self.masks,
-            "pixel_auroc": self.pixel_auroc,
-            "aupro": self.aupro,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledEvaluation:
-    """The evaluation of a detector on labelled images.
-
-    Attributes:
-        images: the result for each image.
-        false_alarms: how many of the normal images are called anomalous.
-        every: all defects together.
-        kinds: each kind of defect separately.
-        left_out: images that were not measured, because the model was trained on them.
-        trained_on: images that were measured although the model was trained on them.
-        unlabelled: images without a label, which were not measured.
-        skipped: images that could not be used, with reasons.
-        bad_masks: masks that could not be used, with reasons.
-        unmasked: anomalous images without a usable mask, although there are masks.
-    """
-
-    images: list[Scored]
-    false_alarms: Proportion
-    every: KindMeasured
-    kinds: list[KindMeasured]
-    left_out: int = 0
-    trained_on: int = 0
-    unlabelled: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    bad_masks: list[Skipped] = field(default_factory=list)
-    unmasked: int = 0
-
-    @property
-    def misses(self) -> list[Scored]:
-        """Anomalous images that are called normal, the lowest score first."""
-        return sorted(
-            (one for one in self.images if one.anomalous and not one.called),
-            key=lambda one: one.score,
-        )
-
-    @property
-    def alarms(self) -> list[Scored]:
-        """Normal images that are called anomalous, the highest score first."""
-        return sorted(
-            (one for one in self.images if one.called and not one.anomalous),
-            key=lambda one: -one.score,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "images": len(self.images),
-            "normal_images": self.false_alarms.total,
-            "false_alarms": self.false_alarms.to_dict(),
-            **{name: value for name, value in self.every.to_dict().items() if name != "images"},
-            "kinds": {one.kind: one.to_dict() for one in self.kinds},
-            "left_out_because_trained_on": self.left_out,
-            "measured_although_trained_on": self.trained_on,
-            "without_label": self.unlabelled,
-            "skipped": [[one.name, one.reason] for one in self.skipped],
-            "masks_not_used": [[one.name, one.reason] for one in self.bad_masks],
-            "anomalous_without_mask": self.unmasked,
-        }
 
 
 def evaluate_labelled(
@@ -178,14 +53,15 @@ def evaluate_labelled(
     known = {i: kind for i, kind in enumerate(kinds) if kind is not None}
     if not known:
         raise InputError(f"{source.description}: none of its images has a label")
-    found = _Found(source, known, _masks_of(source, known, masks))
-    found.measure(model, include_seen=include_seen, progress=progress)
-    if not found.images and found.left_out:
-        found = _Found(source, known, found.masks)
-        found.measure(model, include_seen=True, progress=progress)
-    if not found.images:
-        raise nothing_measured(source, found.skipped)
-    return found.result(unlabelled=len(source) - len(known))
+    places = _masks_of(source, known, masks)
+    measured = _Pass(source, known, places)
+    measured.measure(model, include_seen=include_seen, progress=progress)
+    if not measured.scored and measured.left_out:
+        measured = _Pass(source, known, places)
+        measured.measure(model, include_seen=True, progress=progress)
+    if not measured.scored:
+        raise nothing_measured(source, measured.bad_images)
+    return measured.result(model, unlabelled=len(source) - len(known))
 
 
 def _masks_of(
@@ -197,16 +73,16 @@ def _masks_of(
     return DefectMasks(masks, source.select(anomalous), anomalous)
 
 
-class _Found:
-    """The sums of one pass over the images; each map is ranked and then discarded."""
+class _Pass:
+    """One pass over the images; each map is ranked and then discarded."""
 
     def __init__(
         self, source: ImageSource, kinds: Mapping[int, str], masks: DefectMasks | None
     ) -> None:
         self.source, self.kinds, self.masks = source, kinds, masks
-        self.images: list[Scored] = []
-        self.skipped, self.bad_masks = list(source.skipped), list[Skipped]()
-        self.left_out = self.trained_on = self.unmasked = 0
+        self.scored: list[Scored] = []
+        self.bad_images, self.bad_masks = list(source.skipped), list[Skipped]()
+        self.left_out = self.seen = self.unmasked = 0
         named = kinds_in_order(list(kinds.values()))
         placed = [NORMAL, *(named if len(named) <= MOST_PLACED else [_TOGETHER])]
         self.places = {kind: PixelRanking() for kind in placed} if masks is not None else {}
@@ -223,21 +99,21 @@ class _Found:
         positions = list(self.kinds)
 
         def skip(error: ImageError) -> None:
-            self.skipped.append(Skipped(error.name, error.reason))
+            self.bad_images.append(Skipped(error.name, error.reason))
 
         chosen = self.source.select(positions)
         for done, found in enumerate(model.iter_detect(chosen, on_bad=skip), start=1):
             if found.trained_on and not include_seen:
                 self.left_out += 1
             else:
-                self.trained_on += found.trained_on
+                self.seen += found.trained_on
                 self._take(found, positions[found.index])
             if progress is not None:
                 progress(done, len(positions))
 
     def _take(self, found: Detection, index: int) -> None:
         kind = self.kinds[index]
-        self.images.append(
+        self.scored.append(
             Scored(
                 index=index,
                 name=found.image.info.name,
@@ -271,23 +147,26 @@ class _Found:
             self.bad_masks.append(Skipped(error.name, error.reason))
             return None
 
-    def result(self, *, unlabelled: int) -> LabelledEvaluation:
+    def result(self, model: AnomalyDetector, *, unlabelled: int) -> LabelledEvaluation:
         """Return the evaluation."""
-        normal = [one for one in self.images if not one.anomalous]
-        odd = [one for one in self.images if one.anomalous]
+        normal = [one for one in self.scored if not one.anomalous]
+        odd = [one for one in self.scored if one.anomalous]
         named = kinds_in_order([one.kind for one in odd])
         return LabelledEvaluation(
-            images=self.images,
+            scored=self.scored,
             false_alarms=_called(normal),
             every=self._measured("all defects", normal, odd, self._all_places()),
             kinds=[
                 self._measured(kind, normal, [x for x in odd if x.kind == kind], self._one(kind))
                 for kind in named
             ],
+            threshold=float(-model.offset_),
+            false_alarm_rate=model.false_alarm_rate_,
+            guarantee=guarantee(model),
             left_out=self.left_out,
-            trained_on=self.trained_on,
+            seen=self.seen,
             unlabelled=unlabelled,
-            skipped=self.skipped,
+            bad_images=self.bad_images,
             bad_masks=self.bad_masks,
             unmasked=self.unmasked,
         )

@@ -1,7 +1,6 @@
-"""Evaluate a model on images it was not trained on, next to PCA with the same latent dimension."""
+"""Evaluate a model on images it was not trained on, compared with PCA of the same latent dimension."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,83 +10,16 @@ from torch import Tensor
 
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
+from convae.evaluation.results.reconstruction import ReconstructionEvaluation
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource, Skipped
 from convae.losses import parse_loss
 from convae.metrics.image_quality import MetricTotals
-from convae.metrics.resampling import Difference, paired_difference
 
 Part = TypeVar("Part", Tensor, np.ndarray)
-EXACT = 1e-10  # a squared error from rounding: 100 dB
 MAX_CODES = 10_000  # codes kept for maps and spectra, spread evenly over the images
 MAX_CODE_VALUES = 2**25  # values in all of them; codes of large images can be large themselves
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The evaluation of a model on images.
-
-    Attributes:
-        images: number of images measured.
-        left_out: how many were not measured, because the model was trained on them.
-        seen: how many of those measured were trained on (only if that was asked for).
-        skipped: images that could not be used, with reasons.
-        model, baseline: mse, mae, psnr_mean, psnr_pooled, ssim, ms_ssim in the network's units.
-        baseline_name: the name of the baseline.
-        loss: the training loss on these images, its floor (that of a perfect reconstruction) and the
-            excess over it.
-        index: (n,) positions of the measured images in the source.
-        errors, baseline_errors: (n,) mean squared error of each image.
-        codes: (m, code size) of some images; ``coded`` (m,) are their positions among the measured.
-    """
-
-    images: int
-    left_out: int
-    seen: int
-    skipped: list[Skipped]
-    model: dict[str, float]
-    baseline: dict[str, float]
-    baseline_name: str
-    loss: dict[str, Any]
-    index: np.ndarray
-    errors: np.ndarray
-    baseline_errors: np.ndarray
-    codes: np.ndarray
-    coded: np.ndarray
-    labels: np.ndarray | None = None
-    label_names: tuple[str, ...] = ()
-
-    @property
-    def gain(self) -> float:
-        """Fraction by which the model's squared error is below the baseline's (negative: above).
-
-        0 if both are exact; NaN if only the baseline is exact, because no fraction describes the excess.
-        """
-        ours, theirs = self.model["mse"], self.baseline["mse"]
-        if theirs > EXACT:
-            return 1 - ours / theirs
-        return 0.0 if ours <= EXACT else math.nan
-
-    @property
-    def difference(self) -> Difference:
-        """The squared error of the model minus that of the baseline; below 0 where the model is better."""
-        return paired_difference(self.errors, self.baseline_errors)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; infinite values (a perfect reconstruction) become None."""
-        return {
-            "images": self.images,
-            "left_out_because_trained_on": self.left_out,
-            "measured_although_trained_on": self.seen,
-            "skipped": [[s.name, s.reason] for s in self.skipped],
-            "model": _finite(self.model),
-            "baseline": _finite(self.baseline),
-            "baseline_name": self.baseline_name,
-            "loss": self.loss,
-            "error_below_baseline": self.gain if math.isfinite(self.gain) else None,
-            "difference": {"mse": self.difference.to_dict()},
-        }
 
 
 @dataclass(kw_only=True)
@@ -113,14 +45,16 @@ def evaluate(
     model: ImageEstimator,
     X: Any,
     *,
+    positions: Sequence[int] | np.ndarray | None = None,
     include_seen: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
+) -> ReconstructionEvaluation:
     """Measure a model.
 
     Args:
         model: the fitted model.
         X: any source of images.
+        positions: (n,) which of them to measure; None is all.
         include_seen: whether to measure images that the model was trained on as well. By default they
             are left out, unless there are no others: then all are measured, and ``seen`` is their number.
         progress: called with (images done, images in all).
@@ -129,14 +63,17 @@ def evaluate(
         InputError: if no image can be used.
     """
     source = model.open(X)
-    sums = _measure(model, source, include_seen, progress)
+    chosen, left_out = chosen_of(source, positions)
+    sums = _measure(model, chosen, left_out, include_seen, progress)
     if not sums.index and sums.passed_over:
-        sums = _measure(model, source, True, progress)
+        sums = _measure(model, chosen, left_out, True, progress)
     count = len(sums.index)
     if not count:
-        raise nothing_measured(source, sums.skipped)
+        raise nothing_measured(chosen, sums.skipped)
     loss, labels, index = parse_loss(model.settings_.loss), source.labels, np.array(sums.index)
-    return Evaluation(
+    if positions is not None:
+        index = np.asarray(positions)[index]
+    return ReconstructionEvaluation(
         images=count,
         left_out=sums.passed_over,
         seen=sums.trained_on,
@@ -163,12 +100,13 @@ def evaluate(
 def _measure(
     model: ImageEstimator,
     source: ImageSource,
+    left_out: list[Skipped],
     include_seen: bool,
     progress: Callable[[int, int], None] | None,
 ) -> _Sums:
     """Read every image once, and measure in batches."""
     kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
-    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=list(source.skipped))
+    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=[*left_out])
     loss, baseline = parse_loss(model.settings_.loss), model.baseline_
     images = _measurable(model, source, include_seen, sums)
     done = 0
@@ -221,6 +159,18 @@ def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
     value = np.uint64(image_hash(pixels))
     at = int(np.searchsorted(model.seen_, value))
     return at < len(model.seen_) and bool(model.seen_[at] == value)
+
+
+def chosen_of(
+    source: ImageSource, positions: Sequence[int] | np.ndarray | None
+) -> tuple[ImageSource, list[Skipped]]:
+    """Return the images at some positions (n,) of a source, and the files that the source left out.
+
+    None is all images. With positions no files are left out: whoever knows positions has the list.
+    """
+    if positions is None:
+        return source, list(source.skipped)
+    return source.select(positions), []
 
 
 def middle(image: Part, height: int, width: int) -> Part:
@@ -280,7 +230,3 @@ def nothing_measured(source: ImageSource, skipped: list[Skipped]) -> InputError:
     """Return the error for a source of which no image could be used."""
     reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
     return InputError(f"{source.description}: no image in it can be measured: {reasons}")
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}

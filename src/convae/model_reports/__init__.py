@@ -1,5 +1,6 @@
-"""Reports of models: the contents of the report of each kind of model.
+"""Reports of models: how each kind of model is evaluated, and what its report holds.
 
+- jobs, job: the job of each kind of model, and its parts
 - autoencoder, denoiser, inpainter, anomaly, labelled_anomaly, detections, probe, units: whole reports
 - example_images, code_map, network_facts: their parts
 """

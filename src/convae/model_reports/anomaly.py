@@ -1,28 +1,54 @@
-"""The report of a detector: its results on synthetic defects, and the guarantee of its threshold."""
+"""How a detector is evaluated and reported: on synthetic defects after a fit, else on labelled images."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from convae.estimators.anomaly.detector import AnomalyDetector
-from convae.evaluation.anomaly import MODEL, OTHERS, PCA, DetectionEvaluation
-from convae.metrics.proportions import Proportion
+from convae.evaluation.anomaly import evaluate_detector
+from convae.evaluation.labelled_anomaly import evaluate_labelled
+from convae.evaluation.results.anomaly import DetectionEvaluation
+from convae.evaluation.results.guarantee import calibration_values, guarantee, known_defects
+from convae.evaluation.results.labelled_anomaly import LabelledEvaluation
+from convae.images.sources.base import ImageSource
+from convae.model_reports.detections import scale_note
+from convae.model_reports.job import Job, Measurement, Request, advice
+from convae.model_reports.labelled_anomaly import report_of_labelled, write_scores
 from convae.model_reports.network_facts import report_on, training_facts
-from convae.report.page.contents import Metric, Panel, Report
+from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
-from convae.report.pictures.differences import interval_of
-from convae.report.pictures.heatmaps import BRIGHT, heat
+from convae.report.pictures.heatmaps import heat
 from convae.report.pictures.pictures import band_note, shown_range, to_display
 
-BESIDE_LOSS = {
+PENALTIES = {  # the name of what a method adds to the loss
     "defects": "0.1 cross-entropy of the place",
     "attributes": "0.05 cross-entropy of the pose",
     "likelihood": "the cost of the code",
 }
 
 
+def evaluate_after_fit(model: AnomalyDetector, request: Request) -> DetectionEvaluation:
+    """Evaluate a detector on the normal images that set its threshold."""
+    assert model.held_out_ is not None
+    seed = model.settings_.seed
+    return evaluate_detector(model.of_fold(), request.source, model.held_out_, seed=seed)
+
+
+def evaluate_on_images(model: AnomalyDetector, request: Request) -> LabelledEvaluation:
+    """Evaluate a detector on labelled images."""
+    return evaluate_labelled(
+        model,
+        request.source,
+        request.kinds,
+        masks=request.masks,
+        include_seen=request.include_seen,
+        progress=request.progress,
+    )
+
+
 def report_of_detector(
-    model: AnomalyDetector, found: DetectionEvaluation, occasion: Occasion
+    model: AnomalyDetector, evaluation: DetectionEvaluation, source: ImageSource, occasion: Occasion
 ) -> Report:
     """Build the report of a detector after its fit."""
     chosen_facts = {
@@ -33,142 +59,64 @@ def report_of_detector(
         "level of regions": model.level_,
         "images that set them": len(model.calibration_.scores),
     }
+    use = (
+        "the first of the detectors has not seen"
+        if model.calibrated_by_folds_
+        else "set the threshold and nothing else"
+    )
     return replace(
-        report_on(model, occasion, found.images),
-        summary=[verdict(found, model.method), *known_defects(model), promise(model)],
-        metrics=metric_rows(found),
-        metrics_note=f"{occasion.measured_on}. AUROC is the chance that an image with a defect scores "
-        "higher than one without; AUPRO says how well the places agree.",
-        loss_name=f"{model.settings_.loss} + {BESIDE_LOSS[model.method]}",
+        report_on(model, evaluation, occasion),
+        summary=[*evaluation.verdicts(), *known_defects(model), guarantee(model)],
+        metrics=evaluation.metrics(),
+        metrics_note=f"{evaluation.images:,} normal images that {use}, and the same with one synthetic "
+        "defect each. AUROC is the chance that an image with a defect scores higher than one without; AUPRO "
+        "says how well the places agree.",
+        loss_name=f"{model.settings_.loss} + {PENALTIES[model.method]}",
         training_facts={
             **{name: value for name, value in chosen_facts.items() if value is not None},
             **training_facts(model),
         },
-        panels=[_panel(model, found)] if found.shown else [],
+        panels=[_panel(model, evaluation)] if evaluation.pictures else [],
     )
 
 
-def metric_rows(found: DetectionEvaluation) -> list[Metric]:
-    """Return the table: the model next to detectors by pixels."""
-    rows = [
-        Metric(
-            name=name,
-            model=values[MODEL],
-            baselines={other: values[other] for other in OTHERS},
-            better="higher",
-        )
-        for name, values in found.scores.items()
-    ]
-    if found.differences:
-        mean = found.mean
-        others: dict[str, float | None] = {name: mean[name] for name in OTHERS}
-        rows.append(
-            Metric(
-                name="mean of the AUROC of all kinds",
-                model=mean[MODEL],
-                baselines=others,
-                better="higher",
-                differences=found.differences,
-            )
-        )
-    return rows
+def values(model: AnomalyDetector, evaluation: DetectionEvaluation) -> dict[str, Any]:
+    """Return the results after a fit as plain values."""
+    return {
+        **calibration_values(model),
+        **evaluation.values(),
+        "real_defects": model.chosen_.get("defects"),
+        "score_by": model.chosen_.get("score"),
+    }
 
 
-def verdict(found: DetectionEvaluation, method: str) -> str:
-    """State whether a model of that method finds defects better than pixel baselines do."""
-    if not found.scores:
-        why = "are too small for synthetic defects" if found.images else "cannot be read any more"
-        return f"The images {why}, so nothing was measured."
-    means = found.mean
-    other = max(OTHERS, key=lambda name: means[name])
-    gap = means[MODEL] - means[other]
-    first = f"Synthetic defects: AUROC {means[MODEL]:.3f}, over all kinds"
-    beside = f"{means[other]:.3f} of the {other if other == PCA else f'distance to the {other}'}"
-    if method == "attributes":
-        return (
-            f"{first}, beside {beside}. Defects are not what this method is for: it tells other kinds of "
-            "objects, and normal images alone cannot say how well."
-        )
-    sure = found.differences.get(other)
-    if sure is not None and sure.sign == 0:
-        return (
-            f"{first}, which cannot be told apart from {beside} (difference {interval_of(sure)}): train "
-            "longer (--epochs), or on more images."
-        )
-    if sure is not None:
-        beside = f"{beside} (difference {interval_of(sure)})"
-    if gap > 0:
-        return f"{first}, compared with {beside}."
-    return f"{first}, below {beside}, which needs no training: train longer (--epochs)."
-
-
-def known_defects(model: AnomalyDetector) -> list[str]:
-    """State how well the given real defects are found; empty if none were given."""
-    known = model.chosen_.get("defects")
-    if not known:
-        return []
-    count, found = known["images"], Proportion(known["found"]["count"], known["found"]["of"])
-    low, high = found.interval or (0.0, 1.0)
-    images = "the image" if count == 1 else f"the {count} images"
-    return [
-        f"Of {images} with real defects {found.hits} lie above the threshold (95 % interval of the rate: "
-        f"{percent(low)} to {percent(high)}), AUROC {known['auroc']:.3f}; with weights by synthetic defects "
-        f"alone {known['without']:.3f}. Each was scored with weights that were found without it."
-    ]
-
-
-def promise(model: AnomalyDetector) -> str:
-    """State the false-alarm rate that the threshold guarantees, and the lowest that could be guaranteed."""
-    rate, calibration = model.false_alarm_rate_, model.calibration_
-    count = calibration.witnesses
-    if not model.promised_:
-        return (
-            f"About {percent(rate)} of new normal images are expected to be called anomalous. This is an "
-            f"estimate without a guarantee: {count} held-out normals promise "
-            f"{percent(calibration.lowest_rate)} at best, and the threshold continues the tail of their "
-            "scores."
-        )
-    if model.bound_ is not None and model.bound_ > rate:
-        return (
-            f"Of new normal images about {percent(rate)} are called anomalous, and at most "
-            f"{percent(model.bound_)} whatever the networks are worth: each of {count} normals was scored by "
-            "a detector that had not seen it. 'convae calibrate' with other normals promises the rate itself."
-        )
-    return (
-        f"Of new normal images at most {percent(rate)} are called anomalous. With {count} held-out normals "
-        f"the lowest rate that can be promised is 1/{count + 1} = {percent(calibration.lowest_rate)}; "
-        "'convae calibrate' sets another, without training."
-    )
-
-
-def scale_note(model: AnomalyDetector) -> str:
-    """State what the colours of heatmaps mean."""
-    return (
-        f"All heatmaps have one scale: bright is {BRIGHT:g} times the level that "
-        f"{percent(model.false_alarm_rate_)} of normal images reach anywhere."
-    )
-
-
-def _panel(model: AnomalyDetector, found: DetectionEvaluation) -> Panel:
+def _panel(model: AnomalyDetector, evaluation: DetectionEvaluation) -> Panel:
     """Return the panel: normal, with a defect, and where the model finds it."""
-    normal = np.stack([shown.normal for shown in found.shown])
-    damaged = np.stack([shown.damaged for shown in found.shown])
-    seen = shown_range(normal)
+    normal = np.stack([one.normal for one in evaluation.pictures])
+    damaged = np.stack([one.damaged for one in evaluation.pictures])
+    span = shown_range(normal)
     rows: dict[str, np.ndarray] = {
-        "normal": to_display(normal, value_range=seen),
-        "with a defect": to_display(damaged, value_range=seen),
-        "found": heat(np.stack([shown.map for shown in found.shown]), model.level_),
+        "normal": to_display(normal, value_range=span),
+        "with a defect": to_display(damaged, value_range=span),
+        "found": heat(np.stack([one.map for one in evaluation.pictures]), model.level_),
     }
     note = f"{scale_note(model)} {band_note(normal.shape[1])}"
     return Panel(
         heading="",
         rows=rows,
-        names=[shown.name for shown in found.shown],
-        told=[shown.kind for shown in found.shown],
+        names=[one.name for one in evaluation.pictures],
+        texts=[one.kind for one in evaluation.pictures],
         note=note.strip(),
     )
 
 
-def percent(rate: float) -> str:
-    """Format a rate in percent."""
-    return f"{100 * rate:.3g} %"
+JOB = Job(
+    title="An anomaly detector",
+    after_fit=Measurement(measure=evaluate_after_fit, page=report_of_detector),
+    on_images=Measurement(
+        measure=evaluate_on_images, page=report_of_labelled, write_files=write_scores
+    ),
+    notes=lambda model: [*known_defects(model), guarantee(model), *advice(model)],
+    values=values,
+    takes=frozenset({"labels", "masks"}),
+)

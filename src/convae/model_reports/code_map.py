@@ -3,7 +3,7 @@
 import numpy as np
 
 from convae.estimators.base import ImageEstimator
-from convae.evaluation.reconstruction import Evaluation
+from convae.evaluation.results.reconstruction import ReconstructionEvaluation
 from convae.images.sources.base import ImageSource
 from convae.model_reports.example_images import thumbnails
 from convae.report.page.contents import CodeMap
@@ -13,7 +13,7 @@ MOST_SIDE = 1500  # largest side of the matrix for eigenvalues, which take a sec
 
 
 def map_of_codes(
-    model: ImageEstimator, evaluation: Evaluation, source: ImageSource, seed: int
+    model: ImageEstimator, evaluation: ReconstructionEvaluation, source: ImageSource, seed: int
 ) -> CodeMap | None:
     """Return the map and the spectrum; None if there are too few codes for either."""
     count = len(evaluation.codes)

@@ -1,37 +1,23 @@
-"""The report of a denoiser: its effect on noise, next to methods that need no training, and pictures."""
+"""How a denoiser is evaluated and reported: compared with methods that need no training, and pictures."""
 
-import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from convae.classical.noise_level import is_structured
-from convae.corruption.noise_levels import level_text
 from convae.estimators.restoration.denoiser import Denoiser
 from convae.estimators.restoration.noise_decision import decision_text
-from convae.evaluation.denoising import (
-    GIVEN,
-    LEFT,
-    MODEL,
-    NLM,
-    PSNR,
-    SSIM,
-    WHITE,
-    DenoisingEvaluation,
-    Shown,
-)
+from convae.estimators.restoration.noise_units import stretch
+from convae.evaluation.denoising import evaluate_denoiser
 from convae.evaluation.reconstruction import middle
+from convae.evaluation.results.denoising import DenoisingEvaluation, Pictures
+from convae.images.sources.base import ImageSource
+from convae.model_reports.job import Job, Measurement, Request, advice, values_after_fit
 from convae.model_reports.network_facts import report_on, training_facts
-from convae.report.page.contents import Metric, Panel, Report
+from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
-from convae.report.pictures.differences import against
 from convae.report.pictures.pictures import band_note, to_display
 
-ESTIMATED = (
-    f"{NLM[0].upper()}{NLM[1:]} were given the noise level that is estimated in each image, which is too low "
-    "for noise that is correlated between pixels, as in cameras: with the level set by hand they may do "
-    "better."
-)
 WAYS = {
     "clean": "clean images, to which noise was added",
     "noisy gaussian": "noisy images alone, by splitting their Gaussian noise in two",
@@ -40,88 +26,29 @@ WAYS = {
 }
 
 
-def report_of_denoising(model: Denoiser, found: DenoisingEvaluation, occasion: Occasion) -> Report:
+def measure(model: Denoiser, request: Request) -> DenoisingEvaluation:
+    """Evaluate a denoiser."""
+    return evaluate_denoiser(
+        model,
+        request.source,
+        target=request.target,
+        positions=request.positions(model),
+        include_seen=request.include_seen,
+    )
+
+
+def report_of_denoising(
+    model: Denoiser, evaluation: DenoisingEvaluation, source: ImageSource, occasion: Occasion
+) -> Report:
     """Build the report of a denoiser evaluated on images."""
     return replace(
-        report_on(model, occasion, found.images, found.skipped),
-        summary=[*verdicts(found), *caveats(found), *decision(model)],
-        metrics=metric_rows(found),
+        report_on(model, evaluation, occasion),
+        summary=[*evaluation.verdicts(), *evaluation.caveats(), *decision(model)],
+        metrics=evaluation.metrics(),
         metrics_note=f"{occasion.measured_on}; the level of the noise was estimated in each image",
         training_facts={"learnt from": WAYS[model.learn_], **training_facts(model)},
-        panels=[panel(found)] if found.shown else [],
+        panels=[panel(evaluation)] if evaluation.pictures else [],
     )
-
-
-def metric_rows(found: DenoisingEvaluation) -> list[Metric]:
-    """Return the table: the model next to the noisy images and the classical methods."""
-    rows = []
-    better = {PSNR: "higher", SSIM: "higher", LEFT: "", WHITE: "higher"}
-    for done in found.rounds:
-        for measure, values in done.scores.items():
-            beside: dict[str, float | None] = {n: v for n, v in values.items() if n != MODEL}
-            name = f"{measure}, {done.noise}" if done.noise else measure
-            rows.append(
-                Metric(
-                    name=name,
-                    model=values[MODEL],
-                    baselines=beside,
-                    better=better[measure],
-                    differences=done.differences.get(measure, {}),
-                )
-            )
-    return rows
-
-
-def verdicts(found: DenoisingEvaluation) -> list[str]:
-    """Return plain sentences on what the model does."""
-    if not found.compared:
-        return [_without_targets(found)]
-    done = found.rounds[len(found.rounds) // 2]
-    values = done.scores[PSNR]
-    after, before = values[MODEL], values.get(GIVEN)
-    if before is None:
-        return [f"The model comes to {after:.2f} dB of what the images should look like."]
-    noise = f"{done.noise[0].upper()}{done.noise[1:]}" if done.noise else "The noise"
-    first = f"{noise}: from {before:.2f} dB to {after:.2f} dB"
-    if NLM not in values:
-        return [f"{first}."]
-    name, other = done.best_other(PSNR)
-    gap, sure = after - other, done.differences.get(PSNR, {}).get(name)
-    if sure is not None and sure.sign >= 0:
-        best = f"{name}, the best classical method here" if sure.sign == 0 else _best(name)
-        return [f"{first}, {against(sure, best, ' dB')}."]
-    if sure is not None:
-        return [
-            f"{first}, {against(sure, name, ' dB')}, which needs no training: train longer (--epochs), or on "
-            "more images."
-        ]
-    if gap > 0:
-        best = f"{first}, {gap:.2f} dB above the best classical method here ({name})."
-        return [best if done.noise else f"{best} {ESTIMATED}"]
-    return [
-        f"{first}, {-gap:.2f} dB below {name}, which needs no training: train longer (--epochs), or on more "
-        "images."
-    ]
-
-
-def _best(name: str) -> str:
-    return f"the best classical method here, {name}"
-
-
-def _without_targets(found: DenoisingEvaluation) -> str:
-    scores = found.rounds[0].scores
-    before = level_text(found.level, found.depth)
-    left = scores[LEFT][MODEL] / scores[LEFT][GIVEN] if scores[LEFT][GIVEN] else math.nan
-    white = scores[WHITE][MODEL]
-    looks = (
-        "still shows structure of the images, so it removes more than noise"
-        if is_structured(white)
-        else "looks like noise"
-    )
-    return (
-        f"Of noise of {before}, estimated in the images, {left:.0%} is left, and what was removed {looks} "
-        f"(whiteness {white:.2f} of 1)."
-    ).replace("%", " %")
 
 
 def decision(model: Denoiser) -> list[str]:
@@ -132,34 +59,36 @@ def decision(model: Denoiser) -> list[str]:
     return [f"{text[0].upper()}{text[1:]}."]
 
 
-def caveats(found: DenoisingEvaluation) -> list[str]:
-    """Return what limits the results."""
-    said = []
-    if found.seen:
-        said.append(
-            "Careful: the images measured were trained on, so this is not how good the model is on new "
-            "ones."
-        )
-    if not found.compared:
-        said.append(
-            "Without clean images nobody can say how close the result is to the truth; pairs (--target) "
-            "would tell."
-        )
-    return said
+def noise_values(model: Denoiser) -> dict[str, Any] | None:
+    """Return the values that decided between clean and noisy, as fractions of the range of the file type."""
+    found = model.noise_found_
+    if found is None:
+        return None
+    factor = stretch(model.scaling_)
+    return {"noisy": found.noisy, "fine": found.fine / factor, "coarse": found.coarse / factor}
 
 
-def panel(found: DenoisingEvaluation) -> Panel:
+def values(model: Denoiser, evaluation: DenoisingEvaluation) -> dict[str, Any]:
+    """Return the results after a fit as plain values."""
+    return {
+        "learnt_from": model.learn_,
+        "noise_found": noise_values(model),
+        **values_after_fit(evaluation),
+    }
+
+
+def panel(evaluation: DenoisingEvaluation) -> Panel:
     """Return the panel: clean, noisy, denoised, removed."""
-    side = [min(shown.noisy.shape[axis] for shown in found.shown) for axis in (1, 2)]
-    alike = [s for s in found.shown if s.noisy.shape[0] == found.shown[0].noisy.shape[0]]
+    side = [min(one.noisy.shape[axis] for one in evaluation.pictures) for axis in (1, 2)]
+    alike = [
+        s for s in evaluation.pictures if s.noisy.shape[0] == evaluation.pictures[0].noisy.shape[0]
+    ]
     rows = {}
-    if all(shown.clean is not None for shown in alike):
+    if all(one.clean is not None for one in alike):
         rows["clean"] = _display([middle(s.clean, *side) for s in alike if s.clean is not None])
     rows["noisy"] = _display([middle(s.noisy, *side) for s in alike])
     rows["denoised"] = _display([middle(s.restored, *side) for s in alike])
-    removed = [
-        _removed(shown, side) for shown in alike if shown.noisy.shape == shown.restored.shape
-    ]
+    removed = [_removed(one, side) for one in alike if one.noisy.shape == one.restored.shape]
     gain = 0.5 / max(4 * float(np.std(removed)) if removed else 1.0, 1e-6)
     if removed:
         rows["removed"] = _display([0.5 + gain * part for part in removed])
@@ -167,13 +96,24 @@ def panel(found: DenoisingEvaluation) -> Panel:
     if removed:
         note += " What was removed is shown on grey; it should look like noise alone."
     note = " ".join((note, band_note(len(alike[0].noisy)))).strip()
-    return Panel(heading="", rows=rows, names=[shown.name for shown in alike], note=note)
+    return Panel(heading="", rows=rows, names=[one.name for one in alike], note=note)
 
 
-def _removed(shown: Shown, side: list[int]) -> np.ndarray:
-    difference: np.ndarray = middle(shown.noisy, *side) - middle(shown.restored, *side)
+def _removed(one: Pictures, side: list[int]) -> np.ndarray:
+    difference: np.ndarray = middle(one.noisy, *side) - middle(one.restored, *side)
     return difference
 
 
 def _display(images: list[np.ndarray]) -> np.ndarray:
     return to_display(np.stack(images))
+
+
+DENOISING = Measurement(measure=measure, page=report_of_denoising)
+JOB = Job(
+    title="A denoiser",
+    after_fit=DENOISING,
+    on_images=DENOISING,
+    notes=lambda model: [*decision(model), *advice(model)],
+    values=values,
+    takes=frozenset({"target"}),
+)

@@ -10,15 +10,15 @@ import numpy as np
 
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.estimators.anomaly.regions import Region
+from convae.evaluation.results.guarantee import guarantee, percent
 from convae.filesystem.atomic import store
 from convae.images.dataset.framing import resize
 from convae.images.dataset.preparation import to_depth
 from convae.images.dataset.scaling import Scaling
 from convae.metrics.drift import Drift
-from convae.model_reports.anomaly import percent, promise, scale_note
 from convae.report.findings import Finding, LinkedPicture, ScoreSpread
 from convae.report.page.contents import DataFacts, Report
-from convae.report.pictures.heatmaps import boxed, overlay, side_by_side
+from convae.report.pictures.heatmaps import BRIGHT, boxed, overlay, side_by_side
 from convae.report.pictures.pictures import fit_size, jpeg_bytes, png_bytes, to_display
 from convae.report.text import number
 
@@ -204,7 +204,7 @@ def summary_of(model: AnomalyDetector, anomalous: int, images: int) -> list[str]
     return [
         f"{anomalous:,} of {images:,} flagged; {images:,} normal images would give "
         f"{by_chance(model.false_alarm_rate_ * images)} by chance.",
-        promise(model),
+        guarantee(model),
     ]
 
 
@@ -215,6 +215,14 @@ def by_chance(expected: float) -> str:
     ['about 0.05', 'about 0.5', 'about 1', 'about 2', 'about 123']
     """
     return f"about {expected:.1g}" if expected < 0.95 else f"about {round(expected):,}"
+
+
+def scale_note(model: AnomalyDetector) -> str:
+    """State what the colours of heatmaps mean."""
+    return (
+        f"All heatmaps have one scale: bright is {BRIGHT:g} times the level that "
+        f"{percent(model.false_alarm_rate_)} of normal images reach anywhere."
+    )
 
 
 def _shown(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:

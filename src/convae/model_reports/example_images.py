@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convae.errors import ImageError
 from convae.estimators.base import ImageEstimator
-from convae.evaluation.reconstruction import Evaluation
+from convae.evaluation.results.reconstruction import ReconstructionEvaluation
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource
 from convae.report.pictures.comparison import Comparison, best_and_worst
@@ -23,7 +23,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def galleries(
-    model: ImageEstimator, evaluation: Evaluation, source: ImageSource, seed: int
+    model: ImageEstimator, evaluation: ReconstructionEvaluation, source: ImageSource, seed: int
 ) -> dict[str, Comparison | None]:
     """Return ``examples`` (a random selection), ``best`` and ``worst``, each next to its reconstruction."""
     best, worst = best_and_worst(evaluation.errors, EXTREMES)
@@ -89,7 +89,10 @@ def _pairs(model: ImageEstimator, source: ImageSource, positions: np.ndarray) ->
 
 
 def _comparison(
-    places: Sequence[int], pairs: dict[int, Pair], evaluation: Evaluation, source: ImageSource
+    places: Sequence[int],
+    pairs: dict[int, Pair],
+    evaluation: ReconstructionEvaluation,
+    source: ImageSource,
 ) -> Comparison | None:
     """Compare the images at some places of the evaluation; of several sizes, only the most common."""
     if not places:

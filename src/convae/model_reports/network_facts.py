@@ -1,28 +1,27 @@
 """A network and its training as names and values, and the parts common to all reports of models."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from convae.estimators.base import ImageEstimator
-from convae.images.sources.base import Skipped
+from convae.evaluation.results.protocol import Evaluation
 from convae.report.page.contents import DataFacts, Report
 from convae.report.page.heading import Occasion
 
 
-def report_on(
-    model: ImageEstimator, occasion: Occasion, measured: int, skipped: Sequence[Skipped] = ()
-) -> Report:
-    """Return a report without results: the training, the network, the images, the settings.
+def report_on(model: ImageEstimator, evaluation: Evaluation, occasion: Occasion) -> Report:
+    """Return the parts that all reports have: sentences, the training, the network, the images, the settings.
 
     Args:
         model: the fitted model.
+        evaluation: its results.
         occasion: titles, commands and other words of the report.
-        measured: how many images the results to come are based on.
-        skipped: images that could not be measured.
     """
+    # After a fit both are files of the same source: a file that cannot be read may be in both.
+    skipped = [(s.name, s.reason) for s in (*model.skipped_, *evaluation.skipped)]
     return Report(
         title=occasion.title,
         subtitle=occasion.subtitle,
+        summary=[*evaluation.verdicts(), *evaluation.caveats()],
         history=model.history_,
         best_epoch=model.best_epoch_,
         loss_name=model.settings_.loss,
@@ -30,9 +29,9 @@ def report_on(
         layers=network_layers(model),
         network_facts=network_facts(model),
         data=DataFacts(
-            facts=data_facts(model, measured),
+            facts=data_facts(model, evaluation.images),
             notes=model.notes_,
-            skipped=[(s.name, s.reason) for s in (*model.skipped_, *skipped)],
+            skipped=list(dict.fromkeys(skipped)) if occasion.after_fit else skipped,
         ),
         settings={**model.to_options(), "random_state": model.settings_.seed},
         versions=model._stored.facts.get("versions", {}),

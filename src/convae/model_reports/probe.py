@@ -40,7 +40,7 @@ def report_of_probe(
         metrics=metric_rows(found),
         metrics_note=f"{found.tested_on:,} images that nothing was fitted on; read-outs were fitted on "
         f"{found.fitted_on:,} others. "
-        + "; ".join(f"{name}: {what}" for name, what in found.told.items()),
+        + "; ".join(f"{name}: {what}" for name, what in found.descriptions.items()),
         codes=_map(model, found, source, target),
         data=DataFacts(skipped=[(s.name, s.reason) for s in found.skipped]),
         versions=model._stored.facts.get("versions", {}),
@@ -54,12 +54,12 @@ def metric_rows(found: Probe) -> list[Metric]:
     for measure in found.measures:
         values = {name: score.value for name, score in measure.scores.items()}
         intervals = {name: score.interval for name, score in measure.scores.items()}
-        beside = {name: values.get(name) for name in found.told if name != MODEL}
+        others = {name: values.get(name) for name in found.descriptions if name != MODEL}
         rows.append(
             Metric(
                 name=measure.name,
                 model=values[MODEL],
-                baselines=beside,
+                baselines=others,
                 better="higher",
                 intervals=intervals,
             )

@@ -121,9 +121,9 @@ def units_of(
     model: ConvAutoencoder,
     source: ImageSource,
     on_bad: Callable[[ImageError], None],
-    told: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> Units:
-    """Encode all images, a batch at a time; ``told`` is called with the number of images done.
+    """Encode all images, a batch at a time; ``progress`` is called with the number of images done.
 
     Raises:
         InputError: for images of several sizes, or if none can be used.
@@ -137,7 +137,7 @@ def units_of(
         strongest.add(index, strengths, flat.argmax(axis=2))
         answers.add(index, strengths)
         done += len(index)
-        told(done)
+        progress(done)
     if not done:
         raise InputError(f"{source.description}: none of the images can be used")
     return Units(
@@ -157,7 +157,7 @@ def _batches_of_codes(
     for place, code in iter_codes(model, source, on_bad):
         if shape not in (None, code.shape):
             raise InputError(
-                f"{source.names[place]}: its size is not that of the other images; look at images of one "
+                f"{source.names[place]}: its size is not that of the other images; use images of one "
                 "size at a time"
             )
         shape = code.shape

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_ASCII = str.maketrans({"−": "-", "–": "-", "∞": "inf", "²": "2"})
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # Control characters break XML, surrogates break UTF-8, and bidirectional controls can disguise a file
 # name; all three become the visible replacement character.
@@ -75,7 +76,7 @@ def fixed(value: float, decimals: int) -> str:
 def numbers(values: Sequence[float | None], digits: int = 3, *, distinct: bool = True) -> list[str]:
     """Format a row of values to compare, all with the decimals that the smallest of them needs.
 
-    With ``distinct``, values that differ also look different, as far as three more digits help.
+    With ``distinct``, values that differ also read differently, as far as three more digits help.
 
     >>> numbers([0.00432, 0.019261, None])
     ['0.00432', '0.01926', '–']
@@ -93,6 +94,15 @@ def numbers(values: Sequence[float | None], digits: int = 3, *, distinct: bool =
         number(v) if v is None or not math.isfinite(v) else fixed(float(v), decimals)
         for v in values
     ]
+
+
+def ascii_text(text: str) -> str:
+    """Replace the characters of numbers and metrics that some terminal encodings lack.
+
+    >>> ascii_text("R²: −0.5 to ∞, – for none")
+    'R2: -0.5 to inf, - for none'
+    """
+    return text.translate(_ASCII)
 
 
 def percent(fraction: float | None, digits: int = 3) -> str:

@@ -11,7 +11,7 @@ from tests.estimators.anomaly.test_detector import TINY, spotted, textured
 import convae
 from convae import AnomalyDetector
 from convae.errors import InputError, ModelFileError
-from convae.model_reports.anomaly import promise
+from convae.evaluation.results.guarantee import guarantee
 from convae.storage.model_file import load_model, save_model
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Quiet, Row
@@ -50,7 +50,7 @@ def test_all_images_calibrate_each_by_a_detector_that_has_not_seen_it(
     assert len(own) == 8
     assert all(np.isclose(model.calibration_.scores, score, atol=1e-5).any() for score in own)
     assert all(found.trained_on for found in model.iter_detect(normal))
-    assert "about 8 % are called anomalous, and at most 28.1 % whatever" in promise(model)
+    assert "about 8 % are called anomalous, and at most 28.1 % whatever" in guarantee(model)
 
 
 def test_a_fold_decides_nothing_but_the_calibration(
@@ -109,7 +109,7 @@ def test_calibration_by_others_promises_the_rate_itself(
         textured(30, seed=50), false_alarm_rate=0.1
     )
     assert again.bound_ == again.false_alarm_rate_ == 0.1
-    assert "at most 10 %" in promise(again)
+    assert "at most 10 %" in guarantee(again)
 
 
 def test_real_defects_are_scored_by_all_detectors(normal: np.ndarray) -> None:

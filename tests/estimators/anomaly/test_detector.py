@@ -15,8 +15,8 @@ import convae
 from convae import AnomalyDetector, InputError, ModelFileError
 from convae.estimators.anomaly.detector import METHODS
 from convae.estimators.anomaly.fit import LOOKS
+from convae.evaluation.results.guarantee import guarantee
 from convae.metrics.ranking import auroc
-from convae.model_reports.anomaly import promise
 from convae.storage.model_file import save_model
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 3}
@@ -315,6 +315,6 @@ def test_a_rate_that_cannot_be_promised_is_estimated_where_that_is_asked_for() -
     assert not model.promised_
     assert model.false_alarm_rate_ == 0.01
     assert -model.offset_ >= model.calibration_.scores[-1]
-    assert "an estimate without a guarantee" in " ".join(promise(model).split())
+    assert "an estimate without a guarantee" in " ".join(guarantee(model).split())
     promised = AnomalyDetector(epochs=0, random_state=0).fit(normal)
     assert promised.promised_

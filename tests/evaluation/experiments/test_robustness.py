@@ -80,8 +80,8 @@ def test_read_outs_are_those_of_the_codes_of_clean_training_images(
     assert found.readings[1].name == NEAREST
     assert found.readings[1].scores[CLEAN]["plain"].value == pytest.approx(expected)
     assert (found.fitted_on, found.tested_on) == (80, 60)
-    assert found.told[PCA] == "PCA, 3 components"
-    assert found.told[PIXELS] == "64 numbers"
+    assert found.descriptions[PCA] == "PCA, 3 components"
+    assert found.descriptions[PIXELS] == "64 numbers"
 
 
 def test_all_models_see_the_same_corrupted_images(found: Robustness) -> None:
@@ -186,7 +186,7 @@ def made(*codes: tuple[float, float, float], pixels: float = 0.1) -> Robustness:
 
     return Robustness(
         readings=(reading(LINEAR, 1), reading(NEAREST, 2)),
-        codes=tuple(f"code {k}" for k in range(len(codes))), told={}, fitted_on=1, tested_on=1,
+        codes=tuple(f"code {k}" for k in range(len(codes))), descriptions={}, fitted_on=1, tested_on=1,
     )  # fmt: skip
 
 

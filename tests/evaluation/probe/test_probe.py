@@ -102,8 +102,8 @@ def test_large_maps_and_images_are_averaged_down() -> None:
     rows = represent(spatial, open_source(images), most=24, include_seen=True)
     assert all(0 < values.shape[1] <= 4096 for values in rows.numbers.values())
     assert rows.numbers[MODEL].shape == rows.numbers[PCA].shape == rows.numbers[RANDOM].shape
-    assert "averaged" in rows.told[MODEL]
-    assert "averaged down" in rows.told[PIXELS]
+    assert "averaged" in rows.descriptions[MODEL]
+    assert "averaged down" in rows.descriptions[PIXELS]
 
 
 # -- held out -----------------------------------------------------------------------------------------
@@ -195,7 +195,8 @@ def judged(*pairs: tuple[float, float]) -> Probe:
     )
     empty = np.zeros(0)
     return Probe(
-        measures=measures, told={}, fitted_on=1, tested_on=1, left_out=0, seen=0, test=empty, codes=empty
+        measures=measures, descriptions={}, fitted_on=1, tested_on=1, left_out=0, seen=0, test=empty,
+        codes=empty,
     )  # fmt: skip
 
 

@@ -222,7 +222,9 @@ def test_panels_show_every_row_of_every_image(count: int) -> None:
         for what, value in (("before <", 9), ("after", 200))
     }
     names = [f"{i}.png" for i in range(count)]
-    panel = Panel(heading="Filled", rows=rows, names=names, told=["30 dB"] * count, note="By hand.")
+    panel = Panel(
+        heading="Filled", rows=rows, names=names, texts=["30 dB"] * count, note="By hand."
+    )
     text = render_report(Report(title="x", panels=[panel]))
     page(Report(title="x", panels=[panel]))
     shown = min(count, 24)
@@ -236,5 +238,5 @@ def test_panels_of_rows_that_do_not_fit_are_refused() -> None:
     rows = {"a": np.zeros((2, 8, 8, 3), np.uint8), "b": np.zeros((3, 8, 8, 3), np.uint8)}
     with pytest.raises(InputError, match="one shape"):
         Panel(heading="x", rows=rows)
-    with pytest.raises(InputError, match="told must be 2 or none, got 1"):
-        Panel(heading="x", rows={"a": rows["a"]}, told=["one"])
+    with pytest.raises(InputError, match="texts must be 2 or none, got 1"):
+        Panel(heading="x", rows={"a": rows["a"]}, texts=["one"])

@@ -5,11 +5,10 @@ from pathlib import Path
 from convae.cli.fit_options import MODEL_SUFFIX
 from convae.cli.io.image_tables import read_groups
 from convae.cli.io.output_files import output_file
-from convae.cli.runs.fit_anomaly import calibration_values
 from convae.cli.terminal.output import Voice
 from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.evaluation.results.guarantee import calibration_values, guarantee
 from convae.images.sources.base import ImageSource
-from convae.model_reports.anomaly import promise
 
 
 def calibrate(
@@ -30,7 +29,7 @@ def calibrate(
     if left_out:
         voice.note(f"{left_out:,} images that the model was trained on are left out")
     model.save(out)
-    voice.say(promise(model))
+    voice.say(guarantee(model))
     voice.say(f"threshold {-model.offset_:.4g} (before: {before:.4g}) in {out}")
     values = {**calibration_values(model), "threshold_before": before, "left_out": left_out}
     voice.result({"model": out, **values})

@@ -17,7 +17,7 @@ def check(data: Data, voice: Voice, *, strict: bool, max_images: int | None) -> 
     source = data.open()
     with counting(voice, "checking") as progress:
         found = check_images(source, max_images=max_images, progress=progress)
-    for line in told(found):
+    for line in lines_of(found):
         voice.answer(line)
     for note in source.notes:
         voice.answer(f"note: {note}")
@@ -34,11 +34,11 @@ def check(data: Data, voice: Voice, *, strict: bool, max_images: int | None) -> 
         )
 
 
-def told(found: CheckUp) -> list[str]:
+def lines_of(found: CheckUp) -> list[str]:
     """Return the lines of the table, the lists and the advice."""
     rows: dict[str, object] = {
         "images": f"{found.readable:,} readable of {found.checked:,}"
-        + (f" looked at (of {found.images:,})" if found.checked < found.images else ""),
+        + (f" checked (of {found.images:,})" if found.checked < found.images else ""),
         "sizes": _counted({f"{h}x{w}": n for (h, w), n in found.sizes}),
         "channels": _counted(found.channels),
         "depths": _counted(found.depths),

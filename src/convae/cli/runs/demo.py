@@ -8,7 +8,7 @@ import torch
 
 from convae.cli.gc_tuning import loaded
 from convae.cli.io.output_files import HISTORY, named_after, result_folder, write_history
-from convae.cli.runs.metric_tables import said, told
+from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import duration, training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
@@ -66,7 +66,7 @@ def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str)
     seconds = sum(row["seconds"] for row in model.history_)
     voice.say(f"Done in {duration(seconds)}. On {measured.images} digits that it has never seen:")
     voice.say()
-    for line in told(measured, ""):
+    for line in evaluation_lines(measured, ""):
         voice.say(line)
     voice.say()
     voice.say(f"Model:    {path}")
@@ -79,6 +79,6 @@ def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str)
             "report": page,
             "history": history,
             "seconds": seconds,
-            "evaluation": said(measured),
+            "evaluation": measured.values(),
         }
     )

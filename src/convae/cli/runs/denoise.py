@@ -63,6 +63,6 @@ def denoise(
         for row in rows:
             lines.row(row)
     level = float(np.median([row[1] for row in rows]))
-    what = "as it was told" if sigma is not None else "estimated, the median of the images"
+    what = "as given" if sigma is not None else "estimated, the median of the images"
     voice.say(f"noise of {level_text(level, model.plan_.depth)} ({what}); of each image in {path}")
     voice.result({**written, "levels": path, "noise_level": level, "ensemble": ensemble})

@@ -1,27 +1,25 @@
 """Detect anomalies and write files: scores, regions, heatmaps, pictures and a page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from convae.cli.fit_options import command_line
-from convae.cli.io.output_files import SKIPPED, result_folder, write_skipped
+from convae.cli.io.output_files import SKIPPED, result_folder
 from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
-from convae.cli.runs.fit_anomaly import calibration_values
+from convae.cli.runs.skipping import Skipping
 from convae.cli.terminal.output import Voice, aligned
 from convae.cli.terminal.progress import counting
-from convae.errors import ImageError
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
-from convae.images.dataset.survey import refuse_skipped
+from convae.evaluation.results.guarantee import calibration_values
 from convae.images.result_files import refuse_own_folder
-from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.base import ImageSource
 from convae.metrics.drift import Drift, Look, find_drift
 from convae.model_reports.detections import report_of_detections, summary_of
-from convae.report.page.contents import DataFacts
 from convae.report.page.folder import write_folder
-from convae.report.text import number
+from convae.report.text import ascii_text, number
 
-TOLD = 10  # images that the summary names
+MOST_NAMED = 10  # images that the summary names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,30 +33,6 @@ class Detecting:
 
     out: Path
     strict: bool = False
-
-
-@dataclass
-class Leaving:
-    """Handler of images that cannot be used: collects them, or with ``strict`` raises the error."""
-
-    source: ImageSource
-    strict: bool
-    skipped: list[Skipped] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.skipped = list(self.source.skipped)
-        if self.strict and self.skipped:
-            refuse_skipped(self.source, self.skipped, strict=True, left=len(self.source))
-
-    def __call__(self, error: ImageError) -> None:
-        """Add an image that cannot be used.
-
-        Raises:
-            ImageError: with ``strict``, the given error.
-        """
-        if self.strict:
-            raise error
-        self.skipped.append(Skipped(error.name, error.reason))
 
 
 @dataclass
@@ -90,39 +64,27 @@ class New:
 
 def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: Voice) -> None:
     """Run ``convae detect``."""
-    leaving = start(source, how, voice)
+    skipping = start(source, how, voice)
     files, new = FoundFiles(source, how.out), New()
-    for found in counted(lambda: model.iter_detect(source, on_bad=leaving), source, voice):
+    for found in counted(lambda: model.iter_detect(source, on_bad=skipping), source, voice):
         name, count = found.image.info.name, len(found.regions)
         row = Row(name, found.score, found.p_value, found.anomalous, count)
         files.add(model, found, row, shown=found.anomalous)
         new.add(found)
     if not files.rows:
-        refuse_skipped(source, leaving.skipped, strict=False, left=0)
+        skipping.refuse_all()
     values = calibration_values(model)
     drift = new.drift(model)
     files.close({**values, "drift": drift.to_dict()})
     anomalous = [row for row in files.rows if row.anomalous]
     summary = summary_of(model, len(anomalous), len(files.rows))
-    page = write_folder(
-        how.out,
-        report_of_detections(
-            model,
-            files.shown(),
-            summary=summary,
-            drift=drift,
-            title=how.out.resolve().name,
-            subtitle=f"Anomalies in {source.description}",
-            command=command_line(),
-            data=DataFacts(skipped=[(s.name, s.reason) for s in leaving.skipped]),
-        ),
-    )
-    listed = write_skipped(how.out / SKIPPED, leaving.skipped)
+    subtitle = f"Anomalies in {source.description}"
+    page = write_page(model, files, skipping, how, summary, subtitle, drift)
+    end = skipping.write(how.out / SKIPPED)
     for line in summary:
         voice.say(line)
-    tell(anomalous, voice)
-    said = f"; {len(leaving.skipped):,} skipped, see {listed}" if listed else ""
-    voice.say(f"scores in {how.out / SCORES}, pictures in {page}{said}")
+    say_highest(anomalous, voice)
+    voice.say(f"scores in {how.out / SCORES}, pictures in {page}{end}")
     if drift.moved:
         voice.note(drift.sentence)
     voice.result(
@@ -132,23 +94,48 @@ def detect(model: AnomalyDetector, source: ImageSource, how: Detecting, voice: V
             "anomalous": len(anomalous),
             **values,
             "drift": drift.to_dict(),
-            "scores": how.out / SCORES,
-            "regions": how.out / REGIONS,
-            "report": page,
-            "skipped": [[s.name, s.reason] for s in leaving.skipped],
-            "skipped_file": listed,
+            **file_values(how, page),
+            **skipping.values(),
         }
     )
 
 
-def start(source: ImageSource, how: Detecting, voice: Voice) -> Leaving:
+def write_page(
+    model: AnomalyDetector,
+    files: FoundFiles,
+    skipping: Skipping,
+    how: Detecting,
+    summary: Sequence[str],
+    subtitle: str,
+    drift: Drift | None = None,
+) -> Path:
+    """Write the page of the detections; return its path."""
+    report = report_of_detections(
+        model,
+        files.shown(),
+        summary=summary,
+        drift=drift,
+        title=how.out.resolve().name,
+        subtitle=subtitle,
+        command=command_line(),
+        data=skipping.facts(),
+    )
+    return write_folder(how.out, report)
+
+
+def file_values(how: Detecting, page: Path) -> dict[str, Path]:
+    """Return the files of the results, for programs."""
+    return {"scores": how.out / SCORES, "regions": how.out / REGIONS, "report": page}
+
+
+def start(source: ImageSource, how: Detecting, voice: Voice) -> Skipping:
     """Prepare the folder and print notes, before the first image."""
-    leaving = Leaving(source, how.strict)
+    skipping = Skipping(source, how.strict)
     refuse_own_folder(source, how.out, what="--out")
     result_folder(how.out)
     for note in source.notes:
         voice.note(note)
-    return leaving
+    return skipping
 
 
 def counted(
@@ -161,15 +148,15 @@ def counted(
             progress(found.index + 1, len(source))
 
 
-def tell(rows: list[Row], voice: Voice) -> None:
+def say_highest(rows: list[Row], voice: Voice) -> None:
     """Print the highest scores, one line each."""
-    highest = sorted(rows, key=lambda row: -row.score)[:TOLD]
+    highest = sorted(rows, key=lambda row: -row.score)[:MOST_NAMED]
     if not highest:
         return
     cells = [("", "score", "p-value", "regions")]
     for row in highest:
         p = "" if row.p_value is None else f"{row.p_value:.3g}"
-        cells.append((row.name, number(row.score).replace("−", "-"), p, str(row.regions)))
+        cells.append((row.name, ascii_text(number(row.score)), p, str(row.regions)))
     for line in aligned(cells):
         voice.say(line)
     if len(rows) > len(highest):

@@ -120,8 +120,8 @@ class FoundFiles:
         with write_table(self.out / SCORES, names) as lines:
             for i in order:
                 row = self.rows[i]
-                said = None if row.anomalous is None else int(row.anomalous)
-                lines.row([row.name, row.score, row.p_value, said, row.regions])
+                called = None if row.anomalous is None else int(row.anomalous)
+                lines.row([row.name, row.score, row.p_value, called, row.regions])
         images = [{**self.listed[i], "name": escape(self.rows[i].name)} for i in order]
         with atomic_write(self.out / REGIONS) as file:
             text = json.dumps(plain({**facts, "images": images}), indent=1, allow_nan=False)

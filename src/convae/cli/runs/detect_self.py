@@ -2,23 +2,18 @@
 
 from typing import Any
 
-from convae.cli.fit_options import command_line
-from convae.cli.io.output_files import SKIPPED, write_skipped
-from convae.cli.runs.detect import Detecting, start, tell
-from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
+from convae.cli.io.output_files import SKIPPED
+from convae.cli.runs.detect import Detecting, file_values, say_highest, start, write_page
+from convae.cli.runs.detect_files import SCORES, FoundFiles, Row
 from convae.cli.runs.fit import checked_estimator
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import training
 from convae.estimators.anomaly.cross_fit import cross_fitted
 from convae.estimators.anomaly.detector import AnomalyDetector
-from convae.images.dataset.survey import refuse_skipped
 from convae.images.sources.base import ImageSource
-from convae.model_reports.detections import report_of_detections
-from convae.report.page.contents import DataFacts
-from convae.report.page.folder import write_folder
 
 CAVEAT = (
-    "Nothing is promised, as nobody has said which of them are normal: a score is how many usual spreads an "
+    "Nothing is promised, as it is not known which of them are normal: a score is how many normal spreads an "
     "image lies above the others."
 )
 
@@ -32,7 +27,7 @@ def rank_itself(
         parameters: the parameters of the detectors.
     """
     model = checked_estimator(AnomalyDetector, parameters)
-    leaving = start(source, how, voice)
+    skipping = start(source, how, voice)
     files = FoundFiles(source, how.out)
     last: AnomalyDetector | None = None
     levels = []
@@ -41,41 +36,28 @@ def rank_itself(
             last = fold.model
             levels.append(fold.model.level_)
             some = source.select(fold.positions)
-            for found in fold.model.iter_detect(some, on_bad=leaving):
+            for found in fold.model.iter_detect(some, on_bad=skipping):
                 score = (found.score - fold.usual) / fold.spread
                 row = Row(found.image.info.name, score, None, None, len(found.regions))
                 files.add(fold.model, found, row, shown=found.anomalous)
     if not files.rows or last is None:
-        refuse_skipped(source, leaving.skipped, strict=False, left=0)
+        skipping.refuse_all()
         return
     files.close({"region_levels": levels}, by_score=True)
     summary = [
         f"{len(files.rows):,} images, each scored by a detector of the others. {CAVEAT}",
     ]
-    page = write_folder(
-        how.out,
-        report_of_detections(
-            last,
-            files.shown(),
-            summary=summary,
-            title=how.out.resolve().name,
-            subtitle=f"{source.description}, ranked by itself",
-            command=command_line(),
-            data=DataFacts(skipped=[(s.name, s.reason) for s in leaving.skipped]),
-        ),
-    )
-    listed = write_skipped(how.out / SKIPPED, leaving.skipped)
+    subtitle = f"{source.description}, ranked by itself"
+    page = write_page(last, files, skipping, how, summary, subtitle)
+    skipping.write(how.out / SKIPPED)
     voice.say(summary[0])
-    tell(files.rows, voice)
+    say_highest(files.rows, voice)
     voice.say(f"all of them in {how.out / SCORES}, pictures in {page}")
     voice.result(
         {
             "out": how.out,
             "images": len(files.rows),
-            "scores": how.out / SCORES,
-            "regions": how.out / REGIONS,
-            "report": page,
-            "skipped": [[s.name, s.reason] for s in leaving.skipped],
-            "skipped_file": listed,
+            **file_values(how, page),
+            **skipping.values(),
         }
     )

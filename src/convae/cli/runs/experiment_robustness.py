@@ -16,10 +16,10 @@ from convae.evaluation.experiments.corrupted_readouts import (
 )
 from convae.evaluation.experiments.robustness import code_variants, probe_robustness
 from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
-from convae.evaluation.probe.readouts import Score
+from convae.report.text import ascii_text
 
 
-def probe_and_tell(
+def run_robustness(
     experiment: Experiment,
     parameters: Values,
     labels: str,
@@ -51,39 +51,24 @@ def probe_and_tell(
             seed=parameters.get("random_state") or 0,
             observers=observers,
         )
-    for line in told(found):
-        voice.answer(line)
     verdict = " ".join(robustness_verdict(found))
     values = {"data": source.description, **found.to_dict(), "verdict": verdict}
-    experiment.write(values)
-    if experiment.out is not None:
-        voice.say(f"figures: {experiment.out}")
-    voice.result({**values, "out": experiment.out})
+    experiment.report(lines_of(found), values, voice)
 
 
-def told(found: Robustness) -> list[str]:
+def lines_of(found: Robustness) -> list[str]:
     """Return the lines: a table for each read-out, the closing sentences and their caveats."""
     lines = [line for reading in found.readings for line in (*_table(found, reading), "")]
-    lines += [f"{name}: {what}" for name, what in found.told.items()]
+    lines += [f"{name}: {what}" for name, what in found.descriptions.items()]
     lines.append(
         f"Fitted on {found.fitted_on:,} clean images, measured on {found.tested_on:,} others."
     )
-    said = [*robustness_verdict(found), *robustness_cautions(found)]
-    return [*lines, "", *map(_ascii, said)]
+    sentences = [*robustness_verdict(found), *robustness_cautions(found)]
+    return [*lines, "", *map(ascii_text, sentences)]
 
 
 def _table(found: Robustness, reading: Reading) -> list[str]:
-    rows = [(_ascii(reading.name), *reading.scores)]
-    for name in found.told:
-        rows.append((name, *(_cell(scores[name]) for scores in reading.scores.values())))
+    rows = [(ascii_text(reading.name), *reading.scores)]
+    for name in found.descriptions:
+        rows.append((name, *(scores[name].text for scores in reading.scores.values())))
     return aligned(rows)
-
-
-def _cell(score: Score) -> str:
-    low, high = score.interval
-    return f"{score.value:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _ascii(text: str) -> str:
-    """Replace characters that some terminal encodings lack."""
-    return text.replace("²", "2")

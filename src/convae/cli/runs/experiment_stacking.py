@@ -15,7 +15,7 @@ from convae.evaluation.experiments.verdicts import (
 )
 
 
-def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
+def run_stacking(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
     """Run ``convae experiment stacking``."""
     model = checked_estimator(StackedAutoencoder, {"patience": 0, **parameters})
     source, test = experiment.sources(parameters.get("image_shape"), voice)
@@ -30,16 +30,11 @@ def ablate_and_tell(experiment: Experiment, parameters: Values, seeds: int, voic
             most=experiment.most,
             observers=observers,
         )
-    for line in told(found):
-        voice.answer(line)
     values = {"data": source.description, **found.to_dict(), **_judged(found)}
-    experiment.write(values)
-    if experiment.out is not None:
-        voice.say(f"figures: {experiment.out}")
-    voice.result({**values, "out": experiment.out})
+    experiment.report(lines_of(found), values, voice)
 
 
-def told(found: Ablation) -> list[str]:
+def lines_of(found: Ablation) -> list[str]:
     """Return the lines of the table, the verdict and its caveats."""
     rows = [("test error (MSE)", "mean", "each seed", "cost", "CPU s", "epochs")]
     for name, trial in found.trials.items():

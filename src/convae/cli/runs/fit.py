@@ -1,9 +1,8 @@
 """Fit a model of any kind from the command line: check, train, save, measure on held-out images, report."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from convae.cli.fit_options import MODEL_SUFFIX, Fit, command_line
 from convae.cli.io.image_tables import read_groups
@@ -20,33 +19,23 @@ from convae.cli.io.output_files import (
     write_skipped,
 )
 from convae.cli.main import Interrupted
+from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting, duration, training
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
+from convae.evaluation.results.protocol import Evaluation
 from convae.filesystem.run_files import current_run
 from convae.images.sources.base import ImageSource
+from convae.model_reports.job import Job, Request
+from convae.model_reports.jobs import job_of
+from convae.report.page.folder import write_folder
+from convae.report.page.heading import Occasion
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
 
 Estimator = TypeVar("Estimator", bound=ImageEstimator)
-
-
-class Outcome(Protocol):
-    """The measured quality of a fitted model."""
-
-    def lines(self) -> list[str]:
-        """Return the lines for people, compared with the baselines."""
-        ...
-
-    def values(self) -> dict[str, Any]:
-        """Return the same results for programs."""
-        ...
-
-    def write_report(self, folder: Path, title: str) -> Path:
-        """Write the page and its pictures into an existing folder; return the path of the page."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +44,10 @@ class FitJob:
 
     Attributes:
         estimator: the class of the estimator.
-        measure: a function that measures a fitted model, given the source that it was fitted on.
         options: further arguments of the estimator's ``fit``, such as a target.
     """
 
     estimator: type[ImageEstimator]
-    measure: Callable[[Any, ImageSource], Outcome]
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,16 +70,19 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     train(model, source, fit, checkpoint, voice, job.options)
     model.save(out)
     checkpoint.remove()
+    kind = job_of(model)
+    request = Request(source=source, target=job.options.get("target"), after_fit=True)
     with counting(voice, "measuring on held-out images"):
-        outcome = job.measure(model, source)
+        evaluation = kind.after_fit.measure(model, request)
     history = write_history(named_after(out, HISTORY), model.history_)
     skipped = write_skipped(named_after(out, SKIPPED), model.skipped_)
     page = None
     if fit.report:
         folder = result_folder(fit.report_folder, what="the report's folder")
-        page = outcome.write_report(folder, out.stem)
+        heading = _heading(model, kind, evaluation, out.stem)
+        page = write_folder(folder, kind.after_fit.page(model, evaluation, source, heading))
     files = {"model": out, "history": history, "skipped": skipped, "report": page}
-    account(model, outcome, files, voice)
+    summarize(model, kind, evaluation, files, voice)
 
 
 def checked_estimator(kind: type[Estimator], parameters: Values) -> Estimator:
@@ -160,9 +150,23 @@ def train(
         raise Interrupted(f"{stop}; go on with: {command_line(resume=True)}", stop.signal) from stop
 
 
-def account(
+def _heading(model: ImageEstimator, kind: Job, evaluation: Evaluation, title: str) -> Occasion:
+    """Return the heading of the report of a fit."""
+    use = "that it was trained on" if evaluation.seen else "held out from training"
+    return Occasion(
+        title=title,
+        subtitle=f"{kind.title} of {model._stored.facts['images']}",
+        measured_on=f"{evaluation.images:,} images {use}",
+        command=command_line(),
+        after_fit=True,
+        seed=model.settings_.seed,
+    )
+
+
+def summarize(
     model: ImageEstimator,
-    outcome: Outcome,
+    kind: Job,
+    evaluation: Evaluation,
     files: dict[str, Path | None],
     voice: Voice,
 ) -> None:
@@ -176,7 +180,8 @@ def account(
         f"{model.best_epoch_}."
     )
     voice.say()
-    for line in outcome.lines():
+    where = "on training images" if evaluation.seen else "on images held out"
+    for line in evaluation_lines(evaluation, where, kind.notes(model)):
         voice.say(line)
     voice.say()
     for name, path in files.items():
@@ -194,7 +199,7 @@ def account(
             "best_epoch": model.best_epoch_,
             "seconds": seconds,
             "skipped": [[s.name, s.reason] for s in model.skipped_],
-            **outcome.values(),
+            **kind.values(model, evaluation),
         }
     )
 

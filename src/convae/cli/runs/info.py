@@ -14,10 +14,10 @@ def describe(path: Path, voice: Voice) -> None:
     """Run ``convae info``."""
     description = describe_model(path)
     summary = summarize(Architecture.from_dict(description["architecture"]))
-    for line in [f"{path}: {description['kind']}", "", *facts(told(description)), ""]:
+    for line in [f"{path}: {description['kind']}", "", *facts(main_facts(description)), ""]:
         voice.answer(line)
     voice.answer(str(summary))
-    told_facts = {k: v for k, v in description["facts"].items() if k != "history"}
+    all_facts = {k: v for k, v in description["facts"].items() if k != "history"}
     voice.result(
         {
             "file": path,
@@ -28,13 +28,13 @@ def describe(path: Path, voice: Voice) -> None:
             "network": summary.to_dict(),
             "plan": description["plan"],
             "scaling": description["scaling"],
-            "facts": told_facts,
+            "facts": all_facts,
             "history": description["facts"].get("history", []),
         }
     )
 
 
-def told(description: dict[str, Any]) -> dict[str, object]:
+def main_facts(description: dict[str, Any]) -> dict[str, object]:
     """Return the facts that people need first."""
     known, plan = description["facts"], description["plan"]
     settings = known.get("settings", {})
@@ -75,5 +75,5 @@ def _error(known: dict[str, Any]) -> str | None:
     """Return the mean squared error and that of PCA; None without one, or after further training."""
     if known.get("validation_mse") is None or "validation_baseline_mse" not in known:
         return None
-    beside = number(known.get("validation_baseline_mse"))
-    return f"mean squared error {number(known['validation_mse'])}; PCA {beside}"
+    baseline = number(known.get("validation_baseline_mse"))
+    return f"mean squared error {number(known['validation_mse'])}; PCA {baseline}"

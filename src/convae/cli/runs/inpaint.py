@@ -78,7 +78,7 @@ def inpaint(
         for row in rows:
             lines.row(row)
     missing, damaged = (float(np.mean([row[i] for row in rows])) for i in (1, 2))
-    _tell(missing, damaged, filling, path, voice)
+    _summarize(missing, damaged, filling, path, voice)
     voice.result({**written, "holes": path, "missing": missing, "damaged": damaged})
 
 
@@ -91,9 +91,9 @@ def _opened(source: ImageSource, filling: Filling) -> Masks:
         raise InputError(f"--mask: {error}") from error
 
 
-def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: Voice) -> None:
+def _summarize(missing: float, damaged: float, filling: Filling, path: Path, voice: Voice) -> None:
     if not missing:
-        wanted = "" if filling.find_damage else "; give a --mask, or look with --find-damage"
+        wanted = "" if filling.find_damage else "; give a --mask, or search with --find-damage"
         if filling.mask is not None:
             wanted = ": the masks are black throughout; with --invert black is missing"
             wanted = wanted if not filling.invert else ": the masks are white throughout"
@@ -101,7 +101,7 @@ def _tell(missing: float, damaged: float, filling: Filling, path: Path, voice: V
         return
     found = ""
     if filling.find_damage:
-        found = f", {damaged:.2%} found as damage; look at {path.with_name(MASKS)}"
+        found = f", {damaged:.2%} found as damage; see {path.with_name(MASKS)}"
     voice.say(f"{missing:.2%} of the pixels were missing{found}; of each image in {path}")
 
 

@@ -12,7 +12,7 @@ from convae.report.pictures.comparison import grid
 from convae.report.pictures.pictures import save_picture, shown_range, to_display
 
 
-def tell_levels(
+def draw_levels(
     model: StackedAutoencoder,
     source: ImageSource,
     out: Path,
@@ -26,12 +26,12 @@ def tell_levels(
         raise InputError(f"{source.description}: has no images")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:count])
     some = source.select(chosen)
-    told = list(model.tell_levels(some))
-    originals = np.stack([clean for clean, _ in told])
+    restored = list(model.tell_levels(some))
+    originals = np.stack([clean for clean, _ in restored])
     span = shown_range(originals)
     rows, errors = [to_display(originals, value_range=span)], list[float]()
     for level in range(1, model.levels_ + 1):
-        made = np.stack([levels[level - 1] for _, levels in told])
+        made = np.stack([levels[level - 1] for _, levels in restored])
         errors.append(float(np.square(made - originals).mean()))
         rows.append(to_display(made, value_range=span))
     names = [_name(level, model.levels_) for level in range(1, model.levels_ + 1)]

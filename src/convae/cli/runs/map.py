@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.cli.io.output_files import SKIPPED, named_after, write_skipped
+from convae.cli.io.output_files import SKIPPED, named_after
+from convae.cli.runs.skipping import Skipping
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
-from convae.errors import ImageError, InputError
+from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes
-from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.base import ImageSource
 from convae.loading import load
 from convae.model_reports.code_map import principal_plane, shares
 from convae.model_reports.example_images import thumbnails
@@ -53,10 +54,10 @@ def draw_map(
     page, tsne = out.suffix.lower() == ".html", wanted.method == "tsne"
     most = min(wanted.most, MOST_DOTS if page else wanted.most, MOST_TSNE if tsne else wanted.most)
     chosen = _chosen(len(source), most, wanted.seed)
-    skipped = list(source.skipped)
-    index, codes = _codes(model, source.select(chosen), skipped, voice)
+    skipping = Skipping(source)
+    index, codes = _codes(model, source.select(chosen), skipping, voice)
     if len(index) < FEWEST:
-        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipping.skipped[:3])
         raise InputError(
             f"{source.description}: has {len(index)} image{'s' * (len(index) != 1)} for a map, which takes "
             f"{FEWEST} at least" + (f" ({reasons})" if reasons else "")
@@ -65,20 +66,16 @@ def draw_map(
     positions = chosen[index]
     draw = _draw_page if page else _draw_picture
     shown = draw(model, source, positions, points, out, words)
-    listed = write_skipped(named_after(out, SKIPPED), skipped)
+    end = skipping.write(named_after(out, SKIPPED))
     of = "" if len(source) == len(index) else f" of {len(source):,}"
-    voice.say(
-        f"{len(index):,}{of} images by {words}, {shown:,} of them as pictures, in {out}"
-        + (f"; {len(skipped):,} skipped, see {listed}" if listed else "")
-    )
+    voice.say(f"{len(index):,}{of} images by {words}, {shown:,} of them as pictures, in {out}{end}")
     voice.result(
         {
             "out": out,
             "images": len(index),
             "pictured": shown,
             "by": words,
-            "skipped": [[s.name, s.reason] for s in skipped],
-            "skipped_file": listed,
+            **skipping.values(),
         }
     )
 
@@ -91,16 +88,12 @@ def _chosen(count: int, most: int, seed: int) -> np.ndarray:
 
 
 def _codes(
-    model: ImageEstimator, source: ImageSource, skipped: list[Skipped], voice: Voice
+    model: ImageEstimator, source: ImageSource, skipping: Skipping, voice: Voice
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions (n,) and codes (n, k) of the images that can be used."""
     index, codes = list[int](), list[np.ndarray]()
-
-    def on_bad(error: ImageError) -> None:
-        skipped.append(Skipped(error.name, error.reason))
-
     with counting(voice, "encoding") as progress:
-        for place, code in iter_codes(model, source, on_bad):
+        for place, code in iter_codes(model, source, skipping):
             index.append(place)
             codes.append(code.mean(axis=(1, 2)) if code.size > MOST_NUMBERS else code.reshape(-1))
             if len(codes[-1]) != len(codes[0]):
@@ -145,11 +138,10 @@ def _draw_picture(
     """Write the picture; return the number of images that it shows."""
     layout = Layout(points)
     shown = positions[layout.shown]
-    small = thumbnails(model, source, shown, side=min(layout.cell, LARGEST))
-    labels = source.labels
+    pictures, classes = _small(model, source, shown, min(layout.cell, LARGEST))
     picture = layout.picture(
-        to_display(small, value_range=shown_range(small)),
-        classes=None if labels is None else labels[shown],
+        pictures,
+        classes=classes,
         names=source.label_names,
         words=f"{len(shown):,} of {len(positions):,} images, placed by {words}",
     )
@@ -167,17 +159,26 @@ def _draw_page(
 ) -> int:
     """Write the page; return the number of images that it shows."""
     side = int(np.clip(math.sqrt(SHEET / len(positions)), SMALLEST, LARGEST))
-    small = thumbnails(model, source, positions, side=side)
-    labels = source.labels
+    pictures, classes = _small(model, source, positions, side)
     write_dot_map(
         out,
         Dots(
             points=points,
-            pictures=to_display(small, value_range=shown_range(small)),
+            pictures=pictures,
             names=[source.names[int(i)] for i in positions],
-            classes=None if labels is None else labels[positions],
+            classes=classes,
             class_names=source.label_names,
             words=f"{len(positions):,} images of {source.description}, placed by {words}",
         ),
     )
     return len(positions)
+
+
+def _small(
+    model: ImageEstimator, source: ImageSource, positions: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return small pictures (n, h, w, 3) of the images at some positions, and their classes (n,)."""
+    small = thumbnails(model, source, positions, side=side)
+    labels = source.labels
+    classes = None if labels is None else labels[positions]
+    return to_display(small, value_range=shown_range(small)), classes

@@ -11,12 +11,12 @@ from convae.cli.terminal.output import Voice, aligned
 from convae.cli.terminal.progress import counting
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.probe.probe import Probe, Target, probe
-from convae.evaluation.probe.readouts import Score
 from convae.evaluation.probe.verdict import cautions, difference, rival_of, verdict
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
 from convae.model_reports.probe import report_of_probe
 from convae.report.page.html import write_report
+from convae.report.text import ascii_text
 
 TABLE = "probe.csv"
 
@@ -38,7 +38,7 @@ class Wanted:
     seed: int
 
 
-def probe_and_tell(
+def probe_model(
     model: ImageEstimator,
     source: ImageSource,
     wanted: Wanted,
@@ -62,7 +62,7 @@ def probe_and_tell(
             seed=wanted.seed,
             progress=progress,
         )
-    for line in told(found):
+    for line in lines_of(found):
         voice.answer(line)
     page = None
     if out is not None:
@@ -74,29 +74,22 @@ def probe_and_tell(
     voice.result({"data": source.description, **found.to_dict(), **_judged(found), **files})
 
 
-def told(found: Probe) -> list[str]:
+def lines_of(found: Probe) -> list[str]:
     """Return the lines of the table, the verdict and its caveats."""
-    names = list(found.told)
+    names = list(found.descriptions)
     rows = [("on held-out images", *names)]
     for measure in found.measures:
-        cells = [_cell(measure.scores.get(name)) for name in names]
-        rows.append((_ascii(measure.name), *cells))
+        cells = [measure.scores[name].text if name in measure.scores else "-" for name in names]
+        rows.append((ascii_text(measure.name), *cells))
     return [
         *aligned(rows),
         "",
-        *(f"{name}: {what}" for name, what in found.told.items()),
+        *(f"{name}: {what}" for name, what in found.descriptions.items()),
         f"Fitted on {found.fitted_on:,} images, measured on {found.tested_on:,} others.",
         "",
-        _ascii(verdict(found)),
+        ascii_text(verdict(found)),
         *cautions(found),
     ]
-
-
-def _cell(score: Score | None) -> str:
-    if score is None:
-        return "-"
-    low, high = score.interval
-    return f"{score.value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _judged(found: Probe) -> dict[str, object]:
@@ -143,8 +136,3 @@ def _page(
         summary=[verdict(found), *cautions(found)],
     )
     return write_report(out / "report.html", report)
-
-
-def _ascii(text: str) -> str:
-    """Replace characters that some terminal encodings lack."""
-    return text.replace("²", "2")

@@ -47,16 +47,16 @@ def reconstruct(
     how = Writing(out=out, doing="reconstructing", array=ARRAY, format=format, strict=strict)
     tally = write_results(source, results, how, voice)
     written = image_files.account(tally, source, out, voice)
-    voice.result({**written, **account(model, tally.images, errors, voice)})
+    voice.result({**written, **errors_of(model, tally.images, errors, voice)})
 
 
-def account(model: ImageEstimator, images: int, errors: Errors, voice: Voice) -> dict[str, Any]:
+def errors_of(model: ImageEstimator, images: int, errors: Errors, voice: Voice) -> dict[str, Any]:
     """Print how good the reconstructions are; return the same for programs."""
-    error, beside, name = errors.model / images, errors.baseline / images, model.baseline_.name
-    voice.say(f"mean squared error {error:.4g}; {name.replace(', ', ' with ', 1)}: {beside:.4g}")
+    error, baseline, name = errors.model / images, errors.baseline / images, model.baseline_.name
+    voice.say(f"mean squared error {error:.4g}; {name.replace(', ', ' with ', 1)}: {baseline:.4g}")
     if errors.seen:
         voice.say(
             f"{errors.seen:,} of them were trained on, so this is no measure of new images: "
             "'convae evaluate' leaves those out"
         )
-    return {"mse": error, "baseline": name, "baseline_mse": beside, "trained_on": errors.seen}
+    return {"mse": error, "baseline": name, "baseline_mse": baseline, "trained_on": errors.seen}

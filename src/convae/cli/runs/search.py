@@ -100,7 +100,7 @@ def search(
                 "no picture: the images of the neighbours are not found; name them with --images, as they "
                 "were given to 'convae encode'"
             )
-    _tell(queries, found, voice)
+    _summarize(queries, found, voice)
     if out is not None:
         voice.say(f"listed in {out}" + (f", pictured in {picture}" if picture else ""))
     _report(
@@ -192,7 +192,7 @@ def _write(out: Path, queries: Sequence[Query], found: Sequence[Sequence[Found]]
                 lines.row((query.name, *_cells(rank, one)))
 
 
-def _tell(queries: Sequence[Query], found: Sequence[Sequence[Found]], voice: Voice) -> None:
+def _summarize(queries: Sequence[Query], found: Sequence[Sequence[Found]], voice: Voice) -> None:
     for query, of_query in zip(queries, found, strict=True):
         voice.answer(printable(query.name))
         rows = [("  rank", "distance", "name")]

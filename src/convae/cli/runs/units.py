@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from convae.cli.io.output_files import SKIPPED, named_after, write_skipped
+from convae.cli.io.output_files import SKIPPED, named_after
+from convae.cli.runs.skipping import Skipping
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
-from convae.errors import ImageError, InputError
+from convae.errors import InputError
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
-from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.base import ImageSource
 from convae.model_reports.units import Answers, Units, cards, selectivity_of_components, units_of
 from convae.report.page.unit_page import write_unit_page
 
@@ -33,15 +34,15 @@ class Wanted:
     beside_path: Path | None = None
 
 
-def tell_units(
+def show_units(
     model: ConvAutoencoder, source: ImageSource, out: Path, wanted: Wanted, voice: Voice
 ) -> None:
     """Run ``convae units``."""
-    skipped = list(source.skipped)
+    skipping = Skipping(source)
     if len(source) > wanted.images:
         order = np.random.default_rng(wanted.seed).permutation(len(source))
         source = source.select(np.sort(order[: wanted.images]))
-    units = _read(model, source, skipped, voice)
+    units = _read(model, source, skipping, voice)
     answers = _answers(model, source, units, wanted, voice)
     lines = [
         f"{units.count:,} images of {source.description}. {units.sparsity.told()}",
@@ -54,13 +55,10 @@ def tell_units(
     if not len(shown):
         lines[-1] = "No unit is on for any of these images: there is nothing to show."
     write_unit_page(out, cards(model, source, units, shown), lines)
-    listed = write_skipped(named_after(out, SKIPPED), skipped)
+    end = skipping.write(named_after(out, SKIPPED), " images")
     for line in lines:
         voice.say(line)
-    voice.say(
-        f"{len(shown):,} units in {out}"
-        + (f"; {len(skipped):,} images skipped, see {listed}" if listed else "")
-    )
+    voice.say(f"{len(shown):,} units in {out}{end}")
     voice.result(
         {
             "out": out,
@@ -72,20 +70,14 @@ def tell_units(
             "dead": units.sparsity.dead,
             "selectivity": {name: real for name, (real, _) in answers.items()},
             "selectivity_by_chance": {name: chance for name, (_, chance) in answers.items()},
-            "skipped": [[s.name, s.reason] for s in skipped],
-            "skipped_file": listed,
+            **skipping.values(),
         }
     )
 
 
-def _read(
-    model: ConvAutoencoder, source: ImageSource, skipped: list[Skipped], voice: Voice
-) -> Units:
-    def on_bad(error: ImageError) -> None:
-        skipped.append(Skipped(error.name, error.reason))
-
+def _read(model: ConvAutoencoder, source: ImageSource, skipping: Skipping, voice: Voice) -> Units:
     with counting(voice, "encoding") as progress:
-        return units_of(model, source, on_bad, lambda done: progress(done, len(source)))
+        return units_of(model, source, skipping, lambda done: progress(done, len(source)))
 
 
 def _answers(
@@ -105,7 +97,7 @@ def _answers(
     if components is not None:
         found["principal components"] = _means(components)
     if wanted.beside is not None:
-        other = _read(wanted.beside, source, [], voice)
+        other = _read(wanted.beside, source, Skipping(source), voice)
         if other.answers is None:
             raise InputError(
                 f"{wanted.beside_path}: of these images it can use those of one class alone, so there is "
@@ -124,8 +116,8 @@ def _means(answers: Answers, on: np.ndarray | None = None) -> tuple[float, float
 
 def _sentence(answers: dict[str, tuple[float, float]]) -> str:
     """Return one sentence on the class selectivity, this model first."""
-    told = ", ".join(f"{name} {real:.2f} ({by:.2f})" for name, (real, by) in answers.items())
+    figures = ", ".join(f"{name} {real:.2f} ({by:.2f})" for name, (real, by) in answers.items())
     return (
         "Class selectivity, a mean over the units (0: as much for all, 1: of one class; in brackets by "
-        f"chance, with the classes dealt out anew): {told}."
+        f"chance, with the classes dealt out anew): {figures}."
     )

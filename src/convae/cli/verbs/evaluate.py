@@ -75,15 +75,15 @@ def command(
     **where: Any,
 ) -> None:
     """Run the verb; the help is above."""
+    from convae.cli.runs.defect_labels import images_of
     from convae.cli.runs.evaluate import Evaluating, evaluate_model
-    from convae.cli.runs.evaluate_detector import images_of
-    from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.estimators.registry import load
+    from convae.model_reports.jobs import job_of
 
     refuse_swapped(model)
     loaded = load(model, device=device)
     given = Data(given=data, **where)
-    if isinstance(loaded, AnomalyDetector):
+    if "labels" in job_of(loaded).takes:
         given, found = images_of(given)
         masks = found if masks is None else masks
     source = open_for(loaded, given)

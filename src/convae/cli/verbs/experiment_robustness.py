@@ -57,7 +57,7 @@ def command(
     experiment: Experiment,
 ) -> None:
     """Run the verb; the help is above."""
-    from convae.cli.runs.experiment_robustness import probe_and_tell
+    from convae.cli.runs.experiment_robustness import run_robustness
 
     given = experiment.parameters(ROBUSTNESS, flags)
-    probe_and_tell(experiment, given, labels, corruptions, voice)
+    run_robustness(experiment, given, labels, corruptions, voice)

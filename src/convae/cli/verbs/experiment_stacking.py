@@ -42,6 +42,6 @@ The settings are those of 'convae fit stacked'.
 @speaking
 def command(voice: Voice, flags: dict[str, Any], seeds: int, experiment: Experiment) -> None:
     """Run the verb; the help is above."""
-    from convae.cli.runs.experiment_stacking import ablate_and_tell
+    from convae.cli.runs.experiment_stacking import run_stacking
 
-    ablate_and_tell(experiment, experiment.parameters(ABLATION, flags), seeds, voice)
+    run_stacking(experiment, experiment.parameters(ABLATION, flags), seeds, voice)

@@ -51,9 +51,8 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 def command(voice: Voice, flags: dict[str, Any], fit: Fit, defects: tuple[str, ...]) -> None:
     """The help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_anomaly import measured
     from convae.estimators.anomaly.detector import AnomalyDetector
 
     known = replace(fit.data, given=defects).open() if defects else None
-    job = FitJob(estimator=AnomalyDetector, measure=measured, options={"defects": known})
+    job = FitJob(estimator=AnomalyDetector, options={"defects": known})
     fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -36,8 +36,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
-    job = FitJob(estimator=ConvAutoencoder, measure=measured)
+    job = FitJob(estimator=ConvAutoencoder)
     fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -45,11 +45,10 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 def command(voice: Voice, flags: dict[str, Any], fit: Fit, target: str | None) -> None:
     """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_denoiser import measuring
     from convae.estimators.restoration.denoiser import Denoiser
 
     wanted = None
     if target is not None:
         wanted = replace(fit.data, given=(target,)).open()
-    job = FitJob(estimator=Denoiser, measure=measuring(wanted), options={"target": wanted})
+    job = FitJob(estimator=Denoiser, options={"target": wanted})
     fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -38,8 +38,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_inpainter import measured
     from convae.estimators.restoration.inpainter import Inpainter
 
-    job = FitJob(estimator=Inpainter, measure=measured)
+    job = FitJob(estimator=Inpainter)
     fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

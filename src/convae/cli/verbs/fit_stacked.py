@@ -34,8 +34,7 @@ Files, --resume and settings are as for 'convae fit autoencoder'.
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.stacked import StackedAutoencoder
 
-    job = FitJob(estimator=StackedAutoencoder, measure=measured)
+    job = FitJob(estimator=StackedAutoencoder)
     fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

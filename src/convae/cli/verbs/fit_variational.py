@@ -35,8 +35,7 @@ Files, --resume and settings are as for 'convae fit autoencoder'.
 def command(voice: Voice, flags: dict[str, Any], fit: Fit) -> None:
     """Run the verb; the help is above."""
     from convae.cli.runs.fit import FitJob, fit_and_report
-    from convae.cli.runs.fit_autoencoder import measured
     from convae.estimators.autoencoders.variational import VariationalAutoencoder
 
-    job = FitJob(estimator=VariationalAutoencoder, measure=measured)
+    job = FitJob(estimator=VariationalAutoencoder)
     fit_and_report(job, fit.parameters(PARAMETERS, flags), fit, voice)

@@ -55,10 +55,10 @@ def command(
 ) -> None:
     """Run the verb; the help is above."""
     from convae.cli.io.output_files import output_file
-    from convae.cli.runs.levels import tell_levels
+    from convae.cli.runs.levels import draw_levels
     from convae.estimators.autoencoders.stacked import StackedAutoencoder
 
     out = output_file(out, ".png")
     loaded = load_for(model, StackedAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
-    tell_levels(loaded, source, out, voice, count=count, seed=seed)
+    draw_levels(loaded, source, out, voice, count=count, seed=seed)

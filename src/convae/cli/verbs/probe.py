@@ -77,7 +77,7 @@ def command(
 ) -> None:
     """Run the verb; the help is above."""
     from convae.cli.io.output_files import result_folder
-    from convae.cli.runs.probe import Wanted, probe_and_tell
+    from convae.cli.runs.probe import Wanted, probe_model
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     if out is not None:
@@ -85,4 +85,4 @@ def command(
     loaded = load_for(model, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     wanted = Wanted(labels=labels, groups=groups, most=most, seed=seed)
-    probe_and_tell(loaded, source, wanted, voice, out=out, title=model.stem)
+    probe_model(loaded, source, wanted, voice, out=out, title=model.stem)

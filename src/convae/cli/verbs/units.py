@@ -71,7 +71,7 @@ def command(
 ) -> None:
     """Run the verb; the help is above."""
     from convae.cli.io.output_files import SKIPPED, named_after, output_file, planned
-    from convae.cli.runs.units import Wanted, tell_units
+    from convae.cli.runs.units import Wanted, show_units
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 
     out = output_file(out, ".html")
@@ -80,4 +80,4 @@ def command(
     other = None if beside is None else load_for(beside, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
     wanted = Wanted(most=most, images=max_images, seed=seed, beside=other, beside_path=beside)
-    tell_units(loaded, source, out, wanted, voice)
+    show_units(loaded, source, out, wanted, voice)

@@ -224,8 +224,8 @@ def _done(model: StackedAutoencoder) -> Schedule:
 def _baseline_error(model: StackedAutoencoder, parts: Parts) -> float:
     """Return the mean squared error of PCA on the test images."""
     errors = [
-        image_quality.mse(told, clean).cpu().numpy()
-        for clean, told in model.inference_.batches(
+        image_quality.mse(restored, clean).cpu().numpy()
+        for clean, restored in model.inference_.batches(
             model._pixels(parts.test), model.baseline_.reconstruct
         )
     ]

@@ -58,7 +58,7 @@ class Robustness:
     Attributes:
         readings: one for each read-out.
         codes: the names of the codes compared; the first is the reference for the others.
-        told: representation -> its description, PCA and the pixels included.
+        descriptions: representation -> its description, PCA and the pixels included.
         fitted_on, tested_on: numbers of images.
         left_out: test images that were training images as well.
         skipped: images that could not be used, with reasons.
@@ -66,7 +66,7 @@ class Robustness:
 
     readings: tuple[Reading, ...]
     codes: tuple[str, ...]
-    told: dict[str, str]
+    descriptions: dict[str, str]
     fitted_on: int
     tested_on: int
     left_out: int = 0
@@ -79,7 +79,7 @@ class Robustness:
             "tested_on": self.tested_on,
             "left_out_because_trained_on": self.left_out,
             "skipped": [[s.name, s.reason] for s in self.skipped],
-            "representations": self.told,
+            "representations": self.descriptions,
             "measures": {
                 reading.name: {
                     corruption: {
@@ -135,7 +135,7 @@ def read_robustness(
     return Robustness(
         readings=tuple(Reading(name=name, scores=of) for name, of in scores.items()),
         codes=tuple(models),
-        told=_told(models, fit),
+        descriptions=_descriptions(models, fit),
         fitted_on=len(target.values),
         tested_on=len(truth),
     )
@@ -255,13 +255,13 @@ def refuse_one_class(target: Target, truth: np.ndarray) -> None:
         raise InputError("the target has one value only; codes are compared by one that varies")
 
 
-def _told(models: Models, numbers: Mapping[str, np.ndarray]) -> dict[str, str]:
-    told = {name: f"{rows.shape[1]} numbers" for name, rows in numbers.items()}
+def _descriptions(models: Models, numbers: Mapping[str, np.ndarray]) -> dict[str, str]:
+    descriptions = {name: f"{rows.shape[1]} numbers" for name, rows in numbers.items()}
     for name, model in models.items():
         bottleneck = model._config().bottleneck
         if bottleneck.kind != "plain":
-            told[name] += f", bottleneck {replace(bottleneck, level=bottleneck.strength)}"
+            descriptions[name] += f", bottleneck {replace(bottleneck, level=bottleneck.strength)}"
         if model.noise is not None:
-            told[name] += f", learnt with {model.noise}"
-    told[PCA] = next(iter(models.values())).baseline_.name
-    return told
+            descriptions[name] += f", learnt with {model.noise}"
+    descriptions[PCA] = next(iter(models.values())).baseline_.name
+    return descriptions

@@ -62,19 +62,19 @@ def stacking_difference(found: Ablation, name: str) -> Difference:
 
 def stacking_cautions(found: Ablation) -> list[str]:
     """Return what limits the results."""
-    said = []
+    sentences = []
     best = min(float(trial.errors.mean()) for trial in found.trials.values())
     if found.baseline.mean() <= best:
-        said.append(
+        sentences.append(
             f"Careful: {found.baseline_name}, has a smaller error than all three: they have not learnt what "
             "there is to learn, and more epochs may turn the comparison."
         )
     if _apart(found) > APART:
-        said.append(
+        sentences.append(
             "Careful: costs differ because epochs are whole, or because a way stopped early: more epochs "
             "bring them nearer, and patience 0 never stops early."
         )
-    return said + left_out(found.left_out, len(found.skipped))
+    return sentences + left_out(found.left_out, len(found.skipped))
 
 
 def _apart(found: Ablation) -> float:
@@ -166,12 +166,12 @@ def _compared(found: Robustness, take: Taking) -> str:
     )
     parts = [f" {first} codes reach an {what} of {reached}"]
     for name in others:
-        told = f"{name} codes {_beside(_signs(found, take, name))} ({_values(found, take, name)})"
-        parts.append(told + (_exceptions(found, name) if take is _corrupted else ""))
+        part = f"{name} codes {_in_words(_signs(found, take, name))} ({_values(found, take, name)})"
+        parts.append(part + (_exceptions(found, name) if take is _corrupted else ""))
     for name in (PCA, PIXELS):
         best = _above_all(found, take, name)
-        told = f"{name} {_values(found, take, name)}"
-        parts.append(told + (f", above every code by {_and(best)}" if best else ""))
+        part = f"{name} {_values(found, take, name)}"
+        parts.append(part + (f", above every code by {_and(best)}" if best else ""))
     return "; ".join(parts)
 
 
@@ -181,22 +181,22 @@ def _above_all(found: Robustness, take: Taking, name: str) -> list[str]:
     return [reader for reader in above[0] if all(signs[reader] > 0 for signs in above)]
 
 
-def _beside(signs: dict[str, int]) -> str:
+def _in_words(signs: dict[str, int]) -> str:
     """Return ``are better by a linear classifier``; read-outs are named unless all agree."""
     if len(set(signs.values())) == 1:
         return {1: "are better", -1: "are worse", 0: "are no different within chance"}[_sign(signs)]
-    said = [
+    phrases = [
         f"{word} by {_and([reader for reader, sign in signs.items() if sign == wanted])}"
         for word, wanted in (("better", 1), ("worse", -1))
         if wanted in signs.values()
     ]
-    return f"are {_and(said)}"
+    return f"are {_and(phrases)}"
 
 
 def _exceptions(found: Robustness, name: str) -> str:
     """Name the corruptions under which a comparison differs from that over all corruptions."""
     over = _sign(_signs(found, _corrupted, name))
-    said = []
+    phrases = []
     for word, wanted in (("better", 1), ("worse", -1)):
         under = [
             corruption
@@ -204,8 +204,8 @@ def _exceptions(found: Robustness, name: str) -> str:
             if corruption != CLEAN and _sign(_signs(found, _under(corruption), name)) == wanted
         ]
         if under and over != wanted:
-            said.append(f", {word} under {_and(under)}")
-    return "".join(said)
+            phrases.append(f", {word} under {_and(under)}")
+    return "".join(phrases)
 
 
 def _reader(reading: Reading) -> str:
@@ -223,10 +223,10 @@ def _and(words: Sequence[str]) -> str:
 
 def robustness_cautions(found: Robustness) -> list[str]:
     """Return what limits the results."""
-    said = [
+    sentences = [
         "Intervals are over test images; each model was trained once, and another seed moves the figures too."
     ]
-    return said + left_out(found.left_out, len(found.skipped))
+    return sentences + left_out(found.left_out, len(found.skipped))
 
 
 # -- both -----------------------------------------------------------------------------------------------
@@ -234,14 +234,14 @@ def robustness_cautions(found: Robustness) -> list[str]:
 
 def left_out(doubles: int, skipped: int) -> list[str]:
     """Return sentences on test images that were left out and images that could not be used."""
-    said = []
+    sentences = []
     if doubles:
-        said.append(
+        sentences.append(
             f"{doubles:,} test images were left out because they are training images as well."
         )
     if skipped:
-        said.append(f"{skipped:,} images could not be used.")
-    return said
+        sentences.append(f"{skipped:,} images could not be used.")
+    return sentences
 
 
 def _percent(part: float) -> str:

@@ -60,7 +60,7 @@ class Probe:
 
     Attributes:
         measures: higher is better in each.
-        told: representation -> its description.
+        descriptions: representation -> its description.
         fitted_on, tested_on: numbers of images.
         left_out: images not used because the model was trained on them.
         seen: images used although the model was trained on them, for lack of others.
@@ -70,7 +70,7 @@ class Probe:
     """
 
     measures: tuple[Measure, ...]
-    told: dict[str, str]
+    descriptions: dict[str, str]
     fitted_on: int
     tested_on: int
     left_out: int
@@ -87,7 +87,7 @@ class Probe:
             "left_out_because_trained_on": self.left_out,
             "used_although_trained_on": self.seen,
             "skipped": [[s.name, s.reason] for s in self.skipped],
-            "representations": self.told,
+            "representations": self.descriptions,
             "measures": {
                 measure.name: {
                     name: {"value": score.value, "interval": score.interval}
@@ -138,7 +138,7 @@ def probe(
     ]
     return Probe(
         measures=tuple(measures),
-        told=found.told,
+        descriptions=found.descriptions,
         fitted_on=len(fit),
         tested_on=len(test),
         left_out=found.passed_over,
@@ -227,6 +227,6 @@ def _refuse_too_few(
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
         raise InputError(
             f"{source.description}: has {count} image{'s' * (count != 1)} to probe with, of which nothing "
-            f"can be said; {FEWEST} are the least, of two groups at least"
+            f"can be stated; {FEWEST} are the least, of two groups at least"
             + (f" ({len(skipped)} cannot be used: {reasons})" if skipped else "")
         )

@@ -40,6 +40,12 @@ class Score:
         """The range of 95 % of the resamples."""
         return between(self.samples)
 
+    @property
+    def text(self) -> str:
+        """The value and its interval, for people."""
+        low, high = self.interval
+        return f"{self.value:.3f} ({low:.3f} to {high:.3f})"
+
 
 def mean_score(values: np.ndarray, weights: np.ndarray) -> Score:
     """Compute the mean of one value per image (n,), such as 1 for a correct prediction."""
@@ -69,7 +75,7 @@ def cluster_scores(
 def _centred(values: np.ndarray) -> Score:
     """Return the first value as the score, with the other values as samples centred on it.
 
-    An image that is sampled twice agrees with itself, so that every resample looks better clustered.
+    An image that is sampled twice agrees with itself, so that every resample seems better clustered.
     """
     return Score(value=float(values[0]), samples=values[1:] - values[1:].mean() + values[0])
 

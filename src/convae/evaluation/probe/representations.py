@@ -28,7 +28,7 @@ class Representations:
 
     Attributes:
         numbers: name -> (n, D) float32.
-        told: name -> its description.
+        descriptions: name -> its description.
         index: (n,) positions in the source.
         hashes: (n,) 64-bit hash of each image, the same for exact duplicates.
         seen: how many of them the model was trained on.
@@ -37,7 +37,7 @@ class Representations:
     """
 
     numbers: dict[str, np.ndarray]
-    told: dict[str, str]
+    descriptions: dict[str, str]
     index: np.ndarray
     hashes: np.ndarray
     seen: int
@@ -96,7 +96,7 @@ def represent(
     numbers = {n: np.concatenate(r) if r else np.zeros((0, 0), np.float32) for n, r in rows.items()}
     return Representations(
         numbers=numbers,
-        told=_told(model, numbers),
+        descriptions=_descriptions(model, numbers),
         index=np.array(index, dtype=np.int64),
         hashes=np.array(hashes, dtype=np.uint64),
         seen=trained_on if include_seen else 0,
@@ -159,7 +159,7 @@ def _averaged(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.nn.functional.adaptive_avg_pool2d(maps, size)
 
 
-def _told(model: ImageEstimator, numbers: dict[str, np.ndarray]) -> dict[str, str]:
+def _descriptions(model: ImageEstimator, numbers: dict[str, np.ndarray]) -> dict[str, str]:
     a = model.architecture_
     length = {name: values.shape[1] for name, values in numbers.items()}
     code = f"{length[MODEL]} numbers"

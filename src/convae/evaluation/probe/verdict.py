@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from convae.evaluation.probe.probe import Measure, Probe
 from convae.evaluation.probe.representations import MODEL, PCA, PIXELS, RANDOM
+from convae.evaluation.results.scores import omissions
 from convae.metrics.resampling import between
 
 RIVALS = (PCA, RANDOM)  # of the same dimension as the code
@@ -33,19 +34,13 @@ def verdict(probe: Probe) -> str:
 
 def cautions(probe: Probe) -> list[str]:
     """Return what limits the results."""
-    said = []
+    sentences = []
     if probe.seen:
-        said.append(
+        sentences.append(
             f"Careful: the model was trained on {probe.seen:,} of these images, and its codes may suit them "
             "better than new ones; there are too few others."
         )
-    if probe.left_out:
-        said.append(
-            f"{probe.left_out:,} images were left out because the model was trained on them."
-        )
-    if probe.skipped:
-        said.append(f"{len(probe.skipped):,} images could not be used.")
-    return said
+    return sentences + omissions(probe.left_out, len(probe.skipped))
 
 
 def rival_of(measure: Measure) -> str:

@@ -104,7 +104,7 @@ class Panel:
         rows: what each picture is, and the pictures of all images, uint8 ``(n, H, W, 3)``:
             ``{"original": ..., "with holes": ..., "filled": ...}``.
         names: the name of each image; empty for none.
-        told: a text below each; empty for none.
+        texts: a text below each; empty for none.
         note: a sentence about all.
 
     Raises:
@@ -114,16 +114,16 @@ class Panel:
     heading: str
     rows: Mapping[str, np.ndarray]
     names: Sequence[str] = ()
-    told: Sequence[str] = ()
+    texts: Sequence[str] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
         shapes = {np.shape(pictures) for pictures in self.rows.values()}
         if len(shapes) != 1 or len(next(iter(shapes))) != 4:
             raise InputError(f"the rows of a panel must have one shape (n, H, W, 3), got {shapes}")
-        for what, texts in (("names", self.names), ("told", self.told)):
-            if len(texts) not in (0, len(self)):
-                raise InputError(f"{what} must be {len(self)} or none, got {len(texts)}")
+        for field_name, values in (("names", self.names), ("texts", self.texts)):
+            if len(values) not in (0, len(self)):
+                raise InputError(f"{field_name} must be {len(self)} or none, got {len(values)}")
 
     def __len__(self) -> int:
         return len(next(iter(self.rows.values())))
@@ -131,7 +131,7 @@ class Panel:
     def captions(self) -> list[tuple[str, str]]:
         """Return the name and the text of each image."""
         empty = [""] * len(self)
-        return list(zip(self.names or empty, self.told or empty, strict=True))
+        return list(zip(self.names or empty, self.texts or empty, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)

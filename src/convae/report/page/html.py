@@ -276,12 +276,12 @@ def _cells(
     size = _shown_size(height, width, count)
     room = max(size[0], _LEAST_CELL) // 7
     cells: list[dict[str, object]] = []
-    for index, (name, told) in enumerate(captions):
+    for index, (name, text) in enumerate(captions):
         pictures = [
             {"uri": Markup(data_uri(row[index])), "what": what} for what, row in sized.items()
         ]
         cells.append(
-            {"name": name, "short": shorten(name, room), "error": told, "pictures": pictures}
+            {"name": name, "short": shorten(name, room), "error": text, "pictures": pictures}
         )
     sharp = size[0] >= width
     cell = [dict(c, width=size[0], height=size[1], sharp=sharp) for c in cells]
@@ -348,18 +348,18 @@ def _roc(report: Report) -> Markup | str:
 def _history(report: Report) -> dict[str, object]:
     rows = list(report.history)
     stride = max(-(-len(rows) // _MOST_ROWS), 1)
-    told = []
+    table = []
     for row in rows[::stride]:
         seconds, epoch = row.get("seconds"), row.get("epoch")
         cells = [
             number(row.get(name), 4) for name in ("train_loss", "validation_loss", "learning_rate")
         ]
-        told.append([number(None if epoch is None else int(epoch)), *cells, duration(seconds)])
+        table.append([number(None if epoch is None else int(epoch)), *cells, duration(seconds)])
     heads = ["epoch", "training", "validation", "learning rate", "time"]
-    kept = [k for k in range(len(heads)) if any(row[k] != "–" for row in told)]
+    kept = [k for k in range(len(heads)) if any(row[k] != "–" for row in table)]
     return {
         "heads": [heads[k] for k in kept],
-        "rows": [[row[k] for k in kept] for row in told],
+        "rows": [[row[k] for k in kept] for row in table],
         "count": len(rows),
         "stride": stride,
     }
@@ -381,21 +381,21 @@ def _histogram(report: Report) -> Markup | str:
 def _codes(codes: CodeMap | None) -> dict[str, object]:
     if codes is None:
         return {}
-    told: dict[str, object] = dict.fromkeys(("map", "pictures", "spectrum"), "")
+    parts: dict[str, object] = dict.fromkeys(("map", "pictures", "spectrum"), "")
     if codes.points is not None and len(codes.points):
-        told["map"] = Markup(_map(codes, None))
-        told["note"] = selection_note(codes.points)
+        parts["map"] = Markup(_map(codes, None))
+        parts["note"] = selection_note(codes.points)
         if codes.thumbnails is not None and len(codes.thumbnails):
             span = shown_range(codes.thumbnails)
-            told["pictures"] = Markup(_map(codes, to_display(codes.thumbnails, value_range=span)))
+            parts["pictures"] = Markup(_map(codes, to_display(codes.thumbnails, value_range=span)))
     if len(codes.variances):
         pca = codes.pca_variances if len(codes.pca_variances) else None
         svg = draw_spectrum(codes.variances, pca_variances=pca, standalone=False)
-        told["spectrum"] = Markup(svg)
-        told["dimensions"] = f"{effective_dimensions(codes.variances):.1f}"
-        told["of"] = len(codes.variances)
-        told["pca_dimensions"] = f"{effective_dimensions(pca):.1f}" if pca is not None else ""
-    return told if any(told.values()) else {}
+        parts["spectrum"] = Markup(svg)
+        parts["dimensions"] = f"{effective_dimensions(codes.variances):.1f}"
+        parts["of"] = len(codes.variances)
+        parts["pca_dimensions"] = f"{effective_dimensions(pca):.1f}" if pca is not None else ""
+    return parts if any(parts.values()) else {}
 
 
 def _map(codes: CodeMap, thumbnails: np.ndarray | None) -> str:

@@ -80,8 +80,8 @@ class Comparison:
         errors = (
             numbers([float(e) for e in self.errors], distinct=False) if len(self.errors) else []
         )
-        told = [f"{self.error_name} {error}" for error in errors] or [""] * len(self)
-        return list(zip(names, told, strict=True))
+        texts = [f"{self.error_name} {error}" for error in errors] or [""] * len(self)
+        return list(zip(names, texts, strict=True))
 
     def scale(self) -> float:
         """Return the error that its error maps show brightest (:func:`error_scale`)."""

@@ -91,7 +91,7 @@ def error_scale(originals: np.ndarray, reconstructions: np.ndarray) -> float:
     """Return the absolute error at the bright end of an error map, a round number.
 
     Images are ``(n, C, H, W)``. All but the largest half percent of the errors lie below it. Use one scale
-    for all the images that are compared, otherwise a good one looks as bad as a bad one.
+    for all the images that are compared, otherwise a good one seems as bad as a bad one.
     """
     errors = absolute_error(originals, reconstructions)
     errors = errors[np.isfinite(errors)]

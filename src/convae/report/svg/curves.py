@@ -52,8 +52,8 @@ def loss_curve_svg(
     if baseline and np.isfinite(baseline[1]):
         text = f"{baseline[0]} {number(float(baseline[1]))}"
         chart.key(Key(text=text, css="cv-baseline cv-dash cv-thin"))
-    told = _mark_best(chart, epochs, validation, best_epoch)
-    words = f"{len(history)} epoch{'' if len(history) == 1 else 's'}. {told}".strip()
+    best = _mark_best(chart, epochs, validation, best_epoch)
+    words = f"{len(history)} epoch{'' if len(history) == 1 else 's'}. {best}".strip()
     return chart.render(f"Loss by epoch ({loss_name})", words, standalone=standalone)
 
 
@@ -84,16 +84,16 @@ def spectrum_svg(
     relative = model / max(float(model.max(initial=0.0)), 1e-300)
     chart.bars(place - 0.38, place + 0.38, relative, css="cv-model cv-fill cv-soft")
     chart.key(Key(text="each, of the largest", css="cv-model cv-fill cv-soft", mark="bar"))
-    told = f"{effective_dimensions(variances):.1f} of {len(model)}"
+    dimensions = f"{effective_dimensions(variances):.1f} of {len(model)}"
     if pca_variances is not None and len(pca_variances):
         pca = _shares(pca_variances)
         chart.line(np.arange(1, len(pca) + 1), np.cumsum(pca), css="cv-baseline cv-dash")
-        told += f", PCA {effective_dimensions(pca_variances):.1f} of {len(pca)}"
+        dimensions += f", PCA {effective_dimensions(pca_variances):.1f} of {len(pca)}"
     chart.line(place, np.cumsum(model), css="cv-model")
     chart.key(Key(text="sum so far", css="cv-model"))
     if pca_variances is not None and len(pca_variances):
         chart.key(Key(text="PCA's sum", css="cv-baseline cv-dash"))
-    words = f"Effective dimensions: {told}."
+    words = f"Effective dimensions: {dimensions}."
     return chart.render("Spectrum of the codes", words, standalone=standalone)
 
 
