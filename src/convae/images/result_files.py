@@ -167,13 +167,31 @@ def _kind_named(format: str) -> str:
 
 
 def check_format(format: str | None, *, what: str = "format") -> None:
-    """Refuse an unknown kind of file before any work is done; ``what`` is its name in the error."""
+    """Refuse an unknown kind of file before any work is done.
+
+    Args:
+        format: such as ``png``, in any case, with or without a dot; None is the kind of each image's own
+            file.
+        what: the name of the option or argument in the error.
+
+    Raises:
+        InputError: the kind is unknown; it states the known ones.
+    """
     if format is not None and _kind_named(format) not in SUFFIXES:
         raise unknown_name(what, format, [kind.lower() for kind in SUFFIXES])
 
 
 def refuse_own_folder(source: ImageSource, out: Path, *, what: str = "out") -> None:
-    """Refuse to write over the images that are read; ``what`` is the name of ``out`` in the error."""
+    """Refuse to write over the images that are read.
+
+    Args:
+        source: the images.
+        out: the folder for the results.
+        what: the name of ``out`` in the error.
+
+    Raises:
+        InputError: ``out`` is the folder of the images.
+    """
     if isinstance(source, FileSource) and out.exists() and os.path.samefile(out, source.root):
         raise InputError(f"{what} {out}: is where the images are; choose another folder")
 

@@ -141,9 +141,17 @@ def bit_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def difference(
     thumbs: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return root mean square and largest difference of pairs of thumbnails, in their standard deviations.
+    """Compare pairs of thumbnails: root mean square and largest difference, in standard deviations.
 
     The largest difference reveals what the mean hides: sparse pictures differ in few cells.
+
+    Args:
+        thumbs: (n, cells) int8; 32 is one standard deviation.
+        left: (m,) positions of the first thumbnails.
+        right: (m,) positions of the second ones.
+
+    Returns:
+        Two arrays (m,).
     """
     mean, worst = np.empty(len(left)), np.empty(len(left))
     for start in range(0, len(left), 4096):

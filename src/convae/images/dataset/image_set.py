@@ -126,7 +126,18 @@ class ImageSet:
     def batches(
         self, order: Iterable[np.ndarray], moment: tuple[int, int] | None = None
     ) -> Iterator[Pixels]:
-        """Yield :meth:`batch` for each item of ``order``; streamed images are decoded ahead, in threads."""
+        """Yield :meth:`batch` for each item of ``order``; streamed images are decoded ahead, in threads.
+
+        Args:
+            order: the positions of each batch, (b,).
+            moment: as for :meth:`batch`.
+
+        Yields:
+            (b, C, H, W) values as the files hold them.
+
+        Raises:
+            ImageError: no image of a batch can be read any more; if the set is strict, one of them.
+        """
         if self.storage != "streamed":
             yield from (self.batch(positions, moment) for positions in order)
             return

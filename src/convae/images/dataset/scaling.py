@@ -168,6 +168,11 @@ class FittedScaling(NamedTuple):
 def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> FittedScaling:
     """Apply :meth:`Scaling.fit`, and report the values outside the range it found.
 
+    Args:
+        batches: raw pixels (n, C, H, W) of the dtype.
+        dtype: ``uint8``, ``uint16`` or ``float32``.
+        method: as for :meth:`Scaling.fit`.
+
     Raises:
         InputError: as :meth:`Scaling.fit`.
     """

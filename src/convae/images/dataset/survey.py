@@ -172,7 +172,17 @@ def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
 
 
 def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool, left: int) -> None:
-    """Raise if no image is left, or if ``strict`` and any was skipped."""
+    """Raise if no image is left, or if ``strict`` and any was skipped.
+
+    Args:
+        source: described in the error.
+        skipped: images that cannot be used, with the reasons.
+        strict: whether a single skipped image is an error.
+        left: how many images can be used.
+
+    Raises:
+        InputError: gives the reasons, grouped.
+    """
     if left and not (strict and skipped):
         return
     if not skipped:

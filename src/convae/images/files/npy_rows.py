@@ -55,6 +55,9 @@ def array_file(path: Path, shape: tuple[int, ...], dtype: Any) -> Iterator[Array
 def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
     """Return the header of a ``.npy`` file (format 1.0), always of the same length.
 
+    Raises:
+        InputError: the shape has too many axes for this length.
+
     >>> len(npy_header((1_000_000, 28, 28), np.dtype("uint8")))
     256
     """

@@ -74,7 +74,11 @@ class TiffImages:
         self._tif = tifffile.TiffFile(self._handle, name="image.tif", _multifile=False, **options)
 
     def header(self, page: int) -> Header:
-        """Describe one image of the file."""
+        """Describe one image of the file.
+
+        Raises:
+            ValueError: its samples are complex, or have a number of bits that is not supported.
+        """
         block, _ = self._find(page)
         first = block.first
         if first.dtype is None:

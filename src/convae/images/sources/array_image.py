@@ -70,14 +70,22 @@ def mode_of(channels: int) -> str:
 
 
 def check_dtype(dtype: np.dtype[Any], name: str) -> None:
-    """Raise an ImageError unless ``dtype`` is a real number or bool."""
+    """Check that ``dtype`` holds real numbers or bool.
+
+    Raises:
+        ImageError: it holds anything else, such as complex numbers or text.
+    """
     if dtype.kind not in "buif":
         reason = f"holds {dtype} values: only real numbers (bool, integers, floats) are images"
         raise ImageError(name, reason)
 
 
 def check_array(array: np.ndarray, name: str) -> None:
-    """Raise an ImageError unless ``array`` is ``(h, w)`` or ``(h, w, c)``, real, and not empty."""
+    """Check that ``array`` is one image: ``(h, w)`` or ``(h, w, c)``, real, and not empty.
+
+    Raises:
+        ImageError: it is not; states the reason.
+    """
     check_dtype(array.dtype, name)
     if array.ndim not in (2, 3):
         raise ImageError(name, f"has {array.ndim} axes; an image is (h, w) or (h, w, c)")

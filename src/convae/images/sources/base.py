@@ -124,7 +124,14 @@ class ImageSource(ABC):
         return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "ImageSource":
-        """Return a view of some of the images, in the given order; the images are not read."""
+        """Return a view of some of the images, in the given order; the images are not read.
+
+        Args:
+            indices: (m,) positions, which may repeat, or (n,) bool.
+
+        Raises:
+            InputError: a position lies outside 0..n-1.
+        """
         return Selection(self, indices)
 
 
@@ -152,7 +159,7 @@ class Selection(ImageSource):
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Return the labels of the selected images."""
+        """Return the labels (m,) of the selected images; None if the source has none."""
         labels = self._source.labels
         self.label_names = self._source.label_names
         return None if labels is None else labels[self._indices]

@@ -70,7 +70,11 @@ class FileSource(ImageSource):
         self.label_names, self._labels = tuple(classes), labels
 
     def locate(self, index: int) -> tuple[Path, int]:
-        """Return the file and the page that hold image ``index``."""
+        """Return the file and the page that hold image ``index``.
+
+        Raises:
+            IndexError: there is no such image.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"no image {index}: there are {len(self)}")
         if self._starts is None:
@@ -124,7 +128,11 @@ class FileSource(ImageSource):
         return probe_image(path, name=self._names[index], page=page, limits=self._limits)
 
     def checksum(self, index: int) -> str:
-        """Return the SHA-256 of the file that holds image ``index``; the pages of one file share it."""
+        """Return the SHA-256 of the file that holds image ``index``; the pages of one file share it.
+
+        Raises:
+            ImageError: the file can no longer be read.
+        """
         path, _ = self.locate(index)
         summed = self._summed
         if summed[0] != path:
@@ -172,7 +180,11 @@ def folder_source(folder: Path, limits: ReadLimits) -> FileSource:
 
 
 def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
-    """Open all images whose path matches a glob pattern, ``**`` for any number of folders."""
+    """Open all images whose path matches a glob pattern, ``**`` for any number of folders.
+
+    Raises:
+        InputError: the folder before the first wildcard does not exist, or no image matches.
+    """
     parts = Path(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if _WILD & set(part))
     root = Path(*parts[:fixed])
@@ -185,6 +197,9 @@ def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) ->
     """Open image files in the given order; skip those that are missing or not files.
 
     A folder among them stands for its images, see :func:`folders_source`.
+
+    Raises:
+        InputError: none of the paths is an image file; gives the reasons.
     """
     found, skipped = list[str](), list[Skipped]()
     given = [os.path.expanduser(os.fspath(path)) for path in paths]

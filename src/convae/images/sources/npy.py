@@ -47,11 +47,14 @@ def npz_source(
 ) -> ArraySource:
     """Open the images in a ``.npz`` file, with its labels if there are any.
 
-    Arguments:
+    Args:
         path: the file.
         key: the array to use; None: the only one that can be images, or one with a common name.
         split: ``train`` or ``test``: chooses between ``x_train`` and ``x_test``.
         channels_first: as for :class:`~convae.images.sources.array_sources.ArraySource`.
+
+    Raises:
+        InputError: the file is missing or damaged, no single array can be chosen, or it does not hold images.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
