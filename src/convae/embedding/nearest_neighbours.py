@@ -159,7 +159,15 @@ def trustworthiness(points: np.ndarray, codes: np.ndarray, k: int = 5) -> float:
 def continuity(points: np.ndarray, codes: np.ndarray, k: int = 5) -> float:
     """Measure how far neighbours among the points are neighbours among the codes.
 
-    Args, Raises: as :func:`trustworthiness`, of which it is the reverse.
+    It is :func:`trustworthiness` with points and codes exchanged.
+
+    Args:
+        points: (n, D), such as pixels.
+        codes: (n, d).
+        k: neighbours, below n / 2.
+
+    Raises:
+        InputError: for different numbers of points and codes, or an impossible k.
     """
     return trustworthiness(codes, points, k)
 
