@@ -106,7 +106,7 @@ class Descent:
 
     @property
     def joins(self) -> list[Callable[[Tensor], Tensor]]:
-        """One function for each level, to be called in order."""
+        """One function for each level, from (B, c, h, w) to the same shape, to be called in order."""
         return [self._step] * len(self.ladder)
 
     def _step(self, x: Tensor) -> Tensor:
