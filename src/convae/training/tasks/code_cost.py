@@ -59,7 +59,7 @@ class Variational:
         self._beta = bottleneck.strength
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the task's example, with the random numbers for its codes."""
+        """Return the task's example for (B, C, H, W) images, with (B, n) normal noise to sample the codes."""
         example, b = self.task.example(batch, rng), self.bottleneck
         self._beta = b.strength * (min(1.0, rng.progress / b.warmup) if b.warmup else 1.0)
         count = self.a.drawn_numbers((example.input.shape[2], example.input.shape[3]))
@@ -94,7 +94,7 @@ class Sparse:
         self.task, self.bottleneck = task, bottleneck
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the example of the task."""
+        """Return the example of the task for (B, C, H, W) images, unchanged."""
         return self.task.example(batch, rng)
 
     def losses(self, output: Output, example: Example) -> Tensor:

@@ -42,7 +42,10 @@ class FromClean(_Restoration):
         self.noise, self.level_map = noise, level_map
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the noisy image (with its noise level at every pixel) and the clean one."""
+        """Return noisy images as input and the clean ones, (B, C, H, W) in about [0, 1], as target.
+
+        With a level map, the input has one more channel: the noise level at every pixel.
+        """
         clean = self._turned(batch, rng)
         noisy, level = self.noise.apply(clean, rng.generator)
         return Example(with_level(noisy, level) if self.level_map else noisy, clean)
@@ -59,7 +62,7 @@ class FromPairs(_Restoration):
         self.channels = channels
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the first channels as input, and the others as target."""
+        """Split (B, C, H, W) after the first ``channels`` channels into the input and the target."""
         both = self._turned(batch, rng)
         return Example(both[:, : self.channels].contiguous(), both[:, self.channels :].contiguous())
 
@@ -98,7 +101,11 @@ class FromNoisyGaussian(_FromNoisy):
     """
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return an image with one half of the noise as input, and one with the other half as target."""
+        """Return two noisy versions of the images (B, C, H, W), with independent noise, as input and target.
+
+        With a level map, the input has one more channel: the noise level. The weight of each image in the
+        loss, (B, 1, 1, 1), is larger for less noisy targets.
+        """
         noisy, generator = self._turned(batch, rng), rng.generator
         level = self._level(noisy, rng)
         part = torch.rand((len(noisy), 1, 1, 1), generator=generator).to(noisy.device)
@@ -126,7 +133,11 @@ class FromNoisyBlind(_FromNoisy):
     """
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return images with hidden pixels; only those count in the loss."""
+        """Return images (B, C, H, W) with replaced pixels as input, and the images as they are as target.
+
+        With a level map, the input has one more channel: the noise level. The weight (B, 1, H, W) is 1 at the
+        replaced pixels, the only ones that count in the loss, and 0 elsewhere.
+        """
         noisy = self._turned(batch, rng)
         hidden = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=rng.generator)
         hidden = hidden < BLIND_SHARE

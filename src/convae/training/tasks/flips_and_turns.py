@@ -18,7 +18,7 @@ def turned(x: Tensor, view: int) -> Tensor:
 
 
 def turned_back(x: Tensor, view: int) -> Tensor:
-    """Invert :func:`turned`."""
+    """Invert :func:`turned` of the same view, for images (B, C, H, W)."""
     if view & 4:
         x = x.transpose(-1, -2)
     if view & 2:
@@ -34,7 +34,15 @@ def turned_at_random(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def mean_of_views(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Average a function over the eight views of its images; each result is rotated back."""
+    """Average a function over the eight views of its images; each result is rotated back.
+
+    Args:
+        function: maps images (B, C, H, W) to (B, c, H, W).
+        x: (B, C, H, W).
+
+    Returns:
+        (B, c, H, W).
+    """
     total = turned_back(function(turned(x, 0)), 0)
     for view in range(1, VIEWS):
         total = total + turned_back(function(turned(x, view).contiguous()), view)

@@ -32,7 +32,12 @@ class FromHoles:
         self.loss, self.holes, self.fill, self.turn = loss, holes, fill, turn
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the image with filled holes and the mask, the whole image, and the mask as weight."""
+        """Make holes in images (B, C, H, W) in about [0, 1].
+
+        Returns:
+            The input: the images with filled holes and the mask, (B, C + 1, H, W). The target: the whole
+            images. The weight: the mask, (B, 1, H, W), 1 where a pixel is missing.
+        """
         whole = turned_at_random(batch, rng.generator) if self.turn else batch
         mask = self.holes.draw(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
         mask = mask.to(whole.device)

@@ -38,7 +38,10 @@ class KeepNeighbours:
         self._wanted, self._progress = places[:0], 0.0
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the image as input and target; the losses that follow are those of this batch."""
+        """Return the images (B, C, H, W) as input and target.
+
+        It also sets the places of their codes, so :meth:`losses` must be called for this batch next.
+        """
         chosen = torch.from_numpy(rng.positions % len(self.places))
         self._wanted, self._progress = self.places[chosen].to(batch.device), rng.progress
         return Example(batch, batch)

@@ -41,7 +41,12 @@ class Mending:
         self.loss, self.defects, self.flips, self.crop = loss, defects, flips, crop
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the damaged images, the normal ones, and the mask."""
+        """Add defects to normal images.
+
+        Returns:
+            The input: images with defects, (B, C, H, W). The target: the same without defects. The further
+            target: the mask of the defects, (B, 1, H, W) in [0, 1]. H and W are at most ``crop``.
+        """
         if self.crop is not None:
             batch = torch.stack([x[:, *_part(x, self.crop, rng.generator)] for x in batch])
         if self.flips:

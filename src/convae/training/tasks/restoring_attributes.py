@@ -31,7 +31,12 @@ class RestoringAttributes:
         self.loss, self.attributes = loss, attributes
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the images without some attributes, the originals, and the pose."""
+        """Remove attributes from images.
+
+        Returns:
+            The input: the changed images, (B, C, H, W). The target: the originals. The further target: the
+            number of each pose, (B,) int64.
+        """
         shown, poses = self.attributes.take(batch, rng.generator)
         return Example(shown, batch, further=poses)
 

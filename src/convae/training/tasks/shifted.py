@@ -24,7 +24,7 @@ class Shifted:
         self.task, self.share = task, share
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the task's example with a translated input."""
+        """Return the task's example for images (B, C, H, W), with a translated input."""
         example = self.task.example(batch, rng)
         if rng.progress >= 1:
             return example

@@ -106,7 +106,7 @@ class FromBelow:
         self.network, self.number, self.loss, self.noise = network.eval(), number, loss, noise
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return codes of the layer below as input and target."""
+        """Return the codes of the layer below, (B, c, h, w), of images (B, C, H, W) as input and target."""
         with torch.no_grad():
             target = codes_of_level(self.network, batch, self.number - 1)
             if self.noise is None:

@@ -70,7 +70,7 @@ class Reconstruction:
         self.loss = loss
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the image as input and target."""
+        """Return the images (B, C, H, W) as input and target."""
         return Example(batch, batch)
 
     def losses(self, output: Output, example: Example) -> Tensor:
@@ -81,6 +81,14 @@ class Reconstruction:
 def step_rng(
     seed: int, epoch: int, step: int, positions: np.ndarray, *, progress: float = 1.0
 ) -> StepRng:
-    """Return the random numbers of a step; ``epoch`` may be ``VALIDATION``."""
+    """Return the random numbers of a step, which depend on seed, epoch and step alone.
+
+    Args:
+        seed: of the training.
+        epoch: from 0, or ``VALIDATION``.
+        step: of the epoch, from 0.
+        positions: (B,) positions in the set of the images in the batch.
+        progress: fraction of the training that is done, from 0 to 1.
+    """
     number = int(generator(seed, epoch + 1, 2 + step).integers(2**62))
     return StepRng(torch.Generator().manual_seed(number), positions, progress)
