@@ -71,10 +71,10 @@ class Holes:
 
     def _one(self, size: Size, rng: random.Random) -> Mask:
         kind = rng.choices(*_MIX)[0] if self.kind == MIXED else self.kind
-        usual = KINDS[kind]
-        least = usual.least if self.least is None else self.least
-        most = usual.most if self.most is None else self.most
-        mask = usual.draw(size, rng.uniform(least, most), rng)
+        chosen = KINDS[kind]
+        least = chosen.least if self.least is None else self.least
+        most = chosen.most if self.most is None else self.most
+        mask = chosen.draw(size, rng.uniform(least, most), rng)
         return _some_of_both(mask, rng)
 
     def to_dict(self) -> dict[str, Any]:

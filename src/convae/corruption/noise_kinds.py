@@ -30,7 +30,7 @@ class Kind:
         meaning: the meaning of its level.
         least: the smallest level.
         most: the largest level.
-        usual: the default level.
+        default: the default range of levels, (least, most).
         sigma: whether the level is a standard deviation, so that ``sigma`` can set it.
         additive: whether the noise is added, independently of the image. The level is then the deviation of
             the result, in the unit of the image's values, and is rescaled with them.
@@ -41,7 +41,7 @@ class Kind:
     meaning: str
     least: float
     most: float
-    usual: tuple[float, float]
+    default: tuple[float, float]
     sigma: bool = False
     additive: bool = False
     logarithmic: bool = False
@@ -166,9 +166,15 @@ def _even(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
 
 def _deviation(make: NoiseFunction) -> Kind:
     meaning = "standard deviation, where 1 leads from black to white"
-    usual = (25 / 255, 25 / 255)
+    default = (25 / 255, 25 / 255)
     return Kind(
-        make=make, meaning=meaning, least=0, most=LARGEST, usual=usual, sigma=True, additive=True
+        make=make,
+        meaning=meaning,
+        least=0,
+        most=LARGEST,
+        default=default,
+        sigma=True,
+        additive=True,
     )
 
 
@@ -180,18 +186,18 @@ KINDS: dict[str, Kind] = {
     "column-stripes": _deviation(column_stripes),
     "speckle": Kind(
         make=speckle, meaning="standard deviation as a fraction of the pixel's value",
-        least=0, most=1, usual=(0.2, 0.2), sigma=True,
+        least=0, most=1, default=(0.2, 0.2), sigma=True,
     ),
     "salt-and-pepper": Kind(
         make=salt_and_pepper, meaning="fraction of values replaced", least=0, most=1,
-        usual=(0.1, 0.1),
+        default=(0.1, 0.1),
     ),
     "poisson": Kind(
         make=poisson, meaning="photons counted where the image is white", least=1e-2, most=1e6,
-        usual=(30, 30), logarithmic=True,
+        default=(30, 30), logarithmic=True,
     ),
-    "jpeg": Kind(make=jpeg, meaning="quality of the file", least=1, most=100, usual=(10, 50)),
+    "jpeg": Kind(make=jpeg, meaning="quality of the file", least=1, most=100, default=(10, 50)),
     "blur": Kind(
-        make=blur, meaning="standard deviation in pixels", least=0, most=50, usual=(1, 1)
+        make=blur, meaning="standard deviation in pixels", least=0, most=50, default=(1, 1)
     ),
 }  # fmt: skip
