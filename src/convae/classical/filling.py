@@ -151,10 +151,10 @@ def _conjugate_gradients(
         going = size > goal
         if not bool(going.any()):
             break
-        turned = equation(direction) * holes
-        length = torch.where(going, size / _dot(direction, turned).clamp_min(TINY), 0)
+        applied = equation(direction) * holes
+        length = torch.where(going, size / _dot(direction, applied).clamp_min(TINY), 0)
         image = image + length * direction
-        residual = residual - length * turned
+        residual = residual - length * applied
         before, size = size, _dot(residual, residual)
         direction = residual + size / before.clamp_min(TINY) * direction
     return image
