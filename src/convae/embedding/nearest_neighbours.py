@@ -40,8 +40,8 @@ def nearest(
     """Return the k points nearest to each query, exactly.
 
     Args:
-        queries: (m, D) numbers.
-        points: (n, D) numbers.
+        queries: (m, D).
+        points: (n, D).
         k: 1 to n; fewer than n if the queries are the points.
         metric: ``euclidean``, or ``cosine``: 1 - cos of the angle; a vector of zeros has distance 1 from all.
         among_themselves: the queries are the points, and none is its own neighbour.
@@ -199,7 +199,7 @@ def trust_of_each(points: np.ndarray, codes: np.ndarray, k: int = 5) -> np.ndarr
 def _check(queries: np.ndarray, points: np.ndarray, k: int, most: int) -> None:
     if queries.ndim != 2 or points.ndim != 2 or queries.shape[1] != points.shape[1]:
         raise InputError(
-            f"queries (m, D) and points (n, D) must have as many numbers; got {queries.shape} and "
+            f"queries (m, D) and points (n, D) must have as many columns; got {queries.shape} and "
             f"{points.shape}"
         )
     if not 1 <= k <= most:
