@@ -182,7 +182,7 @@ def test_codes_are_what_their_bottleneck_lets_through(one: Combination) -> None:
     if one.bottleneck == "kl":
         assert 0 < float(code.min()) < float(code.max()) < 1
     if one.bottleneck == "top-k":
-        assert int((code > 0).sum(dim=1).max()) <= a.winners
+        assert int((code > 0).sum(dim=1).max()) <= a.kept_values
     if one.bottleneck == "winners" and code.ndim > 2:
         assert int((code > 0).flatten(2).sum(dim=2).max()) <= 1
 

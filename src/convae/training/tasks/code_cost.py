@@ -62,7 +62,7 @@ class Variational:
         """Return the task's example for (B, C, H, W) images, with (B, n) normal noise to sample the codes."""
         example, b = self.task.example(batch, rng), self.bottleneck
         self._beta = b.strength * (min(1.0, rng.progress / b.warmup) if b.warmup else 1.0)
-        count = self.a.drawn_numbers((example.input.shape[2], example.input.shape[3]))
+        count = self.a.sampled_values((example.input.shape[2], example.input.shape[3]))
         noise = torch.randn((len(batch), count), generator=rng.generator)
         return example._replace(noise=noise.to(batch.device))
 
