@@ -58,13 +58,13 @@ class Mending:
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the loss of the repaired images plus that of the predicted mask, (B,)."""
         assert example.further is not None
-        said, channels = output.reconstruction.float(), example.target.shape[1]
-        mended, place = said[:, :channels], said[:, channels:]
+        result, channels = output.reconstruction.float(), example.target.shape[1]
+        repaired, place = result[:, :channels], result[:, channels:]
         found = F.binary_cross_entropy_with_logits(place, example.further, reduction="none")
         wrong = (torch.sigmoid(place.detach()) - example.further).abs()
         hard = (found * wrong).sum(dim=(1, 2, 3)) / wrong.sum(dim=(1, 2, 3)).clamp_min(1)
         finding = found.mean(dim=(1, 2, 3)) + HARD * hard
-        return MENDING * self.loss(mended, example.target) + finding
+        return MENDING * self.loss(repaired, example.target) + finding
 
 
 def _part(image: Tensor, crop: int, generator: torch.Generator) -> tuple[slice, slice]:

@@ -56,11 +56,11 @@ class Level(nn.Module):
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
         """Encode codes of the layer below (B, c, h, w) and decode them; return both results."""
         if self.top:
-            said = self.bottleneck.encode(x)
-            return Output(self.bottleneck.decode(said.code), said.code)
+            code = self.bottleneck.encode(x).code
+            return Output(self.bottleneck.decode(code), code)
         code = self.there(x)
-        told = self.back(code)
-        return Output(sigmoid(told) if self.bounded else told, code)
+        decoded = self.back(code)
+        return Output(sigmoid(decoded) if self.bounded else decoded, code)
 
 
 def codes_of_level(network: Autoencoder, images: Tensor, number: int) -> Tensor:
@@ -116,8 +116,8 @@ class FromBelow:
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the loss of the image, or the unexplained fraction of the variance, (B,)."""
-        told, target = output.reconstruction.float(), example.target.float()
+        decoded, target = output.reconstruction.float(), example.target.float()
         if self.number == 1:
-            return self.loss(told, target)
+            return self.loss(decoded, target)
         spread = target.var(dim=(0, 2, 3), correction=0).mean().clamp_min(SMALLEST)
-        return (told - target).square().flatten(1).mean(dim=1) / spread
+        return (decoded - target).square().flatten(1).mean(dim=1) / spread

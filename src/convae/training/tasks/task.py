@@ -1,7 +1,7 @@
 """The interface of a task: the network's input, the target of its output, and the loss.
 
-The loop knows images and weights; a task knows the job. All random numbers of a task come from the
-:class:`StepRng` that it is given, so that a resumed run repeats an uninterrupted one.
+The loop handles images and weights; a task defines what is learnt from them. All random numbers of a task
+come from its :class:`StepRng`, so that a resumed run repeats an uninterrupted one.
 """
 
 from typing import NamedTuple, Protocol
@@ -41,7 +41,7 @@ class Example(NamedTuple):
         weight: (B, 1 or C, H, W) the weight of each place; None for equal weights.
         further: a further target: (B, k, H, W) for the output channels behind those of ``target``, or (B,)
             int64 a class that the code should predict; None if there is none.
-        noise: (B, ...) standard normal numbers with which the network samples codes; None takes their means.
+        noise: (B, ...) standard normal values with which the network samples codes; None takes their means.
     """
 
     input: Tensor
