@@ -25,7 +25,7 @@ from convae.config.bottlenecks import SPARSE
 from convae.training import loop
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.loop import training_step
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 from convae.training.state import TrainingState
 from convae.training.tasks.task import StepRng, Task
 
@@ -95,7 +95,7 @@ class Stops:
     def message(self, text: str) -> None:
         pass
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:

@@ -16,7 +16,7 @@ from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.loop import training_step
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 from convae.training.state import TrainingState
 from convae.training.tasks.stacked_levels import FromBelow, Level, codes_of_level, images_of_level
 from convae.training.tasks.task import VALIDATION, step_rng
@@ -42,7 +42,7 @@ class Stops:
     def message(self, text: str) -> None:
         pass
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:
