@@ -31,8 +31,8 @@ from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 from convae.training.tasks.corrupted import Corrupted
-from convae.training.tasks.shifted import Shifted
 from convae.training.tasks.task import Reconstruction, Task
+from convae.training.tasks.translated import Translated
 
 # Fraction of a side. With neighbourhood, codes hold for new images only if small translations change little.
 SHIFT = 1 / 24
@@ -285,7 +285,7 @@ class ConvAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEs
 
     def _shown(self, task: Task, p: Parameters) -> Task:
         shift = _shift(p)
-        task = Shifted(task, shift) if shift else task
+        task = Translated(task, shift) if shift else task
         return task if p["noise"] is None else Corrupted(task, parse_noise(p["noise"]))
 
     def _task(self, task: Task, p: Parameters) -> Task:

@@ -6,7 +6,7 @@ from torch import Tensor
 from convae.corruption.noise import Noise
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.flips_and_turns import turned_at_random
+from convae.training.tasks.flips_and_turns import to_random_views
 from convae.training.tasks.task import Example, StepRng
 
 BLIND_SHARE = 1 / 16  # the fraction of the pixels that are replaced in a blind-spot step
@@ -31,7 +31,7 @@ class _Restoration:
         return self.loss(output.reconstruction.float(), example.target)
 
     def _turned(self, batch: Tensor, rng: StepRng) -> Tensor:
-        return turned_at_random(batch, rng.generator) if self.turn else batch
+        return to_random_views(batch, rng.generator) if self.turn else batch
 
 
 class FromClean(_Restoration):

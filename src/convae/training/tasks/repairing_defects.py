@@ -7,15 +7,15 @@ from torch import Tensor
 from convae.corruption.defects import Defects
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.flips_and_turns import turned
+from convae.training.tasks.flips_and_turns import to_view
 from convae.training.tasks.task import Example, StepRng
 
 MIRRORS = 4  # unchanged, left to right, top to bottom, both
 # Weights relative to the cross-entropy of the defect mask: of its wrong pixels, and of the repaired image.
-HARD, MENDING = 0.2, 5.0
+HARD, REPAIR = 0.2, 5.0
 
 
-class Mending:
+class RepairDefects:
     """The input is a normal image with defects; the target is the image without them, and their mask.
 
     So a network learns to change what does not belong to a normal image and to keep the rest. A new image is
@@ -51,7 +51,7 @@ class Mending:
             batch = torch.stack([x[:, *_part(x, self.crop, rng.generator)] for x in batch])
         if self.flips:
             views = torch.randint(MIRRORS, (len(batch),), generator=rng.generator).tolist()
-            batch = torch.stack([turned(x, view) for x, view in zip(batch, views, strict=True)])
+            batch = torch.stack([to_view(x, view) for x, view in zip(batch, views, strict=True)])
         damaged, mask = self.defects.apply(batch, rng.generator)
         return Example(damaged, batch, further=mask)
 
@@ -64,7 +64,7 @@ class Mending:
         wrong = (torch.sigmoid(place.detach()) - example.further).abs()
         hard = (found * wrong).sum(dim=(1, 2, 3)) / wrong.sum(dim=(1, 2, 3)).clamp_min(1)
         finding = found.mean(dim=(1, 2, 3)) + HARD * hard
-        return MENDING * self.loss(repaired, example.target) + finding
+        return REPAIR * self.loss(repaired, example.target) + finding
 
 
 def _part(image: Tensor, crop: int, generator: torch.Generator) -> tuple[slice, slice]:
