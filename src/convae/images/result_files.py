@@ -1,4 +1,4 @@
-"""Results of a model, written where their originals' names say, in their originals' kind of file.
+"""Write the results of a model, each with the name and in the kind of file of its original.
 
 Image files, multi-page TIFFs, or one array, in constant memory.
 """
@@ -69,7 +69,7 @@ class Tally:
 
     Attributes:
         empty_pages: of stacks and arrays, in the place of images that could not be used.
-        lost: what files say and their results do not -> how many of them.
+        lost: what files state and their results cannot -> how many of them.
         elsewhere: sentence on files of another kind than was asked for -> how many of them.
     """
 
@@ -220,11 +220,14 @@ def write_files(
 def _writes(
     source: ImageSource, results: Iterator[Result], out: Path, format: str | None, tally: Tally
 ) -> Iterator[Callable[[], int]]:
-    """What writes each file and says how many it wrote; a TIFF of many pages is written on the way."""
+    """Yield functions that write one file each and return the number of files that they wrote.
+
+    A TIFF of many pages is written here, between them, page by page.
+    """
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
-        inside = source.pages_beside(first.index) if isinstance(source, FileSource) else 1
+        inside = source.pages_of_file(first.index) if isinstance(source, FileSource) else 1
         if isinstance(source, FileSource) and file is not None and inside > 1 and format is None:
             path = places.free(file, out / _with_tiff_suffix(file))
             _refuse_input(source, first.index, path)

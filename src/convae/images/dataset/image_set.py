@@ -401,12 +401,12 @@ def _read_all(
         del prepared[i]
     left = [i for i in found.index.tolist() if i not in prepared]
 
-    def use(i: int, said: Answer) -> Finished | ImageError:
-        if isinstance(said, ImageError):
-            return said
-        assert said[1] is not None
+    def use(i: int, answered: Answer) -> Finished | ImageError:
+        if isinstance(answered, ImageError):
+            return answered
+        assert answered[1] is not None
         try:
-            return finished(plan, said[1])
+            return finished(plan, answered[1])
         except ImageError as error:
             return error
 

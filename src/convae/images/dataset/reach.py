@@ -77,9 +77,9 @@ def takes_over(extremes: Array, typical: Array, scaling: Scaling) -> Array:
     Args:
         extremes, typical: (n, C, 2) and (n, C) of each image.
     """
-    usual = FARTHEST * _middle(typical)
+    typical_most = FARTHEST * _middle(typical)
     span = np.array(scaling.high, dtype=np.float64) - np.array(scaling.low, dtype=np.float64)
-    over = (np.abs(extremes).max(axis=2) > usual) & (span > usual)
+    over = (np.abs(extremes).max(axis=2) > typical_most) & (span > typical_most)
     return np.flatnonzero(over.any(axis=1))
 
 

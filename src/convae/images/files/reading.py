@@ -100,7 +100,7 @@ def read_image(
         return _decoded(decoder, header, page, shown)
 
 
-def look_at_image(
+def probe_or_read_image(
     source: Source,
     most_bytes: int | None,
     *,
@@ -111,7 +111,7 @@ def look_at_image(
 ) -> tuple[Header, Image | None]:
     """Return :func:`probe_image`, and also :func:`read_image` if the image is small enough in memory.
 
-    None for ``most_bytes`` sets no limit.
+    ``most_bytes`` is that size; None sets no limit.
 
     Raises:
         ImageError: with the reason; nothing else is raised.
@@ -128,7 +128,7 @@ def look_at_image(
 def answer(request: Request) -> Answer:
     """Return the requested header and image of a file, or the error."""
     try:
-        return look_at_image(
+        return probe_or_read_image(
             request.path,
             request.most_bytes,
             name=request.name,

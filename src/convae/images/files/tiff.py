@@ -230,8 +230,8 @@ def _top(first: Any, pixels: Pixels) -> float | None:
     bits = int(first.bitspersample)
     if bits < first.dtype.itemsize * 8:
         return None if bits < _BYTE else float(2**bits - 1)
-    told = first.tags.valueof(_MAX_SAMPLE_VALUE)  # a number, or one for each sample
-    top = told[0] if isinstance(told, tuple) and len(set(told)) == 1 else told
+    stated = first.tags.valueof(_MAX_SAMPLE_VALUE)  # a number, or one for each sample
+    top = stated[0] if isinstance(stated, tuple) and len(set(stated)) == 1 else stated
     if type(top) is not int or (top & (top + 1)) or not _BYTE < top.bit_length() < bits:
         return None
     return float(top) if pixels.size and int(pixels.max()) <= top else None

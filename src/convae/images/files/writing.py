@@ -344,8 +344,8 @@ def _png_facts(plane: Pixels, like: ImageInfo | None) -> bytes:
 
 def _dots(plane: Pixels, like: ImageInfo | None) -> tuple[float, float] | None:
     """Return pixels per inch, if they are known and every kind in DOTS can store them."""
-    told = None if like is None else like.resolution
-    if told is None or told.size != plane.shape[:2]:
+    resolution = None if like is None else like.resolution
+    if resolution is None or resolution.size != plane.shape[:2]:
         return None
-    dots = told.per_inch()
+    dots = resolution.per_inch()
     return dots if dots is not None and 1 <= min(dots) <= max(dots) <= _MOST_DOTS else None

@@ -119,8 +119,8 @@ class ListSource(ImageSource):
         self._arrays = [channels_last(array, self.channels_first) for array in given]
         self._opacity = [pillow_opacity(image) for image in images]
         if self.channels_first and channels_first is None:
-            told = next(shape for shape in shapes if len(shape) == 3)
-            self.reading = _first_axis(f"{stem}: an image", told, plural=False)
+            first = next(shape for shape in shapes if len(shape) == 3)
+            self.reading = _first_axis(f"{stem}: an image", first, plural=False)
         self.notes, self.skipped = [self.reading] if self.reading else [], []
         self.description = f"list of {len(images)} arrays"
         self._names = NumberedNames(stem, len(images))
@@ -207,7 +207,7 @@ class DatasetSource(ImageSource):
         """Return the shape and depth of image ``index``."""
         return _header(self.read(index))
 
-    def first_look(
+    def header_or_image(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
         """Return the header, which requires the image, and the image if it is small."""

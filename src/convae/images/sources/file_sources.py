@@ -12,7 +12,7 @@ from convae.errors import ImageError, InputError
 from convae.filesystem.run_files import reading_all
 from convae.images.files.image import Header, Image, ReadLimits, Request, Size
 from convae.images.files.picture_counts import may_hold_several
-from convae.images.files.reading import look_at_image, probe_image, read_image
+from convae.images.files.reading import probe_image, probe_or_read_image, read_image
 from convae.images.sources.base import ImageSource, LazyNames, Skipped
 from convae.images.sources.folder_listing import Listing, file_fault, list_images
 
@@ -82,7 +82,7 @@ class FileSource(ImageSource):
         file = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self.root / self._files[file], index - int(self._starts[file])
 
-    def pages_beside(self, index: int) -> int:
+    def pages_of_file(self, index: int) -> int:
         """Return the number of images in the file of image ``index``."""
         if self._starts is None:
             return 1
@@ -96,12 +96,12 @@ class FileSource(ImageSource):
             path, name=self._names[index], page=page, limits=self._limits, for_size=for_size
         )
 
-    def first_look(
+    def header_or_image(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
         """Return the header, and a small image as well: opening a file costs as much as decoding it."""
         path, page = self.locate(index)
-        return look_at_image(
+        return probe_or_read_image(
             path,
             most_bytes,
             name=self._names[index],

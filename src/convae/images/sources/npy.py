@@ -99,8 +99,8 @@ def _choose(path: Path, described: _Described, split: str) -> str:
     ]
     if len(able) == 1:
         return able[0]
-    usual = [key.format(split=split) for key in _IMAGE_KEYS]
-    named = [key for key in usual if key in able]
+    common = [key.format(split=split) for key in _IMAGE_KEYS]
+    named = [key for key in common if key in able]
     if len(named) == 1:
         return named[0]
     shown = ", ".join(

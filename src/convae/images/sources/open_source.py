@@ -173,7 +173,7 @@ def _open_file(
 def _only_for_arrays(path: str | Path, channels_first: bool | None) -> None:
     if channels_first is not None:
         raise InputError(
-            f"{path}: where the channels stand is for arrays to say; image files and sets say it themselves"
+            f"{path}: the place of the channels can be set for arrays only; image files and sets state it"
         )
 
 
@@ -181,8 +181,8 @@ def _idx_source(path: Path, channels_first: bool | None) -> ArraySource:
     images = read_idx(path)
     if images.ndim < 3:
         raise InputError(f"{path}: has {images.ndim} axes: labels, not images")
-    beside = labels_file(path)
-    labels = None if beside is None else read_idx(beside)
+    labels_path = labels_file(path)
+    labels = None if labels_path is None else read_idx(labels_path)
     fits = labels is not None and labels.shape == (len(images),)
     source = ArraySource(
         images,
@@ -190,8 +190,8 @@ def _idx_source(path: Path, channels_first: bool | None) -> ArraySource:
         labels=labels if fits else None,
         channels_first=channels_first,
     )
-    if beside is not None and labels is not None and not fits:
-        source.notes.append(f"{beside.name} holds {labels.shape} labels and is not used")
+    if labels_path is not None and labels is not None and not fits:
+        source.notes.append(f"{labels_path.name} holds {labels.shape} labels and is not used")
     return source
 
 
