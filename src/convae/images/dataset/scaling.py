@@ -67,8 +67,9 @@ class Scaling:
         return scaled
 
     def invert(self, scaled: Array) -> Array:
-        """Return pixels in the stored dtype. Integers are rounded half to even and clipped to the range of
-        the dtype; floats are neither.
+        """Return pixels in the stored dtype.
+
+        Integers are rounded half to even and clipped to the range of the dtype; floats are neither.
 
         Args:
             scaled: (n, C, H, W) or (C, H, W) in about [0, 1]. For an integer dtype NaN becomes

@@ -15,12 +15,16 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
 
     uint8, uint16 and float32 stay; bool becomes 0 and 255; every other real dtype becomes float32.
 
-    Arguments:
+    Args:
         array: ``(h, w)`` or ``(h, w, c)``, any real dtype and byte order.
         name: its name in messages.
         limit_shape: whether to refuse arrays that are not images (False: the caller has checked).
-    Returns: an image whose pixels share the caller's memory if no value had to change: do not write to it.
-    Raises: ImageError when it is no real-valued image of at least one pixel.
+
+    Returns:
+        An image whose pixels share the caller's memory if no value had to change: do not write to it.
+
+    Raises:
+        ImageError: the array is not a real-valued image of at least one pixel.
     """
     if limit_shape:
         check_array(array, name)

@@ -32,7 +32,7 @@ QUICK_VALUES = 2**16  # values of an image, below which threads do not pay off
 class ArraySource(ImageSource):
     """A stack of images of any real dtype, in memory or memory-mapped.
 
-    Arguments:
+    Args:
         array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, or one colour image ``(h, w, c)``.
         channels_first: whether an array of four axes is ``(n, c, h, w)``; None infers it from the shape
             (:mod:`convae.images.files.axes`).

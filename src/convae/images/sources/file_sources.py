@@ -26,7 +26,7 @@ class FileSource(ImageSource):
     file with several (pages of a TIFF, frames of an animation, concatenated PNM) is an image, named
     ``stack.tif[3]``.
 
-    Arguments:
+    Args:
         root: the folder that names are relative to.
         names: relative paths with ``/``, in the order of the source.
         description: what was opened, for people.

@@ -83,7 +83,7 @@ def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
     and so are sub-folders that convae filled with results. Anything that is neither a file nor a folder is
     reported. In each folder, files come before sub-folders.
 
-    Arguments:
+    Args:
         folder: the folder to list; may be hidden.
         pattern: the parts of a glob pattern (``["**", "*.png"]``) that names must match; None: all.
     """

@@ -101,7 +101,7 @@ class AlphaMasks(Masks):
             ImageError: the image has no alpha channel.
         """
         colours = image.pixels.shape[2] - 1
-        # An array does not state what its channels are, so the user's word is taken.
+        # An array does not state what its channels are, so the user's choice is trusted.
         is_opacity = image.info.opacity is not None or image.info.format == "array"
         if colours not in (1, 3) or not is_opacity:
             raise ImageError(

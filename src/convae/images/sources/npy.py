@@ -21,7 +21,7 @@ _Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 def npy_source(path: Path, *, channels_first: bool | None = None) -> ArraySource:
     """Open the images in a ``.npy`` file, memory-mapped: nothing is read yet.
 
-    Arguments:
+    Args:
         path: the file.
         channels_first: as for :class:`~convae.images.sources.array_sources.ArraySource`.
     """
