@@ -100,7 +100,7 @@ def _strongest_of_inactive(raw: Tensor) -> Tensor:
     return (raw >= strongest) & (strongest.amax(dim=0, keepdim=True) <= 0)
 
 
-def let_through(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
+def apply_nonlinearity(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
     """Apply the non-linearity of a kind of bottleneck to ``raw``, (B, latent_dim, ...), same shape out."""
     if rectifier is not None:
         return cast(Tensor, rectifier(raw))
@@ -137,7 +137,7 @@ class DenseBottleneck(nn.Module):
         with half_unless_long(self.length, x):
             vectors = x.flatten(1).float() if self.length > MAX_HALF_LENGTH else x.flatten(1)
             gathered = self.gather(vectors)
-            code = let_through(self.kind, self.rectifier, self.squeeze(gathered))
+            code = apply_nonlinearity(self.kind, self.rectifier, self.squeeze(gathered))
             return Posterior(code, _log_variance(self.spread_of, gathered))
 
     def decode(self, code: Tensor) -> Tensor:
@@ -168,7 +168,7 @@ class SpatialBottleneck(nn.Module):
 
     def encode(self, x: Tensor) -> Posterior:
         """Map (B, c, h, w) to the posterior of codes (B, latent_dim, h, w)."""
-        code = let_through(self.kind, self.rectifier, self.squeeze(x))
+        code = apply_nonlinearity(self.kind, self.rectifier, self.squeeze(x))
         return Posterior(code, _log_variance(self.spread_of, x))
 
     def decode(self, code: Tensor) -> Tensor:
