@@ -77,10 +77,10 @@ def field(size: Size, rng: Rng) -> Tensor:
     """Sample islands (H, W) with winding outlines, as in a stain, wear or a cloud."""
     cells = (rng.whole(1, 8), rng.whole(1, 8))
     values = rng.smooth(size, cells)
-    level = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
+    threshold = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
     # The field's slope converts a distance in pixels to a difference of values.
     slope = values.std(correction=0) * max(cells) / min(size)
-    return _soft((values - level) / slope.clamp_min(1e-6), rng.uniform(1, 6))
+    return _soft((values - threshold) / slope.clamp_min(1e-6), rng.uniform(1, 6))
 
 
 def line(size: Size, rng: Rng) -> Tensor:
