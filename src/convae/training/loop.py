@@ -152,7 +152,7 @@ class _Run:
         self.good: Stored | None = None  # the state at the start of the epoch
         # of the current epoch: its batches, its start time, images since then, and whether it was rolled back
         self.order: list[np.ndarray] = []
-        self.began, self.images, self.taken_back = 0.0, 0, False
+        self.began, self.images, self.rolled_back = 0.0, 0, False
 
     @property
     def progress(self) -> TrainingProgress:
@@ -209,11 +209,11 @@ class _Run:
         self.order = epoch_batches(
             job.training, job.settings.batch_size, job.settings.seed, p.epoch
         )
-        self.began, self.images, self.taken_back = time.perf_counter(), 0, False
+        self.began, self.images, self.rolled_back = time.perf_counter(), 0, False
         for batch in self.batches.of(self.order[p.step :], (job.settings.seed, p.epoch)):
             self.images += len(batch)
             yield Step(job.unit(batch), self._rate(len(self.order)), self._rng(self.order))
-            if self.taken_back:
+            if self.rolled_back:
                 return
         seconds = time.perf_counter() - self.began
         train_loss = p.loss_sum / p.images
@@ -233,14 +233,14 @@ class _Run:
         due = self.watch.due()
         read = due or self.deferred.full or p.step == len(self.order)
         if read and not self._all_well(self.order):
-            self.taken_back = True
+            self.rolled_back = True
             return
         if due:
             seconds = time.perf_counter() - self.began
             self.watch.step(self._step_progress(len(self.order), self.images, seconds))
         if self._halting():
             if not self._all_well(self.order):
-                self.taken_back = True
+                self.rolled_back = True
                 return
             self._after_step()
 
