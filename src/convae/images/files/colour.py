@@ -24,7 +24,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels
 
 
-def turned(shape: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
+def upright_shape(shape: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
     """Return the shape that :func:`upright` gives."""
     height, width, channels = shape
     return (width, height, channels) if orientation in (5, 6, 7, 8) else shape

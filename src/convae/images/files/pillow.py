@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from convae.images.files.colour import CLEAR_COLOUR, ORIENTED, is_grey, turned, upright
+from convae.images.files.colour import CLEAR_COLOUR, ORIENTED, is_grey, upright, upright_shape
 from convae.images.files.exif import upright_exif
 from convae.images.files.file_kinds import PILLOW_KINDS, jpeg2000_depth
 from convae.images.files.gif import GifFacts, gif_facts
@@ -107,7 +107,7 @@ class PillowFile:
         if page:
             self._image.seek(page)
         plan = self._plan()
-        shape = turned((*self.size, plan.channels), self._orientation()[0])
+        shape = upright_shape((*self.size, plan.channels), self._orientation()[0])
         return Header(
             shape=shape,
             depth=depth_read(plan.stored),

@@ -15,8 +15,8 @@ from convae.images.files.colour import (
     inverted,
     is_grey,
     lab_to_rgb,
-    turned,
     upright,
+    upright_shape,
     widened,
     ycbcr_to_rgb,
 )
@@ -89,7 +89,7 @@ class TiffImages:
         stored = "uint8" if first.photometric == _PALETTE else str(first.dtype)
         shape = (first.shaped[2], first.shaped[3], self._channels(block))
         return Header(
-            shape=turned(shape, _tag(first, _ORIENTATION, 1)),
+            shape=upright_shape(shape, _tag(first, _ORIENTATION, 1)),
             depth=depth_read(stored),
             pages=self.pages,
             format="TIFF",
