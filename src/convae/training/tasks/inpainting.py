@@ -39,7 +39,7 @@ class FromHoles:
             images. The weight: the mask, (B, 1, H, W), 1 where a pixel is missing.
         """
         whole = to_random_views(batch, rng.generator) if self.turn else batch
-        mask = self.holes.draw(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
+        mask = self.holes.sample(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
         mask = mask.to(whole.device)
         return Example(with_fill(whole, mask, self.fill), whole, mask)
 
