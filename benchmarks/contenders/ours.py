@@ -20,7 +20,7 @@ from convae.cli.terminal.progress import REDRAWN, training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.fit import Learning, Run, fit_baseline, start_network, train_model
 from convae.images.sources.open_source import open_source
-from convae.training.observers import Moment, Observer, Observers, Row
+from convae.training.observers import Observer, Observers, Row, StepProgress
 from convae.training.tasks.task import Reconstruction
 from usual import USUAL
 
@@ -49,7 +49,7 @@ class Watch(Observers):
         self.stepped = self.gate.now()
         return self.gate.left <= 0 or super().due()
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         """Time to tell, or the last step of a portion."""
         if super().due():
             super().step(moment)
@@ -99,7 +99,7 @@ def redraw(job: Job, gate: Gate) -> None:
     spent = []
     with _line() as (line,):
         for step in range(1, 221):
-            moment = Moment(
+            moment = StepProgress(
                 epoch=1, epochs=10, step=step, steps=400, loss=0.1, images=128 * step, seconds=step
             )
             began = time.thread_time()

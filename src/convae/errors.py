@@ -130,6 +130,9 @@ def damage(what: object, kind: str, error: type[InputError] = InputError) -> Ite
         what: the file as the user knows it.
         kind: what it should be, with its article: ``a NumPy file``.
         error: the class of the error.
+
+    Raises:
+        InputError: or ``error``, for any exception in the block that is not a ConvaeError. Those pass.
     """
     try:
         yield

@@ -35,7 +35,10 @@ ROUNDS = 12  # iterations of the search for its scale
 def mse(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Squared error ``mean((x̂ - x)²)``: the default, and what PCA minimises too.
 
-    Convention: averaged over C, H, W; [0, ∞), 0 for identical images.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W; [0, ∞), 0 for identical images.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     return image_quality.mse(reconstruction, target)
 
@@ -43,7 +46,10 @@ def mse(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def l1(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Absolute error ``mean(|x̂ - x|)``: outliers pull less, edges stay sharper than with MSE.
 
-    Convention: averaged over C, H, W; [0, ∞), 0 for identical images.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W; [0, ∞), 0 for identical images.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     return image_quality.mae(reconstruction, target)
 
@@ -51,9 +57,12 @@ def l1(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def charbonnier(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """A smooth L1: ``mean(√((x̂ - x)² + ε²) - ε)`` with ε = 1e-3.
 
-    Convention: averaged over C, H, W; [0, ∞); 0 for identical images (that is what the ``- ε`` is
-    for; the gradient is that of the original). Differentiable everywhere. Source: Charbonnier et
-    al. 1994, doi:10.1109/ICIP.1994.413553.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W; [0, ∞). The term ``- ε`` makes it 0 for
+    identical images and leaves the gradient as it is. Differentiable everywhere. Source: Charbonnier et al.
+    1994, doi:10.1109/ICIP.1994.413553.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     reconstruction, target = image_quality.as_pair(reconstruction, target)
     smooth = ((reconstruction - target).square() + CHARBONNIER_EPSILON**2).sqrt()
@@ -63,14 +72,17 @@ def charbonnier(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Ten
 def bce(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy ``mean(-x log x̂ - (1-x) log(1-x̂))`` of grey values as probabilities.
 
-    Convention: averaged over C, H, W, in nats; [:func:`bce_floor`, about 16.1]: for identical
-    images it is the floor, which is 0 only where every pixel is 0 or 1. x̂ is clamped to [1e-7, 1 -
-    1e-7] (the nearest float32 below 1 is 1 - 6e-8), so value and gradient stay finite; the gradient
-    passes the clamp unchanged, so a pixel outside is still pulled back. The network's output must
-    lie in [0, 1] (sigmoid or clamp), and so must the target: scale with ``minmax`` or ``dtype``; a
-    target outside counts as the nearest bound.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W, in nats; [:func:`bce_floor`, about 16.1]:
+    for identical images it is the floor, which is 0 only where every pixel is 0 or 1. x̂ is clamped to
+    [1e-7, 1 - 1e-7] (the nearest float32 below 1 is 1 - 6e-8), so value and gradient stay finite. The
+    gradient passes the clamp unchanged, so a pixel outside is still pulled back. The network's output must
+    lie in [0, 1] (sigmoid or clamp), and so must the target: scale with ``minmax`` or ``dtype``. A target
+    outside counts as the nearest bound.
 
     A sigmoid that has saturated to exactly 0 or 1 passes no gradient; :func:`bce_with_logits` does.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     reconstruction, target = image_quality.as_pair(reconstruction, target)
     clamped = reconstruction.detach().clamp(BCE_CLAMP, 1 - BCE_CLAMP)
@@ -83,8 +95,11 @@ def bce(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def bce_with_logits(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """:func:`bce` of ``sigmoid(l)`` from the logits: ``mean(max(l, 0) - l x + log(1 + e^-|l|))``.
 
-    Convention: as :func:`bce`, without its clamp: [floor, ∞). The gradient per pixel is
-    ``sigmoid(l) - x`` over C·H·W however large the logit.
+    Convention: two (B, C, H, W) give (B,), as :func:`bce` but without its clamp: [floor, ∞). The gradient per
+    pixel is ``sigmoid(l) - x`` over C·H·W, also for very large logits.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     logits, target = image_quality.as_pair(logits, target)
     per_pixel = F.binary_cross_entropy_with_logits(logits, target.clamp(0, 1), reduction="none")
@@ -98,8 +113,12 @@ def logistic(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     values; everything beyond 0 and 1 is counted at the ends. The scale s is the one that fits the batch best
     (:func:`logistic_scale`). It is the recommended loss for a variational autoencoder of 8-bit colour images.
 
-    Convention: averaged over C, H, W, in nats (over log 2 bits); [0, ∞). The value of an image depends, by
-    s, on the batch it is in. Source: Kingma et al. 2016; Salimans et al., "PixelCNN++", 2017.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W, in nats (divide by log 2 for bits); [0, ∞).
+    The scale makes the value of an image depend on its batch. Source: Kingma et al. 2016; Salimans et al.,
+    "PixelCNN++", 2017.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     reconstruction, target = image_quality.as_pair(reconstruction, target)
     scale = logistic_scale(reconstruction.detach(), target)
@@ -154,9 +173,12 @@ def bce_floor(target: torch.Tensor) -> torch.Tensor:
 def ssim(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """``1 - SSIM`` (see :func:`convae.metrics.image_quality.ssim`, also for images with a side under 11).
 
-    Convention: averaged over window positions and channels; [0, 2], 0 for identical images. It is
-    nearly insensitive to the pixels at the border, and to a constant offset on bright images: mix it with
-    MSE or L1.
+    Convention: two (B, C, H, W) give (B,), averaged over window positions and channels; [0, 2], 0 for
+    identical images. It is nearly insensitive to the pixels at the border, and to a constant offset on bright
+    images: mix it with MSE or L1.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     return 1 - image_quality.ssim(reconstruction, target)
 
@@ -164,7 +186,10 @@ def ssim(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def ms_ssim(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """``1 - MS-SSIM`` (see :func:`convae.metrics.image_quality.ms_ssim`, also for the number of scales).
 
-    Convention: [0, 1), 0 for identical images; the gradient is finite everywhere.
+    Convention: two (B, C, H, W) give (B,); [0, 1), 0 for identical images; the gradient is finite everywhere.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     return 1 - image_quality.ms_ssim(reconstruction, target)
 

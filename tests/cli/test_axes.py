@@ -35,7 +35,7 @@ def test_what_may_be_either_is_refused_until_an_option_says_it(
     done = convae("check", tmp_path / "x.npy")
     assert done.code == 2
     assert "may be 3x16 pixels with 3 channels, or 16x3 pixels with 3 channels" in done.err
-    assert "say which, with --channels-first or --channels-last" in done.err
+    assert "choose with --channels-first or --channels-last" in done.err
     assert "open_source" not in done.err
     done = convae("check", tmp_path / "x.npy", option)
     assert done.code == 0, done.err
@@ -48,4 +48,4 @@ def test_the_option_is_for_arrays(convae: Command, tmp_path: Path) -> None:
     Image.new("RGB", (6, 5)).save(tmp_path / "a.png")
     done = convae("check", tmp_path, "--channels-last")
     assert done.code == 2
-    assert "image files and sets say it themselves" in done.err
+    assert "image files and sets state it" in done.err

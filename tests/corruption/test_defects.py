@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convae.corruption.defect_shapes import SHAPES, Chance
+from convae.corruption.defect_shapes import SHAPES, Rng
 from convae.corruption.defects import (
     AROUND,
     FILLINGS,
@@ -103,7 +103,7 @@ def test_float64_stays_float64_and_constant_images_work() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_covers_are_soft_and_of_many_sizes(shape: str) -> None:
-    rng = Chance(seeded(2))
+    rng = Rng(seeded(2))
     covers = torch.stack([SHAPES[shape]((64, 80), rng) for _ in range(60)])
     assert covers.shape == (60, 64, 80)
     assert covers.min() >= 0
@@ -114,7 +114,7 @@ def test_covers_are_soft_and_of_many_sizes(shape: str) -> None:
 
 
 def test_lines_are_long_and_thin() -> None:
-    rng = Chance(seeded(0))
+    rng = Rng(seeded(0))
     covers = torch.stack([SHAPES["line"]((128, 128), rng) for _ in range(40)]) > 0.5
     area = covers.flatten(1).sum(1)
     extent = torch.maximum(covers.any(1).sum(1), covers.any(2).sum(1))
@@ -126,14 +126,14 @@ def test_lines_are_long_and_thin() -> None:
 def test_tone_shifts_keep_the_details() -> None:
     image = images()[0]
     for seed in range(20):
-        toned = tone(image, Chance(seeded(seed)), shifted=True)
+        toned = tone(image, Rng(seeded(seed)), shifted=True)
         assert (toned - image).mean().abs() > 0.3 * image.std()
 
 
 def test_a_piece_may_take_on_the_brightness_of_its_place() -> None:
     image, source = images()[0], 1 - images()[1]
     distances = [
-        float((local_mean(piece(image, source, Chance(seeded(seed)))) - local_mean(image)).std())
+        float((local_mean(piece(image, source, Rng(seeded(seed)))) - local_mean(image)).std())
         for seed in range(20)
     ]
     assert min(distances) < 0.02 < max(distances)
@@ -199,12 +199,12 @@ def test_the_mask_is_where_it_is_seen_whatever_the_images(
 def test_bending_makes_no_new_values(channels: int, height: int, width: int, seed: int) -> None:
     image = 3 * torch.rand((channels, height, width), generator=seeded(seed)) - 1
     cover = torch.rand((height, width), generator=seeded(seed + 1))
-    moved = bent(image, cover, Chance(seeded(seed + 2)))
+    moved = bent(image, cover, Rng(seeded(seed + 2)))
     assert moved.shape == image.shape
     low, high = image.amin(dim=(1, 2)) - 1e-5, image.amax(dim=(1, 2)) + 1e-5
     assert bool((moved.amin(dim=(1, 2)) >= low).all())
     assert bool((moved.amax(dim=(1, 2)) <= high).all())
-    still = bent(image, torch.zeros(height, width), Chance(seeded(seed + 2)))
+    still = bent(image, torch.zeros(height, width), Rng(seeded(seed + 2)))
     torch.testing.assert_close(still, image, atol=1e-4, rtol=0)
 
 
@@ -221,7 +221,7 @@ def test_images_of_one_colour_have_nothing_to_be_damaged_with(filling: str) -> N
 def test_a_colour_is_one_that_is_there() -> None:
     source = torch.zeros(3, 16, 16)
     source[:, :, 8:] = torch.tensor([0.9, 0.2, 0.4])[:, None, None]
-    rng = Chance(seeded())
+    rng = Rng(seeded())
     found = torch.stack([colour(source, rng).flatten() for _ in range(60)])
     share = found[:, 0] / 0.9  # between the two colours near their border, else one of them
     assert bool(((share >= -1e-6) & (share <= 1 + 1e-6)).all())
@@ -233,7 +233,7 @@ def test_what_is_bent_stays_where_nothing_covers_it() -> None:
     image = images(1)[0]
     cover = torch.zeros(48, 56)
     cover[20:28, 20:30] = 1
-    moved = bent(image, cover, Chance(seeded()))
+    moved = bent(image, cover, Rng(seeded()))
     assert moved.shape == image.shape
     assert moved.min() >= image.min() - 1e-6
     assert moved.max() <= image.max() + 1e-6

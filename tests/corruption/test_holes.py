@@ -12,7 +12,7 @@ EVERY = [*KINDS, "mixed"]
 def drawn(
     holes: Holes | str, count: int = 20, size: tuple[int, int] = (48, 64), seed: int = 0
 ) -> torch.Tensor:
-    return parse_holes(holes).draw(count, size, torch.Generator().manual_seed(seed))
+    return parse_holes(holes).sample(count, size, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -35,7 +35,7 @@ def test_the_generator_decides_all(kind: str) -> None:
 
 def test_a_generator_goes_on() -> None:
     generator = torch.Generator().manual_seed(0)
-    first, second = (Holes("boxes").draw(4, (32, 32), generator) for _ in range(2))
+    first, second = (Holes("boxes").sample(4, (32, 32), generator) for _ in range(2))
     assert not torch.equal(first, second)
 
 

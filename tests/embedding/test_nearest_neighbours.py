@@ -102,7 +102,7 @@ def test_impossible_numbers_of_neighbours(k: int) -> None:
 
 
 def test_what_does_not_belong_together() -> None:
-    with pytest.raises(InputError, match=r"as many numbers; got \(41, 7\) and \(300, 3\)"):
+    with pytest.raises(InputError, match=r"as many columns; got \(41, 7\) and \(300, 3\)"):
         nearest(QUERIES, POINTS[:, :3], 1)
     with pytest.raises(InputError, match="did you mean 'cosine'"):
         nearest(QUERIES, POINTS, 1, metric="cosin")

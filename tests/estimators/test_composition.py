@@ -25,7 +25,7 @@ from convae.config.bottlenecks import SPARSE
 from convae.training import loop
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.loop import training_step
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 from convae.training.state import TrainingState
 from convae.training.tasks.task import StepRng, Task
 
@@ -95,7 +95,7 @@ class Stops:
     def message(self, text: str) -> None:
         pass
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:
@@ -182,7 +182,7 @@ def test_codes_are_what_their_bottleneck_lets_through(one: Combination) -> None:
     if one.bottleneck == "kl":
         assert 0 < float(code.min()) < float(code.max()) < 1
     if one.bottleneck == "top-k":
-        assert int((code > 0).sum(dim=1).max()) <= a.winners
+        assert int((code > 0).sum(dim=1).max()) <= a.kept_values
     if one.bottleneck == "winners" and code.ndim > 2:
         assert int((code > 0).flatten(2).sum(dim=2).max()) <= 1
 

@@ -14,7 +14,7 @@ from convae.errors import InputError
 from convae.estimators.autoencoders.likelihood_bounds import log_density
 from convae.images.sources.open_source import open_source
 from convae.networks.architecture import Architecture
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 
 IMAGES = blobs(24, 12, 12)
 SMALL: dict[str, Any] = {"widths": (4,), "latent_dim": 4, "epochs": 1, "batch_size": 8}
@@ -78,7 +78,7 @@ class Hears:
     def message(self, text: str) -> None:
         self.said.append(text)
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:

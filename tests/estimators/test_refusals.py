@@ -67,7 +67,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"code": "flat"}, "code must be one of dense, spatial; got 'flat'"),
     ({"norm": 3}, "norm must be one of"),
     ({"widths": (4,) * 3, "padding_mode": "reflect"}, "needs maps of at least 2 pixels a side"),
-    ({"hidden": 8, "code": "spatial"}, "hidden is for dense codes"),
+    ({"hidden": 8, "code": "spatial"}, "hidden requires code 'dense'"),
     ({"output": "sigmoid", "bypass": "pca"}, "would bend the linear bypass"),
 ]
 

@@ -76,7 +76,7 @@ def test_a_run_that_ends_no_better_than_it_started_says_so() -> None:
     far = convae.ConvAutoencoder(
         preset="pooled", epochs=1, training={"learning_rate": 0.3, "optimizer": "adam"}
     )
-    far.set_params(clip=0.0, ema=0.0, random_state=0).fit(x, observers=[worse])
+    far.set_params(training__clip=0.0, training__ema=0.0, random_state=0).fit(x, observers=[worse])
     assert far.history_[-1]["validation_loss"] >= far.history_[0]["validation_loss"]
     assert NOT_BETTER in worse.told
     near = convae.ConvAutoencoder(preset="tutorial", epochs=3, random_state=0)

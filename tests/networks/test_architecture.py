@@ -67,7 +67,7 @@ def refusal(**values: Any) -> str:
         ),
         (
             {"hidden": 8, "code": "spatial"},
-            "hidden is for dense codes; with code 'spatial' leave it 0",
+            "hidden requires code 'dense'; with code 'spatial' set it to 0",
         ),
         (
             {"output": "sigmoid"},
@@ -80,12 +80,12 @@ def refusal(**values: Any) -> str:
         ),
         (
             {"image_shape": (1, 4096, 4096), "widths": (64,), "latent_dim": 64},
-            "a dense code of 64 behind maps of (64, 2048, 2048) needs more than 1,073,741,824 weights: "
+            "a dense code of 64 values after maps of (64, 2048, 2048) needs more than 1,073,741,824 weights: "
             "use more widths, a smaller latent_dim, or code 'spatial'",
         ),
         (
             {"hidden": 8192, "latent_dim": 2**20},
-            "a dense code of 1048576 behind maps of (128, 4, 4) needs more than",
+            "a dense code of 1048576 values after maps of (128, 4, 4) needs more than",
         ),
     ],
 )

@@ -31,7 +31,7 @@ def test_as_many_numbers_are_drawn_as_the_description_says(changes: dict[str, An
     made = network(**changes)
     a = made.architecture
     assert a.finer_sizes_of((16, 16)) == [8 * 4 * 4, 8 * 8 * 8]
-    count = a.drawn_numbers((16, 16))
+    count = a.sampled_values((16, 16))
     assert count == a.code_size + 8 * 80
     images, noise = torch.rand(3, 1, 16, 16), torch.randn(3, count)
     output = made(images, noise)
@@ -43,7 +43,7 @@ def test_as_many_numbers_are_drawn_as_the_description_says(changes: dict[str, An
 
 
 def test_the_mean_log_ratio_of_draws_is_minus_the_divergence() -> None:
-    # E_q[log p - log q] = -KL(q ‖ p), for the level that both depend on nothing drawn: the first.
+    # E_q[log p - log q] = -KL(q ‖ p), for the level that both depend on no sample: the first.
     made = network(levels=2)
     a, rung = made.architecture, made.ladder[0]  # type: ignore[index]
     assert isinstance(rung, Rung)
@@ -63,7 +63,7 @@ def test_both_distributions_are_the_standard_one_at_the_start() -> None:
     )
     torch.manual_seed(0)
     made = Autoencoder(architecture)
-    images, noise = torch.rand(2, 1, 16, 16), torch.randn(2, architecture.drawn_numbers((16, 16)))
+    images, noise = torch.rand(2, 1, 16, 16), torch.randn(2, architecture.sampled_values((16, 16)))
     output = made(images, noise)
     assert torch.equal(output.finer_kl, torch.zeros_like(output.finer_kl))
     assert output.finer_log_ratio.abs().max() < 1e-4
@@ -81,7 +81,7 @@ def test_a_code_alone_is_decoded_by_what_is_likely_under_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"bottleneck": "l1"}, "levels 3 is for a bottleneck 'gaussian'"),
+        ({"bottleneck": "l1"}, "levels 3 requires bottleneck 'gaussian'"),
         ({"levels": 4}, "levels must be at most 3, one for each of the stages"),
         ({"skips": True, "code": "spatial"}, "skips lead the image around it"),
         ({"levels": 0}, "levels must be a whole number from 1"),

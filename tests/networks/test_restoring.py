@@ -150,7 +150,7 @@ def test_skips_carry_detail_by_the_code() -> None:
 def test_a_code_alone_makes_no_image() -> None:
     network = Autoencoder(make_architecture("unet", (1, 16, 16)))
     code = network.encode(torch.rand(1, 1, 16, 16))
-    with pytest.raises(InputError, match="from a code alone it makes none"):
+    with pytest.raises(InputError, match="it cannot decode a code alone"):
         network.decode(code)
 
 
@@ -165,12 +165,12 @@ def test_other_channels_than_promised_are_refused() -> None:
     [
         ({"base": 2}, "base must be 0, 1 or the 3 channels of the image.*got 2 of 3 inputs"),
         ({"base": 3, "inputs": 1}, "got 3 of 1 inputs"),
-        ({"output": "sigmoid", "base": 3}, "output 'sigmoid' would bend the base"),
+        ({"output": "sigmoid", "base": 3}, "output 'sigmoid' would distort the base"),
         ({"code": "dense"}, "skips are for spatial codes"),
-        ({"bypass": "pca"}, "bypass 'pca' leads from an image to the same image"),
+        ({"bypass": "pca"}, "bypass 'pca' maps an image to the same image"),
         ({"skips": 1}, "skips must be true or false; got 1"),
         ({"inputs": -1}, "inputs must be a whole number from 0"),
-        ({"contrast": 0.1, "base": 0}, "contrast is that of a base"),
+        ({"contrast": 0.1, "base": 0}, "contrast requires a base"),
         ({"fine": 4}, "fine must be a whole number from 0 to 2; got 4"),
         ({"contrast": 2}, "contrast must be a number from 0 to 1; got 2"),
     ],

@@ -112,6 +112,6 @@ def test_tiles_cover_every_pixel_once(name: str, size: tuple[int, int]) -> None:
     ],
     ids=str,
 )
-def test_a_network_that_looks_at_all_gets_the_whole(changes: dict[str, Any]) -> None:
+def test_a_network_whose_pixels_depend_on_all_gets_the_whole(changes: dict[str, Any]) -> None:
     network = Autoencoder(make_architecture(image_shape=(1, 64, 64), widths=(8, 12), **changes))
     assert len(tiles(network, 150, 210, tile=32)) == 1

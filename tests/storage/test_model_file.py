@@ -53,9 +53,9 @@ def test_saving_a_loaded_model_gives_the_same_bytes(file: Path, tmp_path: Path) 
 def test_the_same_seed_gives_the_same_bytes(
     model: ConvAutoencoder, file: Path, tmp_path: Path
 ) -> None:
-    ConvAutoencoder.from_options(model.get_params()).fit(IMAGES).save(tmp_path / "twin.convae")
+    ConvAutoencoder.from_options(model.to_options()).fit(IMAGES).save(tmp_path / "twin.convae")
     assert (tmp_path / "twin.convae").read_bytes() == file.read_bytes()
-    other = {**model.get_params(), "random_state": 1}
+    other = {**model.to_options(), "random_state": 1}
     ConvAutoencoder.from_options(other).fit(IMAGES).save(tmp_path / "other.convae")
     assert (tmp_path / "other.convae").read_bytes() != file.read_bytes()
 

@@ -1,4 +1,4 @@
-"""Losses that are looked at later change nothing but the moment at which they are known."""
+"""Losses that are read later change nothing but the moment at which they are known."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 from tests.training.small_run import EPOCHS, STEPS, Stopper, make_job, make_network
 from tests.training.test_loop import Poisoned, finished
 
-from convae.training.deferred_losses import MOST, Unseen
+from convae.training.deferred_losses import MOST, DeferredLosses
 from convae.training.loop import train
 
 CPU, ACCELERATOR = torch.device("cpu"), torch.device("cuda")
@@ -16,28 +16,28 @@ CPU, ACCELERATOR = torch.device("cpu"), torch.device("cuda")
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every third step is looked at, as if this were an accelerator with little patience."""
-    monkeypatch.setattr(Unseen, "full", property(lambda unseen: len(unseen) >= 3))
+    monkeypatch.setattr(DeferredLosses, "full", property(lambda deferred: len(deferred) >= 3))
 
 
 def test_a_cpu_is_looked_at_after_every_step_and_an_accelerator_is_not() -> None:
     losses, finite = torch.tensor([1.0, 2.0]), torch.tensor(True)
     for device, most in ((CPU, 1), (ACCELERATOR, MOST)):
-        unseen = Unseen(device)
+        deferred = DeferredLosses(device)
         for done in range(most):
-            assert len(unseen) == done
-            assert not unseen.full
-            unseen.add(losses, finite)
-        assert unseen.full
-        assert unseen.look() == ([3.0] * most, None)
-        assert unseen.look() == ([], None)
+            assert len(deferred) == done
+            assert not deferred.full
+            deferred.add(losses, finite)
+        assert deferred.full
+        assert deferred.read() == ([3.0] * most, None)
+        assert deferred.read() == ([], None)
 
 
 @pytest.mark.parametrize("bad", [0, 1, 3])
 def test_the_first_step_that_is_not_finite_is_named(bad: int) -> None:
-    unseen = Unseen(ACCELERATOR)
+    deferred = DeferredLosses(ACCELERATOR)
     for step in range(4):
-        unseen.add(torch.ones(2), torch.tensor(step < bad))
-    assert unseen.look() == ([2.0] * 4, bad)
+        deferred.add(torch.ones(2), torch.tensor(step < bad))
+    assert deferred.read() == ([2.0] * 4, bad)
 
 
 @pytest.mark.parametrize("changes", [{}, {"norm": "batch"}, {"bypass": "none"}], ids=str)

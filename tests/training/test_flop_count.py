@@ -6,7 +6,7 @@ from tests.training.small_run import digest, make_job, make_network
 from convae.losses import parse_loss
 from convae.networks.summary import summarize
 from convae.training.flop_count import epoch_cost
-from convae.training.tasks.stacked_levels import FromBelow, Level
+from convae.training.tasks.stacked_layers import FromBelow, StackLayer
 
 
 @pytest.mark.parametrize("code", ["dense", "spatial"])
@@ -44,7 +44,7 @@ def test_a_level_costs_the_levels_below_it_too() -> None:
     costs = []
     for number in (1, 2, 3):
         job.task = FromBelow(network, number, parse_loss("mse"), None)
-        costs.append(epoch_cost(Level(network, number), job))
+        costs.append(epoch_cost(StackLayer(network, number), job))
     rows = summarize(network).rows
     below = sum(r.multiply_adds for r in rows if r.name.startswith("encoder."))
     top = sum(r.multiply_adds for r in rows if r.name.startswith("bottleneck"))

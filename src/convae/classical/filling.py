@@ -58,7 +58,7 @@ def biharmonic_fill(
     Equation, borders and limits are those of ``skimage.restoration.inpaint_biharmonic``: the image is
     mirrored at its border. Source: Damelin and Hoang 2018, doi:10.1155/2018/3950312.
 
-    Args, Returns, Raises: as :func:`harmonic_fill`.
+    Args, Returns, Raises: as :func:`harmonic_fill`, for (B, C, H, W) images and a (B, 1, H, W) mask.
     """
     return _fill(batch, mask, _Equation(plate=1, membrane=0), tolerance, steps)
 
@@ -68,11 +68,11 @@ def tension_fill(
 ) -> Tensor:
     """Fill holes with a spline in tension: slopes continue for a pixel or two, then the fill is flat.
 
-    Narrow holes are filled as by :func:`biharmonic_fill`, wide ones nearly as by :func:`harmonic_fill`, but
-    without the kink at their border: Δ²u = TENSION² Δu. Source: Smith and Wessel, "Gridding with continuous
-    curvature splines in tension", Geophysics 1990.
+    It is close to :func:`biharmonic_fill` in narrow holes and to :func:`harmonic_fill` in wide ones, but
+    without the kink of the latter at the border: Δ²u = TENSION² Δu. Source: Smith and Wessel, "Gridding with
+    continuous curvature splines in tension", Geophysics 1990.
 
-    Args, Returns, Raises: as :func:`harmonic_fill`.
+    Args, Returns, Raises: as :func:`harmonic_fill`, for (B, C, H, W) images and a (B, 1, H, W) mask.
     """
     return _fill(batch, mask, _Equation(plate=1, membrane=TENSION**2), tolerance, steps)
 
@@ -151,10 +151,10 @@ def _conjugate_gradients(
         going = size > goal
         if not bool(going.any()):
             break
-        turned = equation(direction) * holes
-        length = torch.where(going, size / _dot(direction, turned).clamp_min(TINY), 0)
+        applied = equation(direction) * holes
+        length = torch.where(going, size / _dot(direction, applied).clamp_min(TINY), 0)
         image = image + length * direction
-        residual = residual - length * turned
+        residual = residual - length * applied
         before, size = size, _dot(residual, residual)
         direction = residual + size / before.clamp_min(TINY) * direction
     return image

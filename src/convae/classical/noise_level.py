@@ -95,9 +95,9 @@ def whiteness(residual: Tensor) -> Tensor:
     and does not count. The power that is above p at random, a fraction ``a^a e^-a / Γ(a + 1)`` for the mean
     of a independent periodograms, is subtracted.
 
-    Convention: [0, 1], 1 for white noise and for an empty residual; about 0.95 to 1 after a denoiser that
-        fits,
-    0.8 where it smooths half again as much as it should, 0.4 to 0.6 for a blur. ``WHITE`` is in between.
+    Convention: [0, 1], 1 for white noise and for an empty residual. It is about 0.95 to 1 after a denoiser
+    that fits, 0.8 where it smooths half again as much as it should, and 0.4 to 0.6 for a blur. ``WHITE`` is
+    in between.
 
     Args:
         residual: (B, C, H, W) the noisy minus the denoised images. With sides under 64 the values of single
@@ -106,8 +106,8 @@ def whiteness(residual: Tensor) -> Tensor:
     Returns:
         (B,) float32.
 
-    Source: Welch 1967, doi:10.1109/TAU.1967.1161901, for the spectrum; that "method noise" should look like
-    noise is Buades, Coll, Morel 2005, doi:10.1137/040616024.
+    Source: Welch 1967, doi:10.1109/TAU.1967.1161901, for the spectrum; that "method noise" should be
+    white is from Buades, Coll, Morel 2005, doi:10.1137/040616024.
 
     >>> noise = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(0))
     >>> whiteness(noise).item() > 0.98, whiteness(noise.cumsum(3)).item() < 0.5
@@ -126,8 +126,8 @@ def whiteness(residual: Tensor) -> Tensor:
     total = power.sum(dim=(1, 2)).maximum(nothing + 1e-30)
     excess = (power - floor).clamp_min(0).sum(dim=(1, 2)) / total
     a = blocks / OVERLAP
-    chance = math.exp(a * math.log(a) - a - math.lgamma(a + 1))
-    return 1 - ((excess - chance) / (1 - chance)).clamp_min(0)
+    expected = math.exp(a * math.log(a) - a - math.lgamma(a + 1))
+    return 1 - ((excess - expected) / (1 - expected)).clamp_min(0)
 
 
 def _spectrum(residual: Tensor, side: int) -> tuple[Tensor, int]:

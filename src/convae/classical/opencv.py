@@ -39,7 +39,7 @@ def telea(batch: Tensor, mask: Tensor) -> Tensor:
 def navier_stokes(batch: Tensor, mask: Tensor) -> Tensor:
     """Fill holes by continuing lines of equal brightness, as in a fluid.
 
-    Args, Returns, Raises: as :func:`telea`.
+    Args, Returns, Raises: as :func:`telea`, for (B, C, H, W) images and a (B, 1, H, W) mask.
 
     Source: Bertalmio, Bertozzi, Sapiro 2001, doi:10.1109/CVPR.2001.990497, by OpenCV.
     """

@@ -1,6 +1,8 @@
 """User settings, as plain values that are checked before anything runs.
 
-- training: how a network is trained
+- parameters: the one table of all parameters; setting: how such a table is written
+- experiments: the parameters of experiments
+- training: the settings of one training run, with every value decided
 - bottlenecks: how a code is constrained, as text and as values
 - compatibility: which options go together, and why others do not
 """

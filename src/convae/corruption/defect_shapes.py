@@ -19,7 +19,7 @@ FIELD_AREA = (0.01, 0.35)  # fraction of the image
 LINE_WIDTH = (1.0, 6.0)  # in pixels of an image of 256; at least one pixel
 
 
-class Chance:
+class Rng:
     """Random values from a generator on the CPU."""
 
     def __init__(self, generator: Generator) -> None:
@@ -52,9 +52,9 @@ class Chance:
         return fine[0, 0]
 
 
-def spot(size: Size, rng: Chance) -> Tensor:
+def spot(size: Size, rng: Rng) -> Tensor:
     """Sample a small blob (H, W) with an uneven outline: a hole, a grain, a drop."""
-    v, u, side = _turned(size, rng)
+    v, u, side = _rotated(size, rng)
     radius = max(1.0, rng.log_uniform(*SPOT_RADIUS) * side)
     longer = rng.uniform(1, 2.5)
     distance = torch.sqrt((u / longer).square() + v.square())
@@ -63,9 +63,9 @@ def spot(size: Size, rng: Chance) -> Tensor:
     return _soft(radius * outline - distance, rng.uniform(1, 1 + radius / 3))
 
 
-def patch(size: Size, rng: Chance) -> Tensor:
+def patch(size: Size, rng: Rng) -> Tensor:
     """Sample a rectangle (H, W) with rounded corners, upright or rotated, with narrow or wide soft edges."""
-    v, u, side = _turned(size, rng, upright=rng.coin())
+    v, u, side = _rotated(size, rng, upright=rng.coin())
     height, width = (max(1.5, rng.log_uniform(*PATCH_SIDE) * side / 2) for _ in range(2))
     power = rng.uniform(2, 8)
     norm = ((v / height).abs() ** power + (u / width).abs() ** power) ** (1 / power)
@@ -73,32 +73,32 @@ def patch(size: Size, rng: Chance) -> Tensor:
     return _soft((1 - norm) * shorter, rng.uniform(1, 1 + shorter / 2))
 
 
-def field(size: Size, rng: Chance) -> Tensor:
+def field(size: Size, rng: Rng) -> Tensor:
     """Sample islands (H, W) with winding outlines, as in a stain, wear or a cloud."""
     cells = (rng.whole(1, 8), rng.whole(1, 8))
     values = rng.smooth(size, cells)
-    level = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
+    threshold = torch.quantile(_thinned(values), 1 - rng.log_uniform(*FIELD_AREA))
     # The field's slope converts a distance in pixels to a difference of values.
     slope = values.std(correction=0) * max(cells) / min(size)
-    return _soft((values - level) / slope.clamp_min(1e-6), rng.uniform(1, 6))
+    return _soft((values - threshold) / slope.clamp_min(1e-6), rng.uniform(1, 6))
 
 
-def line(size: Size, rng: Chance) -> Tensor:
+def line(size: Size, rng: Rng) -> Tensor:
     """Sample a scratch or crack (H, W): long, thin, tapered, straight or winding."""
-    v, u, side = _turned(size, rng)
+    v, u, side = _rotated(size, rng)
     length = max(3.0, rng.log_uniform(*LINE_LENGTH) * side)
     width = max(1.0, rng.log_uniform(*LINE_WIDTH) * side / 256)
     bends, wobble = rng.whole(1, 10), rng.log_uniform(0.002, 0.15) * length
     path = rng.smooth((1, 256), (0, bends))[0] * wobble
     along = u / length + 0.5
-    centre = _looked_up(path, along)
+    centre = _interpolated(path, along)
     taper = (1 - (2 * along - 1).abs() ** rng.uniform(2, 8)).clamp_min(0)
     reach = width / 2 * (0.4 + 0.6 * taper)
     cover = _soft(reach - (v - centre).abs(), 1.0)
     return cover * ((along > 0) & (along < 1))
 
 
-SHAPES: dict[str, Callable[[Size, Chance], Tensor]] = {
+SHAPES: dict[str, Callable[[Size, Rng], Tensor]] = {
     "spot": spot,
     "patch": patch,
     "field": field,
@@ -106,7 +106,7 @@ SHAPES: dict[str, Callable[[Size, Chance], Tensor]] = {
 }
 
 
-def _turned(size: Size, rng: Chance, *, upright: bool = False) -> tuple[Tensor, Tensor, int]:
+def _rotated(size: Size, rng: Rng, *, upright: bool = False) -> tuple[Tensor, Tensor, int]:
     """Return coordinates (v, u), each (H, W) in pixels, and the shorter side.
 
     The coordinates have a random origin and a random angle.
@@ -125,7 +125,7 @@ def _soft(inside: Tensor, edge: float) -> Tensor:
     return (inside / edge + 0.5).clamp(0, 1)
 
 
-def _looked_up(path: Tensor, along: Tensor) -> Tensor:
+def _interpolated(path: Tensor, along: Tensor) -> Tensor:
     """Interpolate ``path`` (n,) linearly at the places ``along`` [0, 1]."""
     place = along.clamp(0, 1) * (len(path) - 1)
     low = place.floor().long().clamp(max=len(path) - 2)

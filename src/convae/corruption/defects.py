@@ -1,4 +1,4 @@
-"""Synthetic defects, made of nothing but the images of the batch: what an anomaly may look like.
+"""Synthetic defects, made from the images of the batch alone: stand-ins for real anomalies.
 
 A defect is a shape (spot, patch, field, line) and a filling. The filling is a piece of an image of the batch,
 resized, rotated and translated; the image itself in another tone (brighter, darker, harsher, flatter); one
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from convae.corruption.defect_shapes import SHAPES, Chance
+from convae.corruption.defect_shapes import SHAPES, Rng
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.metrics.difference_maps import smoothed
 
@@ -85,7 +85,7 @@ class Defects:
             The damaged images (B, C, H, W), within the range of [0, 1] and of the batch, and the mask
             (B, 1, H, W) float32, 1 where a defect covers a pixel and changes it visibly.
         """
-        rng = Chance(generator)
+        rng = Rng(generator)
         lowest, highest = min(0.0, float(batch.min())), max(1.0, float(batch.max()))
         damaged, mask = batch.clone(), torch.zeros_like(batch[:, :1], dtype=torch.float32)
         for i in range(len(batch)):
@@ -96,10 +96,10 @@ class Defects:
                 mask[i] = torch.maximum(mask[i], (cover > COVERED).float())
         damaged = damaged.clamp_(lowest, highest)
         mask *= visible(damaged, batch)
-        seen = mask.flatten(1).any(dim=1).view(-1, 1, 1, 1)
-        return torch.where(seen, damaged, batch), mask
+        changed = mask.flatten(1).any(dim=1).view(-1, 1, 1, 1)
+        return torch.where(changed, damaged, batch), mask
 
-    def _put(self, image: Tensor, batch: Tensor, rng: Chance) -> Tensor:
+    def _put(self, image: Tensor, batch: Tensor, rng: Rng) -> Tensor:
         """Put a defect into an image (C, H, W) of a batch, in place; return its cover (H, W)."""
         shape, filling = rng.one_of(self.shapes), self._filling(rng)
         cover = SHAPES[shape](_size(batch), rng).to(batch.device)
@@ -116,7 +116,7 @@ class Defects:
         image += cover.to(batch.dtype) * (new - image)
         return cover
 
-    def _filling(self, rng: Chance) -> str:
+    def _filling(self, rng: Rng) -> str:
         return rng.one_of([name for name in WEIGHTED if name in self.fillings])
 
 
@@ -126,7 +126,7 @@ def visible(damaged: Tensor, batch: Tensor) -> Tensor:
     return (smoothed(change, AROUND) > VISIBLE).float()
 
 
-def colour(source: Tensor, rng: Chance) -> Tensor:
+def colour(source: Tensor, rng: Rng) -> Tensor:
     """Sample a colour (C, 1, 1) of ``source`` (C, H, W): that of a pixel or of a small patch."""
     height, width = _size(source)
     y, x = rng.whole(0, height - 1), rng.whole(0, width - 1)
@@ -135,7 +135,7 @@ def colour(source: Tensor, rng: Chance) -> Tensor:
     return place.mean(dim=(1, 2), keepdim=True)
 
 
-def bent(image: Tensor, cover: Tensor, rng: Chance) -> Tensor:
+def bent(image: Tensor, cover: Tensor, rng: Rng) -> Tensor:
     """Translate the covered part of the image (C, H, W) by a few pixels, less towards the outline."""
     height, width = _size(image)
     angle, far = rng.uniform(0, 2 * math.pi), rng.log_uniform(*BEND)
@@ -149,7 +149,7 @@ def bent(image: Tensor, cover: Tensor, rng: Chance) -> Tensor:
     return torch.where(soft > 0, moved[0].to(image.dtype), image)  # no rounding elsewhere
 
 
-def piece(image: Tensor, source: Tensor, rng: Chance) -> Tensor:
+def piece(image: Tensor, source: Tensor, rng: Rng) -> Tensor:
     """Return a part of ``source``, at another size and angle, as a filling for ``image``.
 
     Args:
@@ -177,7 +177,7 @@ def piece(image: Tensor, source: Tensor, rng: Chance) -> Tensor:
     return moved
 
 
-def tone(image: Tensor, rng: Chance, *, shifted: bool = False) -> Tensor:
+def tone(image: Tensor, rng: Rng, *, shifted: bool = False) -> Tensor:
     """Make the image (C, H, W) brighter or darker, its details harsher or flatter, or both.
 
     Args:
@@ -206,7 +206,7 @@ def local_mean(image: Tensor) -> Tensor:
     return F.interpolate(coarse, size=_size(image), mode="bilinear", align_corners=False)[0]
 
 
-def _tint(image: Tensor, rng: Chance) -> Tensor:
+def _tint(image: Tensor, rng: Rng) -> Tensor:
     """Sample the factor of a brightness change for each channel, (C, 1, 1): equal in half of the cases."""
     channels = len(image)
     if channels == 1 or rng.coin():

@@ -1,7 +1,7 @@
 """Holes of many kinds, described by text and sampled with a generator: a network learns to fill them.
 
 >>> holes = parse_holes("boxes:0.1..0.4")
->>> mask = holes.draw(2, (64, 64), torch.Generator().manual_seed(0))
+>>> mask = holes.sample(2, (64, 64), torch.Generator().manual_seed(0))
 >>> mask.shape, mask.unique()
 (torch.Size([2, 1, 64, 64]), tensor([0., 1.]))
 """
@@ -49,7 +49,7 @@ class Holes:
             raise unknown_name("holes", self.kind, (*KINDS, MIXED))
         raise_faults(f"holes {self.kind}", _faults(self.kind, self.least, self.most))
 
-    def draw(self, count: int, size: Size, generator: Generator) -> Tensor:
+    def sample(self, count: int, size: Size, generator: Generator) -> Tensor:
         """Sample masks.
 
         Args:
@@ -71,10 +71,10 @@ class Holes:
 
     def _one(self, size: Size, rng: random.Random) -> Mask:
         kind = rng.choices(*_MIX)[0] if self.kind == MIXED else self.kind
-        usual = KINDS[kind]
-        least = usual.least if self.least is None else self.least
-        most = usual.most if self.most is None else self.most
-        mask = usual.draw(size, rng.uniform(least, most), rng)
+        chosen = KINDS[kind]
+        least = chosen.least if self.least is None else self.least
+        most = chosen.most if self.most is None else self.most
+        mask = chosen.sample(size, rng.uniform(least, most), rng)
         return _some_of_both(mask, rng)
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,13 +189,13 @@ class Kind(NamedTuple):
     """A kind of hole.
 
     Attributes:
-        draw: samples the mask of one image, from its size, its level and a random generator.
+        sample: samples the mask of one image, from its size, its level and a random generator.
         least, most: the default levels.
         weight: probability in a mixture.
         meaning: the meaning of the level.
     """
 
-    draw: Callable[[Size, float, random.Random], Mask]
+    sample: Callable[[Size, float, random.Random], Mask]
     least: float
     most: float
     weight: float

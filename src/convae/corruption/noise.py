@@ -237,7 +237,7 @@ def _first(spec: str, sigma: Level, takes: list[bool]) -> int:
 def _piece(name: str, level: Level | None) -> Piece:
     kind = KINDS[name]
     if level is None:
-        return Piece(name, *kind.usual)
+        return Piece(name, *kind.default)
     least, most = parse_level(level, f"the level of {name}")
     return Piece(name, least, most)
 

@@ -30,7 +30,7 @@ class Kind:
         meaning: the meaning of its level.
         least: the smallest level.
         most: the largest level.
-        usual: the default level.
+        default: the default range of levels, (least, most).
         sigma: whether the level is a standard deviation, so that ``sigma`` can set it.
         additive: whether the noise is added, independently of the image. The level is then the deviation of
             the result, in the unit of the image's values, and is rescaled with them.
@@ -41,58 +41,78 @@ class Kind:
     meaning: str
     least: float
     most: float
-    usual: tuple[float, float]
+    default: tuple[float, float]
     sigma: bool = False
     additive: bool = False
     logarithmic: bool = False
 
 
 def gaussian(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Add normal noise: ``x + level · n``."""
+    """Add normal noise to images (B, C, H, W): ``x + level · n``."""
     return batch + level * _normal(tuple(batch.shape), generator, batch)
 
 
 def uniform(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Add uniform noise of the standard deviation ``level``: from ``-√3 · level`` to ``√3 · level``."""
+    """Add uniform noise from ``-√3 · level`` to ``√3 · level``: ``level`` is its standard deviation.
+
+    Args:
+        batch: (B, C, H, W).
+        level: (B, 1, 1, 1) in the units of ``batch``.
+        generator: of the noise, on the CPU.
+    """
     return batch + level * 3**0.5 * (2 * _even(tuple(batch.shape), generator, batch) - 1)
 
 
 def speckle(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Multiply by noise, as in radar and ultrasound: ``x · (1 + level · n)``."""
+    """Multiply images (B, C, H, W) by noise, as in radar and ultrasound: ``x · (1 + level · n)``."""
     return batch * (1 + level * _normal(tuple(batch.shape), generator, batch))
 
 
 def poisson(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Count photons, ``level`` of them where the image is 1; the mean is the image, negative values are 0."""
+    """Count photons, ``level`` of them where the image is 1, and divide the counts by ``level``.
+
+    The expected result is the image; negative values count as 0.
+
+    Args:
+        batch: (B, C, H, W).
+        level: (B, 1, 1, 1) photons, above 0.
+        generator: of the noise, on the CPU.
+    """
     counts = torch.poisson((batch.clamp_min(0) * level).cpu(), generator=generator)
     return counts.to(batch.device) / level
 
 
 def salt_and_pepper(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Replace a fraction ``level`` of all values, one half by 0 and the other by 1."""
+    """Replace a fraction ``level``, (B, 1, 1, 1), of all values: one half by 0 and the other by 1."""
     place = _even(tuple(batch.shape), generator, batch)
     return torch.where(place < level, (place < level / 2).to(batch), batch)
 
 
 def row_stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Add a normal offset to each row, as sensors with row-by-row readout do."""
+    """Add a normal offset (B, C, H, 1) to each row, as sensors with row-by-row readout do."""
     return batch + level * _normal((*batch.shape[:3], 1), generator, batch)
 
 
 def column_stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Add a normal offset to each column."""
+    """Add a normal offset (B, C, 1, W) to each column."""
     return batch + level * _normal((*batch.shape[:2], 1, batch.shape[3]), generator, batch)
 
 
 def stripes(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Add row or column stripes, chosen at random for each image."""
+    """Add row or column stripes to images (B, C, H, W), chosen at random for each image."""
     across = _even((len(batch), 1, 1, 1), generator, batch) < 0.5
     rows, columns = (make(batch, level, generator) for make in (row_stripes, column_stripes))
     return torch.where(across, rows, columns)
 
 
 def blur(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Apply a Gaussian blur of the standard deviation ``level`` in pixels; nothing is random."""
+    """Apply a Gaussian blur to images (B, C, H, W); nothing is random.
+
+    Args:
+        batch: (B, C, H, W); the values at the border continue outside.
+        level: (B, 1, 1, 1) standard deviation in pixels.
+        generator: not used.
+    """
     images, channels = batch.shape[:2]
     reach = math.ceil(BLUR_REACH * float(level.max()))
     distance = torch.arange(-reach, reach + 1, device=batch.device, dtype=torch.float32)
@@ -108,10 +128,15 @@ def blur(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
 
 
 def jpeg(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
-    """Encode as a JPEG file of the quality ``level``, and decode; nothing is random.
+    """Encode images (B, C, H, W) as JPEG files of the quality ``level``, and decode them; nothing is random.
 
     Three channels are a colour image, with the chroma at half resolution. Other numbers of channels are
-    encoded one by one.
+    encoded one by one. Values are clipped to [0, 1] and rounded to 8 bits first.
+
+    Args:
+        batch: (B, C, H, W).
+        level: (B, 1, 1, 1) quality, from 1 to 100, rounded to integers.
+        generator: not used.
     """
     pixels = (batch.clamp(0, 1) * 255).round().to("cpu", torch.uint8).numpy()
     done = np.empty_like(pixels)
@@ -141,9 +166,15 @@ def _even(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
 
 def _deviation(make: NoiseFunction) -> Kind:
     meaning = "standard deviation, where 1 leads from black to white"
-    usual = (25 / 255, 25 / 255)
+    default = (25 / 255, 25 / 255)
     return Kind(
-        make=make, meaning=meaning, least=0, most=LARGEST, usual=usual, sigma=True, additive=True
+        make=make,
+        meaning=meaning,
+        least=0,
+        most=LARGEST,
+        default=default,
+        sigma=True,
+        additive=True,
     )
 
 
@@ -155,18 +186,18 @@ KINDS: dict[str, Kind] = {
     "column-stripes": _deviation(column_stripes),
     "speckle": Kind(
         make=speckle, meaning="standard deviation as a fraction of the pixel's value",
-        least=0, most=1, usual=(0.2, 0.2), sigma=True,
+        least=0, most=1, default=(0.2, 0.2), sigma=True,
     ),
     "salt-and-pepper": Kind(
         make=salt_and_pepper, meaning="fraction of values replaced", least=0, most=1,
-        usual=(0.1, 0.1),
+        default=(0.1, 0.1),
     ),
     "poisson": Kind(
         make=poisson, meaning="photons counted where the image is white", least=1e-2, most=1e6,
-        usual=(30, 30), logarithmic=True,
+        default=(30, 30), logarithmic=True,
     ),
-    "jpeg": Kind(make=jpeg, meaning="quality of the file", least=1, most=100, usual=(10, 50)),
+    "jpeg": Kind(make=jpeg, meaning="quality of the file", least=1, most=100, default=(10, 50)),
     "blur": Kind(
-        make=blur, meaning="standard deviation in pixels", least=0, most=50, usual=(1, 1)
+        make=blur, meaning="standard deviation in pixels", least=0, most=50, default=(1, 1)
     ),
 }  # fmt: skip

@@ -65,7 +65,7 @@ def _digits(value: float) -> str:
 
 
 def check_level(level: float, depth: str, what: str = "sigma") -> None:
-    """Refuse a level above 1 for images of whole numbers, which was probably meant in grey levels.
+    """Refuse a level above 1 for integer images, which was probably meant in grey levels.
 
     Args:
         level: as a fraction of the range of the file type; for floats, in the unit of their values.

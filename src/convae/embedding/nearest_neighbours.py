@@ -40,8 +40,8 @@ def nearest(
     """Return the k points nearest to each query, exactly.
 
     Args:
-        queries: (m, D) numbers.
-        points: (n, D) numbers.
+        queries: (m, D).
+        points: (n, D).
         k: 1 to n; fewer than n if the queries are the points.
         metric: ``euclidean``, or ``cosine``: 1 - cos of the angle; a vector of zeros has distance 1 from all.
         among_themselves: the queries are the points, and none is its own neighbour.
@@ -159,7 +159,15 @@ def trustworthiness(points: np.ndarray, codes: np.ndarray, k: int = 5) -> float:
 def continuity(points: np.ndarray, codes: np.ndarray, k: int = 5) -> float:
     """Measure how far neighbours among the points are neighbours among the codes.
 
-    Args, Raises: as :func:`trustworthiness`, of which it is the reverse.
+    It is :func:`trustworthiness` with points and codes exchanged.
+
+    Args:
+        points: (n, D), such as pixels.
+        codes: (n, d).
+        k: neighbours, below n / 2.
+
+    Raises:
+        InputError: for different numbers of points and codes, or an impossible k.
     """
     return trustworthiness(codes, points, k)
 
@@ -191,7 +199,7 @@ def trust_of_each(points: np.ndarray, codes: np.ndarray, k: int = 5) -> np.ndarr
 def _check(queries: np.ndarray, points: np.ndarray, k: int, most: int) -> None:
     if queries.ndim != 2 or points.ndim != 2 or queries.shape[1] != points.shape[1]:
         raise InputError(
-            f"queries (m, D) and points (n, D) must have as many numbers; got {queries.shape} and "
+            f"queries (m, D) and points (n, D) must have as many columns; got {queries.shape} and "
             f"{points.shape}"
         )
     if not 1 <= k <= most:

@@ -142,7 +142,7 @@ def _largest(matrix: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     if not bool(torch.isfinite(matrix).all()):
         raise InputError(
-            "PCA: the images hold values too large to compute with; look for them with 'convae check'"
+            "PCA: the images hold values too large to compute with; find them with 'convae check'"
         )
     size = len(matrix)
     values, vectors = eigh(matrix.numpy(), subset_by_index=(size - k, size - 1))

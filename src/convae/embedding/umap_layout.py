@@ -60,10 +60,10 @@ def lay_out(points: np.ndarray, dimensions: int, *, seed: int = 0) -> np.ndarray
     """Lay out points in few dimensions, reproducibly for the same seed.
 
     Args:
-        points: (n, D) numbers, such as principal components, the first columns of which are the start;
-            n at least 3.
+        points: (n, D), such as principal components; n at least 3. The layout starts from the first
+            columns.
         dimensions: 1 or more.
-        seed: of all random numbers.
+        seed: of the random generator.
 
     Returns:
         (n, dimensions) float32, around zero, where neighbours are about 1 apart or less.
@@ -80,9 +80,9 @@ def lay_out(points: np.ndarray, dimensions: int, *, seed: int = 0) -> np.ndarray
     heads, tails = torch.from_numpy(graph.heads), torch.from_numpy(graph.tails)
     likely = torch.from_numpy(graph.weights / graph.weights.max())
     for done in range(ROUNDS):
-        drawn = (torch.rand(len(likely), generator=rng) < likely).nonzero()[:, 0]
-        drawn = drawn[torch.randperm(len(drawn), generator=rng)]
-        for some in torch.split(drawn, len(points)):
+        sampled = (torch.rand(len(likely), generator=rng) < likely).nonzero()[:, 0]
+        sampled = sampled[torch.randperm(len(sampled), generator=rng)]
+        for some in torch.split(sampled, len(points)):
             _move(places, heads[some], tails[some], 1 - done / ROUNDS, rng)
     laid: np.ndarray = (places - places.mean(dim=0)).numpy()
     return laid

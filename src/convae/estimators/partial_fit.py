@@ -1,5 +1,6 @@
 """``partial_fit``: one more pass with the training step of ``fit``."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,16 +21,21 @@ from convae.training.observers import Observers
 from convae.training.splits_and_batches import epoch_batches
 from convae.training.state import TrainingState
 from convae.training.tasks.code_cost import constrained
-from convae.training.tasks.task import Reconstruction, step_rng
+from convae.training.tasks.task import Reconstruction, Task, step_rng
 
 if TYPE_CHECKING:
-    from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
+    from convae.estimators.base import ImageEstimator
 
-Estimator = TypeVar("Estimator", bound="ConvAutoencoder")
+TaskOf = Callable[[Task, FitConfig[Any]], Task]
+Estimator = TypeVar("Estimator", bound="ImageEstimator")
 
 
-def continue_fit(estimator: Estimator, X: Any) -> Estimator:
-    """Train for one pass over X; if nothing is fitted yet, first set up the model like ``fit``."""
+def continue_fit(estimator: Estimator, X: Any, task_of: TaskOf) -> Estimator:
+    """Train for one pass over X; if nothing is fitted yet, first set up the model like ``fit``.
+
+    Args:
+        task_of: returns the estimator's task for that of reconstruction.
+    """
     fresh = not hasattr(estimator, "network_")
     config = estimator._config()
     run = Run(observers=Observers([]))
@@ -43,7 +49,7 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
     if state is None or state.averaged is not estimator.network_:
         estimator.network_.requires_grad_(True)
         state = TrainingState(estimator.network_, estimator.settings_)
-    base = estimator._task(Reconstruction(config.loss), config)
+    base = task_of(Reconstruction(config.loss), config)
     task = constrained(base, config.bottleneck, estimator.architecture_, config.loss)
     settings, epoch = estimator.settings_, estimator.n_iter_
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)
@@ -65,7 +71,7 @@ def continue_fit(estimator: Estimator, X: Any) -> Estimator:
 
 
 def _untrained(
-    estimator: "ConvAutoencoder", source: ImageSource, config: FitConfig[Any], run: Run
+    estimator: "ImageEstimator", source: ImageSource, config: FitConfig[Any], run: Run
 ) -> StoredModel:
     """Return the model that a fit would start from."""
     ready = estimator._ready(source, config, run)
@@ -77,9 +83,7 @@ def _untrained(
     return estimator._finished(ready, config, stored)
 
 
-def _prepared(
-    estimator: "ConvAutoencoder", source: ImageSource, config: FitConfig[Any]
-) -> ImageSet:
+def _prepared(estimator: "ImageEstimator", source: ImageSource, config: FitConfig[Any]) -> ImageSet:
     """Prepare the images as those of the first fit.
 
     Raises:

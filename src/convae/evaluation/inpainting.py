@@ -137,7 +137,7 @@ def _with_holes(images: list[Tensor], holes: Holes) -> Iterator[tuple[Tensor, Te
     generator = torch.Generator().manual_seed(0)
     for image in images:
         size = (image.shape[2], image.shape[3])
-        yield image, holes.draw(1, size, generator).to(image.device)
+        yield image, holes.sample(1, size, generator).to(image.device)
 
 
 def _methods(model: Inpainter) -> dict[str, Fill]:

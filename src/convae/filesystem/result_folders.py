@@ -166,7 +166,16 @@ class ResultFolder:
 
 
 def check_result_folder(path: Path, run: RunFiles, *, what: str) -> None:
-    """Raise if the folder holds an earlier run, and ``--overwrite`` was not given."""
+    """Raise if the folder holds an earlier run, and ``--overwrite`` was not given.
+
+    Args:
+        path: the folder; it need not exist.
+        run: states whether earlier results may be replaced.
+        what: the name of the option or argument in the error.
+
+    Raises:
+        InputError: the folder holds the results of an earlier run, and ``run.overwrite`` is false.
+    """
     earlier = marked(path)
     if earlier is None or run.overwrite:
         return

@@ -1,4 +1,4 @@
-"""Results of a model, written where their originals' names say, in their originals' kind of file.
+"""Write the results of a model, each with the name and in the kind of file of its original.
 
 Image files, multi-page TIFFs, or one array, in constant memory.
 """
@@ -44,33 +44,36 @@ _SHORT = {"JPG": "JPEG", "TIF": "TIFF"}
 
 
 class Result(Protocol):
-    """An image and what became of it."""
+    """The result of one image."""
 
     @property
     def index(self) -> int:
-        """Its position in the source."""
+        """The position of the image in the source."""
 
     @property
     def image(self) -> Image:
-        """As it was read."""
+        """The image as it was read."""
 
     @property
     def pixels(self) -> Pixels:
-        """(H, W, C) what is to be written."""
+        """(H, W, C) the pixels to write."""
 
     @property
     def holes(self) -> Missing | None:
-        """(H, W) where a pixel still has no value; None: each has one."""
+        """(H, W) True where a pixel still has no value; None if each has one."""
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """What happened to the images so far.
+    """Counts of what was written.
 
     Attributes:
-        empty_pages: of stacks and arrays, in the place of images that could not be used.
-        lost: what files say and their results do not -> how many of them.
-        elsewhere: sentence on files of another kind than was asked for -> how many of them.
+        images: results so far.
+        files: files written.
+        empty_pages: pages of stacks and arrays that stand for images that could not be used.
+        lost: for each fact that files state and their results cannot, the number of files.
+        elsewhere: for each sentence on files of another kind than was asked for, the number of files.
+        skipped: images that could not be used, with the reasons.
     """
 
     images: int = 0
@@ -89,21 +92,22 @@ def write_images(
     format: str | None = None,
     overwrite: bool = False,
 ) -> Tally:
-    """Write what a model made of images, each with its original's name, kind of file, depth and size.
+    """Write results of a model for images, each with its original's name, kind of file, depth and size.
 
     Args:
-        source: the images that the results were made of: any source, see
+        source: the images that the results were made from: any source, see
             :func:`convae.open_source`. Results of an array become one array, ``images.npy``.
         results: one for each image, in order, as ``iter_denoise``, ``iter_inpaint`` and ``iter_reconstruct``
             yield them; images may be missing. They are consumed one by one, so that memory does not grow with
             their number.
-        out: the folder; made if it is missing.
+        out: the folder; created if it is missing.
         format: another kind of file: ``png``, ``tiff``, ``jpeg``, ...; None keeps each original's own.
         overwrite: whether the results of an earlier run in that folder are replaced, as a whole. Other files
             are never replaced.
 
     Returns:
-        What was written: ``files``, ``images``, and what the files of the results cannot hold (``lost``).
+        Counts of what was written (``files``, ``images``) and of what the files of the results cannot hold
+        (``lost``).
 
     Raises:
         InputError: ``out`` holds the images that are read, results of an earlier run (without ``overwrite``),
@@ -161,19 +165,37 @@ def _counted(results: Iterable[Result], tally: Tally) -> Iterator[Result]:
 
 
 def _kind_named(format: str) -> str:
-    """The kind of file that the value of --format names."""
+    """Return the kind of file that a value of ``--format`` names."""
     kind = format.upper().lstrip(".")
     return _SHORT.get(kind, kind)
 
 
 def check_format(format: str | None, *, what: str = "format") -> None:
-    """Refuse an unknown kind of file before any work is done; ``what`` is its name in the error."""
+    """Refuse an unknown kind of file before any work is done.
+
+    Args:
+        format: such as ``png``, in any case, with or without a dot; None is the kind of each image's own
+            file.
+        what: the name of the option or argument in the error.
+
+    Raises:
+        InputError: the kind is unknown; it states the known ones.
+    """
     if format is not None and _kind_named(format) not in SUFFIXES:
         raise unknown_name(what, format, [kind.lower() for kind in SUFFIXES])
 
 
 def refuse_own_folder(source: ImageSource, out: Path, *, what: str = "out") -> None:
-    """Refuse to write over the images that are read; ``what`` is the name of ``out`` in the error."""
+    """Refuse to write over the images that are read.
+
+    Args:
+        source: the images.
+        out: the folder for the results.
+        what: the name of ``out`` in the error.
+
+    Raises:
+        InputError: ``out`` is the folder of the images.
+    """
     if isinstance(source, FileSource) and out.exists() and os.path.samefile(out, source.root):
         raise InputError(f"{what} {out}: is where the images are; choose another folder")
 
@@ -185,9 +207,19 @@ def write_files(
     tally: Tally,
     format: str | None,
 ) -> None:
-    """Each image to a file with its name; the pages of one file to one multi-page TIFF.
+    """Write each image to a file with its name, and the pages of one file to one multi-page TIFF.
 
     Files are encoded and written in threads, a few at a time, while the next images are made.
+
+    Args:
+        source: the images.
+        results: their results, in order; some may be missing.
+        out: the folder; it exists.
+        tally: counts what was written and lost.
+        format: another kind of file; None keeps each original's own.
+
+    Raises:
+        InputError: a file to write is one of the images that are read, or it cannot be written.
     """
     workers = min(WRITERS, cores())
     for written in in_threads(
@@ -202,11 +234,14 @@ def write_files(
 def _writes(
     source: ImageSource, results: Iterator[Result], out: Path, format: str | None, tally: Tally
 ) -> Iterator[Callable[[], int]]:
-    """What writes each file and says how many it wrote; a TIFF of many pages is written on the way."""
+    """Yield functions that write one file each and return the number of files that they wrote.
+
+    A TIFF of many pages is written here, between them, page by page.
+    """
     places = Places(source, out)
     for file, group in itertools.groupby(results, key=lambda done: _file_of(source, done.index)):
         first, pages = _peeked(group)
-        inside = source.pages_beside(first.index) if isinstance(source, FileSource) else 1
+        inside = source.pages_of_file(first.index) if isinstance(source, FileSource) else 1
         if isinstance(source, FileSource) and file is not None and inside > 1 and format is None:
             path = places.free(file, out / _with_tiff_suffix(file))
             _refuse_input(source, first.index, path)
@@ -223,7 +258,7 @@ def _writes(
 def _in_place(
     source: FileSource, pages: Iterator[Result], inside: int, tally: Tally
 ) -> Iterator[Page]:
-    """The pages of a stack, each where it was: one that cannot be used leaves an empty page.
+    """Yield the pages of a stack at their own numbers; an empty page replaces one that cannot be used.
 
     Args:
         pages: the results of one file, in order, some of them missing.
@@ -240,7 +275,7 @@ def _in_place(
 
 
 def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
-    """Pages like another one without a value in them: the missing value, or else 0."""
+    """Yield ``count`` pages like another one, without values: the missing value, or else 0."""
     tally.empty_pages += count
     nodata = None if page.like is None else page.like.nodata
     dtype = page.pixels.dtype
@@ -250,7 +285,7 @@ def _empty(page: Page, count: int, tally: Tally) -> Iterator[Page]:
 
 
 def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
-    """The first of some items, and all of them."""
+    """Return the first of some items, and an iterator over all of them."""
     first = next(items)
     return first, itertools.chain((first,), items)
 
@@ -258,7 +293,7 @@ def _peeked(items: Iterator[Result]) -> tuple[Result, Iterator[Result]]:
 def _writing(
     source: ImageSource, done: Result, places: "Places", out: Path, kind: str | None, tally: Tally
 ) -> Callable[[], int]:
-    """What writes one image, whose place is settled now."""
+    """Choose the path of one image now, and return a function that writes it."""
     name, info = below(done.image.info.name), done.image.info
     path = places.free(name, target_of(out / name, done.pixels, like=info, format=kind))
     other = kind_of_suffix(path.suffix)
@@ -279,7 +314,7 @@ def _writing(
 
 
 def _note_size(done: Result, tally: Tally) -> None:
-    """Note that a result is of another size than its image: of a model that takes a part of it."""
+    """Note that a result has another size than its image, as models that take a part of it produce."""
     height, width = done.pixels.shape[:2]
     if (height, width) != done.image.pixels.shape[:2]:
         tally.elsewhere[
@@ -299,7 +334,7 @@ def _with_tiff_suffix(name: str) -> PurePosixPath:
 
 
 class Places:
-    """Which names are free: two images that differ in their suffix only must not become one file."""
+    """Unused names for the results: images whose names differ only in their suffix must not share a file."""
 
     def __init__(self, source: ImageSource, out: Path) -> None:
         self._source, self._out = source, out
@@ -307,7 +342,7 @@ class Places:
         self._given: set[str] = set()
 
     def free(self, name: str, target: Path) -> Path:
-        """``target``, or a longer name where another image has that one.
+        """Return ``target``, or a longer name if another image has that one.
 
         Args:
             name: of the image, relative.
@@ -326,7 +361,14 @@ class Places:
 
 
 def write_array(source: ImageSource, results: Iterator[Result], path: Path, tally: Tally) -> None:
-    """All images to one ``.npy`` file, in the order, shape and depth of the array they came from."""
+    """Write all images to one ``.npy`` file, in the order, shape and depth of the original array.
+
+    Args:
+        source: the images; an array, or a list of them.
+        results: their results, in order; a missing one becomes an image of NaN, or of 0 for integers.
+        path: of the file.
+        tally: counts what was written.
+    """
     first = next(results, None)
     if first is None:
         return
@@ -351,14 +393,14 @@ def write_array(source: ImageSource, results: Iterator[Result], path: Path, tall
 
 
 def _fill(rows: ArrayFile, empty: np.ndarray, until: int, tally: Tally) -> None:
-    """Put empty images in the place of those that could not be used."""
+    """Append empty images in the place of those that could not be used."""
     for _ in range(rows.rows, until):
         rows.append(empty)
         tally.empty_pages += 1
 
 
 def _file_of(source: ImageSource, index: int) -> str | None:
-    """The name of the file that image ``index`` is in; None in an array."""
+    """Return the name of the file that holds image ``index``; None for an array."""
     if not isinstance(source, FileSource):
         return None
     path, _ = source.locate(index)

@@ -36,7 +36,11 @@ def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
     where g and ĝ are the lengths of the Prewitt gradients of the mean over channels, c = 170 / 255²,
     and each scale has half the resolution of the one before (up to 3).
 
-    Convention: [0, 1), 0 where both have the same contrast, in any direction.
+    Convention: two (B, C, H, W) give (B, 1, H, W) in [0, 1), 0 where both have the same contrast, in any
+    direction.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
 
     Source: Xue et al. 2014, doi:10.1109/TIP.2013.2293423 (the similarity, without its mean), over
     scales as in Zavrtanik et al. 2021, doi:10.1016/j.patcog.2020.107706.
@@ -56,7 +60,10 @@ def gradient_difference(restored: Tensor, image: Tensor) -> Tensor:
 def structure_difference(restored: Tensor, image: Tensor) -> Tensor:
     """Structural difference ``(1 - SSIM) / 2`` around every pixel, averaged over channels; mirrored borders.
 
-    Convention: [0, 1]; see :func:`convae.metrics.image_quality.ssim`.
+    Convention: two (B, C, H, W) give (B, 1, H, W) in [0, 1]; see :func:`convae.metrics.image_quality.ssim`.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     restored, image = as_pair(restored, image)
     height, width = image.shape[-2:]
@@ -70,7 +77,10 @@ def structure_difference(restored: Tensor, image: Tensor) -> Tensor:
 def colour_difference(restored: Tensor, image: Tensor) -> Tensor:
     """Root mean square over channels of the difference, after a blur of one pixel.
 
-    Convention: [0, ∞), in the units of the image.
+    Convention: two (B, C, H, W) give (B, 1, H, W) in [0, ∞), in the units of the images.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
     """
     restored, image = as_pair(restored, image)
     difference = smoothed(restored - image, 1.0)

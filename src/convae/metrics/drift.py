@@ -37,7 +37,7 @@ FEWEST = 20  # fewest new images for a test
 # normal values by half a standard deviation, as Phi(0.5 / sqrt(2)) = 0.638.
 MATERIAL = 0.14
 SCORES = "p-value of images called normal"
-# The properties of a look, and the least change of their median that counts: (absolute, as a fraction).
+# The properties of an image, and the least change of their median that counts: (absolute, as a fraction).
 LEAST = {
     "brightness": (1 / 255, 0.0),
     "contrast": (1 / 255, 0.0),
@@ -67,7 +67,7 @@ class Look:
 
 
 def look_of(scaled: Array, size: tuple[int, int]) -> Look:
-    """Compute the look of an image.
+    """Compute the properties of an image.
 
     Args:
         scaled: (C, H, W) in about [0, 1], in the size that the network takes; NaN does not count.
@@ -85,7 +85,7 @@ def look_of(scaled: Array, size: tuple[int, int]) -> Look:
 
 
 def look_rows(looks: Sequence[Look], groups: Array | None = None) -> Array:
-    """Return the looks of calibration images as float32 (n, 6) for a model file; column 6 is the weight.
+    """Return the properties of calibration images as float32 (n, 6) for a model file; column 6 is the weight.
 
     Args:
         looks: of n images.
@@ -192,7 +192,7 @@ def find_drift(
     Args:
         calibration: the scores of the calibration images.
         threshold: the score above which an image is anomalous.
-        rows: their looks, by :func:`look_rows`; None (a model file without looks): only scores are compared.
+        rows: their properties, by :func:`look_rows`; None (a model file without them) compares scores only.
         scores: (n,) of new images that the model was not trained on.
         looks: (n,) of the same images.
     """

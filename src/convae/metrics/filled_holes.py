@@ -15,7 +15,11 @@ from convae.metrics.image_quality import WINDOW, as_pair, psnr_from_mse, similar
 def hole_mse(filled: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Mean squared error of the missing pixels: ``Σ m (x̂ - x)² / (C Σ m)``.
 
-    Convention: averaged over the missing pixels and the channels; known pixels do not count.
+    Convention: (B,), averaged over the missing pixels and the channels; known pixels do not count. [0, ∞), 0
+    for a perfect fill, NaN without a missing pixel.
+
+    Raises:
+        InputError: the images are not two (B, C, H, W) of one shape, or the mask is not (B, 1, H, W).
     """
     filled, target, holes = _checked(filled, target, mask)
     return _mean((filled - target).square().mean(dim=1, keepdim=True), holes)
@@ -23,6 +27,17 @@ def hole_mse(filled: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 def hole_psnr(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Peak signal-to-noise ratio of the missing pixels in dB, from :func:`hole_mse`.
+
+    Convention: (B,), in (-∞, ∞], ``inf`` for a perfect fill, NaN without a missing pixel.
+
+    Args:
+        filled: (B, C, H, W) images with filled holes.
+        target: (B, C, H, W) the complete images.
+        mask: (B, 1, H, W), above 0 where a pixel was missing.
+        data_range: the distance between the lowest and the highest possible value, above 0.
+
+    Raises:
+        InputError: the shapes do not fit each other, or ``data_range`` is not a finite number above 0.
 
     >>> mask = torch.zeros(1, 1, 4, 4)
     >>> mask[..., 0] = 1
@@ -35,8 +50,12 @@ def hole_psnr(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float
 def hole_ssim(filled: Tensor, target: Tensor, mask: Tensor, *, data_range: float = 1.0) -> Tensor:
     """Structural similarity (:func:`convae.metrics.image_quality.ssim`) over the windows centred in a hole.
 
-    Convention: averaged over these windows. Windows lie wholly inside the image, so holes within 5 pixels of
-    the border are judged by the windows next to them; if no window is centred in a hole, by all windows.
+    Convention: (B,) in [-1, 1], 1 for a perfect fill, averaged over these windows. Windows lie wholly inside
+    the image, so holes within 5 pixels of the border are judged by the windows next to them. If no window is
+    centred in a hole, all windows count. NaN without a missing pixel.
+
+    Raises:
+        InputError: the images are not two (B, C, H, W) of one shape, or the mask is not (B, 1, H, W).
     """
     filled, target, holes = _checked(filled, target, mask)
     luminance, contrast = similarity_factors(filled, target, data_range)
@@ -52,10 +71,12 @@ def seam_error(filled: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """How much the step across a hole's border differs from the original step.
 
     ``mean | |x̂_m - x_k| - |x_m - x_k| |`` over all pairs of neighbours (above, below, left, right) of which
-    m is
-    missing and k is known: 0 where the border is as sharp or as smooth as it was.
+    m is missing and k is known. It is 0 where the border is as sharp or as smooth as in the original.
 
-    Convention: averaged over these pairs and the channels, in the images' units; NaN without a pair.
+    Convention: (B,), averaged over these pairs and the channels, in the images' units; NaN without a pair.
+
+    Raises:
+        InputError: the images are not two (B, C, H, W) of one shape, or the mask is not (B, 1, H, W).
     """
     filled, target, holes = _checked(filled, target, mask)
     known = torch.where(holes > 0, filled, target)

@@ -27,8 +27,11 @@ METRIC_NAMES = ("mse", "mae", "psnr_mean", "psnr_pooled", "ssim", "ms_ssim")
 def mse(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean squared error: ``mean((x̂ - x)²)``.
 
-    Convention: averaged over C, H, W (per pixel and channel, not summed); [0, ∞), 0 for identical
-    images.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W (per pixel and channel, not summed);
+    [0, ∞), 0 for identical images.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
 
     >>> mse(torch.zeros(2, 1, 4, 4), torch.full((2, 1, 4, 4), 0.5))
     tensor([0.2500, 0.2500])
@@ -40,7 +43,10 @@ def mse(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def mae(reconstruction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean absolute error: ``mean(|x̂ - x|)``.
 
-    Convention: averaged over C, H, W; [0, ∞), 0 for identical images.
+    Convention: two (B, C, H, W) give (B,), averaged over C, H, W; [0, ∞), 0 for identical images.
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W).
 
     >>> mae(torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.5))
     tensor([0.5000])
@@ -54,13 +60,18 @@ def psnr(
 ) -> torch.Tensor:
     """Peak signal-to-noise ratio in dB: ``10 log10(data_range² / MSE)``.
 
-    Convention: from the MSE over C, H, W of each image; (-∞, ∞], ``inf`` for identical images. The
-    mean of these values and the PSNR of the mean MSE differ (by Jensen's inequality the mean is the
-    larger): :class:`MetricTotals` gives both. Values are not clipped first.
+    Convention: two (B, C, H, W) give (B,), from the MSE over C, H, W of each image; (-∞, ∞], ``inf`` for
+    identical images. The mean of these values and the PSNR of the mean MSE differ (by Jensen's inequality the
+    mean is the larger): :class:`MetricTotals` gives both. Values are not clipped first.
 
     Args:
+        reconstruction: (B, C, H, W).
+        target: (B, C, H, W).
         data_range: the distance between the lowest and the highest possible value, above 0; 1 for
             [0, 1].
+
+    Raises:
+        InputError: the shapes differ or are not (B, C, H, W), or ``data_range`` is not finite and above 0.
 
     >>> psnr(torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.1))
     tensor([20.])
@@ -69,7 +80,7 @@ def psnr(
 
 
 def psnr_from_mse(error: torch.Tensor, *, data_range: float = 1.0) -> torch.Tensor:
-    """Compute ``10 log10(data_range² / error)`` of a tensor of mean squared errors; 0 gives ``inf``.
+    """Compute ``10 log10(data_range² / error)`` of mean squared errors of any shape (...,); 0 gives ``inf``.
 
     Raises:
         InputError: ``data_range`` is not a finite number above 0.

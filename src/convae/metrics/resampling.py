@@ -127,8 +127,8 @@ def auroc_interval(scores: Any, anomalous: Any, *, seed: int = SEED) -> tuple[fl
     rng, bins = np.random.default_rng(seed), int(ranks.max()) + 1
     samples = np.empty(RESAMPLES)
     for k in range(RESAMPLES):
-        drawn = np.bincount(rng.choice(normal, len(normal)), minlength=bins)
-        below = np.cumsum(drawn) - drawn / 2
+        resampled = np.bincount(rng.choice(normal, len(normal)), minlength=bins)
+        below = np.cumsum(resampled) - resampled / 2
         samples[k] = below[rng.choice(odd, len(odd))].mean() / len(normal)
     return between(samples)
 

@@ -38,10 +38,10 @@ class Sparsity(NamedTuple):
     def told(self) -> str:
         """Return one line of text."""
         count = len(self.rate)
-        numbers = count * self.positions
+        values = count * self.positions
         line = (
-            f"{self.active:.1%} of the numbers of a code are on ({self.active * numbers:.1f} of "
-            f"{numbers:,}); each of the {count:,} units is on for {self.rate.mean():.1%} of the images on "
+            f"{self.active:.1%} of the values of a code are active ({self.active * values:.1f} of "
+            f"{values:,}); each of the {count:,} units is active for {self.rate.mean():.1%} of the images on "
             f"average ({self.rate.min():.1%} to {self.rate.max():.1%}), {self.dead:,} for none (dead). "
             f"Hoyer's sparsity {self.hoyer:.2f} (0: all alike, 1: one alone)."
         )
@@ -125,8 +125,8 @@ def _hoyer(flat: np.ndarray) -> np.ndarray:
     if flat.shape[1] == 1:
         return np.zeros(len(flat))
     ratio = np.abs(flat).sum(axis=1) / np.maximum(lengths, ALIKE)
-    told: np.ndarray = np.where(lengths > ALIKE, (root - ratio) / (root - 1), 0.0)
-    return told
+    sparse: np.ndarray = np.where(lengths > ALIKE, (root - ratio) / (root - 1), 0.0)
+    return sparse
 
 
 class Selectivity(NamedTuple):

@@ -174,7 +174,7 @@ class Architecture:
         return (self.latent_dim, *(-(-n // f) for n, f in zip(size, self.factor, strict=True)))
 
     @property
-    def winners(self) -> int:
+    def kept_values(self) -> int:
         """Values of a code (at each position) that may differ from 0 in a ``top-k`` bottleneck."""
         return max(1, round(self.active * self.latent_dim))
 
@@ -203,7 +203,7 @@ class Architecture:
         """Whether an untrained network already outputs PCA's reconstruction or its own input."""
         return self.bypass != "none" or self.base > 0
 
-    def drawn_numbers(self, size: tuple[int, int]) -> int:
+    def sampled_values(self, size: tuple[int, int]) -> int:
         """Return how many values are sampled for an image of this (height, width): code and finer levels."""
         return math.prod(self.code_shape_of(size)) + sum(self.finer_sizes_of(size))
 
@@ -295,7 +295,7 @@ def _combination_faults(a: Architecture) -> list[str]:
             "or padding_mode 'replicate'"
         )
     if a.hidden and a.code == "spatial":
-        faults.append("hidden is for dense codes; with code 'spatial' leave it 0")
+        faults.append("hidden requires code 'dense'; with code 'spatial' set it to 0")
     faults += compatibility.faults(
         path=[*(["pca"] if a.bypass == "pca" else []), *(["skips"] if a.skips else [])],
         bottleneck=[a.bottleneck],
@@ -317,7 +317,7 @@ def _combination_faults(a: Architecture) -> list[str]:
     sizes = (math.prod(a.map_shape), *([a.hidden] if a.hidden else []), a.latent_dim)
     if a.code == "dense" and max(map(operator.mul, sizes, sizes[1:])) > MAX_DENSE_WEIGHTS:
         faults.append(
-            f"a dense code of {a.latent_dim} behind maps of {a.map_shape} needs more than "
+            f"a dense code of {a.latent_dim} values after maps of {a.map_shape} needs more than "
             f"{MAX_DENSE_WEIGHTS:,} weights: use more widths, a smaller latent_dim, or code 'spatial'"
         )
     return faults
@@ -343,8 +343,8 @@ def _level_faults(a: Architecture) -> list[str]:
     faults = []
     if a.bottleneck != "gaussian":
         faults.append(
-            f"levels {a.levels} is for a bottleneck 'gaussian', where a finer level has a distribution given "
-            f"the ones above; with {a.bottleneck!r} leave it 1"
+            f"levels {a.levels} requires bottleneck 'gaussian', because each finer level has a distribution "
+            f"conditioned on the levels above; with {a.bottleneck!r} set it to 1"
         )
     if a.levels > len(a.widths):
         faults.append(
@@ -353,8 +353,8 @@ def _level_faults(a: Architecture) -> list[str]:
         )
     if a.base:
         faults.append(
-            "levels above 1 are of a code that holds the image: with a base, which leads it around the code, "
-            "leave it 1"
+            "levels above 1 require a code that holds the whole image; a base passes the image around the "
+            "code: set levels to 1"
         )
     return faults
 
@@ -365,16 +365,16 @@ def _input_faults(a: Architecture) -> list[str]:
     channels = a.image_shape[0]
     if a.bypass != "none" and (a.input_channels != channels or a.skips or a.base):
         faults.append(
-            "bypass 'pca' leads from an image to the same image: with other inputs, skips or a base use "
+            "bypass 'pca' maps an image to the same image: with other inputs, skips or a base use "
             "bypass 'none'"
         )
     if a.base not in (0, 1, channels) or a.base > a.input_channels:
         faults.append(
-            f"base must be 0, 1 or the {channels} channels of the image, and go in; got {a.base} of "
-            f"{a.input_channels} inputs"
+            f"base must be 0, 1 or the {channels} channels of the image, and at most the number of inputs; "
+            f"got {a.base} of {a.input_channels} inputs"
         )
     if a.base and a.output == "sigmoid":
-        faults.append("output 'sigmoid' would bend the base: use output 'clamp' or 'linear'")
+        faults.append("output 'sigmoid' would distort the base: use output 'clamp' or 'linear'")
     if a.contrast and not a.base:
-        faults.append("contrast is that of a base: without one leave it 0")
+        faults.append("contrast requires a base; without one set it to 0")
     return faults

@@ -46,26 +46,26 @@ class Output(NamedTuple):
     finer_log_ratio: Tensor | None = None
 
 
-class Seen(NamedTuple):
+class EncoderOutput(NamedTuple):
     """The output of the encoder.
 
     Attributes:
-        said: the posterior of the codes.
-        maps: those of all stages but the last, the largest first, if the decoder uses them.
+        posterior: that of the codes.
+        maps: (B, c, h, w) of all stages but the last, the largest first, if the decoder uses them.
     """
 
-    said: Posterior
+    posterior: Posterior
     maps: tuple[Tensor, ...] = ()
 
-    def repeated(self, count: int) -> "Seen":
+    def repeated(self, count: int) -> "EncoderOutput":
         """Repeat the batch ``count`` times along the first axis."""
 
         def of(x: Tensor) -> Tensor:
             return x.repeat(count, *(1,) * (x.ndim - 1))
 
-        code, log_variance = self.said
-        said = Posterior(of(code), None if log_variance is None else of(log_variance))
-        return Seen(said, tuple(of(x) for x in self.maps))
+        code, log_variance = self.posterior
+        posterior = Posterior(of(code), None if log_variance is None else of(log_variance))
+        return EncoderOutput(posterior, tuple(of(x) for x in self.maps))
 
 
 class Autoencoder(nn.Module):
@@ -95,11 +95,11 @@ class Autoencoder(nn.Module):
         if next(self.parameters()).device.type != "meta":
             initialize(self, a)
             if self.bypass is not None:
-                self.bypass.draw_components()
+                self.bypass.randomise_components()
         self.register_buffer("scale", torch.ones(a.latent_dim, *(1,) * (len(a.code_shape) - 1)))
 
     @torch.no_grad()
-    def start_at(self, level: Tensor, images: Tensor) -> None:
+    def start_at(self, mean: Tensor, images: Tensor) -> None:
         """Initialise the last layer so that the first outputs are close to the mean of the images.
 
         Training then starts from the mean, not from an arbitrary output of the first weights. The weights are
@@ -109,7 +109,7 @@ class Autoencoder(nn.Module):
         (:attr:`Architecture.starts_elsewhere`) stay unchanged.
 
         Args:
-            level: (C,) in about [0, 1], the mean of each output channel of the network.
+            mean: (C,) in about [0, 1], the mean of each output channel of the network.
             images: (B, C', H, W) in about [0, 1], some training images.
         """
         a, last = self.architecture, last_layer(self.decoder)
@@ -118,27 +118,27 @@ class Autoencoder(nn.Module):
         assert last.bias is not None
         slope = 1.0
         if a.output == "sigmoid":
-            level = level.clamp(*SIGMOID_START)
-            slope = float((level * (1 - level)).mean())
-            level = torch.logit(level)
+            mean = mean.clamp(*SIGMOID_START)
+            slope = float((mean * (1 - mean)).mean())
+            mean = torch.logit(mean)
         last.bias.zero_()
-        wanted = FIRST_SPREAD * float(images.std(dim=(0, 2, 3), correction=0).mean()) / slope
-        last.weight.mul_(min(1.0, max(wanted, LEAST_SPREAD) / self._first_spread(images)))
-        last.bias.copy_(level.to(last.bias).repeat_interleave(len(last.bias) // len(level)))
+        spread = FIRST_SPREAD * float(images.std(dim=(0, 2, 3), correction=0).mean()) / slope
+        last.weight.mul_(min(1.0, max(spread, LEAST_SPREAD) / self._first_spread(images)))
+        last.bias.copy_(mean.to(last.bias).repeat_interleave(len(last.bias) // len(mean)))
 
     def _first_spread(self, images: Tensor) -> float:
         """Return the root mean square of the decoder's output for images, before the output function."""
-        seen = images.new_zeros(len(images), self.architecture.input_channels, *images.shape[2:])
-        channels = min(seen.shape[1], images.shape[1])
-        seen[:, :channels] = images[:, :channels]
+        inputs = images.new_zeros(len(images), self.architecture.input_channels, *images.shape[2:])
+        channels = min(inputs.shape[1], images.shape[1])
+        inputs[:, :channels] = images[:, :channels]
         if self.architecture.code != "dense":
-            seen = seen[..., :START_SIDE, :START_SIDE]
+            inputs = inputs[..., :START_SIDE, :START_SIDE]
         made: list[Tensor] = []
-        count = self.architecture.drawn_numbers((seen.shape[2], seen.shape[3]))
-        noise = torch.randn(len(seen), count, generator=torch.Generator().manual_seed(0))
+        count = self.architecture.sampled_values((inputs.shape[2], inputs.shape[3]))
+        noise = torch.randn(len(inputs), count, generator=torch.Generator().manual_seed(0))
         training = self.training
         with self.decoder.register_forward_hook(lambda _, __, image: made.append(image)):
-            self.eval()(seen, noise)
+            self.eval()(inputs, noise)
         self.train(training)
         return max(float(made[0].square().mean().sqrt()), LEAST_SPREAD)
 
@@ -152,9 +152,9 @@ class Autoencoder(nn.Module):
 
     def posterior(self, x: Tensor) -> Posterior:
         """Encode images (B, C, H, W) to the posterior of their codes."""
-        return self.look(x).said
+        return self.encode_with_maps(x).posterior
 
-    def look(self, x: Tensor) -> Seen:
+    def encode_with_maps(self, x: Tensor) -> EncoderOutput:
         """Encode images (B, C, H, W): their posterior and the skip feature maps.
 
         Raises:
@@ -166,10 +166,10 @@ class Autoencoder(nn.Module):
         if self.bypass is not None:
             linear = self.bypass.encode(x if isinstance(self.bypass, DenseBypass) else padded)
             curved = self.bottleneck.encode(self.encoder(padded - 0.5)).code
-            return Seen(Posterior(linear + self.scale * curved.to(linear.dtype)))
+            return EncoderOutput(Posterior(linear + self.scale * curved.to(linear.dtype)))
         *maps, last = self.encoder.maps(self._centred(padded))
-        said = self.bottleneck.encode(last)
-        return Seen(said, tuple(maps) if a.skips or self.ladder is not None else ())
+        posterior = self.bottleneck.encode(last)
+        return EncoderOutput(posterior, tuple(maps) if a.skips or self.ladder is not None else ())
 
     def decode(
         self, code: Tensor, size: tuple[int, int] | None = None, noise: Tensor | None = None
@@ -190,8 +190,8 @@ class Autoencoder(nn.Module):
         a = self.architecture
         if a.skips or a.base:
             raise InputError(
-                "this network restores an image from the image itself, beside its code: from a code alone "
-                "it makes none"
+                "this network restores an image from the image and its code: it cannot decode a code "
+                "alone"
             )
         if code.ndim != 1 + len(a.code_shape) or code.shape[1] != a.latent_dim:
             places = "" if a.code == "dense" else ", h, w"
@@ -206,30 +206,38 @@ class Autoencoder(nn.Module):
 
         Args:
             x: the images.
-            noise: (B, n) standard normal values, n = ``architecture.drawn_numbers``. A Gaussian bottleneck
+            noise: (B, n) standard normal values, n = ``architecture.sampled_values``. A Gaussian bottleneck
                 samples the code with the first of them, and the finer levels with the rest. None takes the
                 means.
 
         Raises:
             InputError: for images of a shape that the network does not take.
         """
-        return self.tell(x, self.look(x), noise)
+        return self.decode_with_maps(x, self.encode_with_maps(x), noise)
 
-    def tell(self, x: Tensor, seen: Seen, noise: Tensor | None = None) -> Output:
-        """Decode ``seen``, the encoder output for images ``x`` (B, inputs, H, W)."""
-        a, said = self.architecture, seen.said
-        count = said.code[0].numel()
-        code = drawn(said, None if noise is None else noise.flatten(1)[:, :count])
-        descent, joins = None, [_adding(one) for one in reversed(seen.maps)]
+    def decode_with_maps(
+        self, x: Tensor, encoded: EncoderOutput, noise: Tensor | None = None
+    ) -> Output:
+        """Decode the encoder output for images.
+
+        Args:
+            x: (B, inputs, H, W), the images.
+            encoded: the result of :meth:`encode_with_maps` for them.
+            noise: as for :meth:`forward`.
+        """
+        a, posterior = self.architecture, encoded.posterior
+        count = posterior.code[0].numel()
+        code = sampled(posterior, None if noise is None else noise.flatten(1)[:, :count])
+        descent, joins = None, [_adding(one) for one in reversed(encoded.maps)]
         if self.ladder is not None:
             rest = None if noise is None else noise.flatten(1)[:, count:]
-            descent = Descent(self.ladder, seen.maps, rest)
+            descent = Descent(self.ladder, encoded.maps, rest)
             joins = descent.joins
         image = self._image(code, (x.shape[-2], x.shape[-1]), x[:, : a.base], joins)
         image = self._limited(image, x)
         if descent is None:
-            return Output(image, said.code, said.log_variance)
-        return Output(image, said.code, said.log_variance, descent.kl, descent.log_ratio)
+            return Output(image, posterior.code, posterior.log_variance)
+        return Output(image, posterior.code, posterior.log_variance, descent.kl, descent.log_ratio)
 
     def _centred(self, x: Tensor) -> Tensor:
         """Return the encoder's input. Networks that add to a base take values around zero."""
@@ -305,11 +313,12 @@ def _adding(skip: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda x: x + skip
 
 
-def drawn(said: Posterior, noise: Tensor | None) -> Tensor:
+def sampled(posterior: Posterior, noise: Tensor | None) -> Tensor:
     """Sample codes from their posterior with standard normal noise (B, n).
 
     Without a variance or noise, return the means.
     """
-    if said.log_variance is None or noise is None:
-        return said.code
-    return said.code + (0.5 * said.log_variance).exp() * noise.view_as(said.code)
+    code, log_variance = posterior
+    if log_variance is None or noise is None:
+        return code
+    return code + (0.5 * log_variance).exp() * noise.view_as(code)

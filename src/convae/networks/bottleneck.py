@@ -43,10 +43,10 @@ class Rectifier(nn.Module):
     """Map raw values to those of a sparse code, 0 or more.
 
     A unit that no image activates would get no gradient and stay inactive. While training, a fraction of the
-    gradient therefore passes inactive units, without changing what the decoder receives; this brings back the
-    units that are needed. A unit of ``winners`` gets this gradient only if no image of the batch activates
-    it, and only at its strongest positions. Otherwise the many losing positions together would outweigh the
-    winning ones, and the unit would become active everywhere.
+    gradient therefore passes inactive units, without changing what the decoder receives. Units that are
+    needed then become active again. A unit of ``winners`` gets this gradient only if no image of the batch
+    activates it, and only at its strongest positions. Otherwise the many losing positions together would
+    outweigh the winning ones, and the unit would become active everywhere.
 
     In ``top-k`` and ``winners``, values compete: for ``top-k`` the units at each position, for ``winners``
     the values of one unit over its positions and over the images. The threshold for winning among the images
@@ -60,7 +60,7 @@ class Rectifier(nn.Module):
 
     def __init__(self, a: Architecture) -> None:
         super().__init__()
-        self.kind, self.winners, self.active = a.bottleneck, a.winners, a.active
+        self.kind, self.kept, self.active = a.bottleneck, a.kept_values, a.active
         shape = (a.latent_dim, *(1,) * (len(a.code_shape) - 1))
         self.register_buffer("least", torch.zeros(shape))
         self.register_buffer("seen", torch.zeros(()))
@@ -70,16 +70,16 @@ class Rectifier(nn.Module):
         code = raw.relu()
         reached = torch.ones_like(raw, dtype=torch.bool)
         if self.kind == "top-k":
-            least = code.topk(self.winners, dim=1).values[:, -1:]
+            least = code.topk(self.kept, dim=1).values[:, -1:]
             code = torch.where(code >= least, code, 0)
         elif self.kind == "winners":
-            reached = _where_none_won(raw)
-            code = self._winners(code)
+            reached = _strongest_of_inactive(raw)
+            code = self._winner_take_all(code)
         if not self.training:
             return code
         return code + torch.where((code > 0) | ~reached, 0, LEAK * (raw - raw.detach()))
 
-    def _winners(self, code: Tensor) -> Tensor:
+    def _winner_take_all(self, code: Tensor) -> Tensor:
         strongest = code.amax(dim=(2, 3), keepdim=True) if code.ndim > 2 else code
         if code.ndim > 2:
             code = torch.where(code >= strongest, code, 0)
@@ -92,7 +92,7 @@ class Rectifier(nn.Module):
         return torch.where(strongest >= least, code, 0)
 
 
-def _where_none_won(raw: Tensor) -> Tensor:
+def _strongest_of_inactive(raw: Tensor) -> Tensor:
     """Mark the strongest positions of units that no image of the batch activates; (B, n, ...) both."""
     if raw.ndim == 2:
         return (raw.amax(dim=0, keepdim=True) <= 0).expand_as(raw)
@@ -100,7 +100,7 @@ def _where_none_won(raw: Tensor) -> Tensor:
     return (raw >= strongest) & (strongest.amax(dim=0, keepdim=True) <= 0)
 
 
-def let_through(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
+def apply_nonlinearity(kind: str, rectifier: Rectifier | None, raw: Tensor) -> Tensor:
     """Apply the non-linearity of a kind of bottleneck to ``raw``, (B, latent_dim, ...), same shape out."""
     if rectifier is not None:
         return cast(Tensor, rectifier(raw))
@@ -115,6 +115,7 @@ class DenseBottleneck(nn.Module):
         self.map_shape = a.map_shape
         self.length = size = math.prod(a.map_shape)
         inner = a.hidden or size
+        # ``squeeze`` leads to the latent values and ``expand`` from them; model files have these names.
         self.squeeze = nn.Linear(inner, a.latent_dim)
         self.expand = nn.Linear(a.latent_dim, inner)
         self.gather: nn.Module = nn.Identity()
@@ -136,7 +137,7 @@ class DenseBottleneck(nn.Module):
         with half_unless_long(self.length, x):
             vectors = x.flatten(1).float() if self.length > MAX_HALF_LENGTH else x.flatten(1)
             gathered = self.gather(vectors)
-            code = let_through(self.kind, self.rectifier, self.squeeze(gathered))
+            code = apply_nonlinearity(self.kind, self.rectifier, self.squeeze(gathered))
             return Posterior(code, _log_variance(self.spread_of, gathered))
 
     def decode(self, code: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class SpatialBottleneck(nn.Module):
 
     def encode(self, x: Tensor) -> Posterior:
         """Map (B, c, h, w) to the posterior of codes (B, latent_dim, h, w)."""
-        code = let_through(self.kind, self.rectifier, self.squeeze(x))
+        code = apply_nonlinearity(self.kind, self.rectifier, self.squeeze(x))
         return Posterior(code, _log_variance(self.spread_of, x))
 
     def decode(self, code: Tensor) -> Tensor:
@@ -230,8 +231,8 @@ class DenseBypass(nn.Module):
         self.synthesis.copy_(self.analysis.T)
 
     @torch.no_grad()
-    def draw_components(self) -> None:
-        """Set random directions until PCA sets better ones: weights of zero would never learn."""
+    def randomise_components(self) -> None:
+        """Set random directions, because weights of zero would never learn; PCA may replace them."""
         self.analysis.normal_(std=len(self.mean) ** -0.5)
         self.synthesis.copy_(self.analysis.T)
 
@@ -272,8 +273,8 @@ class SpatialBypass(nn.Module):
         self.synthesis.copy_(self.analysis)
 
     @torch.no_grad()
-    def draw_components(self) -> None:
-        """Set random directions until PCA sets better ones: weights of zero would never learn."""
+    def randomise_components(self) -> None:
+        """Set random directions, because weights of zero would never learn; PCA may replace them."""
         self.analysis.normal_(std=self.mean.numel() ** -0.5)
         self.synthesis.copy_(self.analysis)
 

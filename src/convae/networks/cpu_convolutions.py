@@ -58,7 +58,7 @@ def convolve(
         (B, outputs, H', W').
     """
     x, geometry = one_column(x, weight, geometry)
-    if not _at_hand(x, weight):
+    if not _is_available(x, weight):
         y = _plain(x, weight, bias, geometry)
         return y.relu() if rectify else y
     if torch.is_grad_enabled():
@@ -101,7 +101,7 @@ def convolve_enlarged(
         (B, outputs, H · factor, W · factor).
     """
     padding = (weight.shape[2] // 2, weight.shape[3] // 2)
-    if _at_hand(x, weight):
+    if _is_available(x, weight):
         geometry = Geometry(factor, padding, (0, 0))
         return convolve(x, _summed(weight, factor), bias, geometry, rectify=rectify)
     enlarged = F.interpolate(x, scale_factor=(float(factor[0]), float(factor[1])))
@@ -121,7 +121,7 @@ def _one_side(axis: int, before: int, after: int) -> tuple[int, ...]:
     return (before, after) if axis == 3 else (0, 0, before, after)
 
 
-def _at_hand(x: Tensor, weight: Tensor) -> bool:
+def _is_available(x: Tensor, weight: Tensor) -> bool:
     """Whether the fast functions are available for these tensors in the present context."""
     return (
         _FUSED

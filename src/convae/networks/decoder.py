@@ -93,12 +93,12 @@ class Decoder(nn.Sequential):
         outputs = [first, *a.widths[:-1]] if same else list(a.widths)
         stages: list[nn.Module] = []
         channels = a.widths[-1]
-        for level in reversed(range(len(a.widths))):
+        for number in reversed(range(len(a.widths))):
             blocks = [ResidualBlock(a, channels) for _ in range(a.blocks)]
-            last = shuffled_out and level == 0
-            enlarge = up(a, channels, outputs[level], a.strides[level], last=last)
+            last = shuffled_out and number == 0
+            enlarge = up(a, channels, outputs[number], a.strides[number], last=last)
             stages.append(nn.Sequential(*blocks, enlarge))
-            channels = outputs[level]
+            channels = outputs[number]
         if not shuffled_out:
             stages.append(convolution(a, channels, a.image_shape[0]))
         super().__init__(*stages)

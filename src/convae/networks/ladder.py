@@ -25,12 +25,13 @@ class Rung(nn.Module):
 
     def __init__(self, a: Architecture, channels: int) -> None:
         super().__init__()
-        self.numbers = a.finer_dim
-        self.prior = convolution(a, channels, 2 * self.numbers)
+        self.dim = a.finer_dim
+        # Model files name the weights of these layers by their attributes.
+        self.prior = convolution(a, channels, 2 * self.dim)
         self.join = convolution(a, 2 * channels, channels)
         self.look = ResidualBlock(a, channels)
-        self.differs = convolution(a, channels, 2 * self.numbers)
-        self.add = convolution(a, self.numbers, channels)
+        self.differs = convolution(a, channels, 2 * self.dim)
+        self.add = convolution(a, self.dim, channels)
         zero_(self.prior)
         zero_(self.differs)
 
@@ -51,16 +52,16 @@ class Rung(nn.Module):
             step.kl = 0.5 * (scaled + log_ratio.exp() - 1 - log_ratio)
             prior = mean, log_variance
             mean, log_variance = mean + change, log_variance + log_ratio
-        drawn = mean if noise is None else mean + (0.5 * log_variance).exp() * noise
+        sampled = mean if noise is None else mean + (0.5 * log_variance).exp() * noise
         if seen is not None and noise is not None:
-            distance = (drawn - prior[0]).square() * (-prior[1]).exp()
+            distance = (sampled - prior[0]).square() * (-prior[1]).exp()
             each = 0.5 * (noise.square() + log_variance - distance - prior[1])
             step.log_ratio = each.flatten(1).sum(dim=1)
-        step.x = x + self.add(drawn.to(x.dtype))
+        step.x = x + self.add(sampled.to(x.dtype))
         return step
 
-    def _parts(self, said: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_variance = said.float().chunk(2, dim=1)
+    def _parts(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = output.float().chunk(2, dim=1)
         return mean, log_variance.clamp(*LOG_VARIANCES)
 
 
@@ -69,7 +70,7 @@ class Step:
 
     Attributes:
         x: (B, c, h, w) the decoder's map, after the level's latent variables were added.
-        kl: (B, numbers, h, w) KL divergence of each latent variable in nats; None without an image.
+        kl: (B, finer_dim, h, w) KL divergence of each latent variable in nats; None without an image.
         log_ratio: (B,) log p - log q of the sample; None without an image or noise.
     """
 
@@ -106,14 +107,14 @@ class Descent:
 
     @property
     def joins(self) -> list[Callable[[Tensor], Tensor]]:
-        """One function for each level, to be called in order."""
+        """One function for each level, from (B, c, h, w) to the same shape, to be called in order."""
         return [self._step] * len(self.ladder)
 
     def _step(self, x: Tensor) -> Tensor:
         number, rung = len(self.steps), self.ladder[len(self.steps)]
         noise = None
         if self.noise is not None:
-            shape = (len(x), cast(Rung, rung).numbers, *x.shape[2:])
+            shape = (len(x), cast(Rung, rung).dim, *x.shape[2:])
             size = shape[1] * shape[2] * shape[3]
             noise, self.noise = self.noise[:, :size].reshape(shape), self.noise[:, size:]
         self.steps.append(rung(x, self.maps[number], noise))

@@ -89,7 +89,7 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     A ReLU is fused with the convolution before it, and nearest-neighbour upsampling with the convolution
     after it. Layers with hooks run one by one.
     """
-    left = [m for m in layers if not isinstance(m, nn.Identity) or _heard(m)]
+    left = [m for m in layers if not isinstance(m, nn.Identity) or _has_hooks(m)]
     while left:
         count = _together(left)
         x = _compute(left[:count], x)
@@ -99,19 +99,21 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
 
 def _together(layers: list[nn.Module]) -> int:
     """Return how many of the first layers are computed as one."""
-    quiet = list(takewhile(lambda m: not _heard(m), layers[:3]))
+    unhooked = list(takewhile(lambda m: not _has_hooks(m), layers[:3]))
     count = 0
-    if len(quiet) > 1 and isinstance(quiet[0], nn.Upsample):
-        behind = quiet[1]
+    if len(unhooked) > 1 and isinstance(unhooked[0], nn.Upsample):
+        behind = unhooked[1]
         plain = isinstance(behind, Convolution) and behind.padding_mode == "zeros"
-        count = 1 if plain and quiet[0].mode == "nearest" else 0
-    if len(quiet) <= count or not isinstance(quiet[count], Convolution | TransposedConvolution):
+        count = 1 if plain and unhooked[0].mode == "nearest" else 0
+    if len(unhooked) <= count or not isinstance(
+        unhooked[count], Convolution | TransposedConvolution
+    ):
         return 1
-    rectified = len(quiet) > count + 1 and isinstance(quiet[count + 1], nn.ReLU)
+    rectified = len(unhooked) > count + 1 and isinstance(unhooked[count + 1], nn.ReLU)
     return count + 1 + rectified
 
 
-def _heard(layer: nn.Module) -> bool:
+def _has_hooks(layer: nn.Module) -> bool:
     """Whether a layer has hooks, forward or backward."""
     return bool(
         layer._forward_pre_hooks

@@ -75,7 +75,7 @@ def tiles(
         around: pixels on each side, in addition to the network's reach, on which later steps depend.
         step: pieces begin at multiples of it, and of the network's own factor.
     """
-    if max(height, width) <= 1.5 * tile or looks_at_all(network):
+    if max(height, width) <= 1.5 * tile or depends_on_all(network):
         everything = slice(0, height), slice(0, width)
         return [Tile(everything, everything, everything)]
     factor = math.lcm(*network.architecture.factor, step)
@@ -90,8 +90,8 @@ def tiles(
     ]
 
 
-def looks_at_all(network: Autoencoder) -> bool:
-    """Whether the network's output at a pixel may depend on all others."""
+def depends_on_all(network: Autoencoder) -> bool:
+    """Whether each output pixel of the network may depend on all input pixels."""
     a = network.architecture
     return (
         a.code == "dense"

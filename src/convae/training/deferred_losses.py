@@ -10,8 +10,8 @@ from torch import Tensor
 MOST = 64  # steps; a roll-back repeats at most one epoch in any case
 
 
-class Unseen:
-    """Losses of steps that are not read yet, in order, on the device that computed them.
+class DeferredLosses:
+    """Losses of steps that have not been read, in order, on the device that computed them.
 
     Args:
         device: of the losses. Losses computed on a CPU are read after every step.
@@ -35,7 +35,7 @@ class Unseen:
         self._sums.append(losses.sum())
         self._finite.append(finite)
 
-    def look(self) -> tuple[list[float], int | None]:
+    def read(self) -> tuple[list[float], int | None]:
         """Return and clear the sum of the losses of each step, and the first step that is not finite."""
         if not self:
             return [], None

@@ -40,10 +40,12 @@ class Batches:
         """Whether all images are on the device."""
         return self._kept is not None
 
-    def of(self, order: Sequence[np.ndarray], moment: tuple[int, int]) -> Iterator[Pixels | Tensor]:
+    def of(
+        self, order: Sequence[np.ndarray], seed_epoch: tuple[int, int]
+    ) -> Iterator[Pixels | Tensor]:
         """Yield (n, C, H, W) for each item of ``order``, as stored in files; see ``ImageSet.batches``."""
         if self._kept is None:
-            yield from self._images.batches(order, moment)
+            yield from self._images.batches(order, seed_epoch)
             return
         for positions in order:
             yield self._kept[torch.from_numpy(positions % len(self._kept)).to(self._device)]

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from convae.errors import InputError, TrainingError
 from convae.training.checkpoint import CheckpointFolder
-from convae.training.deferred_losses import Unseen
+from convae.training.deferred_losses import DeferredLosses
 from convae.training.device_batches import Batches
 from convae.training.devices import autocast, deterministic
 from convae.training.interrupt import Interrupt, TrainingInterrupted
 from convae.training.job import Job
 from convae.training.malloc import steady_memory
-from convae.training.observers import Moment, Observers, Row
+from convae.training.observers import Observers, Row, StepProgress
 from convae.training.optimizers import forget_gradients, set_rate
 from convae.training.schedule import rate_factor
 from convae.training.splits_and_batches import epoch_batches
@@ -148,11 +148,11 @@ class _Run:
         self.watch, self.interrupt = watch, interrupt
         self.saved_at, self.saved = time.monotonic(), False
         self.batches = Batches(job.images, state.device)
-        self.unseen = Unseen(state.device)
+        self.deferred = DeferredLosses(state.device)
         self.good: Stored | None = None  # the state at the start of the epoch
         # of the current epoch: its batches, its start time, images since then, and whether it was rolled back
         self.order: list[np.ndarray] = []
-        self.began, self.images, self.taken_back = 0.0, 0, False
+        self.began, self.images, self.rolled_back = 0.0, 0, False
 
     @property
     def progress(self) -> TrainingProgress:
@@ -209,11 +209,11 @@ class _Run:
         self.order = epoch_batches(
             job.training, job.settings.batch_size, job.settings.seed, p.epoch
         )
-        self.began, self.images, self.taken_back = time.perf_counter(), 0, False
+        self.began, self.images, self.rolled_back = time.perf_counter(), 0, False
         for batch in self.batches.of(self.order[p.step :], (job.settings.seed, p.epoch)):
             self.images += len(batch)
             yield Step(job.unit(batch), self._rate(len(self.order)), self._rng(self.order))
-            if self.taken_back:
+            if self.rolled_back:
                 return
         seconds = time.perf_counter() - self.began
         train_loss = p.loss_sum / p.images
@@ -227,27 +227,27 @@ class _Run:
     def done(self, losses: Tensor, finite: Tensor) -> None:
         """Record a step: its losses (B,), and whether they are finite. Save, report and stop when due."""
         p = self.progress
-        self.unseen.add(losses, finite)
+        self.deferred.add(losses, finite)
         p.step += 1
         p.images += len(losses)
         due = self.watch.due()
-        look = due or self.unseen.full or p.step == len(self.order)
-        if look and not self._all_well(self.order):
-            self.taken_back = True
+        read = due or self.deferred.full or p.step == len(self.order)
+        if read and not self._all_well(self.order):
+            self.rolled_back = True
             return
         if due:
             seconds = time.perf_counter() - self.began
-            self.watch.step(self._moment(len(self.order), self.images, seconds))
+            self.watch.step(self._step_progress(len(self.order), self.images, seconds))
         if self._halting():
             if not self._all_well(self.order):
-                self.taken_back = True
+                self.rolled_back = True
                 return
             self._after_step()
 
     def _all_well(self, order: list[np.ndarray]) -> bool:
         """Check the steps since the last check; False if one was not finite and the epoch was rolled back."""
-        p, steps = self.progress, len(self.unseen)
-        losses, bad = self.unseen.look()
+        p, steps = self.progress, len(self.deferred)
+        losses, bad = self.deferred.read()
         if bad is None:
             p.loss_sum += math.fsum(losses)
             return True
@@ -272,9 +272,9 @@ class _Run:
         positions = order[p.step]
         return step_rng(self.job.settings.seed, p.epoch, p.step, positions, progress=done / total)
 
-    def _moment(self, steps: int, images: int, seconds: float) -> Moment:
+    def _step_progress(self, steps: int, images: int, seconds: float) -> StepProgress:
         p = self.progress
-        return Moment(
+        return StepProgress(
             epoch=p.epoch + 1,
             epochs=self.job.settings.epochs,
             step=p.step,
@@ -314,7 +314,7 @@ class _Run:
         if bad and p.epoch == 0:
             raise TrainingError(
                 f"before training the validation loss is not finite on these images: {self._names(bad)}; "
-                "look at them with 'convae check'"
+                "check them with 'convae check'"
             )
         if bad:
             self._roll_back(np.array(bad), f"validation after epoch {p.epoch}: ")
@@ -353,7 +353,7 @@ class _Run:
         where += "loss or gradient is not finite"
         if self.progress.rollbacks:
             raise TrainingError(
-                f"{where} for the second time, on these images: {self._names(batch)}; look at them with "
+                f"{where} for the second time, on these images: {self._names(batch)}; check them with "
                 "'convae check', or lower the learning rate"
             )
         assert self.good is not None

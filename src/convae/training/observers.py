@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class StepProgress:
     """The progress of a run after a step.
 
     Attributes:
@@ -35,7 +35,7 @@ class Observer(Protocol):
     def message(self, text: str) -> None:
         """Receive a message for the user, once."""
 
-    def step(self, moment: Moment) -> None:
+    def step(self, progress: StepProgress) -> None:
         """Receive the progress after a step; called at most a few times a second."""
 
     def epoch(self, row: Row) -> None:
@@ -48,7 +48,7 @@ class Quiet:
     def message(self, text: str) -> None:
         """Ignore."""
 
-    def step(self, moment: Moment) -> None:
+    def step(self, progress: StepProgress) -> None:
         """Ignore."""
 
     def epoch(self, row: Row) -> None:
@@ -72,11 +72,11 @@ class Observers(Quiet):
         """Return whether it is time to call :meth:`step` again."""
         return bool(self._observers) and time.monotonic() - self._last >= self._interval
 
-    def step(self, moment: Moment) -> None:
+    def step(self, progress: StepProgress) -> None:
         """Pass the progress to all."""
         self._last = time.monotonic()
         for observer in self._observers:
-            observer.step(moment)
+            observer.step(progress)
 
     def epoch(self, row: Row) -> None:
         """Pass the row to all."""
@@ -89,10 +89,10 @@ class Once(Observers):
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         super().__init__(list(observers))
-        self._said: set[str] = set()
+        self._sent: set[str] = set()
 
     def message(self, text: str) -> None:
         """Pass the message to all, the first time."""
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._sent:
+            self._sent.add(text)
             super().message(text)

@@ -154,11 +154,18 @@ class Adam:
 def orthogonalize(matrix: Tensor, iterations: int = 5, *, half: bool = False) -> Tensor:
     """Approximately U Vᵀ of the singular value decomposition U S Vᵀ: all singular values become about 1.
 
-    A quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave
-    all of them between about 0.7 and 1.2, which is as good as 1 here. With ``half`` in bfloat16, for devices
-    whose matrix units are several times faster with it (the iteration corrects itself; elsewhere it is
-    slower), but in float32 for very long matrices, for the reason that
-    :func:`~convae.networks.layers.half_unless_long` gives.
+    This is a quintic Newton-Schulz iteration whose coefficients push small singular values up fast and leave
+    all of them between about 0.7 and 1.2, which is as good as 1 here.
+
+    Args:
+        matrix: (m, n), of any shape and scale.
+        iterations: of Newton-Schulz.
+        half: whether to compute in bfloat16, for devices whose matrix units are several times faster with it
+            (elsewhere it is slower). The iteration corrects rounding errors. Very long matrices are always
+            computed in float32, for the reason that :func:`~convae.networks.layers.half_unless_long` gives.
+
+    Returns:
+        (m, n) with the dtype of ``matrix``.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
     short = half and max(matrix.shape) <= MAX_HALF_LENGTH

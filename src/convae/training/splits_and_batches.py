@@ -36,7 +36,17 @@ def hold_out(groups: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 def epoch_batches(
     positions: np.ndarray, batch_size: int, seed: int, epoch: int
 ) -> list[np.ndarray]:
-    """Return the batches of an epoch: a permutation of the positions, spread evenly over the steps."""
+    """Return the batches of an epoch: a permutation of the positions, spread evenly over the steps.
+
+    Args:
+        positions: (n,) int64 positions of the training images.
+        batch_size: the largest size of a batch, from 1.
+        seed: of the training.
+        epoch: from 0; each has its own permutation.
+
+    Returns:
+        ⌈n / batch_size⌉ arrays (b,) whose lengths differ by at most one.
+    """
     order = generator(seed, epoch, 0).permutation(positions)
     return np.array_split(order, math.ceil(len(order) / batch_size))
 

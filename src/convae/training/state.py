@@ -1,5 +1,7 @@
-"""The state of a run: weights, averaged weights, optimizers and progress; as tensors and plain values, and
-back."""
+"""The state of a run: weights, averaged weights, optimizers and progress.
+
+It is saved as tensors and plain values, and restored from them.
+"""
 
 import copy
 import math
@@ -131,8 +133,8 @@ def take_start(tensors: dict[str, Tensor], facts: dict[str, Any]) -> Stored | No
     start = _part(tensors, f"{START}.")
     for name in start:
         del tensors[f"{START}.{name}"]
-    told = facts.pop(START, None)
-    return None if told is None else (start, told)
+    start_facts = facts.pop(START, None)
+    return None if start_facts is None else (start, start_facts)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

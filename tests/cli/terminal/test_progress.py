@@ -3,7 +3,7 @@
 import threading
 
 from convae.cli.terminal.progress import Heartbeat, Messages, Pace, PlainTraining
-from convae.training.observers import Moment
+from convae.training.observers import StepProgress
 
 
 def test_the_time_left_follows_from_what_is_done() -> None:
@@ -49,5 +49,7 @@ def test_silence_is_broken_by_how_far_it_is() -> None:
 def test_what_a_silent_training_is_at() -> None:
     lines = PlainTraining(lambda _: None)
     assert lines.told().startswith("reading and preparing images, ")
-    lines.step(Moment(epoch=2, epochs=9, step=30, steps=400, loss=0.125, images=1, seconds=1.0))
+    lines.step(
+        StepProgress(epoch=2, epochs=9, step=30, steps=400, loss=0.125, images=1, seconds=1.0)
+    )
     assert lines.told().startswith("epoch 2/9, step 30 of 400  loss 0.125")

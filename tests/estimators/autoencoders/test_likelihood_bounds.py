@@ -10,7 +10,7 @@ from torch.distributions import Bernoulli, Laplace, MultivariateNormal, Normal
 
 from convae.errors import InputError
 from convae.estimators.autoencoders.likelihood_bounds import bound, log_density, log_weights
-from convae.networks.autoencoder import Output, Seen, drawn
+from convae.networks.autoencoder import EncoderOutput, Output, sampled
 from convae.networks.bottleneck import Posterior
 
 SCALE = 0.05  # the variance of the values of an image
@@ -31,16 +31,16 @@ class Linear:
     def architecture(self) -> "Linear":
         return self
 
-    def drawn_numbers(self, size: tuple[int, int]) -> int:
+    def sampled_values(self, size: tuple[int, int]) -> int:
         return K
 
-    def look(self, images: Tensor) -> Seen:
+    def encode_with_maps(self, images: Tensor) -> EncoderOutput:
         precision = 1 + self.w.square().sum(dim=0) / SCALE
         mean = (images.flatten(1) - self.b) @ self.w / SCALE / precision
-        return Seen(Posterior(mean + self.off, -precision.log().expand_as(mean)))
+        return EncoderOutput(Posterior(mean + self.off, -precision.log().expand_as(mean)))
 
-    def tell(self, images: Tensor, seen: Seen, noise: Tensor) -> Output:
-        code = drawn(seen.said, noise)
+    def decode_with_maps(self, images: Tensor, seen: EncoderOutput, noise: Tensor) -> Output:
+        code = sampled(seen.posterior, noise)
         return Output((code @ self.w.T + self.b).view_as(images), code)
 
     def exact(self, images: Tensor) -> Tensor:

@@ -16,9 +16,14 @@ from convae.errors import InputError
 from convae.losses import parse_loss
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.loop import training_step
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 from convae.training.state import TrainingState
-from convae.training.tasks.stacked_levels import FromBelow, Level, codes_of_level, images_of_level
+from convae.training.tasks.stacked_layers import (
+    FromBelow,
+    StackLayer,
+    codes_of_layer,
+    images_of_layer,
+)
 from convae.training.tasks.task import VALIDATION, step_rng
 
 SMALL: dict[str, Any] = {
@@ -42,7 +47,7 @@ class Stops:
     def message(self, text: str) -> None:
         pass
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:
@@ -77,9 +82,9 @@ def test_codes_and_images_of_levels_are_the_networks_own_way(greedy: StackedAuto
     x = torch.rand(2, 1, 18, 14)
     with torch.inference_mode():
         maps = network.encoder.maps(torch.nn.functional.pad(x, (0, 2, 0, 2), mode="replicate"))
-        assert torch.allclose(codes_of_level(network, x, 2), maps[1], atol=1e-6)
+        assert torch.allclose(codes_of_layer(network, x, 2), maps[1], atol=1e-6)
         restored = network.bottleneck.decode(network.bottleneck.encode(maps[1]).code)
-        through = images_of_level(network, restored, 2, (18, 14))
+        through = images_of_layer(network, restored, 2, (18, 14))
         assert torch.allclose(through, network(x).reconstruction, atol=1e-5)
 
 
@@ -92,7 +97,7 @@ def test_while_a_level_learns_the_others_stay() -> None:
         ConvAutoencoder.from_options({"bypass": "none", "epochs": 0, **SMALL}).fit(IMAGES).settings_
     )
     task = FromBelow(network, 2, parse_loss("mse"), None)
-    state = TrainingState(Level(network, 2), settings)
+    state = TrainingState(StackLayer(network, 2), settings)
     rng = step_rng(0, 0, 0, np.arange(4))
     training_step(state, task, torch.rand(4, 1, 18, 14), 0.01, rng)
     assert state.network.training
@@ -112,7 +117,7 @@ def test_noise_is_on_what_is_shown_at_every_level(greedy: StackedAutoencoder) ->
         noisy = FromBelow(network, number, parse_loss("mse"), parse_noise("gaussian:0.3"))
         example = noisy.example(x, step_rng(0, VALIDATION, 0, np.arange(4)))
         with torch.no_grad():
-            assert torch.equal(example.target, codes_of_level(network, x, number - 1))
+            assert torch.equal(example.target, codes_of_layer(network, x, number - 1))
         assert not torch.equal(example.input, example.target)
 
 

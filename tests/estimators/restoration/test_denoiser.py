@@ -16,7 +16,7 @@ from convae.estimators.restoration import restored_images
 from convae.estimators.restoration.noise_units import stretch
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.tiling import Tile, tiles
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 
 TINY: dict[str, Any] = {"widths": (8, 8), "blocks": 1, "latent_dim": 8, "epochs": 2}
 
@@ -30,7 +30,7 @@ class Heard:
     def message(self, text: str) -> None:
         self.told.append(text)
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:

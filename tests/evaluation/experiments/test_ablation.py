@@ -15,7 +15,7 @@ from convae.evaluation.experiments.verdicts import (
     stacking_verdict,
 )
 from convae.evaluation.reconstruction import evaluate
-from convae.training.observers import Moment, Row
+from convae.training.observers import Row, StepProgress
 
 SMALL: dict[str, Any] = {
     "widths": (4,),
@@ -48,7 +48,7 @@ class Watch:
     def message(self, text: str) -> None:
         self.said.append(text)
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         pass
 
     def epoch(self, row: Row) -> None:

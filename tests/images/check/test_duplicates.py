@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convae.images.check.duplicates import Duplicates, bit_distance
-from convae.images.check.image_facts import area_means, look_at
+from convae.images.check.image_facts import area_means, facts_of
 from convae.images.sources.array_image import array_image
 
 WORD = st.integers(0, 2**64 - 1)
@@ -37,7 +37,7 @@ def test_many_pictures_with_planted_copies_are_grouped() -> None:
     copies = np.clip(images[:50].astype(int) + random.integers(-4, 5, images[:50].shape), 0, 255)
     finder = Duplicates()
     for pixels in [*images, *copies.astype(np.uint8), *images[100:110]]:
-        finder.add(look_at(array_image(pixels, "x")))
+        finder.add(facts_of(array_image(pixels, "x")))
     exact, groups = finder.exact(), finder.groups()
     finder.close()
     assert sorted(map(tuple, groups)) == sorted(
@@ -53,7 +53,7 @@ def test_a_huge_bucket_is_searched_among_neighbours_only() -> None:
     for index in range(600):  # one and the same hash
         pixels = ramp.copy()
         pixels[index % 32, index // 32] += 50
-        finder.add(look_at(array_image(pixels.astype(np.uint8), "x")))
+        finder.add(facts_of(array_image(pixels.astype(np.uint8), "x")))
     finder.groups()
     finder.close()
     assert finder.limited

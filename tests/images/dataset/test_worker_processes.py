@@ -16,7 +16,7 @@ from convae.errors import ImageError
 from convae.images.dataset import prefetch, survey, worker_processes
 from convae.images.dataset.image_set import prepare
 from convae.images.dataset.preparation import Preparation
-from convae.images.dataset.worker_processes import Worker, Workers, line_of, told
+from convae.images.dataset.worker_processes import Worker, Workers, decode_line, line_of
 from convae.images.files.image import Answer, Header, Image, ImageInfo, ReadLimits, Request
 from convae.images.files.metadata import Description, Resolution
 from convae.images.files.reading import answer
@@ -115,7 +115,7 @@ def test_what_is_told_comes_back() -> None:
     header = Header(shape=(4, 5, 1), depth="uint8", pages=1, format="PNG", stored="uint8", mode="L")
     line = line_of([info, header, ImageError("a", "b"), None])
     assert line.count(b"\n") == 1
-    back = told(line)
+    back = decode_line(line)
     assert back[:2] == [info, header]
     assert (back[2].name, back[2].reason) == ("a", "b")
 

@@ -171,7 +171,7 @@ def test_image_files_say_themselves_where_their_channels_are(tmp_path: Path) -> 
     Image.new("RGB", (6, 5)).save(tmp_path / "a.png")
     for held in (tmp_path, tmp_path / "a.png", f"{tmp_path}/*.png", [tmp_path / "a.png"]):
         assert open_source(held).header(0).shape == (5, 6, 3)
-        with pytest.raises(InputError, match="image files and sets say it themselves"):
+        with pytest.raises(InputError, match="image files and sets state it"):
             open_source(held, channels_first=False)
     paths = Series([str(tmp_path / "a.png")])
     assert open_source(paths).header(0).shape == (5, 6, 3)

@@ -18,7 +18,7 @@ from convae.images.dataset.framing import resize
 from convae.images.files import high_bit_depth
 from convae.images.files.image import Header
 from convae.images.files.png16 import read_png16, write_png16
-from convae.images.files.reading import look_at_image, probe_image, read_image
+from convae.images.files.reading import probe_image, probe_or_read_image, read_image
 
 RNG = np.random.default_rng(0)
 Array = np.ndarray[Any, Any]
@@ -362,10 +362,10 @@ def test_a_truncated_jpeg_is_no_image_at_any_size() -> None:
     assert reason(file[: len(file) // 2], for_size=(16, 16)) == "file is truncated"
 
 
-def test_a_first_look_decodes_what_is_small() -> None:
+def test_a_probe_decodes_what_is_small() -> None:
     file = pillow(PillowImage.fromarray(smooth(10, 8)), "PNG")
-    header, image = look_at_image(file, 240)
+    header, image = probe_or_read_image(file, 240)
     assert header == probe_image(file)
     assert image is not None
     assert np.array_equal(image.pixels, read_image(file).pixels)
-    assert look_at_image(file, 239) == (header, None)
+    assert probe_or_read_image(file, 239) == (header, None)

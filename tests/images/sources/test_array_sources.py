@@ -214,7 +214,7 @@ def test_a_stack_is_there_where_nothing_has_to_be_done() -> None:
         assert open_source(np.zeros((2, 3, 3), other)).stack() is None
 
 
-def test_a_dataset_is_asked_once_for_a_small_image_at_first_look() -> None:
+def test_a_dataset_is_asked_once_for_a_small_image_with_its_header() -> None:
     class Counting:
         asked = 0
 
@@ -228,12 +228,12 @@ def test_a_dataset_is_asked_once_for_a_small_image_at_first_look() -> None:
     dataset = Counting()
     source = open_source(dataset)
     before = dataset.asked
-    header, image = source.first_look(1, most_bytes=24)
+    header, image = source.header_or_image(1, most_bytes=24)
     assert header.shape == (4, 6, 1)
     assert image is not None
     assert (image.pixels == 1).all()
     assert dataset.asked == before + 1
-    assert source.first_look(1, most_bytes=23) == (header, None)
+    assert source.header_or_image(1, most_bytes=23) == (header, None)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_companion_files_get_one_note(tmp_path: Path) -> None:
         touch(tmp_path / name)
     found = list_images(tmp_path)
     assert (found.names, found.skipped) == (["a.png"], [])
-    assert found.notes()[0].startswith("passed over 5 file(s) that are no images: .txt 2,")
+    assert found.notes()[0].startswith("skipped 5 files that are not images: .txt 2,")
     assert len(found.notes()) == 1
 
 

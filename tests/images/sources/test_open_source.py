@@ -88,7 +88,7 @@ def test_several_folders_are_one_source(tmp_path: Path) -> None:
     )
     assert list(source.names) == ["y/1.png", "z/lone.png", "x/1.png", "x/deep/2.png"]
     assert [item.name for item in source.skipped] == [str(tmp_path / "none")]
-    assert source.notes == ["passed over 1 file(s) that are no images: .txt 1"]
+    assert source.notes == ["skipped 1 file that is not an image: .txt 1"]
     assert source.labels is None
 
 

@@ -7,8 +7,8 @@ import torch
 from convae.corruption.noise import parse_noise
 from convae.losses import parse_loss
 from convae.training.tasks.corrupted import Corrupted
-from convae.training.tasks.shifted import Shifted
 from convae.training.tasks.task import VALIDATION, Reconstruction, step_rng
+from convae.training.tasks.translated import Translated
 
 IMAGES = torch.rand(64, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 POSITIONS = np.arange(64)
@@ -16,7 +16,7 @@ POSITIONS = np.arange(64)
 
 def task(noise: str, shift: float = 0.0) -> Corrupted:
     inner = Reconstruction(parse_loss("mse"))
-    return Corrupted(Shifted(inner, shift) if shift else inner, parse_noise(noise))
+    return Corrupted(Translated(inner, shift) if shift else inner, parse_noise(noise))
 
 
 def test_what_is_shown_has_the_noise_and_what_should_come_out_has_none() -> None:

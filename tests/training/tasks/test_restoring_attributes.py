@@ -9,7 +9,7 @@ import torch
 from convae.corruption.attributes import POSES, Attributes, posed
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.restoring_attributes import TELLING, RestoringAttributes
+from convae.training.tasks.restoring_attributes import POSE_WEIGHT, RestoringAttributes
 from convae.training.tasks.task import Example, step_rng
 
 BATCH = torch.rand(8, 1, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -41,7 +41,7 @@ def test_the_loss_is_the_error_and_the_unlikeliness_of_the_pose() -> None:
     assert found.further is not None
     code = torch.zeros(8, 10)
     undecided = task().losses(Output(BATCH + 0.1, code), found)
-    assert undecided.tolist() == pytest.approx([0.01 + TELLING * math.log(POSES)] * 8, rel=1e-4)
+    assert undecided.tolist() == pytest.approx([0.01 + POSE_WEIGHT * math.log(POSES)] * 8, rel=1e-4)
     code[torch.arange(8), found.further] = 50.0
     assert task().losses(Output(BATCH, code), found).tolist() == pytest.approx([0.0] * 8, abs=1e-6)
     code[:, POSES:] = 9.0  # the rest of the code tells nothing

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from convae.cli.terminal.output import harmless
-from convae.training.observers import Moment, Quiet, Row
+from convae.training.observers import Quiet, Row, StepProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -118,7 +118,7 @@ class PlainTraining(Quiet):
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write, self._pace, self._epochs = write, Pace(), 0
         self._began = time.monotonic()
-        self._moment: Moment | None = None
+        self._moment: StepProgress | None = None
 
     def told(self) -> str:
         """Return a line on the progress, also within an epoch."""
@@ -137,7 +137,7 @@ class PlainTraining(Quiet):
         """Write the message."""
         self._write(text)
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         """Record the progress."""
         self._epochs, self._moment = moment.epochs, moment
         self._pace.left(_fraction(moment))
@@ -193,7 +193,7 @@ class LivingTraining(Quiet):
         """Print the message above the line."""
         self._progress.console.print(harmless(text), markup=False, highlight=False)
 
-    def step(self, moment: Moment) -> None:
+    def step(self, moment: StepProgress) -> None:
         """Rewrite the line."""
         done = _fraction(moment)
         left = self._pace.left(done)
@@ -213,7 +213,7 @@ class LivingTraining(Quiet):
         self._validation, self._code = row["validation_loss"], code_told(row)
 
 
-def _fraction(moment: Moment) -> float:
+def _fraction(moment: StepProgress) -> float:
     return (moment.epoch - 1 + moment.step / moment.steps) / moment.epochs
 
 

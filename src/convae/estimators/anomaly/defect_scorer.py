@@ -16,7 +16,7 @@ from convae.estimators.anomaly.normal_cues import CUES, Cue, NearestImage
 from convae.metrics.difference_maps import Standards, colour_difference, resized, smoothed
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.tiling import Tile, tiles
-from convae.training.tasks.flips_and_turns import turned, turned_back
+from convae.training.tasks.flips_and_turns import from_view, to_view
 
 FOUND, REPAIRED = "found", "repaired"
 NETWORK = (FOUND, REPAIRED)
@@ -94,7 +94,7 @@ class Viewer:
         views = range(MIRRORS if self.flips else 1)
         total = torch.zeros((len(batch), len(NETWORK), *batch.shape[-2:]), device=batch.device)
         for view in views:
-            total += turned_back(self._one_view(turned(batch, view).contiguous()), view)
+            total += from_view(self._one_view(to_view(batch, view).contiguous()), view)
         return total / len(views)
 
     def maps(self, batch: Tensor, cues: Sequence[Cue]) -> tuple[list[Tensor], Tensor]:

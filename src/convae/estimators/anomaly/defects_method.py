@@ -13,7 +13,7 @@ from convae.images.dataset.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import make_architecture
-from convae.training.tasks.mending_defects import Mending
+from convae.training.tasks.repairing_defects import RepairDefects
 from convae.training.tasks.task import Task
 
 CROP = 128  # pixels a side of the crops to train on
@@ -96,7 +96,7 @@ class MendDefects:
 
         Defects are local, so mirrored images are equally good examples.
         """
-        task = Mending(
+        task = RepairDefects(
             self.config.loss, Defects(share=SHARE, most=MOST), flips=True, crop=self.crop
         )
         return task, {"method": "defects", "crop": self.crop}

@@ -181,7 +181,7 @@ class Likelihood:
 
 def _noise(network: Autoencoder, batch: Tensor, seed: int) -> Tensor:
     """Return the random numbers by which codes of these images are sampled."""
-    numbers = network.architecture.drawn_numbers((batch.shape[-2], batch.shape[-1]))
+    numbers = network.architecture.sampled_values((batch.shape[-2], batch.shape[-1]))
     rng = torch.Generator().manual_seed(seed)
     return torch.randn((len(batch), numbers), generator=rng).to(batch.device)
 

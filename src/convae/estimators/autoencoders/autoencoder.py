@@ -30,8 +30,8 @@ from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.observers import Observer
 from convae.training.tasks.corrupted import Corrupted
-from convae.training.tasks.shifted import Shifted
 from convae.training.tasks.task import Reconstruction, Task
+from convae.training.tasks.translated import Translated
 
 # Fraction of a side. With neighbourhood, codes hold for new images only if small translations change little.
 SHIFT = 1 / 24
@@ -142,7 +142,7 @@ class ConvAutoencoder(
         images with the same ``noise`` and ``shift`` as in a fit.
         """
         self._refuse_target(X, y)
-        return continue_fit(self, X)
+        return continue_fit(self, X, self._task)
 
     def _config(self) -> FitConfig[Any]:
         config = super()._config()
@@ -179,7 +179,7 @@ class ConvAutoencoder(
     def _task(self, task: Task, config: FitConfig[Any]) -> Task:
         """Return a task whose inputs are changed as the parameters ask."""
         shift = _shift(config)
-        task = Shifted(task, shift) if shift else task
+        task = Translated(task, shift) if shift else task
         return task if config.noise is None else Corrupted(task, config.noise)
 
     def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:

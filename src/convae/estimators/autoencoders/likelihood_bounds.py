@@ -8,7 +8,7 @@ from torch import Tensor
 
 from convae.config.compatibility import check, of_loss
 from convae.losses import BCE_CLAMP, logistic_cost, parse_loss
-from convae.networks.autoencoder import Autoencoder, drawn
+from convae.networks.autoencoder import Autoencoder, sampled
 
 AT_ONCE = 2**22  # values of the images that are decoded together
 SMALLEST = 1e-12
@@ -54,10 +54,10 @@ def log_weights(
     Their mean is the evidence lower bound. The logarithm of the mean of their exponentials is the
     importance-weighted bound.
     """
-    seen = network.look(images)
-    log_variance = seen.said.log_variance
+    seen = network.encode_with_maps(images)
+    log_variance = seen.posterior.log_variance
     assert log_variance is not None
-    numbers = network.architecture.drawn_numbers((images.shape[-2], images.shape[-1]))
+    numbers = network.architecture.sampled_values((images.shape[-2], images.shape[-1]))
     own = log_variance[0].numel()
     part = max(1, AT_ONCE // images.numel())
     for done in range(0, samples, part):
@@ -65,9 +65,9 @@ def log_weights(
         noise = torch.randn((count, len(images), numbers), generator=generator).to(images.device)
         flat, shown = noise.flatten(0, 1), images.repeat(count, 1, 1, 1)
         every = seen.repeated(count)
-        told = network.tell(shown, every, flat)
+        told = network.decode_with_maps(shown, every, flat)
         # the 2π of both densities of the code cancels
-        code = drawn(every.said, flat[:, :own]).float().flatten(1)
+        code = sampled(every.posterior, flat[:, :own]).float().flatten(1)
         spread = flat[:, :own].square() + log_variance.float().flatten(1).repeat(count, 1)
         ratio = 0.5 * (spread - code.square()).sum(dim=1)
         if told.finer_log_ratio is not None:

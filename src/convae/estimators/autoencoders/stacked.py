@@ -30,12 +30,12 @@ from convae.training.flop_count import epoch_cost
 from convae.training.job import Job
 from convae.training.loop import train
 from convae.training.observers import Observers, Row
-from convae.training.tasks.stacked_levels import (
+from convae.training.tasks.stacked_layers import (
     FromBelow,
-    Level,
-    codes_of_level,
-    images_of_level,
-    level_count,
+    StackLayer,
+    codes_of_layer,
+    images_of_layer,
+    layer_count,
 )
 
 SHARE = 2  # all layers together are trained for 1/SHARE of the joint epochs
@@ -80,7 +80,7 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
     def levels_(self) -> int:
         """The number of layers: the stages and the code."""
         check_is_fitted(self, "network_")
-        return level_count(self.network_)
+        return layer_count(self.network_)
 
     def transform(self, X: Any, level: int | None = None) -> np.ndarray:
         """Return the codes of a layer, (n, size of the layer's code) float32.
@@ -97,7 +97,7 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
             return super().transform(X)
 
         def of(batch: Tensor) -> Tensor:
-            return codes_of_level(self.network_, batch, level).flatten(1)
+            return codes_of_layer(self.network_, batch, level).flatten(1)
 
         parts = [rows.float().cpu() for _, rows in self.inference_.batches(self._pixels(X), of)]
         found: np.ndarray = torch.cat(parts).numpy()
@@ -139,8 +139,8 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
         if level == self.levels_:
             image: Tensor = self.network_(batch).reconstruction
             return image
-        codes = codes_of_level(self.network_, batch, level)
-        return images_of_level(self.network_, codes, level, (batch.shape[-2], batch.shape[-1]))
+        codes = codes_of_layer(self.network_, batch, level)
+        return images_of_layer(self.network_, codes, level, (batch.shape[-2], batch.shape[-1]))
 
     def _level(self, level: int | None) -> int:
         most = self.levels_
@@ -170,8 +170,8 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
         with seeded(ready.seed):
             network = on_device(Autoencoder(ready.architecture), ready.unit.device)
         levels = [
-            epoch_cost(Level(network, number), _level_job(ready, network, number, config, 1))
-            for number in range(1, level_count(network) + 1)
+            epoch_cost(StackLayer(network, number), _level_job(ready, network, number, config, 1))
+            for number in range(1, layer_count(network) + 1)
         ]
         return levels, epoch_cost(network, make_job(config, ready))
 
@@ -210,7 +210,7 @@ def _train_layers(
     ready: Ready, network: Autoencoder, config: FitConfig[Any], run: Run
 ) -> list[list[Row]]:
     """Train the layers of a network one by one; return the history of each."""
-    count = level_count(network)
+    count = layer_count(network)
     joint = make_settings(config, ready).epochs
     epochs = epochs_of_levels(config.parameters.level_epochs, count, joint)
     histories = []
@@ -219,7 +219,7 @@ def _train_layers(
         job = _level_job(ready, network, number, config, epochs[number - 1])
         own = None if run.checkpoint is None else run.checkpoint.part(f"level-{number}")
         resume = run.resume and own is not None and own.has_state()
-        level = Level(network, number)
+        level = StackLayer(network, number)
         histories.append(
             train(level, job, checkpoint=own, resume=resume, keep=True, observers=run.observers)
         )

@@ -19,7 +19,7 @@ from convae.estimators.fit import Ready
 from convae.estimators.fit_config import FitConfig
 from convae.estimators.streaming import iter_images
 from convae.losses import Loss, logistic_scale, parse_loss
-from convae.networks.autoencoder import Autoencoder, drawn
+from convae.networks.autoencoder import Autoencoder, sampled
 from convae.storage.model_file import StoredModel
 from convae.training.splits_and_batches import epoch_batches
 from convae.training.tasks.binarised import Binarised
@@ -281,7 +281,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
 
         def of(batch: Tensor) -> Tensor:
             size = (batch.shape[-2], batch.shape[-1])
-            shape = (len(batch), self.architecture_.drawn_numbers(size))
+            shape = (len(batch), self.architecture_.sampled_values(size))
             images = [
                 self.network_(
                     batch, torch.randn(shape, generator=generator).to(batch.device)
@@ -411,7 +411,7 @@ def _judged(ready: Ready, network: Autoencoder, loss: Loss) -> dict[str, Tensor]
     """Measure the cost and use of each latent dimension, and the mean loss of images from sampled codes."""
     generator = torch.Generator().manual_seed(ready.seed)
     a, use, widths = network.architecture, CodeUse(), []
-    numbers = a.drawn_numbers(a.image_shape[1:])
+    numbers = a.sampled_values(a.image_shape[1:])
     with torch.inference_mode():
         for batch in ready.batches(ready.measured):
             noise = torch.randn(len(batch), numbers, generator=generator)
@@ -439,7 +439,7 @@ def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
         for batch in ready.batches(some[:MOST_CODES]):
             said = network.posterior(batch)
             noise = torch.randn(said.code.shape, generator=generator).to(batch.device)
-            codes.append(drawn(said, noise).float().flatten(1).cpu().numpy())
+            codes.append(sampled(said, noise).float().flatten(1).cpu().numpy())
     return np.concatenate(codes)
 
 

@@ -1,4 +1,4 @@
-"""The data doctor: find problems in a set of images before training.
+"""The check-up: find problems in a set of images before training.
 
 - check_up: the whole check; image_facts: the facts of one image
 - findings, duplicates: the results

@@ -1,4 +1,4 @@
-"""Advice of the data doctor on its findings: short sentences, problems first."""
+"""Advice of the check-up on its findings: short sentences, problems first."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,8 +14,8 @@ def advise(found: CheckUp, tally: Tally) -> tuple[Advice, ...]:
     rules: tuple[Callable[[CheckUp, Tally], Iterator[Advice]], ...] = (
         _reading, _sizes, _channels, _depths, _scaling, _empty, _repeated, _changed,
     )  # fmt: skip
-    said = [advice for rule in rules for advice in rule(found, tally)]
-    return tuple(sorted(said, key=lambda advice: advice.severity != "problem"))
+    found_advice = [advice for rule in rules for advice in rule(found, tally)]
+    return tuple(sorted(found_advice, key=lambda advice: advice.severity != "problem"))
 
 
 def _problem(text: str) -> Advice:

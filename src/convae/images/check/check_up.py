@@ -1,4 +1,4 @@
-"""The data doctor: reads every image once and reports problems of the set before training."""
+"""The check-up: reads every image once and reports problems of the set before training."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from convae.errors import ImageError
 from convae.images.check.advice import advise
 from convae.images.check.duplicates import Duplicates
 from convae.images.check.findings import Advice, CheckUp, DuplicateGroup, Tally
-from convae.images.check.image_facts import Look, look_at
+from convae.images.check.image_facts import ImageFacts, facts_of
 from convae.images.dataset.threads import in_threads
 from convae.images.sources.base import ImageSource, Skipped
 
@@ -32,51 +32,55 @@ def check_images(
 
     Memory is about 100 bytes an image; only a few images are held at a time.
 
-    Arguments:
+    Args:
         source: see :func:`convae.images.sources.open_source.open_source`.
         max_images: check at most this many, spread evenly; None: check all.
         progress: called with (images checked, images to check).
-    Returns: the findings, with advice.
+
+    Returns:
+        The findings, with advice.
     """
     count = len(source)
     picked = np.arange(count)
     if max_images is not None and max_images < count:
         picked = np.unique(np.linspace(0, count - 1, max(1, max_images)).astype(np.int64))
-    tally, duplicates, looked = Tally(), Duplicates(), list[int]()
+    tally, duplicates, checked = Tally(), Duplicates(), list[int]()
     try:
-        for done, (index, found) in enumerate(_looks(source, picked.tolist()), 1):
+        for done, (index, found) in enumerate(_facts_of_each(source, picked.tolist()), 1):
             if isinstance(found, Skipped):
                 tally.unreadable.append(found)
             else:
                 tally.add(source.names[index], found)
                 duplicates.add(found)
-                looked.append(index)
+                checked.append(index)
             if progress is not None:
                 progress(done, len(picked))
-        groups = _grouped(source, duplicates, looked)
+        groups = _grouped(source, duplicates, checked)
     finally:
         duplicates.close()
     tally.limited = duplicates.limited
     return _check_up(source, len(picked), tally, groups)
 
 
-def _looks(source: ImageSource, picked: Sequence[int]) -> Iterator[tuple[int, Look | Skipped]]:
-    def look(index: int) -> tuple[int, Look | Skipped]:
+def _facts_of_each(
+    source: ImageSource, picked: Sequence[int]
+) -> Iterator[tuple[int, ImageFacts | Skipped]]:
+    def facts(index: int) -> tuple[int, ImageFacts | Skipped]:
         try:
-            return index, look_at(source.read(index))
+            return index, facts_of(source.read(index))
         except ImageError as error:
             return index, Skipped(source.names[index], error.reason)
 
-    return in_threads(look, picked, worthwhile=None)
+    return in_threads(facts, picked, worthwhile=None)
 
 
 def _grouped(
-    source: ImageSource, duplicates: Duplicates, looked: list[int]
+    source: ImageSource, duplicates: Duplicates, checked: list[int]
 ) -> tuple[DuplicateGroup, ...]:
     labels, exact, names = source.labels, duplicates.exact(), source.names
     groups = []
     for members in duplicates.groups():
-        indices = tuple(looked[member] for member in members)
+        indices = tuple(checked[member] for member in members)
         shown = tuple(names[index] for index in indices)
         inside: tuple[str, ...] = ()
         if labels is not None:

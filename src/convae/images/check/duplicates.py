@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from convae.images.check.image_facts import THUMB, Look
+from convae.images.check.image_facts import THUMB, ImageFacts
 
 _BITS, _BANDS = 64, 5  # two hashes that differ in at most 4 bits share one of 5 bands
 _MOST_BITS = 12  # pairs further apart are not compared
@@ -36,15 +36,15 @@ class Duplicates:
         self._thumbs: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as self)
         self.limited = False
 
-    def add(self, look: Look) -> None:
+    def add(self, facts: ImageFacts) -> None:
         """Add the next image."""
         index = len(self._parent)
-        first = self._first.setdefault(look.digest, index)
+        first = self._first.setdefault(facts.digest, index)
         self._parent.append(first)
-        if first == index and look.thumb is not None:
+        if first == index and facts.thumb is not None:
             self._owners.append(index)
-            self._bits.append(look.bits)
-            self._thumbs.write(look.thumb.tobytes())
+            self._bits.append(facts.bits)
+            self._thumbs.write(facts.thumb.tobytes())
 
     def exact(self) -> np.ndarray:
         """Return (n,), for each image the first one with the same pixels. To be called before ``groups``."""
@@ -141,9 +141,17 @@ def bit_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def difference(
     thumbs: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return root mean square and largest difference of pairs of thumbnails, in their standard deviations.
+    """Compare pairs of thumbnails: root mean square and largest difference, in standard deviations.
 
     The largest difference reveals what the mean hides: sparse pictures differ in few cells.
+
+    Args:
+        thumbs: (n, cells) int8; 32 is one standard deviation.
+        left: (m,) positions of the first thumbnails.
+        right: (m,) positions of the second ones.
+
+    Returns:
+        Two arrays (m,).
     """
     mean, worst = np.empty(len(left)), np.empty(len(left))
     for start in range(0, len(left), 4096):

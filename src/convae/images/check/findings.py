@@ -1,4 +1,4 @@
-"""The findings of the data doctor: counts, names and sentences, as plain data."""
+"""The findings of the check-up: counts, names and sentences, as plain data."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from convae.images.check.image_facts import Look
+from convae.images.check.image_facts import ImageFacts
 from convae.images.sources.base import Skipped
 
 
@@ -44,12 +44,12 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckUp:
-    """The findings of the data doctor.
+    """The findings of the check-up.
 
     Attributes:
         description: what was checked.
         images: number of images in the source.
-        checked: number that were looked at (fewer with ``max_images``).
+        checked: number that were checked (fewer with ``max_images``).
         readable: number of those that could be read.
         skipped: what was left out while listing.
         unreadable: images that could not be decoded, with the reason.
@@ -131,26 +131,26 @@ class Tally:
     most_values: int = 0
     limited: bool = False
 
-    def add(self, name: str, look: Look) -> None:
+    def add(self, name: str, facts: ImageFacts) -> None:
         """Count one image."""
         self.readable += 1
-        self.sizes[look.shape[:2]] += 1
-        self.channels[look.shape[2]] += 1
-        self.depths[look.info.depth] += 1
-        self.read_as[look.depth] += 1
-        self.formats[look.info.format] += 1
-        self.conversions.update(look.info.conversions)
-        low, high = self.ranges.get(look.depth, (np.nan, np.nan))
-        self.ranges[look.depth] = (
-            float(np.fmin(low, look.low)),
-            float(np.fmax(high, look.high)),
+        self.sizes[facts.shape[:2]] += 1
+        self.channels[facts.shape[2]] += 1
+        self.depths[facts.info.depth] += 1
+        self.read_as[facts.depth] += 1
+        self.formats[facts.info.format] += 1
+        self.conversions.update(facts.info.conversions)
+        low, high = self.ranges.get(facts.depth, (np.nan, np.nan))
+        self.ranges[facts.depth] = (
+            float(np.fmin(low, facts.low)),
+            float(np.fmax(high, facts.high)),
         )
-        self.most_values = max(self.most_values, look.values)
-        if 0 < look.high <= 1:
-            self.up_to_one[look.depth] += 1
-        if look.info.missing:
-            self.missing.append((name, look.info.missing))
-        if look.constant:
+        self.most_values = max(self.most_values, facts.values)
+        if 0 < facts.high <= 1:
+            self.up_to_one[facts.depth] += 1
+        if facts.info.missing:
+            self.missing.append((name, facts.info.missing))
+        if facts.constant:
             self.constant.append(name)
-            if look.high == 0:
+            if facts.high == 0:
                 self.black.append(name)

@@ -1,4 +1,4 @@
-"""The facts of one image for the data doctor: statistics, a fingerprint and a thumbnail."""
+"""The facts of one image for the check-up: statistics, a fingerprint and a thumbnail."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ _FLAT = 1e-3  # a thumbnail that varies less than this fraction of the range is 
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The facts that the doctor keeps of one image.
+class ImageFacts:
+    """The facts that the check-up keeps of one image.
 
     Attributes:
         shape: (H, W, C).
@@ -40,14 +40,14 @@ class Look:
     thumb: np.ndarray | None
 
 
-def look_at(image: Image) -> Look:
+def facts_of(image: Image) -> ImageFacts:
     """Collect the facts of an image; the pixels need not be kept."""
     pixels = image.pixels
     low, high = _extremes(pixels)
     bits, thumb = _picture(pixels, high - low)
     height, width, channels = pixels.shape
     eight = pixels.dtype == np.uint8
-    return Look(
+    return ImageFacts(
         shape=(height, width, channels),
         depth=str(pixels.dtype),
         info=image.info,

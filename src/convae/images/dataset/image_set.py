@@ -102,20 +102,20 @@ class ImageSet:
         """Return the name of image ``position``."""
         return self.source.names[int(self.index[position % len(self)])]
 
-    def batch(self, positions: np.ndarray, moment: tuple[int, int] | None = None) -> Pixels:
+    def batch(self, positions: np.ndarray, seed_epoch: tuple[int, int] | None = None) -> Pixels:
         """Return (n, C, H, W) values as the files hold them.
 
         Args:
             positions: (n,) which images; positions from len(self) on repeat them.
-            moment: (seed, epoch), on which random crops depend, together with the image; None crops the
-                centre, and takes further crops of an image always at the same places.
+            seed_epoch: (seed, epoch), which determine the places of random crops together with the image.
+                None takes the centre; further crops of an image are then always at the same places.
         """
         if (
             self.plan.framing.mode != "random-crop"
             and (many := self.store.many(positions % len(self))) is not None
         ):
             return many
-        return self._stack([self._one(int(p), moment) for p in positions], positions)
+        return self._stack([self._one(int(p), seed_epoch) for p in positions], positions)
 
     def whole(self) -> Pixels | None:
         """Return (n, C, H, W) of all images, if in memory and the same in every epoch; do not write to it."""
@@ -124,11 +124,22 @@ class ImageSet:
         return self.store.all()
 
     def batches(
-        self, order: Iterable[np.ndarray], moment: tuple[int, int] | None = None
+        self, order: Iterable[np.ndarray], seed_epoch: tuple[int, int] | None = None
     ) -> Iterator[Pixels]:
-        """Yield :meth:`batch` for each item of ``order``; streamed images are decoded ahead, in threads."""
+        """Yield :meth:`batch` for each item of ``order``; streamed images are decoded ahead, in threads.
+
+        Args:
+            order: the positions of each batch, (b,).
+            seed_epoch: as for :meth:`batch`.
+
+        Yields:
+            (b, C, H, W) values as the files hold them.
+
+        Raises:
+            ImageError: no image of a batch can be read any more; if the set is strict, one of them.
+        """
         if self.storage != "streamed":
-            yield from (self.batch(positions, moment) for positions in order)
+            yield from (self.batch(positions, seed_epoch) for positions in order)
             return
         batches: deque[np.ndarray] = deque()
 
@@ -138,13 +149,13 @@ class ImageSet:
                 yield from positions.tolist()
 
         images: list[Pixels | ImageError] = []
-        for image in in_threads(lambda p: self._one(p, moment), flat(), ahead=16):
+        for image in in_threads(lambda p: self._one(p, seed_epoch), flat(), ahead=16):
             images.append(image)
             if len(images) == len(batches[0]):
                 yield self._stack(images, batches.popleft())
                 images = []
 
-    def _one(self, position: int, moment: tuple[int, int] | None) -> Pixels | ImageError:
+    def _one(self, position: int, seed_epoch: tuple[int, int] | None) -> Pixels | ImageError:
         crop, position = divmod(position, len(self))
         try:
             pixels = self._as_before(position, self.store.get(position))
@@ -152,9 +163,11 @@ class ImageSet:
             return error
         if self.plan.framing.mode != "random-crop":
             return pixels
-        if moment is None and crop:
-            moment = (0, 0)
-        key = None if moment is None else (*moment, int(self.index[position]) + (crop << 40))
+        if seed_epoch is None and crop:
+            seed_epoch = (0, 0)
+        key = (
+            None if seed_epoch is None else (*seed_epoch, int(self.index[position]) + (crop << 40))
+        )
         return self.plan.framing.apply(pixels, key)
 
     def _as_before(self, position: int, pixels: Pixels) -> Pixels:
@@ -390,12 +403,12 @@ def _read_all(
         del prepared[i]
     left = [i for i in found.index.tolist() if i not in prepared]
 
-    def use(i: int, said: Answer) -> Finished | ImageError:
-        if isinstance(said, ImageError):
-            return said
-        assert said[1] is not None
+    def use(i: int, answered: Answer) -> Finished | ImageError:
+        if isinstance(answered, ImageError):
+            return answered
+        assert answered[1] is not None
         try:
-            return finished(plan, said[1])
+            return finished(plan, answered[1])
         except ImageError as error:
             return error
 

@@ -50,8 +50,11 @@ class PairSource(ImageSource):
         return len(self._pairs)
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Return the image with its target in the last channels; raise :class:`ImageError` if the two do not
-        fit."""
+        """Return the image with its target in the last channels.
+
+        Raises:
+            ImageError: the two differ in size, their values have no common scale, or one cannot be read.
+        """
         i, j = self._pairs[index]
         image, target = self._images.read(int(i)), self._targets.read(int(j))
         if image.pixels.shape[:2] != target.pixels.shape[:2]:
@@ -64,7 +67,11 @@ class PairSource(ImageSource):
         return Image(np.ascontiguousarray(both), image.info, holes=image.holes)
 
     def header(self, index: int) -> Header:
-        """Return shape and depth of the pair."""
+        """Return shape and depth of the pair.
+
+        Raises:
+            ImageError: the two differ in size, their values have no common scale, or one cannot be read.
+        """
         i, j = self._pairs[index]
         image, target = self._images.header(int(i)), self._targets.header(int(j))
         name = self.names[index]

@@ -90,10 +90,10 @@ class _Fetch(Generic[Result]):
 
     def here(self, index: int) -> Result:
         """Read in this thread."""
-        said = self.source.answer(index, self.for_size, self.most_bytes and self.most_bytes())
-        if isinstance(said, tuple) and said[1] is not None:
-            self.largest = max(self.largest, said[1].pixels.nbytes)
-        return self.use(index, said)
+        answered = self.source.answer(index, self.for_size, self.most_bytes and self.most_bytes())
+        if isinstance(answered, tuple) and answered[1] is not None:
+            self.largest = max(self.largest, answered[1].pixels.nbytes)
+        return self.use(index, answered)
 
     def workers(self, indices: Sequence[int], seconds: float) -> Workers | None:
         """Start processes for so many seconds of reading, if they help; at most one per second."""
@@ -116,20 +116,20 @@ class _Fetch(Generic[Result]):
                 asked = [self.source.request(i, self.for_size, most) for i in positions]
                 yield [(i, r) for i, r in zip(positions, asked, strict=True) if r is not None]
 
-        def told(portion: list[tuple[int, Request]]) -> list[Result]:
-            said = workers.answers([request for _, request in portion])
-            return [self.checked(i, one) for (i, _), one in zip(portion, said, strict=True)]
+        def read(portion: list[tuple[int, Request]]) -> list[Result]:
+            answered = workers.answers([request for _, request in portion])
+            return [self.checked(i, one) for (i, _), one in zip(portion, answered, strict=True)]
 
         # twice as many threads as processes: one passes an image on while the other waits for the next
-        for results in in_threads(told, portions(), workers=2 * len(workers), ahead=1):
+        for results in in_threads(read, portions(), workers=2 * len(workers), ahead=1):
             yield from results
 
-    def checked(self, index: int, said: Answer) -> Result:
+    def checked(self, index: int, answered: Answer) -> Result:
         """Return the answer of a process; images that it refused or found too large are read here.
 
         So the answer is the same wherever an image is read, whatever options the caller set for the decoders.
         """
         wanted = self.most_bytes is None or self.most_bytes() > LARGE
-        if isinstance(said, ImageError) or (said[1] is None and wanted):
+        if isinstance(answered, ImageError) or (answered[1] is None and wanted):
             return self.here(index)
-        return self.use(index, said)
+        return self.use(index, answered)

@@ -143,7 +143,15 @@ def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None
     """Convert the pixels to ``depth``; 8-bit becomes 16-bit exactly (x 257).
 
     Args:
+        image: with (H, W, C) pixels.
+        depth: ``uint8``, ``uint16`` or ``float32``.
         values: black and white of float images, where integers are wanted; None refuses float images.
+
+    Returns:
+        (H, W, C) pixels of the depth.
+
+    Raises:
+        ImageError: 16 bits would have to become 8, or ``values`` is None for a float image.
     """
     pixels, have = image.pixels, dtype_name(image.pixels.dtype)
     if have == depth:
@@ -187,7 +195,15 @@ def _to_integers(pixels: Pixels, depth: str, values: tuple[float, float]) -> Pix
 
 
 def from_integers(pixels: Pixels, values: tuple[float, float]) -> Pixels:
-    """Invert :func:`to_depth` for float images, up to rounding."""
+    """Invert :func:`to_depth` for float images, up to rounding.
+
+    Args:
+        pixels: (..., H, W, C) or any other shape, uint8 or uint16.
+        values: the values that 0 and the largest integer stand for.
+
+    Returns:
+        Float32 of the same shape.
+    """
     low, high = values
     unit = pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
     return (low + unit * (high - low)).astype(np.float32)
@@ -212,6 +228,14 @@ def _filled(image: Image) -> Image:
 
 def image_to_channels(image: Image, pixels: Pixels, channels: int) -> Pixels:
     """Apply :func:`to_channels` to the prepared pixels of an image, using the opacity that its file states.
+
+    Args:
+        image: as it was read; states which channel is opacity.
+        pixels: (H, W, C) of this image, perhaps of a greater depth.
+        channels: 1 or 3.
+
+    Returns:
+        (H, W, channels) pixels of the same dtype.
 
     Raises:
         ImageError: the image has two or four channels, none of which is opacity by its file.

@@ -36,8 +36,7 @@ def typical_of(pixels: Pixels) -> Array:
 
 
 def extremes_of(pixels: Pixels) -> Array:
-    """Return (C, 2) float64, the lowest and highest finite value of each channel of (H, W, C); 0 without
-    any."""
+    """Return (C, 2) float64: the lowest and highest finite value of each channel of (H, W, C), or 0."""
     if pixels.dtype.kind != "f":
         ends = [pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))]
         return np.stack(ends, axis=1).astype(np.float64)
@@ -63,8 +62,7 @@ def strays(extremes: Array) -> Array:
 
 
 def is_far(extremes: Array, scaling: Scaling) -> Array:
-    """Return (...,) whether an image with these extremes (..., C, 2) lies too far outside the fitted
-    range."""
+    """Return (...,) whether images with these extremes (..., C, 2) lie too far outside the fitted range."""
     low, high = (np.array(side, dtype=np.float64) for side in (scaling.low, scaling.high))
     distance = np.abs(extremes - low[:, None]) / (high - low)[:, None]
     far: Array = np.asarray((distance > FARTHEST).any(axis=(-2, -1)))
@@ -77,9 +75,9 @@ def takes_over(extremes: Array, typical: Array, scaling: Scaling) -> Array:
     Args:
         extremes, typical: (n, C, 2) and (n, C) of each image.
     """
-    usual = FARTHEST * _middle(typical)
+    typical_most = FARTHEST * _middle(typical)
     span = np.array(scaling.high, dtype=np.float64) - np.array(scaling.low, dtype=np.float64)
-    over = (np.abs(extremes).max(axis=2) > usual) & (span > usual)
+    over = (np.abs(extremes).max(axis=2) > typical_most) & (span > typical_most)
     return np.flatnonzero(over.any(axis=1))
 
 

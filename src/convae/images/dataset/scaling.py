@@ -67,8 +67,9 @@ class Scaling:
         return scaled
 
     def invert(self, scaled: Array) -> Array:
-        """Return pixels in the stored dtype. Integers are rounded half to even and clipped to the range of
-        the dtype; floats are neither.
+        """Return pixels in the stored dtype.
+
+        Integers are rounded half to even and clipped to the range of the dtype; floats are neither.
 
         Args:
             scaled: (n, C, H, W) or (C, H, W) in about [0, 1]. For an integer dtype NaN becomes
@@ -167,6 +168,11 @@ class FittedScaling(NamedTuple):
 
 def fit_scaling(batches: Iterable[Array], dtype: str, method: str = "auto") -> FittedScaling:
     """Apply :meth:`Scaling.fit`, and report the values outside the range it found.
+
+    Args:
+        batches: raw pixels (n, C, H, W) of the dtype.
+        dtype: ``uint8``, ``uint16`` or ``float32``.
+        method: as for :meth:`Scaling.fit`.
 
     Raises:
         InputError: as :meth:`Scaling.fit`.

@@ -69,23 +69,23 @@ def survey(
     good = np.zeros(len(source), bool)
     guesses = _Guesses(wanted) if wanted else None
 
-    def look(i: int, said: Answer) -> tuple[Header, Guess | None] | ImageError:
-        if isinstance(said, ImageError):
-            return said
-        header, image = said
+    def use(i: int, answered: Answer) -> tuple[Header, Guess | None] | ImageError:
+        if isinstance(answered, ImageError):
+            return answered
+        header, image = answered
         assert header is not None
         return header, guesses.of(header, image) if guesses and image is not None else None
 
-    looks = fetched(
+    headers = fetched(
         source,
         range(len(source)),
-        look,
+        use,
         for_size=guesses.for_size if guesses else None,
         most_bytes=guesses.most_bytes if guesses else lambda: 0,
         quick=source.quick,
     )
-    with contextlib.closing(looks):
-        for i, seen in enumerate(looks):
+    with contextlib.closing(headers):
+        for i, seen in enumerate(headers):
             if isinstance(seen, ImageError):
                 skipped.append(Skipped(source.names[i], seen.reason))
                 if guesses and strict:
@@ -172,7 +172,17 @@ def _few_of_another_scale(depths: np.ndarray, good: np.ndarray) -> list[int]:
 
 
 def refuse_skipped(source: ImageSource, skipped: list[Skipped], *, strict: bool, left: int) -> None:
-    """Raise if no image is left, or if ``strict`` and any was skipped."""
+    """Raise if no image is left, or if ``strict`` and any was skipped.
+
+    Args:
+        source: described in the error.
+        skipped: images that cannot be used, with the reasons.
+        strict: whether a single skipped image is an error.
+        left: how many images can be used.
+
+    Raises:
+        InputError: gives the reasons, grouped.
+    """
     if left and not (strict and skipped):
         return
     if not skipped:
@@ -197,12 +207,12 @@ def grouped_reasons(skipped: list[Skipped]) -> str:
     for item in skipped:
         groups.setdefault(item.reason, []).append(item.name)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
-    told = [
+    reasons = [
         f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {reason}"
         for reason, names in ordered[:3]
     ]
     others = sum(len(names) for _, names in ordered[3:])
-    return "; ".join(told) + (f"; and {others:,} more" if others else "")
+    return "; ".join(reasons) + (f"; and {others:,} more" if others else "")
 
 
 def make_plan(source: ImageSource, found: Survey, wanted: Preparation) -> tuple[Plan, list[str]]:

@@ -59,7 +59,7 @@ class Worker:
         self._back = cast(io.BufferedReader, self._process.stdout)
         _widen(self._back)
         with contextlib.suppress(OSError):  # noticed at the next request if it has ended
-            _tell([place for place in sys.path if isinstance(place, str)], self._there)
+            _send([place for place in sys.path if isinstance(place, str)], self._there)
 
     def answers(self, requests: Sequence[Request]) -> list[Answer]:
         """Return what :func:`~convae.images.files.reading.answer` returns for each.
@@ -67,16 +67,16 @@ class Worker:
         Raises:
             OSError, EOFError, ValueError: if the process is gone.
         """
-        _tell(list(requests), self._there)
+        _send(list(requests), self._there)
         line = self._back.readline()
         if not line:
             raise EOFError
-        return [self._whole(one) for one in told(line)]
+        return [self._whole(one) for one in decode_line(line)]
 
-    def _whole(self, said: Any) -> Answer:
-        if isinstance(said, ImageError):
-            return said
-        header, rest = said
+    def _whole(self, received: Any) -> Answer:
+        if isinstance(received, ImageError):
+            return received
+        header, rest = received
         if rest is None:
             return header, None
         info, reduced, arrays = rest
@@ -157,7 +157,7 @@ def serve() -> None:
         os.dup2(2, 1)  # output of a decoder must not mix with the answers
         for line in sys.stdin.buffer:
             try:
-                _answer([answer(request) for request in told(line)], back)
+                _answer([answer(request) for request in decode_line(line)], back)
             except BrokenPipeError:
                 os._exit(0)  # nobody reads the answers any more
 
@@ -165,7 +165,7 @@ def serve() -> None:
 def _answer(answers: Sequence[Answer], back: BinaryIO) -> None:
     """Return answers without their arrays, then the arrays."""
     images = [one[1] for one in answers if isinstance(one, tuple) and one[1] is not None]
-    _tell([one if isinstance(one, ImageError) else _without(*one) for one in answers], back)
+    _send([one if isinstance(one, ImageError) else _without(*one) for one in answers], back)
     for image in images:
         for array in _arrays(image):
             if array is not None:
@@ -195,7 +195,7 @@ def _widen(pipe: io.BufferedReader) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _tell(what: object, there: BinaryIO) -> None:
+def _send(what: object, there: BinaryIO) -> None:
     there.write(line_of(what))
     there.flush()
 
@@ -223,7 +223,7 @@ def line_of(what: object) -> bytes:
     return json.dumps(what, default=_plain).encode() + b"\n"
 
 
-def told(line: bytes) -> Any:
+def decode_line(line: bytes) -> Any:
     """Decode a line of :func:`line_of`."""
     return json.loads(line, object_hook=_back)
 

@@ -28,7 +28,7 @@ class AmbiguousAxesError(InputError):
     """
 
     def __init__(self, reason: str, how: str = _HOW) -> None:
-        super().__init__(f"{reason}: say which, with {how}")
+        super().__init__(f"{reason}: choose with {how}")
         self.reason, self._how = reason, how
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -82,20 +82,20 @@ def settle_all(shapes: Iterable[Shape], channels_first: bool | None, name: str) 
     """
     if channels_first is not None:
         return channels_first
-    told: dict[bool | None, Shape] = {}
+    found: dict[bool | None, Shape] = {}
     for shape in shapes:
         if len(shape) == 3:
-            told.setdefault(channels_first_by_shape(shape), shape)
-    if True in told and False in told:
+            found.setdefault(channels_first_by_shape(shape), shape)
+    if True in found and False in found:
         raise AmbiguousAxesError(
-            f"{name}: an image of shape {told[True]} has its channels first and one of {told[False]} last"
+            f"{name}: an image of shape {found[True]} has its channels first and one of {found[False]} last"
         )
-    if True in told or False in told:
-        return True in told
-    if None in told:
-        a, b, c = told[None]
+    if True in found or False in found:
+        return True in found
+    if None in found:
+        a, b, c = found[None]
         raise AmbiguousAxesError(
-            f"{name}: an image of shape {told[None]} may be {a}x{b} pixels with {c} channel{'s' * (c > 1)}, "
+            f"{name}: an image of shape {found[None]} may be {a}x{b} pixels with {c} channel{'s' * (c > 1)}, "
             f"or {b}x{c} pixels with {a} channel{'s' * (a > 1)}"
         )
     return False

@@ -24,7 +24,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels
 
 
-def turned(shape: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
+def upright_shape(shape: tuple[int, int, int], orientation: int) -> tuple[int, int, int]:
     """Return the shape that :func:`upright` gives."""
     height, width, channels = shape
     return (width, height, channels) if orientation in (5, 6, 7, 8) else shape
@@ -90,5 +90,13 @@ def inverted(pixels: Pixels, top: int) -> Pixels:
 
 
 def widened(pixels: Pixels, bits: int) -> Pixels:
-    """Scale grey of 2 or 4 bits to 0..255, as every PNG reader does."""
+    """Scale grey of 2 or 4 bits to 0..255, as every PNG reader does.
+
+    Args:
+        pixels: (H, W, C) values from 0 to 2^bits - 1.
+        bits: 2 or 4.
+
+    Returns:
+        (H, W, C) uint8.
+    """
     return np.asarray(pixels * (255 // (2**bits - 1)), dtype=np.uint8)

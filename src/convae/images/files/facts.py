@@ -15,11 +15,11 @@ def converted(pixels: Pixels, stored: str) -> tuple[Pixels, list[str]]:
     """Convert pixels of any real dtype to the dtype that images are read as; return them and a note.
 
     Args:
-        pixels: any real dtype.
+        pixels: (H, W, C), any real dtype.
         stored: the dtype that the file stores, for the note.
 
     Returns:
-        uint8, uint16 or float32; values beyond float32 become infinite, which counts as missing.
+        (H, W, C) uint8, uint16 or float32; values beyond float32 become infinite, which counts as missing.
     """
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * np.uint8(255), ["1 bit read as 0 and 255"]

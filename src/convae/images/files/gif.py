@@ -14,7 +14,7 @@ _KEPT = (0, 1)  # disposal methods that leave the picture in place
 
 
 @dataclass(slots=True)
-class GifLook:
+class GifFacts:
     """The properties found in the blocks of a GIF.
 
     Attributes:
@@ -26,14 +26,14 @@ class GifLook:
     clear: bool = False
 
 
-def look_at_gif(handle: BinaryIO) -> GifLook:
+def gif_facts(handle: BinaryIO) -> GifFacts:
     """Parse the blocks of a GIF, as far as they are whole, without decoding a picture."""
-    look, first, control = GifLook(), True, 0
+    facts, first, control = GifFacts(), True, 0
     handle.seek(0)
     screen = handle.read(_SCREEN)
     if len(screen) < _SCREEN:
-        return look
-    _table(handle, screen[10], look)
+        return facts
+    _table(handle, screen[10], facts)
     size = screen[6:10]
     while block := handle.read(1):
         if block[0] == _EXTENSION:
@@ -45,22 +45,22 @@ def look_at_gif(handle: BinaryIO) -> GifLook:
                 break
             whole = place[:8] == b"\0\0\0\0" + size
             disposed = (control >> 2) & 7
-            look.clear |= first and (bool(control & _CLEAR) or not whole)
-            look.clear |= bool(control & _CLEAR) and disposed not in _KEPT
-            _table(handle, place[8], look)
+            facts.clear |= first and (bool(control & _CLEAR) or not whole)
+            facts.clear |= bool(control & _CLEAR) and disposed not in _KEPT
+            _table(handle, place[8], facts)
             handle.seek(1, os.SEEK_CUR)  # the width of its codes
             _passed(handle, 0, False)
             first, control = False, 0
         else:
             break
-    return look
+    return facts
 
 
-def _table(handle: BinaryIO, flags: int, look: GifLook) -> None:
+def _table(handle: BinaryIO, flags: int, facts: GifFacts) -> None:
     """Read a colour table, if there is one."""
     if flags & _TABLE:
         colours = handle.read(3 << ((flags & 7) + 1))
-        look.grey &= colours[0::3] == colours[1::3] == colours[2::3]
+        facts.grey &= colours[0::3] == colours[1::3] == colours[2::3]
 
 
 def _passed(handle: BinaryIO, control: int, is_control: bool) -> int:

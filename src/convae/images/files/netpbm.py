@@ -91,7 +91,11 @@ class NetpbmFile:
         self.pages = len(self._pictures)
 
     def header(self, page: int) -> Header:
-        """Describe one picture."""
+        """Describe one picture.
+
+        Raises:
+            ValueError: its header is damaged.
+        """
         picture = self._pictures[page]
         if picture.fault:
             raise ValueError(picture.fault)
@@ -106,7 +110,11 @@ class NetpbmFile:
         )
 
     def decode(self, page: int) -> Decoded:
-        """Read one picture."""
+        """Read one picture.
+
+        Raises:
+            ValueError: the file is truncated, or a value is above the largest that the header allows.
+        """
         picture = self._pictures[page]
         self._handle.seek(picture.start)
         shape = (picture.height, picture.width, picture.channels)

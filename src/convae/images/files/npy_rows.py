@@ -55,11 +55,14 @@ def array_file(path: Path, shape: tuple[int, ...], dtype: Any) -> Iterator[Array
 def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
     """Return the header of a ``.npy`` file (format 1.0), always of the same length.
 
+    Raises:
+        InputError: the shape has too many axes for this length.
+
     >>> len(npy_header((1_000_000, 28, 28), np.dtype("uint8")))
     256
     """
-    told = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    text = repr(told).encode("latin-1")
+    fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    text = repr(fields).encode("latin-1")
     room = _HEADER - 10 - 1
     if len(text) > room:
         raise InputError(f"an array of {len(shape)} axes cannot be written")

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from convae.images.files.colour import CLEAR_COLOUR, ORIENTED, is_grey, turned, upright
+from convae.images.files.colour import CLEAR_COLOUR, ORIENTED, is_grey, upright, upright_shape
 from convae.images.files.exif import upright_exif
 from convae.images.files.file_kinds import PILLOW_KINDS, jpeg2000_depth
-from convae.images.files.gif import GifLook, look_at_gif
+from convae.images.files.gif import GifFacts, gif_facts
 from convae.images.files.high_bit_depth import decode_deep, deep_kind
 from convae.images.files.image import Decoded, Header, Pixels, Size, depth_read
 from convae.images.files.metadata import STRAIGHT, Resolution, Tags, resolution
@@ -82,7 +82,7 @@ class PillowFile:
         """
         self._handle = handle
         self._head = head
-        self._look: GifLook | None = None
+        self._gif: GifFacts | None = None
         self._whole: Size | None = None  # the size in the file, if it is decoded at a smaller size
         self._chunks = PngChunks(handle) if head[:8] == SIGNATURE else None
         self._pixels_at = handle if self._chunks is None else self._chunks.pixels_only()
@@ -107,7 +107,7 @@ class PillowFile:
         if page:
             self._image.seek(page)
         plan = self._plan()
-        shape = turned((*self.size, plan.channels), self._orientation()[0])
+        shape = upright_shape((*self.size, plan.channels), self._orientation()[0])
         return Header(
             shape=shape,
             depth=depth_read(plan.stored),
@@ -261,11 +261,11 @@ class PillowFile:
 
     def _animated_plan(self) -> _Plan:
         """Return one plan for all pictures of a GIF: the first has a palette, the others have none."""
-        if self._look is None:
+        if self._gif is None:
             here = self._handle.tell()
-            self._look = look_at_gif(self._handle)
+            self._gif = gif_facts(self._handle)
             self._handle.seek(here)
-        return _expanded(grey=self._look.grey, clear=self._look.clear)
+        return _expanded(grey=self._gif.grey, clear=self._gif.clear)
 
     def _orientation(self) -> tuple[int, str]:
         """Return the EXIF orientation of this frame, and a note on damage."""

@@ -93,14 +93,14 @@ def read_image(
     Raises:
         ImageError: with the reason; nothing else is raised, whatever the file holds.
     """
-    shown = _shown(source, name)
-    with _faults(shown), quiet(), _opened(source) as handle:
+    displayed = _display_name(source, name)
+    with _faults(displayed), quiet(), _opened(source) as handle:
         decoder, header = _checked(handle, page, limits)
         _reduced(decoder, for_size)
-        return _decoded(decoder, header, page, shown)
+        return _decoded(decoder, header, page, displayed)
 
 
-def look_at_image(
+def probe_or_read_image(
     source: Source,
     most_bytes: int | None,
     *,
@@ -111,24 +111,24 @@ def look_at_image(
 ) -> tuple[Header, Image | None]:
     """Return :func:`probe_image`, and also :func:`read_image` if the image is small enough in memory.
 
-    None for ``most_bytes`` sets no limit.
+    ``most_bytes`` is that size; None sets no limit.
 
     Raises:
         ImageError: with the reason; nothing else is raised.
     """
-    shown = _shown(source, name)
-    with _faults(shown), quiet(), _opened(source) as handle:
+    displayed = _display_name(source, name)
+    with _faults(displayed), quiet(), _opened(source) as handle:
         decoder, header = _checked(handle, page, limits)
         part = _reduced(decoder, for_size)
         if most_bytes is not None and part * _bytes(header) > most_bytes:
             return header, None
-        return header, _decoded(decoder, header, page, shown)
+        return header, _decoded(decoder, header, page, displayed)
 
 
 def answer(request: Request) -> Answer:
     """Return the requested header and image of a file, or the error."""
     try:
-        return look_at_image(
+        return probe_or_read_image(
             request.path,
             request.most_bytes,
             name=request.name,
@@ -161,12 +161,12 @@ def probe_image(
     Raises:
         ImageError: with the reason; nothing else is raised.
     """
-    shown = _shown(source, name)
-    with _faults(shown), quiet(), _opened(source) as handle:
+    displayed = _display_name(source, name)
+    with _faults(displayed), quiet(), _opened(source) as handle:
         return _checked(handle, page, limits)[1]
 
 
-def _shown(source: Source, name: str | None) -> str:
+def _display_name(source: Source, name: str | None) -> str:
     if name is not None:
         return name
     return "image" if isinstance(source, bytes) else os.fspath(source)
@@ -248,12 +248,12 @@ def _reduced(decoder: DecoderFile, for_size: Size | None) -> float:
     return decoder.reduce(for_size)
 
 
-def _decoded(decoder: DecoderFile, header: Header, page: int, shown: str) -> Image:
-    image = _finished(decoder.decode(page), shown)
+def _decoded(decoder: DecoderFile, header: Header, page: int, displayed: str) -> Image:
+    image = _finished(decoder.decode(page), displayed)
     return replace(image, reduced=True) if image.pixels.shape[:2] < header.shape[:2] else image
 
 
-def _finished(decoded: Decoded, shown: str) -> Image:
+def _finished(decoded: Decoded, displayed: str) -> Image:
     """Convert the pixels to one of the three depths, find missing pixels, and record the conversions."""
     notes = list(decoded.conversions)
     original = decoded.pixels
@@ -267,7 +267,7 @@ def _finished(decoded: Decoded, shown: str) -> Image:
     if pixels.dtype.kind == "f":
         pixels, holes = _with_nan(pixels, holes, values)
     info = ImageInfo(
-        name=shown,
+        name=displayed,
         format=decoded.format,
         depth=stored,
         mode=decoded.mode,
@@ -309,14 +309,14 @@ def _with_nan(
 
 
 @contextmanager
-def _faults(shown: str) -> Iterator[None]:
+def _faults(displayed: str) -> Iterator[None]:
     """Convert all errors of decoders into one ImageError."""
     try:
         yield
     except ImageError:
         raise
     except Exception as fault:
-        raise ImageError(shown, reason_of(fault)) from fault
+        raise ImageError(displayed, reason_of(fault)) from fault
 
 
 def reason_of(fault: Exception) -> str:

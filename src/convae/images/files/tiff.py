@@ -15,8 +15,8 @@ from convae.images.files.colour import (
     inverted,
     is_grey,
     lab_to_rgb,
-    turned,
     upright,
+    upright_shape,
     widened,
     ycbcr_to_rgb,
 )
@@ -74,7 +74,11 @@ class TiffImages:
         self._tif = tifffile.TiffFile(self._handle, name="image.tif", _multifile=False, **options)
 
     def header(self, page: int) -> Header:
-        """Describe one image of the file."""
+        """Describe one image of the file.
+
+        Raises:
+            ValueError: its samples are complex, or have a number of bits that is not supported.
+        """
         block, _ = self._find(page)
         first = block.first
         if first.dtype is None:
@@ -85,7 +89,7 @@ class TiffImages:
         stored = "uint8" if first.photometric == _PALETTE else str(first.dtype)
         shape = (first.shaped[2], first.shaped[3], self._channels(block))
         return Header(
-            shape=turned(shape, _tag(first, _ORIENTATION, 1)),
+            shape=upright_shape(shape, _tag(first, _ORIENTATION, 1)),
             depth=depth_read(stored),
             pages=self.pages,
             format="TIFF",
@@ -226,8 +230,8 @@ def _top(first: Any, pixels: Pixels) -> float | None:
     bits = int(first.bitspersample)
     if bits < first.dtype.itemsize * 8:
         return None if bits < _BYTE else float(2**bits - 1)
-    told = first.tags.valueof(_MAX_SAMPLE_VALUE)  # a number, or one for each sample
-    top = told[0] if isinstance(told, tuple) and len(set(told)) == 1 else told
+    stated = first.tags.valueof(_MAX_SAMPLE_VALUE)  # a number, or one for each sample
+    top = stated[0] if isinstance(stated, tuple) and len(set(stated)) == 1 else stated
     if type(top) is not int or (top & (top + 1)) or not _BYTE < top.bit_length() < bits:
         return None
     return float(top) if pixels.size and int(pixels.max()) <= top else None

@@ -206,13 +206,13 @@ def _ome_fits(text: bytes, order: str, images: int, header: Header) -> bool:
     single = all(len(found[name]) == 1 for name in ("Image", "Pixels", "TiffData"))
     if not single or found["UUID"] or found["BinaryOnly"] or "UUID" in root.attrib:
         return False
-    told = found["Pixels"][0]
+    pixels = found["Pixels"][0]
     height, width, channels = header.shape
-    x, y, z, c, t = (int(told[f"Size{axis}"]) for axis in "XYZCT")
+    x, y, z, c, t = (int(pixels[f"Size{axis}"]) for axis in "XYZCT")
     return (
         (x, y, z * c * t) == (width, height, images * channels)
-        and told["DimensionOrder"] == order
-        and told["Type"] == _OME_TYPES.get(header.stored, header.stored)
+        and pixels["DimensionOrder"] == order
+        and pixels["Type"] == _OME_TYPES.get(header.stored, header.stored)
     )
 
 

@@ -95,11 +95,11 @@ def _white_is_zero(plane: Pixels, like: ImageInfo | None) -> bool:
     return bool(plane.shape[2] == 1 + (like.opacity is not None))
 
 
-def _plain(said: Description, written: int) -> bytes:
+def _plain(description: Description, written: int) -> bytes:
     """Return the part of the description that holds if images are missing: which pages are channels."""
-    if not said.apart:
+    if not description.apart:
         return b""
-    height, width, channels = said.shape
+    height, width, channels = description.shape
     return json.dumps({"shape": [written, channels, height, width], "axes": "QCYX"}).encode()
 
 
@@ -115,7 +115,7 @@ def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
     """Return how tifffile is to store ``(H, W, C)``: as colour if it is colour, else as bands."""
     channels = plane.shape[2]
     opacity = None if like is None or channels not in (2, 4) else like.opacity
-    told = _extra_samples(channels, like)
+    samples = _extra_samples(channels, like)
     colours = channels - (opacity is not None)
     colour = _is_colour(plane, colours, like)
     grey = "miniswhite" if _white_is_zero(plane, like) else "minisblack"
@@ -134,7 +134,7 @@ def _options(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
     if extra:
         last = "unspecified" if opacity is None else _EXTRA[opacity.kind]
         options["extrasamples"] = (
-            told if len(told) == extra else [*["unspecified"] * (extra - 1), last]
+            samples if len(samples) == extra else [*["unspecified"] * (extra - 1), last]
         )
     return options
 
@@ -175,10 +175,10 @@ def _extra_tags(plane: Pixels, like: ImageInfo | None) -> list[tuple[Any, ...]]:
 
 
 def _resolution(plane: Pixels, like: ImageInfo | None) -> dict[str, Any]:
-    told = None if like is None else like.resolution
-    if told is None or told.size != plane.shape[:2]:
+    resolution = None if like is None else like.resolution
+    if resolution is None or resolution.size != plane.shape[:2]:
         return {}
     return {
-        "resolution": (told.x.as_integer_ratio(), told.y.as_integer_ratio()),
-        "resolutionunit": _UNITS[told.unit],
+        "resolution": (resolution.x.as_integer_ratio(), resolution.y.as_integer_ratio()),
+        "resolutionunit": _UNITS[resolution.unit],
     }

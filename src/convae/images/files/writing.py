@@ -104,7 +104,17 @@ def target_of(
     like: ImageInfo | None = None,
     format: str | None = None,
 ) -> Path:
-    """Return the path that :func:`write_image` would write; the arguments are the same."""
+    """Return the path that :func:`write_image` would write.
+
+    Args:
+        path: where; its suffix is corrected if it does not match the kind of file.
+        pixels: ``(H, W, C)`` or ``(H, W)``, as for :func:`write_image`.
+        like: the info of the image that these pixels belong to.
+        format: another kind of file, as for :func:`write_image`.
+
+    Raises:
+        InputError: the pixels cannot be written, or the kind of file is unknown.
+    """
     plane = _restored(_checked_pixels(pixels, like), like)
     return _with_suffix(Path(path), _kind(Path(path), plane, like, format))
 
@@ -166,10 +176,13 @@ def restore_depth(
     """Convert pixels to the depth of a file: rounded and clipped, NaN replaced.
 
     Args:
-        pixels: uint8, uint16 or float32, or already in that depth.
+        pixels: (H, W, C) or (H, W) uint8, uint16 or float32, or already in that depth.
         depth: a numpy dtype; for ``"bool"`` the upper half, 128 to 255, becomes True.
         nodata: the value for NaN; None: 0 in integers, NaN in floats.
         top: the largest value that the file may hold; None: that of the dtype.
+
+    Returns:
+        Pixels of the same shape, with the dtype ``depth``.
     """
     kind = np.dtype(depth)
     if nodata is not None and pixels.dtype.kind == "f" and np.isfinite(nodata):
@@ -331,8 +344,8 @@ def _png_facts(plane: Pixels, like: ImageInfo | None) -> bytes:
 
 def _dots(plane: Pixels, like: ImageInfo | None) -> tuple[float, float] | None:
     """Return pixels per inch, if they are known and every kind in DOTS can store them."""
-    told = None if like is None else like.resolution
-    if told is None or told.size != plane.shape[:2]:
+    resolution = None if like is None else like.resolution
+    if resolution is None or resolution.size != plane.shape[:2]:
         return None
-    dots = told.per_inch()
+    dots = resolution.per_inch()
     return dots if dots is not None and 1 <= min(dots) <= max(dots) <= _MOST_DOTS else None

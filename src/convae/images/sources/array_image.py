@@ -15,12 +15,16 @@ def array_image(array: np.ndarray, name: str, limit_shape: bool = True) -> Image
 
     uint8, uint16 and float32 stay; bool becomes 0 and 255; every other real dtype becomes float32.
 
-    Arguments:
+    Args:
         array: ``(h, w)`` or ``(h, w, c)``, any real dtype and byte order.
         name: its name in messages.
         limit_shape: whether to refuse arrays that are not images (False: the caller has checked).
-    Returns: an image whose pixels share the caller's memory if no value had to change: do not write to it.
-    Raises: ImageError when it is no real-valued image of at least one pixel.
+
+    Returns:
+        An image whose pixels share the caller's memory if no value had to change: do not write to it.
+
+    Raises:
+        ImageError: the array is not a real-valued image of at least one pixel.
     """
     if limit_shape:
         check_array(array, name)
@@ -70,14 +74,22 @@ def mode_of(channels: int) -> str:
 
 
 def check_dtype(dtype: np.dtype[Any], name: str) -> None:
-    """Raise an ImageError unless ``dtype`` is a real number or bool."""
+    """Check that ``dtype`` holds real numbers or bool.
+
+    Raises:
+        ImageError: it holds anything else, such as complex numbers or text.
+    """
     if dtype.kind not in "buif":
         reason = f"holds {dtype} values: only real numbers (bool, integers, floats) are images"
         raise ImageError(name, reason)
 
 
 def check_array(array: np.ndarray, name: str) -> None:
-    """Raise an ImageError unless ``array`` is ``(h, w)`` or ``(h, w, c)``, real, and not empty."""
+    """Check that ``array`` is one image: ``(h, w)`` or ``(h, w, c)``, real, and not empty.
+
+    Raises:
+        ImageError: it is not; states the reason.
+    """
     check_dtype(array.dtype, name)
     if array.ndim not in (2, 3):
         raise ImageError(name, f"has {array.ndim} axes; an image is (h, w) or (h, w, c)")

@@ -32,7 +32,7 @@ QUICK_VALUES = 2**16  # values of an image, below which threads do not pay off
 class ArraySource(ImageSource):
     """A stack of images of any real dtype, in memory or memory-mapped.
 
-    Arguments:
+    Args:
         array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, or one colour image ``(h, w, c)``.
         channels_first: whether an array of four axes is ``(n, c, h, w)``; None infers it from the shape
             (:mod:`convae.images.files.axes`).
@@ -84,7 +84,7 @@ class ArraySource(ImageSource):
         return array_header(self.array.shape[1:], self.array.dtype)
 
     def stack(self) -> np.ndarray | None:
-        """Return all images, if they are integers that need no conversion."""
+        """Return all images (n, h, w, c), if they are integers that need no conversion; else None."""
         if self.array.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
             return None  # converted, or searched for missing pixels
         if self.channels_first:
@@ -119,8 +119,8 @@ class ListSource(ImageSource):
         self._arrays = [channels_last(array, self.channels_first) for array in given]
         self._opacity = [pillow_opacity(image) for image in images]
         if self.channels_first and channels_first is None:
-            told = next(shape for shape in shapes if len(shape) == 3)
-            self.reading = _first_axis(f"{stem}: an image", told, plural=False)
+            first = next(shape for shape in shapes if len(shape) == 3)
+            self.reading = _first_axis(f"{stem}: an image", first, plural=False)
         self.notes, self.skipped = [self.reading] if self.reading else [], []
         self.description = f"list of {len(images)} arrays"
         self._names = NumberedNames(stem, len(images))
@@ -186,7 +186,11 @@ class DatasetSource(ImageSource):
         return self._labels
 
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Decode image ``index``."""
+        """Decode image ``index``.
+
+        Raises:
+            ImageError: the dataset's own code raised an error, or its item is not an image.
+        """
         name = self._names[index]
         try:
             given = split_item(self._item(index))[0]
@@ -203,7 +207,7 @@ class DatasetSource(ImageSource):
         """Return the shape and depth of image ``index``."""
         return _header(self.read(index))
 
-    def first_look(
+    def header_or_image(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
         """Return the header, which requires the image, and the image if it is small."""
@@ -232,7 +236,12 @@ class LazyArrays:
 
 
 def check_stack(array: np.ndarray, name: str) -> None:
-    """Raise an error unless ``array`` has the axes and the dtype of images."""
+    """Check that ``array`` is a stack of images: ``(n, h, w)`` or ``(n, h, w, c)``, real, and not empty.
+
+    Raises:
+        InputError: its axes do not fit, it is empty, or it is a masked array.
+        ImageError: it does not hold real numbers.
+    """
     if isinstance(array, np.ma.MaskedArray):
         raise InputError(f"{name}: masked arrays are not read; give array.astype('f4').filled(nan)")
     check_dtype(array.dtype, name)
@@ -282,7 +291,10 @@ def check_labels(labels: Any, count: int, name: str) -> np.ndarray | None:
 
 
 def numbered_labels(labels: np.ndarray | None) -> tuple[str, ...]:
-    """Return names ``0``, ``1``, ... up to the largest label; none for negative or very large labels."""
+    """Return the names ``0``, ``1``, ... up to the largest of the labels (n,).
+
+    There are none for negative labels, and none for labels above 10,000.
+    """
     if labels is None or not len(labels) or labels.min() < 0 or labels.max() > 10_000:
         return ()
     return tuple(str(value) for value in range(int(labels.max()) + 1))
@@ -294,7 +306,14 @@ def is_tensor(image: Any) -> bool:
 
 
 def plain_array(image: Any) -> np.ndarray:
-    """Convert an array, a tensor on any device, a Pillow image, or nested lists to a numpy array."""
+    """Convert an array, a tensor on any device, a Pillow image, or nested lists to a numpy array.
+
+    Returns:
+        The array with its own axes and dtype; (h, w) or (h, w, c) for a Pillow image, float32 for bfloat16.
+
+    Raises:
+        InputError: for a masked array, whose mask would be lost.
+    """
     if is_tensor(image):
         image = image.detach().cpu()
         if str(image.dtype) == "torch.bfloat16":  # numpy has no such dtype
@@ -308,7 +327,11 @@ def plain_array(image: Any) -> np.ndarray:
 
 
 def split_item(item: Any) -> tuple[Any, Any]:
-    """Return image and label of a dataset's item; the label is None when there is none."""
+    """Return image and label of a dataset's item; the label is None when there is none.
+
+    Raises:
+        InputError: the item is a dict without the key ``image`` or a known variant of it.
+    """
     if isinstance(item, tuple | list) and len(item) >= 1:
         return item[0], item[1] if len(item) > 1 else None
     if isinstance(item, dict):

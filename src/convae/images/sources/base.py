@@ -33,7 +33,7 @@ class ImageSource(ABC):
         description: what was opened, for people: ``folder tiles/``, ``array (1797, 8, 8)``.
         skipped: what was left out while listing. Images that turn out to be unreadable later are
             not in it: ``read`` raises for them.
-        notes: sentences to show the user once (how an array was interpreted, files passed over).
+        notes: sentences to show the user once (how an array was interpreted, files skipped).
         label_names: the name of each label, empty when there are no labels.
         quick: whether reading an image is faster than passing it to a thread and back.
     """
@@ -56,7 +56,7 @@ class ImageSource(ABC):
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Int64 array (n,), or None. Only evaluation may look at it."""
+        """Int64 array (n,), or None. Only evaluation may use it."""
         return self._labels
 
     @abstractmethod
@@ -75,7 +75,7 @@ class ImageSource(ABC):
     def header(self, index: int) -> Header:
         """Return shape and depth of image ``index`` as ``read`` will give it, as cheaply as possible."""
 
-    def first_look(
+    def header_or_image(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
         """Return the header, and also the image as :meth:`read` gives it if reading it now is cheaper.
@@ -87,11 +87,11 @@ class ImageSource(ABC):
         return self.header(index), None
 
     def answer(self, index: int, for_size: Size | None, most_bytes: int | None) -> Answer:
-        """Return :meth:`read`, or :meth:`first_look` if given ``most_bytes``, or the error they raise."""
+        """Return :meth:`read`, :meth:`header_or_image` if given ``most_bytes``, or the error they raise."""
         try:
             if most_bytes is None:
                 return None, self.read(index, for_size=for_size)
-            return self.first_look(index, for_size=for_size, most_bytes=most_bytes)
+            return self.header_or_image(index, for_size=for_size, most_bytes=most_bytes)
         except ImageError as error:
             return error
 
@@ -124,7 +124,14 @@ class ImageSource(ABC):
         return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "ImageSource":
-        """Return a view of some of the images, in the given order; the images are not read."""
+        """Return a view of some of the images, in the given order; the images are not read.
+
+        Args:
+            indices: (m,) positions, which may repeat, or (n,) bool.
+
+        Raises:
+            InputError: a position lies outside 0..n-1.
+        """
         return Selection(self, indices)
 
 
@@ -132,27 +139,27 @@ class Selection(ImageSource):
     """Some images of another source."""
 
     def __init__(self, source: ImageSource, indices: Sequence[int] | np.ndarray) -> None:
-        wanted = np.asarray(indices)
-        if wanted.dtype == bool:
-            wanted = np.flatnonzero(wanted)
-        wanted = wanted.astype(np.int64).reshape(-1)
-        if len(wanted) and (wanted.min() < 0 or wanted.max() >= len(source)):
+        positions = np.asarray(indices)
+        if positions.dtype == bool:
+            positions = np.flatnonzero(positions)
+        positions = positions.astype(np.int64).reshape(-1)
+        if len(positions) and (positions.min() < 0 or positions.max() >= len(source)):
             raise InputError(
-                f"indices must lie in 0..{len(source) - 1}, got {wanted.min()}..{wanted.max()}"
+                f"indices must lie in 0..{len(source) - 1}, got {positions.min()}..{positions.max()}"
             )
-        self._source, self._indices = source, wanted
+        self._source, self._indices = source, positions
         self.label_names = source.label_names
         self.skipped, self.notes = source.skipped, source.notes
-        self.description = f"{len(wanted)} of {source.description}"
+        self.description = f"{len(positions)} of {source.description}"
         self.quick = source.quick
-        self._names = PickedNames(source.names, wanted)
+        self._names = PickedNames(source.names, positions)
 
     def __len__(self) -> int:
         return len(self._indices)
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Return the labels of the selected images."""
+        """Return the labels (m,) of the selected images; None if the source has none."""
         labels = self._source.labels
         self.label_names = self._source.label_names
         return None if labels is None else labels[self._indices]
@@ -161,12 +168,12 @@ class Selection(ImageSource):
         """Decode image ``index`` of the selection."""
         return self._source.read(int(self._indices[index]), for_size=for_size)
 
-    def first_look(
+    def header_or_image(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
         """Return the header of image ``index`` of the selection, and the image if cheaper now."""
         i = int(self._indices[index])
-        return self._source.first_look(i, for_size=for_size, most_bytes=most_bytes)
+        return self._source.header_or_image(i, for_size=for_size, most_bytes=most_bytes)
 
     def request(self, index: int, for_size: Size | None, most_bytes: int | None) -> Request | None:
         """Return a request that another process can answer, for image ``index`` of the selection."""

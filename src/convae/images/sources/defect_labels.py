@@ -68,7 +68,7 @@ def kind_by_folder(name: str) -> str | None:
 
 
 def without_normal(source: ImageSource) -> tuple[ImageSource, list[str]]:
-    """Leave out of images with defects what is none by its name: normal images, and masks beside images.
+    """Select the images with defects: leave out normal images, and masks next to images, by their names.
 
     Args:
         source: images of a test set, by their names as :func:`kind_by_folder` reads them.
@@ -81,13 +81,13 @@ def without_normal(source: ImageSource) -> tuple[ImageSource, list[str]]:
     keys = {name_key(name) for name, own in zip(names, bare, strict=True) if name == own}
     masks = [name != own and name_key(own) in keys for name, own in zip(names, bare, strict=True)]
     normal = [kind_by_folder(name) == NORMAL for name in names]
-    said = []
+    notes = []
     for what, left in (("masks by their name", masks), ("normal images by their folder", normal)):
         some = [name for name, hit in zip(names, left, strict=True) if hit]
         if some:
-            said.append(f"{len(some):,} left out: {what}, such as {some[0]}")
+            notes.append(f"{len(some):,} left out: {what}, such as {some[0]}")
     kept = [i for i, hits in enumerate(zip(masks, normal, strict=True)) if not any(hits)]
-    return (source.select(kept) if said else source), said
+    return (source.select(kept) if notes else source), notes
 
 
 def is_normal_word(folder: str) -> bool:

@@ -41,12 +41,16 @@ class Remote:
 def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Path:
     """Download a file into ``folder``; an interrupted download is resumed.
 
-    Arguments:
+    Args:
         remote: what to fetch.
         folder: the target folder; created if missing.
         progress: called with (file name, bytes so far, total bytes).
-    Returns: the path of the complete file, whose checksum is correct.
-    Raises: InputError when the folder cannot be written, the host cannot be reached or sends other data.
+
+    Returns:
+        The path of the complete file, whose checksum is correct.
+
+    Raises:
+        InputError: the folder cannot be written, the host cannot be reached or sends other data.
     """
     target, part = folder / remote.name, folder / f"{remote.name}.part"
     try:

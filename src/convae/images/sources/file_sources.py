@@ -12,7 +12,7 @@ from convae.errors import ImageError, InputError
 from convae.filesystem.run_files import reading_all
 from convae.images.files.image import Header, Image, ReadLimits, Request, Size
 from convae.images.files.picture_counts import may_hold_several
-from convae.images.files.reading import look_at_image, probe_image, read_image
+from convae.images.files.reading import probe_image, probe_or_read_image, read_image
 from convae.images.sources.base import ImageSource, LazyNames, Skipped
 from convae.images.sources.folder_listing import Listing, file_fault, list_images
 
@@ -26,7 +26,7 @@ class FileSource(ImageSource):
     file with several (pages of a TIFF, frames of an animation, concatenated PNM) is an image, named
     ``stack.tif[3]``.
 
-    Arguments:
+    Args:
         root: the folder that names are relative to.
         names: relative paths with ``/``, in the order of the source.
         description: what was opened, for people.
@@ -70,7 +70,11 @@ class FileSource(ImageSource):
         self.label_names, self._labels = tuple(classes), labels
 
     def locate(self, index: int) -> tuple[Path, int]:
-        """Return the file and the page that hold image ``index``."""
+        """Return the file and the page that hold image ``index``.
+
+        Raises:
+            IndexError: there is no such image.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"no image {index}: there are {len(self)}")
         if self._starts is None:
@@ -78,7 +82,7 @@ class FileSource(ImageSource):
         file = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self.root / self._files[file], index - int(self._starts[file])
 
-    def pages_beside(self, index: int) -> int:
+    def pages_of_file(self, index: int) -> int:
         """Return the number of images in the file of image ``index``."""
         if self._starts is None:
             return 1
@@ -92,12 +96,12 @@ class FileSource(ImageSource):
             path, name=self._names[index], page=page, limits=self._limits, for_size=for_size
         )
 
-    def first_look(
+    def header_or_image(
         self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
     ) -> tuple[Header, Image | None]:
         """Return the header, and a small image as well: opening a file costs as much as decoding it."""
         path, page = self.locate(index)
-        return look_at_image(
+        return probe_or_read_image(
             path,
             most_bytes,
             name=self._names[index],
@@ -124,7 +128,11 @@ class FileSource(ImageSource):
         return probe_image(path, name=self._names[index], page=page, limits=self._limits)
 
     def checksum(self, index: int) -> str:
-        """Return the SHA-256 of the file that holds image ``index``; the pages of one file share it."""
+        """Return the SHA-256 of the file that holds image ``index``; the pages of one file share it.
+
+        Raises:
+            ImageError: the file can no longer be read.
+        """
         path, _ = self.locate(index)
         summed = self._summed
         if summed[0] != path:
@@ -172,7 +180,11 @@ def folder_source(folder: Path, limits: ReadLimits) -> FileSource:
 
 
 def glob_source(pattern: str, limits: ReadLimits) -> FileSource:
-    """Open all images whose path matches a glob pattern, ``**`` for any number of folders."""
+    """Open all images whose path matches a glob pattern, ``**`` for any number of folders.
+
+    Raises:
+        InputError: the folder before the first wildcard does not exist, or no image matches.
+    """
     parts = Path(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if _WILD & set(part))
     root = Path(*parts[:fixed])
@@ -185,6 +197,9 @@ def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) ->
     """Open image files in the given order; skip those that are missing or not files.
 
     A folder among them stands for its images, see :func:`folders_source`.
+
+    Raises:
+        InputError: none of the paths is an image file; gives the reasons.
     """
     found, skipped = list[str](), list[Skipped]()
     given = [os.path.expanduser(os.fspath(path)) for path in paths]

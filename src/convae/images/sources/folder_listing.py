@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = frozenset(
     """.split()  # noqa: SIM905  (the list would be 46 lines)
 )
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm", ".svs", ".dng")
-# Files that accompany images: passed over without a note for each.
+# Files that accompany images: skipped without a note for each.
 _OTHER_SUFFIXES = frozenset(
     """
     .txt .csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .md .rst .html .htm .css .js .py .ipynb
@@ -57,32 +57,33 @@ class Listing:
     own: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """Return one sentence for each kind of file that was passed over."""
-        said = []
+        """Return one sentence for each kind of file that was skipped."""
+        notes = []
         if total := self.others.total():
             kinds = ", ".join(f"{kind} {count}" for kind, count in self.others.most_common(5))
-            said.append(f"passed over {total} file(s) that are no images: {kinds}")
+            what = "files that are not images" if total > 1 else "file that is not an image"
+            notes.append(f"skipped {total} {what}: {kinds}")
         if self.own:
             shown = ", ".join(self.own[:SHOWN]) + (", ..." if len(self.own) > SHOWN else "")
-            said.append(
+            notes.append(
                 f"{len(self.own)} of convae's own results are left out: {shown} (to read a folder of them, "
                 "name that folder)"
             )
         if self.repeated:
-            said.append(
+            notes.append(
                 f"{self.repeated} images that are listed already (by links, or twice) were left out"
             )
-        return said
+        return notes
 
 
 def list_images(folder: Path, pattern: Sequence[str] | None = None) -> Listing:
     """List every image file under ``folder``; only files without a known suffix are opened.
 
-    Each folder is visited once, however many links lead to it. Hidden files and folders are passed over,
+    Each folder is visited once, however many links lead to it. Hidden files and folders are skipped,
     and so are sub-folders that convae filled with results. Anything that is neither a file nor a folder is
     reported. In each folder, files come before sub-folders.
 
-    Arguments:
+    Args:
         folder: the folder to list; may be hidden.
         pattern: the parts of a glob pattern (``["**", "*.png"]``) that names must match; None: all.
     """
@@ -224,7 +225,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _classify(entry: "os.DirEntry[str]", others: Counter[str]) -> str | None:
-    """Return None for an image, a reason for a file to report, "" for a file passed over."""
+    """Return None for an image, a reason for a file to report, "" for a file skipped."""
     suffix = os.path.splitext(entry.name)[1].lower()
     try:
         status = entry.stat() if entry.is_symlink() or not entry.is_file() else None

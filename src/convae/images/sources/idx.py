@@ -42,8 +42,12 @@ def is_idx(path: Path) -> bool:
 def read_idx(path: Path) -> np.ndarray:
     """Open the array in an IDX file, memory-mapped when it is not gzipped.
 
-    Returns: array of the stored dtype and byte order.
-    Raises: InputError when the file is damaged or not IDX.
+    Returns:
+        The array (n, ...) with the shape, dtype and byte order that the file states: (n, h, w) for images,
+        (n,) for labels.
+
+    Raises:
+        InputError: the file is damaged or not IDX.
     """
     with damage(path, "an IDX file"):
         return _read(path)

@@ -95,9 +95,13 @@ class AlphaMasks(Masks):
         self.inverted = not invert  # an alpha of white is opaque, so known
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """Return the colours, and where they are transparent."""
+        """Return the colours, and where they are transparent.
+
+        Raises:
+            ImageError: the image has no alpha channel.
+        """
         colours = image.pixels.shape[2] - 1
-        # An array does not state what its channels are, so the user's word is taken.
+        # An array does not state what its channels are, so the user's choice is trusted.
         is_opacity = image.info.opacity is not None or image.info.format == "array"
         if colours not in (1, 3) or not is_opacity:
             raise ImageError(
@@ -157,7 +161,11 @@ class ManyMasks(Masks):
         self._matched = match(images, masks, what="mask", unmarked=True)
 
     def of(self, index: int, image: Image) -> tuple[Image, Missing]:
-        """Return the image as it is, and its mask."""
+        """Return the image as it is, and its mask.
+
+        Raises:
+            ImageError: there is no mask for it, or the mask has another size.
+        """
         position = int(self._matched.positions[index])
         if position == NONE:
             raise ImageError(

@@ -60,13 +60,15 @@ def open_named(
     It is searched for in ``data_dir``, then in the folder named by ``CONVAE_DATA_DIR``, then in the cache
     (``~/.cache/convae``, or ``convae`` under ``XDG_CACHE_HOME``).
 
-    Arguments:
+    Args:
         name: ``digits``, ``mnist``, ``fashion-mnist`` or ``cifar10``.
         split: ``train`` or ``test``.
         data_dir: the first folder to search, and the target of a download.
         download: whether it may be downloaded if it is not found.
         progress: called while downloading with (file name, bytes so far, total bytes).
-    Raises: InputError when the set is not found, damaged, or cannot be downloaded.
+
+    Raises:
+        InputError: the set is not found, damaged, or cannot be downloaded.
     """
     known = canonical_name(name)
     if known is None:

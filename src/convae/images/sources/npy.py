@@ -21,7 +21,7 @@ _Described = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]
 def npy_source(path: Path, *, channels_first: bool | None = None) -> ArraySource:
     """Open the images in a ``.npy`` file, memory-mapped: nothing is read yet.
 
-    Arguments:
+    Args:
         path: the file.
         channels_first: as for :class:`~convae.images.sources.array_sources.ArraySource`.
     """
@@ -47,11 +47,14 @@ def npz_source(
 ) -> ArraySource:
     """Open the images in a ``.npz`` file, with its labels if there are any.
 
-    Arguments:
+    Args:
         path: the file.
         key: the array to use; None: the only one that can be images, or one with a common name.
         split: ``train`` or ``test``: chooses between ``x_train`` and ``x_test``.
         channels_first: as for :class:`~convae.images.sources.array_sources.ArraySource`.
+
+    Raises:
+        InputError: the file is missing or damaged, no single array can be chosen, or it does not hold images.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -96,8 +99,8 @@ def _choose(path: Path, described: _Described, split: str) -> str:
     ]
     if len(able) == 1:
         return able[0]
-    usual = [key.format(split=split) for key in _IMAGE_KEYS]
-    named = [key for key in usual if key in able]
+    common = [key.format(split=split) for key in _IMAGE_KEYS]
+    named = [key for key in common if key in able]
     if len(named) == 1:
         return named[0]
     shown = ", ".join(

@@ -51,7 +51,7 @@ def open_source(
 ) -> ImageSource:
     """Open images of any kind; nothing is decoded yet.
 
-    Arguments:
+    Args:
         data: one of
             a folder (recursive; a sub-folder for each class gives labels), a glob (``a/**/*.png``),
             an image file (each page of a TIFF is an image), a list of files and folders;
@@ -60,14 +60,16 @@ def open_source(
             ``.npz`` file (``file.npz:key`` when it holds several arrays), an IDX file (also gzipped);
             a torch ``Dataset``; a pandas ``Series`` of paths or arrays; the name of a known set: ``digits``,
             ``mnist``, ``fashion-mnist``, ``cifar10`` (a folder of that name comes first); or an ImageSource,
-            which is given back.
+            which is returned.
         data_dir: where named sets are searched for first.
         limits: the limits for one image.
         split: the part of a named set (or of a ``.npz`` with ``x_train`` and ``x_test``) to open.
         download: whether a named set that is not on this machine may be downloaded.
         channels_first: whether images with an axis of channels are ``(c, h, w)`` and not ``(h, w, c)``; None
-            finds it by the shape (``convae.images.files.axes``), and refuses a shape that may be either.
-    Raises: InputError, stating what was given and what to do.
+            infers it from the shape (``convae.images.files.axes``), and refuses a shape that may be either.
+
+    Raises:
+        InputError: the data cannot be opened; the message states what was given and what to do.
     """
     if isinstance(data, ImageSource):
         return data
@@ -173,7 +175,7 @@ def _open_file(
 def _only_for_arrays(path: str | Path, channels_first: bool | None) -> None:
     if channels_first is not None:
         raise InputError(
-            f"{path}: where the channels stand is for arrays to say; image files and sets say it themselves"
+            f"{path}: the place of the channels can be set for arrays only; image files and sets state it"
         )
 
 
@@ -181,8 +183,8 @@ def _idx_source(path: Path, channels_first: bool | None) -> ArraySource:
     images = read_idx(path)
     if images.ndim < 3:
         raise InputError(f"{path}: has {images.ndim} axes: labels, not images")
-    beside = labels_file(path)
-    labels = None if beside is None else read_idx(beside)
+    labels_path = labels_file(path)
+    labels = None if labels_path is None else read_idx(labels_path)
     fits = labels is not None and labels.shape == (len(images),)
     source = ArraySource(
         images,
@@ -190,8 +192,8 @@ def _idx_source(path: Path, channels_first: bool | None) -> ArraySource:
         labels=labels if fits else None,
         channels_first=channels_first,
     )
-    if beside is not None and labels is not None and not fits:
-        source.notes.append(f"{beside.name} holds {labels.shape} labels and is not used")
+    if labels_path is not None and labels is not None and not fits:
+        source.notes.append(f"{labels_path.name} holds {labels.shape} labels and is not used")
     return source
 
 

@@ -17,7 +17,7 @@ class Binarised:
         self.task = task
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the task's example for one sample of the pixels."""
+        """Return the task's example for black and white images sampled from grey ones, (B, C, H, W)."""
         uniform = torch.rand(batch.shape, generator=rng.generator).to(batch.device)
         return self.task.example((uniform < batch).to(batch.dtype), rng)
 

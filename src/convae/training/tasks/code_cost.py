@@ -51,7 +51,7 @@ class Variational:
 
         Args:
             task: the task to wrap.
-            bottleneck: its level is β.
+            bottleneck: its strength is β.
             a: the architecture of the network.
             likelihood: whether the task's loss is itself a negative log-likelihood.
         """
@@ -59,10 +59,10 @@ class Variational:
         self._beta = bottleneck.strength
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the task's example, with the random numbers for its codes."""
+        """Return the task's example for (B, C, H, W) images, with (B, n) normal noise to sample the codes."""
         example, b = self.task.example(batch, rng), self.bottleneck
         self._beta = b.strength * (min(1.0, rng.progress / b.warmup) if b.warmup else 1.0)
-        count = self.a.drawn_numbers((example.input.shape[2], example.input.shape[3]))
+        count = self.a.sampled_values((example.input.shape[2], example.input.shape[3]))
         noise = torch.randn((len(batch), count), generator=rng.generator)
         return example._replace(noise=noise.to(batch.device))
 
@@ -72,7 +72,7 @@ class Variational:
         loss = self.task.losses(output, example)
         if not self.likelihood:
             loss = _calibrated(loss)
-        each = kl_of_numbers(output)
+        each = kl_of_each(output)
         free = self.bottleneck.free_bits
         if free:  # latent dimensions with a lower mean KL are not penalised
             mean = each.detach().mean(dim=0)
@@ -94,7 +94,7 @@ class Sparse:
         self.task, self.bottleneck = task, bottleneck
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the example of the task."""
+        """Return the example of the task for (B, C, H, W) images, unchanged."""
         return self.task.example(batch, rng)
 
     def losses(self, output: Output, example: Example) -> Tensor:
@@ -120,7 +120,7 @@ class CodeUse:
         if output.log_variance is None:
             return
         means = output.code.detach().flatten(1).double().cpu()
-        kl = kl_of_numbers(output).detach().double().cpu()
+        kl = kl_of_each(output).detach().double().cpu()
         self.images += len(means)
         self._kl = self._kl + kl[:, : means.shape[1]].sum(dim=0)
         self._finer = self._finer + kl[:, means.shape[1] :].sum(dim=0)
@@ -154,7 +154,7 @@ class CodeUse:
         }
 
 
-def kl_of_numbers(output: Output) -> Tensor:
+def kl_of_each(output: Output) -> Tensor:
     """Return the KL divergence of each latent variable in nats, (B, n); finer levels follow the code."""
     assert output.log_variance is not None
     each = kl_from_standard(output.code, output.log_variance).flatten(1)
@@ -176,5 +176,8 @@ def _calibrated(loss: Tensor) -> Tensor:
 def _rate_cost(code: Tensor, target: float) -> Tensor:
     """Return the mean over units of KL(target ‖ rate); rates are means over batch and positions."""
     rates = code.transpose(0, 1).flatten(1).mean(dim=1).clamp(1e-6, 1 - 1e-6)
-    on, off = target * (target / rates).log(), (1 - target) * ((1 - target) / (1 - rates)).log()
-    return (on + off).mean()
+    active, inactive = (
+        target * (target / rates).log(),
+        (1 - target) * ((1 - target) / (1 - rates)).log(),
+    )
+    return (active + inactive).mean()

@@ -25,7 +25,7 @@ class Corrupted:
         self.task, self.noise = task, noise
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the task's example with a corrupted input."""
+        """Return the task's example for (B, C, H, W) images, with noise added to its input."""
         example = self.task.example(batch, rng)
         noisy, _ = self.noise.apply(example.input, rng.generator)
         return example._replace(input=noisy)

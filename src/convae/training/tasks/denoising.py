@@ -6,10 +6,10 @@ from torch import Tensor
 from convae.corruption.noise import Noise
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.flips_and_turns import turned_at_random
+from convae.training.tasks.flips_and_turns import to_random_views
 from convae.training.tasks.task import Example, StepRng
 
-BLIND_SHARE = 1 / 16  # of the pixels are hidden in a blind-spot step
+BLIND_SHARE = 1 / 16  # the fraction of the pixels that are replaced in a blind-spot step
 BLIND_REACH = 2  # largest distance in pixels of the values that replace them
 LEAST_SPLIT, MOST_SPLIT = 0.4, 1.0  # range of α: how unevenly the noise of an image is split in two
 
@@ -31,7 +31,7 @@ class _Restoration:
         return self.loss(output.reconstruction.float(), example.target)
 
     def _turned(self, batch: Tensor, rng: StepRng) -> Tensor:
-        return turned_at_random(batch, rng.generator) if self.turn else batch
+        return to_random_views(batch, rng.generator) if self.turn else batch
 
 
 class FromClean(_Restoration):
@@ -42,7 +42,10 @@ class FromClean(_Restoration):
         self.noise, self.level_map = noise, level_map
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the noisy image (with its noise level at every pixel) and the clean one."""
+        """Return noisy images as input and the clean ones, (B, C, H, W) in about [0, 1], as target.
+
+        With a level map, the input has one more channel: the noise level at every pixel.
+        """
         clean = self._turned(batch, rng)
         noisy, level = self.noise.apply(clean, rng.generator)
         return Example(with_level(noisy, level) if self.level_map else noisy, clean)
@@ -59,7 +62,7 @@ class FromPairs(_Restoration):
         self.channels = channels
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the first channels as input, and the others as target."""
+        """Split (B, C, H, W) after the first ``channels`` channels into the input and the target."""
         both = self._turned(batch, rng)
         return Example(both[:, : self.channels].contiguous(), both[:, self.channels :].contiguous())
 
@@ -82,33 +85,37 @@ class _FromNoisy(_Restoration):
         places = torch.from_numpy(rng.positions % len(self.level))
         return self.level[places].view(-1, 1, 1, 1).to(noisy.device)
 
-    def _shown(self, noisy: Tensor, level: Tensor) -> Tensor:
+    def _input(self, noisy: Tensor, level: Tensor) -> Tensor:
         return with_level(noisy, level) if self.level_map else noisy
 
 
 class FromNoisyGaussian(_FromNoisy):
-    """Images with Gaussian noise of a known noise level: the noise is split into two independent halves.
+    """Images with Gaussian noise of a known noise level, recorrupted to two independent noisy images.
 
     Let y = x + n, with fresh noise z of the same level σ. Then y + αz and y - z/α have independent noise.
     Predicting the second from the first is therefore, on average, predicting x from noise of level σ·√(1 +
     α²). The network gets the level as an input, so over a range of α it learns all levels from just above σ
-    on. The small step down to σ itself is left to the level map.
+    on. The level map has to extrapolate the small step down to σ itself.
 
     Source: Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
     """
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return an image with one half of the noise as input, and one with the other half as target."""
+        """Return two noisy versions of the images (B, C, H, W), with independent noise, as input and target.
+
+        With a level map, the input has one more channel: the noise level. The weight of each image in the
+        loss, (B, 1, 1, 1), is larger for less noisy targets.
+        """
         noisy, generator = self._turned(batch, rng), rng.generator
         level = self._level(noisy, rng)
         part = torch.rand((len(noisy), 1, 1, 1), generator=generator).to(noisy.device)
         split = LEAST_SPLIT * (MOST_SPLIT / LEAST_SPLIT) ** part
         fresh = level * torch.randn(noisy.shape, generator=generator).to(noisy.device)
-        shown, target = noisy + split * fresh, noisy - fresh / split
-        told = level * (1 + split.square()).sqrt()
+        noisier, target = noisy + split * fresh, noisy - fresh / split
+        input_level = level * (1 + split.square()).sqrt()
         # The target's own noise adds to the loss: less noisy targets get a higher weight.
         weight = 1 / (1 + split.square().reciprocal())
-        return Example(self._shown(shown, told), target, weight)
+        return Example(self._input(noisier, input_level), target, weight)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the losses (B,); images with less noisy targets have a higher weight."""
@@ -126,26 +133,30 @@ class FromNoisyBlind(_FromNoisy):
     """
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return images with hidden pixels; only those count in the loss."""
+        """Return images (B, C, H, W) with replaced pixels as input, and the images as they are as target.
+
+        With a level map, the input has one more channel: the noise level. The weight (B, 1, H, W) is 1 at the
+        replaced pixels, the only ones that count in the loss, and 0 elsewhere.
+        """
         noisy = self._turned(batch, rng)
-        hidden = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=rng.generator)
-        hidden = hidden < BLIND_SHARE
-        hidden[:, :, 0, 0] |= ~hidden.flatten(1).any(1).view(-1, 1)  # at least one
+        replaced = torch.rand((len(noisy), 1, *noisy.shape[2:]), generator=rng.generator)
+        replaced = replaced < BLIND_SHARE
+        replaced[:, :, 0, 0] |= ~replaced.flatten(1).any(1).view(-1, 1)  # at least one
         rows, columns = _neighbours(noisy, rng.generator)
         other = noisy[:, :, rows, columns]
-        mask = hidden.to(noisy.device)
-        shown = self._shown(torch.where(mask, other, noisy), self._level(noisy, rng))
-        return Example(shown, noisy, mask.float())
+        mask = replaced.to(noisy.device)
+        blind = self._input(torch.where(mask, other, noisy), self._level(noisy, rng))
+        return Example(blind, noisy, mask.float())
 
     def losses(self, output: Output, example: Example) -> Tensor:
-        """Return the loss of the hidden pixels, (B,).
+        """Return the loss of the replaced pixels, (B,).
 
         The loss must be a mean over pixels that is 0 for equal pixels.
         """
         assert example.weight is not None
         mask, target = example.weight, example.target
-        told = torch.where(mask > 0, output.reconstruction.float(), target)
-        return self.loss(told, target) / mask.mean(dim=(1, 2, 3))
+        predicted = torch.where(mask > 0, output.reconstruction.float(), target)
+        return self.loss(predicted, target) / mask.mean(dim=(1, 2, 3))
 
 
 def with_level(noisy: Tensor, level: Tensor) -> Tensor:

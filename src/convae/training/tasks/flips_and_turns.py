@@ -8,7 +8,7 @@ from torch import Tensor
 VIEWS = 8
 
 
-def turned(x: Tensor, view: int) -> Tensor:
+def to_view(x: Tensor, view: int) -> Tensor:
     """Flip or rotate images (B, C, H, W): view 0 to 7; views from 4 on swap height and width."""
     if view & 1:
         x = x.flip(-1)
@@ -17,8 +17,8 @@ def turned(x: Tensor, view: int) -> Tensor:
     return x.transpose(-1, -2) if view & 4 else x
 
 
-def turned_back(x: Tensor, view: int) -> Tensor:
-    """Invert :func:`turned`."""
+def from_view(x: Tensor, view: int) -> Tensor:
+    """Invert :func:`to_view` of the same view, for images (B, C, H, W)."""
     if view & 4:
         x = x.transpose(-1, -2)
     if view & 2:
@@ -26,16 +26,24 @@ def turned_back(x: Tensor, view: int) -> Tensor:
     return x.flip(-1) if view & 1 else x
 
 
-def turned_at_random(x: Tensor, generator: torch.Generator) -> Tensor:
+def to_random_views(x: Tensor, generator: torch.Generator) -> Tensor:
     """Flip or rotate each image of (B, C, H, W) at random; images that are not square keep their shape."""
     views = VIEWS if x.shape[-1] == x.shape[-2] else VIEWS // 2
     chosen = torch.randint(views, (len(x),), generator=generator).tolist()
-    return torch.stack([turned(image, view) for image, view in zip(x, chosen, strict=True)])
+    return torch.stack([to_view(image, view) for image, view in zip(x, chosen, strict=True)])
 
 
 def mean_of_views(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Average a function over the eight views of its images; each result is rotated back."""
-    total = turned_back(function(turned(x, 0)), 0)
+    """Average a function over the eight views of its images; each result is rotated back.
+
+    Args:
+        function: maps images (B, C, H, W) to (B, c, H, W).
+        x: (B, C, H, W).
+
+    Returns:
+        (B, c, H, W).
+    """
+    total = from_view(function(to_view(x, 0)), 0)
     for view in range(1, VIEWS):
-        total = total + turned_back(function(turned(x, view).contiguous()), view)
+        total = total + from_view(function(to_view(x, view).contiguous()), view)
     return total / VIEWS

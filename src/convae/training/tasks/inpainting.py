@@ -7,7 +7,7 @@ from convae.classical.filling import biharmonic_fill, harmonic_fill, tension_fil
 from convae.corruption.holes import Holes
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.flips_and_turns import turned_at_random
+from convae.training.tasks.flips_and_turns import to_random_views
 from convae.training.tasks.task import Example, StepRng
 
 FILLS = {"tension": tension_fill, "harmonic": harmonic_fill, "biharmonic": biharmonic_fill}
@@ -32,9 +32,14 @@ class FromHoles:
         self.loss, self.holes, self.fill, self.turn = loss, holes, fill, turn
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the image with filled holes and the mask, the whole image, and the mask as weight."""
-        whole = turned_at_random(batch, rng.generator) if self.turn else batch
-        mask = self.holes.draw(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
+        """Make holes in images (B, C, H, W) in about [0, 1].
+
+        Returns:
+            The input: the images with filled holes and the mask, (B, C + 1, H, W). The target: the whole
+            images. The weight: the mask, (B, 1, H, W), 1 where a pixel is missing.
+        """
+        whole = to_random_views(batch, rng.generator) if self.turn else batch
+        mask = self.holes.sample(len(whole), (whole.shape[2], whole.shape[3]), rng.generator)
         mask = mask.to(whole.device)
         return Example(with_fill(whole, mask, self.fill), whole, mask)
 

@@ -35,21 +35,24 @@ class KeepNeighbours:
             weight: weight of the term at the end, relative to the standard one.
         """
         self.loss, self.places, self.unit, self.weight = loss, places, unit, weight
-        self._wanted, self._progress = places[:0], 0.0
+        self._targets, self._progress = places[:0], 0.0
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the image as input and target; the losses that follow are those of this batch."""
+        """Return the images (B, C, H, W) as input and target.
+
+        It also sets the places of their codes, so :meth:`losses` must be called for this batch next.
+        """
         chosen = torch.from_numpy(rng.positions % len(self.places))
-        self._wanted, self._progress = self.places[chosen].to(batch.device), rng.progress
+        self._targets, self._progress = self.places[chosen].to(batch.device), rng.progress
         return Example(batch, batch)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the loss of the reconstruction plus that of the place, (B,)."""
-        said = self.loss(output.reconstruction.float(), example.target)
+        loss = self.loss(output.reconstruction.float(), example.target)
         width = self.unit * _between(FIRST_WIDTH, LAST_WIDTH, self._progress)
-        squares = ((output.code.float() - self._wanted) / width).square().sum(dim=1)
+        squares = ((output.code.float() - self._targets) / width).square().sum(dim=1)
         away = torch.log1p(A * (squares + SMALLEST).pow(B))
-        return said + _between(FIRST_WEIGHT, LAST_WEIGHT * self.weight, self._progress) * away
+        return loss + _between(FIRST_WEIGHT, LAST_WEIGHT * self.weight, self._progress) * away
 
 
 def _between(first: float, last: float, progress: float) -> float:

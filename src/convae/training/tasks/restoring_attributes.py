@@ -8,7 +8,7 @@ from convae.losses import Loss
 from convae.networks.autoencoder import Output
 from convae.training.tasks.task import Example, StepRng
 
-TELLING = 0.05  # weight of the pose loss, relative to the image loss
+POSE_WEIGHT = 0.05  # relative to the image loss
 
 
 class RestoringAttributes:
@@ -31,12 +31,17 @@ class RestoringAttributes:
         self.loss, self.attributes = loss, attributes
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the images without some attributes, the originals, and the pose."""
+        """Remove attributes from images.
+
+        Returns:
+            The input: the changed images, (B, C, H, W). The target: the originals. The further target: the
+            number of each pose, (B,) int64.
+        """
         shown, poses = self.attributes.take(batch, rng.generator)
         return Example(shown, batch, further=poses)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the loss of the restored images plus that of the pose, (B,)."""
         assert example.further is not None
-        told = F.cross_entropy(output.code[:, :POSES].float(), example.further, reduction="none")
-        return self.loss(output.reconstruction.float(), example.target) + TELLING * told
+        pose = F.cross_entropy(output.code[:, :POSES].float(), example.further, reduction="none")
+        return self.loss(output.reconstruction.float(), example.target) + POSE_WEIGHT * pose

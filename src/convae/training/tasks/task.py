@@ -1,7 +1,7 @@
 """The interface of a task: the network's input, the target of its output, and the loss.
 
-The loop knows images and weights; a task knows the job. All random numbers of a task come from the
-:class:`StepRng` that it is given, so that a resumed run repeats an uninterrupted one.
+The loop handles images and weights; a task defines what is learnt from them. All random numbers of a task
+come from its :class:`StepRng`, so that a resumed run repeats an uninterrupted one.
 """
 
 from typing import NamedTuple, Protocol
@@ -41,7 +41,7 @@ class Example(NamedTuple):
         weight: (B, 1 or C, H, W) the weight of each place; None for equal weights.
         further: a further target: (B, k, H, W) for the output channels behind those of ``target``, or (B,)
             int64 a class that the code should predict; None if there is none.
-        noise: (B, ...) standard normal numbers with which the network samples codes; None takes their means.
+        noise: (B, ...) standard normal values with which the network samples codes; None takes their means.
     """
 
     input: Tensor
@@ -70,7 +70,7 @@ class Reconstruction:
         self.loss = loss
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the image as input and target."""
+        """Return the images (B, C, H, W) as input and target."""
         return Example(batch, batch)
 
     def losses(self, output: Output, example: Example) -> Tensor:
@@ -81,6 +81,14 @@ class Reconstruction:
 def step_rng(
     seed: int, epoch: int, step: int, positions: np.ndarray, *, progress: float = 1.0
 ) -> StepRng:
-    """Return the random numbers of a step; ``epoch`` may be ``VALIDATION``."""
+    """Return the random numbers of a step, which depend on seed, epoch and step alone.
+
+    Args:
+        seed: of the training.
+        epoch: from 0, or ``VALIDATION``.
+        step: of the epoch, from 0.
+        positions: (B,) positions in the set of the images in the batch.
+        progress: fraction of the training that is done, from 0 to 1.
+    """
     number = int(generator(seed, epoch + 1, 2 + step).integers(2**62))
     return StepRng(torch.Generator().manual_seed(number), positions, progress)

@@ -9,7 +9,7 @@ import torch
 from convae.corruption.defects import Defects
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.mending_defects import HARD, MENDING, Mending
+from convae.training.tasks.repairing_defects import HARD, REPAIR, RepairDefects
 from convae.training.tasks.task import step_rng
 
 
@@ -17,8 +17,8 @@ def batch(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
-def task(*, flips: bool = False, crop: int | None = None, share: float = 1.0) -> Mending:
-    return Mending(parse_loss("mse"), Defects(share=share), flips=flips, crop=crop)
+def task(*, flips: bool = False, crop: int | None = None, share: float = 1.0) -> RepairDefects:
+    return RepairDefects(parse_loss("mse"), Defects(share=share), flips=flips, crop=crop)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -83,4 +83,4 @@ def test_the_loss_by_hand() -> None:
     wrong = share * (1 - probability) + (1 - share) * probability
     hard = share * (1 - probability) * there + (1 - share) * probability * elsewhere
     losses = task().losses(said, example).numpy()
-    assert losses == pytest.approx(MENDING * 0.01 + entropy + HARD * hard / wrong, rel=1e-4)
+    assert losses == pytest.approx(REPAIR * 0.01 + entropy + HARD * hard / wrong, rel=1e-4)

@@ -7,15 +7,15 @@ from torch import Tensor
 from convae.corruption.defects import Defects
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.flips_and_turns import turned
+from convae.training.tasks.flips_and_turns import to_view
 from convae.training.tasks.task import Example, StepRng
 
 MIRRORS = 4  # unchanged, left to right, top to bottom, both
 # Weights relative to the cross-entropy of the defect mask: of its wrong pixels, and of the repaired image.
-HARD, MENDING = 0.2, 5.0
+HARD, REPAIR = 0.2, 5.0
 
 
-class Mending:
+class RepairDefects:
     """The input is a normal image with defects; the target is the image without them, and their mask.
 
     So a network learns to change what does not belong to a normal image and to keep the rest. A new image is
@@ -41,25 +41,30 @@ class Mending:
         self.loss, self.defects, self.flips, self.crop = loss, defects, flips, crop
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the damaged images, the normal ones, and the mask."""
+        """Add defects to normal images.
+
+        Returns:
+            The input: images with defects, (B, C, H, W). The target: the same without defects. The further
+            target: the mask of the defects, (B, 1, H, W) in [0, 1]. H and W are at most ``crop``.
+        """
         if self.crop is not None:
             batch = torch.stack([x[:, *_part(x, self.crop, rng.generator)] for x in batch])
         if self.flips:
             views = torch.randint(MIRRORS, (len(batch),), generator=rng.generator).tolist()
-            batch = torch.stack([turned(x, view) for x, view in zip(batch, views, strict=True)])
+            batch = torch.stack([to_view(x, view) for x, view in zip(batch, views, strict=True)])
         damaged, mask = self.defects.apply(batch, rng.generator)
         return Example(damaged, batch, further=mask)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the loss of the repaired images plus that of the predicted mask, (B,)."""
         assert example.further is not None
-        said, channels = output.reconstruction.float(), example.target.shape[1]
-        mended, place = said[:, :channels], said[:, channels:]
+        result, channels = output.reconstruction.float(), example.target.shape[1]
+        repaired, place = result[:, :channels], result[:, channels:]
         found = F.binary_cross_entropy_with_logits(place, example.further, reduction="none")
         wrong = (torch.sigmoid(place.detach()) - example.further).abs()
         hard = (found * wrong).sum(dim=(1, 2, 3)) / wrong.sum(dim=(1, 2, 3)).clamp_min(1)
         finding = found.mean(dim=(1, 2, 3)) + HARD * hard
-        return MENDING * self.loss(mended, example.target) + finding
+        return REPAIR * self.loss(repaired, example.target) + finding
 
 
 def _part(image: Tensor, crop: int, generator: torch.Generator) -> tuple[slice, slice]:

@@ -7,7 +7,7 @@ from convae.networks.autoencoder import Output
 from convae.training.tasks.task import Example, StepRng, Task
 
 
-class Shifted:
+class Translated:
     """Wraps a task: its inputs are translated at random in training.
 
     Codes then represent the contents of an image rather than its exact position, so that they generalise to
@@ -24,18 +24,18 @@ class Shifted:
         self.task, self.share = task, share
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return the task's example with a translated input."""
+        """Return the task's example for images (B, C, H, W), with a translated input."""
         example = self.task.example(batch, rng)
         if rng.progress >= 1:
             return example
-        return example._replace(input=shifted(example.input, self.share, rng.generator))
+        return example._replace(input=translated(example.input, self.share, rng.generator))
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the losses of the task, (B,)."""
         return self.task.losses(output, example)
 
 
-def shifted(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def translated(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Translate each image (B, C, H, W) by whole pixels, at most ``share`` of a side; edges are repeated."""
     count, _, *sides = batch.shape
     most = [round(share * side) for side in sides]

@@ -17,7 +17,7 @@ from convae.training.tasks.task import Example, StepRng
 SMALLEST = 1e-12
 
 
-def level_count(network: Autoencoder) -> int:
+def layer_count(network: Autoencoder) -> int:
     """Return the number of layers: the stages, and the code on top of them.
 
     Raises:
@@ -30,18 +30,18 @@ def level_count(network: Autoencoder) -> int:
 
 
 def _stages_of(network: Autoencoder) -> Decoder:
-    """Return the decoder of a network that :func:`level_count` has accepted."""
+    """Return the decoder of a network that :func:`layer_count` has accepted."""
     return cast(Decoder, network.decoder)
 
 
-class Level(nn.Module):
+class StackLayer(nn.Module):
     """One layer: maps codes of the layer below to its own and back. It shares its parts with the network."""
 
     def __init__(self, network: Autoencoder, number: int) -> None:
         """Set up the layer.
 
         Args:
-            number: from 1, whose codes below are the image, to :func:`level_count`, the code on top.
+            number: from 1, whose codes below are the image, to :func:`layer_count`, the code on top.
         """
         super().__init__()
         stages = len(network.architecture.widths)
@@ -56,14 +56,14 @@ class Level(nn.Module):
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Output:
         """Encode codes of the layer below (B, c, h, w) and decode them; return both results."""
         if self.top:
-            said = self.bottleneck.encode(x)
-            return Output(self.bottleneck.decode(said.code), said.code)
+            code = self.bottleneck.encode(x).code
+            return Output(self.bottleneck.decode(code), code)
         code = self.there(x)
-        told = self.back(code)
-        return Output(sigmoid(told) if self.bounded else told, code)
+        decoded = self.back(code)
+        return Output(sigmoid(decoded) if self.bounded else decoded, code)
 
 
-def codes_of_level(network: Autoencoder, images: Tensor, number: int) -> Tensor:
+def codes_of_layer(network: Autoencoder, images: Tensor, number: int) -> Tensor:
     """Return codes (B, c, h, w) of a layer below the top; layer 0 is the image, padded for the network."""
     x = pad_to_multiple(images, network.architecture.factor)
     for stage in list(network.encoder)[:number]:
@@ -71,7 +71,7 @@ def codes_of_level(network: Autoencoder, images: Tensor, number: int) -> Tensor:
     return x
 
 
-def images_of_level(
+def images_of_layer(
     network: Autoencoder, codes: Tensor, number: int, size: tuple[int, int]
 ) -> Tensor:
     """Decode codes of a layer below the top to images (B, C, *size), by the decoder stages beneath it."""
@@ -106,18 +106,18 @@ class FromBelow:
         self.network, self.number, self.loss, self.noise = network.eval(), number, loss, noise
 
     def example(self, batch: Tensor, rng: StepRng) -> Example:
-        """Return codes of the layer below as input and target."""
+        """Return the codes of the layer below, (B, c, h, w), of images (B, C, H, W) as input and target."""
         with torch.no_grad():
-            target = codes_of_level(self.network, batch, self.number - 1)
+            target = codes_of_layer(self.network, batch, self.number - 1)
             if self.noise is None:
                 return Example(target, target)
             noisy, _ = self.noise.apply(batch, rng.generator)
-            return Example(codes_of_level(self.network, noisy, self.number - 1), target)
+            return Example(codes_of_layer(self.network, noisy, self.number - 1), target)
 
     def losses(self, output: Output, example: Example) -> Tensor:
         """Return the loss of the image, or the unexplained fraction of the variance, (B,)."""
-        told, target = output.reconstruction.float(), example.target.float()
+        decoded, target = output.reconstruction.float(), example.target.float()
         if self.number == 1:
-            return self.loss(told, target)
+            return self.loss(decoded, target)
         spread = target.var(dim=(0, 2, 3), correction=0).mean().clamp_min(SMALLEST)
-        return (told - target).square().flatten(1).mean(dim=1) / spread
+        return (decoded - target).square().flatten(1).mean(dim=1) / spread

@@ -5,8 +5,8 @@ import torch
 
 from convae.losses import parse_loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.shifted import Shifted, shifted
 from convae.training.tasks.task import Reconstruction, StepRng
+from convae.training.tasks.translated import Translated, translated
 
 PLACES = np.arange(64)
 
@@ -17,7 +17,7 @@ def rng(seed: int = 0) -> torch.Generator:
 
 def test_every_move_is_by_whole_pixels_with_edges_repeated() -> None:
     images = torch.rand(64, 3, 8, 12)
-    moved = shifted(images, 1 / 8, rng())
+    moved = translated(images, 1 / 8, rng())
     rows, columns = torch.arange(8), torch.arange(12)
     seen = set()
     for before, after in zip(images, moved, strict=True):
@@ -36,12 +36,12 @@ def test_every_move_is_by_whole_pixels_with_edges_repeated() -> None:
 
 def test_nothing_moves_by_less_than_half_a_pixel() -> None:
     images = torch.rand(5, 1, 8, 8)
-    assert torch.equal(shifted(images, 1 / 24, rng()), images)
-    assert not torch.equal(shifted(images, 1 / 8, rng()), images)
+    assert torch.equal(translated(images, 1 / 24, rng()), images)
+    assert not torch.equal(translated(images, 1 / 8, rng()), images)
 
 
 def test_only_what_is_shown_moves_and_only_in_training() -> None:
-    task, images = Shifted(Reconstruction(parse_loss("mse")), 0.2), torch.rand(64, 1, 9, 9)
+    task, images = Translated(Reconstruction(parse_loss("mse")), 0.2), torch.rand(64, 1, 9, 9)
     training = task.example(images, StepRng(rng(), PLACES, 0.5))
     again = task.example(images, StepRng(rng(), PLACES, 0.5))
     assert training.target is images
