@@ -198,7 +198,7 @@ def _bounds(
     spread = tight.std() / np.sqrt(len(tight))
     section.remarks.append(
         f"{recipe}; all else as by default. {remark} The standard error of the last bound is {spread:.2f}. "
-        f"{model.collapse_.told()}"
+        f"{model.collapse_.summary()}"
     )
     section.write()
 
@@ -333,7 +333,7 @@ def sparse_codes() -> None:
         f"features are what each map answers before maps compete, its maximum in {CELLS}x{CELLS} "
         "parts of the image. The classifier is multinomial logistic regression on standardised features; its "
         f"penalty ({', '.join(f'{s:g}' for s in STRENGTHS)}) is chosen on a fifth of the images that it is "
-        f"given, at most {PENALTY:,}. {model.sparsity_.told()}"
+        f"given, at most {PENALTY:,}. {model.sparsity_.summary()}"
     )
     section.write()
 

@@ -35,7 +35,7 @@ def test_rules_speak_of_choices_there_are() -> None:
 
 def test_a_sentence_says_why_and_what_to_do_instead() -> None:
     for rule in RULES:
-        sentence = rule.told(*next(rule.pairs()))
+        sentence = rule.text(*next(rule.pairs()))
         assert sentence[0] != sentence[0].upper() or sentence[0] in "'"
         assert not sentence.endswith(".")
         assert "{" not in sentence

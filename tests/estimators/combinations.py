@@ -193,7 +193,7 @@ def every_refused() -> list[Refused]:
                 given = {name: value for way in asked for name, value in way.items()}
                 if "neighbourhood" in pair:
                     given.setdefault("shift", 0.0)  # which it would bring along
-                found.append(Refused(pair, _member(values), given, rule.told(*pair)))
+                found.append(Refused(pair, _member(values), given, rule.text(*pair)))
     return found
 
 

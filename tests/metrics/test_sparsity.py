@@ -44,7 +44,7 @@ def test_what_counts_as_on_can_be_said() -> None:
 
 
 def test_the_line_names_dead_units() -> None:
-    line = sparsity(np.array([[1.0, 0], [1, 0]])).told()
+    line = sparsity(np.array([[1.0, 0], [1, 0]])).summary()
     assert "50.0 % of the values" in line
     assert "1 for none" in line
 

@@ -331,8 +331,8 @@ _HELP_ALL = click.Option(
 def _parameter(setting: Setting) -> Callable[[Any], Any]:
     shown = setting.unset if setting.default is None else setting.default
     plain = setting.kind == "flag" and setting.default is False
-    told = setting.help + ("" if plain else f"  [{_takes(setting)}default: {shown}]")
-    common: dict[str, Any] = {"cls": GroupedOption, "default": None, "help": told}
+    text = setting.help + ("" if plain else f"  [{_takes(setting)}default: {shown}]")
+    common: dict[str, Any] = {"cls": GroupedOption, "default": None, "help": text}
     if setting.kind == "flag":
         # Where the default None lets the estimator choose, both --name and --no-name are options.
         both = f"{setting.option}/--no-{setting.option[2:]}" if setting.default is None else ""

@@ -17,19 +17,21 @@ class Kind(NamedTuple):
     """The strength (level) of a kind of bottleneck.
 
     Attributes:
-        usual: the default.
+        default: the default.
         most: the largest value; the smallest is above 0.
         meaning: what the value means.
     """
 
-    usual: float
+    default: float
     most: float
     meaning: str
 
 
 KINDS: dict[str, Kind | None] = {
     "plain": None,
-    "gaussian": Kind(1.0, 1e4, "beta, how much a nat of the code counts beside one of the image"),
+    "gaussian": Kind(
+        1.0, 1e4, "beta, how much a nat of the code counts, compared with one of the image"
+    ),
     "l1": Kind(0.1, 1e4, "how much the mean size of the code counts, as a part of the loss"),
     "kl": Kind(0.05, 0.5, "the part of the images that a number of the code should be on for"),
     "top-k": Kind(0.1, 1.0, "the part of the numbers of a code that may differ from 0"),
@@ -97,7 +99,7 @@ class Bottleneck:
         kind = KINDS[self.kind]
         if self.level is not None:
             return self.level
-        return 0.0 if kind is None else kind.usual
+        return 0.0 if kind is None else kind.default
 
     @property
     def architecture(self) -> dict[str, Any]:

@@ -24,12 +24,12 @@ class Task:
     """A task that a network can learn, as the table describes it.
 
     Attributes:
-        said: how a user asks for it, for people.
+        asked_by: how a user asks for it, for people.
         estimators: the members of ``convae fit`` that learn it.
         codes, paths: values of these axes that a user can choose; others do not occur.
     """
 
-    said: str
+    asked_by: str
     estimators: tuple[str, ...]
     codes: tuple[str, ...] = ("dense", "spatial")
     paths: tuple[str, ...] = ("none", "pca")
@@ -101,7 +101,7 @@ class Rule:
             for other in self.second[1]:
                 yield one, other
 
-    def told(self, one: str, other: str) -> str:
+    def text(self, one: str, other: str) -> str:
         """Return the sentence for a pair."""
         return self.sentence.format(one, other)
 
@@ -249,8 +249,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("hierarchy", ("ladder",)),
         ("task", LEVELS),
-        "finer levels of a Gaussian code lie beside the stages that a stacked autoencoder trains one by one: "
-        "use VariationalAutoencoder (convae fit variational), or a code of one level",
+        "finer levels of a Gaussian code lie next to the stages that a stacked autoencoder trains one by "
+        "one: use VariationalAutoencoder (convae fit variational), or a code of one level",
     ),
     Rule(
         ("hierarchy", ("ladder",)),
@@ -325,13 +325,13 @@ def of_loss(loss: Loss) -> tuple[str, ...]:
 
 def _hits(chosen: Mapping[str, Iterable[str]]) -> Iterator[tuple[Rule, str]]:
     """Yield each rule that applies to the choices once, with its sentence for the first such pair."""
-    given, told = {axis: tuple(values) for axis, values in chosen.items()}, set[str]()
+    given, found = {axis: tuple(values) for axis, values in chosen.items()}, set[str]()
     for rule in RULES:
         ones, others = given.get(rule.first[0], ()), given.get(rule.second[0], ())
-        hits = (rule.told(*pair) for pair in rule.pairs() if pair[0] in ones and pair[1] in others)
+        hits = (rule.text(*pair) for pair in rule.pairs() if pair[0] in ones and pair[1] in others)
         sentence = next(hits, None)
-        if sentence is not None and sentence not in told:
-            told.add(sentence)
+        if sentence is not None and sentence not in found:
+            found.add(sentence)
             yield rule, sentence
 
 
@@ -349,7 +349,7 @@ def tables() -> str:
     """Return two tables in Markdown: the combinations of each task, and all rules."""
     head = ["what is learnt", *(f"`{value}`" for _, value in COLUMNS)]
     rows = [
-        [task.said, *(_cell(name, axis, value) for axis, value in COLUMNS)]
+        [task.asked_by, *(_cell(name, axis, value) for axis, value in COLUMNS)]
         for name, task in TASKS.items()
     ]
     reasons = [[_named(rule.first), _named(rule.second), _reason(rule)] for rule in RULES]
@@ -365,12 +365,12 @@ def _cell(task: str, axis: str, value: str) -> str:
 def _named(side: tuple[str, tuple[str, ...]]) -> str:
     axis, values = side
     if axis == "task":
-        return "; ".join(TASKS[value].said for value in values)
+        return "; ".join(TASKS[value].asked_by for value in values)
     return f"{axis} {', '.join(f'`{value}`' for value in values)}"
 
 
 def _reason(rule: Rule) -> str:
-    sentence = rule.told(*next(rule.pairs()))
+    sentence = rule.text(*next(rule.pairs()))
     return sentence if rule.forbidden else f"(a word, no refusal) {sentence}"
 
 

@@ -141,10 +141,10 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         check_is_fitted(self, "network_")
         plan, beyond = self._plan, list[str]()
 
-        def one(i: int, said: Answer) -> Prepared | ImageError:
-            if isinstance(said, ImageError):
-                return said
-            image = said[1]
+        def one(i: int, answer: Answer) -> Prepared | ImageError:
+            if isinstance(answer, ImageError):
+                return answer
+            image = answer[1]
             assert image is not None
             try:
                 pixels = self._framed(image)

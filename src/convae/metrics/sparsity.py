@@ -35,7 +35,7 @@ class Sparsity(NamedTuple):
         """Number of units that no image activates."""
         return int((self.rate == 0).sum())
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return one line of text."""
         count = len(self.rate)
         values = count * self.positions

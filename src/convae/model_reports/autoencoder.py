@@ -71,7 +71,9 @@ def report_of(
 def notes(model: Any) -> list[str]:
     """Return advice, and the summary of the codes of a variational or sparse autoencoder."""
     summaries = [
-        getattr(model, name).told() for name in ("collapse_", "sparsity_") if hasattr(model, name)
+        getattr(model, name).summary()
+        for name in ("collapse_", "sparsity_")
+        if hasattr(model, name)
     ]
     return [*advice(model), *summaries]
 

@@ -37,7 +37,7 @@ def test_silence_is_broken_by_how_far_it_is() -> None:
             twice.set()
 
     beat = Heartbeat(write, every=0.001)
-    beat.told = lambda: "half-way"
+    beat.text = lambda: "half-way"
     with beat:
         assert twice.wait(60)
     assert set(said) == {"half-way"}
@@ -48,8 +48,8 @@ def test_silence_is_broken_by_how_far_it_is() -> None:
 
 def test_what_a_silent_training_is_at() -> None:
     lines = PlainTraining(lambda _: None)
-    assert lines.told().startswith("reading and preparing images, ")
+    assert lines.text().startswith("reading and preparing images, ")
     lines.step(
         StepProgress(epoch=2, epochs=9, step=30, steps=400, loss=0.125, images=1, seconds=1.0)
     )
-    assert lines.told().startswith("epoch 2/9, step 30 of 400  loss 0.125")
+    assert lines.text().startswith("epoch 2/9, step 30 of 400  loss 0.125")

@@ -64,7 +64,7 @@ def test_with_classes_units_stand_beside_components_and_another_model(
     convae: Command, sparse: Path, spatial: Path, classes: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "units.html"
-    done = convae("units", sparse, classes, "--out", out, "--beside", spatial, "--json")
+    done = convae("units", sparse, classes, "--out", out, "--compare-with", spatial, "--json")
     assert done.code == 0
     names = list(done.json["selectivity"])
     assert names == ["this model", "principal components", str(spatial)]
@@ -87,7 +87,14 @@ def test_wrong_input(convae: Command, sparse: Path, pictures: Path, tmp_path: Pa
         ([sparse, tmp_path / "none", "--out", tmp_path / "u.html"], "none"),
         ([tmp_path / "m.convae", pictures, "--out", tmp_path / "u.html"], "m.convae"),
         (
-            [sparse, pictures, "--out", tmp_path / "u.html", "--beside", tmp_path / "o.convae"],
+            [
+                sparse,
+                pictures,
+                "--out",
+                tmp_path / "u.html",
+                "--compare-with",
+                tmp_path / "o.convae",
+            ],
             "o.convae",
         ),
     ):

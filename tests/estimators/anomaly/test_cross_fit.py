@@ -29,7 +29,7 @@ def test_the_odd_ones_come_first() -> None:
     model = AnomalyDetector.from_options({**TINY, "epochs": 16, "batch_size": 8})
     for fold in cross_fitted(model, open_source(images)):
         found = -fold.model.score_samples(images[fold.positions])
-        scores[fold.positions] = (found - fold.usual) / fold.spread
+        scores[fold.positions] = (found - fold.median) / fold.spread
     assert set(np.argsort(-scores)[:3].tolist()) >= {7, 30}
 
 

@@ -73,7 +73,7 @@ def test_a_file_keeps_it(model: SparseAutoencoder, tmp_path: Path) -> None:
     model.save(tmp_path / "s.convae")
     loaded = convae.load(tmp_path / "s.convae")
     assert isinstance(loaded, SparseAutoencoder)
-    assert loaded.sparsity_.told() == model.sparsity_.told()
+    assert loaded.sparsity_.summary() == model.sparsity_.summary()
     assert np.array_equal(loaded.transform(IMAGES[:5]), model.transform(IMAGES[:5]))
 
 

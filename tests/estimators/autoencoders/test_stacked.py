@@ -71,7 +71,7 @@ def test_levels_come_back_as_images_the_outer_ones_better(greedy: StackedAutoenc
     assert all(image.shape == IMAGES.shape and image.dtype == np.uint8 for image in levels)
     errors = [np.square(image.astype(float) - IMAGES).mean() for image in levels]
     assert errors[0] < errors[2]
-    told = list(greedy.tell_levels(IMAGES[:3]))
+    told = list(greedy.iter_levels(IMAGES[:3]))
     assert [len(images) for _, images in told] == [3, 3, 3]
     for level, whole in enumerate(levels):
         assert np.abs(told[0][1][level][0] * 255 - whole[0]).max() < 1

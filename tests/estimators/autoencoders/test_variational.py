@@ -72,10 +72,10 @@ def test_a_code_that_is_ignored_is_called_so() -> None:
     ignored = VariationalAutoencoder.from_options(
         {**{**SMALL, "epochs": 5}, "bottleneck": "gaussian:10000,warmup=0"}
     )
-    told = ignored.fit(IMAGES[:60]).collapse_.told()
+    told = ignored.fit(IMAGES[:60]).collapse_.summary()
     assert "in 0 of 4 numbers" in told
     assert "free_bits=0.1" in told
-    assert "ignored" not in Collapse(np.array([1.0]), np.array([0.5])).told()
+    assert "ignored" not in Collapse(np.array([1.0]), np.array([0.5])).summary()
 
 
 def test_a_way_between_two_images(model: VariationalAutoencoder) -> None:
@@ -216,7 +216,7 @@ def test_finer_levels_hold_what_the_code_does_not(tmp_path: Path) -> None:
     )
     assert model.architecture_.levels == 2
     assert model.collapse_.finer.shape == (1,)
-    assert "Finer levels hold" in model.collapse_.told()
+    assert "Finer levels hold" in model.collapse_.summary()
     assert model.transform(IMAGES[:3]).shape == (3, 4)
     tight, elbo = model.bounds(IMAGES[160:], samples=20)
     assert (elbo <= tight).all()
@@ -230,7 +230,7 @@ def test_finer_levels_hold_what_the_code_does_not(tmp_path: Path) -> None:
     again = convae.load(tmp_path / "m.convae")
     assert isinstance(again, VariationalAutoencoder)
     assert np.array_equal(drawn, again.sample(5, random_state=1))
-    assert again.collapse_.told() == model.collapse_.told()
+    assert again.collapse_.summary() == model.collapse_.summary()
 
 
 def test_8_bit_values_have_chances() -> None:

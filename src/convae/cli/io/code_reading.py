@@ -76,15 +76,15 @@ def _explained(path: Path, rows: Rows) -> Iterator[Coded]:
         yield from rows
 
 
-def _coded(code: np.ndarray, told: Mapping[str, Any]) -> Coded:
+def _coded(code: np.ndarray, fields: Mapping[str, Any]) -> Coded:
     """Return a row from its code and the other values in the file."""
-    label = told.get("label")
+    label = fields.get("label")
     return Coded(
-        name=str(told.get("name") or ""),
+        name=str(fields.get("name") or ""),
         label=None if label in (None, "") else _whole(str(label)),
         code=np.asarray(code, dtype=np.float32),
-        checksum=str(told.get("sha256") or ""),
-        model=str(told.get("model") or ""),
+        checksum=str(fields.get("sha256") or ""),
+        model=str(fields.get("model") or ""),
     )
 
 
@@ -100,13 +100,13 @@ def _read_npy(path: Path, only: Container[int]) -> Rows:
     if not isinstance(codes, np.ndarray):
         raise InputError(f"{path}: not an .npy file (it may be an .npz: rename it)")
     _check(path, codes)
-    told = _told_beside(names_file(path), path, len(codes))
-    for index, of_one in zip(range(len(codes)), told, strict=False):
+    fields = _facts_from(names_file(path), path, len(codes))
+    for index, of_one in zip(range(len(codes)), fields, strict=False):
         if index in only:
             yield _coded(codes[index], of_one)
 
 
-def _told_beside(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, str]]:
+def _facts_from(path: Path, codes: Path, count: int) -> Iterator[Mapping[str, str]]:
     """Yield the values of each code from the table next to an array; empty mappings without a table.
 
     Raises:
@@ -154,13 +154,13 @@ def _read_npz(path: Path, only: Container[int]) -> Rows:
     made_by = model.item() if model.ndim == 0 else ""
     for index, code in enumerate(codes):
         if index in only:
-            told = {name: values[index] for name, values in columns.items()}
-            yield _coded(code, _with_name({**told, "model": made_by}))
+            fields = {name: values[index] for name, values in columns.items()}
+            yield _coded(code, _with_name({**fields, "model": made_by}))
 
 
-def _with_name(told: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_name(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the same values with the name unescaped."""
-    return {**told, "name": unescape(str(told.get("name") or ""))}
+    return {**fields, "name": unescape(str(fields.get("name") or ""))}
 
 
 def _check(path: Path, codes: np.ndarray) -> None:
@@ -201,13 +201,13 @@ def _read_parquet(path: Path, only: Container[int]) -> Rows:
         with parquet.ParquetFile(path) as file:
             head = file.schema_arrow.names
             columns = [head[k] for k in _chosen(path, head)]
-            told = [name for name in _TEXTS if name in head]
+            fields = [name for name in _TEXTS if name in head]
             passed = 0
-            for batch in file.iter_batches(CHUNK, columns=[*columns, *told]):
+            for batch in file.iter_batches(CHUNK, columns=[*columns, *fields]):
                 codes = np.stack([batch.column(name).to_numpy(False) for name in columns], axis=1)
-                texts = [batch.column(name).to_pylist() for name in told]
+                texts = [batch.column(name).to_pylist() for name in fields]
                 for index in (i for i in range(len(codes)) if passed + i in only):
-                    of_one = {n: values[index] for n, values in zip(told, texts, strict=True)}
+                    of_one = {n: values[index] for n, values in zip(fields, texts, strict=True)}
                     yield _coded(codes[index], _with_name(of_one))
                 passed += len(codes)
     except pyarrow.ArrowException as error:

@@ -50,8 +50,8 @@ def read_by_name(path: Path, option: str, columns: dict[str, str]) -> tuple[str,
         name, value = (rows.column(wanted) for wanted in ("name", column))
         assert name is not None
         assert value is not None
-        told = ((from_cell(c[name]), from_cell(c[value]), rows.line) for c in rows)
-        return column, _once(told, rows.label, column)
+        pairs = ((from_cell(c[name]), from_cell(c[value]), rows.line) for c in rows)
+        return column, _once(pairs, rows.label, column)
 
 
 def values_of(names: Iterable[str], known: dict[str, str]) -> list[str | None]:

@@ -37,7 +37,7 @@ def rank_itself(
             levels.append(fold.model.level_)
             some = source.select(fold.positions)
             for found in fold.model.iter_detect(some, on_bad=skipping):
-                score = (found.score - fold.usual) / fold.spread
+                score = (found.score - fold.median) / fold.spread
                 row = Row(found.image.info.name, score, None, None, len(found.regions))
                 files.add(fold.model, found, row, shown=found.anomalous)
     if not files.rows or last is None:

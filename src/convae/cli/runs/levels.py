@@ -26,7 +26,7 @@ def draw_levels(
         raise InputError(f"{source.description}: has no images")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(source))[:count])
     some = source.select(chosen)
-    restored = list(model.tell_levels(some))
+    restored = list(model.iter_levels(some))
     originals = np.stack([clean for clean, _ in restored])
     span = shown_range(originals)
     rows, errors = [to_display(originals, value_range=span)], list[float]()

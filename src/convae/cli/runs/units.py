@@ -24,14 +24,14 @@ class Wanted:
         most: the largest number of units.
         images: the largest number of images.
         seed: the seed of the choice among more images.
-        beside, beside_path: another model to compare with, and its file.
+        compare_with, other_path: another model to compare with, and its file.
     """
 
     most: int
     images: int
     seed: int
-    beside: ConvAutoencoder | None = None
-    beside_path: Path | None = None
+    compare_with: ConvAutoencoder | None = None
+    other_path: Path | None = None
 
 
 def show_units(
@@ -45,7 +45,7 @@ def show_units(
     units = _read(model, source, skipping, voice)
     answers = _answers(model, source, units, wanted, voice)
     lines = [
-        f"{units.count:,} images of {source.description}. {units.sparsity.told()}",
+        f"{units.count:,} images of {source.description}. {units.sparsity.summary()}",
         *([_sentence(answers)] if answers else []),
     ]
     shown = units.order[: wanted.most]
@@ -96,14 +96,14 @@ def _answers(
     components = selectivity_of_components(model, source, units)
     if components is not None:
         found["principal components"] = _means(components)
-    if wanted.beside is not None:
-        other = _read(wanted.beside, source, Skipping(source), voice)
+    if wanted.compare_with is not None:
+        other = _read(wanted.compare_with, source, Skipping(source), voice)
         if other.answers is None:
             raise InputError(
-                f"{wanted.beside_path}: of these images it can use those of one class alone, so there is "
-                "nothing to compare: leave --beside out"
+                f"{wanted.other_path}: of these images it can use those of one class alone, so there is "
+                "nothing to compare: leave --compare-with out"
             )
-        found[str(wanted.beside_path)] = _means(other.answers, other.sparsity.rate > 0)
+        found[str(wanted.other_path)] = _means(other.answers, other.sparsity.rate > 0)
     return found
 
 

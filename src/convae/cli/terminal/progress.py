@@ -77,7 +77,7 @@ class Heartbeat:
     """Writes the progress of a run if nothing was written for a while: logs show that the run is alive.
 
     Attributes:
-        told: a function that returns the line to write.
+        text: a function that returns the line to write.
     """
 
     def __init__(self, write: Callable[[str], None], every: float = EVERY) -> None:
@@ -87,7 +87,7 @@ class Heartbeat:
             write: a function that writes a line.
             every: the longest time without a line, in seconds.
         """
-        self.told: Callable[[], str] = lambda: "still at work"
+        self.text: Callable[[], str] = lambda: "still at work"
         self._write, self._every = write, every
         self._last = time.monotonic()
         self._ended = threading.Event()
@@ -109,18 +109,18 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._ended.wait(max(0.0, self._last + self._every - time.monotonic())):
             if time.monotonic() - self._last >= self._every:
-                self.write(self.told())
+                self.write(self.text())
 
 
 class PlainTraining(Quiet):
-    """An observer that writes one line for each epoch, for logs; :meth:`told` returns the current state."""
+    """An observer that writes one line for each epoch, for logs; :meth:`text` returns the current state."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write, self._pace, self._epochs = write, Pace(), 0
         self._began = time.monotonic()
         self._moment: StepProgress | None = None
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return a line on the progress, also within an epoch."""
         moment = self._moment
         if moment is None:
@@ -185,7 +185,7 @@ class LivingTraining(Quiet):
 
     def __init__(self, progress: "Progress") -> None:
         self._progress, self._pace = progress, Pace()
-        self._task = progress.add_task("training", total=1.0, told="")
+        self._task = progress.add_task("training", total=1.0, text="")
         self._validation: float | None = None
         self._code: list[str] = []
 
@@ -198,7 +198,7 @@ class LivingTraining(Quiet):
         done = _fraction(moment)
         left = self._pace.left(done)
         rate = moment.images / moment.seconds if moment.seconds else 0.0
-        told = [
+        text = [
             f"epoch {moment.epoch}/{moment.epochs}",
             f"loss {number(moment.loss)}",
             f"validation {number(self._validation)}",
@@ -206,7 +206,7 @@ class LivingTraining(Quiet):
             f"{rate:,.0f} images/s",
             "" if left is None else f"{duration(left)} left",
         ]
-        self._progress.update(self._task, completed=done, told="  ".join(told))
+        self._progress.update(self._task, completed=done, text="  ".join(text))
 
     def epoch(self, row: Row) -> None:
         """Record the validation loss."""
@@ -225,7 +225,7 @@ def training(voice: "Voice", *, runs: bool = False) -> Iterator[list[Quiet]]:
     elif not is_terminal():
         heartbeat = Heartbeat(voice.note)
         lines = (Messages if runs else PlainTraining)(heartbeat.write)
-        heartbeat.told = lines.told
+        heartbeat.text = lines.text
         with heartbeat:
             yield [lines]
     else:
@@ -246,16 +246,16 @@ def counting(voice: "Voice", what: str) -> Iterator[Counter]:
             state[0] = f"{what}  {done:,} of {total:,}"
 
         heartbeat = Heartbeat(voice.note)
-        heartbeat.told = lambda: state[0]
+        heartbeat.text = lambda: state[0]
         with heartbeat:
             yield keep
         return
     with _line() as progress:
-        task = progress.add_task(what, total=None, told=what)
+        task = progress.add_task(what, total=None, text=what)
 
         def show(done: int, total: int) -> None:
-            told = f"{what}  {done:,} of {total:,}"
-            progress.update(task, completed=done, total=max(total, 1), told=told)
+            text = f"{what}  {done:,} of {total:,}"
+            progress.update(task, completed=done, total=max(total, 1), text=text)
 
         yield show
 
@@ -267,7 +267,7 @@ def _line() -> Any:
 
     return Progress(
         BarColumn(bar_width=16),
-        TextColumn("{task.fields[told]}", markup=False),
+        TextColumn("{task.fields[text]}", markup=False),
         console=Console(stderr=True),
         transient=True,
         refresh_per_second=REDRAWN,

@@ -14,7 +14,7 @@ _HELP = """Show what each unit of a code stands for: the images that activate it
 
 \b
   convae units my.convae my_images --out units.html
-  convae units sparse.convae my_images --out units.html --beside plain.convae
+  convae units sparse.convae my_images --out units.html --compare-with plain.convae
 
 Meant for sparse codes ('convae fit sparse'), but works for all codes. If each class has a sub-folder, the
 page states the class selectivity of the units, compared with principal components and with another model.
@@ -32,7 +32,7 @@ page states the class selectivity of the units, compared with principal componen
     help="File to write.",
 )
 @click.option(
-    "--beside",
+    "--compare-with",
     type=click.Path(path_type=Path),
     metavar="MODEL",
     help="Another model, to compare the class selectivity of its units.",
@@ -61,7 +61,7 @@ def command(
     model: Path,
     data: tuple[str, ...],
     out: Path,
-    beside: Path | None,
+    compare_with: Path | None,
     most: int,
     max_images: int,
     device: str,
@@ -77,7 +77,9 @@ def command(
     out = output_file(out, ".html")
     planned(named_after(out, SKIPPED))
     loaded = load_for(model, ConvAutoencoder, device=device)
-    other = None if beside is None else load_for(beside, ConvAutoencoder, device=device)
+    other = None if compare_with is None else load_for(compare_with, ConvAutoencoder, device=device)
     source = open_for(loaded, Data(given=data, **where))
-    wanted = Wanted(most=most, images=max_images, seed=seed, beside=other, beside_path=beside)
+    wanted = Wanted(
+        most=most, images=max_images, seed=seed, compare_with=other, other_path=compare_with
+    )
     show_units(loaded, source, out, wanted, voice)

@@ -150,9 +150,9 @@ class AttributeScorer:
         return cls(network, known, line, standards, parse_parts(facts["score"]))
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence that describes the score."""
-        return f"score {self.facts['score']}, each beside normal images with as many edges"
+        return f"score {self.facts['score']}, each compared with normal images with as many edges"
 
     def __call__(self, batch: Tensor) -> Judged:
         """Score images (B, C, H, W) in about [0, 1], each by itself."""

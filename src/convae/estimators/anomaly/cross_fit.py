@@ -24,13 +24,13 @@ class Fold(NamedTuple):
     Attributes:
         positions: of its images in the source, ascending.
         model: fitted on all other images.
-        usual, spread: the median and the spread of the scores of held-out images among the others: ``(score -
-            usual) / spread`` is comparable between folds.
+        median, spread: of the scores of held-out images among the others: ``(score - median) / spread`` is
+            comparable between folds.
     """
 
     positions: np.ndarray
     model: AnomalyDetector
-    usual: float
+    median: float
     spread: float
 
 
@@ -58,6 +58,6 @@ def cross_fitted(
         others = np.setdiff1d(order, part)
         fitted = clone(model).fit(source.select(others), observers=observers)
         scores = fitted.calibration_.scores
-        usual = float(np.median(scores))
-        spread = SPREAD * float(np.median(np.abs(scores - usual)))
-        yield Fold(np.sort(part), fitted, usual, max(spread, LEAST_SPREAD))
+        median = float(np.median(scores))
+        spread = SPREAD * float(np.median(np.abs(scores - median)))
+        yield Fold(np.sort(part), fitted, median, max(spread, LEAST_SPREAD))

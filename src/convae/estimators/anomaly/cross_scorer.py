@@ -41,9 +41,11 @@ class CrossScorer:
         self.facts = {**first.facts, **_means(self.scorers), "folds": [one.facts for one in others]}
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence that describes what was chosen."""
-        return f"{self.scorers[0].told}; of {len(self.scorers)} detectors the lowest score counts"
+        return (
+            f"{self.scorers[0].summary}; of {len(self.scorers)} detectors the lowest score counts"
+        )
 
     def __call__(self, batch: Tensor) -> Judged:
         """Score images (B, C, H, W) in about [0, 1], each by itself."""

@@ -138,9 +138,9 @@ class Viewer:
 
     def _whole(self, batch: Tensor) -> Tensor:
         channels = batch.shape[1]
-        said = self.network(batch).reconstruction.float()
+        output = self.network(batch).reconstruction.float()
         return torch.cat(
-            [said[:, channels:], colour_difference(said[:, :channels], batch.float())], dim=1
+            [output[:, channels:], colour_difference(output[:, :channels], batch.float())], dim=1
         )
 
 
@@ -230,7 +230,7 @@ class DefectScorer:
         self.extras = normal.to_extras()
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence that describes what was chosen."""
         kinds = ", ".join(f"{kind} {v:.3f}" for kind, v in self.facts["auroc_by_kind"].items())
         return (

@@ -127,7 +127,7 @@ def fit_detector(
     changes, tuned = _tuned(fits[0]) if p.tune else ({}, [])
     trained = [_trained(fit, changes, config, _run_of(fits, i)) for i, fit in enumerate(fits)]
     stored, scorer = trained[0][0], _together(trained)
-    run.observers.message(scorer.told)
+    run.observers.message(scorer.summary)
     calibration, peaks = _calibrations(fits, trained)
     facts = {**stored.facts, "detector": {**scorer.facts, "tuned": tuned}}
     if known:

@@ -56,7 +56,7 @@ class LikelihoodScorer:
         self.facts: dict[str, Any] = {"score": part, "fraction": FRACTION, "samples": SAMPLES}
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence that describes the score."""
         name = "evidence lower bound" if self.part == "elbo" else "importance-weighted bound"
         return f"score: minus the {name} on the log likelihood, {SAMPLES} samples an image"

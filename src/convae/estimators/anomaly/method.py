@@ -121,7 +121,7 @@ class Scorer(Protocol):
     fraction: float
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """A sentence that describes what was chosen."""
         ...
 

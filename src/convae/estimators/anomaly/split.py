@@ -131,15 +131,15 @@ def open_rate(witnesses: int) -> float:
 
 def _witnesses(count: int, rate: float | None, *, estimated: bool) -> tuple[int, float]:
     """Return how many of ``count`` groups calibrate, and the rate they promise."""
-    usual, most = min(ENOUGH, math.ceil(CALIBRATE * count)), math.floor(MOST_CALIBRATE * count)
+    default, most = min(ENOUGH, math.ceil(CALIBRATE * count)), math.floor(MOST_CALIBRATE * count)
     if rate is not None:
         check_rate(rate)
     needed = witnesses_needed(USUAL_RATE if rate is None else rate)
     if rate is None:
-        witnesses = max(usual, needed) if needed <= most else usual
+        witnesses = max(default, needed) if needed <= most else default
         return witnesses, open_rate(witnesses)
     if needed <= most:
-        return max(usual, needed), rate
+        return max(default, needed), rate
     if estimated:
         return most, rate
     raise InputError(

@@ -65,14 +65,14 @@ def log_weights(
         noise = torch.randn((count, len(images), numbers), generator=generator).to(images.device)
         flat, shown = noise.flatten(0, 1), images.repeat(count, 1, 1, 1)
         every = seen.repeated(count)
-        told = network.decode_with_maps(shown, every, flat)
+        decoded = network.decode_with_maps(shown, every, flat)
         # the 2π of both densities of the code cancels
         code = sampled(every.posterior, flat[:, :own]).float().flatten(1)
         spread = flat[:, :own].square() + log_variance.float().flatten(1).repeat(count, 1)
         ratio = 0.5 * (spread - code.square()).sum(dim=1)
-        if told.finer_log_ratio is not None:
-            ratio = ratio + told.finer_log_ratio
-        found = log_density(loss, shown, told.reconstruction.float(), scale) + ratio
+        if decoded.finer_log_ratio is not None:
+            ratio = ratio + decoded.finer_log_ratio
+        found = log_density(loss, shown, decoded.reconstruction.float(), scale) + ratio
         yield found.view(count, len(images))
 
 

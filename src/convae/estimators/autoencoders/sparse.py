@@ -103,7 +103,7 @@ class SparseAutoencoder(SparseParameters, ConvAutoencoder):
             "code.rate": torch.from_numpy(found.rate).float(),
             "code.sparsity": torch.tensor([found.active, found.hoyer]),
         }
-        facts = {**stored.facts, "code": found.told()}
+        facts = {**stored.facts, "code": found.summary()}
         return replace(stored, facts=facts, extras={**stored.extras, **extras})
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:

@@ -116,25 +116,27 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
             return super().reconstruct(X)
 
         def of(batch: Tensor) -> Tensor:
-            return self._told(batch, level)
+            return self._from_layer(batch, level)
 
         images = []
         for _, made in self.inference_.batches(self._pixels(X), of):
             images += list(np.moveaxis(self._unit.invert(made), 1, 3))
         return self._like_fit(images)
 
-    def tell_levels(self, X: Any) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    def iter_levels(self, X: Any) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Yield each image and its reconstruction from each layer, (C, H, W) float32 in about [0, 1]."""
         levels = range(1, self.levels_ + 1)
 
         def of(batch: Tensor) -> Tensor:
-            return torch.stack([self._told(batch, level) for level in levels], dim=1)
+            return torch.stack([self._from_layer(batch, level) for level in levels], dim=1)
 
-        for batch, told in self.inference_.batches(self._pixels(X), of):
-            for clean, images in zip(batch.cpu().numpy(), told.cpu().numpy(), strict=True):
+        for batch, reconstructions in self.inference_.batches(self._pixels(X), of):
+            for clean, images in zip(
+                batch.cpu().numpy(), reconstructions.cpu().numpy(), strict=True
+            ):
                 yield clean, list(images)
 
-    def _told(self, batch: Tensor, level: int) -> Tensor:
+    def _from_layer(self, batch: Tensor, level: int) -> Tensor:
         """Reconstruct images (B, C, H, W) from the codes of a layer."""
         if level == self.levels_:
             image: Tensor = self.network_(batch).reconstruction

@@ -50,7 +50,7 @@ class Collapse(NamedTuple):
         """The number of latent dimensions that are used."""
         return int((self.variance > ACTIVE).sum())
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return a one-line summary, with advice where the code is ignored."""
         line = f"The code holds {self.kl.sum():.1f} nats an image in {self.active} of {len(self.kl)} numbers."
         if len(self.finer):
@@ -388,7 +388,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
         codes = _drawn_codes(ready, network)
         for name, components in (("gaussian", 1), ("mixture", COMPONENTS)):
             extras |= Mixture.fit(codes, components, ready.seed).extras(name)
-        facts = {**stored.facts, "code": _collapse(extras).told()}
+        facts = {**stored.facts, "code": _collapse(extras).summary()}
         return replace(stored, facts=facts, extras={**stored.extras, **extras})
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
@@ -437,9 +437,9 @@ def _drawn_codes(ready: Ready, network: Autoencoder) -> np.ndarray:
     codes = []
     with torch.inference_mode():
         for batch in ready.batches(some[:MOST_CODES]):
-            said = network.posterior(batch)
-            noise = torch.randn(said.code.shape, generator=generator).to(batch.device)
-            codes.append(sampled(said, noise).float().flatten(1).cpu().numpy())
+            posterior = network.posterior(batch)
+            noise = torch.randn(posterior.code.shape, generator=generator).to(batch.device)
+            codes.append(sampled(posterior, noise).float().flatten(1).cpu().numpy())
     return np.concatenate(codes)
 
 
