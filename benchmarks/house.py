@@ -14,7 +14,10 @@ from types import FrameType
 import numpy as np
 
 import convae
+from convae.config.bottlenecks import parse_bottleneck
+from convae.config.training import TrainingConfig
 from convae.estimators.registry import ESTIMATORS, estimator_class
+from convae.losses import parse_loss
 from record import Section
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +31,7 @@ _AXIS = r"(?:at most |\*)?(?:\.\.\.|\w+'?)(?: ?[-+*·/] ?\w+)*(?: or \w+)?"
 _SHAPE = re.compile(rf"\({_AXIS}(?:,\s{_AXIS})*,?\)")
 _ONE_NUMBER = re.compile(r"(?<![\w.\]])\(\)|scalar")
 _NAMED_AXES = ("height", "width", "count", "images", "latent_dim", "kinds", "regions", "...")
+RUN = 6  # lines
 WORDS = ("told", "said", "beside", "usual")
 
 
@@ -52,6 +56,9 @@ def house() -> None:
         "public docstrings of what takes or gives tensors or arrays that name shapes", shapes
     )
     section.row("public docstrings of what raises that name the errors", errors)
+    section.row("lines in runs of six that stand in two files, without imports", _repeated(trees))
+    for what, count in _parsed().items():
+        section.row(f"in one fit: {what}", count)
     section.row("files of source", len(files))
     section.row("lines of source", sum(len(path.read_text().splitlines()) for path in files))
     texts = [
@@ -109,6 +116,54 @@ def _calls_to_a_step() -> int:
     finally:
         optimizers.Adam.step = plain  # type: ignore[method-assign]
     return depth
+
+
+def _repeated(trees: dict[Path, ast.Module]) -> str:
+    """The fraction of lines in runs of six lines that another file has, too."""
+    lines: dict[Path, list[str]] = {}
+    for path, tree in trees.items():
+        imports: set[int] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imports |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        texts = enumerate(map(str.strip, path.read_text(encoding="utf-8").splitlines()), 1)
+        lines[path] = [t for i, t in texts if t and not t.startswith("#") and i not in imports]
+    places: dict[tuple[str, ...], set[tuple[Path, int]]] = {}
+    for path, texts_of_file in lines.items():
+        for start in range(len(texts_of_file) - RUN + 1):
+            run = tuple(texts_of_file[start : start + RUN])
+            places.setdefault(run, set()).add((path, start))
+    again = {
+        (path, start + i)
+        for found in places.values()
+        if len({path for path, _ in found}) > 1
+        for path, start in found
+        for i in range(RUN)
+    }
+    return f"{100 * len(again) / sum(map(len, lines.values())):.2f} %"
+
+
+def _parsed() -> dict[str, int]:
+    """How often one small fit parses its loss and its bottleneck, and builds its settings."""
+    codes = {
+        parse_loss.__code__: "the loss is parsed",
+        parse_bottleneck.__code__: "the bottleneck is parsed",
+        TrainingConfig.__post_init__.__code__: "the settings are built",
+    }
+    counts = dict.fromkeys(codes.values(), 0)
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in codes:
+            counts[codes[frame.f_code]] += 1
+
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8)
+    model = convae.ConvAutoencoder(latent_dim=2, epochs=1)
+    sys.setprofile(note)
+    try:
+        model.fit(images)
+    finally:
+        sys.setprofile(None)
+    return counts
 
 
 def _files_naming(files: list[Path], option: str) -> int:

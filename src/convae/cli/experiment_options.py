@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from convae.cli.io.data import Data
-from convae.cli.options import Function, overwriting
+from convae.cli.options import SETTINGS_OPTIONS, Function, number_option, overwriting, path_option
 from convae.cli.settings import Values, collect
 from convae.cli.terminal.output import Voice, plain
 from convae.config.setting import Setting
@@ -81,32 +81,21 @@ class Experiment:
         voice.result({**values, "out": self.out})
 
 
-_PATH = click.Path(path_type=Path)
 _OPTIONS = (
     click.option(
-        "--test", metavar="DATA",
+        "--test",
+        metavar="DATA",
         help="Images to measure on.  [default: the test part of a set by name, else a fifth of DATA]",
     ),
-    click.option(
-        "--groups", type=_PATH, metavar="FILE.csv",
-        help="CSV file with the columns name and group: keep the images of a group together.",
-    ),
-    click.option(
-        "--max-images", "most", type=click.IntRange(1), default=_MOST, show_default=True, metavar="N",
+    number_option(
+        "--max-images",
+        "most",
+        default=_MOST,
         help="Largest number of images to train on and to measure on; of more, take a random choice.",
     ),
-    click.option(
-        "--out", type=_PATH, metavar="FILE.json", help="Write all results to this file."
-    ),
-    click.option(
-        "--config", type=_PATH, metavar="FILE.toml",
-        help="Read settings from this file: one 'name = value' per line, names as the options with _ for -.",
-    ),
-    click.option(
-        "--set", "pairs", multiple=True, metavar="NAME=VALUE",
-        help="Set one setting. May be given several times.",
-    ),
-)  # fmt: skip
+    path_option("--out", metavar="FILE.json", help="Write all results to this file."),
+    *SETTINGS_OPTIONS,
+)
 
 
 def experimenting(function: Function) -> Function:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from convae.cli.io.data import Data
-from convae.cli.options import Function, overwriting
+from convae.cli.options import SETTINGS_OPTIONS, Function, overwriting, path_option
 from convae.cli.settings import Values, collect
 from convae.config.setting import Setting
 
@@ -61,41 +61,35 @@ def command_line(*, resume: bool = False) -> str:
     return shlex.join(["convae", *words, *(["--resume"] if resume else [])])
 
 
-_PATH = click.Path(path_type=Path)
 _OPTIONS = (
-    click.option(
-        "--out", type=_PATH, required=True, metavar="MODEL.convae", help="Model file to write."
-    ),
-    click.option(
-        "--config", type=_PATH, metavar="FILE.toml",
-        help="Read settings from this file: one 'name = value' per line, names as the options with _ for -.",
-    ),
-    click.option(
-        "--set", "pairs", multiple=True, metavar="NAME=VALUE",
-        help="Set one setting. May be given several times.",
-    ),
-    click.option(
-        "--groups", type=_PATH, metavar="FILE.csv",
-        help="CSV file with the columns name and group: keep the images of a group together.",
-    ),
+    path_option("--out", metavar="MODEL.convae", help="Model file to write.", required=True),
+    *SETTINGS_OPTIONS,
     click.option(
         "--resume", is_flag=True, help="Continue an interrupted run exactly where it stopped."
     ),
     click.option(
-        "--restart", is_flag=True, help="Start again and discard the checkpoint of an interrupted run."
+        "--restart",
+        is_flag=True,
+        help="Start again and discard the checkpoint of an interrupted run.",
     ),
-    click.option(
-        "--checkpoint", type=_PATH, metavar="DIR",
+    path_option(
+        "--checkpoint",
+        metavar="DIR",
         help="Folder of the checkpoint.  [default: MODEL.convae.checkpoint]",
     ),
     click.option(
-        "--checkpoint-every", type=click.FloatRange(0), default=60.0, metavar="SECONDS",
+        "--checkpoint-every",
+        type=click.FloatRange(0),
+        default=60.0,
+        metavar="SECONDS",
         help="Seconds between checkpoints; the first is saved after 5 seconds of training.  [default: 60]",
     ),
     click.option(
-        "--report/--no-report", default=True, help="Write MODEL-report/ with report.html and pictures."
+        "--report/--no-report",
+        default=True,
+        help="Write MODEL-report/ with report.html and pictures.",
     ),
-)  # fmt: skip
+)
 
 
 def fitting(function: Function) -> Function:

@@ -69,6 +69,43 @@ class Range(click.ParamType[Any]):
         return ends
 
 
+def path_option(
+    *names: str, metavar: str, help: str, required: bool = False
+) -> Callable[[Function], Function]:
+    """Add an option that takes a path."""
+    return click.option(
+        *names, type=click.Path(path_type=Path), required=required, metavar=metavar, help=help
+    )
+
+
+def number_option(
+    *names: str, default: int, help: str, least: int = 1, most: int | None = None
+) -> Callable[[Function], Function]:
+    """Add an option that takes a whole number from ``least`` to ``most``."""
+    return click.option(
+        *names,
+        type=click.IntRange(least, most),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=help,
+    )
+
+
+def name_option(
+    *names: str, kind: str, known: Sequence[str], default: str, help: str
+) -> Callable[[Function], Function]:
+    """Add an option that takes one of some names."""
+    return click.option(
+        *names,
+        type=Name(kind, known),
+        default=default,
+        show_default=True,
+        metavar="|".join(known),
+        help=help,
+    )
+
+
 def speaking(function: Function) -> Function:
     """Add ``--quiet``, ``--json`` and ``--debug``; the verb gets a :class:`Voice`."""
 
@@ -84,15 +121,45 @@ def speaking(function: Function) -> Function:
     return speak  # type: ignore[return-value]
 
 
+SETTINGS_OPTIONS = (
+    path_option(
+        "--config",
+        metavar="FILE.toml",
+        help="Read settings from this file: one 'name = value' per line, names as the options with _ for -.",
+    ),
+    click.option(
+        "--set",
+        "pairs",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set one setting. May be given several times.",
+    ),
+    path_option(
+        "--groups",
+        metavar="FILE.csv",
+        help="CSV file with the columns name and group: keep the images of a group together.",
+    ),
+)
+
+
+def running(*, seed: bool = False) -> Callable[[Function], Function]:
+    """Add the options of a verb that runs a network: ``--device``, those of :func:`speaking`, and ``--seed``.
+
+    Args:
+        seed: whether the verb chooses at random.
+    """
+
+    def decorate(function: Function) -> Function:
+        function = speaking(function)
+        return computing(seeded(function) if seed else function)
+
+    return decorate
+
+
 def computing(function: Function) -> Function:
     """Add ``--device`` to a verb that runs a network."""
-    return click.option(
-        "--device",
-        type=Name("device", DEVICES),
-        default="auto",
-        show_default=True,
-        metavar="|".join(DEVICES),
-        help="Device to compute on.",
+    return name_option(
+        "--device", kind="device", known=DEVICES, default="auto", help="Device to compute on."
     )(function)
 
 
@@ -123,11 +190,9 @@ def overwriting(function: Function) -> Function:
 
 def writing(function: Function) -> Function:
     """Add ``--out``, ``--format`` and ``--strict`` to a verb that writes images."""
-    path = click.Path(path_type=Path)
+
     options = (
-        click.option(
-            "--out", type=path, required=True, metavar="DIR", help="Folder to write into."
-        ),
+        path_option("--out", metavar="DIR", help="Folder to write into.", required=True),
         click.option(
             "--format",
             metavar="KIND",
@@ -171,24 +236,32 @@ def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
     return [
         click.argument("data", nargs=-1, required=required, metavar="DATA..."),
         click.option(
-            "--data-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+            "--data-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
             help="Folder in which the sets mnist, fashion-mnist and cifar10 are looked for first.  "
             "[default: CONVAE_DATA_DIR, then the cache]",
         ),
         click.option("--download", is_flag=True, help="Download such a set if it is not found."),
-        click.option(
-            "--split", type=Name("split", SPLITS), default=split, show_default=True,
-            metavar="|".join(SPLITS), help="Part of a set, or of a .npz with x_train and x_test, to read.",
+        name_option(
+            "--split",
+            kind="split",
+            known=SPLITS,
+            default=split,
+            help="Part of a set, or of a .npz with x_train and x_test, to read.",
         ),
         click.option(
-            "--channels-first/--channels-last", default=None,
+            "--channels-first/--channels-last",
+            default=None,
             help="Axis order of arrays: (n, c, h, w) or (n, h, w, c).  [default: by the shape]",
         ),
         click.option(
-            "--max-pixels", type=click.IntRange(1), metavar="N",
+            "--max-pixels",
+            type=click.IntRange(1),
+            metavar="N",
             help="Largest height times width of an image that is read.  [default: 100,000,000]",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _fitting_options() -> list[Callable[[Any], Any]]:

@@ -7,7 +7,13 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, overwriting, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Set a new detection threshold from normal images, without retraining.
@@ -34,21 +40,14 @@ atomically, unless --out names another file.
     help="Largest fraction of normal images that may be called anomalous.  [default: as before, or the "
     "lowest that the images can guarantee]",
 )
-@click.option(
+@path_option(
     "--groups",
-    type=click.Path(path_type=Path),
     metavar="FILE.csv",
     help="CSV file with the columns name and group: count the images of a group as one.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="MODEL.convae",
-    help="Model file to write.  [default: MODEL itself]",
-)
+@path_option("--out", metavar="MODEL.convae", help="Model file to write.  [default: MODEL itself]")
 @overwriting
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     data: tuple[str, ...],

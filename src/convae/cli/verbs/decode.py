@@ -5,7 +5,12 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, overwriting, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Decode codes into images: codes of 'convae encode', or your own.
@@ -22,21 +27,14 @@ names. The images have the size, channels and depth of the images that the model
 @click.command("decode", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("codes", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder to write into.",
-)
+@path_option("--out", metavar="DIR", help="Folder to write into.", required=True)
 @click.option(
     "--format",
     metavar="KIND",
     help="Kind of file to write: png, tiff, jpeg, ...  [default: by the name, else png or tiff]",
 )
 @overwriting
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     codes: Path,

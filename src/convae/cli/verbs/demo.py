@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from convae.cli.options import GroupedCommand, computing, overwriting, seeded, speaking
+from convae.cli.options import GroupedCommand, overwriting, running
 from convae.cli.terminal.output import Voice
 
 DEFAULT = Path("convae-demo")
@@ -30,9 +30,7 @@ Writes digits.convae, digits.history.csv, pictures and report.html.
 )
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, hidden=True)
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(out: Path, epochs: int, seed: int, device: str, voice: Voice) -> None:
     """Run the verb; the help is above."""
     from convae.cli.runs.demo import demonstrate

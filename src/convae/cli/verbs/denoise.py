@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, speaking, writing
+from convae.cli.options import GroupedCommand, images, running, writing
 from convae.cli.terminal.output import Voice
 
 _HELP = """Remove noise from images; results keep each file's name, size, channels, depth and format.
@@ -38,8 +38,7 @@ skipped and listed in skipped.csv.
     is_flag=True,
     help="Average over eight flips and rotations: slightly better, eight times slower.",
 )
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     data: tuple[str, ...],

@@ -7,7 +7,13 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 from convae.errors import InputError
 
@@ -32,13 +38,7 @@ is guaranteed.
 @click.command("detect", cls=GroupedCommand, help=_HELP)
 @click.argument("model", metavar="MODEL")
 @images(required=False, for_model=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder to write into.",
-)
+@path_option("--out", metavar="DIR", help="Folder to write into.", required=True)
 @click.option("--self", "alone", is_flag=True, help="Rank the images without a MODEL.")
 @click.option(
     "--set",
@@ -51,9 +51,7 @@ is guaranteed.
     "--strict", is_flag=True, help="Stop at an image that cannot be used, instead of skipping it."
 )
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: str,
     data: tuple[str, ...],

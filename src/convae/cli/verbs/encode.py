@@ -7,7 +7,13 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, overwriting, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Write the codes of images.
@@ -29,12 +35,8 @@ tables. Images that cannot be used are skipped and listed next to the codes, in 
 @click.command("encode", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="CODES",
-    help="File to write: .npy, .npz, .csv or .parquet.",
+@path_option(
+    "--out", metavar="CODES", help="File to write: .npy, .npz, .csv or .parquet.", required=True
 )
 @click.option(
     "--layer",
@@ -46,8 +48,7 @@ tables. Images that cannot be used are skipped and listed next to the codes, in 
     "--strict", is_flag=True, help="Stop at an image that cannot be used, instead of skipping it."
 )
 @overwriting
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     data: tuple[str, ...],

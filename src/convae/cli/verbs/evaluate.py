@@ -7,7 +7,13 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import refuse_swapped
-from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Measure a model on images that it was not trained on, and compare it with baselines.
@@ -47,20 +53,14 @@ and --masks gives the positions of the defects. The layout of MVTec AD (test, gr
     help="For a detector: CSV file with the columns name and label (normal: good, normal, ok, free or 0), "
     "or 'folder'.  [default: folder]",
 )
-@click.option(
+@path_option(
     "--masks",
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="For a detector: masks of the defects, matched by name; above half of the maximum is a defect.",
 )
-@click.option(
-    "--report", type=click.Path(path_type=Path), metavar="DIR",
-    help="Write report.html and pictures into this folder.",
-)  # fmt: skip
+@path_option("--report", metavar="DIR", help="Write report.html and pictures into this folder.")  # fmt: skip
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: Path,
     data: tuple[str, ...],

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from convae.cli.experiment_options import Experiment, experimenting
-from convae.cli.options import GroupedCommand, images, parameters, speaking
+from convae.cli.options import GroupedCommand, images, number_option, parameters, speaking
 from convae.cli.terminal.output import Voice
 from convae.config.experiments import ABLATION
 
@@ -30,13 +30,8 @@ The settings are those of 'convae fit stacked'.
 @click.command("stacking", cls=GroupedCommand, help=_HELP)
 @images()
 @parameters(ABLATION)
-@click.option(
-    "--seeds",
-    type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="Number of seeds: each way is trained once with each.",
+@number_option(
+    "--seeds", default=3, most=100, help="Number of seeds: each way is trained once with each."
 )
 @experimenting
 @speaking

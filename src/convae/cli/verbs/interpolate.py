@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, Name, computing, overwriting, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    name_option,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 PATHS = ("linear", "spherical")
@@ -24,27 +31,18 @@ A file .png gets one picture of all images; a folder gets one file for each imag
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("last", type=click.Path(path_type=Path))
-@click.option(
+@path_option(
     "--out",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="PICTURE.png|DIR",
     help="Picture of all images, or folder to write one file per image into.",
+    required=True,
 )
-@click.option(
-    "--steps",
-    type=click.IntRange(2),
-    default=8,
-    show_default=True,
-    metavar="N",
-    help="Number of images, including both ends.",
-)
-@click.option(
+@number_option("--steps", default=8, least=2, help="Number of images, including both ends.")
+@name_option(
     "--path",
-    type=Name("path", PATHS),
+    kind="path",
+    known=PATHS,
     default="linear",
-    show_default=True,
-    metavar="|".join(PATHS),
     help="Interpolate along a straight line, or such that codes in between are as long as those at the ends.",
 )
 @click.option(
@@ -53,8 +51,7 @@ A file .png gets one picture of all images; a folder gets one file for each imag
     help="Kind of file to write: png, tiff, jpeg, ...  [default: png or tiff]",
 )
 @overwriting
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     first: Path,

@@ -7,7 +7,14 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Draw the reconstructions by each layer (level) of a stacked autoencoder; print the errors.
@@ -23,26 +30,10 @@ layer, to the code. After joint training, the reconstruction from a single layer
 @click.command("levels", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="LEVELS.png",
-    help="Picture to write.",
-)
-@click.option(
-    "-n",
-    "count",
-    type=click.IntRange(1, 200),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Number of images.",
-)
+@path_option("--out", metavar="LEVELS.png", help="Picture to write.", required=True)
+@number_option("-n", "count", default=10, most=200, help="Number of images.")
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: Path,
     data: tuple[str, ...],

@@ -9,12 +9,12 @@ from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
 from convae.cli.options import (
     GroupedCommand,
-    Name,
-    computing,
     images,
+    name_option,
+    number_option,
     overwriting,
-    seeded,
-    speaking,
+    path_option,
+    running,
 )
 from convae.cli.terminal.output import Voice
 
@@ -38,34 +38,22 @@ colour of the image's class, if each class has a sub-folder.
 @click.command("map", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="MAP",
-    help="File to write: .png or .html.",
-)
-@click.option(
+@path_option("--out", metavar="MAP", help="File to write: .png or .html.", required=True)
+@name_option(
     "--method",
-    type=Name("method", METHODS),
+    kind="method",
+    known=METHODS,
     default="pca",
-    show_default=True,
-    metavar="|".join(METHODS),
     help="How codes of more than two dimensions are reduced to two.",
 )
-@click.option(
+@number_option(
     "--max-images",
     "most",
-    type=click.IntRange(1),
     default=10_000,
-    show_default=True,
-    metavar="N",
     help="Largest number of images on the map; of more, take a random choice.",
 )
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: Path,
     data: tuple[str, ...],

@@ -7,7 +7,14 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Measure how well labels can be read from the codes, PCA, a random encoder and the pixels.
@@ -38,31 +45,20 @@ measures whether neighbours by code are neighbours by pixels, continuity the rev
     metavar="folder|FILE.csv",
     help="Labels to read from the codes.",
 )
-@click.option(
+@path_option(
     "--groups",
-    type=click.Path(path_type=Path),
     metavar="FILE.csv",
     help="CSV file with the columns name and group: keep the images of a group on one side of the split.",
 )
-@click.option(
+@number_option(
     "--max-images",
     "most",
-    type=click.IntRange(1),
     default=10_000,
-    show_default=True,
-    metavar="N",
     help="Largest number of images to use; of more, take a random choice.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write probe.csv and report.html into this folder.",
-)
+@path_option("--out", metavar="DIR", help="Write probe.csv and report.html into this folder.")
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: Path,
     data: tuple[str, ...],

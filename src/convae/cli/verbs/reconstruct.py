@@ -7,7 +7,7 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, speaking, writing
+from convae.cli.options import GroupedCommand, images, running, writing
 from convae.cli.terminal.output import Voice
 
 _HELP = """Encode images and decode them; results keep each file's name, size, channels, depth and format.
@@ -27,8 +27,7 @@ skipped.csv.
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
 @writing
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     data: tuple[str, ...],

@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, Name, computing, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    name_option,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 SOURCES = ("prior", "gaussian", "mixture")
@@ -23,29 +30,19 @@ depth that the model was fitted on.
 
 @click.command("sample", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
+@path_option(
     "--out",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="PICTURE.png|DIR",
     help="Picture of all images, or folder to write one file per image into.",
+    required=True,
 )
-@click.option(
-    "-n",
-    "count",
-    type=click.IntRange(1),
-    default=64,
-    show_default=True,
-    metavar="N",
-    help="Number of images.",
-)
-@click.option(
+@number_option("-n", "count", default=64, help="Number of images.")
+@name_option(
     "--from",
     "from_",
-    type=Name("density", SOURCES),
+    kind="density",
+    known=SOURCES,
     default="prior",
-    show_default=True,
-    metavar="|".join(SOURCES),
     help="Distribution to sample codes from: the standard normal distribution (prior), or a normal "
     "distribution (gaussian) or mixture fitted to the codes of training images.",
 )
@@ -55,9 +52,7 @@ depth that the model was fitted on.
     help="Kind of file to write: png, tiff, jpeg, ...  [default: png or tiff]",
 )
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: Path,
     out: Path,

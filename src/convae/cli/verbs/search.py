@@ -7,7 +7,15 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, Name, computing, images, overwriting, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    name_option,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 METRICS = ("euclidean", "cosine")
@@ -31,30 +39,18 @@ names relative to the folder of CODES, of the query, or the current folder.
 @click.command("search", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
-@click.option(
+@path_option(
     "--in",
     "codes",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="CODES",
     help="File of codes, written by 'convae encode' with the same model.",
+    required=True,
 )
-@click.option(
-    "-k",
-    "count",
-    type=click.IntRange(1, 1000),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Number of images to find for each query.",
+@number_option(
+    "-k", "count", default=10, most=1000, help="Number of images to find for each query."
 )
-@click.option(
-    "--metric",
-    type=Name("metric", METRICS),
-    default="euclidean",
-    show_default=True,
-    metavar="|".join(METRICS),
-    help="Distance between codes.",
+@name_option(
+    "--metric", kind="metric", known=METRICS, default="euclidean", help="Distance between codes."
 )
 @click.option(
     "--images",
@@ -62,16 +58,10 @@ names relative to the folder of CODES, of the query, or the current folder.
     metavar="DATA",
     help="The images that were encoded, for the picture.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE.csv",
-    help="Table to write; a picture is written next to it.",
-)
+@path_option("--out", metavar="FILE.csv", help="Table to write; a picture is written next to it.")
 @click.option("--exact", is_flag=True, help="Compare with every code, however many there are.")
 @overwriting
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     data: tuple[str, ...],

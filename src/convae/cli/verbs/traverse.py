@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, overwriting, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 from convae.errors import InputError
 
@@ -41,26 +47,13 @@ class Numbers(click.ParamType[list[int]]):
 @click.command("traverse", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="PICTURE.png",
-    help="Picture to write.",
-)
+@path_option("--out", metavar="PICTURE.png", help="Picture to write.", required=True)
 @click.option(
     "--numbers",
     type=Numbers(),
     help="Latent dimensions, counted from 0.  [default: the eight that hold most information]",
 )
-@click.option(
-    "--steps",
-    type=click.IntRange(2, 100),
-    default=9,
-    show_default=True,
-    metavar="N",
-    help="Images for each latent dimension.",
-)
+@number_option("--steps", default=9, least=2, most=100, help="Images for each latent dimension.")
 @click.option(
     "--span",
     type=float,
@@ -70,8 +63,7 @@ class Numbers(click.ParamType[list[int]]):
     help="Range of each latent dimension: from -X to X standard deviations of the prior.",
 )
 @overwriting
-@computing
-@speaking
+@running()
 def command(
     model: Path,
     image: Path,

@@ -7,7 +7,14 @@ import click
 
 from convae.cli.io.data import Data, open_for
 from convae.cli.io.models import load_for
-from convae.cli.options import GroupedCommand, computing, images, overwriting, seeded, speaking
+from convae.cli.options import (
+    GroupedCommand,
+    images,
+    number_option,
+    overwriting,
+    path_option,
+    running,
+)
 from convae.cli.terminal.output import Voice
 
 _HELP = """Show what each unit of a code stands for: the images that activate it, and what it adds to them.
@@ -24,39 +31,20 @@ page states the class selectivity of the units, compared with principal componen
 @click.command("units", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
 @images(for_model=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="UNITS.html",
-    help="File to write.",
-)
-@click.option(
+@path_option("--out", metavar="UNITS.html", help="File to write.", required=True)
+@path_option(
     "--compare-with",
-    type=click.Path(path_type=Path),
     metavar="MODEL",
     help="Another model, to compare the class selectivity of its units.",
 )
-@click.option(
-    "--most",
-    type=click.IntRange(1),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="Largest number of units on the page.",
-)
-@click.option(
+@number_option("--most", default=100, help="Largest number of units on the page.")
+@number_option(
     "--max-images",
-    type=click.IntRange(1),
     default=10_000,
-    show_default=True,
-    metavar="N",
     help="Largest number of images to use; of more, take a random choice.",
 )
 @overwriting
-@computing
-@seeded
-@speaking
+@running(seed=True)
 def command(
     model: Path,
     data: tuple[str, ...],

@@ -68,16 +68,16 @@ class MendDefects:
         """Return a network without bypass that has one more output channel than input channels."""
         channels, height, width = shape
         self.crop = None if _is_whole(height, width) else CROP
-        preset, latent_dim = self.config.parameters.preset, self.config.parameters.latent_dim
-        given = {"latent_dim": latent_dim, **self.config.architecture.changes()}
-        given |= bottleneck_changes(self.config)
-        if given["widths"] is None:
-            stages = len(make_architecture(preset, shape).widths)
-            given["widths"] = WIDTHS[:stages]
-        if given["blocks"] is None:
-            given["blocks"] = BLOCKS
-        if given["latent_dim"] is None:
-            given["latent_dim"] = given["widths"][-1]
+        p, a = self.config.parameters, self.config.architecture
+        stages = len(make_architecture(p.preset, shape).widths)
+        widths = WIDTHS[:stages] if a.widths is None else tuple(a.widths)
+        given = {
+            **a.changes(),
+            **bottleneck_changes(self.config),
+            "widths": widths,
+            "blocks": BLOCKS if a.blocks is None else a.blocks,
+            "latent_dim": widths[-1] if p.latent_dim is None and widths else p.latent_dim,
+        }
         fixed = {
             "inputs": channels,
             "base": 0,
@@ -86,7 +86,7 @@ class MendDefects:
             "code": "spatial",
         }
         return make_architecture(
-            preset,
+            p.preset,
             (channels + 1, height, width),
             **{**given, **fixed, **changes},
         )
