@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks docs/house.py docs/overview.py
 
-.PHONY: help install demo quick test package newest check lint format types unit doctest readme docs bench bench-quality fuzz clean
+.PHONY: help install demo quick test package newest check lint format types unit coverage doctest readme docs bench bench-quality fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ types: install  ## the type checker over source, tests and benchmarks
 
 unit: install  ## the tests, warnings as errors
 	$(BIN)/pytest -n auto --dist loadfile
+
+coverage: install  ## the tests, with the part of the source that they run, a file a line
+	$(BIN)/pytest -q -n auto --dist loadfile --cov=convae --cov-report=term:skip-covered --durations=25
 
 doctest: install  ## the examples in the docstrings
 	$(BIN)/pytest -p no:xdist --doctest-modules src
