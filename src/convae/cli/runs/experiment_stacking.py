@@ -6,6 +6,7 @@ from convae.cli.runs.fit import checked_estimator
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice, aligned
 from convae.cli.terminal.progress import training
+from convae.config.experiments import EQUAL_COST
 from convae.estimators.autoencoders.stacked import StackedAutoencoder
 from convae.evaluation.experiments.ablation import Ablation, ablate
 from convae.evaluation.experiments.verdicts import (
@@ -17,7 +18,7 @@ from convae.evaluation.experiments.verdicts import (
 
 def run_stacking(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:
     """Run ``convae experiment stacking``."""
-    model = checked_estimator(StackedAutoencoder, {"patience": 0, **parameters})
+    model = checked_estimator(StackedAutoencoder, {**EQUAL_COST, **parameters})
     source, test = experiment.sources(parameters.get("image_shape"), voice)
     groups = None if experiment.groups is None else read_groups(experiment.groups, source)
     with training(voice, runs=True) as observers:
