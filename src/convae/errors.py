@@ -16,7 +16,13 @@ class ConvaeError(Exception):
 
 
 class InputError(ConvaeError, ValueError):
-    """The user's input (a value, a file, a combination) cannot be used."""
+    """The user's input (a value, a file, a combination) cannot be used.
+
+    Attributes:
+        faults: what is wrong, if several faults were found at once; otherwise empty.
+    """
+
+    faults: tuple[str, ...] = ()
 
 
 class ImageError(InputError):
@@ -99,10 +105,12 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
 
 def raise_faults(what: str, faults: list[str]) -> None:
     """Raise one :class:`InputError` that lists all faults found in ``what``; do nothing without faults."""
-    if len(faults) == 1:
-        raise InputError(f"{what}: {faults[0]}")
-    if faults:
-        raise InputError(f"{what}: " + "; ".join(f"({i}) {f}" for i, f in enumerate(faults, 1)))
+    if not faults:
+        return
+    numbered = [f"({i}) {fault}" for i, fault in enumerate(faults, 1)] if faults[1:] else faults
+    error = InputError(f"{what}: " + "; ".join(numbered))
+    error.faults = tuple(faults)
+    raise error
 
 
 def brief(fault: object, most: int = 160) -> str:

@@ -119,6 +119,8 @@ def test_a_flat_name_in_a_constructor_is_answered_with_where_it_belongs() -> Non
         TypeError, match=r"ema is a part of training: write training=TrainingSettings\(ema"
     ):
         ConvAutoencoder(ema=0.9)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="takes named arguments only, such as latent_dim=16"):
+        ConvAutoencoder(16)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="no argument 'epoch': did you mean 'epochs'"):
         Denoiser(epoch=1)  # type: ignore[call-arg]
 
@@ -127,6 +129,10 @@ def test_a_flat_name_in_a_constructor_is_answered_with_where_it_belongs() -> Non
     ("given", "sentence"),
     [
         ({"training": {"emma": 0.9}}, "unknown training setting 'emma': did you mean 'ema'?"),
+        (
+            {"training": {"ema": 2, "clip": -1}, "epochs": -1},
+            "(2) ema must be a number from 0 to 0.99999",
+        ),
         ({"training": {"ema": 2}}, "ema must be a number from 0 to 0.99999; got 2"),
         ({"training": 0.9}, "training must be a TrainingSettings or a dictionary; got 0.9"),
         ({"architecture": {"widths": 8}}, "widths must be whole numbers, one a stage; got 8"),

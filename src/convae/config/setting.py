@@ -82,7 +82,11 @@ def table(cls: Class) -> Class:
     construct = made.__init__
 
     @wraps(construct)
-    def checked(self: Any, **given: Any) -> None:
+    def checked(self: Any, *values: Any, **given: Any) -> None:
+        if values:
+            raise TypeError(
+                f"{type(self).__name__} takes named arguments only, such as latent_dim={values[0]!r:.40}"
+            )
         if unknown := [name for name in given if name not in made.__dataclass_fields__]:
             raise TypeError(_unknown(type(self), unknown[0]))
         construct(self, **given)

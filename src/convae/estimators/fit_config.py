@@ -183,7 +183,7 @@ def _settings(name: str, given: Any, holder: type[Any], copy: Any, faults: list[
         try:
             usable = holder(**given)
         except InputError as error:
-            faults.append(str(error))
+            faults += error.faults or [str(error)]
             usable = None
     elif given is not None and not isinstance(given, holder):
         faults.append(f"{name} must be a {holder.__name__} or a dictionary; got {given!r:.80}")
