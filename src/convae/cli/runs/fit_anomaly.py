@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convae.cli.runs.metric_tables import differences_said, fit_occasion, table
+from convae.cli.terminal.output import printable
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.evaluation.anomaly import DetectionEvaluation, evaluate_detector
 from convae.images.sources.base import ImageSource
@@ -34,7 +35,7 @@ class Fitted:
             *rows,
             "",
             said,
-            *known_defects(self.model),
+            *map(printable, known_defects(self.model)),
             promise(self.model),
             *advice(self.model),
         ]
