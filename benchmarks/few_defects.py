@@ -16,7 +16,7 @@ from record import Section
 
 SETS = ("solar_cells", "magnetic_tile")
 COUNTS = (0, 1, 3, 5, 10, 20, 40)
-DRAWS = 100
+DRAWS = 50
 SEED = 0
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "few_defects.svg"
 LINES = {"solar_cells": "cv-model", "magnetic_tile": "cv-train"}

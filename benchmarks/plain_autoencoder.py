@@ -48,7 +48,7 @@ def plain_autoencoder() -> None:
         both = values.cpu + values.autoencoder_cpu
         section.row(name, "the same and the plain autoencoder", _fused(values, with_it), both)
     section.remarks.append(
-        f"Four strided convolutions, {CODE} numbers, as many back; {STEPS} steps of Adam on the normal images "
+        f"Four strided convolutions, {CODE} numbers, as many back; {STEPS} steps of Adam on normal images "
         "at no more than 128 pixels a side. As a cue it is fitted five times, for the four folds that tell "
         "how it does on images that it has not seen, and for use; it is of the kind of the other cues of "
         "whole images. "

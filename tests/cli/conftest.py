@@ -60,8 +60,24 @@ def convae(capfd: pytest.CaptureFixture[str]) -> Command:
 def options_unknown(arguments: list[str], text: str) -> set[str]:
     """Options that a text of a verb names, though the verb lacks them and nobody typed them.
 
-    Options of other commands stand in quotes: ``'convae check DATA --strict'``.
+    Options of other commands stand in quotes: ``'convae check DATA --strict'``. What says "fit with" is
+    advice for the fit of the model, and an experiment fits models of several kinds.
     """
+    command = _verb(arguments)
+    if isinstance(command, click.Group):
+        return set()  # the text is the help of several verbs
+    known = _options_of(command)
+    if "fit with" in text or arguments[0] == "experiment":
+        known |= _options_of(_verb(["fit", "variational"]))
+    typed = {word.split("=")[0] for word in arguments}
+    own = re.sub(r"'convae [^']*'", "", text)
+    return (
+        set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\w", own)) - known - typed - {"--help", "--debug"}
+    )
+
+
+def _verb(arguments: list[str]) -> click.Command:
+    """The command that these words lead to; a group if they name no verb of it."""
     from convae.cli.verb_table import convae as program
 
     command: click.Command = program
@@ -72,12 +88,11 @@ def options_unknown(arguments: list[str], text: str) -> set[str]:
         if found is None:
             break
         command = found
-    known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
-    typed = {word.split("=")[0] for word in arguments}
-    own = re.sub(r"'convae [^']*'", "", text)
-    return (
-        set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\w", own)) - known - typed - {"--help", "--debug"}
-    )
+    return command
+
+
+def _options_of(command: click.Command) -> set[str]:
+    return {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
 
 
 def outside(*arguments: object, **environment: str) -> Done:

@@ -38,6 +38,9 @@ def test_every_kind_is_measured_beside_pixels(model: AnomalyDetector, images: np
     kinds = [row for name, row in found.scores.items() if name != OVERALL]
     assert set(found.mean) == {MODEL, *OTHERS} == {MODEL, PCA, MEAN, NEAREST}
     assert set(found.differences) == set(OTHERS)
+    assert set(found.intervals) == {MODEL, *OTHERS}
+    for name, (low, high) in found.intervals.items():
+        assert 0 <= low <= found.mean[name] <= high <= 1
     for name in found.mean:
         assert found.mean[name] == pytest.approx(np.mean([row[name] for row in kinds]))
     assert len(found.shown) == 2 * len(KINDS)

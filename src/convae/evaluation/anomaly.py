@@ -58,11 +58,13 @@ class DetectionEvaluation:
         scores: measure -> detector -> value: the AUROC for each kind of defect, and the AUPRO of the maps.
         shown: pictures of some images.
         differences: other detector -> the model's mean AUROC over the kinds minus that of the other.
+        intervals: detector -> the 95 % interval of its mean AUROC; empty where it cannot be known.
     """
 
     images: int
     scores: dict[str, dict[str, float]]
     differences: dict[str, Difference] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
 
     @property
@@ -122,14 +124,22 @@ def evaluate_detector(
     if scores:
         scores[OVERALL] = {name: ranking.aupro() for name, ranking in places.items()}
     measured = DetectionEvaluation(images=len(images), scores=scores, shown=shown)
-    return replace(measured, differences=_differences(measured, drawn)) if scores else measured
+    if not scores:
+        return measured
+    means = {name: np.mean(samples, axis=0) for name, samples in drawn.items()}
+    return replace(
+        measured, differences=_differences(measured, means), intervals=_intervals(measured, means)
+    )
 
 
 def _differences(
-    measured: DetectionEvaluation, drawn: dict[str, list[np.ndarray]]
+    measured: DetectionEvaluation, means: dict[str, np.ndarray]
 ) -> dict[str, Difference]:
-    """Compute the model's mean AUROC minus that of each other, with intervals by the same resamples."""
-    means = {name: np.mean(samples, axis=0) for name, samples in drawn.items()}
+    """Compute the model's mean AUROC minus that of each other, with intervals by the same resamples.
+
+    Args:
+        means: detector -> the mean AUROC of each resample, (B,).
+    """
     found = {}
     for name in OTHERS:
         samples = means[MODEL] - means[name]
@@ -141,6 +151,15 @@ def _differences(
             images=measured.images,
         )
     return found
+
+
+def _intervals(
+    measured: DetectionEvaluation, means: dict[str, np.ndarray]
+) -> dict[str, tuple[float, float]]:
+    """Compute the interval of each detector's mean AUROC, as :func:`_differences` does."""
+    finite = {name: samples[np.isfinite(samples)] for name, samples in means.items()}
+    enough = measured.images > 1
+    return {name: between(samples) for name, samples in finite.items() if enough and len(samples)}
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def metric_rows(found: DetectionEvaluation) -> list[Metric]:
                 baselines=others,
                 better="higher",
                 differences=found.differences,
+                intervals=found.intervals,
             )
         )
     return rows

@@ -44,6 +44,7 @@ class Fitted:
         """Return the results for programs."""
         return {**calibration_values(self.model), "synthetic_defects": self.found.scores,
                 "differences": differences_said({"mean AUROC": self.found.differences}),
+                "intervals": {"mean AUROC": self.found.intervals},
                 "real_defects": self.model.chosen_.get("defects"),
                 "score_by": self.model.chosen_.get("score"),
                 "verdict": verdict(self.found, self.model.method)}  # fmt: skip

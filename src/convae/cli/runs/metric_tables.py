@@ -14,6 +14,8 @@ from convae.report.page.heading import Occasion
 from convae.report.pictures.differences import interval_of
 from convae.report.text import numbers
 
+INTERVAL = "95 % interval"
+
 
 def table(metrics: Sequence[Metric], where: str) -> list[str]:
     """Return a table of the model and the baselines, one line a metric; ``where`` is its first heading."""
@@ -28,7 +30,16 @@ def table(metrics: Sequence[Metric], where: str) -> list[str]:
         if metric.rival is not None:
             cells.append(interval_of(metric.differences[metric.rival]))
         rows.append(tuple(_ascii(text) for text in cells))
+        if metric.intervals:
+            ends = (_ends(metric, name) for name in ("model", *names))
+            rows.append((INTERVAL, *ends))
     return aligned(rows)
+
+
+def _ends(metric: Metric, name: str) -> str:
+    """Return ``0.912 to 0.951``, or nothing if the interval is not known."""
+    ends = metric.intervals.get(name)
+    return "" if ends is None else " to ".join(_ascii(text) for text in numbers(ends))
 
 
 def told(evaluation: Evaluation, where: str) -> list[str]:
