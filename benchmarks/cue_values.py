@@ -33,7 +33,7 @@ from convae.estimators.anomaly.defect_scorer import (
 )
 from convae.estimators.anomaly.defects_method import MendDefects
 from convae.estimators.anomaly.fusion import Fusion
-from convae.estimators.anomaly.known_defects import Evidence, taught
+from convae.estimators.anomaly.known_defects import PRIOR, Evidence, taught
 from convae.estimators.anomaly.method import Extras, Normals
 from convae.estimators.anomaly.normal_cues import CUES, Cue, NearestImage
 from convae.metrics.difference_maps import Standards
@@ -43,6 +43,7 @@ from record import note
 
 WORK = Path(__file__).with_name(".work") / "cue_values"
 WIDTHS, CODE = (16, 32, 64, 64), 32
+RIDGE = 0.5  # added to the variances of kinds, which are about 1
 STEPS, BATCH, RATE = 250, 16, 2e-3
 
 
@@ -317,4 +318,49 @@ class Weighted(NamedTuple):
     def auroc(self, good: Tensor, bad: Tensor) -> float:
         """How well images (n, M, POOLINGS) of both kinds are ranked."""
         scores = self.fusion.score(torch.cat([good, bad])).double().numpy()
+        return auroc(scores, np.repeat([False, True], [len(good), len(bad)]))
+
+
+class Discriminant(NamedTuple):
+    """A linear discriminant of the kinds of cues, as another way to join them: the kinds are correlated.
+
+    Attributes:
+        fusion: gives the value of each kind.
+        weights: (kinds,) float64.
+    """
+
+    fusion: Fusion
+    weights: Tensor
+
+    @classmethod
+    def of(
+        cls, values: Values, defects: Tensor | None = None, *, signed: bool = True
+    ) -> "Discriminant":
+        """Fit it to normal images and to synthetic defects, which count as :data:`PRIOR` real ones.
+
+        Args:
+            defects: as for :meth:`Weighted.of`.
+            signed: whether weights below 0 are allowed.
+        """
+        fusion, _ = fused(values.measured, kinds_of(values.cues))
+
+        def of_kinds(images: list[Tensor]) -> Tensor:
+            return fusion.by_kind(torch.stack(images)).double()
+
+        plain = of_kinds(values.measured.plain).mean(dim=0)
+        damaged = [
+            of_kinds(images).mean(dim=0) for images in values.measured.damaged.values() if images
+        ]
+        higher = PRIOR * (torch.stack(damaged).mean(dim=0) - plain)
+        real = values.bad[:0] if defects is None else defects
+        higher = (higher + fusion.by_kind(real).double().sum(dim=0)) / (PRIOR + len(real))
+        spread = (
+            torch.cov(of_kinds(values.measured.normal).T) + RIDGE * torch.eye(len(plain)).double()
+        )
+        weights: Tensor = torch.linalg.solve(spread, higher)
+        return cls(fusion, weights if signed else weights.clamp_min(0))
+
+    def auroc(self, good: Tensor, bad: Tensor) -> float:
+        """How well images (n, M, POOLINGS) of both kinds are ranked."""
+        scores = (self.fusion.by_kind(torch.cat([good, bad])).double() @ self.weights).numpy()
         return auroc(scores, np.repeat([False, True], [len(good), len(bad)]))

@@ -9,21 +9,27 @@ import numpy as np
 
 from anomaly_sets import all_sets
 from convae.estimators.anomaly import fusion
-from cue_values import AUTO, EVERY, Values, Weighted, part_of, values_of
+from cue_values import AUTO, EVERY, Discriminant, Values, Weighted, part_of, values_of
 from record import Section
 
 SETS = ("solar_cells", "magnetic_tile", "pcb")
+SOFT, LINEAR, ABOVE = (
+    "soft maximum",
+    "linear discriminant",
+    "linear discriminant, weights of 0 or more",
+)
 SHARPNESS = (0.1, 0.2, 0.35, 0.6, 1.0, 3.0)
 EQUAL = (1.6, 3.2, 6.4, 12.8, 25.6, 1e6)  # the last: equal weights
 SEED = 0
 
 
 class Choice(NamedTuple):
-    """A score: its cues, and the constants of the fusion."""
+    """A score: its cues, the constants of the fusion, and what joins the kinds of cues."""
 
     cues: tuple[str, ...] = AUTO
     sharpness: float = fusion.SHARPNESS
     equal: float = fusion.EQUAL
+    joined: str = SOFT
 
 
 DEFAULT = Choice()
@@ -35,6 +41,7 @@ CHOICES = {
     ],
     "the sharpness": [Choice(sharpness=value) for value in SHARPNESS],
     "what is added to weights": [Choice(equal=value) for value in EQUAL],
+    "what joins the kinds": [Choice(joined=name) for name in (SOFT, LINEAR, ABOVE)],
 }
 
 
@@ -85,16 +92,21 @@ def _name(what: str, one: Choice) -> str:
         "the cues": "+".join(one.cues),
         "the sharpness": f"{one.sharpness:g}",
         "what is added to weights": f"{one.equal:g}",
+        "what joins the kinds": one.joined,
     }[what]
 
 
 def _aurocs(values: Mapping[str, Values], one: Choice) -> dict[str, float]:
     with _constants(one):
-        return {name: _auroc(part_of(of_set, one.cues)) for name, of_set in values.items()}
+        return {
+            name: _auroc(part_of(of_set, one.cues), one.joined) for name, of_set in values.items()
+        }
 
 
-def _auroc(some: Values) -> float:
-    return Weighted.of(some).auroc(some.good, some.bad)
+def _auroc(some: Values, joined: str = SOFT) -> float:
+    if joined == SOFT:
+        return Weighted.of(some).auroc(some.good, some.bad)
+    return Discriminant.of(some, signed=joined == LINEAR).auroc(some.good, some.bad)
 
 
 @contextmanager

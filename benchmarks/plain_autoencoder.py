@@ -51,7 +51,7 @@ def plain_autoencoder() -> None:
         f"Four strided convolutions, {CODE} numbers, as many back; {STEPS} steps of Adam on normal images "
         "at no more than 128 pixels a side. As a cue it is fitted five times, for the four folds that tell "
         "how it does on images that it has not seen, and for use; it is of the kind of the other cues of "
-        "whole images. "
+        "whole images. The seconds of the detector are those of a fit that computes every cue. "
         "The same fits as in section *one_set_out*."
     )
     section.write()
