@@ -204,7 +204,7 @@ def values_of(name: str, load: Load, seed: int) -> Values:
     if not path.exists():
         note(f"{name}, seed {seed}: all cues")
         cues = (*EVERY, PlainAutoencoder.name) if name in REBUILT else EVERY
-        _keep(path, _fitted(load(seed), seed, cues))
+        _keep(path, fit_values(load(seed), seed, cues))
     return _kept(path)
 
 
@@ -238,12 +238,17 @@ def _kept(path: Path) -> Values:
     )
 
 
-def _fitted(labelled: Labelled, seed: int, names: tuple[str, ...]) -> Values:
+def fit_values(labelled: Labelled, seed: int, names: tuple[str, ...], **parameters: Any) -> Values:
+    """Fit a detector with these cues, and measure the images of the set.
+
+    Args:
+        parameters: of the detector, where they are not the default.
+    """
     seen = _Seen(names)
     PlainAutoencoder.seconds.clear()
     began = time.process_time()
     with _all_cues(seen):
-        model = convae.AnomalyDetector(random_state=seed)
+        model = convae.AnomalyDetector(random_state=seed, **parameters)
         model.fit(labelled.normal, groups=labelled.groups)
     took = time.process_time() - began
     assert seen.fitted is not None
