@@ -43,6 +43,7 @@ from record import note
 
 WORK = Path(__file__).with_name(".work") / "cue_values"
 WIDTHS, CODE = (16, 32, 64, 64), 32
+LEAST = -3.0  # standard deviations: an image cannot be more normal than that
 RIDGE = 0.5  # added to the variances of kinds, which are about 1
 STEPS, BATCH, RATE = 250, 16, 2e-3
 
@@ -326,46 +327,57 @@ class Weighted(NamedTuple):
         return auroc(scores, np.repeat([False, True], [len(good), len(bad)]))
 
 
+LINEAR, LIMITED, LOGARITHMIC = "linear", "limited", "logarithmic"  # kinds of discriminants
+
+
 class Discriminant(NamedTuple):
     """A linear discriminant of the kinds of cues, as another way to join them: the kinds are correlated.
 
     Attributes:
         fusion: gives the value of each kind.
         weights: (kinds,) float64.
+        name: ``linear`` takes the values as they are; ``limited`` takes them as at least :data:`LEAST`, and
+            weights as at least 0; ``logarithmic`` takes logarithms of values below 0, and such weights, too.
     """
 
     fusion: Fusion
     weights: Tensor
+    name: str
 
     @classmethod
     def of(
-        cls, values: Values, defects: Tensor | None = None, *, signed: bool = True
+        cls, values: Values, name: str = LIMITED, defects: Tensor | None = None
     ) -> "Discriminant":
         """Fit it to normal images and to synthetic defects, which count as :data:`PRIOR` real ones.
 
         Args:
             defects: as for :meth:`Weighted.of`.
-            signed: whether weights below 0 are allowed.
         """
         fusion, _ = fused(values.measured, kinds_of(values.cues))
+        empty = cls(fusion, torch.zeros(0), name)
 
         def of_kinds(images: list[Tensor]) -> Tensor:
-            return fusion.by_kind(torch.stack(images)).double()
+            return empty.by_kind(torch.stack(images))
 
         plain = of_kinds(values.measured.plain).mean(dim=0)
-        damaged = [
-            of_kinds(images).mean(dim=0) for images in values.measured.damaged.values() if images
-        ]
+        damaged = [of_kinds(x).mean(dim=0) for x in values.measured.damaged.values() if x]
         higher = PRIOR * (torch.stack(damaged).mean(dim=0) - plain)
         real = values.bad[:0] if defects is None else defects
-        higher = (higher + fusion.by_kind(real).double().sum(dim=0)) / (PRIOR + len(real))
-        spread = (
-            torch.cov(of_kinds(values.measured.normal).T) + RIDGE * torch.eye(len(plain)).double()
-        )
-        weights: Tensor = torch.linalg.solve(spread, higher)
-        return cls(fusion, weights if signed else weights.clamp_min(0))
+        higher = (higher + empty.by_kind(real).sum(dim=0)) / (PRIOR + len(real))
+        normal = torch.cov(of_kinds(values.measured.normal).T)
+        weights: Tensor = torch.linalg.solve(normal + RIDGE * torch.eye(len(plain)), higher)
+        return cls(fusion, weights if name == LINEAR else weights.clamp_min(0), name)
+
+    def by_kind(self, images: Tensor) -> Tensor:
+        """The values (n, kinds) float64 that are weighted, of images (n, M, POOLINGS)."""
+        values = self.fusion.by_kind(images).double()
+        if self.name == LIMITED:
+            return values.clamp_min(LEAST)
+        if self.name == LOGARITHMIC:
+            return torch.where(values < 0, -torch.log1p(-values.clamp_max(0)), values)
+        return values
 
     def auroc(self, good: Tensor, bad: Tensor) -> float:
         """How well images (n, M, POOLINGS) of both kinds are ranked."""
-        scores = (self.fusion.by_kind(torch.cat([good, bad])).double() @ self.weights).numpy()
+        scores = (self.by_kind(torch.cat([good, bad])) @ self.weights).numpy()
         return auroc(scores, np.repeat([False, True], [len(good), len(bad)]))

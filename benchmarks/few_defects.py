@@ -11,7 +11,7 @@ from anomaly_sets import all_sets
 from convae.filesystem.atomic import save_text
 from convae.report.svg.axes import linear_axis
 from convae.report.svg.charts import Chart, Key
-from cue_values import AUTO, Discriminant, Values, Weighted, part_of, values_of
+from cue_values import AUTO, LIMITED, Discriminant, Values, Weighted, part_of, values_of
 from record import Section
 
 SETS = ("solar_cells", "magnetic_tile")
@@ -25,7 +25,7 @@ LINES = {"solar_cells": "cv-model", "magnetic_tile": "cv-train"}
 class Drawn(NamedTuple):
     """What draws of k real defects reach on the others: AUROC with and without them, (DRAWS,) each.
 
-    The last two are those of a linear discriminant of the kinds in place of the weighted soft maximum.
+    The last two are those of a limited discriminant of the kinds in place of the weighted soft maximum.
     """
 
     known: np.ndarray
@@ -41,7 +41,7 @@ def few_defects() -> None:
         "A few real defects among the normal images, tested on the others",
         ("set", "real defects", "AUROC without them", "AUROC with them", "gain",
          "tenth to ninetieth percentile", "draws in which they help", "in which they harm",
-         "by a linear discriminant: without them", "with them"),
+         "by a limited discriminant: without them", "with them"),
     )  # fmt: skip
     reached: dict[str, list[float]] = {}
     for name in SETS:
@@ -85,7 +85,7 @@ def _drawn(values: Values, count: int) -> Drawn:
     for _ in range(DRAWS if count else 1):
         order = torch.from_numpy(rng.permutation(len(values.bad)))
         few, others = values.bad[order[:count]], values.bad[order[count:]]
-        scores = (Weighted.of(values, few), unknown, Discriminant.of(values, few), linear)
+        scores = (Weighted.of(values, few), unknown, Discriminant.of(values, LIMITED, few), linear)
         found.append([one.auroc(values.good, others) for one in scores])
     return Drawn(*np.array(found).T)
 
