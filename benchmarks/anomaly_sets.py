@@ -13,6 +13,7 @@ from drawn_parts import FAMILIES, draw
 
 WHITE = 127  # of a mask: what is brighter is a defect
 LEARNT = 2 / 3  # of the normal groups are learnt from, where a set does not say how many
+MARGIN = 4  # pixels around the box of a defect that are mended with it
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
@@ -98,6 +99,42 @@ def boards(seed: int) -> Labelled:
         boxes=marked,
         said="140 templates to learn from, tested on boards of other templates; masks are the boxes",
     )
+
+
+def known_boards(seed: int) -> Labelled:
+    """All 210 templates to learn from; to test on, the defective scan of each board, and two of good ones.
+
+    There is one picture of each good board, its template. It is tested on, too (the first half of the good
+    images), and so is a second one that is made (the other half): the scan of the defective board with the
+    template in the place of each marked defect, which differs from the template as one scan from another.
+    """
+    root = data("anomaly", "pcb")
+    boxes = json.loads((root / "boxes.json").read_text())
+    found = [path for path in _pictures(root / "good") if path.name in boxes]
+    names = [found[i].name for i in np.random.default_rng(seed).permutation(len(found))]
+    templates = [_grey(root / "good" / name) for name in names]
+    scans = [_grey(root / "defect" / name) for name in names]
+    marked = [[box[:4] for box in boxes[name]] for name in names]
+    mended = [_mended(*one) for one in zip(scans, templates, marked, strict=True)]
+    return Labelled(
+        normal=templates,
+        groups=np.arange(len(names)),
+        good=[*templates, *mended],
+        bad=scans,
+        kinds=["defect"] * len(names),
+        boxes=marked,
+        said=f"{len(names)} templates to learn from",
+    )
+
+
+def _mended(scan: np.ndarray, template: np.ndarray, boxes: list[list[int]]) -> np.ndarray:
+    mask = _filled(scan.shape, [_wider(box) for box in boxes])
+    return np.where(mask[..., None], template, scan)
+
+
+def _wider(box: list[int]) -> list[int]:
+    x1, y1, x2, y2 = box
+    return [max(0, x1 - MARGIN), max(0, y1 - MARGIN), x2 + MARGIN, y2 + MARGIN]
 
 
 def any_folder(root: Path, seed: int) -> Labelled:

@@ -24,12 +24,16 @@ from cross_promise import cross_promise  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from detector_time import detector_time  # noqa: E402
 from embedding import embedding  # noqa: E402
+from few_defects import few_defects  # noqa: E402
 from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
 from house import house  # noqa: E402
 from inpainting import inpainting  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
+from one_set_out import one_set_out  # noqa: E402
+from own_template import own_template  # noqa: E402
+from plain_autoencoder import plain_autoencoder  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 from roundtrip import roundtrip  # noqa: E402
@@ -232,6 +236,10 @@ COMMANDS = {
         one_class,
         anomalies,
         few_normals,
+        few_defects,
+        one_set_out,
+        own_template,
+        plain_autoencoder,
         detector_time,
         house,
         false_alarms,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
@@ -48,9 +50,49 @@ def convae(capfd: pytest.CaptureFixture[str]) -> Command:
         capfd.readouterr()
         code = run([str(argument) for argument in arguments])
         out, err = capfd.readouterr()
+        unknown = options_unknown([str(argument) for argument in arguments], err)
+        assert not unknown, f"the verb has no such option: {unknown} in {err!r}"
         return Done(code, out, err)
 
     return command
+
+
+def options_unknown(arguments: list[str], text: str) -> set[str]:
+    """Options that a text of a verb names, though the verb lacks them and nobody typed them.
+
+    Options of other commands stand in quotes: ``'convae check DATA --strict'``. What says "fit with" is
+    advice for the fit of the model, and an experiment fits models of several kinds.
+    """
+    command = _verb(arguments)
+    if isinstance(command, click.Group):
+        return set()  # the text is the help of several verbs
+    known = _options_of(command)
+    if "fit with" in text or arguments[0] == "experiment":
+        known |= _options_of(_verb(["fit", "variational"]))
+    typed = {word.split("=")[0] for word in arguments}
+    own = re.sub(r"'convae [^']*'", "", text)
+    return (
+        set(re.findall(r"(?<![\w-])--[a-z][a-z-]*\w", own)) - known - typed - {"--help", "--debug"}
+    )
+
+
+def _verb(arguments: list[str]) -> click.Command:
+    """The command that these words lead to; a group if they name no verb of it."""
+    from convae.cli.verb_table import convae as program
+
+    command: click.Command = program
+    for word in arguments:
+        if not isinstance(command, click.Group):
+            break
+        found = command.get_command(click.Context(command), word)
+        if found is None:
+            break
+        command = found
+    return command
+
+
+def _options_of(command: click.Command) -> set[str]:
+    return {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
 
 
 def outside(*arguments: object, **environment: str) -> Done:

@@ -32,6 +32,9 @@ def test_every_kind_is_compared_with_pixels(model: AnomalyDetector, images: np.n
     kinds = [row for name, row in found.scores.items() if name != OVERALL]
     assert set(found.mean) == {MODEL, *OTHERS} == {MODEL, PCA, MEAN, NEAREST}
     assert set(found.differences) == set(OTHERS)
+    assert set(found.intervals) == {MODEL, *OTHERS}
+    for name, (low, high) in found.intervals.items():
+        assert 0 <= low <= found.mean[name] <= high <= 1
     for name in found.mean:
         assert found.mean[name] == pytest.approx(np.mean([row[name] for row in kinds]))
     assert len(found.pictures) == 2 * len(KINDS)

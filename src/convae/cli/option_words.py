@@ -17,14 +17,20 @@ def in_options(text: str) -> str:
     'choose one, for example --size 48 64, or fit with --code spatial'
     >>> in_options("a/channels=1/b.png: no such file")
     'a/channels=1/b.png: no such file'
+
+    A list of known names stays: they are names as ``--set`` and ``--config`` take them.
+
+    >>> in_options("unknown setting 'epoch'. Known: batch_size, epochs")
+    "unknown setting 'epoch'. Known: batch_size, epochs"
     """
+    text, known, names = text.partition("Known: ")
     options, patterns = _known()
     given, quoted, subject, number, plain = patterns
     text = given.sub(lambda found: _with_value(options[found[1]], found[2]), text)
     text = quoted.sub(lambda found: f"{options[found[1]]} {found[2]}", text)
     text = subject.sub(lambda found: found[1] + options[found[2]], text)
     text = number.sub(lambda found: f"{options[found[1]]} {found[2]}", text)
-    return plain.sub(lambda found: options[found[1]], text)
+    return plain.sub(lambda found: options[found[1]], text) + known + names
 
 
 def _with_value(option: str, value: str) -> str:

@@ -89,14 +89,22 @@ def evaluate_detector(
     measured = DetectionEvaluation(
         images=len(images), scores=scores, pictures=pictures, suited=suited
     )
-    return replace(measured, differences=_differences(measured, resampled)) if scores else measured
+    if not scores:
+        return measured
+    means = {name: np.mean(samples, axis=0) for name, samples in resampled.items()}
+    return replace(
+        measured, differences=_differences(measured, means), intervals=_intervals(measured, means)
+    )
 
 
 def _differences(
-    measured: DetectionEvaluation, resampled: dict[str, list[np.ndarray]]
+    measured: DetectionEvaluation, means: dict[str, np.ndarray]
 ) -> dict[str, Difference]:
-    """Compute the model's mean AUROC minus that of each other, with intervals by the same resamples."""
-    means = {name: np.mean(samples, axis=0) for name, samples in resampled.items()}
+    """Compute the model's mean AUROC minus that of each other, with intervals by the same resamples.
+
+    Args:
+        means: detector -> the mean AUROC of each resample, (B,).
+    """
     found = {}
     for name in OTHERS:
         samples = means[MODEL] - means[name]
@@ -108,6 +116,15 @@ def _differences(
             images=measured.images,
         )
     return found
+
+
+def _intervals(
+    measured: DetectionEvaluation, means: dict[str, np.ndarray]
+) -> dict[str, tuple[float, float]]:
+    """Compute the interval of each detector's mean AUROC, as :func:`_differences` does."""
+    finite = {name: samples[np.isfinite(samples)] for name, samples in means.items()}
+    enough = measured.images > 1
+    return {name: between(samples) for name, samples in finite.items() if enough and len(samples)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,12 @@ from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.evaluation.anomaly import evaluate_detector
 from convae.evaluation.labelled_anomaly import evaluate_labelled
 from convae.evaluation.results.anomaly import DetectionEvaluation
-from convae.evaluation.results.guarantee import calibration_values, guarantee, known_defects
+from convae.evaluation.results.guarantee import (
+    calibration_values,
+    counted,
+    guarantee,
+    known_defects,
+)
 from convae.evaluation.results.labelled_anomaly import LabelledEvaluation
 from convae.images.sources.base import ImageSource
 from convae.model_reports.detections import scale_note
@@ -57,7 +62,7 @@ def report_of_detector(
         "flips": "averaged over mirrored views" if model.flips else None,
         "threshold": -model.offset_,
         "level of regions": model.level_,
-        "images that set them": len(model.calibration_.scores),
+        "images that set them": counted(model.calibration_, "image"),
     }
     use = (
         "the first of the detectors has not seen"

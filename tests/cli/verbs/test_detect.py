@@ -15,6 +15,7 @@ import torch
 from tests.cli.conftest import Command, fill, waves
 
 from convae.cli import run
+from convae.estimators.anomaly.defects_method import MendDefects
 from convae.estimators.anomaly.fit import LOOKS
 from convae.images.files.reading import read_image
 from convae.images.sources.open_source import open_source
@@ -438,3 +439,87 @@ def test_a_model_file_without_looks_gets_the_test_of_scores_alone(
         )
         assert done.code == 2
         assert "damaged: its facts are not complete" in done.err
+
+
+def test_info_of_a_detector(convae: Command, detector: Path, good: Path, tmp_path: Path) -> None:
+    def told(path: Path) -> dict[str, str]:
+        lines = convae("info", path).out.splitlines()
+        return dict(re.split("  +", line, maxsplit=1) for line in lines if "  " in line)
+
+    rows = told(detector)
+    assert rows["method"] == "defects"
+    assert rows["folds"] == "none"
+    assert rows["score of"] == "components, nearest, places, found"
+    assert rows["false-alarm rate"] == "at most 0.1, by 9 images"
+    threshold = convae("info", detector, "--json").json["facts"]["threshold"]
+    assert rows["threshold"] == f"{threshold:.4g}"
+    other = fill(tmp_path / "other", waves(20, (20, 16, 1), seed=3) // 2 + 100)
+    groups = tmp_path / "groups.csv"
+    groups.write_text("name,group\n" + "".join(f"{i}.png,{i // 2}\n" for i in range(20)))
+    out = tmp_path / "new.convae"
+    done = convae("calibrate", detector, other, "--groups", groups, "--out", out, "--json")
+    again = told(out)
+    assert again["threshold"] == f"{done.json['threshold']:.4g}" != rows["threshold"]
+    assert again["false-alarm rate"] == "at most 0.1, by 20 images in 10 groups"
+    assert "With 20 held-out normal images in 10 groups the lowest rate" in done.err + "".join(
+        convae("calibrate", detector, other, "--groups", groups, "--out", out, "--overwrite").out
+    )
+
+
+def test_missed_defects_are_named(convae: Command, good: Path, tmp_path: Path) -> None:
+    more = waves(4, (20, 16, 1), seed=9) // 2 + 100
+    fill(tmp_path / "bad" / "clear", marked(more[:2]))
+    fill(tmp_path / "bad" / "faint", more[2:])  # nothing to find
+    out = tmp_path / "m.convae"
+    given = ["fit", "anomaly", good, "--defects", tmp_path / "bad", "--out", out, *ANOMALY[:-1]]
+    done = convae(*given)
+    assert done.code == 0, done.err
+    missed = re.search(r"Missed: (.*)\.", done.out)
+    assert missed is not None
+    names = missed[1].split(", ")
+    assert {"faint/0.png", "faint/1.png"} <= set(names)
+    real = convae("info", out, "--json").json["facts"]["detector"]["defects"]
+    assert real["missed"] == names
+    assert len(names) == real["images"] - real["found"]["count"]
+    assert "faint/0.png" in (tmp_path / "m-report" / "report.html").read_text()
+
+
+def test_what_an_interruption_between_trainings_says(
+    convae: Command, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "m.convae"
+    given = ["fit", "anomaly", good, "--out", out, "--folds", "2", "--checkpoint-every", "0"]
+    given += [*SMALL, "--epochs", "1", "--no-report"]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MendDefects, "fit_scorer", stop)  # after the training of the first fold
+        done = convae(*given)
+    assert done.code == 130
+    assert "interrupted; the training so far is saved; go on with: convae" in done.err
+    assert done.err.rstrip().endswith("--resume")
+    assert Path(f"{out}.checkpoint").is_dir()
+    assert not out.exists()
+    assert convae(*given, "--resume").code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("convae.estimators.anomaly.detector.fit_detector", stop)
+        done = convae(*given, "--overwrite")
+    assert (done.code, "nothing half-written is left" in done.err) == (130, True)
+
+
+def test_float_defects_are_refused_without_an_option_that_is_not_there(
+    convae: Command, good: Path, detector: Path, tmp_path: Path
+) -> None:
+    unit = waves(2, (20, 16, 1), "float32", seed=9)
+    bad = fill(tmp_path / "bad", unit, ".tif")
+    out = tmp_path / "m.convae"
+    done = convae("fit", "anomaly", good, "--defects", bad, "--out", out, *ANOMALY)
+    assert done.code == 2
+    assert done.err.rstrip().endswith("the model is for uint8 images: convert it to uint8")
+    done = convae("calibrate", detector, bad, "--out", out)
+    assert "--values 0..1 or --values 0..255" in done.err
+    more = fill(tmp_path / "more", waves(20, (20, 16, 1), "float32", seed=3), ".tif")
+    done = convae("calibrate", detector, more, "--values", "0..1", "--out", out)
+    assert done.code == 0, done.err

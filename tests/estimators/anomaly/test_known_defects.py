@@ -65,15 +65,18 @@ def test_each_defect_is_scored_by_weights_without_it(fusion: Fusion, evidence: E
     normal, groups = drawn(40, (0.0, 0.0), 6), np.arange(40)
     known = Known(values, evidence)
     told = account([Judge(fusion, known, normal, groups)], 0.05)
-    above, found = [], 0
+    above, missed = [], []
     for i in range(6):
         rest = taught(fusion, evidence, torch.cat([values[:i], values[i + 1 :]]))
         scores, score = rest.score(normal).numpy(), float(rest.score(values[i : i + 1]))
         above.append((scores < score).mean())
-        found += (1 + (scores >= score).sum()) / 41 <= 0.05
+        if (1 + (scores >= score).sum()) / 41 > 0.05:
+            missed.append(i)
     assert told["auroc"] == pytest.approx(np.mean(above))
-    assert told["found"]["count"] == found
+    assert told["found"]["count"] == 6 - len(missed)
     assert told["images"] == told["found"]["of"] == 6
+    assert sorted(told["missed"]) == missed
+    assert [above[i] for i in told["missed"]] == sorted(above[i] for i in missed)
 
 
 def test_of_one_defect_what_is_reported_is_what_there_was_without_it(

@@ -49,8 +49,7 @@ def test_eight_bits_become_sixteen_exactly() -> None:
         (
             "float32",
             "uint8",
-            "some.png: its pixels are float32 and the model is for uint8 images: convert it to uint8, or say "
-            "on the command line which values are black and white: --values 0..1 or --values 0..255",
+            "some.png: its pixels are float32 and the model is for uint8 images: convert it to uint8",
         ),
         (
             "uint8",
@@ -63,6 +62,13 @@ def test_depth_is_never_lost_silently(have: str, want: str, text: str) -> None:
     with pytest.raises(ImageError) as caught:
         to_depth(image(zeros(2, 2, 1, dtype=have)), want)
     assert str(caught.value) == text
+
+
+def test_advice_is_added_where_it_helps() -> None:
+    with pytest.raises(ImageError, match=r"convert it to uint8, or give the values$"):
+        to_depth(image(zeros(2, 2, 1, dtype="float32")), "uint8", advice="give the values")
+    with pytest.raises(ImageError, match=r"convert it first$"):
+        to_depth(image(zeros(2, 2, 1, dtype="uint16")), "uint8", advice="give the values")
 
 
 @pytest.mark.parametrize("stored", ["int8", "int16", "int64", "uint32", "float16", "float64"])

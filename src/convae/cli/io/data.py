@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from convae.images.sources.base import ImageSource
 
 
+# Every verb that applies a model has the option; what fits one has not.
+VALUES_ADVICE = (
+    "say on the command line which values are black and white: --values 0..1 or --values 0..255"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """The argument DATA and the options for reading it.
@@ -140,6 +146,7 @@ def open_for(model: "ImageEstimator", data: Data) -> "ImageSource":
     """
     from convae.images.files.axes import AmbiguousAxesError
 
+    model.plan_ = replace(model.plan_, advice=VALUES_ADVICE)
     if data.values is not None:
         if model.plan_.depth == "float32":
             raise InputError(

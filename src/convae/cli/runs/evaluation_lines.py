@@ -16,7 +16,7 @@ def evaluation_lines(evaluation: Evaluation, where: str, notes: Sequence[str] = 
         notes: further sentences.
     """
     tables = [line for table in evaluation.tables(where) for line in _table_lines(table)]
-    return [*tables, *evaluation.verdicts(), *evaluation.caveats(), *notes]
+    return [*tables, *evaluation.verdicts(), *evaluation.caveats(), *map(printable, notes)]
 
 
 def _table_lines(table: Table) -> list[str]:

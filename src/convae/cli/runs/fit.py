@@ -1,5 +1,6 @@
 """Fit a model of any kind from the command line: check, train, save, measure on held-out images, report."""
 
+import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from convae.cli.io.output_files import (
     write_history,
     write_skipped,
 )
-from convae.cli.main import Interrupted
+from convae.cli.main import Interrupted, Terminated
 from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice
@@ -146,8 +147,13 @@ def train(
                 observers=observers,
                 **options,
             )
-    except TrainingInterrupted as stop:
-        raise Interrupted(f"{stop}; go on with: {command_line(resume=True)}", stop.signal) from stop
+    except (KeyboardInterrupt, Terminated) as stop:
+        # Between two trainings, or while a score is chosen, the signal comes as itself.
+        if not isinstance(stop, TrainingInterrupted) and not checkpoint.exists():
+            raise
+        said = str(stop) or "interrupted; the training so far is saved"
+        number = getattr(stop, "signal", signal.SIGINT)
+        raise Interrupted(f"{said}; go on with: {command_line(resume=True)}", number) from stop
 
 
 def _heading(model: ImageEstimator, kind: Job, evaluation: Evaluation, title: str) -> Occasion:
@@ -174,7 +180,7 @@ def summarize(
     facts, skipped = model._stored.facts, len(model.skipped_)
     seconds = sum(row["seconds"] for row in model.history_)
     voice.say(
-        f"Trained on {_many(facts['training_images'], 'image')}, {facts['validation_images']:,} held out"
+        f"Trained on {_parts(facts)}"
         + (f", {skipped:,} skipped (see {files['skipped']})" if skipped else "")
         + f"; {_many(model.n_iter_, 'epoch')} in {duration(seconds)}, weights from epoch "
         f"{model.best_epoch_}."
@@ -202,6 +208,20 @@ def summarize(
             **kind.values(model, evaluation),
         }
     )
+
+
+def _parts(facts: dict[str, Any]) -> str:
+    """Return how the images were split: ``27 images, 9 held out, 13 (4 groups) to set the threshold``."""
+    said = f"{_many(facts['training_images'], 'image')}, {facts['validation_images']:,} held out"
+    count, groups = facts.get("calibration_images"), facts.get("calibration_groups")
+    if count is None:
+        return said
+    grouped = "" if groups in (None, count) else f" ({_many(groups, 'group')})"
+    if facts.get("largest_fold"):
+        return (
+            f"{said} in the first fold; in all folds together {count:,}{grouped} set the threshold"
+        )
+    return f"{said}, {count:,}{grouped} to set the threshold"
 
 
 def _many(count: int, what: str) -> str:

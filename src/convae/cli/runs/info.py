@@ -5,6 +5,7 @@ from typing import Any
 
 from convae.cli.terminal.output import Voice, facts
 from convae.cli.terminal.progress import number
+from convae.metrics.conformal import TOLERANCE
 from convae.networks.architecture import Architecture
 from convae.networks.summary import summarize
 from convae.storage.model_file import describe_model
@@ -57,18 +58,38 @@ def main_facts(description: dict[str, Any]) -> dict[str, object]:
         "seed": settings.get("seed"),
         "error on held-out images": _error(known),
         "code": known.get("code"),
-        "false-alarm rate": _promised(known),
+        **_detector(description),
         "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
     }
     return {name: value for name, value in rows.items() if value is not None}
 
 
-def _promised(known: dict[str, Any]) -> str | None:
-    """Return the guarantee of a detector's threshold; None for other models."""
+def _detector(description: dict[str, Any]) -> dict[str, object]:
+    """Return what people need to know of a detector; nothing for other models."""
+    known, chosen = description["facts"], description["parameters"]
     if "false_alarm_rate" not in known:
-        return None
-    sure = "about" if known.get("largest_fold") else "at most"
-    return f"{sure} {known['false_alarm_rate']:.3g}, by {known.get('calibration_images')} images"
+        return {}
+    facts = known.get("detector", {})
+    folds = f"{chosen['folds']}; the lowest score counts" if chosen.get("folds") else "none"
+    return {
+        "method": chosen.get("method"),
+        "folds": folds,
+        "score of": str(facts["score"]).replace("+", ", ") if facts.get("score") else None,
+        "threshold": number(known["threshold"]) if "threshold" in known else None,
+        "false-alarm rate": _promised(known),
+    }
+
+
+def _promised(known: dict[str, Any]) -> str:
+    """Return the guarantee of a detector's threshold."""
+    rate, images = known["false_alarm_rate"], known.get("calibration_images")
+    groups = known.get("calibration_groups", images)  # files of earlier versions do not count them
+    if groups is not None and rate < 1 / (groups + 1) - TOLERANCE:
+        sure = "estimated"
+    else:
+        sure = "about" if known.get("largest_fold") else "at most"
+    grouped = "" if groups == images else f" in {groups} group{'s' * (groups != 1)}"
+    return f"{sure} {rate:.3g}, by {images} image{'s' * (images != 1)}{grouped}"
 
 
 def _error(known: dict[str, Any]) -> str | None:

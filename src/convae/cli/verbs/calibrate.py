@@ -31,7 +31,7 @@ atomically, unless --out names another file.
 
 @click.command("calibrate", cls=GroupedCommand, help=_HELP)
 @click.argument("model", type=click.Path(path_type=Path))
-@images()
+@images(for_model=True)
 @click.option(
     "--false-alarm-rate",
     "rate",

@@ -48,7 +48,7 @@ class Fitted(NamedTuple):
 
 
 @dataclass
-class _Measured:
+class Measured:
     """Values (M, POOLINGS) of images that the cues were not fitted on.
 
     Attributes:
@@ -62,35 +62,32 @@ class _Measured:
     damaged: dict[str, list[Tensor]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
 
 
-def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
-    """Fit all cues of the viewer's recipe.
+class FittedCues(NamedTuple):
+    """The cues, fitted to all normal images, and what they measure on images that they were not fitted on.
 
-    Their values on normal images come from four folds: each fold is measured with cues that were fitted on
-    the others. The network has seen some of these images, with and without defects; its results on them
-    hardly differ from those on others.
+    Attributes:
+        cues: with :class:`~convae.estimators.anomaly.normal_cues.NearestImage` among them.
+        standards: of the maps that are shown.
+        measured: on normal images, and with synthetic defects in some of them.
+    """
+
+    cues: tuple[Cue, ...]
+    standards: Standards
+    measured: Measured
+
+
+def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
+    """Fit all cues of the viewer's recipe, and weight their kinds by synthetic and by real defects.
 
     Returns:
         The cues. ``auroc`` among the facts is the mean over the kinds of defect, and ``auroc_by_kind`` the
         value of each. The same defects decide the weights of the kinds of cues, so these figures are slightly
         too high.
     """
-    positions = np.concatenate([normals.kept, normals.choosing])
-    small = torch.cat([viewer.shrunk(batch).cpu() for batch in _batches(normals, positions)])
-    names = (*(name for name in viewer.recipe.cues if name in CUES), NearestImage.name)
-    kinds = {name: CUES[name] for name in names}
-    looks = {name: _looks(cue, small) for name, cue in kinds.items()}
-    measured = _Measured()
-
-    def maps() -> Iterator[Tensor]:
-        for inside, outside in _folds(normals, positions):
-            cues = [cue.fit(looks[name][inside]) for name, cue in kinds.items()]
-            yield from _measure(viewer, normals, cues, positions[outside], measured)
-
-    standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
-    cues = tuple(cue.fit(looks[name]) for name, cue in kinds.items())
-    fusion, known = Fusion.fit(torch.stack(measured.normal), viewer.recipe.kinds), None
-    if measured.plain and any(measured.damaged.values()):
-        evidence = Evidence(torch.stack(measured.plain), _aurocs(fusion, measured))
+    cues, standards, measured = fit_cues(viewer, normals)
+    fusion, evidence = fused(measured, viewer.recipe.kinds)
+    known = None
+    if evidence is not None:
         values = _known_values(viewer, normals, cues)
         fusion = taught(fusion, evidence, values)
         if len(values):
@@ -101,6 +98,46 @@ def fit_score(viewer: Viewer, normals: Normals) -> Fitted:
     return Fitted(statistics, _facts(fusion, measured), known)
 
 
+def fit_cues(viewer: Viewer, normals: Normals) -> FittedCues:
+    """Fit the cues of the viewer's recipe to normal images, and measure them on others.
+
+    The values on normal images come from four folds: each fold is measured with cues that were fitted on the
+    others. The network has seen some of these images, with and without defects; its results on them hardly
+    differ from those on others.
+    """
+    positions = np.concatenate([normals.kept, normals.choosing])
+    small = torch.cat([viewer.shrunk(batch).cpu() for batch in _batches(normals, positions)])
+    names = (*(name for name in viewer.recipe.cues if name in CUES), NearestImage.name)
+    kinds = {name: CUES[name] for name in names}
+    looks = {name: _looks(cue, small) for name, cue in kinds.items()}
+    measured = Measured()
+
+    def maps() -> Iterator[Tensor]:
+        for inside, outside in _folds(normals, positions):
+            cues = [cue.fit(looks[name][inside]) for name, cue in kinds.items()]
+            yield from _measure(viewer, normals, cues, positions[outside], measured)
+
+    standards = Standards.of(maps(), sigma=SHARING * min(viewer.small))
+    cues = tuple(cue.fit(looks[name]) for name, cue in kinds.items())
+    return FittedCues(cues, standards, measured)
+
+
+def fused(measured: Measured, kinds: Tensor) -> tuple[Fusion, Evidence | None]:
+    """Fuse the cues: the fusion with equal weights, and what synthetic defects say about the kinds.
+
+    Args:
+        kinds: (M,) the kind of each cue.
+
+    Returns:
+        The fusion, and the evidence for :func:`~convae.estimators.anomaly.known_defects.taught`; None if no
+        synthetic defect was measured.
+    """
+    fusion = Fusion.fit(torch.stack(measured.normal), kinds)
+    if not measured.plain or not any(measured.damaged.values()):
+        return fusion, None
+    return fusion, Evidence(torch.stack(measured.plain), _aurocs(fusion, measured))
+
+
 def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tensor:
     """Return the values (k, M, POOLINGS) of the images with real defects."""
     found = list(normals.defective(viewer.network, lambda batch: viewer.judged(batch, cues)))
@@ -108,7 +145,7 @@ def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tens
 
 
 def _measure(
-    viewer: Viewer, normals: Normals, cues: list[Cue], positions: np.ndarray, measured: _Measured
+    viewer: Viewer, normals: Normals, cues: list[Cue], positions: np.ndarray, measured: Measured
 ) -> Iterator[Tensor]:
     """Measure normal images, and some with defects; yield the maps (M, h, w) of the normal ones."""
     wanted = [cue for cue in cues if cue.name in viewer.recipe.cues]
@@ -138,7 +175,7 @@ def _damaged(batch: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
             yield kind, damaged[seen]
 
 
-def _aurocs(fusion: Fusion, measured: _Measured) -> Tensor:
+def _aurocs(fusion: Fusion, measured: Measured) -> Tensor:
     """Return how well each kind of cue alone detects defects, (kinds,): mean AUROC over kinds of defect."""
     plain = fusion.by_kind(torch.stack(measured.plain))
     damaged = [
@@ -148,7 +185,7 @@ def _aurocs(fusion: Fusion, measured: _Measured) -> Tensor:
     return torch.tensor(reached).mean(dim=0)
 
 
-def _facts(fusion: Fusion, measured: _Measured) -> dict[str, Any]:
+def _facts(fusion: Fusion, measured: Measured) -> dict[str, Any]:
     """Measure how well the fused score separates defects from the normal images that they were made in."""
     plain = fusion.score(torch.stack(measured.plain)) if measured.plain else torch.zeros(0)
     by_kind = {

@@ -19,9 +19,11 @@ from convae.estimators.anomaly.defects_method import MendDefects
 from convae.estimators.anomaly.fit import (
     LOOKS,
     calibration_extras,
+    calibration_facts,
     calibrations_of,
     fit_detector,
     looks_of,
+    threshold_of,
 )
 from convae.estimators.anomaly.likelihood_method import Likelihood
 from convae.estimators.anomaly.method import Extras, Judged, MakeMethod, one_by_one
@@ -438,7 +440,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         return min(self.anomalous_level_, float(np.quantile(scores, 1 - self._scorer.fraction)))
 
     def _threshold(self, calibration: Calibration, rate: float) -> float:
-        return (calibration.tail_threshold if self.estimate_tail else calibration.threshold)(rate)
+        return threshold_of(calibration, rate, estimated=self.estimate_tail)
 
     def _was_trained_on(self, pixels: Pixels) -> bool:
         value = np.uint64(image_hash(pixels))
@@ -455,8 +457,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         if rate is None:
             lowest = 0.0 if self.estimate_tail else calibration.lowest_rate
             rate = max(self.false_alarm_rate_, lowest)
-        self._threshold(calibration, rate)  # refuses a rate that cannot be promised
-        facts = {**self._stored.facts, "false_alarm_rate": rate}
-        facts["calibration_images"] = len(calibration.scores)
+        told = calibration_facts(calibration, rate, estimated=self.estimate_tail)
+        facts = {**self._stored.facts, **told}
         facts.pop("largest_fold", None)  # none of the several detectors has seen these images
         self._adopt(replace(self._stored, extras=self._stored.extras | extras, facts=facts))

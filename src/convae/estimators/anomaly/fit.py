@@ -133,7 +133,7 @@ def fit_detector(
     if known:
         facts["detector"]["defects"] = _account(fits, trained)
     facts["skipped"] = [*facts["skipped"], *([one.name, one.reason] for one in unread)]
-    facts |= {"false_alarm_rate": parts[0].rate, "calibration_images": len(calibration.scores)}
+    facts |= calibration_facts(calibration, parts[0].rate, estimated=p["estimate_tail"])
     if len(fits) > 1:
         facts["largest_fold"] = max(_groups_in(x) for x in parts)
     extras = {
@@ -196,7 +196,10 @@ def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
         if not isinstance(scorer, KnowsDefects):
             return {}
         judges.append(scorer.judging(fit.normals, fit.parts.calibrating))
-    return account(judges, fits[0].parts.rate) if None not in judges else {}
+    if None in judges:
+        return {}
+    told = account(judges, fits[0].parts.rate)
+    return {**told, "missed": [fits[0].defects[i].info.name for i in told["missed"]]}
 
 
 def _read(
@@ -323,6 +326,25 @@ def looks_of(extras: Extras) -> np.ndarray | None:
     if not (rows[:, -1] > 0).all():
         raise ValueError("a calibration image counts nothing")
     return rows
+
+
+def threshold_of(calibration: Calibration, rate: float, *, estimated: bool) -> float:
+    """Return the threshold that promises a rate, or an estimate of it beyond what can be promised."""
+    return (calibration.tail_threshold if estimated else calibration.threshold)(rate)
+
+
+def calibration_facts(calibration: Calibration, rate: float, *, estimated: bool) -> dict[str, Any]:
+    """Return what a model file says of the threshold and of the images that set it.
+
+    Raises:
+        InputError: they cannot promise this rate.
+    """
+    return {
+        "false_alarm_rate": rate,
+        "threshold": threshold_of(calibration, rate, estimated=estimated),
+        "calibration_images": len(calibration.scores),
+        "calibration_groups": calibration.witnesses,
+    }
 
 
 def calibration_extras(calibration: Calibration, peaks: Calibration) -> Extras:

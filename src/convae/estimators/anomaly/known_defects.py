@@ -103,23 +103,26 @@ def account(judges: Sequence[Judge], rate: float) -> dict[str, Any]:
 
     Returns:
         ``images``, the number of defects; ``auroc``, of the defects against the normal images; ``without``,
-        the same with weights by synthetic defects alone; ``found``, how many lie above the threshold.
+        the same with weights by synthetic defects alone; ``found``, how many lie above the threshold;
+        ``missed``, the positions of the others, the lowest share of normal images below them first.
     """
     count = len(judges[0].known.values)
     groups = np.concatenate([judge.groups for judge in judges])
-    above, without, found = [], [], 0
+    above, without, missed = [], [], list[int]()
     for i in range(count):
         share, score, normal = _told(judges, i, None)
         without.append(share)
         share, score, normal = _told(judges, i, i)
         above.append(share)
         calibration = Calibration.of(normal, groups)
-        found += score > calibration.threshold(max(rate, calibration.lowest_rate))
+        if not score > calibration.threshold(max(rate, calibration.lowest_rate)):
+            missed.append(i)
     return {
         "images": count,
         "auroc": float(np.mean(above)),
         "without": float(np.mean(without)),
-        "found": Proportion(found, count).to_dict(),
+        "found": Proportion(count - len(missed), count).to_dict(),
+        "missed": sorted(missed, key=lambda i: above[i]),
     }
 
 

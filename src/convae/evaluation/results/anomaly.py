@@ -1,6 +1,6 @@
 """The results of a detector on synthetic defects, compared with detectors that compare pixels."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class DetectionEvaluation:
         images: number of normal images that were measured, and damaged by every kind of defect.
         scores: measure -> detector -> value: the AUROC for each kind of defect, and the AUPRO of the maps.
         differences: other detector -> the model's mean AUROC over the kinds minus that of the other.
+        intervals: detector -> the 95 % interval of its mean AUROC; empty where it cannot be known.
         pictures: pictures of some images.
         suited: whether the model's method is for defects; that of attributes is for other kinds of objects.
         skipped: images that could not be used, with reasons.
@@ -53,6 +54,7 @@ class DetectionEvaluation:
     images: int
     scores: dict[str, dict[str, float]]
     differences: dict[str, Difference] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     pictures: list[Pictures] = field(default_factory=list)
     suited: bool = True
     seen: bool = False
@@ -68,7 +70,8 @@ class DetectionEvaluation:
         """Return the model next to the detectors that compare pixels."""
         rows = [_metric(name, values) for name, values in self.scores.items()]
         if self.differences:
-            rows.append(_metric("mean of the AUROC of all kinds", self.mean, self.differences))
+            mean = _metric("mean of the AUROC of all kinds", self.mean)
+            rows.append(replace(mean, differences=self.differences, intervals=self.intervals))
         return rows
 
     def tables(self, where: str) -> list[Table]:
@@ -116,17 +119,15 @@ class DetectionEvaluation:
         return {
             "synthetic_defects": self.scores,
             "differences": difference_values({"mean AUROC": self.differences}),
+            "intervals": {"mean AUROC": self.intervals},
             "verdict": self.verdict(),
         }
 
 
-def _metric(
-    name: str, values: dict[str, float], differences: dict[str, Difference] | None = None
-) -> Metric:
+def _metric(name: str, values: dict[str, float]) -> Metric:
     return Metric(
         name=name,
         model=values[MODEL],
         baselines={other: values[other] for other in OTHERS},
         better="higher",
-        differences=differences or {},
     )

@@ -18,6 +18,8 @@ ON_TRAINING_IMAGES = (
     "ones."
 )
 
+INTERVAL = "95 % interval"  # the first cell of the row below a metric
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
@@ -98,6 +100,12 @@ def difference_values(differences: Mapping[str, Mapping[str, Difference]]) -> di
     }
 
 
+def _ends(metric: Metric, name: str) -> str:
+    """Return ``0.912 to 0.951``, or nothing if the interval is not known."""
+    ends = metric.intervals.get(name)
+    return "" if ends is None else " to ".join(ascii_text(text) for text in numbers(ends))
+
+
 def metric_table(metrics: Sequence[Metric], where: str, note: str = "") -> Table:
     """Return a table of the model and the baselines as plain text, one row for each metric.
 
@@ -115,4 +123,7 @@ def metric_table(metrics: Sequence[Metric], where: str, note: str = "") -> Table
         interval = interval_of(metric.differences[rival]) if rival is not None else ""
         cells = [metric.name, *numbers(values), *([interval] if compared else [])]
         rows.append([ascii_text(cell) for cell in cells])
+        if metric.intervals:
+            ends = [_ends(metric, name) for name in ("model", *names)]
+            rows.append([INTERVAL, *ends, *("" for _ in compared)])
     return Table(heading="", columns=[where, "model", *names, *compared], rows=rows, note=note)

@@ -70,13 +70,15 @@ class Preparation:
 class Plan:
     """The format of prepared images: ``channels`` and ``depth`` are the same for all, and so is the size if
     ``framing`` has one; ``coarse`` as in :class:`Preparation`. ``values`` (black, white) is for float images
-    given to a model of integer images, and is not stored in a model."""
+    given to a model of integer images, and is not stored in a model; nor is ``advice``: how to tell these
+    values, which is added to the error that refuses float images."""
 
     channels: int
     depth: str
     framing: Framing
     coarse: bool = False
     values: tuple[float, float] | None = field(default=None, repr=False)
+    advice: str = field(default="", repr=False)
 
     def takes_time(self, source: ImageSource) -> bool:
         """Return whether reading and preparing an image of a source takes noticeable time."""
@@ -101,7 +103,7 @@ class Plan:
         Raises:
             ImageError: the image cannot be converted.
         """
-        pixels = to_depth(_filled(image), self.depth, self.values)
+        pixels = to_depth(_filled(image), self.depth, self.values, self.advice)
         if pixels.shape[2] != self.channels:
             pixels = image_to_channels(image, pixels, self.channels)
         try:
@@ -139,13 +141,16 @@ def finished(plan: Plan, image: Image) -> Finished:
     return Finished(image.info, pixels, image_hash(pixels))
 
 
-def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None) -> Pixels:
+def to_depth(
+    image: Image, depth: str, values: tuple[float, float] | None = None, advice: str = ""
+) -> Pixels:
     """Convert the pixels to ``depth``; 8-bit becomes 16-bit exactly (x 257).
 
     Args:
         image: with (H, W, C) pixels.
         depth: ``uint8``, ``uint16`` or ``float32``.
         values: black and white of float images, where integers are wanted; None refuses float images.
+        advice: as in :class:`Plan`.
 
     Returns:
         (H, W, C) pixels of the depth.
@@ -161,24 +166,21 @@ def to_depth(image: Image, depth: str, values: tuple[float, float] | None = None
     if have == "float32" and depth != "float32" and values is not None:
         return _to_integers(pixels, depth, values)
     stored = image.info.depth if have == "float32" else have
-    raise ImageError(image.info.name, depth_fault(have, depth, stored or have))
+    raise ImageError(image.info.name, depth_fault(have, depth, stored or have, advice))
 
 
-def depth_fault(have: str, wanted: str, stored: str | None = None) -> str:
+def depth_fault(have: str, wanted: str, stored: str | None = None, advice: str = "") -> str:
     """Return why images of one depth cannot be used where another is required.
 
     Args:
         have: the dtype that their pixels are read as.
         stored: the dtype in their file; None if unknown.
+        advice: what else helps against float pixels, as in :class:`Plan`.
     """
     if (have, wanted) == ("uint16", "uint8"):
         return "a 16-bit image for a model of 8-bit images: convert it first"
-    if have == "float32":
-        return (
-            f"its pixels are {stored or have} and the model is for {wanted} images: convert it to {wanted}, "
-            "or say on the command line which values are black and white: --values 0..1 or --values 0..255"
-        )
-    return f"its pixels are {have} and the model is for {wanted} images: convert it to {wanted}"
+    reason = f"its pixels are {stored or have} and the model is for {wanted} images: convert it to {wanted}"
+    return f"{reason}, or {advice}" if have == "float32" and advice else reason
 
 
 def _to_integers(pixels: Pixels, depth: str, values: tuple[float, float]) -> Pixels:
