@@ -508,7 +508,7 @@ class _Noisy:
         "25/255 or 0..55/255 for 8-bit images, 400/65535 for 400 grey levels of 16-bit images.",
         group=NOISE,
         metavar="LEVEL",
-        unset="25/255 of the kind in --noise, 0.2 of speckle; estimated in each image with --learn noisy",
+        unset="25/255 (speckle: 0.2) with --noise; estimated in each image with --learn noisy",
         common=True,
     )
     mean: float = setting(
