@@ -41,7 +41,8 @@ BOTTLENECK_HELP = (
 LATENT_DIM_HELP = "Latent dimension (for a spatial code: at each position)."
 LATENT_DIMS = "the preset's: 64 or fewer, 16, 8"
 WITH_SKIPS_HELP = (
-    "The network: unet or fine (with skips; unet is recommended), or an autoencoder without skips."
+    "The network: unet (recommended) or fine, with skips that pass details around the code; or residual, "
+    "tutorial or pooled, autoencoders whose code all details must pass."
 )
 OPTIMIZERS = ("muon", "adamw", "adam")
 SCHEDULES = ("cosine", "constant")
@@ -493,29 +494,39 @@ class StackedParameters(AutoencoderParameters):
 class _Noisy:
     noise: str | Noise | None = setting(
         None,
-        "Kind of noise: gaussian, salt-and-pepper, poisson, speckle, uniform, jpeg, blur, stripes, or "
-        "several: gaussian:5/255+jpeg:30. It is added to clean images, or is the noise that noisy ones have.",
+        "Noise to add to clean images: gaussian, salt-and-pepper, poisson, speckle, uniform, jpeg, blur, "
+        "stripes, or several: gaussian:5/255+jpeg:30. If the images are noisy already, give --learn noisy; "
+        "--noise gaussian then states that their noise is Gaussian.",
         group=NOISE,
         metavar="KIND[:LEVEL]",
-        unset="gaussian:0..55/255 on clean images",
+        unset="gaussian:0..55/255 of the range of values in use",
         common=True,
     )
     sigma: Level | None = setting(
         None,
-        "Noise level in grey levels of the file type: 25/255 or 0..55/255, 25/65535 for 16-bit images.",
+        "Standard deviation of the noise as a fraction of the range of the file type, a number or a range: "
+        "25/255 or 0..55/255 for 8-bit images, 400/65535 for 400 grey levels of 16-bit images.",
         group=NOISE,
         metavar="LEVEL",
-        unset="the default of the kind",
+        unset="25/255 (speckle: 0.2) with --noise; estimated in each image with --learn noisy",
         common=True,
     )
-    mean: float = setting(0.0, "Mean of the noise: a constant that is added with it.", group=NOISE)
+    mean: float = setting(
+        0.0,
+        "Mean of the added noise: a constant that is added to every pixel with it.",
+        group=NOISE,
+    )
     clip_noise: bool = setting(
-        False, "Clip noisy images to black and white, as integer file types do.", group=NOISE
+        False,
+        "After adding noise, set values outside of the scale to its ends (0 and 255 of 8-bit images), as a "
+        "file of whole numbers does; all values in between stay.",
+        group=NOISE,
     )
     learn: str = setting(
         "auto",
-        "Learn from clean images, from noisy images alone, or from pairs (--target); auto takes pairs with "
-        "--target and clean with --noise, and otherwise detects whether the images are noisy.",
+        "What the images are: clean (noise is added to them), noisy (there are no others), or one side of "
+        "pairs (--target). auto: pairs with --target, clean with --noise or --sigma; otherwise it measures "
+        "whether the images are noisy.",
         group=NOISE, choices=("auto", "clean", "noisy", "pairs"),
     )  # fmt: skip
 
@@ -524,16 +535,17 @@ class _Noisy:
 class _Holed:
     holes: str | Holes = setting(
         "mixed",
-        "Kind of holes: pixels, boxes, strokes, text, or mixed (of these); an amount may follow: pixels:0.5, "
-        "boxes:0.1..0.4.",
+        "Kind of holes made in training: pixels (scattered), boxes, strokes (of a brush), text, or mixed "
+        "(all of these). An amount may follow: the missing part (pixels:0.5), or a side, a width or a height "
+        "as a part of the image's shorter side (boxes:0.1..0.4).",
         group=HOLES,
         metavar="KIND[:AMOUNT]",
         common=True,
     )
     fill: str = setting(
         "tension",
-        "Classical fill that the network starts from: tension (for holes of any shape), biharmonic or "
-        "harmonic.",
+        "Classical fill that the network corrects, an interpolation of the known pixels: tension (for holes "
+        "of any shape), biharmonic or harmonic.",
         group=HOLES, choices=("tension", "biharmonic", "harmonic"),
     )  # fmt: skip
 
@@ -542,13 +554,16 @@ class _Holed:
 class _Patched(_Validated):
     patch: int | None = setting(
         None,
-        "Side in pixels of the square patches on which large images are trained.",
+        "Train on square patches of this side in pixels, cut from the images at random places. Results are "
+        "computed for whole images.",
         group=IMAGES,
-        unset="64",
+        unset="64; whole images if all have one size, of at most 96 pixels a side",
         common=True,
     )
     turn: bool | None = setting(
-        None, "Flip and rotate training images.", group=IMAGES, unset="with patches"
+        None,
+        "Train on mirrored images and on images rotated by 90, 180 and 270 degrees, too.",
+        group=IMAGES, unset="yes with patches, no with whole images",
     )  # fmt: skip
 
 
@@ -576,8 +591,9 @@ class InpainterParameters(RestorerParameters, _Holed):
 
     preset: str = setting(
         "fine",
-        "The network: fine (with skips, from full resolution down; recommended), unet (with skips, from half "
-        "resolution down), or an autoencoder without skips.",
+        "The network: fine (recommended) or unet, with skips that pass details around the code, from full or "
+        "from half resolution down; or residual, tutorial or pooled, autoencoders whose code all details "
+        "must pass.",
         group=WHAT, choices=ALL_PRESETS, common=True,
     )  # fmt: skip
 

@@ -41,7 +41,8 @@ def test_fit_from_clean_images(convae: Command, pictures: Path, tmp_path: Path) 
     done = convae("fit", "denoiser", pictures, "--out", out, "--sigma", "25/255", *TINY[:-1])
     assert done.code == 0
     assert "learning from clean images" in done.err
-    assert "because the noise to make was named" in done.err
+    assert "because the noise to add was named" in done.err
+    assert "If the images are noisy already, add --learn noisy" in done.err
     assert "non-local means" in done.out
     assert "on images held out" in done.out
     folder = out.with_name("clean-report")
@@ -76,7 +77,7 @@ def test_fit_from_noisy_images_alone_says_why(convae: Command, tmp_path: Path) -
         "learning from noisy images alone, by hidden pixels, because the images look noisy"
         in done.err
     )
-    assert "to overrule: --learn clean" in done.err
+    assert "If the images are clean, add --learn clean" in done.err
     assert "The images look noisy" in done.out
     assert "whiteness" in done.out
     assert "Without clean images nobody can say" in done.out

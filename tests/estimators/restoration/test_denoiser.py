@@ -145,15 +145,15 @@ def test_it_says_how_it_learns_and_why(clean: np.ndarray) -> None:
             {},
             noisy(clean, 0.15),
             None,
-            "by hidden pixels, because the images look noisy: .* (to overrule: --learn clean",
+            "by hidden pixels, because the images look noisy. .* add --learn clean (in Python",
         ),
         (
             {},
             clean,
             None,
-            "made noise (gaussian:0..55/255), because the images look clean: .* --learn noisy, in Python",
+            "noise is added (gaussian:0..55/255), because the images look clean. .* --learn noisy (in Python",
         ),
-        ({"noise": "poisson"}, noisy(clean, 0.1), None, "because the noise to make was named"),
+        ({"noise": "poisson"}, noisy(clean, 0.1), None, "because the noise to add was named"),
         (
             {"noise": "gaussian", "learn": "noisy"},
             noisy(clean, 0.1),

@@ -106,22 +106,26 @@ def test_what_decided_is_kept_with_the_model(tmp_path: Path) -> None:
         (
             NoisePresence(noisy=True, fine=0.01, coarse=0.011),
             Scaling((200.0,), (3000.0,), "uint16"),
-            "the images look noisy (they use the values 200 to 3000): where they are flattest, their finest "
-            "detail is 28/65535 and the next coarser 30.8/65535, alike as in white noise (to overrule: "
-            '--learn clean, in Python learn="clean")',
+            "the images look noisy. Nearly all of their values lie in the range 200 to 3000. Where they are "
+            "flattest, their finest detail has a standard deviation of 28/65535, and the next coarser detail "
+            "30.8/65535. This is taken for noise: white noise is about equally strong at both scales, "
+            "texture is weaker at the finer one. If the images are clean, add --learn clean (in Python "
+            'learn="clean")',
         ),
         (
             NoisePresence(noisy=False, fine=0.04, coarse=0.2),
             Scaling((0.0,), (255.0,), "uint8"),
-            "the images look clean: where they are flattest, their finest detail is 10.2/255 and the next "
-            "coarser 51/255, which is texture and not white noise (to overrule: --learn noisy, in Python "
-            'learn="noisy")',
+            "the images look clean. Where they are flattest, their finest detail has a standard deviation of "
+            "10.2/255, and the next coarser detail 51/255. This is taken for texture: white noise is about "
+            "equally strong at both scales, and repeats no pattern. If the images are noisy, add --learn "
+            'noisy (in Python learn="noisy")',
         ),
         (
             NoisePresence(noisy=False, fine=0.002, coarse=0.002),
             Scaling((0.0,), (1.0,), "float32"),
-            "the images look clean: where they are flattest, their finest detail is 0.002, and noise counts "
-            'from 0.00647 on (to overrule: --learn noisy, in Python learn="noisy")',
+            "the images look clean. Where they are flattest, their finest detail has a standard deviation of "
+            "0.002. Less than 0.00647 does not count as noise. If the images are noisy, add --learn noisy "
+            '(in Python learn="noisy")',
         ),
     ],
 )
@@ -135,8 +139,8 @@ def test_made_noise_is_told_in_the_unit_of_the_files() -> None:
     images = frames("uint16", 3400, 0.0)
     model = Denoiser.from_options(START).fit(images, observers=[heard])
     span = model.scaling_.high[0] - model.scaling_.low[0]
-    (text,) = [text for text in heard.told if "made noise" in text]
-    assert f"made noise (gaussian:0..{55 / 255 * span:.3g}/65535)" in text
+    (text,) = [text for text in heard.told if "noise is added" in text]
+    assert f"noise is added (gaussian:0..{55 / 255 * span:.3g}/65535)" in text
 
 
 def test_floats_have_their_own_values_as_the_unit_of_their_noise() -> None:

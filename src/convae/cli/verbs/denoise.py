@@ -10,16 +10,17 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, images, running, writing
 from convae.cli.terminal.output import Voice
 
-_HELP = """Remove noise from images; results keep each file's name, size, channels, depth and format.
+_HELP = """Remove noise from images; results keep each file's name, size, channels, bit depth and format.
 
 \b
   convae denoise my.convae noisy_images --out denoised
   convae denoise my.convae noisy_images --out denoised --sigma 25/255
   convae denoise my.convae noisy_images --out denoised --ensemble
 
-Without --sigma the noise level is estimated in each image; levels.csv lists the estimates. Large images are
-computed in tiles, with exactly the same result as for the whole image. Images that cannot be used are
-skipped and listed in skipped.csv.
+Each page of a TIFF stack is an image of its own; the results become a stack with the same pages. Without
+--sigma the noise level is estimated in each image; levels.csv lists the estimates. Large images are computed
+in overlapping tiles: there are no seams, the result is that of the whole image. Images that cannot be used
+are skipped and listed in skipped.csv.
 """
 
 
@@ -30,7 +31,8 @@ skipped and listed in skipped.csv.
 @click.option(
     "--sigma",
     metavar="LEVEL",
-    help="Noise level in grey levels of the file type: 25/255, or 25/65535 for 16-bit images.  "
+    help="Standard deviation of the noise as a fraction of the range of the file type: 25/255 for 8-bit "
+    "images, 400/65535 for 400 grey levels of 16-bit images.  "
     "[default: estimated in each image]",
 )
 @click.option(

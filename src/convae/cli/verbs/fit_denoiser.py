@@ -22,7 +22,11 @@ _HELP = """Train a model that removes noise from images.
   convae fit denoiser noisy_images --out my.convae --learn noisy
 
 The denoiser learns from clean images, to which it adds noise; from pairs of images, matched by name; or from
-noisy images alone. By default it inspects the images, and prints which of these it uses and why.
+noisy images alone. By default it inspects the images, and prints which of these it uses and why. Each page of
+a TIFF stack is an image of its own.
+
+--noise and --sigma name noise to ADD: with them alone the images are taken for clean. For images that have
+the noise already give --learn noisy.
 
 Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
 MODEL-report/ with report.html and pictures, measured on images that were held out from training. Ctrl-C stops
@@ -37,7 +41,8 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 @click.option(
     "--target",
     metavar="DATA",
-    help="Clean images, matched by name; may have another number of channels.",
+    help="Images as the results should look, matched by name (a.png for a.tif): clean images, or a second "
+    "noisy image of each view. They may have another number of channels.",
 )
 @parameters(PARAMETERS)
 @fitting

@@ -18,8 +18,9 @@ _HELP = """Train a model that fills holes in images.
   convae fit inpainter whole_images --out my.convae
   convae fit inpainter whole_images --out my.convae --holes strokes
 
-The inpainter learns from whole images, in which it makes random holes, and starts from a classical fill. No
-masks are needed for training; 'convae inpaint' takes masks.
+The inpainter learns from whole images, in which it makes random holes. It starts from a classical fill, an
+interpolation of the known pixels, and learns to correct it. No masks are needed for training; 'convae
+inpaint' takes masks.
 
 Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
 MODEL-report/ with report.html and pictures, measured on images that were held out from training and compared

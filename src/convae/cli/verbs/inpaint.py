@@ -10,7 +10,7 @@ from convae.cli.io.models import load_for
 from convae.cli.options import GroupedCommand, images, running, writing
 from convae.cli.terminal.output import Voice
 
-_HELP = """Fill holes in images; results keep each file's name, size, channels, depth and format.
+_HELP = """Fill holes in images; results keep each file's name, size, channels, bit depth and format.
 
 \b
   convae inpaint my.convae images --mask masks --out filled
@@ -18,13 +18,14 @@ _HELP = """Fill holes in images; results keep each file's name, size, channels, 
   convae inpaint my.convae images --mask alpha --out filled
   convae inpaint my.convae images --find-damage --out filled
 
-White pixels of a mask are missing; with --invert black pixels are. Masks in a folder have the names of their
-images (a.png or a_mask.png for a.jpg); 'alpha' fills what is transparent in the images. NaN and nodata pixels
-are always filled. --find-damage also searches for damage that no mask marks.
+White pixels of a mask are missing; with --invert black pixels are. One mask file of one page serves all
+images and all their pages. Masks in a folder have the names of their images (a.png or a_mask.png for a.jpg),
+and a mask for a stack has as many pages as the stack. 'alpha' fills what is transparent in the images. NaN
+and nodata pixels are always filled. --find-damage also searches for damage that no mask marks.
 
-Known pixels are kept bit for bit; JPEG, which would change them, is written as PNG. holes.csv lists how much
-was missing in each image, the folder masks/ shows what was filled. Images that cannot be used are skipped
-and listed in skipped.csv.
+Known pixels are kept bit for bit. A JPEG file would change them, therefore the result of a JPEG is a PNG,
+unless --format demands another kind. holes.csv lists how much was missing in each image, the folder masks/
+shows what was filled. Images that cannot be used are skipped and listed in skipped.csv.
 """
 
 

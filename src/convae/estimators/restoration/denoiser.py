@@ -86,7 +86,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             image.
         mean: a constant that is added along with the noise (the classic MNIST tutorial has 0.5 with ``sigma``
             0.5).
-        clip_noise: whether noisy images are clipped at black and white, as in files of whole numbers.
+        clip_noise: whether values outside of the scale are set to its ends after noise was added, as a file
+            of whole numbers does. Values in between stay.
         learn: ``clean``, ``noisy``, ``pairs`` (requires a target), or ``auto``. ``auto`` chooses pairs if
             there is a target; clean if ``noise`` or ``sigma`` is given; noisy if the images have white noise
             of at least about 2/255 of the range they use (see
@@ -312,7 +313,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
         if way == "clean":
             noise = noise if p.noise is None and p.sigma is None else noise.rescaled(factor)
             made = noise_text(noise, scaling)
-            run.observers.message(f"learning from clean images with made noise ({made}), {why}")
+            run.observers.message(
+                f"learning from clean images, to which noise is added ({made}), {why}"
+            )
             identity = {"learn": way, "noise": noise.to_dict(), **looked}
             return FromClean(loss, noise, turn=turn, level_map=has_map), identity
         levels = noise_levels(ready)

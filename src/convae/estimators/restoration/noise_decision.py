@@ -28,7 +28,10 @@ def asked_way(p: DenoiserParameters) -> tuple[str, str] | None:
     if p.learn != "auto":
         return noisy_way(p) if p.learn == "noisy" else p.learn, "as asked for"
     if p.noise is not None or p.sigma is not None:
-        return "clean", "because the noise to make was named"
+        return "clean", (
+            "because the noise to add was named. If the images are noisy already, add --learn noisy "
+            '(in Python learn="noisy")'
+        )
     return None
 
 
@@ -73,29 +76,40 @@ def look_for_noise(ready: Ready) -> NoisePresence:
 
 
 def decision_text(found: NoisePresence, scaling: Scaling) -> str:
-    """Describe whether images look noisy, what that was decided by, and how to overrule it.
+    """Describe whether images look noisy, what that was decided by, and how to decide otherwise.
+
+    The text is a few sentences, without the full stop of the last one.
 
     >>> scaling = Scaling((0.0,), (255.0,), "uint8")
     >>> print(decision_text(NoisePresence(noisy=True, fine=0.02, coarse=0.022), scaling))
-    the images look noisy: where they are flattest, their finest detail is 5.1/255 and the next \
-coarser 5.61/255, alike as in white noise (to overrule: --learn clean, in Python learn="clean")
+    the images look noisy. Where they are flattest, their finest detail has a standard deviation of 5.1/255, \
+and the next coarser detail 5.61/255. This is taken for noise: white noise is about equally strong at both \
+scales, texture is weaker at the finer one. If the images are clean, add --learn clean (in Python \
+learn="clean")
     """
     fine, coarse = (stored_level(level, scaling) for level in (found.fine, found.coarse))
     used = used_range(scaling)
-    used = f" (they use the values {used})" if used else ""
-    seen = f"where they are flattest, their finest detail is {fine}"
+    used = f" Nearly all of their values lie in the range {used}." if used else ""
+    seen = f"Where they are flattest, their finest detail has a standard deviation of {fine}"
+    both = f"{seen}, and the next coarser detail {coarse}."
     if found.noisy:
-        why = f"{seen} and the next coarser {coarse}, alike as in white noise"
-        return f"the images look noisy{used}: {why} ({_overruling('clean')})"
+        why = (
+            f"{both} This is taken for noise: white noise is about equally strong at both scales, texture is "
+            f"weaker at the finer one. {_otherwise('clean')}"
+        )
+        return f"the images look noisy.{used} {why}"
     if found.fine < LEAST:
-        why = f"{seen}, and noise counts from {stored_level(LEAST, scaling)} on"
+        why = f"{seen}. Less than {stored_level(LEAST, scaling)} does not count as noise."
     else:
-        why = f"{seen} and the next coarser {coarse}, which is texture and not white noise"
-    return f"the images look clean{used}: {why} ({_overruling('noisy')})"
+        why = (
+            f"{both} This is taken for texture: white noise is about equally strong at both scales, and "
+            "repeats no pattern."
+        )
+    return f"the images look clean.{used} {why} {_otherwise('noisy')}"
 
 
-def _overruling(learn: str) -> str:
-    return f'to overrule: --learn {learn}, in Python learn="{learn}"'
+def _otherwise(learn: str) -> str:
+    return f'If the images are {learn}, add --learn {learn} (in Python learn="{learn}")'
 
 
 def noise_levels(ready: Ready) -> Tensor:
