@@ -247,7 +247,7 @@ def test_tuning_tells_what_it_tried(normal: np.ndarray) -> None:
     heard = Heard()
     model = AnomalyDetector.from_options({**TINY, "tune": True}).fit(normal[:40], observers=[heard])
     told = [text for text in heard.told if text.startswith("tuning: ")]
-    assert len(told) == len(METHODS["defects"](model._parameters()).candidates())
+    assert len(told) == len(METHODS["defects"](model._config()).candidates())
     assert all("on synthetic defects" in text for text in told)
     reached = [value for _, value in model.chosen_["tuned"]]
     changes = model.chosen_["tuned"][int(np.argmax(reached))][0]

@@ -31,7 +31,7 @@ def kinds(each: int = 16) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ready(images: np.ndarray, **changes: Any) -> Ready:
-    parameters = ConvAutoencoder.from_options({**PRESETS["residual"], **changes})._parameters()
+    parameters = ConvAutoencoder.from_options({**PRESETS["residual"], **changes})._config()
     return make_ready(open_source(images), parameters, Run(observers=Observers([])))
 
 

@@ -69,7 +69,7 @@ def test_the_four_differ_in_one_thing_each() -> None:
     ):
         found = {n: v for n, v in model.get_params().items() if n not in ("levels", "binarise")}
         assert found == {**plain.get_params(), **own}
-    assert plain.bypass == "none"
+    assert plain.to_options()["bypass"] == "none"
 
 
 def test_read_outs_are_those_of_the_codes_of_clean_training_images(

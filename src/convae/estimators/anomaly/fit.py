@@ -133,7 +133,7 @@ def fit_detector(
     if known:
         facts["detector"]["defects"] = _account(fits, trained)
     facts["skipped"] = [*facts["skipped"], *([one.name, one.reason] for one in unread)]
-    facts |= calibration_facts(calibration, parts[0].rate, estimated=p["estimate_tail"])
+    facts |= calibration_facts(calibration, parts[0].rate, estimated=p.estimate_tail)
     if len(fits) > 1:
         facts["largest_fold"] = max(_groups_in(x) for x in parts)
     extras = {
