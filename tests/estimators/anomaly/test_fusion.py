@@ -48,6 +48,55 @@ def test_normal_images_lie_around_zero_with_a_spread_of_one() -> None:
     assert torch.equal(again.score(normal), fusion.score(normal))
 
 
+def separated(higher: list[float], covariance: list[list[float]]) -> Fusion:
+    """Two kinds of one cue each, whose values are those of their single pooling."""
+    normal = torch.randn((300, 2, POOLINGS), generator=torch.Generator().manual_seed(0))
+    fusion = Fusion.fit(normal, torch.arange(2))
+    return fusion.separating(torch.tensor(higher).double(), torch.tensor(covariance).double())
+
+
+def test_the_discriminant_by_hand() -> None:
+    """(C + 0.5 I) w = h with C = [[1.5, 1], [1, 1.5]] and h = (3, 2): w = (4/3, 1/3), in all 5/3."""
+    found = separated([3.0, 2.0], [[1.5, 1.0], [1.0, 1.5]]).discriminant
+    assert found is not None
+    assert found.tolist() == pytest.approx([0.8, 0.2])
+
+
+def test_a_kind_that_only_repeats_another_gets_no_weight_and_none_gets_a_negative_one() -> None:
+    found = separated([3.0, 1.0], [[1.5, 1.4], [1.4, 1.5]]).discriminant
+    assert found is not None
+    assert found.tolist() == [1.0, 0.0]
+    nothing = separated([-1.0, 0.0], [[1.0, 0.0], [0.0, 1.0]])
+    assert nothing.discriminant is None  # joined as in the map
+
+
+@given(st.integers(0, 1), st.floats(-20, 60), st.floats(0, 40))
+def test_a_score_never_falls_where_a_kind_rises(place: int, value: float, more: float) -> None:
+    fusion = separated([3.0, 2.0], [[1.0, 0.2], [0.2, 1.0]])
+    values = torch.zeros(2, 2, POOLINGS, dtype=torch.float64)
+    values[:, place] = value
+    values[1, place] += more
+    lower, higher = fusion.score(values).tolist()
+    assert higher >= lower
+
+
+def test_an_image_far_below_normal_is_not_more_normal_than_one_a_little_below() -> None:
+    fusion = separated([3.0, 2.0], [[1.0, 0.2], [0.2, 1.0]])
+    values = torch.full((2, 2, POOLINGS), -1e4)
+    values[1] = -1e6
+    assert len(set(fusion.score(values).tolist())) == 1
+
+
+def test_a_discriminant_is_stored_and_older_files_have_none() -> None:
+    fusion = separated([3.0, 2.0], [[1.0, 0.2], [0.2, 1.0]])
+    extras, values = fusion.to_extras(), torch.randn(9, 2, POOLINGS)
+    assert torch.equal(Fusion.from_extras(extras, fusion.kinds).score(values), fusion.score(values))
+    with pytest.raises(ValueError, match=r"^fusion.discriminant is not one weight for each kind"):
+        Fusion.from_extras({**extras, "fusion.discriminant": torch.ones(3)}, fusion.kinds)
+    del extras["fusion.discriminant"]
+    assert Fusion.from_extras(extras, fusion.kinds).discriminant is None
+
+
 def test_what_is_of_another_shape_is_refused() -> None:
     fusion = Fusion.fit(torch.randn(20, 3, POOLINGS), torch.tensor([0, 0, 1]))
     extras = fusion.to_extras()

@@ -135,7 +135,17 @@ def fused(measured: Measured, kinds: Tensor) -> tuple[Fusion, Evidence | None]:
     fusion = Fusion.fit(torch.stack(measured.normal), kinds)
     if not measured.plain or not any(measured.damaged.values()):
         return fusion, None
-    return fusion, Evidence(torch.stack(measured.plain), _aurocs(fusion, measured))
+    plain = torch.stack(measured.plain)
+    normal = fusion.limited(torch.stack(measured.normal))
+    damaged = [fusion.limited(torch.stack(x)).mean(dim=0) for x in measured.damaged.values() if x]
+    higher = torch.stack(damaged).mean(dim=0) - fusion.limited(plain).mean(dim=0)
+    return fusion, Evidence(plain, _aurocs(fusion, measured), higher, _covariance(normal))
+
+
+def _covariance(values: Tensor) -> Tensor:
+    """Return the covariance (k, k) of values (n, k); that of independent ones for a single image."""
+    count, kinds = values.shape
+    return torch.cov(values.T).reshape(kinds, kinds) if count > 1 else torch.eye(kinds).to(values)
 
 
 def _known_values(viewer: Viewer, normals: Normals, cues: Sequence[Cue]) -> Tensor:

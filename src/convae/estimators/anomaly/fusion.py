@@ -3,8 +3,10 @@
 Each map is pooled in several ways: the highest value, and the mean of the highest hundredth, after blurs of
 several widths. Each pooled value is measured in standard deviations of normal images that the cue was not
 fitted on. The mean of these is the value of the cue. Cues of one kind are averaged, as their errors are
-correlated. The values of the kinds are weighted by how well each separates images with synthetic defects, and
-joined by a soft maximum: one kind with a high value is enough, and several with medium values add up.
+correlated. A linear discriminant of the kinds is the score: its weights come from the covariance of the kinds
+in normal images, and from how much higher they are in images with synthetic defects. In the map the kinds are
+weighted by how well each separates such images, and joined by a soft maximum: one kind with a high value is
+enough, and several with medium values add up.
 
 >>> soft_maximum(torch.tensor([[0.0, 0.0], [0.0, 6.0], [3.0, 3.0]]))
 tensor([0.0000, 4.3496, 3.0000])
@@ -27,6 +29,12 @@ LEAST = 1e-12  # smallest argument of a logarithm
 LEAST_SPREAD = 1e-6
 # Divided by the number of images and added to each weight: little evidence changes weights little.
 EQUAL = 6.4
+# Deviations: the value of a kind in the score is at least this. An image that lies far below all normal
+# images, as a copy of one of them does, is not more normal than that; else it could hide what another finds.
+LEAST_VALUE = -3.0
+RIDGE = (
+    0.5  # added to the variances of kinds, which are about 1: few images show correlations poorly
+)
 
 
 def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
@@ -75,7 +83,9 @@ class Fusion:
         middle, spread: (M, POOLINGS) of normal images.
         cue_spread: (M,) spread of the mean over poolings.
         kind_spread: (kinds,) spread of the mean over cues of a kind.
-        weights: (kinds,) weight of each kind; their mean is 1.
+        weights: (kinds,) weight of each kind in the map; their mean is 1.
+        discriminant: (kinds,) weight of each kind in the score, at least 0; None, as in files of earlier
+            versions, joins the kinds as in the map.
     """
 
     kinds: Tensor
@@ -84,6 +94,7 @@ class Fusion:
     cue_spread: Tensor
     kind_spread: Tensor
     weights: Tensor
+    discriminant: Tensor | None = None
 
     @classmethod
     def fit(cls, normal: Tensor, kinds: Tensor) -> "Fusion":
@@ -122,9 +133,27 @@ class Fusion:
         cues = ((values - middle) / spread).mean(dim=2) / self.cue_spread.to(values)
         return _by_kind(cues, self.kinds.to(values.device)) / self.kind_spread.to(values)
 
+    def limited(self, values: Tensor) -> Tensor:
+        """Return the values of kinds that the score adds up, (B, M, POOLINGS) to (B, kinds) float64."""
+        return self.by_kind(values).double().clamp_min(LEAST_VALUE)
+
+    def separating(self, higher: Tensor, covariance: Tensor) -> "Fusion":
+        """Set the weights of the score by Fisher's linear discriminant, without negative weights.
+
+        Args:
+            higher: (kinds,) how much higher the limited values are in images with defects.
+            covariance: (kinds, kinds) of the limited values of normal images.
+        """
+        ridge = RIDGE * torch.eye(len(higher), dtype=torch.float64)
+        weights = torch.linalg.solve(covariance + ridge, higher).clamp_min(0).float()
+        total = weights.sum()
+        return replace(self, discriminant=weights / total if total > 0 else None)
+
     def score(self, values: Tensor) -> Tensor:
         """Return the scores (B,) of values (B, M, POOLINGS)."""
-        return soft_maximum(self.weights.to(values) * self.by_kind(values))
+        if self.discriminant is None:
+            return soft_maximum(self.weights.to(values) * self.by_kind(values))
+        return (self.limited(values) @ self.discriminant.to(values.device).double()).to(values)
 
     def map(self, standardised: Tensor) -> Tensor:
         """Combine maps (B, M, H, W) in standard deviations into one map (B, 1, H, W)."""
@@ -133,7 +162,8 @@ class Fusion:
 
     def to_extras(self) -> Extras:
         """Return the tensors for a model file."""
-        return {f"fusion.{name}": getattr(self, name) for name in self.__dataclass_fields__}
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {f"fusion.{name}": value for name, value in values.items() if value is not None}
 
     @classmethod
     def from_extras(cls, extras: Extras, kinds: Tensor) -> "Fusion":
@@ -146,7 +176,11 @@ class Fusion:
             KeyError: something is missing.
             ValueError: something has another shape, or the kinds differ.
         """
-        known = cls(**{name: extras[f"fusion.{name}"] for name in cls.__dataclass_fields__})
+        needed = [name for name in cls.__dataclass_fields__ if name != "discriminant"]
+        known = cls(
+            **{name: extras[f"fusion.{name}"] for name in needed},
+            discriminant=extras.get("fusion.discriminant"),
+        )
         count = (len(kinds),)
         wanted = {
             "kinds": count,
@@ -159,6 +193,8 @@ class Fusion:
         for name, shape in wanted.items():
             if tuple(getattr(known, name).shape) != shape:
                 raise ValueError(f"fusion.{name} is not {shape}")
+        if known.discriminant is not None and known.discriminant.shape != known.weights.shape:
+            raise ValueError("fusion.discriminant is not one weight for each kind")
         if not torch.equal(known.kinds, kinds):
             raise ValueError("fusion.kinds are of other cues")
         return known

@@ -29,10 +29,14 @@ class Evidence(NamedTuple):
     Attributes:
         plain: (n, M, POOLINGS) values of normal images that the cues were not fitted on.
         aurocs: (kinds,) how well each kind separates synthetic defects from normal images.
+        higher: (kinds,) how much higher the limited values of kinds are with synthetic defects.
+        covariance: (kinds, kinds) of these values of normal images.
     """
 
     plain: Tensor
     aurocs: Tensor
+    higher: Tensor
+    covariance: Tensor
 
 
 class Known(NamedTuple):
@@ -65,7 +69,9 @@ def taught(fusion: Fusion, evidence: Evidence, values: Tensor) -> Fusion:
         ]
         real = distances(torch.tensor(reached), images)
         apart = (PRIOR * apart + count * real) / (PRIOR + count)
-    return fusion.weighted_by(apart, images)
+    above = fusion.limited(values).sum(dim=0) if count else torch.zeros_like(evidence.higher)
+    higher = (PRIOR * evidence.higher + above) / (PRIOR + count)
+    return fusion.weighted_by(apart, images).separating(higher, evidence.covariance)
 
 
 class Judge(NamedTuple):
