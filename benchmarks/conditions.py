@@ -141,7 +141,8 @@ def _command(arguments: list[str]) -> subprocess.CompletedProcess[str]:
 FIT = """
 import convae, sys
 epochs = int(sys.argv[4])
-model = convae.ConvAutoencoder(latent_dim=8, epochs=epochs, batch_size=64, storage='streamed')
+model = convae.ConvAutoencoder(latent_dim=8, epochs=epochs,
+                               training={'batch_size': 64}, preparation={'storage': 'streamed'})
 model.fit(sys.argv[1])
 """
 ENCODE = """

@@ -70,7 +70,7 @@ import numpy as np
 from convae import ConvAutoencoder
 images = np.random.default_rng(0).integers(0, 256, (16, 8, 8), dtype=np.uint8)
 for optimizer in ("muon", "adam"):
-    ConvAutoencoder(preset="tutorial", epochs=1, latent_dim=2, optimizer=optimizer).fit(images)
+    ConvAutoencoder(preset="tutorial", epochs=1, latent_dim=2, training={"optimizer": optimizer}).fit(images)
 print("torch._dynamo" in sys.modules)
 """
     done = subprocess.run(

@@ -327,7 +327,7 @@ class _First:
         None,
         "Passes over the images.",
         group=WHAT,
-        unset="about 3,000 steps",
+        unset="as many as make about 3,000 batches",
         least=0,
         most=MOST_COUNT,
         common=True,
@@ -477,7 +477,7 @@ class StackedParameters(AutoencoderParameters):
         None,
         "Epochs of joint training of all layers afterwards; 0 leaves out joint training.",
         group=WHAT,
-        unset="about 3,000 steps",
+        unset="as many as make about 3,000 batches",
         least=0,
         most=MOST_COUNT,
         common=True,
@@ -602,22 +602,25 @@ class InpainterParameters(RestorerParameters, _Holed):
 class _Detecting:
     false_alarm_rate: float | None = setting(
         None,
-        "Largest fraction of normal images that may be called anomalous.",
+        "Largest fraction of new normal images that may be called anomalous, on average over the sets of "
+        "images that could have set the threshold.",
         group=DETECTION,
         metavar="RATE",
         common=True,
-        unset="such that 1 of the held-out images may lie above the threshold; at least 0.01",
+        unset="2 / (n + 1), but at least 0.01, with n images for the threshold (about a fifth); 1 / (n + 1) "
+        "where n is below 19 (up to 90 images in all)",
     )
     estimate_tail: bool = setting(
         False,
-        "Allow a --false-alarm-rate below the lowest that the held-out normal images can guarantee: the "
-        "threshold is then estimated from the tail of their scores, without a guarantee.",
+        "Allow a --false-alarm-rate for which there are too few normal images: the threshold is then "
+        "estimated from the highest scores of those that are held out, without a guarantee. With few images "
+        "there are several times as many false alarms.",
         group=DETECTION,
     )
     folds: int | None = setting(
         None,
-        "For few images: fit N detectors, each without a different part of the images, so that all images "
-        "contribute to the threshold. Takes N times as long.",
+        "For few images: fit N detectors (2 to 10), each without a different part of the images, so that all "
+        "images contribute to the threshold. The lowest of their N scores counts. Takes N times as long.",
         group=DETECTION,
         metavar="N",
         unset="none: the images are split in three once",
@@ -625,29 +628,32 @@ class _Detecting:
     )
     method: str = setting(
         "defects",
-        "How normal images are learnt: by repairing synthetic defects (defects); for small images of one "
-        "class of objects, by restoring rotation, colour and erased parts (attributes); or by a variational "
-        "autoencoder, whose score is the likelihood bound (likelihood).",
+        "How normal images are learnt: by repairing synthetic defects (defects, for most images); by "
+        "restoring rotation, colour and erased parts (attributes, for small images of single objects, where "
+        "an anomaly is another kind of object); or by a variational autoencoder, which estimates how "
+        "probable an image is (likelihood).",
         group=DETECTION,
         choices=("defects", "attributes", "likelihood"),
         common=True,
     )
     score_by: str = setting(
         "auto",
-        "Components of the score, joined by +: found and repaired (from the network), places, components, "
-        "nearest, mean (from the normal images alone); auto takes components+nearest+places+found. With "
-        "--method attributes: restored, pose, code, near, alike; auto takes all. With --method likelihood: "
-        "bound, elbo.",
+        "Components of the score, joined by +: found (where the network detects a defect), repaired (how "
+        "much it changes the image), and the differences from normal images: places, components, nearest, "
+        "mean; auto takes components+nearest+places+found. With --method attributes: restored, pose, code, "
+        "near, alike; auto takes all. With --method likelihood: bound (auto) or elbo.",
         group=DETECTION,
         metavar="NAME+NAME",
     )
     tune: bool = setting(
         False,
-        "Also choose the bottleneck by synthetic defects. Takes about twice as long.",
+        "Try three networks for a short time, with and without skips, and take the one that detects "
+        "synthetic defects best. Takes about twice as long.",
         group=DETECTION,
     )
     flips: bool = setting(
-        False, "Average over all four mirrored views of an image. Takes four times as long.",
+        False,
+        "Average what the network finds over four mirrored views of an image. Takes four times as long.",
         group=DETECTION,
     )  # fmt: skip
 
@@ -669,6 +675,15 @@ class DetectorParameters(CommonParameters, _Sized, _Detecting):
     )
     loss: str | Loss | None = setting(
         None, LOSS_HELP, group=WHAT, metavar="NAME", unset="mse+0.1*ssim; mse for likelihood"
+    )
+    epochs: int | None = setting(
+        None,
+        "Passes over the images.",
+        group=WHAT,
+        unset="as many as make about 1,500 batches; 160 for attributes, 3,000 for likelihood",
+        least=0,
+        most=MOST_COUNT,
+        common=True,
     )
     size: tuple[int, int] | None = setting(
         None, "Bring all images to this height and width.", group=IMAGES, values=2, metavar="H W",

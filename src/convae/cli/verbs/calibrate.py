@@ -23,9 +23,11 @@ _HELP = """Set a new detection threshold from normal images, without retraining.
   convae calibrate my.convae more_good_images --false-alarm-rate 0.005
   convae calibrate my.convae more_good_images --out stricter.convae
 
-At most the fraction --false-alarm-rate of new normal images will be called anomalous. A rate of 0.01 needs
-99 images, 0.001 needs 999. Images that the model was trained on are left out. The model file is replaced
-atomically, unless --out names another file.
+The images replace those that set the threshold before. A new normal image is then called anomalous with at
+most the probability --false-alarm-rate. This is an average over all sets of images that could be given here:
+with few of them, a single detector can have far more false alarms. A rate of 0.01 needs 99 images, 0.001
+needs 999. Images that the model was trained on are left out. The model file is replaced, unless --out names
+another file; if the command fails, it stays as it was.
 """
 
 
@@ -37,8 +39,8 @@ atomically, unless --out names another file.
     "rate",
     type=float,
     metavar="RATE",
-    help="Largest fraction of normal images that may be called anomalous.  [default: as before, or the "
-    "lowest that the images can guarantee]",
+    help="Largest fraction of new normal images that may be called anomalous, on average.  [default: the "
+    "rate of the model; with n images that are too few for it, 1 / (n + 1)]",
 )
 @path_option(
     "--groups",

@@ -15,8 +15,9 @@ _HELP = """Inspect images before training: sizes, channels, depths, value ranges
   convae check my_images --json
   convae check my_images --strict && convae fit autoencoder my_images --out my.convae
 
-Lists unreadable files, exact and near duplicates (and those that would leak across a split), constant and
-black images, missing pixels and unusual scaling, each with advice.
+Lists unreadable files, constant and black images, missing pixels and unusual scaling, each with advice; also
+exact and near duplicates, and those in both a train and a test folder: a model that has seen an image in
+training is too good on its copy.
 """
 
 

@@ -23,11 +23,14 @@ _HELP = """Detect anomalies: score, p-value, heatmap and regions for each image.
   convae detect my.convae new_images --out found
   convae detect --self my_images --out ranked
 
-Writes into the folder: scores.csv (score and p-value of each image), regions.json (the anomalous regions),
-heatmaps/ (float32 TIFFs, in standard deviations above normal images), overlays/ (the images with the
-heatmap over them), detections/ (for each anomalous image: regions, heatmap, and the most similar normal
-image), report.html (verdicts, the histogram of scores, and the files of every image) and highest/ (its
-pictures).
+Writes into the folder: scores.csv (score, p-value and verdict of each image: anomalous is 1 or 0),
+regions.json (the anomalous regions), heatmaps/ (float32 TIFFs, in standard deviations above normal images),
+overlays/ (the images with the heatmap over them), detections/ (for each anomalous image: regions, heatmap,
+and the most similar normal image), report.html (verdicts, the histogram of scores, and the files of every
+image) and highest/ (its pictures).
+
+The p-value is the fraction of normal images with a score at least as high; an image is anomalous if it is at
+most the false-alarm rate of the model. The exit code is 0 with or without anomalous images.
 
 With --self there is no MODEL: each image is scored by a detector that was fitted on other images of the
 folder, and the highest scores come first. Use it for a folder of mostly normal images; no false-alarm rate

@@ -31,8 +31,10 @@ noisy images with --target. Images that the model was trained on are left out, u
 --all is given.
 
 An anomaly detector is measured on labelled images: the sub-folders good, normal, ok and free hold normal
-images, every other sub-folder holds one kind of defect. --labels reads the labels from a CSV file instead,
-and --masks gives the positions of the defects. The layout of MVTec AD (test, ground_truth) is recognised.
+images, every other sub-folder holds one kind of defect. If there are no sub-folders, --labels reads the
+labels from a CSV file. --masks gives the positions of the defects. The layout of MVTec AD (test,
+ground_truth) is recognised. The output states how many normal images are false alarms and how many defective
+images are detected at the threshold; AUROC, AP and AUPRO compare detectors with each other.
 """
 
 

@@ -18,20 +18,21 @@ _HELP = """Train an anomaly detector on normal images alone.
 \b
   convae fit anomaly good_images --out my.convae
   convae fit anomaly good_images --out my.convae --false-alarm-rate 0.05
-  convae fit anomaly good_images --out my.convae --groups parts.csv --flips --tune
+  convae fit anomaly good_images --out my.convae --groups parts.csv
   convae fit anomaly good_images --out my.convae --defects bad_images
   convae fit anomaly one_digit --out my.convae --method attributes
 
-The images are split in three: for training, for choosing the score, and for setting the threshold, so that
-at most the fraction --false-alarm-rate of new normal images is called anomalous. A rate of 0.01 needs 99
-images for the threshold alone. --groups keeps several shots of one part together and counts them as one. A
-few images with real defects (--defects) help to weight the components of the score; to estimate how well
-the detector will do, each of them is scored with weights that were found without it.
+The images are split in three: for training, for adjusting the score, and for setting the threshold. A new
+normal image is called anomalous with at most the probability --false-alarm-rate. This is an average over all
+sets of images that could have set the threshold: with few of them, a single detector can have far more false
+alarms. A rate of 0.01 needs 248 images, 99 of which set the threshold. --groups keeps several shots of one
+part together and counts them as one. A few images with real defects (--defects) help to weight the components
+of the score; to estimate how many are found, each is scored with weights that were found without it.
 
-Next to the model are written MODEL.history.csv, MODEL.skipped.csv (if images could not be read) and
-MODEL-report/ with report.html and pictures, measured with synthetic defects in the images that set the
-threshold. 'convae detect' uses the model, 'convae calibrate' changes its threshold. Ctrl-C stops and saves;
---resume continues.
+The command also writes, into the folder of the model, MODEL.history.csv, MODEL.skipped.csv (if images could
+not be read) and MODEL-report/ with report.html and pictures, measured with synthetic defects in the images
+that set the threshold. 'convae detect' uses the model, 'convae calibrate' changes its threshold. Ctrl-C stops
+and saves; --resume continues.
 
 Precedence, lowest to highest: defaults, --config, --set, command-line flags.
 """
@@ -43,7 +44,7 @@ Precedence, lowest to highest: defaults, --config, --set, command-line flags.
     "--defects",
     metavar="DATA",
     multiple=True,
-    help="A few images with real defects, which help to weigh what makes the score.",
+    help="A few images with real defects, which help to weight the components of the score.",
 )
 @parameters(PARAMETERS)
 @fitting
