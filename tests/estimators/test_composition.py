@@ -217,5 +217,6 @@ def test_noise_moves_codes_by_their_deviation() -> None:
 def test_the_document_says_how_many_were_run() -> None:
     text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
     assert (
-        f"runs the {len(wanted()):,} pairs that go, in {len(WHOLE) + len(FURTHER):,} comb" in text
+        f"The tests train small networks in {len(WHOLE) + len(FURTHER):,} combinations, which contain all "
+        f"{len(wanted()):,} allowed pairs." in text
     )

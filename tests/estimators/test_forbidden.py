@@ -56,7 +56,7 @@ def test_what_cannot_be_asked_of_an_estimator_is_asked_of_what_it_is_about() -> 
     with pytest.raises(InputError, match="a model trained on 'ssim' says nothing about likelihood"):
         model.log_likelihood(IMAGES[:2])
     rates = SparseAutoencoder.from_options({**SMALL, "bottleneck": "kl", "epochs": 0}).fit(IMAGES)
-    with pytest.raises(InputError, match="the numbers of a bottleneck 'kl' do not compete"):
+    with pytest.raises(InputError, match="the units of a bottleneck 'kl' do not compete"):
         rates.activity(IMAGES)
 
 

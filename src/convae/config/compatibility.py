@@ -3,7 +3,7 @@
 A model is a choice on each of the axes in :data:`AXES`. Choices can be combined unless a :class:`Rule` says
 why two of them cannot. Every estimator checks this table before it reads an image, and so does a network when
 it is described. The suite in ``tests/estimators/test_composition.py`` runs every pair that is allowed, and
-``docs/variants.md`` shows the output of ``python -m convae.config.compatibility``.
+``docs/variants.md`` shows the two tables that ``python -m convae.config.compatibility`` prints.
 
 >>> allowed("task", "neighbourhood", "code", "spatial")
 False
@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("path", ("pca",)),
         ("bottleneck", but("bottleneck", "plain")),
-        "bypass 'pca' leads around a bottleneck of kind {1!r}, which then holds nothing back: use bypass "
+        "bypass 'pca' leads around a bottleneck of kind {1!r}, which then restricts nothing: use bypass "
         "'none', or bottleneck 'plain'",
     ),
     Rule(
@@ -137,8 +137,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("path", ("skips",)),
         ("bottleneck", but("bottleneck", "plain")),
-        "skips lead the image around the code, so bottleneck {1!r} holds back the coarsest map alone; for "
-        "codes that hold the whole image take preset 'residual' or 'pooled'",
+        "skips lead the image around the code, so bottleneck {1!r} restricts the coarsest feature map alone; "
+        "for codes that hold the whole image take preset 'residual' or 'pooled'",
         forbidden=False,
     ),
     Rule(
@@ -174,40 +174,40 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("task", ("neighbourhood",)),
         ("bottleneck", SPARSE),
-        "neighbourhood wants codes anywhere around zero, and those of a bottleneck {1!r} lie on one side of "
-        "it with few numbers on: take bottleneck 'plain' or 'gaussian', or leave neighbourhood out",
+        "neighbourhood needs codes of any sign, and those of a bottleneck {1!r} are never negative and have "
+        "few active units: take bottleneck 'plain' or 'gaussian', or leave neighbourhood out",
     ),
     Rule(("task", LEVELS), ("path", ("pca",)), MIRRORED),
     Rule(("task", LEVELS), ("decoder", ("other", "patterns")), MIRRORED),
     Rule(
         ("decoder", ("patterns",)),
         ("code", ("dense",)),
-        "pattern is what each map of a spatial code draws at its place, and a dense code has no places: use "
-        "code 'spatial', or leave pattern out",
+        "pattern is what a unit of a spatial code draws at each position, and a dense code has no positions: "
+        "use code 'spatial', or leave pattern out",
     ),
     Rule(
         ("decoder", ("patterns",)),
         ("path", ("pca", "skips")),
-        "with pattern the code alone draws the image, so that what it draws can be looked at; {1} leads "
-        "around it: use bypass 'none' and a preset without skips, or leave pattern out",
+        "with pattern the code alone draws the image, and {1} leads around the code: use bypass 'none' "
+        "and a preset without skips, or leave pattern out",
     ),
     Rule(
         ("decoder", ("patterns",)),
         ("hierarchy", ("ladder",)),
-        "finer levels of a Gaussian code join between the stages of a decoder, and patterns have none: leave "
-        "pattern out, or take a code of one level",
+        "finer levels of a Gaussian code join between the stages of a decoder, and a decoder of patterns has "
+        "no stages: leave pattern out, or take a code of one level",
     ),
     Rule(
         ("task", ("levels alone",)),
         ("bottleneck", ("gaussian", "l1", "kl")),
-        "what a code costs in a bottleneck {1!r} counts when all levels are trained together, and epochs 0 "
-        "leaves that out: set epochs to 1 or more, or take bottleneck 'plain', 'top-k' or 'winners'",
+        "bottleneck {1!r} adds a cost of the code to the joint training of all levels, and epochs 0 leaves "
+        "that training out: set epochs to 1 or more, or take bottleneck 'plain', 'top-k' or 'winners'",
     ),
     Rule(
         ("task", ("levels alone",)),
         ("task", ("shift", "neighbourhood")),
-        "{1} counts when all levels are trained together, and epochs 0 leaves that out: set epochs to 1 or "
-        "more, or leave {1} out",
+        "{1} is part of the joint training of all levels, and epochs 0 leaves that training out: set epochs "
+        "to 1 or more, or leave {1} out",
     ),
     Rule(
         ("estimator", ("variational",)),
@@ -218,14 +218,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("estimator", ("variational",)),
         ("loss", but("loss", *LIKELIHOODS)),
-        "no likelihood belongs to loss {1!r}: new images can be drawn, but how likely given ones are cannot "
-        "be told; for that train on mse, l1, bce or logistic",
+        "no likelihood belongs to loss {1!r}: new images can be sampled, but the likelihood of given images "
+        "cannot be computed; for that train on mse, l1, bce or logistic",
         forbidden=False,
     ),
     Rule(
         ("estimator", ("sparse",)),
         ("bottleneck", but("bottleneck", *SPARSE)),
-        f"a sparse autoencoder has a bottleneck of {', '.join(SPARSE)}, which switch numbers off; got "
+        f"a sparse autoencoder has a bottleneck of {', '.join(SPARSE)}, which leaves few units active; got "
         "{1!r}: for another use ConvAutoencoder (convae fit autoencoder)",
     ),
     Rule(
@@ -237,13 +237,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("task", ("likelihood",)),
         ("bottleneck", but("bottleneck", "gaussian")),
-        "method 'likelihood' scores by what a Gaussian code says, and bottleneck {1!r} says no distribution: "
-        "leave bottleneck out, or take method 'defects'",
+        "method 'likelihood' needs a Gaussian code, and bottleneck {1!r} has no distribution: leave "
+        "bottleneck out, or take method 'defects'",
     ),
     Rule(
         ("task", ("likelihood",)),
         ("loss", but("loss", *LIKELIHOODS)),
-        "method 'likelihood' needs a loss that a distribution belongs to, and {1!r} is none: take one of "
+        "method 'likelihood' needs a loss that a distribution belongs to, and {1!r} has none: take one of "
         f"{', '.join(LIKELIHOODS)}",
     ),
     Rule(
@@ -261,8 +261,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("use", ("activity",)),
         ("bottleneck", ("kl",)),
-        "the numbers of a bottleneck {1!r} do not compete, so there is nothing before they do: use transform "
-        "instead",
+        "the units of a bottleneck {1!r} do not compete, so there is no activity before they compete: use "
+        "transform instead",
     ),
 )
 
@@ -345,7 +345,7 @@ COLUMNS = [
 ]
 
 
-def tables() -> str:
+def tables() -> tuple[str, str]:
     """Return two tables in Markdown: the combinations of each task, and all rules."""
     head = ["what is learnt", *(f"`{value}`" for _, value in COLUMNS)]
     rows = [
@@ -353,7 +353,7 @@ def tables() -> str:
         for name, task in TASKS.items()
     ]
     reasons = [[_named(rule.first), _named(rule.second), _reason(rule)] for rule in RULES]
-    return f"{_table(head, rows)}\n\n{_table(['this', 'with', 'is answered by'], reasons)}\n"
+    return _table(head, rows), _table(["this", "with", "message"], reasons)
 
 
 def _cell(task: str, axis: str, value: str) -> str:
@@ -371,13 +371,13 @@ def _named(side: tuple[str, tuple[str, ...]]) -> str:
 
 def _reason(rule: Rule) -> str:
     sentence = rule.text(*next(rule.pairs()))
-    return sentence if rule.forbidden else f"(a word, no refusal) {sentence}"
+    return sentence if rule.forbidden else f"(warning only) {sentence}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(tables())
+    sys.stdout.write("\n".join(tables()))

@@ -35,11 +35,13 @@ ALL_PRESETS = (*RESTORING_PRESETS, *CODING_PRESETS)
 THE_PRESETS = "the preset's"
 LOSS_HELP = "The training loss: mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim."
 BOTTLENECK_HELP = (
-    "Kind of code: plain, gaussian (variational), l1, kl, top-k or winners (sparse); a strength may follow: "
-    "top-k:0.1."
+    "Constraint on the code: plain (none), gaussian (variational), or l1, kl, top-k or winners (sparse: few "
+    "active units). A strength may follow: top-k:0.1."
 )
-LATENT_DIM_HELP = "Latent dimension (for a spatial code: at each position)."
-LATENT_DIMS = "the preset's: 64 or fewer, 16, 8"
+LATENT_DIM_HELP = (
+    "Latent dimension: how many numbers the code has (a spatial code: at each position)."
+)
+LATENT_DIMS = "at most 64 with residual (16 if spatial), 16 with tutorial, 8 with pooled"
 WITH_SKIPS_HELP = (
     "The network: unet (recommended) or fine, with skips that pass details around the code; or residual, "
     "tutorial or pooled, autoencoders whose code all details must pass."
@@ -105,14 +107,15 @@ class ArchitectureSettings:
     )
     code: str | None = setting(
         None,
-        "Form of the code: one vector for each image (dense), or a map of vectors (spatial).",
+        "Form of the code: one vector for the whole image (dense), or a map with one vector at each position "
+        "(spatial).",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("dense", "spatial"),
     )
     hidden: int | None = setting(
         None,
-        "Units of an additional dense layer before the code; 0 for none.",
+        "Units of an additional dense layer before a dense code, and of another one after it; 0 for none.",
         group=NETWORK,
         unset=THE_PRESETS,
     )
@@ -125,21 +128,23 @@ class ArchitectureSettings:
     )
     bypass: str | None = setting(
         None,
-        "A linear path in parallel with the network, initialised by PCA (pca).",
+        "pca adds a linear path from image to code and back, which starts as PCA. By default residual has "
+        "it, except with another bottleneck than plain or with output sigmoid.",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("none", "pca"),
     )
     refine: int | None = setting(
         None,
-        "Residual blocks that refine the whole reconstruction at half its resolution.",
+        "Residual blocks at the end of the decoder, which correct the whole reconstruction at half its "
+        "resolution; 0 for none.",
         group=NETWORK,
         unset=THE_PRESETS,
     )
     pattern: int | None = setting(
         None,
-        "Decode by one linear layer: each map of a spatial code draws a pattern of this many pixels a side, "
-        "and the image is the sum of the patterns.",
+        "Decode a spatial code by one linear layer: each unit adds its pattern, N x N pixels, to the image "
+        "wherever it is active.",
         group=NETWORK, unset=THE_PRESETS,
     )  # fmt: skip
 
@@ -307,8 +312,8 @@ def refuse_unknown_choices(values: Any) -> None:
 class _First:
     preset: str = setting(
         "residual",
-        "The network: residual (recommended), tutorial (the network of the Keras tutorial), pooled (spatial "
-        "code; takes images of any size after training).",
+        "The network: residual (recommended), tutorial (the network of the Keras tutorial) or pooled (has a "
+        "spatial code, and takes images of any size after training).",
         group=WHAT,
         choices=CODING_PRESETS,
         common=True,
@@ -384,8 +389,8 @@ class _Validated(_First):
 class _Coding(_Validated, _Sized):
     noise: str | Noise | None = setting(
         None,
-        "Corrupt the input images, but not the targets: gaussian:0.3, salt-and-pepper:0.2, "
-        "gaussian:0..0.5+blur. Codes then depend less on details.",
+        "Add noise to the input images, but not to the targets, so that codes depend less on noise: "
+        "gaussian:0.3, salt-and-pepper:0.2, gaussian:0..0.5+blur.",
         group=WHAT,
         metavar="KIND[:LEVEL]",
         unset="none",
@@ -403,8 +408,8 @@ class _Coding(_Validated, _Sized):
     )
     neighbourhood: float = setting(
         0.0,
-        "Weight of UMAP's objective, which keeps similar images together in the codes: 1 for maps, with "
-        "--latent-dim 2.",
+        "Weight of a term that gives similar images similar codes (UMAP's objective): 0 for none, 1 for a "
+        "map with --latent-dim 2.",
         group=WHAT,
         least=0.0,
         most=100.0,
@@ -435,8 +440,8 @@ class VariationalParameters(AutoencoderParameters):
     )
     levels: int | None = setting(
         None,
-        "Levels of a hierarchical code (a ladder), such as 2 or 3: each further level adds latent dimensions "
-        "at the next larger feature map.",
+        "Number of levels of a hierarchical code (a ladder), such as 2 or 3. The code is the top level; each "
+        "further level adds latent dimensions at every position of the decoder's next larger feature map.",
         group=WHAT,
         metavar="N",
         unset="1",
@@ -484,8 +489,8 @@ class StackedParameters(AutoencoderParameters):
     )
     level_epochs: int | Sequence[int] | None = setting(
         None,
-        "Epochs of each layer on its own: one number for all layers, or one for each from the first stage to "
-        "the code.",
+        "Epochs in which each layer is trained on its own: one number for all layers, or one for each layer, "
+        "from the first stage to the code.",
         group=WHAT, metavar="N[,N,...]", unset="half of --epochs, divided among the layers", common=True,
     )  # fmt: skip
 
@@ -576,7 +581,7 @@ class RestorerParameters(CommonParameters, _Patched):
     )
 
     preset: str = setting("unet", WITH_SKIPS_HELP, group=WHAT, choices=ALL_PRESETS, common=True)
-    latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS)
+    latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=THE_PRESETS)
     loss: str | Loss | None = setting("mse", LOSS_HELP, group=WHAT, metavar="NAME")
 
 
@@ -665,7 +670,7 @@ class DetectorParameters(CommonParameters, _Sized, _Detecting):
     NOT_OFFERED = frozenset({"framing", "code", "hidden", "output", "bypass", "refine", "pattern"})
 
     preset: str = setting("unet", WITH_SKIPS_HELP, group=WHAT, choices=ALL_PRESETS)
-    latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS)
+    latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=THE_PRESETS)
     bottleneck: str | Bottleneck | None = setting(
         None,
         BOTTLENECK_HELP,

@@ -52,7 +52,7 @@ def test_the_bound_is_at_least_the_elbo(model: AnomalyDetector) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"bottleneck": "top-k"}, "bottleneck 'top-k' says no distribution"),
+        ({"bottleneck": "top-k"}, "bottleneck 'top-k' has no distribution"),
         ({"loss": "mse+0.1*ssim"}, "needs a loss that a distribution belongs to"),
         ({"tune": True}, "tune goes with method 'defects'"),
         ({"score_by": "found"}, "found"),

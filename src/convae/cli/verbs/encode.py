@@ -27,8 +27,10 @@ _HELP = """Write the codes of images.
 .csv and .parquet files have the columns name, label (if the images have labels), sha256 (of the file or, for
 an array, of the bytes of the image), model (the model that made the code) and code_0, code_1, ...; .npz
 files have the arrays codes, names, labels, sha256 and model; with codes.npy, the other columns are written
-to codes.names.csv. Spatial codes have the shape (n, k, h, w) in .npy and .npz, and are flattened in the
-tables. Images that cannot be used are skipped and listed next to the codes, in codes.skipped.csv.
+to codes.names.csv. A dense code is one vector for each image: the shape is (n, k) for n images and a latent
+dimension of k. A spatial code is a vector at each position of a map: its shape is (n, k, h, w) in .npy and
+.npz files, and in tables each code is one row of k * h * w numbers. Images that cannot be used are skipped
+and listed next to the codes, in codes.skipped.csv.
 """
 
 

@@ -27,11 +27,11 @@ _HELP = """Draw a map of a folder: each image lies where its code lies.
   convae map my.convae my_images --out map.png --method tsne
   convae map my.convae my_images --out map.html
 
-Two-dimensional codes are drawn as they are; longer codes are reduced to their first two principal
-components, or by t-SNE, which keeps neighbours together but does not preserve distances. In map.png pictures
-do not overlap: each has a cell of a grid, and where there are too many, the most central of each cell is
-shown. In map.html every image is a dot that shows the image under the pointer. Frames and dots have the
-colour of the image's class, if each class has a sub-folder.
+Codes of two numbers are drawn as they are. Longer codes are reduced to two numbers: to their first two
+principal components, or by t-SNE, which keeps neighbours together but does not preserve distances. A .png
+file shows the images in the cells of a grid, so that they do not overlap; of several images in one cell it
+shows the most central one. A .html file shows a dot for each image, and the image itself under the pointer.
+Frames and dots have the colour of the image's class, if each class has a sub-folder.
 """
 
 

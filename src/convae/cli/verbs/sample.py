@@ -23,8 +23,8 @@ _HELP = """Generate new images with a variational autoencoder.
   convae sample my.convae --out samples.png
   convae sample my.convae --out samples -n 1000 --from mixture
 
-A file .png gets one picture of all images; a folder gets one file for each image, with the size, channels and
-depth that the model was fitted on.
+Codes are sampled from a distribution (--from) and decoded. A .png file gets one picture of all images; a
+folder gets one file for each image, with the size, channels and bit depth of the training images.
 """
 
 
@@ -44,7 +44,8 @@ depth that the model was fitted on.
     known=SOURCES,
     default="prior",
     help="Distribution to sample codes from: the standard normal distribution (prior), or a normal "
-    "distribution (gaussian) or mixture fitted to the codes of training images.",
+    "distribution (gaussian) or a mixture of normal distributions (mixture) fitted to the codes of training "
+    "images.",
 )
 @click.option(
     "--format",

@@ -27,9 +27,9 @@ _HELP = """Find the images most similar to a query image, by their codes.
   convae search my.convae new.png --in codes.npy
   convae search my.convae new.png --in codes.npy --out found.csv --images my_images
 
-DATA is one query image or several. The search compares them with every code, a few codes at a time. For more
-than a million codes it uses an index, if faiss is installed (pip install faiss-cpu). The index is built once
-and kept next to the codes; it is fast but may miss a few neighbours. --exact compares with every code.
+DATA is one query image or several. Up to a million codes, the search compares each query with every code. For
+more codes it uses an index, if faiss is installed (pip install faiss-cpu): the index is built once and kept
+next to the codes; it is fast but may miss a few neighbours. --exact compares with every code all the same.
 
 --out writes a table and, next to it, a picture (found.png) if the images are found: in --images, or by their
 names relative to the folder of CODES, of the query, or the current folder.

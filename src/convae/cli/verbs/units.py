@@ -23,8 +23,10 @@ _HELP = """Show what each unit of a code stands for: the images that activate it
   convae units my.convae my_images --out units.html
   convae units sparse.convae my_images --out units.html --compare-with plain.convae
 
-Meant for sparse codes ('convae fit sparse'), but works for all codes. If each class has a sub-folder, the
-page states the class selectivity of the units, compared with principal components and with another model.
+A unit is one number of a dense code, or one map of a spatial code. The page is meant for sparse codes
+('convae fit sparse'), in which few units are active for an image, but it works for all codes. If each class
+has a sub-folder, the page also states how selective each unit is for one class, compared with principal
+components and, with --compare-with, with another model.
 """
 
 
@@ -35,7 +37,7 @@ page states the class selectivity of the units, compared with principal componen
 @path_option(
     "--compare-with",
     metavar="MODEL",
-    help="Another model, to compare the class selectivity of its units.",
+    help="Another model, whose units are compared by their class selectivity.",
 )
 @number_option("--most", default=100, help="Largest number of units on the page.")
 @number_option(
