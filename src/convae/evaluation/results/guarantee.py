@@ -22,15 +22,15 @@ def guarantee(model: AnomalyDetector) -> str:
     if model.bound_ is not None and model.bound_ > rate:
         return (
             f"Of new normal images about {percent(rate)} are called anomalous. On average over sets of "
-            f"normal images it is at most {percent(model.bound_)}, however good or bad the networks are: each of "
-            f"{counted(calibration, 'normal image')} was scored by a detector that had not seen it. 'convae "
-            "calibrate' with other normal images promises the rate itself."
+            f"normal images it is at most {percent(model.bound_)}, however good or bad the networks are, "
+            f"because each of {counted(calibration, 'normal image')} was scored by a detector that had not "
+            "seen it. 'convae calibrate' with other normal images promises the rate itself."
         )
     return (
         f"On average over sets of calibration images, at most {percent(rate)} of new normal images are "
-        f"called anomalous; one set alone can give more. With {held_out} the lowest rate that can be promised is "
-        f"1/{calibration.witnesses + 1} = {percent(calibration.lowest_rate)}; 'convae calibrate' sets "
-        "another, without training."
+        f"called anomalous; one set alone can give more. With {held_out} the lowest rate that can be "
+        f"promised is 1/{calibration.witnesses + 1} = {percent(calibration.lowest_rate)}; 'convae calibrate' "
+        "sets another, without training."
     )
 
 
