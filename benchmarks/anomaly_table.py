@@ -58,8 +58,8 @@ def anomalies() -> None:
         "false-positive rate of 0.3, at the images' own sizes.",
     ]
     section.remarks += [
-        "Constants (the sharpness of the soft maximum, what is added to each weight, the number of steps) "
-        "were chosen on tiles, solar cells and boards, on the split of seed 0; which regions of anomalous "
+        "Constants (the sharpness of the soft maximum in the map, what is added to each weight there, the "
+        "number of steps) were chosen on tiles, solar cells and boards, on the split of seed 0; which regions of anomalous "
         "images are shown, and that one calibration image may lie above the threshold, on the boards of "
         "seed 0. No constant was chosen with one set left out; section *one_set_out* does it afterwards. "
         "The drawn sets were used for no choice.",

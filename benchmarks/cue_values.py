@@ -43,7 +43,6 @@ from record import note
 
 WORK = Path(__file__).with_name(".work") / "cue_values"
 WIDTHS, CODE = (16, 32, 64, 64), 32
-LEAST = -3.0  # standard deviations: an image cannot be more normal than that
 RIDGE = 0.5  # added to the variances of kinds, which are about 1
 STEPS, BATCH, RATE = 250, 16, 2e-3
 
@@ -302,7 +301,7 @@ def part_of(values: Values, cues: Sequence[str]) -> Values:
 
 
 class Weighted(NamedTuple):
-    """A fused score: its fusion with weights, and the evidence that the weights come from."""
+    """The score of the detector: its fusion with weights, and the evidence that the weights come from."""
 
     fusion: Fusion
     evidence: Evidence | None
@@ -321,13 +320,17 @@ class Weighted(NamedTuple):
             taught(fusion, evidence, values.bad[:0] if defects is None else defects), evidence
         )
 
+    def soft(self) -> "Weighted":
+        """The same with a soft maximum of the weighted kinds, as in the map and in earlier versions."""
+        return self._replace(fusion=replace(self.fusion, discriminant=None))
+
     def auroc(self, good: Tensor, bad: Tensor) -> float:
         """How well images (n, M, POOLINGS) of both kinds are ranked."""
         scores = self.fusion.score(torch.cat([good, bad])).double().numpy()
         return auroc(scores, np.repeat([False, True], [len(good), len(bad)]))
 
 
-LINEAR, LIMITED, LOGARITHMIC = "linear", "limited", "logarithmic"  # kinds of discriminants
+LINEAR, LOGARITHMIC = "linear", "logarithmic"  # kinds of discriminants
 
 
 class Discriminant(NamedTuple):
@@ -336,8 +339,8 @@ class Discriminant(NamedTuple):
     Attributes:
         fusion: gives the value of each kind.
         weights: (kinds,) float64.
-        name: ``linear`` takes the values as they are; ``limited`` takes them as at least :data:`LEAST`, and
-            weights as at least 0; ``logarithmic`` takes logarithms of values below 0, and such weights, too.
+        name: ``linear`` takes the values as they are; ``logarithmic`` takes logarithms of values below 0, and
+            weights of at least 0.
     """
 
     fusion: Fusion
@@ -346,7 +349,7 @@ class Discriminant(NamedTuple):
 
     @classmethod
     def of(
-        cls, values: Values, name: str = LIMITED, defects: Tensor | None = None
+        cls, values: Values, name: str = LOGARITHMIC, defects: Tensor | None = None
     ) -> "Discriminant":
         """Fit it to normal images and to synthetic defects, which count as :data:`PRIOR` real ones.
 
@@ -371,8 +374,6 @@ class Discriminant(NamedTuple):
     def by_kind(self, images: Tensor) -> Tensor:
         """The values (n, kinds) float64 that are weighted, of images (n, M, POOLINGS)."""
         values = self.fusion.by_kind(images).double()
-        if self.name == LIMITED:
-            return values.clamp_min(LEAST)
         if self.name == LOGARITHMIC:
             return torch.where(values < 0, -torch.log1p(-values.clamp_max(0)), values)
         return values

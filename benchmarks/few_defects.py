@@ -11,7 +11,7 @@ from anomaly_sets import all_sets
 from convae.filesystem.atomic import save_text
 from convae.report.svg.axes import linear_axis
 from convae.report.svg.charts import Chart, Key
-from cue_values import AUTO, LIMITED, Discriminant, Values, Weighted, part_of, values_of
+from cue_values import AUTO, Values, Weighted, part_of, values_of
 from record import Section
 
 SETS = ("solar_cells", "magnetic_tile")
@@ -23,15 +23,10 @@ LINES = {"solar_cells": "cv-model", "magnetic_tile": "cv-train"}
 
 
 class Drawn(NamedTuple):
-    """What draws of k real defects reach on the others: AUROC with and without them, (DRAWS,) each.
-
-    The last two are those of a limited discriminant of the kinds in place of the weighted soft maximum.
-    """
+    """What draws of k real defects reach on the others: AUROC with and without them, (DRAWS,) each."""
 
     known: np.ndarray
     unknown: np.ndarray
-    linear_known: np.ndarray
-    linear_unknown: np.ndarray
 
 
 def few_defects() -> None:
@@ -40,8 +35,7 @@ def few_defects() -> None:
         "few_defects",
         "A few real defects among the normal images, tested on the others",
         ("set", "real defects", "AUROC without them", "AUROC with them", "gain",
-         "tenth to ninetieth percentile", "draws in which they help", "in which they harm",
-         "by a limited discriminant: without them", "with them"),
+         "tenth to ninetieth percentile", "draws in which they help", "in which they harm"),
     )  # fmt: skip
     reached: dict[str, list[float]] = {}
     for name in SETS:
@@ -57,8 +51,6 @@ def few_defects() -> None:
         "that were not drawn, and all good test images, are measured with and without the drawn ones. Real "
         "defects change the weights of the kinds of cues and nothing else, so that one fit serves all draws, "
         "and gives what `convae fit anomaly --defects` gives. *help* and *harm*: by more than 0.001.",
-        "The last two columns are no part of the detector: another way to join the kinds, of section "
-        "*one_set_out*.",
         "The picture is [few_defects.svg](../docs/few_defects.svg).",
     ]
     section.write()
@@ -74,18 +66,16 @@ def _cells(drawn: Drawn) -> Iterator[object]:
     yield f"{low:+.4f} to {high:+.4f}"
     yield f"{(gain > 0.001).mean():.0%}"
     yield f"{(gain < -0.001).mean():.0%}"
-    yield float(drawn.linear_unknown.mean())
-    yield float(drawn.linear_known.mean())
 
 
 def _drawn(values: Values, count: int) -> Drawn:
     rng = np.random.default_rng(count)
-    unknown, linear = Weighted.of(values), Discriminant.of(values)
+    unknown = Weighted.of(values)
     found = []
     for _ in range(DRAWS if count else 1):
         order = torch.from_numpy(rng.permutation(len(values.bad)))
         few, others = values.bad[order[:count]], values.bad[order[count:]]
-        scores = (Weighted.of(values, few), unknown, Discriminant.of(values, LIMITED, few), linear)
+        scores = (Weighted.of(values, few), unknown)
         found.append([one.auroc(values.good, others) for one in scores])
     return Drawn(*np.array(found).T)
 

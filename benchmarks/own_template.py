@@ -10,7 +10,6 @@ from anomaly_table import OURS, trivial
 from convae.estimators.anomaly.split import split_normals
 from cue_values import (
     AUTO,
-    LIMITED,
     LINEAR,
     LOGARITHMIC,
     Discriminant,
@@ -19,6 +18,7 @@ from cue_values import (
     part_of,
     values_of,
 )
+from one_set_out import SOFT
 from record import Section
 
 SEED, NAME = 0, "pcb_known"
@@ -53,18 +53,19 @@ def own_template() -> None:
         "the template as one scan from another. The methods of three lines compare with all templates. The "
         "discriminants are those of section *one_set_out*.",
         "Why it is below the nearest normal image: no normal board has a second picture, so how far a scan "
-        "lies from its template is nowhere to be seen. Templates differ by much and by nearly "
-        "the same, so that an image with a template lies thousands of standard deviations below normal ones, "
-        "defective or not. The soft maximum leaves such a value out, and what the network finds decides "
-        "alone. A linear discriminant uses it, but then boards with a template and boards without cannot "
-        "share a threshold (*all*).",
+        "lies from its template is nowhere to be seen. Templates differ by much and by nearly the same, so "
+        "that an image with a template lies thousands of standard deviations below normal ones, defective or "
+        "not. The detector takes logarithms of such values, so that mostly what the network finds decides. A "
+        "linear discriminant without limits uses them, but then boards with a template and boards without "
+        "cannot share a threshold (*all*).",
     ]
     section.write()
 
 
 def _methods(values: Values) -> list[tuple[str, Sequence[str], str]]:
-    """Name, cues, and the discriminant that joins them; empty for the detector's own way."""
-    joined = [(f"discriminant, {name}", AUTO, name) for name in (LIMITED, LOGARITHMIC, LINEAR)]
+    """Name, cues, and what joins them; empty for the detector's own way."""
+    joined = [(f"discriminant, {name}", AUTO, name) for name in (LOGARITHMIC, LINEAR)]
+    joined = [("soft maximum", AUTO, SOFT), *joined]
     alone = [(f"its cue {cue} alone", [cue], "") for cue in values.cues]
     return [(OURS, AUTO, ""), *joined, *alone]
 
@@ -77,7 +78,9 @@ def _auroc(values: Values, joined: str, part: str, good: int) -> float:
     """
     count = len(values.bad)
     chosen = torch.from_numpy(_positions(part, count))
-    score = Discriminant.of(values, joined) if joined else Weighted.of(values)
+    score: Discriminant | Weighted = Weighted.of(values)
+    if joined:
+        score = Weighted.of(values).soft() if joined == SOFT else Discriminant.of(values, joined)
     return score.auroc(values.good[chosen + good * count], values.bad[chosen])
 
 

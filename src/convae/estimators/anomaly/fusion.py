@@ -29,8 +29,8 @@ LEAST = 1e-12  # smallest argument of a logarithm
 LEAST_SPREAD = 1e-6
 # Divided by the number of images and added to each weight: little evidence changes weights little.
 EQUAL = 6.4
-# Deviations: the value of a kind in the score is at least this. An image that lies far below all normal
-# images, as a copy of one of them does, is not more normal than that; else it could hide what another finds.
+# Deviations. Below this, values of kinds count by their logarithm: an image that lies far below all normal
+# images, as a copy of one of them does, is hardly more normal. Else one kind could hide what another finds.
 LEAST_VALUE = -3.0
 RIDGE = (
     0.5  # added to the variances of kinds, which are about 1: few images show correlations poorly
@@ -135,7 +135,9 @@ class Fusion:
 
     def limited(self, values: Tensor) -> Tensor:
         """Return the values of kinds that the score adds up, (B, M, POOLINGS) to (B, kinds) float64."""
-        return self.by_kind(values).double().clamp_min(LEAST_VALUE)
+        kinds = self.by_kind(values).double()
+        further = torch.log1p((LEAST_VALUE - kinds).clamp_min(0))
+        return kinds.clamp_min(LEAST_VALUE) - further
 
     def separating(self, higher: Tensor, covariance: Tensor) -> "Fusion":
         """Set the weights of the score by Fisher's linear discriminant, without negative weights.
