@@ -59,9 +59,10 @@ def anomalies() -> None:
     ]
     section.remarks += [
         "Constants (the sharpness of the soft maximum in the map, what is added to each weight there, the "
-        "number of steps) were chosen on tiles, solar cells and boards, on the split of seed 0; which regions of anomalous "
-        "images are shown, and that one calibration image may lie above the threshold, on the boards of "
-        "seed 0. No constant was chosen with one set left out; section *one_set_out* does it afterwards. "
+        "number of steps) were chosen on tiles, solar cells and boards, on the split of seed 0; which "
+        "regions of anomalous images are shown, and that one calibration image may lie above the threshold, "
+        "on the boards of seed 0. No constant was chosen with one set left out; section *one_set_out* does "
+        "it afterwards. "
         "The drawn sets were used for no choice.",
         "*promised* is the mean over all draws of the normal images. With few calibration images a single "
         "draw can be far off: in the drawn sets, 12 images set the threshold. That these images decide the "

@@ -248,7 +248,7 @@ def fit_values(labelled: Labelled, seed: int, names: tuple[str, ...], **paramete
     PlainAutoencoder.seconds.clear()
     began = time.process_time()
     with _all_cues(seen):
-        model = convae.AnomalyDetector(random_state=seed, **parameters)
+        model = convae.AnomalyDetector.from_options({"random_state": seed, **parameters})
         model.fit(labelled.normal, groups=labelled.groups)
     took = time.process_time() - began
     assert seen.fitted is not None

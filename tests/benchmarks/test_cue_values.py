@@ -34,7 +34,7 @@ def values(labelled: Labelled) -> Values:
 def test_some_cues_score_as_a_fit_with_them(
     labelled: Labelled, values: Values, cues: tuple[str, ...]
 ) -> None:
-    model = AnomalyDetector(random_state=0, score_by="+".join(cues), **SMALL)
+    model = AnomalyDetector.from_options({"random_state": 0, "score_by": "+".join(cues), **SMALL})
     model.fit(labelled.normal, groups=labelled.groups)
     some = part_of(values, cues)
     scores = Weighted.of(some).fusion.score(some.bad)
@@ -42,7 +42,7 @@ def test_some_cues_score_as_a_fit_with_them(
 
 
 def test_real_defects_weight_as_in_a_fit_with_them(labelled: Labelled, values: Values) -> None:
-    model = AnomalyDetector(random_state=0, **SMALL)
+    model = AnomalyDetector.from_options({"random_state": 0, **SMALL})
     model.fit(labelled.normal, groups=labelled.groups, defects=labelled.bad[:3])
     some = part_of(values, AUTO)
     scores = Weighted.of(some, some.bad[:3]).fusion.score(some.bad[3:])

@@ -145,7 +145,7 @@ def test_a_flat_name_in_a_constructor_is_answered_with_where_it_belongs() -> Non
 )
 def test_wrong_values_are_answered(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError) as caught:
-        ConvAutoencoder(**given).check_parameters()
+        ConvAutoencoder.from_options(given).check_parameters()
     assert sentence in str(caught.value)
 
 
