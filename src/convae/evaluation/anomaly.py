@@ -45,7 +45,7 @@ def evaluate_detector(
     Args:
         model: the detector.
         source: images.
-        positions: positions in the source of normal images that the model was not trained on.
+        positions: (n,) positions in the source of normal images that the model was not trained on.
         seed: of the defects.
     """
     names, images = _read(model, source.select(positions[:MOST]))

@@ -101,7 +101,7 @@ def evaluate_denoiser(
         model: the denoiser.
         X: any source of images.
         target: the clean images, matched by name.
-        positions: which of the images (of the pairs, if there is a target) to measure; None is all.
+        positions: (n,) which of the images (of the pairs, if there is a target) to measure; None is all.
         include_seen: whether to measure images that the model was trained on as well. By default they
             are left out, unless there are no others: then they are measured, and ``seen`` is True.
 

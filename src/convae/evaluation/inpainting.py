@@ -62,7 +62,7 @@ def evaluate_inpainter(
     Args:
         model: the inpainter.
         X: any source of whole images.
-        positions: which of them to measure; None is all.
+        positions: (n,) which of them to measure; None is all.
         include_seen: whether to measure images that the model was trained on as well. By default they
             are left out, unless there are no others: then they are measured, and ``seen`` is True.
 

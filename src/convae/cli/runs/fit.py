@@ -151,9 +151,9 @@ def train(
         # Between two trainings, or while a score is chosen, the signal comes as itself.
         if not isinstance(stop, TrainingInterrupted) and not checkpoint.exists():
             raise
-        said = str(stop) or "interrupted; the training so far is saved"
+        text = str(stop) or "interrupted; the training so far is saved"
         number = getattr(stop, "signal", signal.SIGINT)
-        raise Interrupted(f"{said}; go on with: {command_line(resume=True)}", number) from stop
+        raise Interrupted(f"{text}; go on with: {command_line(resume=True)}", number) from stop
 
 
 def _heading(model: ImageEstimator, kind: Job, evaluation: Evaluation, title: str) -> Occasion:
@@ -212,16 +212,16 @@ def summarize(
 
 def _parts(facts: dict[str, Any]) -> str:
     """Return how the images were split: ``27 images, 9 held out, 13 (4 groups) to set the threshold``."""
-    said = f"{_many(facts['training_images'], 'image')}, {facts['validation_images']:,} held out"
+    text = f"{_many(facts['training_images'], 'image')}, {facts['validation_images']:,} held out"
     count, groups = facts.get("calibration_images"), facts.get("calibration_groups")
     if count is None:
-        return said
+        return text
     grouped = "" if groups in (None, count) else f" ({_many(groups, 'group')})"
     if facts.get("largest_fold"):
         return (
-            f"{said} in the first fold; in all folds together {count:,}{grouped} set the threshold"
+            f"{text} in the first fold; in all folds together {count:,}{grouped} set the threshold"
         )
-    return f"{said}, {count:,}{grouped} to set the threshold"
+    return f"{text}, {count:,}{grouped} to set the threshold"
 
 
 def _many(count: int, what: str) -> str:

@@ -457,7 +457,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         if rate is None:
             lowest = 0.0 if self.estimate_tail else calibration.lowest_rate
             rate = max(self.false_alarm_rate_, lowest)
-        told = calibration_facts(calibration, rate, estimated=self.estimate_tail)
-        facts = {**self._stored.facts, **told}
+        measured = calibration_facts(calibration, rate, estimated=self.estimate_tail)
+        facts = {**self._stored.facts, **measured}
         facts.pop("largest_fold", None)  # none of the several detectors has seen these images
         self._adopt(replace(self._stored, extras=self._stored.extras | extras, facts=facts))

@@ -198,8 +198,8 @@ def _account(fits: list[_Fit], trained: list[Trained]) -> dict[str, Any]:
         judges.append(scorer.judging(fit.normals, fit.parts.calibrating))
     if None in judges:
         return {}
-    told = account(judges, fits[0].parts.rate)
-    return {**told, "missed": [fits[0].defects[i].info.name for i in told["missed"]]}
+    report = account(judges, fits[0].parts.rate)
+    return {**report, "missed": [fits[0].defects[i].info.name for i in report["missed"]]}
 
 
 def _read(

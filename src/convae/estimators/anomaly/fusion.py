@@ -55,6 +55,7 @@ def distances(aurocs: Tensor, images: int) -> Tensor:
     """Return the distance between two normal distributions with a given AUROC: √2 Φ⁻¹(AUROC), at least 0.
 
     Args:
+        aurocs: (kinds,) of at most 1.
         images: number of images without a defect, n; the AUROC is limited to n / (n + 1), as n images cannot
             show more.
     """

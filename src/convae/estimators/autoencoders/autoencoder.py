@@ -190,7 +190,7 @@ class ConvAutoencoder(
         return replace(stored, pca=pca, facts={**stored.facts, "validation_baseline_mse": error})
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return the codes of images, (n, code size) float32; spatial codes are flattened.
+        """Return the codes of n images, (n, k) float32 with k values each; spatial codes are flattened.
 
         Raises:
             InputError: images of different sizes have codes of different sizes.
@@ -216,7 +216,7 @@ class ConvAutoencoder(
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """Decode codes ``(n, code size)`` to images with the values, shape and depth of the training images.
+        """Decode codes (n, k) to images with the values, shape and depth of the training images.
 
         Raises:
             InputError: the codes are not numbers, or do not have the shape (n, code size).

@@ -83,7 +83,7 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
         return layer_count(self.network_)
 
     def transform(self, X: Any, level: int | None = None) -> np.ndarray:
-        """Return the codes of a layer, (n, size of the layer's code) float32.
+        """Return the codes of a layer, (n, k) float32 with k values each.
 
         Args:
             X: any source.

@@ -106,7 +106,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     def sample(
         self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
     ) -> np.ndarray:
-        """Sample new images, with the values, shape and depth of the training images.
+        """Sample new images, (n, H, W) or (n, H, W, C), with the values and depth of the training images.
 
         Args:
             n: number of images.
@@ -126,7 +126,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     def sample_codes(
         self, n: int = 1, *, from_: str = "prior", random_state: int | None = None
     ) -> np.ndarray:
-        """Sample codes as :meth:`sample` does, (n, code size) float32.
+        """Sample codes as :meth:`sample` does, (n, k) float32.
 
         Raises:
             InputError: as :meth:`sample`.
@@ -145,7 +145,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     def interpolate(
         self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
     ) -> np.ndarray:
-        """Interpolate between two images; both ends are included.
+        """Interpolate between two images, (steps, H, W) or (steps, H, W, C); both ends are included.
 
         Args:
             first, last: sources of one image each.
@@ -161,7 +161,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
     def codes_between(
         self, first: Any, last: Any, *, steps: int = 8, path: str = "linear"
     ) -> np.ndarray:
-        """Return the codes of :meth:`interpolate`, (steps, code size) float32.
+        """Return the codes of :meth:`interpolate`, (steps, k) float32.
 
         Args:
             first, last, steps, path: as for :meth:`interpolate`.
@@ -211,7 +211,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
         steps: int = 7,
         span: float = 2.0,
     ) -> np.ndarray:
-        """Return the codes of :meth:`traverse`, (len(numbers), steps, code size).
+        """Return the codes of :meth:`traverse`, (n, steps, k) float32 for n latent dimensions.
 
         Args:
             X, numbers, steps, span: as for :meth:`traverse`.

@@ -53,7 +53,12 @@ def mean_score(values: np.ndarray, weights: np.ndarray) -> Score:
 
 
 def explained_score(truth: np.ndarray, answers: np.ndarray, weights: np.ndarray) -> Score:
-    """Compute R²: 1 - Σ (answer - truth)² / Σ (truth - mean)²; 0 is no better than the mean, 1 is perfect."""
+    """Compute R²: 1 - Σ (answer - truth)² / Σ (truth - mean)²; 0 is no better than the mean, 1 is perfect.
+
+    Args:
+        truth, answers: (n,).
+        weights: (B, n) of each resample.
+    """
     every = np.concatenate([np.ones((1, len(truth))), weights]).astype(np.float64)
     shifted, total = truth - truth.mean(), every.sum(axis=1)
     spread = every @ shifted**2 - (every @ shifted) ** 2 / total

@@ -64,7 +64,7 @@ class Comparison:
         return len(self.originals)
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Comparison":
-        """Return the comparison of the images at ``indices``, in that order."""
+        """Return the comparison of the images at the positions ``indices``, (n,), in that order."""
         at = np.asarray(indices, dtype=np.intp)
         return replace(
             self,

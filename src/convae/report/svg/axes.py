@@ -28,7 +28,7 @@ class Axis:
     log: bool = False
 
     def place(self, values: np.ndarray | Sequence[float] | float) -> np.ndarray:
-        """Return the positions of ``values``: 0 at the low end, 1 at the high end, NaN for no position."""
+        """Return positions (n,) of ``values``: 0 at the low end, 1 at the high end, NaN for no position."""
         numbers = np.asarray(values, dtype=np.float64)
         low, high = self.low, self.high
         if self.log:
@@ -61,7 +61,7 @@ def linear_axis(
     """Return an axis for ``values`` (those that are not finite are ignored).
 
     Args:
-        values: the values that must have a position on it.
+        values: (n,) the values that must have a position on it.
         count: about how many steps.
         widen: extend to the next round value at both ends; otherwise end where the values end.
         whole: ticks are whole numbers only (epochs, components).
@@ -78,7 +78,7 @@ def linear_axis(
 
 
 def log_axis(values: np.ndarray | Sequence[float]) -> Axis:
-    """Return a logarithmic axis for the positive ``values``, with a little room at both ends."""
+    """Return a logarithmic axis for the positive ``values``, (n,), with a little room at both ends."""
     numbers = np.asarray(values, dtype=np.float64)
     positive = np.clip(numbers[np.isfinite(numbers) & (numbers > 1e-290)], 0, 1e280)
     low, high = (float(positive.min()), float(positive.max())) if positive.size else (0.1, 1.0)

@@ -67,7 +67,7 @@ def spectrum_svg(
     """Draw how evenly the codes use their dimensions: the variance of each component, and the sum.
 
     Args:
-        variances: the variance of the codes along each of their principal components.
+        variances: (k,) the variance of the codes along each of their principal components.
         pca_variances: the same for the codes of PCA at the same size.
         heading: written above the chart.
         standalone: the SVG is a separate file; False for use inside a page that has the style.
@@ -98,7 +98,7 @@ def spectrum_svg(
 
 
 def effective_dimensions(variances: np.ndarray | Sequence[float]) -> float:
-    """Return how many dimensions the codes use: ``(sum v)^2 / sum v^2``, 1 (one has all variance) to n."""
+    """Return how many dimensions codes with variances (k,) use: ``(sum v)^2 / sum v^2``, from 1 to k."""
     shares = _shares(variances)
     return float(1 / np.square(shares).sum()) if shares.sum() > 0 else 0.0
 
@@ -114,7 +114,7 @@ def error_histogram_svg(
     """Draw the histogram of errors of the images, with that of a baseline on the same images.
 
     Args:
-        errors: one value for each image.
+        errors: (n,) one value for each image.
         baseline: the name of the baseline and its errors, such as ``("PCA", errors)``.
         error_name: what the values are.
         heading: written above the chart.
