@@ -20,6 +20,7 @@ from cue_values import (
 )
 from record import Section
 
+DRAWN = ("drawn: weave", "drawn: seed")  # each takes minutes
 SETS = ("solar_cells", "magnetic_tile", "pcb")
 SOFT, LIMITED = "soft maximum", "limited"  # of earlier versions; the detector's own
 JOINED = (SOFT, LIMITED, LOGARITHMIC, LINEAR)
@@ -76,6 +77,21 @@ def one_set_out() -> None:
         + ", ".join(f"{name} {one.cpu:.0f}" for name, one in values.items())
         + ".",
     ]
+    section.write()
+
+
+def joined() -> None:
+    """The table of what joins the kinds of cues, on drawn sets that were used for no choice."""
+    section = Section(
+        "joined",
+        "What joins the kinds of cues, on drawn sets that were used for no choice",
+        ("set", *(f"AUROC, {name}" for name in JOINED), "CPU s to fit"),
+    )
+    for name in DRAWN:
+        values = values_of(name, all_sets()[name], SEED)
+        some = part_of(values, AUTO)
+        section.row(name, *(_auroc(some, how) for how in JOINED), f"{values.cpu:.0f}")
+    section.remarks.append("As in section *one_set_out*; *limited* is the detector's own.")
     section.write()
 
 

@@ -31,7 +31,7 @@ from house import house  # noqa: E402
 from inpainting import inpainting  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
-from one_set_out import one_set_out  # noqa: E402
+from one_set_out import joined, one_set_out  # noqa: E402
 from own_template import own_template  # noqa: E402
 from plain_autoencoder import plain_autoencoder  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
@@ -238,6 +238,7 @@ COMMANDS = {
         few_normals,
         few_defects,
         one_set_out,
+        joined,
         own_template,
         plain_autoencoder,
         detector_time,
