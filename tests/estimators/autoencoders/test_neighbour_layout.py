@@ -88,7 +88,7 @@ def test_neighbours_can_be_those_by_the_codes_of_another_model(
 
 def test_neighbours_by_what_does_not_fit(small: Small, tmp_path: Path) -> None:
     images, path = kinds()[0], tmp_path / "other.convae"
-    with pytest.raises(InputError, match="neighbours is for neighbourhood above 0"):
+    with pytest.raises(InputError, match="neighbours requires neighbourhood > 0"):
         small(neighbours=path).fit(images)
     with pytest.raises(ModelFileError, match="other"):
         small(neighbourhood=1, neighbours=path).fit(images)
@@ -128,15 +128,13 @@ def test_a_run_is_resumed_as_it_was(small: Small, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [-1, 101, "1", True, None, float("nan")])
 def test_wrong_values(value: Any, small: Small) -> None:
-    with pytest.raises(
-        InputError, match=r"neighbourhood must be a number from 0 \(off\) to 100; got"
-    ):
+    with pytest.raises(InputError, match=r"neighbourhood must be a number from 0 to 100; got"):
         small(neighbourhood=value).fit("nowhere")
 
 
 @pytest.mark.parametrize("value", [-0.1, 0.3, "1", True])
 def test_wrong_shifts(value: Any, small: Small) -> None:
-    with pytest.raises(InputError, match=r"shift must be a number from 0 \(off\) to 0\.25; got"):
+    with pytest.raises(InputError, match=r"shift must be a number from 0 to 0\.25; got"):
         small(shift=value).fit("nowhere")
 
 

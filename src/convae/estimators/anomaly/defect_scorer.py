@@ -27,6 +27,7 @@ AUTO = ("components", "nearest", "places", FOUND)
 SMALL = 256  # pixels of the longer side of images that are compared without the network
 BLUR = 2.0  # pixels: of the maps that are shown
 MIRRORS = 4
+DISCRIMINANT = "linear discriminant"  # of the kinds of cues; files of earlier versions have none
 SHOWN = 0.004  # smallest fraction of an anomalous image that is shown
 # Pixels on each side that the network's maps depend on: the blur of the colours.
 AROUND, STEP = 8, 4
@@ -227,6 +228,8 @@ class DefectScorer:
         """
         self.viewer, self.normal, self.known = viewer, normal, known
         self.facts = {**facts, "score": str(viewer.recipe)}
+        if normal.fusion.discriminant is not None:  # says that a file has to hold it
+            self.facts["joined"] = DISCRIMINANT
         self.extras = normal.to_extras()
 
     @property

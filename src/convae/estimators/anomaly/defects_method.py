@@ -5,7 +5,13 @@ from typing import Any
 
 from convae.corruption.defects import Defects
 from convae.estimators.anomaly.defect_score_fit import fit_score
-from convae.estimators.anomaly.defect_scorer import DefectScorer, NormalStatistics, Recipe, Viewer
+from convae.estimators.anomaly.defect_scorer import (
+    DISCRIMINANT,
+    DefectScorer,
+    NormalStatistics,
+    Recipe,
+    Viewer,
+)
 from convae.estimators.anomaly.method import Defaults, Extras, Normals
 from convae.estimators.fit import bottleneck_changes
 from convae.estimators.fit_config import FitConfig
@@ -110,9 +116,16 @@ class MendDefects:
     def load_scorer(
         self, network: Autoencoder, extras: Extras, facts: dict[str, Any]
     ) -> DefectScorer:
-        """Return the scorer of a model file."""
+        """Return the scorer of a model file.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
         viewer = self._viewer(network)
-        return DefectScorer(viewer, NormalStatistics.from_extras(extras, viewer), facts)
+        normal = NormalStatistics.from_extras(extras, viewer)
+        if facts.get("joined") == DISCRIMINANT and normal.fusion.discriminant is None:
+            raise ValueError("fusion.discriminant is missing")
+        return DefectScorer(viewer, normal, facts)
 
     def _viewer(self, network: Autoencoder) -> Viewer:
         _, height, width = network.architecture.image_shape
