@@ -10,11 +10,8 @@ import pytest
 from sklearn.base import clone
 
 from convae.config import parameters
+from convae.config.choices import DEVICES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from convae.config.parameters import (
-    DEVICES,
-    OPTIMIZERS,
-    PRECISIONS,
-    SCHEDULES,
     ArchitectureSettings,
     PreparationSettings,
     TrainingSettings,

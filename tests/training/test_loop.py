@@ -18,7 +18,7 @@ from tests.training.small_run import (
 )
 from torch import Tensor
 
-from convae.config.parameters import OPTIMIZERS
+from convae.config.choices import OPTIMIZERS
 from convae.errors import TrainingError
 from convae.training import loop
 from convae.training.job import Job

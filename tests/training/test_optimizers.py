@@ -5,7 +5,7 @@ import torch
 from tests.training.small_run import digest, make_job, make_network
 from torch import Tensor, nn
 
-from convae.config.parameters import OPTIMIZERS
+from convae.config.choices import OPTIMIZERS
 from convae.config.training import TrainingConfig
 from convae.training.devices import on_device
 from convae.training.optimizers import (

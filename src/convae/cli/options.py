@@ -11,7 +11,7 @@ import click
 
 from convae.cli.settings import Word
 from convae.cli.terminal.output import Voice
-from convae.config.parameters import DEVICES
+from convae.config.choices import DEVICES
 from convae.config.setting import Setting
 from convae.errors import unknown_name
 from convae.filesystem.run_files import current_run

@@ -1,6 +1,7 @@
 """User settings, as plain values that are checked before anything runs.
 
 - parameters: the one table of all parameters; setting: how such a table is written
+- choices: names that a parameter can have, where others ask for them, too
 - experiments: the parameters of experiments
 - training: the settings of one training run, with every value decided
 - bottlenecks: how a code is constrained, as text and as values

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from convae.config.choices import DEVICES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from convae.config.setting import group_of, make_plain, range_faults, setting, settings_in, table
 from convae.errors import raise_faults, unknown_name
 
@@ -46,10 +47,6 @@ WITH_SKIPS_HELP = (
     "The network: unet (recommended) or fine, with skips that pass details around the code; or residual, "
     "tutorial or pooled, autoencoders whose code all details must pass."
 )
-OPTIMIZERS = ("muon", "adamw", "adam")
-SCHEDULES = ("cosine", "constant")
-PRECISIONS = ("auto", "float32", "bfloat16")
-DEVICES = ("auto", "cpu", "cuda")
 MOST_COUNT = 2**32 - 1  # epochs, images
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from convae.config.parameters import DEVICES
+from convae.config.choices import DEVICES
 from convae.errors import InputError, unknown_name
 
 Network = TypeVar("Network", bound=nn.Module)
