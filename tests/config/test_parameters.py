@@ -155,6 +155,22 @@ def test_settings_that_an_estimator_does_not_have_are_refused() -> None:
         grouped(Inpainter, {"bypass": "pca"})
 
 
+def test_a_field_beside_its_group_is_refused_and_nothing_given_is_changed() -> None:
+    mine = {"patience": 3}
+    for options in ({"training": mine, "ema": 0.5}, {"ema": 0.5, "training": mine}):
+        with pytest.raises(InputError, match="ema is a part of training: give it there, or leave"):
+            ConvAutoencoder.from_options(options)
+    assert mine == {"patience": 3}
+    assert ConvAutoencoder.from_options({"training": mine}).to_options()["patience"] == 3
+
+
+def test_wrong_settings_can_be_looked_at_and_are_named_when_they_are_changed() -> None:
+    model = ConvAutoencoder(training={"emma": 0.5})
+    assert "training__ema" not in model.get_params()
+    with pytest.raises(InputError, match="unknown training setting 'emma': did you mean 'ema'"):
+        model.set_params(training__ema=0.5)
+
+
 def test_search_and_clone_see_the_fields_of_settings() -> None:
     model = ConvAutoencoder(training={"patience": 3})
     assert model.get_params()["training__patience"] == 3

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from convae.config.compatibility import check, remarks
-from convae.config.parameters import CommonParameters, PreparationSettings
+from convae.config.parameters import CommonParameters
 from convae.config.setting import groups_of, plain, settings_of
 from convae.config.training import TrainingConfig
 from convae.errors import (
@@ -33,7 +34,7 @@ from convae.estimators.fit import (
     start_network,
     stored_model,
 )
-from convae.estimators.fit_config import FitConfig, chosen, config_of, grouped
+from convae.estimators.fit_config import FitConfig, chosen, config_of, group_settings, grouped
 from convae.estimators.labels import holds_images
 from convae.estimators.pca_baseline import PCABaseline
 from convae.estimators.pixel_rows import images_to_rows, is_table, row_shape, rows_to_images
@@ -95,7 +96,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         X = plain_array(X) if is_tensor(X) else X
         rows = validate_data(self, X, reset=reset, dtype=kinds)
         fitted = None if reset else getattr(self, "image_shape_", None)
-        settings = self._settings("preparation", PreparationSettings)
+        settings = self._settings("preparation")
         shape = fitted or row_shape(rows.shape[1], settings.image_shape)
         return open_source(rows_to_images(rows, shape), channels_first=False)
 
@@ -308,9 +309,10 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         """
         found: dict[str, Any] = super().get_params(deep=False)
         if deep:
-            for group, holder in groups_of(type(self)).items():
-                if isinstance(values := self._settings(group, holder), holder):
-                    found |= {f"{group}__{name}": value for name, value in vars(values).items()}
+            for group in groups_of(type(self)):
+                with suppress(InputError):  # a fit says what is wrong with them
+                    values = vars(self._settings(group))
+                    found |= {f"{group}__{name}": value for name, value in values.items()}
         return found
 
     def set_params(self, **params: Any) -> Self:
@@ -329,19 +331,21 @@ class ImageEstimator(CommonParameters, BaseEstimator):
                 plain_ones[name] = value
         super().set_params(**plain_ones)
         for group, values in nested.items():
-            settings = self._settings(group, groups[group])
+            settings = self._settings(group)
             for field in values:
                 if field not in vars(settings):
                     raise unknown_name(f"{group} setting", field, vars(settings))
             setattr(self, group, replace(settings, **values))
         return self
 
-    def _settings(self, group: str, holder: type[Any]) -> Any:
-        """Return the settings of a group, with all their values."""
-        given = getattr(self, group)
-        if isinstance(given, Mapping):
-            return holder(**given)
-        return holder() if given is None else given
+    def _settings(self, group: str) -> Any:
+        """Return the settings of a group, with all their values.
+
+        Raises:
+            InputError: they are wrong.
+        """
+        known = {one.name for one in settings_of(type(self)) if one.within == group}
+        return group_settings(group, getattr(self, group), groups_of(type(self))[group], known)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
@@ -460,8 +464,8 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         try:
             parameters = {n: plain(v) for n, v in stored.parameters.items() if n in names}
             model = cls.from_options({**parameters, "device": device})
-            for group, holder in groups_of(cls).items():
-                setattr(model, group, model._settings(group, holder))
+            for group in groups_of(cls):
+                setattr(model, group, model._settings(group))
             model._config()  # parameters used later must have the types that a fit accepts
             model._adopt(stored)
             if not model.history_:

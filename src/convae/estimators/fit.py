@@ -145,17 +145,19 @@ def train_model(
     network: Autoencoder,
     learning: Learning,
     run: Run,
+    pca: PrincipalComponents | None = None,
 ) -> StoredModel:
-    """Train a network on prepared images, and report the result.
+    """Train one of several networks; ``ImageEstimator._trained`` is the same for a fit of one.
 
     Args:
         kind: the estimator's class name.
+        pca: None for a network that does not start from PCA.
     """
     job = make_job(config, ready, learning)
     history = train(
         network, job, checkpoint=run.checkpoint, resume=run.resume, observers=run.observers
     )
-    return stored_model(kind, config, ready, network, job, history, run, learning.facts)
+    return stored_model(kind, config, ready, network, job, history, run, learning.facts, pca)
 
 
 def stored_model(

@@ -87,25 +87,52 @@ def grouped(cls: type, flat: Mapping[str, Any]) -> dict[str, Any]:
         flat: values such as ``{"epochs": 5, "ema": 0.9}``.
 
     Raises:
-        InputError: the estimator does not have such a parameter; the message names the nearest that it has.
+        InputError: the estimator does not have such a parameter (the message names the nearest that it has),
+            or a group of settings is given, and one of its fields by itself, too.
 
     >>> from convae.config.parameters import InpainterParameters
     >>> grouped(InpainterParameters, {"epochs": 5, "ema": 0.9, "clip": 2.0})
     {'epochs': 5, 'training': {'ema': 0.9, 'clip': 2.0}}
     """
     known = {one.name: one for one in settings_of(cls)}
+    whole = {name: value for name, value in flat.items() if name in groups_of(cls)}
+    fields_of: dict[str, dict[str, Any]] = {}
     found: dict[str, Any] = {}
     for name, value in flat.items():
-        if name in groups_of(cls):
-            found[name] = value
+        if name in whole:
             continue
         if name not in known:
             raise unknown_name("parameter", name, known)
         if within := known[name].within:
-            found.setdefault(within, {})[name] = value
+            if within in whole:
+                raise InputError(
+                    f"{name} is a part of {within}: give it there, or leave {within} out"
+                )
+            fields_of.setdefault(within, {})[name] = value
         else:
             found[name] = value
-    return found
+    return {**found, **whole, **fields_of}
+
+
+def group_settings(name: str, given: Any, holder: type[Any], known: Collection[str]) -> Any:
+    """Return the settings of a group with all their values.
+
+    Args:
+        name: the argument, such as ``training``.
+        given: what a user gave for it: None, a dictionary or an instance of ``holder``.
+        known: the fields that the estimator has.
+
+    Raises:
+        InputError: it is none of these, a name in it is unknown, or a value is out of its range.
+    """
+    if isinstance(given, Mapping):
+        for key in given:
+            if key not in known:
+                raise unknown_name(f"{name} setting", key, known)
+        return holder(**given)
+    if given is not None and not isinstance(given, holder):
+        raise InputError(f"{name} must be a {holder.__name__} or a dictionary; got {given!r:.80}")
+    return holder() if given is None else given
 
 
 def config_of(
@@ -173,22 +200,12 @@ def config_of(
 
 
 def _settings(name: str, given: Any, holder: type[Any], copy: Any, faults: list[str]) -> Any:
-    """Return the settings of a group with all their values; add to the faults what is wrong with them."""
-    usable = given
-    if isinstance(given, Mapping):
-        known = {one.name for one in settings_of(copy) if one.within == name}
-        for key in given:
-            if key not in known:
-                raise unknown_name(f"{name} setting", key, known)
-        try:
-            usable = holder(**given)
-        except InputError as error:
-            faults += error.faults or [str(error)]
-            usable = None
-    elif given is not None and not isinstance(given, holder):
-        faults.append(f"{name} must be a {holder.__name__} or a dictionary; got {given!r:.80}")
-        usable = None
-    if usable is None:
+    """Return the settings of a group, with the defaults of the estimator; add to the faults what is wrong."""
+    known = {one.name for one in settings_of(copy) if one.within == name}
+    try:
+        usable = group_settings(name, given, holder, known)
+    except InputError as error:
+        faults += error.faults or [str(error)]
         usable = holder()
     standard = holder()
     faults += [

@@ -78,8 +78,7 @@ def _untrained(
     pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
     network = start_network(ready, pca)
     kind, learning = type(estimator).__name__, Learning(Reconstruction(config.loss))
-    stored = train_model(kind, config.changed(epochs=0), ready, network, learning, run)
-    stored = stored if pca is None else replace(stored, pca=pca)
+    stored = train_model(kind, config.changed(epochs=0), ready, network, learning, run, pca)
     return estimator._finished(ready, config, stored)
 
 

@@ -1,6 +1,7 @@
 """How a denoiser learns from images without targets: as requested, or by whether they look noisy."""
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def asked_way(p: DenoiserParameters) -> tuple[str, str] | None:
 
 def noisy_way(p: DenoiserParameters) -> str:
     """Return the way to learn from noisy images alone."""
-    gaussian = p.noise is not None and str(p.noise).split(":")[0] == "gaussian"
+    # Of several kinds of noise, joined by +, the sum is not Gaussian.
+    gaussian = p.noise is not None and re.fullmatch(r"gaussian(:[^+]*)?", str(p.noise)) is not None
     return "noisy gaussian" if gaussian else "noisy blind"
 
 
