@@ -227,6 +227,6 @@ def samples(
 
 
 def nothing_measured(source: ImageSource, skipped: list[Skipped]) -> InputError:
-    """Return the error for a source of which no image could be used."""
+    """Return the error for a source whose images cannot be used at all."""
     reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3]) or "it is empty"
     return InputError(f"{source.description}: no image in it can be measured: {reasons}")

@@ -44,7 +44,7 @@ class Skipping:
         self.skipped.append(Skipped(error.name, error.reason))
 
     def refuse_all(self) -> None:
-        """Refuse a source of which no image could be used.
+        """Raise an error if no image of the source could be used.
 
         Raises:
             InputError: always, unless the source is empty.

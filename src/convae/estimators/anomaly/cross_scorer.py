@@ -4,7 +4,7 @@ Each normal image is scored by the detector that has not seen it, so all normal 
 choosing and calibrating. A new image is scored by all detectors, and the lowest score counts: an image is
 normal if one of them takes it for normal. So a detector that is stricter than the others does not raise an
 alarm by itself, and the rate of false alarms is bounded, see :func:`convae.metrics.conformal.cross_bound`.
-The maps are combined likewise: the lowest value counts in each place.
+The maps are combined in the same way: the lowest value counts at each place.
 """
 
 import copy

@@ -98,7 +98,8 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
     The normal images are split into three parts; each group lies in one part. The network is trained on the
     first part. Weights and scores are chosen on the second. The threshold is set on the third, which nothing
     else uses. If a new normal image comes from the same distribution as these, the probability that it is
-    called anomalous is at most ``false_alarm_rate_``.
+    called anomalous is at most ``false_alarm_rate_``, on average over all sets of images that could have set
+    the threshold. With few of them, a single detector can give far more false alarms.
 
     Args:
         method: how normal images are learnt. ``defects``: synthetic defects are made in normal images from
@@ -112,7 +113,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         false_alarm_rate: the fraction of normal images that may be called anomalous. A rate of 0.01 needs 99
             held-out normal images (groups), 0.05 needs 19. None takes 2 / (n + 1) with n held-out normal
             images, but at least 0.01: then one of them may lie above the threshold, so that a single odd
-            image does not set it. Where that would be above 0.1 (fewer than about 95 images), it takes
+            image does not set it. Where n is below 19 (without folds: up to 90 images in all), it takes
             1 / (n + 1).
         estimate_tail: whether a ``false_alarm_rate`` below what the held-out normal images can promise is
             allowed. The threshold is then extrapolated beyond their scores, see

@@ -32,9 +32,8 @@ EQUAL = 6.4
 # Deviations. Below this, values of kinds count by their logarithm: an image that lies far below all normal
 # images, as a copy of one of them does, is hardly more normal. Else one kind could hide what another finds.
 LEAST_VALUE = -3.0
-RIDGE = (
-    0.5  # added to the variances of kinds, which are about 1: few images show correlations poorly
-)
+# Added to the variances of kinds, which are about 1: few images show correlations poorly.
+RIDGE = 0.5
 
 
 def pooled(maps: Tensor, *, logarithm: bool) -> Tensor:
