@@ -14,7 +14,6 @@ from contenders import data
 from contenders.machine import OPERATIONS
 from contenders.machine import SIDE as WIDE
 from contenders.ours import estimator
-from convae.losses import parse_loss
 from convae.networks.inference import batch_size
 from convae.training.loop import training_step
 from convae.training.malloc import steady_memory
@@ -108,7 +107,7 @@ def _training(told: Told, preset: str, options: Options) -> None:
         TrainingState(network, model.settings_),
         step_rng(0, 0, 0, torch.arange(BATCH).numpy()),
     )
-    task = Reconstruction(parse_loss(model.settings_.loss))
+    task = Reconstruction(model.settings_.loss)
     layers = _layers(network, batch)
     work = {"whole": lambda: training_step(state, task, batch, 1e-3, rng), **_all(layers)}
     ms = _medians(work, options)

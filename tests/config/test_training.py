@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from convae.config.training import TrainingConfig, default_batch_size, default_epochs
 from convae.errors import InputError
+from convae.losses import parse_loss
 
 
 def refusal(**values: Any) -> str:
@@ -52,7 +53,7 @@ def test_all_faults_are_said_together() -> None:
 
 
 def test_stored_settings_come_back() -> None:
-    settings = TrainingConfig(epochs=3, loss="0.8*mse+0.2*ssim", seed=2**32 - 1)
+    settings = TrainingConfig(epochs=3, loss=parse_loss("0.8*mse+0.2*ssim"), seed=2**32 - 1)
     assert TrainingConfig.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 

@@ -8,11 +8,12 @@ from typing import Any, Self
 from convae.config.parameters import MOST_COUNT, TrainingSettings
 from convae.config.setting import setting
 from convae.errors import InputError, unknown_name
-from convae.losses import parse_loss
+from convae.losses import Loss, parse_loss
 
 # Chosen on MNIST (benchmarks/quality.py optimizers); Muon's is in units of the size of
 # its orthogonalised updates and hardly depends on the network.
 LEARNING_RATES = {"muon": 0.02, "adamw": 1e-3, "adam": 1e-3}
+MSE = parse_loss("mse")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class TrainingConfig(TrainingSettings):
 
     Attributes:
         epochs: passes over the training images.
-        loss: a loss or a weighted sum of losses, such as ``"0.8*mse+0.2*ssim"``.
+        loss: what the task minimises; a spec such as ``"0.8*mse+0.2*ssim"`` is parsed.
         seed: decides the initial weights, the order of images and their random crops.
         others: as in :class:`convae.TrainingSettings`; here, none is None.
     """
@@ -29,16 +30,17 @@ class TrainingConfig(TrainingSettings):
     epochs: int = setting(10, least=0, most=MOST_COUNT)
     batch_size: int = setting(128, least=1, most=MOST_COUNT)
     learning_rate: float = setting(0.02, least=0.0, most=10.0)
-    loss: str = setting("mse")
+    loss: Loss = MSE
     seed: int = setting(0, least=0, most=MOST_COUNT)
 
     def __post_init__(self) -> None:
-        parse_loss(self.loss)
+        if not isinstance(self.loss, Loss):
+            object.__setattr__(self, "loss", parse_loss(self.loss))
         super().__post_init__()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return dataclasses.asdict(self)
+        return {**vars(self), "loss": str(self.loss)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from convae.config.compatibility import check, remarks
 from convae.config.parameters import CommonParameters
 from convae.config.setting import groups_of, plain, settings_of
-from convae.config.training import TrainingConfig
 from convae.errors import (
     ImageError,
     ImageWarning,
@@ -398,7 +397,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         self.architecture_ = stored.network.architecture
         self.image_shape_ = self.architecture_.image_shape
         self.plan_, self.scaling_, self.pca_ = stored.plan, stored.scaling, stored.pca
-        self.settings_ = TrainingConfig.from_dict(facts["settings"])
+        self.settings_ = stored.settings
         self.history_ = [dict(row) for row in facts["history"]]
         self.n_iter_ = len(self.history_) - 1
         self.best_epoch_, self.validation_mse_ = facts["best_epoch"], facts["validation_mse"]

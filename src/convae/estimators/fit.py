@@ -188,6 +188,7 @@ def stored_model(
         scaling=ready.unit.scaling,
         plan=ready.images.plan,
         pca=pca or no_components(ready.architecture),
+        settings=job.settings,
         seen=np.sort(ready.images.hashes[ready.training]),
         held_out=ready.images.index[ready.validation],
         facts={
@@ -198,7 +199,6 @@ def stored_model(
             "storage": ready.images.storage,
             "notes": ready.images.notes,
             "skipped": [[s.name, s.reason] for s in ready.images.skipped],
-            "settings": job.settings.to_dict(),
             "history": history,
             "best_epoch": best["epoch"],
             "validation_loss": best["validation_loss"],
@@ -414,7 +414,7 @@ def make_settings(config: FitConfig[Any], ready: Ready) -> TrainingConfig:
         "batch_size": batch,
         "learning_rate": LEARNING_RATES.get(given.optimizer, 1e-3) if rate is None else rate,
         "precision": chosen_precision(ready.unit.device, given.precision),
-        "loss": str(config.loss),
+        "loss": config.loss,
         "seed": ready.seed,
     }
     return TrainingConfig(**{**vars(given), **decided})

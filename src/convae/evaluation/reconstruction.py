@@ -14,7 +14,6 @@ from convae.evaluation.results.reconstruction import ReconstructionEvaluation
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource, Skipped
-from convae.losses import parse_loss
 from convae.metrics.image_quality import MetricTotals
 
 Part = TypeVar("Part", Tensor, np.ndarray)
@@ -70,7 +69,7 @@ def evaluate(
     count = len(sums.index)
     if not count:
         raise nothing_measured(chosen, sums.skipped)
-    loss, labels, index = parse_loss(model.settings_.loss), source.labels, np.array(sums.index)
+    loss, labels, index = model.settings_.loss, source.labels, np.array(sums.index)
     if positions is not None:
         index = np.asarray(positions)[index]
     return ReconstructionEvaluation(
@@ -107,7 +106,7 @@ def _measure(
     """Read every image once, and measure in batches."""
     kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
     sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=[*left_out])
-    loss, baseline = parse_loss(model.settings_.loss), model.baseline_
+    loss, baseline = model.settings_.loss, model.baseline_
     images = _measurable(model, source, include_seen, sums)
     done = 0
     for clean, output in model.inference_.batches(images, model.network_):

@@ -48,7 +48,7 @@ def report_of(
         occasion: titles, commands and other words of the report.
     """
     chosen = galleries(model, evaluation, source, occasion.seed)
-    same_scale = occasion.after_fit and model.settings_.loss == "mse"
+    same_scale = occasion.after_fit and str(model.settings_.loss) == "mse"
     return replace(
         report_on(model, evaluation, occasion),
         summary=[

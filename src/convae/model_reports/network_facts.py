@@ -24,7 +24,7 @@ def report_on(model: ImageEstimator, evaluation: Evaluation, occasion: Occasion)
         summary=[*evaluation.verdicts(), *evaluation.caveats()],
         history=model.history_,
         best_epoch=model.best_epoch_,
-        loss_name=model.settings_.loss,
+        loss_name=str(model.settings_.loss),
         training_facts=training_facts(model),
         layers=network_layers(model),
         network_facts=network_facts(model),

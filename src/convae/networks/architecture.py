@@ -162,6 +162,19 @@ class Architecture:
         padding = self.kernel_size // 2
         return {"reflect": padding + 1, "circular": padding}.get(self.padding_mode, 1)
 
+    def check_size(self, height: int, width: int) -> None:
+        """Check that images of this size leave maps that can be padded.
+
+        Raises:
+            InputError: they are too small.
+        """
+        (fy, fx), side = self.factor, self.smallest_side
+        if -(-height // fy) < side or -(-width // fx) < side:
+            raise InputError(
+                f"padding_mode {self.padding_mode!r} needs images larger than "
+                f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {height}x{width}"
+            )
+
     @property
     def code_shape(self) -> tuple[int, ...]:
         """``(latent_dim,)`` for a dense code, ``(latent_dim, height, width)`` for a spatial one."""

@@ -301,12 +301,7 @@ class Autoencoder(nn.Module):
                 f"this network has a dense code and takes images of {want[1]}x{want[2]} only; got "
                 f"{got[1]}x{got[2]}: resize them, or fit with code 'spatial'"
             )
-        (fy, fx), side = a.factor, a.smallest_side
-        if -(-got[1] // fy) < side or -(-got[2] // fx) < side:
-            raise InputError(
-                f"padding_mode {a.padding_mode!r} needs images larger than "
-                f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {got[1]}x{got[2]}"
-            )
+        a.check_size(got[1], got[2])
 
 
 def _adding(skip: Tensor) -> Callable[[Tensor], Tensor]:

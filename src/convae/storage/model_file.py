@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.config.training import TrainingConfig
 from convae.embedding.pca import PrincipalComponents
 from convae.errors import InputError, ModelFileError, brief
 from convae.images.dataset.framing import Framing
@@ -53,6 +54,7 @@ class StoredModel:
         network: the network with its weights, on the CPU.
         scaling, plan: the preparation of images for the network.
         pca: fitted on the same training images, with at most as many components as the latent dimension.
+        settings: those of the training.
         seen: (n,) sorted hashes of the training images, so that evaluation can leave them out.
         extras: other tensors that an estimator learns (float32, int64 or uint8), by name: scores of normal
             images, maps for standardisation.
@@ -67,6 +69,7 @@ class StoredModel:
     scaling: Scaling
     plan: Plan
     pca: PrincipalComponents
+    settings: TrainingConfig
     seen: np.ndarray
     extras: dict[str, Tensor] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -105,7 +108,7 @@ def save_model(path: str | Path, model: StoredModel) -> None:
         "extras": {
             name: [_EXTRA[t.dtype], list(t.shape)] for name, t in sorted(model.extras.items())
         },
-        "facts": model.facts,
+        "facts": {**model.facts, "settings": model.settings.to_dict()},
     }
     tensors = {f"network.{n}": t for n, t in model.network.state_dict().items()}
     tensors["pca.mean"] = model.pca.mean
@@ -148,6 +151,7 @@ def load_model(path: str | Path) -> StoredModel:
             variances=tensors["pca.variances"],
             exact=description["pca"]["exact"],
         ),
+        settings=skeleton.settings,
         seen=tensors["seen"].numpy().view(np.uint64),
         extras={n.removeprefix("extra."): t for n, t in tensors.items() if n.startswith("extra.")},
         facts=description["facts"],
@@ -178,6 +182,7 @@ class _Skeleton:
     network: Autoencoder
     scaling: Scaling
     plan: Plan
+    settings: TrainingConfig
     tensors: Expected
 
 
@@ -196,6 +201,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
         plan = _plan(_table(description, "plan"))
         _check_agreement(architecture, scaling, plan)
         _check_rest(description, architecture)
+        settings = TrainingConfig.from_dict(_table(description["facts"], "settings"))
         with torch.device("meta"):
             network = Autoencoder(architecture)
         extras = _extras(description)
@@ -218,7 +224,7 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
         tensors[f"pca.{name}"] = (torch.float32, shape)
     tensors["seen"] = (torch.int64, (description["seen"],))
     tensors |= {f"extra.{name}": found for name, found in extras.items()}
-    return _Skeleton(network, scaling, plan, tensors)
+    return _Skeleton(network, scaling, plan, settings, tensors)
 
 
 def _plan(values: dict[str, Any]) -> Plan:
@@ -330,7 +336,7 @@ _FACTS: dict[str, _Fact] = {
     ),
     **dict.fromkeys(("validation_loss", "validation_mse", "validation_baseline_mse"), _OPTIONAL),
     "false_alarm_rate": _NUMBER,
-    **dict.fromkeys(("settings", "learnt", "detector"), _TABLE),
+    **dict.fromkeys(("learnt", "detector"), _TABLE),
     "history": ("a list of tables", _is_rows),
     "levels": (
         "lists of tables",

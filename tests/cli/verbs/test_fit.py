@@ -66,7 +66,7 @@ def test_settings_come_from_file_pairs_and_flags(
     assert done.code == 0
     model = package.load(out)
     assert model.settings_.batch_size == 7
-    assert (model.settings_.loss, model.settings_.optimizer) == ("l1", "adam")
+    assert (str(model.settings_.loss), model.settings_.optimizer) == ("l1", "adam")
     assert (model.architecture_.latent_dim, model.settings_.seed) == (3, 4)
     assert not out.with_name("waves-report").exists()
 

@@ -18,7 +18,7 @@ from convae.estimators.autoencoders.likelihood_bounds import SMALLEST, bound, lo
 from convae.estimators.fit import Ready
 from convae.estimators.fit_config import FitConfig
 from convae.estimators.streaming import iter_images
-from convae.losses import Loss, logistic_scale, parse_loss
+from convae.losses import Loss, logistic_scale
 from convae.networks.autoencoder import Autoencoder, sampled
 from convae.storage.model_file import StoredModel
 from convae.training.splits_and_batches import epoch_batches
@@ -338,7 +338,7 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
         check_is_fitted(self, "network_")
         if type(samples) is not int or samples < 1:
             raise InputError(f"samples must be a whole number of at least 1; got {samples!r}")
-        loss = str(parse_loss(self.settings_.loss))
+        loss = str(self.settings_.loss)
         generator = torch.Generator().manual_seed(0 if random_state is None else random_state)
 
         def of(batch: Tensor) -> Both:

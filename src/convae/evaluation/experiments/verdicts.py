@@ -72,7 +72,7 @@ def stacking_cautions(found: Ablation) -> list[str]:
     if _apart(found) > APART:
         sentences.append(
             "Careful: costs differ because epochs are whole, or because a way stopped early: more epochs "
-            "bring them nearer, and patience 0 never stops early."
+            "bring them nearer, and so does training without early stopping."
         )
     return sentences + left_out(found.left_out, len(found.skipped))
 
