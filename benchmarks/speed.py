@@ -16,6 +16,7 @@ os.environ.setdefault("CONVAE_DATA_DIR", str(ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from race.breakdown import breakdown  # noqa: E402
+from race.former import former  # noqa: E402
 from race.growth import growth  # noqa: E402
 from race.inference import inference  # noqa: E402
 from race.reading import reading  # noqa: E402
@@ -27,7 +28,19 @@ from record import note  # noqa: E402
 
 PARTS = {
     f.__name__: f
-    for f in (train, breakdown, fit, inference, reading, start, progress, error, memory, growth)
+    for f in (
+        train,
+        breakdown,
+        fit,
+        inference,
+        reading,
+        start,
+        progress,
+        error,
+        memory,
+        growth,
+        former,
+    )
 }
 
 
@@ -46,16 +59,20 @@ def options(arguments: list[str]) -> tuple[list[str], Options]:
     )
     parser.add_argument("--most-images", type=int, help="the largest set of growth (1,000,000)")
     parser.add_argument("--files", type=int, help="images in the folder of reading (10,000)")
+    parser.add_argument(
+        "--former", default="HEAD~1", help="the commit that `former` compares with (HEAD~1)"
+    )
     given = parser.parse_args(arguments)
     rounds, seconds, most, files = (2, 0.3, 4_000, 300) if given.quick else (15, 1.5, 10**6, 10**4)
     command = " ".join(a for a in arguments if a not in given.parts)
-    parts = list(PARTS) if "all" in given.parts else given.parts
+    parts = [p for p in PARTS if p != "former"] if "all" in given.parts else given.parts
     return parts, Options(
         rounds=given.rounds or rounds,
         seconds=given.seconds or seconds,
         quick=given.quick,
         most_images=given.most_images or most,
         files=given.files or files,
+        former=given.former,
         command=command,
     )
 

@@ -27,6 +27,7 @@ class Options:
         quick: a trial: few and small, and nothing is written into RESULTS.md.
         most_images: the largest set of the growth part.
         files: images in the folder of the reading part.
+        former: the commit that this state is compared with.
         command: as typed after ``python benchmarks/``.
     """
 
@@ -35,6 +36,7 @@ class Options:
     quick: bool
     most_images: int
     files: int
+    former: str
     command: str
 
 

@@ -153,7 +153,7 @@ def test_those_who_learn_stop_at_the_error_asked_for(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(data, "mnist", lambda part: [])
     monkeypatch.setattr(Told, "row", lambda self, *values: rows.append(values))
     monkeypatch.setattr(Told, "write", lambda self: None)
-    quick = Options(rounds=1, seconds=1, quick=True, most_images=1, files=1, command="")
+    quick = Options(rounds=1, seconds=1, quick=True, most_images=1, files=1, former="", command="")
     training.error(quick)
     assert [row[:2] for row in rows] == [("ours", "15")]  # 1 / 17 is the first below 0.08
 

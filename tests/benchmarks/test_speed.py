@@ -16,7 +16,9 @@ from race.figures import spread
 from race.rounds import Result
 from race.told import Options, Told, rates
 
-QUICK = Options(rounds=1, seconds=0.1, quick=True, most_images=10, files=5, command="--quick")
+QUICK = Options(
+    rounds=1, seconds=0.1, quick=True, most_images=10, files=5, former="", command="--quick"
+)
 
 
 def test_portions_start_again_when_images_run_out() -> None:
@@ -103,7 +105,7 @@ def test_a_trial_leaves_the_results_as_they_are(places: Path) -> None:
 
 def test_a_table_holds_rates_ratios_shares_and_who_is_absent(places: Path) -> None:
     options = Options(
-        rounds=2, seconds=1, quick=False, most_images=1, files=1, command="--rounds 2"
+        rounds=2, seconds=1, quick=False, most_images=1, files=1, former="", command="--rounds 2"
     )
     table = Told("train", "Training", ("network", "who", *told.RATES), options)
     rates(table, ("tutorial",), raced(), 10**8)
@@ -134,6 +136,6 @@ def test_the_command_line_names_parts_and_how(monkeypatch: pytest.MonkeyPatch) -
     parts, given = options(["train", "growth", "--quick", "--rounds", "3"])
     assert parts == ["train", "growth"]
     assert (given.rounds, given.quick, given.command) == (3, True, "--quick --rounds 3")
-    assert options(["all"])[0] == list(PARTS)
+    assert {*options(["all"])[0]} == {*PARTS} - {"former"}  # that one needs a commit
     with pytest.raises(SystemExit):
         options(["no-part"])

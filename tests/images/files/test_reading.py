@@ -1,6 +1,8 @@
 """Every file ends in an image at its full depth or in a reason; no conversion is silent."""
 
 import io
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -298,6 +300,25 @@ def test_real_files(
     assert (header.shape, header.depth, header.pages) == (shape, depth, pages)
     assert (image.pixels.shape, str(image.pixels.dtype)) == (shape, depth)
     assert image.info.missing == missing
+
+
+WITHOUT_CODECS = """
+import sys
+sys.modules["imagecodecs"] = None  # as if it were not installed
+from convae.images.files.reading import read_image
+print(int(read_image(sys.argv[1]).pixels.sum()))
+"""
+
+
+def test_zstandard_tiffs_are_read_without_imagecodecs(tmp_path: Path) -> None:
+    """Before Python 3.14 there is no Zstandard in it, and tifffile then fails with an ImportError."""
+    pytest.importorskip("imagecodecs")  # writes the file
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    path = tmp_path / "z.tif"
+    tifffile.imwrite(path, pixels, compression="zstd")
+    words = [sys.executable, "-c", WITHOUT_CODECS, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (str(pixels.sum()), "")
 
 
 # --- no more pixels than are wanted ---------------------------------------------------------------

@@ -189,7 +189,8 @@ def _refuse_other_samples(pixels: Pixels, first: Any) -> None:
 def _is_missing_codec(fault: Exception) -> bool:
     text = str(fault)
     words = ("imagecodecs", "not supported", "not implemented", "subsampl")
-    return isinstance(fault, NotImplementedError) or any(word in text for word in words)
+    missing = isinstance(fault, NotImplementedError | ImportError)
+    return missing or any(word in text for word in words)
 
 
 def _codec(first: Any) -> str:
