@@ -28,7 +28,7 @@ def same(ours: np.ndarray, theirs: torch.Tensor) -> bool:
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_convolution(stride: int, padding: int, dilation: int) -> None:
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    theirs = F.conv2d(tensor(IMAGE), tensor(KERNEL), **options)
+    theirs = F.conv2d(tensor(IMAGE), tensor(KERNEL), None, stride, padding, dilation)
     assert same(arithmetic.convolve(IMAGE, KERNEL, **options), theirs)
     sizes = [arithmetic.output_size(n, 3, **options) for n in IMAGE.shape]
     assert sizes == list(theirs.shape[2:])
@@ -45,7 +45,7 @@ def test_transposed_convolution_by_stamps(
         return  # torch refuses it
     options = {"stride": stride, "padding": padding, "dilation": dilation}
     theirs = F.conv_transpose2d(
-        tensor(IMAGE), tensor(KERNEL), output_padding=output_padding, **options
+        tensor(IMAGE), tensor(KERNEL), None, stride, padding, output_padding, 1, dilation
     )
     ours = arithmetic.transposed_by_stamps(IMAGE, KERNEL, output_padding=output_padding, **options)
     assert same(ours, theirs)

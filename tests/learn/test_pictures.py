@@ -58,7 +58,8 @@ def test_the_check_names_what_is_not_current(
     (tmp_path / "pictures" / "padding.svg").unlink()
     assert main(["--check"]) == 1
     assert (
-        "padding.svg, stride.svg not current: run python docs/learn/draw.py" in capsys.readouterr().out
+        "padding.svg, stride.svg not current: run python docs/learn/draw.py"
+        in capsys.readouterr().out
     )
 
 
@@ -130,3 +131,9 @@ def test_without_animation_a_picture_shows_its_last_step() -> None:
     style = picture.svg().split("<style>")[1].split("@")[0]
     assert ".s0-1{visibility:hidden}" in style
     assert ".s1-2" not in style
+
+
+def test_the_table_of_contents_names_every_lesson() -> None:
+    contents = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    lessons = sorted(path.name for path in FOLDER.parent.glob("[0-9]*.md"))
+    assert [name for name in lessons if f"({name})" not in contents] == []

@@ -33,7 +33,7 @@ def _field(layers: tuple[Layer, ...], name: str) -> str:
         4,
     )
     rows = _centres(layers)
-    left, tops = (WIDTH - PIXELS * SIDE) / 2, [250 - 66 * i for i in range(len(rows))]
+    left, tops = (WIDTH - PIXELS * SIDE) / 2, [250.0 - 66 * i for i in range(len(rows))]
     for number, (centres, top) in enumerate(zip(rows, tops, strict=True)):
         for centre in centres:
             picture.box(left + centre * SIDE, top, SIDE, HIGH, "output" if number else "input")
