@@ -1,8 +1,8 @@
 """What the pictures are made of: grids of numbers, text, arrows, and steps of an animation.
 
-An element that belongs to some steps only is put into :meth:`Picture.during`. Without animation a picture shows
-its last step: where the reader's system asks for reduced motion, where it is printed by itself, and in programs
-that draw SVG without animation. Within a page, browsers print the step that is on the screen.
+An element that belongs to some steps only is put into :meth:`Picture.during`. Without animation a picture
+shows its last step: where the reader's system asks for reduced motion, where it is printed by itself, and in
+programs that draw SVG without animation. Within a page, browsers print the step that is on the screen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
