@@ -232,9 +232,13 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         checkpoint: CheckpointFolder | str | Path | None,
         resume: bool,
         observers: Iterable[Observer],
+        shown: Observer | None = None,
         **others: ImageSource | None,
     ) -> tuple[ImageSource, FitConfig[Any], Run]:
         """Check and open what a fit is given: the images, the parameters, and how it is run.
+
+        Args:
+            shown: shows the fit to the user.
 
         Raises:
             InputError: parameters are wrong or incompatible; the message says which, why, and what to do
@@ -245,7 +249,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
             groups=groups,
             checkpoint=folder,
             resume=resume,
-            observers=Observers(list(observers)),
+            observers=Observers(list(observers), display=shown, warns=True),
             **others,
         )
         config = self._config()
@@ -253,7 +257,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         check(**choice)
         source = self.open(X, reset=True)
         for remark in remarks(**choice):
-            run.observers.message(remark)
+            run.observers.warn(remark)
         return source, config, run
 
     def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:

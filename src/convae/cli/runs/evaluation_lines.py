@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from convae.cli.terminal.output import aligned, printable
 from convae.evaluation.results.protocol import Evaluation
+from convae.plain_text import aligned, printable
 from convae.report.page.contents import Table
 
 
