@@ -34,6 +34,15 @@ def aligned(rows: Sequence[Sequence[str]], *, right: bool = True) -> list[str]:
     return lines
 
 
+def in_python(text: str) -> str:
+    """Return a sentence with the arguments of Python in place of options of the command line.
+
+    >>> in_python("train longer (--epochs), or with a smaller code (--latent-dim)")
+    'train longer (epochs), or with a smaller code (latent_dim)'
+    """
+    return re.sub(r"(?<![\w-])--([a-z][a-z-]*)", lambda found: found[1].replace("-", "_"), text)
+
+
 def printable(name: str) -> str:
     """Return a file name as text that any file can hold: bytes that are not UTF-8 become ``\\udcff``.
 

@@ -37,6 +37,7 @@ from convae.estimators.fit_config import FitConfig, chosen, config_of, group_set
 from convae.estimators.labels import holds_images
 from convae.estimators.pca_baseline import PCABaseline
 from convae.estimators.pixel_rows import images_to_rows, is_table, row_shape, rows_to_images
+from convae.estimators.views import ModelViews
 from convae.images.dataset.image_set import ImageSet
 from convae.images.dataset.prefetch import fetched
 from convae.images.dataset.preparation import Plan
@@ -60,7 +61,7 @@ Prepared = tuple[int, Image, Pixels]
 FEW_AHEAD = 4  # whole images that a thread may read ahead
 
 
-class ImageEstimator(CommonParameters, BaseEstimator):
+class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
     """The base class of all estimators; subclasses define parameters and methods.
 
     Attributes:

@@ -51,8 +51,8 @@ class Drawing:
         """Write the drawing to a file; return its path.
 
         Args:
-            path: ends in ``.svg`` or ``.png``. A chart as PNG needs matplotlib (``pip install convae[plot]``);
-                pictures do not.
+            path: ends in ``.svg`` or ``.png``. A chart as PNG needs matplotlib, the extra ``plot``; pictures
+                of images do not.
             overwrite: whether an existing file may be replaced.
 
         Raises:

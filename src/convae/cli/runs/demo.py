@@ -8,11 +8,11 @@ import torch
 
 from convae.cli.gc_tuning import loaded
 from convae.cli.io.output_files import HISTORY, named_after, result_folder, write_history
-from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.evaluation.reconstruction import evaluate
+from convae.evaluation.results.shown import evaluation_lines
 from convae.images.sources.open_source import open_source
 from convae.model_reports.autoencoder import report_of
 from convae.report.page.folder import write_folder

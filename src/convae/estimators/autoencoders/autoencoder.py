@@ -24,6 +24,7 @@ from convae.estimators.streaming import (
     iter_images,
     iter_reconstructions,
 )
+from convae.estimators.views import CodeViews
 from convae.metrics import image_quality
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
@@ -39,7 +40,11 @@ SHIFT = 1 / 24
 
 
 class ConvAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AutoencoderParameters, ImageEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CodeViews,
+    AutoencoderParameters,
+    ImageEstimator,
 ):
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
 

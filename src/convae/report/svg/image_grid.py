@@ -7,8 +7,8 @@ import numpy as np
 
 from convae.errors import InputError
 from convae.report.pictures.pictures import data_uri, fit_size
-from convae.report.svg.charts import LETTER, coordinate, document, text_at
-from convae.report.text import shorten
+from convae.report.svg.charts import LETTER, coordinate, document, escape, text_at
+from convae.report.text import clean, shorten
 
 _SIDE, _LARGE, _FEW = (
     104,
@@ -70,18 +70,18 @@ def image_grid_svg(
                 parts.append(text_at(left - 10, middle, what, css="cv-small", anchor="end"))
         foot = y + len(rows) * (height + _GAP)
         for line, words in enumerate(captions[index] if captions else ()):
-            text = shorten(words, int(cell / LETTER))
+            text = shorten(clean(words), int(cell / LETTER))
             css = "cv-text" if line == 0 else "cv-small"
             parts.append(
                 text_at(x + cell / 2, foot + 12 + line * _LINE, text, css=css, anchor="middle")
             )
     right = max(right, 420.0)
     foot = top + blocks * block - 14
-    for line in textwrap.wrap(note, int((right - 2 * _MARGIN) / LETTER)):
+    for sentence in textwrap.wrap(note, int((right - 2 * _MARGIN) / LETTER)):
         foot += _LINE
-        parts.append(text_at(_MARGIN, foot + 4, line, css="cv-small"))
-    words = f"{count} image{'s' * (count != 1)}, each as {', '.join(rows)}. {note}".strip()
-    return document(parts, (right, foot + _MARGIN), heading or "Images", words, standalone)
+        parts.append(text_at(_MARGIN, foot + 4, sentence, css="cv-small"))
+    description = f"{count} image{'s' * (count != 1)}, each as {', '.join(rows)}. {note}".strip()
+    return document(parts, (right, foot + _MARGIN), heading or "Images", description, standalone)
 
 
 def _picture(picture: np.ndarray, box: tuple[float, float, float, float], what: str) -> str:
@@ -90,5 +90,5 @@ def _picture(picture: np.ndarray, box: tuple[float, float, float, float], what: 
     sharp = ' style="image-rendering:pixelated"' if box[2] >= picture.shape[1] else ""
     return (
         f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none"{sharp} '
-        f'href="{data_uri(picture)}"><title>{what}</title></image>'
+        f'href="{data_uri(picture)}"><title>{escape(what)}</title></image>'
     )
