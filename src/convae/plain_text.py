@@ -40,6 +40,7 @@ def in_python(text: str) -> str:
     >>> in_python("train longer (--epochs), or with a smaller code (--latent-dim)")
     'train longer (epochs), or with a smaller code (latent_dim)'
     """
+    text = text.replace("'convae calibrate'", "calibrate()")
     return re.sub(r"(?<![\w-])--([a-z][a-z-]*)", lambda found: found[1].replace("-", "_"), text)
 
 

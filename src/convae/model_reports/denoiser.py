@@ -120,10 +120,8 @@ def panel(pictures: Sequence[Pictures], given: str = "noisy") -> Panel:
     gain = 0.5 / max(4 * float(np.std(removed)) if removed else 1.0, 1e-6)
     if removed:
         rows["removed"] = _display([0.5 + gain * part for part in removed])
-    note = "Each image as " + ", as ".join(rows) + "."
-    if removed:
-        note += " What was removed is shown on grey; it should look like noise alone."
-    note = " ".join((note, band_note(len(alike[0].noisy)))).strip()
+    about = "What was removed is shown on grey; it should look like noise alone." if removed else ""
+    note = f"{about} {band_note(len(alike[0].noisy))}".strip()
     return Panel(heading="", rows=rows, names=[one.name for one in alike], note=note)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes
+from convae.estimators.views import CodeViews
 from convae.evaluation.anomaly import MOST, evaluate_detector
 from convae.evaluation.reconstruction import nothing_measured, was_trained_on
 from convae.evaluation.results.protocol import Evaluation
@@ -167,22 +168,33 @@ def card(model: ImageEstimator, changed: Mapping[str, Any]) -> str:
     lists = {
         "Parameters": [f"{name} = {value!r}" for name, value in changed.items()],
         "Notes": model.notes_,
-        f"{len(skipped):,} images could not be used": skipped[:100],
+        f"{len(skipped):,} image{'s' * (len(skipped) != 1)} could not be used": skipped[:100],
     }
     shown = Card(
         title=type(model).__name__,
         subtitle=f"fitted on {facts['images']}",
         sentences=_sentences(model, job_of(model)),
-        facts={
-            "images": facts["training_images"],
-            "held out": facts["validation_images"],
-            "epochs": f"{model.n_iter_}, weights from epoch {model.best_epoch_}",
-            "loss": job_of(model).loss_name(model),
-            **network_facts(model),
-        },
+        facts=_card_facts(model),
         lists={name: lines for name, lines in lists.items() if lines},
     )
     return render_card(shown)
+
+
+def _card_facts(model: ImageEstimator) -> dict[str, object]:
+    """Return the facts that people need first: the images, the network, the training."""
+    facts, (channels, height, width) = model._stored.facts, model.image_shape_
+    parameters = sum(p.numel() for p in model.network_.parameters())
+    found = {
+        "training images": facts["training_images"],
+        "held out": facts["validation_images"],
+        "to set the threshold": facts.get("calibration_images"),
+        "image": f"{height} × {width}, {channels} channel{'s' * (channels != 1)}, {model.plan_.depth}",
+        "code": network_facts(model)["code"] if isinstance(model, CodeViews) else None,
+        "network": f"{model.preset}, {parameters:,} parameters",
+        "loss": job_of(model).loss_name(model),
+        "epochs": f"{model.n_iter_}, weights from epoch {model.best_epoch_}",
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _sentences(model: ImageEstimator, kind: Job) -> list[str]:

@@ -75,6 +75,7 @@ def draw_loss(
         ax.axhline(baseline[1], color=LIGHT["baseline"], linestyle="--", label=text)
     if seen and min(values.min() for values in seen) > 0:
         ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel(loss_name)
     ax.legend(frameon=False)

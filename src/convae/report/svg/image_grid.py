@@ -57,7 +57,9 @@ def image_grid_svg(
     block = len(rows) * (height + _GAP) + lines * _LINE + 14
     right = left + columns * (cell + _GAP) - _GAP + _MARGIN
     parts = [text_at(_MARGIN, 24, heading, css="cv-text cv-head")] if heading else []
-    small = {what: fit_size(pictures, enlarge_to=1, limit=352) for what, pictures in rows.items()}
+    # Tiny images are enlarged here: not every program shows enlarged pixels as squares.
+    size = round(scale * max(high, wide))
+    small = {what: fit_size(one, enlarge_to=2 * size, limit=2 * size) for what, one in rows.items()}
     for index in range(count):
         x = left + index % columns * (cell + _GAP)
         y = top + index // columns * block
