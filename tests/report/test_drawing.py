@@ -11,7 +11,7 @@ from convae.errors import InputError, MissingExtraError
 from convae.report.drawing import codes_drawing, loss_drawing, panel_drawing
 from convae.report.page.contents import CodeMap, Panel
 
-HISTORY = [
+HISTORY: list[dict[str, float | None]] = [
     {"epoch": 0, "train_loss": None, "validation_loss": 0.5},
     {"epoch": 1, "train_loss": 0.4, "validation_loss": 0.3},
 ]

@@ -89,7 +89,7 @@ def test_lines_go_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_silence_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     for verbose in ("auto", False):
-        with display(verbose) as shown:  # type: ignore[arg-type]
+        with display(verbose) as shown:
             assert shown is None
     assert capsys.readouterr() == ("", "")
 
