@@ -16,11 +16,12 @@ from contenders import data
 from contenders.plain_torch import tensor
 from contenders.serving import Facts, Gate
 from convae.cli.terminal.output import Voice
-from convae.cli.terminal.progress import REDRAWN, training
+from convae.cli.terminal.progress import training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.estimators.fit import Learning, Run, fit_baseline, start_network, train_model
 from convae.images.sources.open_source import open_source
 from convae.training.observers import Observer, Observers, Row, StepProgress
+from convae.training.progress import REDRAWN
 from convae.training.tasks.task import Reconstruction
 from usual import USUAL
 

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
         PreparationSettings,
         TrainingSettings,
     )
-    from convae.errors import ConvaeError, ImageError, InputError, ModelFileError, TrainingError
+    from convae.errors import (
+        ConvaeError,
+        ConvaeWarning,
+        FitWarning,
+        ImageError,
+        ImageWarning,
+        InputError,
+        ModelFileError,
+        TrainingError,
+    )
     from convae.estimators.anomaly.detector import AnomalyDetector
     from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
     from convae.estimators.autoencoders.sparse import SparseAutoencoder
@@ -41,8 +50,11 @@ _HOMES = {
     "Autoencoder": "networks.autoencoder",
     "ConvAutoencoder": "estimators.autoencoders.autoencoder",
     "ConvaeError": "errors",
+    "ConvaeWarning": "errors",
     "Denoiser": "estimators.restoration.denoiser",
+    "FitWarning": "errors",
     "ImageError": "errors",
+    "ImageWarning": "errors",
     "Inpainter": "estimators.restoration.inpainter",
     "InputError": "errors",
     "ModelFileError": "errors",
@@ -65,8 +77,11 @@ __all__ = [
     "Autoencoder",
     "ConvAutoencoder",
     "ConvaeError",
+    "ConvaeWarning",
     "Denoiser",
+    "FitWarning",
     "ImageError",
+    "ImageWarning",
     "Inpainter",
     "InputError",
     "ModelFileError",

@@ -6,6 +6,8 @@ command line an :class:`InputError` is one sentence and exit code 2; any other e
 
 import difflib
 import re
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,8 +52,19 @@ class TrainingError(ConvaeError, RuntimeError):
     """Training cannot continue: the loss stayed non-finite after a roll-back."""
 
 
-class ImageWarning(UserWarning):
+class ConvaeWarning(UserWarning):
+    """The base class of the warnings that have a class of their own."""
+
+
+class ImageWarning(ConvaeWarning):
     """Images can be used, but the results may be unexpected. The command line prints the message."""
+
+
+class FitWarning(ConvaeWarning):
+    """Something limits the result of a fit: images that were skipped, none held out, no improvement.
+
+    The command line prints the message as a note of the fit.
+    """
 
 
 class DiskFullError(ConvaeError, RuntimeError):
@@ -111,6 +124,21 @@ def raise_faults(what: str, faults: list[str]) -> None:
     error = InputError(f"{what}: " + "; ".join(numbered))
     error.faults = tuple(faults)
     raise error
+
+
+def warn_user(warning: ConvaeWarning) -> None:
+    """Warn, and name the line of the user's program that led here, so that Python shows it once a line.
+
+    Frames of convae, and of scikit-learn and joblib in between, are passed over.
+    """
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    return module.split(".")[0] in ("convae", "sklearn", "joblib", "contextlib")
 
 
 def brief(fault: object, most: int = 160) -> str:

@@ -18,8 +18,9 @@ from tests.cli.conftest import FIT, Command, outside
 import convae as package
 from convae.cli import verb_table
 from convae.cli.main import Interrupted, Terminated, explain
-from convae.cli.terminal.output import aligned, plain
+from convae.cli.terminal.output import plain
 from convae.errors import ImageError, InputError, TrainingError
+from convae.plain_text import aligned
 
 SEEDED = {"demo", "detect", "evaluate", "levels", "map", "probe", "sample", "units"}  # and all fits
 

@@ -33,7 +33,7 @@ def test_an_untrained_model_is_as_good_as_its_fill(model: Inpainter) -> None:
         assert set(done.scores) == {PSNR, SSIM, SEAM}
         assert done.scores[PSNR][MODEL] == pytest.approx(done.scores[PSNR][TENSION], abs=1.5)
         assert {BIHARMONIC, HARMONIC} <= set(done.scores[PSNR])
-    rows = panel(found).rows
+    rows = panel(found.pictures).rows
     assert list(rows) == ["original", "with holes", "filled"]
     assert len(found.metrics()) == 12
 

@@ -7,5 +7,6 @@
 - fit, partial_fit: from images to a trained model, and one more pass
 - pca_baseline: PCA with the latent dimension of the model
 - streaming: a model applied to a source of any length
+- views: what an estimator shows of itself: tables, charts, pictures, pages
 - registry: the estimators by name
 """

@@ -37,6 +37,7 @@ from convae.estimators.fit_config import FitConfig, chosen, config_of, group_set
 from convae.estimators.labels import holds_images
 from convae.estimators.pca_baseline import PCABaseline
 from convae.estimators.pixel_rows import images_to_rows, is_table, row_shape, rows_to_images
+from convae.estimators.views import ModelViews
 from convae.images.dataset.image_set import ImageSet
 from convae.images.dataset.prefetch import fetched
 from convae.images.dataset.preparation import Plan
@@ -60,7 +61,7 @@ Prepared = tuple[int, Image, Pixels]
 FEW_AHEAD = 4  # whole images that a thread may read ahead
 
 
-class ImageEstimator(CommonParameters, BaseEstimator):
+class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
     """The base class of all estimators; subclasses define parameters and methods.
 
     Attributes:
@@ -232,9 +233,13 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         checkpoint: CheckpointFolder | str | Path | None,
         resume: bool,
         observers: Iterable[Observer],
+        shown: Observer | None = None,
         **others: ImageSource | None,
     ) -> tuple[ImageSource, FitConfig[Any], Run]:
         """Check and open what a fit is given: the images, the parameters, and how it is run.
+
+        Args:
+            shown: shows the fit to the user.
 
         Raises:
             InputError: parameters are wrong or incompatible; the message says which, why, and what to do
@@ -245,7 +250,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
             groups=groups,
             checkpoint=folder,
             resume=resume,
-            observers=Observers(list(observers)),
+            observers=Observers(list(observers), display=shown, warns=True),
             **others,
         )
         config = self._config()
@@ -253,7 +258,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
         check(**choice)
         source = self.open(X, reset=True)
         for remark in remarks(**choice):
-            run.observers.message(remark)
+            run.observers.warn(remark)
         return source, config, run
 
     def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:

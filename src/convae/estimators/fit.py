@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,9 +21,10 @@ from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
 from convae.estimators.fit_config import FitConfig, prepared
 from convae.estimators.pca_baseline import PCABaseline
-from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
+from convae.images.dataset.image_set import DARK, ImageSet, prepare, refuse_far_images
 from convae.images.dataset.preparation import Preparation
 from convae.images.dataset.scaling import FittedScaling, Scaling, fit_scaling
+from convae.images.dataset.survey import grouped_reasons
 from convae.images.dataset.unit_range import UnitRange
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource
@@ -180,7 +180,7 @@ def stored_model(
     """
     best = min(history, key=lambda row: _finite(row["validation_loss"]))
     if len(history) > 1 and not best["epoch"]:
-        run.observers.message(NOT_BETTER)
+        run.observers.warn(NOT_BETTER)
     return StoredModel(
         kind=kind,
         parameters=config.flat(),
@@ -260,9 +260,10 @@ def make_ready(
 
     images = prepare(source, wanted or prepared(config), settled=settled)
     if images.skipped:
-        run.observers.message(f"{len(images.skipped)} images cannot be used and are skipped")
+        some = "1 image" if len(images.skipped) == 1 else f"{len(images.skipped):,} images"
+        run.observers.warn(f"{some} cannot be used: {grouped_reasons(images.skipped)}")
     for note in images.notes:
-        run.observers.message(note)
+        (run.observers.warn if note == DARK else run.observers.message)(note)
     together, seed = images.hashes if groups is None else groups[images.index], config.seed
     if split is None:
         fraction = config.parameters.validation_fraction
@@ -272,7 +273,7 @@ def make_ready(
     if not len(validation):
         same = len(images) > 1 and len(np.unique(images.hashes)) == 1
         why = ", as all images are the same" if same else ""
-        run.observers.message(f"no images are held out{why}: validation is on training images")
+        run.observers.warn(f"no images are held out{why}: validation is on training images")
     size = max(1, EVALUATION_VALUES // math.prod(images.shape))
     chunks = images.batches(epoch_batches(training, size, seed, 0))
     unit_loss = config.loss.needs_unit_range or config.architecture.output == "sigmoid"
@@ -283,8 +284,7 @@ def make_ready(
     refuse_far_images(images, scaling)
     # With scaling 'minmax', the user has decided.
     if asked != "minmax" and (word := outliers_word(fitted)):
-        warnings.warn(word, UserWarning, stacklevel=2)
-        run.observers.message(word)
+        run.observers.warn(word)
     if config.loss.of_8_bits and (images.depth != "uint8" or not whole_range(scaling)):
         raise InputError(
             f"loss {str(config.loss)!r} is the likelihood of the 256 values of 8-bit images, scaled by "

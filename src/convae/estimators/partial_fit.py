@@ -38,7 +38,7 @@ def continue_fit(estimator: Estimator, X: Any, task_of: TaskOf) -> Estimator:
     """
     fresh = not hasattr(estimator, "network_")
     config = estimator._config()
-    run = Run(observers=Observers([]))
+    run = Run(observers=Observers([], warns=True))
     choice = chosen(estimator.member, estimator._tasks(config, run), config)
     check(**choice)
     source = estimator.open(X, reset=fresh)

@@ -108,7 +108,7 @@ def _round(model: Inpainter, images: list[Tensor], holes: Holes) -> HoleScores:
     """Measure all methods on all images with one kind of hole."""
     values: dict[str, dict[str, list[float]]] = {name: {} for name in MEASURES}
     shares = []
-    for image, mask in _with_holes(images, holes):
+    for image, mask in with_holes(images, holes):
         shares.append(float(mask.mean()))
         for method, fill in _methods(model).items():
             filled = torch.where(mask > 0, fill(image, mask), image).clamp(0, 1)
@@ -133,7 +133,8 @@ def _mean(scores: list[float]) -> float:
     return float(np.mean(known)) if known else math.nan
 
 
-def _with_holes(images: list[Tensor], holes: Holes) -> Iterator[tuple[Tensor, Tensor]]:
+def with_holes(images: list[Tensor], holes: Holes) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each image (1, C, H, W) with a mask (1, 1, H, W) of holes that are made with a fixed seed."""
     generator = torch.Generator().manual_seed(0)
     for image in images:
         size = (image.shape[2], image.shape[3])
@@ -154,12 +155,17 @@ def _pictures(model: Inpainter, chosen: _Chosen) -> Iterator[Pictures]:
     some, size = chosen.samples[:PICTURES], (PICTURE_SIDE, PICTURE_SIDE)
     small = model.architecture_.code == "spatial"
     images = [middle(one.image, *size) if small else one.image for one in some]
-    pairs = zip(some, _with_holes(images, model.holes_), strict=True)
+    pairs = zip(some, with_holes(images, model.holes_), strict=True)
     for sample, (image, mask) in pairs:
-        filled = torch.where(mask > 0, model.filled(image, mask)[1], image)
-        yield Pictures(
-            name=sample.name,
-            original=image[0].cpu().numpy(),
-            mask=mask[0, 0].cpu().numpy() > 0,
-            filled=filled[0].cpu().numpy(),
-        )
+        yield pictures_of(model, sample.name, image, mask)
+
+
+def pictures_of(model: Inpainter, name: str, image: Tensor, mask: Tensor) -> Pictures:
+    """Fill the holes of an image (1, C, H, W), given by a mask (1, 1, H, W); return the pictures."""
+    filled = torch.where(mask > 0, model.filled(image, mask)[1], image)
+    return Pictures(
+        name=name,
+        original=image[0].cpu().numpy(),
+        mask=mask[0, 0].cpu().numpy() > 0,
+        filled=filled[0].cpu().numpy(),
+    )

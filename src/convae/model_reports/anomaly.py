@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from convae.estimators.anomaly.detector import AnomalyDetector
+from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.evaluation.anomaly import evaluate_detector
 from convae.evaluation.labelled_anomaly import evaluate_labelled
 from convae.evaluation.results.anomaly import DetectionEvaluation
@@ -16,8 +16,10 @@ from convae.evaluation.results.guarantee import (
     known_defects,
 )
 from convae.evaluation.results.labelled_anomaly import LabelledEvaluation
-from convae.images.sources.base import ImageSource
-from convae.model_reports.detections import scale_note
+from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.masks import Masks
+from convae.model_reports.detections import pictures_of, scale_note
+from convae.model_reports.example_images import Usable, refuse_masks
 from convae.model_reports.job import Job, Measurement, Request, advice
 from convae.model_reports.labelled_anomaly import report_of_labelled, write_scores
 from convae.model_reports.network_facts import report_on, training_facts
@@ -25,6 +27,7 @@ from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
 from convae.report.pictures.heatmaps import heat
 from convae.report.pictures.pictures import band_note, shown_range, to_display
+from convae.report.text import number
 
 PENALTIES = {  # the name of what a method adds to the loss
     "defects": "0.1 cross-entropy of the place",
@@ -76,7 +79,7 @@ def report_of_detector(
         metrics_note=f"{evaluation.images:,} normal images that {use}, and the same with one synthetic "
         "defect each. AUROC is the chance that an image with a defect scores higher than one without; AUPRO "
         "says how well the places agree.",
-        loss_name=f"{model.settings_.loss} + {PENALTIES[model.method]}",
+        loss_name=JOB.loss_name(model),
         training_facts={
             **{name: value for name, value in chosen_facts.items() if value is not None},
             **training_facts(model),
@@ -93,6 +96,30 @@ def values(model: AnomalyDetector, evaluation: DetectionEvaluation) -> dict[str,
         "real_defects": model.chosen_.get("defects"),
         "score_by": model.chosen_.get("score"),
     }
+
+
+def examples(model: AnomalyDetector, source: ImageSource, masks: Masks | None) -> Panel:
+    """Return pictures of images with their regions, their heatmaps, and the nearest normal images.
+
+    Raises:
+        InputError: there are masks, or no image can be used.
+    """
+    refuse_masks(model, masks)
+    skipped, found = list[Skipped](), list[Detection]()
+    for one in model.iter_detect(
+        source, on_bad=lambda e: skipped.append(Skipped(e.name, e.reason))
+    ):
+        found.append(one)
+    usable = Usable(source, found, skipped)
+    texts = [
+        f"{'anomalous' if one.anomalous else 'normal'}, score {number(one.score, 3)}"
+        for one in found
+    ]
+    rows = pictures_of(model, found)
+    names = [one.image.info.name for one in found]
+    return usable.noted(
+        Panel(heading="", rows=rows, names=names, texts=texts, note=scale_note(model))
+    )
 
 
 def _panel(model: AnomalyDetector, evaluation: DetectionEvaluation) -> Panel:
@@ -123,5 +150,7 @@ JOB = Job(
     ),
     notes=lambda model: [*known_defects(model), guarantee(model), *advice(model)],
     values=values,
+    examples=examples,
+    loss_name=lambda model: f"{model.settings_.loss} + {PENALTIES[model.method]}",
     takes=frozenset({"labels", "masks"}),
 )

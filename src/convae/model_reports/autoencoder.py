@@ -4,16 +4,23 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.reconstruction import evaluate
 from convae.evaluation.results.reconstruction import PCA, ReconstructionEvaluation
 from convae.images.sources.base import ImageSource
+from convae.images.sources.masks import Masks
 from convae.model_reports.code_map import map_of_codes
-from convae.model_reports.example_images import galleries
+from convae.model_reports.example_images import (
+    galleries,
+    reconstruction_panel,
+    refuse_masks,
+    usable_samples,
+)
 from convae.model_reports.job import Job, Measurement, Request, advice, values_after_fit
 from convae.model_reports.network_facts import report_on
-from convae.report.page.contents import Report
+from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
 
 MOST_MEASURED = 5000  # training images that are measured where none were held out
@@ -68,6 +75,21 @@ def report_of(
     )
 
 
+def examples(model: ImageEstimator, source: ImageSource, masks: Masks | None) -> Panel:
+    """Return pictures of images, their reconstructions, and the errors.
+
+    Raises:
+        InputError: there are masks, or no image can be used.
+    """
+    refuse_masks(model, masks)
+    shown = usable_samples(model, source)
+    with torch.inference_mode():
+        made = [model.network_(one.image).reconstruction for one in shown.samples]
+    return shown.noted(
+        reconstruction_panel([one.name for one in shown.samples], shown.images(), made)
+    )
+
+
 def notes(model: Any) -> list[str]:
     """Return advice, and the summary of the codes of a variational or sparse autoencoder."""
     summaries = [
@@ -85,4 +107,5 @@ JOB = Job(
     on_images=RECONSTRUCTION,
     notes=notes,
     values=lambda model, evaluation: values_after_fit(evaluation),
+    examples=examples,
 )

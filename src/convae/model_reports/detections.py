@@ -28,6 +28,7 @@ MOST_SIDE = 1024  # largest side in pixels of a picture on the page
 MOST_EXACT = 512  # longer side in pixels up to which such a picture is exact
 NAMED = 6  # most regions of an image that the page names
 SEEN, LARGEST = 192, 4096  # least and largest side in pixels of a picture in a file of its own
+ROW_SIDE = 256  # largest side in pixels of a picture in a row of several images
 Regions = Sequence[Region]
 
 
@@ -119,6 +120,28 @@ class Highest:
                 pictures.append(LinkedPicture(what=one.what, path=path, size=one.size))
             found.append(replace(finding, pictures=pictures))
         return found
+
+
+def pictures_of(
+    model: AnomalyDetector, found: Sequence[Detection], *, boxes: bool = True
+) -> dict[str, np.ndarray]:
+    """Return rows of pictures of some images, uint8 (n, H, W, 3), all in one size.
+
+    Args:
+        model: the detector.
+        found: its results for the images, at least one.
+        boxes: whether the regions are drawn into the images.
+    """
+    _, height, width = model.image_shape_
+    factor = min(1.0, ROW_SIDE / max(height, width))
+    size = (max(1, round(factor * height)), max(1, round(factor * width)))
+    rows: dict[str, list[np.ndarray]] = {"image": [], "found": [], "nearest normal image": []}
+    for one in found:
+        pictures = Pictures.of(model, one)
+        image = pictures.boxed if boxes else pictures.image
+        for name, picture in zip(rows, (image, pictures.overlay, pictures.nearest), strict=True):
+            rows[name].append(resize(picture, size))
+    return {name: np.stack(pictures) for name, pictures in rows.items()}
 
 
 def region_notes(regions: Regions) -> list[str]:

@@ -3,20 +3,30 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from convae.errors import ImageError
+from convae.errors import ImageError, InputError
 from convae.estimators.base import ImageEstimator
+from convae.evaluation.reconstruction import middle, nothing_measured, samples
 from convae.evaluation.results.reconstruction import ReconstructionEvaluation
+from convae.images.dataset.survey import grouped_reasons
 from convae.images.files.image import Pixels
-from convae.images.sources.base import ImageSource
+from convae.images.sources.base import ImageSource, Skipped
+from convae.images.sources.masks import Masks
+from convae.metrics.image_quality import mse
+from convae.report.page.contents import Panel
 from convae.report.pictures.comparison import Comparison, best_and_worst
+from convae.report.pictures.pictures import band_note, shown_range
+from convae.report.text import number
 
 EXAMPLES, EXTREMES = 16, 8
 SHOWN_VALUES = 2**19  # most values of an image in a report; larger ones are averaged down
+SHOWN_SIDE = 1024  # pixels a side of an image that a model is shown on; of larger ones the middle
 THUMBNAIL_SIDE = 32
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -70,6 +80,96 @@ def thumbnails(
         im if im.shape == shape else _averaged(torch.from_numpy(im), shape[1:]) for im in small
     ]
     return np.stack(resized)
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Images that a model can be shown on, and those of the source that it cannot.
+
+    Attributes:
+        source: the images.
+        samples: those that can be used; of large ones perhaps only the middle.
+        skipped: the others, with reasons.
+
+    Raises:
+        InputError: none can be used.
+    """
+
+    source: ImageSource
+    samples: Sequence[Any]
+    skipped: list[Skipped]
+
+    def __post_init__(self) -> None:
+        if not self.samples:
+            raise nothing_measured(self.source, self.skipped)
+
+    def images(self) -> list[Tensor]:
+        """Return the images of the samples, (1, C, H, W) in about [0, 1]."""
+        return [one.image for one in self.samples]
+
+    def noted(self, panel: Panel) -> Panel:
+        """Return the panel with a sentence on images that are not in it."""
+        missing = len(self.source) - len(panel)
+        if not missing:
+            return panel
+        some = "1 image is" if missing == 1 else f"{missing} images are"
+        why = (
+            f": {grouped_reasons(self.skipped)}"
+            if self.skipped
+            else ", as they have other channels"
+        )
+        return replace(panel, note=f"{panel.note} {some} not shown{why}.".strip())
+
+
+def usable_samples(model: ImageEstimator, source: ImageSource) -> Usable:
+    """Return the images of a source as a model takes them; of very large ones the middle.
+
+    Raises:
+        InputError: no image can be used.
+    """
+    skipped = list[Skipped]()
+    found = list(samples(model, source, skipped, include_seen=True, side=SHOWN_SIDE))
+    return Usable(source, found, skipped)
+
+
+def refuse_masks(model: ImageEstimator, masks: Masks | None) -> None:
+    """Raise an error for masks where a model has no use for them.
+
+    Raises:
+        InputError: there are masks.
+    """
+    if masks is not None:
+        raise InputError(
+            f"mask is for inpainters, and this model was fitted to {model.job}: leave it out"
+        )
+
+
+def reconstruction_panel(
+    names: Sequence[str], images: Sequence[Tensor], made: Sequence[Tensor]
+) -> Panel:
+    """Return the panel: original, reconstruction, error.
+
+    Args:
+        names: of the images.
+        images, made: (1, C, H, W) each, in about [0, 1]; of several sizes, the middle is shown.
+    """
+    side = [min(image.shape[axis] for image in images) for axis in (2, 3)]
+    parts = [
+        np.concatenate([middle(one, *side).cpu().numpy() for one in some])
+        for some in (images, made)
+    ]
+    errors = [float(mse(new, old)) for old, new in zip(images, made, strict=True)]
+    shown = Comparison(originals=parts[0], reconstructions=parts[1], names=names, errors=errors)
+    scale, span = shown.scale(), shown_range(parts[0])
+    pictures = shown.rows(scale=scale, value_range=span)
+    note = f"The error is absolute: black is 0, the brightest {number(scale, 1)} and more of a range of 1."
+    return Panel(
+        heading="",
+        rows=dict(zip(("original", "reconstruction", "error"), pictures, strict=True)),
+        names=names,
+        texts=[text for _, text in shown.captions()],
+        note=f"{note} {band_note(parts[0].shape[1])}".strip(),
+    )
 
 
 def _pairs(model: ImageEstimator, source: ImageSource, positions: np.ndarray) -> Iterator[Pair]:

@@ -10,7 +10,8 @@ import numpy as np
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.results.protocol import Evaluation
 from convae.images.sources.base import ImageSource
-from convae.report.page.contents import Report
+from convae.images.sources.masks import Masks
+from convae.report.page.contents import Panel, Report
 from convae.report.page.heading import Occasion
 
 
@@ -71,6 +72,9 @@ class Job:
         on_images: the evaluation on other images.
         notes: further sentences about a model after its fit, such as advice.
         values: the results after a fit as plain values, from the model and the evaluation.
+        examples: pictures of images and of what a model makes of them; given the model, a source, and the
+            masks of an inpainter (None for none).
+        loss_name: what the losses of the history are.
         takes: which optional parts of a :class:`Request` its evaluation on images uses.
     """
 
@@ -79,6 +83,8 @@ class Job:
     on_images: Measurement
     notes: Callable[[Any], list[str]]
     values: Callable[[Any, Any], dict[str, Any]]
+    examples: Callable[[Any, ImageSource, Masks | None], Panel]
+    loss_name: Callable[[Any], str] = lambda model: str(model.settings_.loss)
     takes: frozenset[str] = frozenset()
 
 

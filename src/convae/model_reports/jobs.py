@@ -19,6 +19,7 @@ JOBS = {
 
 def job_of(model: ImageEstimator) -> Job:
     """Return how a model of this kind is evaluated."""
-    module = importlib.import_module(f"convae.model_reports.{JOBS[type(model).__name__]}")
+    kind = next(one.__name__ for one in type(model).__mro__ if one.__name__ in JOBS)
+    module = importlib.import_module(f"convae.model_reports.{JOBS[kind]}")
     job: Job = module.JOB
     return job

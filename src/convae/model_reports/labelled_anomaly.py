@@ -5,24 +5,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from convae.estimators.anomaly.detector import AnomalyDetector
 from convae.evaluation.labelled_anomaly import finite_scores
 from convae.evaluation.results.guarantee import percent
 from convae.evaluation.results.labelled_anomaly import LabelledEvaluation, Scored
 from convae.filesystem.tables import write_table
-from convae.images.dataset.framing import resize
 from convae.images.sources.base import ImageSource
 from convae.metrics.ranking import roc
-from convae.model_reports.detections import Pictures, scale_note
+from convae.model_reports.detections import pictures_of, scale_note
 from convae.report.findings import ScoreSpread
 from convae.report.page.contents import DataFacts, Panel, Report
 from convae.report.page.heading import Occasion
 from convae.report.svg.roc_chart import Roc
 from convae.report.text import number
 
-SIDE = 256  # pixels a side of a picture on the page
 WORST = 6  # number of misses, and of false alarms, that are shown
 SCORES = "scores.csv"
 COLUMNS = ("name", "label", "kind", "score", "p_value", "called_anomalous", "pixel_auroc")
@@ -101,23 +97,14 @@ def _panel(
     """Return the images, their heatmaps, and the nearest normal images; None if there are none."""
     if not worst:
         return None
-    _, height, width = model.image_shape_
-    factor = min(1.0, SIDE / max(height, width))
-    size = (max(1, round(factor * height)), max(1, round(factor * width)))
-    rows: dict[str, list[np.ndarray]] = {"image": [], "found": [], "nearest normal image": []}
-    pictured = []
     chosen = source.select([one.index for one in worst])
-    for found in model.iter_detect(chosen, on_bad=lambda _: None):
-        pictures = Pictures.of(model, found)
-        parts = (pictures.image, pictures.overlay, pictures.nearest)
-        for name, picture in zip(rows, parts, strict=True):
-            rows[name].append(resize(picture, size))
-        pictured.append(worst[found.index])
-    if not pictured:
+    found = list(model.iter_detect(chosen, on_bad=lambda _: None))
+    if not found:
         return None
+    pictured = [worst[one.index] for one in found]
     return Panel(
         heading=heading,
-        rows={name: np.stack(pictures) for name, pictures in rows.items()},
+        rows=pictures_of(model, found, boxes=False),
         names=[one.name for one in pictured],
         texts=[f"score {number(one.score, 3)}, p {number(one.p_value, 2)}" for one in pictured],
         note=scale_note(model),

@@ -8,20 +8,21 @@ from convae.report.page.contents import DataFacts, Report
 from convae.report.page.heading import Occasion
 
 
-def report_on(model: ImageEstimator, evaluation: Evaluation, occasion: Occasion) -> Report:
+def report_on(model: ImageEstimator, evaluation: Evaluation | None, occasion: Occasion) -> Report:
     """Return the parts that all reports have: sentences, the training, the network, the images, the settings.
 
     Args:
         model: the fitted model.
-        evaluation: its results.
+        evaluation: its results; None for a report without measurements.
         occasion: titles, commands and other words of the report.
     """
     # After a fit both are files of the same source: a file that cannot be read may be in both.
-    skipped = [(s.name, s.reason) for s in (*model.skipped_, *evaluation.skipped)]
+    measured = () if evaluation is None else evaluation.skipped
+    skipped = [(s.name, s.reason) for s in (*model.skipped_, *measured)]
     return Report(
         title=occasion.title,
         subtitle=occasion.subtitle,
-        summary=[*evaluation.verdicts(), *evaluation.caveats()],
+        summary=[] if evaluation is None else [*evaluation.verdicts(), *evaluation.caveats()],
         history=model.history_,
         best_epoch=model.best_epoch_,
         loss_name=str(model.settings_.loss),
@@ -29,7 +30,7 @@ def report_on(model: ImageEstimator, evaluation: Evaluation, occasion: Occasion)
         layers=network_layers(model),
         network_facts=network_facts(model),
         data=DataFacts(
-            facts=data_facts(model, evaluation.images),
+            facts=data_facts(model, None if evaluation is None else evaluation.images),
             notes=model.notes_,
             skipped=list(dict.fromkeys(skipped)) if occasion.after_fit else skipped,
         ),
@@ -79,7 +80,7 @@ def training_facts(model: ImageEstimator) -> dict[str, object]:
     }
 
 
-def data_facts(model: ImageEstimator, measured: int) -> dict[str, object]:
+def data_facts(model: ImageEstimator, measured: int | None) -> dict[str, object]:
     """Return facts about the training images, and how many images were measured."""
     facts, (channels, height, width) = _facts(model), model.image_shape_
     return {

@@ -16,6 +16,7 @@ from convae.networks.bottleneck import DenseBypass, SpatialBypass
 from convae.networks.layers import DepthToSpace, ResidualBlock, SpaceToDepth
 
 Pair = tuple[int, int]
+_HEAD = ("layer", "kind", "output", "parameters", "multiply-adds")
 
 _WORDS: dict[type[nn.Module], str] = {
     nn.ReLU: "ReLU",
@@ -84,22 +85,36 @@ class Summary:
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        head = ("layer", "kind", "output", "parameters", "multiply-adds")
+        table = _table([_HEAD, *self._cells()])
+        line = "-" * len(table[0])
+        return "\n".join([table[0], line, *table[1:-1], line, table[-1], self._facts()])
+
+    def _repr_html_(self) -> str:
+        from convae.report.page.card import Card, render_card
+        from convae.report.page.contents import Table
+
+        table = Table(heading="", columns=_HEAD, rows=self._cells())
+        return render_card(
+            Card(title="Network", sentences=[self._facts()], tables=[table], words=3)
+        )
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        """Return the table without its head; the last row is the total."""
         body = [
             (r.name, r.kind, _sides(r.shape), f"{r.parameters:,}", f"{r.multiply_adds:,}")
             for r in self.rows
         ]
-        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")
-        table = _table([head, *body, total])
-        line = "-" * len(table[0])
+        return [*body, ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}")]
+
+    def _facts(self) -> str:
+        """Return the code, the receptive field and the memory in one line."""
         height, width = self.receptive_field
         ratio = self.compression_ratio
-        facts = (
+        return (
             f"code {_sides(self.code_shape)}: {ratio:{',.0f' if ratio >= 100 else '.3g'}} image values "
             f"for each of its {math.prod(self.code_shape):,}; "
             f"receptive field {height} x {width} pixels; weights {_bytes(self.weight_bytes)}"
         )
-        return "\n".join([table[0], line, *table[1:-1], line, table[-1], facts])
 
 
 def summarize(network: Autoencoder | Architecture) -> Summary:

@@ -8,6 +8,7 @@
 - device_batches, deferred_losses: images and losses that stay on an accelerator
 - flop_count: the cost of an epoch
 - checkpoint: the complete state on disk
-- devices, malloc, interrupt, observers: the device, memory reuse, signals that stop a run, progress reports
+- devices, malloc, interrupt: the device, memory reuse, signals that stop a run
+- observers, progress, display, surroundings: reports of a run, their text, how they are shown, and where
 - tasks: the input of the network and the target of its output
 """

@@ -361,7 +361,7 @@ class _Run:
         p = self.progress
         p.rollbacks += 1
         p.rate_scale *= 0.5
-        self.watch.message(
+        self.watch.warn(
             f"{where}; went back to the start of the epoch and halved the learning rate"
         )
 

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from convae.errors import FitWarning, warn_user
+from convae.training.surroundings import in_command, one_of_many
+
 Row = dict[str, Any]
 
 
@@ -55,18 +58,51 @@ class Quiet:
         """Ignore."""
 
 
-class Observers(Quiet):
-    """Several observers as one; steps are passed on at most every ``interval`` seconds."""
+_warned_of = set[str]()  # in this process, by fits that are among many
 
-    def __init__(self, observers: Sequence[Observer], interval: float = 0.2) -> None:
-        self._observers = observers
+
+class Observers(Quiet):
+    """Several observers as one; steps are passed on at most every ``interval`` seconds.
+
+    Args:
+        observers: all of them.
+        interval: seconds.
+        display: what the user sees of the fit, in addition; it shows no warnings, which Python shows.
+        warns: whether :meth:`warn` gives warnings of Python; not for fits that a user did not ask for.
+    """
+
+    def __init__(
+        self,
+        observers: Sequence[Observer],
+        interval: float = 0.2,
+        *,
+        display: Observer | None = None,
+        warns: bool = False,
+    ) -> None:
+        self._given = observers
+        self._observers = [*observers, *([] if display is None else [display])]
         self._interval = interval
         self._last = 0.0
+        self._warns = warns
+        self._warned = set[str]()
 
     def message(self, text: str) -> None:
         """Pass the message to all."""
         for observer in self._observers:
             observer.message(text)
+
+    def warn(self, text: str) -> None:
+        """Pass on what limits the result: as a message, and as a :class:`~convae.errors.FitWarning`, once.
+
+        A command of convae prints the message, and gives no warning. Of many fits (a grid search), the first
+        in each process gives the warning.
+        """
+        for observer in self._given:
+            observer.message(text)
+        known = _warned_of if one_of_many() else self._warned
+        if self._warns and text not in known and not in_command():
+            known.add(text)
+            warn_user(FitWarning(text))
 
     def due(self) -> bool:
         """Return whether it is time to call :meth:`step` again."""

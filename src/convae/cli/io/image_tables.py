@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convae.cli.terminal.output import printable
 from convae.errors import InputError, brief
 from convae.filesystem.tables import TableReader, from_cell, read_table
+from convae.plain_text import printable
 
 if TYPE_CHECKING:
     from convae.images.sources.base import ImageSource

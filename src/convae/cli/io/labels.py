@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from convae.cli.io.image_tables import read_by_name, values_of
-from convae.cli.terminal.output import Voice, printable
+from convae.cli.terminal.output import Voice
 from convae.errors import InputError, brief
 from convae.evaluation.probe.probe import Target
 from convae.images.sources.base import ImageSource
+from convae.plain_text import printable
 
 BY_FOLDER = "folder"
 _COLUMNS = {

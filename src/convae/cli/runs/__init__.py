@@ -4,7 +4,7 @@
 - fit: train, measure and report
 - denoise, inpaint, detect, detect_files, detect_self, calibrate, reconstruct, encode, decode, sample, search,
   search_picture: use
-- evaluate, defect_labels, evaluation_lines, probe, map, units, levels, experiment_stacking,
+- evaluate, defect_labels, probe, map, units, levels, experiment_stacking,
   experiment_robustness: understand
 - skipping: images that cannot be used
 """

@@ -8,15 +8,16 @@ import torch
 
 from convae.cli.gc_tuning import loaded
 from convae.cli.io.output_files import HISTORY, named_after, result_folder, write_history
-from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.terminal.output import Voice
-from convae.cli.terminal.progress import duration, training
+from convae.cli.terminal.progress import training
 from convae.estimators.autoencoders.autoencoder import ConvAutoencoder
 from convae.evaluation.reconstruction import evaluate
+from convae.evaluation.results.shown import evaluation_lines
 from convae.images.sources.open_source import open_source
 from convae.model_reports.autoencoder import report_of
 from convae.report.page.folder import write_folder
 from convae.report.page.heading import Occasion
+from convae.training.progress import duration
 
 LATENT = 16
 _PYTHON = """import convae
@@ -48,7 +49,7 @@ def demonstrate(out: Path, voice: Voice, *, epochs: int, seed: int, device: str)
     voice.say("Training an autoencoder that squeezes each 8x8 digit into 16 numbers ...")
     model = ConvAutoencoder(latent_dim=LATENT, epochs=epochs, random_state=seed, device=device)
     with training(voice) as observers, one_thread():
-        model.fit(open_source("digits"), observers=observers)
+        model.fit(open_source("digits"), observers=observers, verbose=False)
     path = out / "digits.convae"
     model.save(path)
     history = write_history(named_after(path, HISTORY), model.history_)

@@ -8,7 +8,7 @@ from convae.cli.fit_options import command_line
 from convae.cli.io.output_files import SKIPPED, result_folder
 from convae.cli.runs.detect_files import REGIONS, SCORES, FoundFiles, Row
 from convae.cli.runs.skipping import Skipping
-from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
 from convae.estimators.anomaly.detector import AnomalyDetector, Detection
 from convae.evaluation.results.guarantee import calibration_values
@@ -16,6 +16,7 @@ from convae.images.result_files import refuse_own_folder
 from convae.images.sources.base import ImageSource
 from convae.metrics.drift import Drift, Look, find_drift
 from convae.model_reports.detections import report_of_detections, summary_of
+from convae.plain_text import aligned
 from convae.report.page.folder import write_folder
 from convae.report.text import ascii_text, number
 

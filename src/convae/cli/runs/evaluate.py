@@ -6,12 +6,12 @@ from pathlib import Path
 from convae.cli.fit_options import command_line
 from convae.cli.io.output_files import SKIPPED, result_folder, write_skipped
 from convae.cli.runs.defect_labels import BY_FOLDER, labels_of
-from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.results.protocol import Evaluation
+from convae.evaluation.results.shown import evaluation_lines
 from convae.images.sources.base import ImageSource
 from convae.model_reports.job import Measurement, Request
 from convae.model_reports.jobs import job_of

@@ -6,7 +6,7 @@ from convae.cli.experiment_options import Experiment
 from convae.cli.io.image_tables import read_groups
 from convae.cli.io.labels import read_labels
 from convae.cli.settings import Values
-from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import training
 from convae.evaluation.experiments.corrupted_readouts import (
     CORRUPTIONS,
@@ -16,6 +16,7 @@ from convae.evaluation.experiments.corrupted_readouts import (
 )
 from convae.evaluation.experiments.robustness import code_variants, probe_robustness
 from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
+from convae.plain_text import aligned
 from convae.report.text import ascii_text
 
 

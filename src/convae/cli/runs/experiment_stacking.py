@@ -4,7 +4,7 @@ from convae.cli.experiment_options import Experiment
 from convae.cli.io.image_tables import read_groups
 from convae.cli.runs.fit import checked_estimator
 from convae.cli.settings import Values
-from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import training
 from convae.config.experiments import EQUAL_COST
 from convae.estimators.autoencoders.stacked import StackedAutoencoder
@@ -14,6 +14,7 @@ from convae.evaluation.experiments.verdicts import (
     stacking_difference,
     stacking_verdict,
 )
+from convae.plain_text import aligned
 
 
 def run_stacking(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:

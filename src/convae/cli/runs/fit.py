@@ -20,13 +20,13 @@ from convae.cli.io.output_files import (
     write_skipped,
 )
 from convae.cli.main import Interrupted, Terminated
-from convae.cli.runs.evaluation_lines import evaluation_lines
 from convae.cli.settings import Values
 from convae.cli.terminal.output import Voice
-from convae.cli.terminal.progress import counting, duration, training
+from convae.cli.terminal.progress import counting, training
 from convae.errors import InputError
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.results.protocol import Evaluation
+from convae.evaluation.results.shown import evaluation_lines
 from convae.filesystem.run_files import current_run
 from convae.images.sources.base import ImageSource
 from convae.model_reports.job import Job, Request
@@ -35,6 +35,7 @@ from convae.report.page.folder import write_folder
 from convae.report.page.heading import Occasion
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
+from convae.training.progress import duration
 
 Estimator = TypeVar("Estimator", bound=ImageEstimator)
 
@@ -145,6 +146,7 @@ def train(
                 checkpoint=checkpoint,
                 resume=fit.resume,
                 observers=observers,
+                verbose=False,
                 **options,
             )
     except (KeyboardInterrupt, Terminated) as stop:

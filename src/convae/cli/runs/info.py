@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from convae.cli.terminal.output import Voice, facts
-from convae.cli.terminal.progress import number
 from convae.metrics.conformal import TOLERANCE
 from convae.networks.architecture import Architecture
 from convae.networks.summary import summarize
 from convae.storage.model_file import describe_model
+from convae.training.progress import number
 
 
 def describe(path: Path, voice: Voice) -> None:

@@ -7,7 +7,7 @@ from convae.cli.fit_options import command_line
 from convae.cli.io.image_tables import read_groups
 from convae.cli.io.labels import read_labels
 from convae.cli.io.output_files import SKIPPED, write_skipped
-from convae.cli.terminal.output import Voice, aligned
+from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.probe.probe import Probe, Target, probe
@@ -15,6 +15,7 @@ from convae.evaluation.probe.verdict import cautions, difference, rival_of, verd
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
 from convae.model_reports.probe import report_of_probe
+from convae.plain_text import aligned
 from convae.report.page.html import write_report
 from convae.report.text import ascii_text
 

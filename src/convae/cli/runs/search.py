@@ -10,7 +10,7 @@ from convae.cli.io.code_index import MANY, find_index, make_index, search_index
 from convae.cli.io.code_reading import count_codes, read_codes, refuse_other_model
 from convae.cli.io.code_writing import CHUNK, Coded, batched
 from convae.cli.runs.search_picture import look_for, picture_of
-from convae.cli.terminal.output import Voice, aligned, printable
+from convae.cli.terminal.output import Voice
 from convae.cli.terminal.progress import counting
 from convae.embedding.nearest_neighbours import Nearest, between
 from convae.errors import InputError
@@ -18,6 +18,7 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
+from convae.plain_text import aligned, printable
 
 COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 

@@ -4,15 +4,12 @@ import contextlib
 import json
 import math
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-# C0 and C1 control characters except tab and newline; marks that reverse the direction of text; surrogates,
-# which no encoding can print (bytes of a name that are no text)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from convae.plain_text import aligned, harmless
 
 
 @dataclass(frozen=True)
@@ -56,15 +53,6 @@ def warn(text: str) -> None:
         silence(sys.stderr)
 
 
-def harmless(text: str) -> str:
-    """Return ``text`` with escaped control characters: a file name must not control the terminal.
-
-    >>> print(harmless("a\\x1b[2Jb.png".encode().decode("unicode_escape")))
-    a\\x1b[2Jb.png
-    """
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
 def silence(stream: TextIO) -> None:
     """Redirect a stream to the null device, so that the interpreter reports no error when it shuts down."""
     with contextlib.suppress(OSError, ValueError):
@@ -89,23 +77,6 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def aligned(rows: Sequence[Sequence[str]], *, right: bool = True) -> list[str]:
-    """Format rows of cells as lines of a table: the first column aligned left, the others right.
-
-    >>> aligned([("", "model", "PCA"), ("MSE", "0.1", "0.25")])
-    ['     model   PCA', 'MSE    0.1  0.25']
-    """
-    widths = [max(len(row[k]) for row in rows if k < len(row)) for k in range(max(map(len, rows)))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(widths[k]) if right and k else cell.ljust(widths[k])
-            for k, cell in enumerate(row)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return lines
-
-
 def facts(values: Mapping[str, object]) -> list[str]:
     """Format names and values as lines of two columns.
 
@@ -113,12 +84,3 @@ def facts(values: Mapping[str, object]) -> list[str]:
     ['images  12', 'size    8x8']
     """
     return aligned([(name, str(value)) for name, value in values.items()], right=False)
-
-
-def printable(name: str) -> str:
-    """Return a file name as text that any file can hold: bytes that are not UTF-8 become ``\\udcff``.
-
-    >>> printable("a\\udcff.png")
-    'a\\\\udcff.png'
-    """
-    return name.encode("utf-8", "backslashreplace").decode()

@@ -56,7 +56,7 @@ def cross_fitted(
     order = generator(model._seed(), 0, 3).permutation(len(source))
     for part in np.array_split(order, FOLDS):
         others = np.setdiff1d(order, part)
-        fitted = clone(model).fit(source.select(others), observers=observers)
+        fitted = clone(model).fit(source.select(others), observers=observers, verbose=False)
         scores = fitted.calibration_.scores
         median = float(np.median(scores))
         spread = SPREAD * float(np.median(np.abs(scores - median)))

@@ -42,6 +42,7 @@ from convae.metrics.drift import Look, look_of, look_rows
 from convae.networks.presets import PRESETS, RESTORING
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.display import Verbose, display
 from convae.training.observers import Observer
 
 METHODS: dict[str, MakeMethod] = {
@@ -194,6 +195,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         checkpoint: CheckpointFolder | str | Path | None = None,
         resume: bool = False,
         observers: Iterable[Observer] = (),
+        verbose: Verbose = "auto",
     ) -> Self:
         """Learn the normal images.
 
@@ -205,7 +207,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
             defects: a few images with real defects: any source. They help to weight the cues.
                 ``chosen_["defects"]`` reports how well they are detected, each by a score fitted without it.
                 Only with method ``defects``.
-            checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+            checkpoint, resume, observers, verbose: as in :meth:`convae.ConvAutoencoder.fit`.
 
         Returns:
             The fitted estimator itself.
@@ -215,15 +217,17 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
             TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        source, config, run = self._opened(
-            X,
-            groups=groups,
-            checkpoint=checkpoint,
-            resume=resume,
-            observers=observers,
-            defects=None if defects is None else self.open(defects),
-        )
-        return self._trained(source, config, run)
+        with display(verbose) as shown:
+            source, config, run = self._opened(
+                X,
+                groups=groups,
+                checkpoint=checkpoint,
+                resume=resume,
+                observers=observers,
+                shown=shown,
+                defects=None if defects is None else self.open(defects),
+            )
+            return self._trained(source, config, run)
 
     # -- using ----------------------------------------------------------------------------------
 

@@ -244,7 +244,7 @@ def _read(
         run.observers.message(f"defects: {some} the same as another, and count once")
     if skipped:
         some = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
-        run.observers.message(f"defects: {some} cannot be used: {grouped_reasons(skipped)}")
+        run.observers.warn(f"defects: {some} cannot be used: {grouped_reasons(skipped)}")
     return tuple(found), tuple(skipped)
 
 

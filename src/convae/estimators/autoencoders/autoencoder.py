@@ -24,10 +24,12 @@ from convae.estimators.streaming import (
     iter_images,
     iter_reconstructions,
 )
+from convae.estimators.views import CodeViews
 from convae.metrics import image_quality
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.display import Verbose, display
 from convae.training.observers import Observer
 from convae.training.tasks.corrupted import Corrupted
 from convae.training.tasks.task import Reconstruction, Task
@@ -38,7 +40,11 @@ SHIFT = 1 / 24
 
 
 class ConvAutoencoder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AutoencoderParameters, ImageEstimator
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CodeViews,
+    AutoencoderParameters,
+    ImageEstimator,
 ):
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
 
@@ -109,6 +115,7 @@ class ConvAutoencoder(
         checkpoint: CheckpointFolder | str | Path | None = None,
         resume: bool = False,
         observers: Iterable[Observer] = (),
+        verbose: Verbose = "auto",
     ) -> Self:
         """Train on images.
 
@@ -121,6 +128,10 @@ class ConvAutoencoder(
                 a minute.
             resume: continue from the checkpoint, exactly where the run stopped.
             observers: receive messages, steps and epochs.
+            verbose: ``auto`` shows a progress bar on a terminal and in a notebook, and nothing elsewhere or
+                where the fit is one of many, as in a grid search. True shows the progress in any case, as
+                lines where there can be no bar; ``lines`` writes a line for each epoch, for logs; False
+                shows nothing.
 
         Returns:
             The fitted estimator itself.
@@ -128,12 +139,22 @@ class ConvAutoencoder(
         Raises:
             InputError: the data or a parameter is wrong; the message is one sentence.
             TrainingError: the loss stays non-finite.
+
+        Warns:
+            FitWarning: something limits the result: images were skipped, none was held out, or no epoch was
+                better than the start.
         """
         self._refuse_target(X, y)
-        source, config, run = self._opened(
-            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
-        )
-        return self._trained(source, config, run)
+        with display(verbose) as shown:
+            source, config, run = self._opened(
+                X,
+                groups=groups,
+                checkpoint=checkpoint,
+                resume=resume,
+                observers=observers,
+                shown=shown,
+            )
+            return self._trained(source, config, run)
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Make one more pass over X at a constant learning rate; the first call starts like :meth:`fit`.

@@ -46,6 +46,7 @@ from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import RESTORING
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.display import Verbose, display
 from convae.training.observers import Observer
 from convae.training.tasks.denoising import (
     FromClean,
@@ -135,6 +136,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
         checkpoint: CheckpointFolder | str | Path | None = None,
         resume: bool = False,
         observers: Iterable[Observer] = (),
+        verbose: Verbose = "auto",
     ) -> Self:
         """Train on images of one size or of many.
 
@@ -145,7 +147,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             target: the images that the results should look like, matched by name (files) or by number
                 (arrays). They may have other channels than X: with grey images and coloured targets, the
                 model learns to colour.
-            groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+            groups, checkpoint, resume, observers, verbose: as in :meth:`convae.ConvAutoencoder.fit`.
 
         Returns:
             The fitted estimator itself.
@@ -159,15 +161,17 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             if target is not None:
                 raise InputError("y and target both hold images: give the target once")
             target = y
-        source, config, run = self._opened(
-            X,
-            groups=groups,
-            checkpoint=checkpoint,
-            resume=resume,
-            observers=observers,
-            target=None if target is None else self._opened_target(target),
-        )
-        return self._trained(source, config, run)
+        with display(verbose) as shown:
+            source, config, run = self._opened(
+                X,
+                groups=groups,
+                checkpoint=checkpoint,
+                resume=resume,
+                observers=observers,
+                shown=shown,
+                target=None if target is None else self._opened_target(target),
+            )
+            return self._trained(source, config, run)
 
     def _opened_target(self, target: Any) -> ImageSource:
         """Open the target as a source; rows of pixels are read as :meth:`open` reads those of X."""

@@ -36,6 +36,7 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.storage.model_file import StoredModel
 from convae.training.checkpoint import CheckpointFolder
+from convae.training.display import Verbose, display
 from convae.training.observers import Observer
 from convae.training.tasks.inpainting import FILLS, FromHoles, with_fill
 
@@ -136,13 +137,14 @@ class Inpainter(InpainterParameters, RestoringEstimator):
         checkpoint: CheckpointFolder | str | Path | None = None,
         resume: bool = False,
         observers: Iterable[Observer] = (),
+        verbose: Verbose = "auto",
     ) -> Self:
         """Train on whole images of one size or of many.
 
         Args:
             X: any source, see :meth:`convae.ConvAutoencoder.fit`.
             y: labels (n,), which are ignored. Images raise an error.
-            groups, checkpoint, resume, observers: as in :meth:`convae.ConvAutoencoder.fit`.
+            groups, checkpoint, resume, observers, verbose: as in :meth:`convae.ConvAutoencoder.fit`.
 
         Returns:
             The fitted estimator itself.
@@ -152,10 +154,16 @@ class Inpainter(InpainterParameters, RestoringEstimator):
             TrainingError: the loss stays non-finite.
         """
         self._refuse_target(X, y)
-        source, config, run = self._opened(
-            X, groups=groups, checkpoint=checkpoint, resume=resume, observers=observers
-        )
-        return self._trained(source, config, run)
+        with display(verbose) as shown:
+            source, config, run = self._opened(
+                X,
+                groups=groups,
+                checkpoint=checkpoint,
+                resume=resume,
+                observers=observers,
+                shown=shown,
+            )
+            return self._trained(source, config, run)
 
     def inpaint(
         self, X: Any, mask: Any = None, *, invert: bool = False, ensemble: bool = False

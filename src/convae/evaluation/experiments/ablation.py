@@ -210,7 +210,7 @@ def _run(
         level_epochs=schedule.level_epochs, epochs=schedule.epochs, random_state=seed
     )
     began = time.process_time()
-    fresh.fit(parts.training, groups=parts.groups, observers=[watch])
+    fresh.fit(parts.training, groups=parts.groups, observers=[watch], verbose=False)
     seconds = time.process_time() - began
     return fresh, (-fresh.score(parts.test), plan.share(_done(fresh)), seconds)
 

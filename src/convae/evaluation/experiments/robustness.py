@@ -131,4 +131,4 @@ def _fitted(name: str, model: ConvAutoencoder, parts: Parts, watch: Observer) ->
         epochs = parts.epochs(config.training.batch_size, model.validation_fraction)
     watch.message(f"training for {name} codes, {epochs} epochs")
     fresh: ConvAutoencoder = clone(model).set_params(epochs=epochs)
-    return fresh.fit(parts.training, groups=parts.groups, observers=[watch])
+    return fresh.fit(parts.training, groups=parts.groups, observers=[watch], verbose=False)

@@ -7,6 +7,7 @@ import numpy as np
 
 from convae.estimators.anomaly.normal_cues import COMPONENTS
 from convae.evaluation.results.scores import MODEL, difference_values, metric_table
+from convae.evaluation.results.shown import ShownResults
 from convae.images.sources.base import Skipped
 from convae.metrics.resampling import Difference
 from convae.report.page.contents import Metric, Table
@@ -38,7 +39,7 @@ class Pictures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionEvaluation:
+class DetectionEvaluation(ShownResults):
     """The evaluation of a detector by synthetic defects, on images that it was not trained on.
 
     Attributes:

@@ -15,6 +15,7 @@ from convae.evaluation.results.scores import (
     Scores,
     metric_table,
 )
+from convae.evaluation.results.shown import ShownResults
 from convae.images.sources.base import Skipped
 from convae.report.page.contents import Metric, Table
 from convae.report.pictures.differences import against
@@ -52,7 +53,7 @@ class NoiseScores(Scores):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoisingEvaluation:
+class DenoisingEvaluation(ShownResults):
     """The evaluation of a denoiser on images.
 
     Attributes:

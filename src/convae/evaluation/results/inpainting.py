@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from convae.evaluation.results.scores import MODEL, ON_TRAINING_IMAGES, Scores, metric_table
+from convae.evaluation.results.shown import ShownResults
 from convae.images.sources.base import Skipped
 from convae.report.page.contents import Metric, Table
 from convae.report.pictures.differences import against
@@ -70,7 +71,7 @@ class HoleScores(Scores):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InpaintingEvaluation:
+class InpaintingEvaluation(ShownResults):
     """The evaluation of an inpainter on images in which holes were made.
 
     Attributes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convae.evaluation.results.guarantee import percent
+from convae.evaluation.results.shown import ShownResults
 from convae.images.sources.base import Skipped
 from convae.images.sources.defect_labels import NORMAL
 from convae.metrics.proportions import Proportion
@@ -81,7 +82,7 @@ class KindMeasured:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledEvaluation:
+class LabelledEvaluation(ShownResults):
     """The evaluation of a detector on labelled images.
 
     Attributes:

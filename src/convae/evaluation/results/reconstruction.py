@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from convae.evaluation.results.scores import metric_table, omissions
+from convae.evaluation.results.shown import ShownResults
 from convae.images.sources.base import Skipped
 from convae.metrics.resampling import Difference, paired_difference
 from convae.report.page.contents import Metric, Table
@@ -27,7 +28,7 @@ METRICS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconstructionEvaluation:
+class ReconstructionEvaluation(ShownResults):
     """The evaluation of a model on images.
 
     Attributes:

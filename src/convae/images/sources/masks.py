@@ -185,6 +185,23 @@ class ManyMasks(Masks):
         return super().notes + unused[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
 
 
+class SelectedMasks(Masks):
+    """The masks of some images of a source, in the order of a selection of these images.
+
+    Args:
+        masks: of all images.
+        positions: (m,) of the images in the source.
+    """
+
+    def __init__(self, masks: Masks, positions: np.ndarray) -> None:
+        super().__init__()
+        self._all, self._positions = masks, positions
+
+    def of(self, index: int, image: Image) -> tuple[Image, Missing]:
+        """Return the image, and where it is missing, from the mask of its position in the source."""
+        return self._all.of(int(self._positions[index]), image)
+
+
 def open_masks(given: Any, images: ImageSource, *, invert: bool = False) -> Masks:
     """Open the masks of a source of images.
 

@@ -3,5 +3,5 @@
 - charts, axes: the parts
 - curves, roc_chart, score_chart: loss curves, the ROC curve, the histogram of scores
 - code_scatter: images as dots at their codes
-- architecture: the drawing of a network
+- architecture: the drawing of a network; image_grid: pictures of images in rows
 """

@@ -10,11 +10,11 @@ from convae.report.svg.charts import LETTER, coordinate, document, escape, text_
 from convae.report.text import number, shorten
 
 _TALLEST, _LEAST = 132.0, 5.0
-_PARTS = {"encoder": CLASSES[0], "code": CLASSES[1], "decoder": CLASSES[2]}
+PARTS = {"encoder": CLASSES[0], "code": CLASSES[1], "decoder": CLASSES[2]}
 
 
 @dataclass
-class _Box:
+class Box:
     """Consecutive layers whose results have one shape."""
 
     shape: tuple[int, ...]
@@ -23,10 +23,17 @@ class _Box:
 
     @property
     def parameters(self) -> int:
+        """Number of trainable parameters."""
         return sum(_count(layer) for layer in self.layers)
 
     @property
+    def side(self) -> float:
+        """The mean side of its map; 1 for a dense layer."""
+        return _side(self.shape)
+
+    @property
     def words(self) -> str:
+        """What the layers do, each kind once."""
         kinds: dict[str, int] = {}
         for layer in self.layers:
             kind = str(layer.get("kind") or layer.get("name") or "layer")
@@ -47,7 +54,7 @@ def architecture_svg(
         heading: written above the drawing.
         standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
-    boxes = _boxes(layers)
+    boxes = boxes_of(layers)
     turned = len(boxes) > 10
     pitch = 46.0 if turned else min(max(960 / max(len(boxes), 1), 96.0), 124.0)
     top = 34.0 if heading else 10.0
@@ -73,16 +80,17 @@ def shape_text(shape: object) -> str:
     return " × ".join(str(side) for side in sides) or "–"
 
 
-def _boxes(layers: Sequence[Mapping[str, object]]) -> list[_Box]:
+def boxes_of(layers: Sequence[Mapping[str, object]]) -> list[Box]:
+    """Join consecutive layers with results of one shape; ``layers`` as for :func:`architecture_svg`."""
     shapes = [_shape(layer) for layer in layers]
     sizes = [math.prod(shape) for shape in shapes]
     code = len(sizes) - 1 - sizes[::-1].index(min(sizes)) if sizes else 0
-    boxes: list[_Box] = []
+    boxes: list[Box] = []
     for index, (layer, shape) in enumerate(zip(layers, shapes, strict=True)):
         guess = "encoder" if index < code else "code" if index == code else "decoder"
         part = str(layer.get("part") or guess)
         if not boxes or boxes[-1].shape != shape or boxes[-1].part != part:
-            boxes.append(_Box(shape, part))
+            boxes.append(Box(shape, part))
         boxes[-1].layers.append(layer)
     return boxes
 
@@ -101,9 +109,9 @@ def _side(shape: tuple[int, ...]) -> float:
     return math.sqrt(math.prod(shape[-2:])) if len(shape) >= 2 else 1.0
 
 
-def _drawn(box: _Box, middle: float, centre: float, largest: float, pitch: float) -> str:
+def _drawn(box: Box, middle: float, centre: float, largest: float, pitch: float) -> str:
     """Draw a box: height by the side of the image, width by the channels (both compressed)."""
-    colour = _PARTS.get(box.part, CLASSES[9])
+    colour = PARTS.get(box.part, CLASSES[9])
     if len(box.shape) >= 2:
         height = max(_TALLEST * math.sqrt(_side(box.shape) / largest), _LEAST)
         width = min(5 + 3.6 * math.log2(1 + box.shape[0]), pitch * 0.62)
@@ -121,7 +129,7 @@ def _drawn(box: _Box, middle: float, centre: float, largest: float, pitch: float
     )
 
 
-def _links(boxes: Sequence[_Box], left: float, pitch: float, centre: float) -> list[str]:
+def _links(boxes: Sequence[Box], left: float, pitch: float, centre: float) -> list[str]:
     if len(boxes) < 2:
         return []
     ends = coordinate(left + pitch / 2), coordinate(left + pitch * (len(boxes) - 0.5))
@@ -129,7 +137,7 @@ def _links(boxes: Sequence[_Box], left: float, pitch: float, centre: float) -> l
     return [f'<line class="cv-grid" x1="{ends[0]}" x2="{ends[1]}" y1="{level}" y2="{level}" />']
 
 
-def _level(box: _Box, middle: float, foot: float, pitch: float) -> list[str]:
+def _level(box: Box, middle: float, foot: float, pitch: float) -> list[str]:
     words = _wrapped(box.words, int((pitch - 4) / LETTER))
     lines = [(shape_text(box.shape), "cv-text"), *((line, "cv-small") for line in words)]
     if box.parameters:
@@ -148,7 +156,7 @@ def _wrapped(words: str, room: int) -> list[str]:
     return [shorten(line, room) for line in lines[:2]]
 
 
-def _turned(box: _Box, middle: float, foot: float) -> list[str]:
+def _turned(box: Box, middle: float, foot: float) -> list[str]:
     lines = [(shape_text(box.shape), "cv-text", -2.0), (shorten(box.words, 18), "cv-small", 13.0)]
     parts = []
     for line, css, shift in lines:
@@ -160,9 +168,9 @@ def _turned(box: _Box, middle: float, foot: float) -> list[str]:
     return parts
 
 
-def _legend(boxes: Sequence[_Box], left: float, top: float) -> list[str]:
+def _legend(boxes: Sequence[Box], left: float, top: float) -> list[str]:
     parts, x = [], left + 6
-    for name, colour in _PARTS.items():
+    for name, colour in PARTS.items():
         inside = [box for box in boxes if box.part == name]
         if not inside:
             continue

@@ -45,11 +45,8 @@ def code_map_svg(
     """
     places = _checked(points, labels)
     kept = chosen(places)
-    names, classes = _classes(labels, label_names, len(places))
-    words = [
-        f"{word} direction" + (f", {percent(shares[k], 2)} of the variance" if shares else "")
-        for k, word in enumerate(("first", "second"))
-    ]
+    names, classes = classes_of(labels, label_names, len(places))
+    words = directions_of(shares)
     x, y = _square_axes(places[kept], words)
     chart = Chart(
         x,
@@ -72,6 +69,15 @@ def code_map_svg(
             chart.key(Key(text=shorten(name, 24), css="cv-fill", mark=mark, colour=colour))
     title = "Map of the codes" + (" with pictures" if pictured else "")
     return chart.render(title, selection_note(places), standalone=standalone)
+
+
+def directions_of(shares: tuple[float, float] | None) -> tuple[str, str]:
+    """Name the two directions of a map, with their fractions of the variance if these are known."""
+    first, second = (
+        f"{word} direction" + (f", {percent(shares[k], 2)} of the variance" if shares else "")
+        for k, word in enumerate(("first", "second"))
+    )
+    return first, second
 
 
 def selection_note(points: np.ndarray) -> str:
@@ -101,9 +107,10 @@ def _checked(points: np.ndarray, labels: object) -> np.ndarray:
     return places
 
 
-def _classes(
+def classes_of(
     labels: np.ndarray | Sequence[object] | None, label_names: Sequence[str], count: int
 ) -> tuple[list[str], np.ndarray]:
+    """Return the names of the classes, and the class of each image, (n,); rare ones share the last."""
     if labels is None:
         return ["images"], np.zeros(count, dtype=np.intp)
     known, classes, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)

@@ -31,9 +31,9 @@ def loss_curve_svg(
         heading: written above the curves.
         standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
-    epochs = _column(history, "epoch", fallback=np.arange(1, len(history) + 1, dtype=np.float64))
-    train = _column(history, "train_loss")
-    validation = _column(history, "validation_loss")
+    epochs = column_of(history, "epoch", fallback=np.arange(1, len(history) + 1, dtype=np.float64))
+    train = column_of(history, "train_loss")
+    validation = column_of(history, "validation_loss")
     level = np.array([baseline[1]] if baseline else [], dtype=np.float64)
     axis = _loss_axis(np.concatenate([train, validation, level]))
     chart = Chart(
@@ -185,7 +185,8 @@ def _finite(values: np.ndarray | Sequence[float]) -> np.ndarray:
     return numbers[np.isfinite(numbers)]
 
 
-def _column(history: History, name: str, fallback: np.ndarray | None = None) -> np.ndarray:
+def column_of(history: History, name: str, fallback: np.ndarray | None = None) -> np.ndarray:
+    """Return one value for each epoch, (n,), NaN where it is missing; or ``fallback`` if any is missing."""
     values = [row.get(name) for row in history]
     column = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     if fallback is not None and not np.isfinite(column).all():

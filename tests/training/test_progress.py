@@ -2,8 +2,8 @@
 
 import threading
 
-from convae.cli.terminal.progress import Heartbeat, Messages, Pace, PlainTraining
 from convae.training.observers import StepProgress
+from convae.training.progress import Heartbeat, Messages, Pace, PlainTraining
 
 
 def test_the_time_left_follows_from_what_is_done() -> None:
