@@ -26,7 +26,7 @@ FLOORS = (
     (("images", "files to tensors and back"), ("corruption", "noise, holes, defects"), ("losses", "")),
     (("filesystem", "whole files or none"), ("metrics", "pure functions"),
      ("embedding", "PCA, neighbours"), ("classical", "without training")),
-    (("errors", ""), ("plain_text", ""), ("loading", ""), ("version", "")),
+    (("errors", ""), ("loading", ""), ("version", "")),
 )  # fmt: skip
 # Every module by its name without ``convae.``; a package is ``images.__init__``.
 MODULES = {

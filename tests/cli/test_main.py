@@ -20,7 +20,7 @@ from convae.cli import verb_table
 from convae.cli.main import Interrupted, Terminated, explain
 from convae.cli.terminal.output import plain
 from convae.errors import ImageError, InputError, TrainingError
-from convae.plain_text import aligned
+from convae.report.plain_text import aligned
 
 SEEDED = {"demo", "detect", "evaluate", "levels", "map", "probe", "sample", "units"}  # and all fits
 

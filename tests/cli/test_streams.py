@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.conftest import FIT, Command, fill, waves
 
-from convae.plain_text import harmless
+from convae.report.plain_text import harmless
 
 WORDS = [word for word in FIT if word != "--quiet"]
 

@@ -10,7 +10,7 @@ from convae.networks.architecture import CHOICES, Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.presets import PRESETS, make_architecture
 from convae.networks.summary import Summary, summarize
-from convae.report import architecture_svg
+from convae.report.svg.architecture import architecture_svg
 
 
 def tutorial() -> Summary:

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.report.page.test_html import HOSTILE, Page
 
-from convae.report import Report, render_report
 from convae.report.findings import (
     MOST_LISTED,
     MOST_SHOWN,
@@ -20,7 +19,9 @@ from convae.report.findings import (
     ScoreSpread,
     address,
 )
+from convae.report.page.contents import Report
 from convae.report.page.folder import write_folder
+from convae.report.page.html import render_report
 
 
 def found(name: str = "a.png", *, large: bool = False, **changes: object) -> Finding:

@@ -26,7 +26,6 @@ from convae.model_reports.example_images import thumbnails
 from convae.model_reports.job import Job, Measurement, Request
 from convae.model_reports.jobs import job_of
 from convae.model_reports.network_facts import network_facts, network_layers, report_on
-from convae.plain_text import in_python
 from convae.report.drawing import (
     Drawing,
     architecture_drawing,
@@ -39,6 +38,7 @@ from convae.report.page.card import Card, render_card
 from convae.report.page.contents import CodeMap
 from convae.report.page.heading import Occasion
 from convae.report.page.html import write_report
+from convae.report.plain_text import in_python
 from convae.report.text import number
 
 USERS = {"target": "denoisers", "labels": "anomaly detectors", "masks": "anomaly detectors"}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convae.errors import InputError
-from convae.plain_text import harmless
+from convae.report.plain_text import harmless
 from convae.training.observers import Observer
 from convae.training.progress import (
     PREPARING,

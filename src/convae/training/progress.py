@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from convae.plain_text import harmless
+from convae.report.plain_text import harmless
 from convae.training.observers import Quiet, Row, StepProgress
 
 if TYPE_CHECKING:

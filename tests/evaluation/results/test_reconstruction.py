@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from convae.evaluation.results.reconstruction import ReconstructionEvaluation
-from convae.report import Report, render_report
+from convae.report.page.contents import Report
+from convae.report.page.html import render_report
 
 
 def measured(errors: list[float], others: list[float]) -> ReconstructionEvaluation:

@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.report import (
-    CodeMap,
-    Comparison,
-    DataFacts,
-    Metric,
-    Report,
-    render_report,
-    write_report,
-)
-from convae.report.page.contents import Panel
+from convae.report.page.contents import CodeMap, DataFacts, Metric, Panel, Report
+from convae.report.page.html import render_report, write_report
+from convae.report.pictures.comparison import Comparison
 
 HOSTILE = "\"><script>alert(1)</script>\x00\u202e\udcff{{ 7*7 }}</style>&amp;'.png"
 

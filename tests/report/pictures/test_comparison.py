@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convae.errors import InputError
-from convae.report import Comparison, best_and_worst, comparison_picture, grid
+from convae.report.pictures.comparison import Comparison, best_and_worst, comparison_picture, grid
 
 
 def _comparison(

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from convae.metrics.resampling import Difference
-from convae.report import Metric, Report, render_report
+from convae.report.page.contents import Metric, Report
+from convae.report.page.html import render_report
 from convae.report.pictures.differences import against, interval_of
 
 

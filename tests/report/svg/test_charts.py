@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convae.errors import InputError
-from convae.report import architecture_svg, code_map_svg, error_histogram_svg, loss_curve_svg
-from convae.report import spectrum_svg as spectrum
-from convae.report.svg.code_scatter import chosen, selection_note
-from convae.report.svg.curves import effective_dimensions
+from convae.report.svg.architecture import architecture_svg
+from convae.report.svg.code_scatter import chosen, code_map_svg, selection_note
+from convae.report.svg.curves import effective_dimensions, error_histogram_svg, loss_curve_svg
+from convae.report.svg.curves import spectrum_svg as spectrum
 
 NAN = float("nan")
 SVG = "{http://www.w3.org/2000/svg}"

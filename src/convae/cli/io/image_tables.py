@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from convae.errors import InputError, brief
 from convae.filesystem.tables import TableReader, from_cell, read_table
-from convae.plain_text import printable
+from convae.report.plain_text import printable
 
 if TYPE_CHECKING:
     from convae.images.sources.base import ImageSource

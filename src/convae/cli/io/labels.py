@@ -10,7 +10,7 @@ from convae.cli.terminal.output import Voice
 from convae.errors import InputError, brief
 from convae.evaluation.probe.probe import Target
 from convae.images.sources.base import ImageSource
-from convae.plain_text import printable
+from convae.report.plain_text import printable
 
 BY_FOLDER = "folder"
 _COLUMNS = {

@@ -16,8 +16,8 @@ from convae.images.result_files import refuse_own_folder
 from convae.images.sources.base import ImageSource
 from convae.metrics.drift import Drift, Look, find_drift
 from convae.model_reports.detections import report_of_detections, summary_of
-from convae.plain_text import aligned
 from convae.report.page.folder import write_folder
+from convae.report.plain_text import aligned
 from convae.report.text import ascii_text, number
 
 MOST_NAMED = 10  # images that the summary names

@@ -16,7 +16,7 @@ from convae.evaluation.experiments.corrupted_readouts import (
 )
 from convae.evaluation.experiments.robustness import code_variants, probe_robustness
 from convae.evaluation.experiments.verdicts import robustness_cautions, robustness_verdict
-from convae.plain_text import aligned
+from convae.report.plain_text import aligned
 from convae.report.text import ascii_text
 
 

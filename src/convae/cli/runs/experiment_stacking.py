@@ -14,7 +14,7 @@ from convae.evaluation.experiments.verdicts import (
     stacking_difference,
     stacking_verdict,
 )
-from convae.plain_text import aligned
+from convae.report.plain_text import aligned
 
 
 def run_stacking(experiment: Experiment, parameters: Values, seeds: int, voice: Voice) -> None:

@@ -15,8 +15,8 @@ from convae.evaluation.probe.verdict import cautions, difference, rival_of, verd
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
 from convae.model_reports.probe import report_of_probe
-from convae.plain_text import aligned
 from convae.report.page.html import write_report
+from convae.report.plain_text import aligned
 from convae.report.text import ascii_text
 
 TABLE = "probe.csv"

@@ -18,7 +18,7 @@ from convae.estimators.base import ImageEstimator
 from convae.estimators.streaming import iter_codes, made_by
 from convae.filesystem.tables import write_table
 from convae.images.sources.base import ImageSource
-from convae.plain_text import aligned, printable
+from convae.report.plain_text import aligned, printable
 
 COLUMNS = ("query", "rank", "distance", "name", "label", "sha256", "position")
 

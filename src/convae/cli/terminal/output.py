@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from convae.plain_text import aligned, harmless
+from convae.report.plain_text import aligned, harmless
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from convae.evaluation.results.protocol import Evaluation
-from convae.plain_text import aligned, harmless, in_python, printable
 from convae.report.page.card import Card, render_card
 from convae.report.page.contents import Table
+from convae.report.plain_text import aligned, harmless, in_python, printable
 
 
 class ShownResults:

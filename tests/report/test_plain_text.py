@@ -1,6 +1,6 @@
 """Text for terminals: options of the command line become arguments of Python."""
 
-from convae.plain_text import in_python
+from convae.report.plain_text import in_python
 
 
 def test_options_become_arguments_and_nothing_else_changes() -> None:
