@@ -4,6 +4,6 @@
 - choices: names that a parameter can have, where others ask for them, too
 - experiments: the parameters of experiments
 - training: the settings of one training run, with every value decided
-- bottlenecks: how a code is constrained, as text and as values
+- bottlenecks, augmentation: how a code is constrained, and training images are changed, as text and as values
 - compatibility: which options go together, and why others do not
 """

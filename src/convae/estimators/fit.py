@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.config.augmentation import parse_augmentation, refuse_not_square
 from convae.config.training import (
     LEARNING_RATES,
     TrainingConfig,
@@ -40,6 +41,7 @@ from convae.training.job import EVALUATION_VALUES, Job
 from convae.training.loop import train
 from convae.training.observers import Observers, Row
 from convae.training.splits_and_batches import MAX_HELD_OUT, epoch_batches, hold_out
+from convae.training.tasks.augmented import augmented
 from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, Task
 
@@ -212,13 +214,14 @@ def stored_model(
 def make_job(config: FitConfig[Any], ready: Ready, learning: Learning | None = None) -> Job:
     """Return the job of training a whole network; without ``learning``, to reconstruct images."""
     learning = learning or Learning(Reconstruction(config.loss))
+    task = constrained(learning.task, config.bottleneck, ready.architecture, config.loss)
     return Job(
         images=ready.images,
         training=ready.places(ready.training),
         validation=ready.places(ready.measured),
         unit=ready.unit,
         settings=make_settings(config, ready),
-        task=constrained(learning.task, config.bottleneck, ready.architecture, config.loss),
+        task=augmented(task, config.training.augment),
         identity={
             "architecture": ready.architecture.to_dict(),
             "images": fingerprint_of(ready.images),
@@ -256,7 +259,9 @@ def make_ready(
     settle = settle or partial(settle_architecture, config)
 
     def settled(shape: tuple[int, int, int]) -> None:
-        settle(shape, None)  # raises an error for impossible settings before the images are read
+        # Impossible settings raise an error before the images are read.
+        refuse_not_square(parse_augmentation(config.training.augment), *shape[1:])
+        settle(shape, None)
 
     images = prepare(source, wanted or prepared(config), settled=settled)
     if images.skipped:

@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
+from convae.config.augmentation import parse_augmentation
 from convae.config.bottlenecks import Bottleneck, parse_bottleneck
 from convae.config.compatibility import TASKS, of_loss
 from convae.config.parameters import (
@@ -251,6 +252,7 @@ def chosen(
         "loss": of_loss(config.loss),
         "output": () if a.output is None else (a.output,),
         "decoder": (decoder,),
+        "augmentation": parse_augmentation(config.training.augment),
     }
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from convae.classical.noise_level import estimate_noise_level
 from convae.classical.noise_presence import NoisePresence
+from convae.config.augmentation import parse_augmentation
 from convae.config.compatibility import check, of_loss
 from convae.config.parameters import DenoiserParameters
 from convae.corruption.noise import Noise, check_levels, parse_noise
@@ -307,7 +308,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
         scaling = ready.unit.scaling
         factor, has_map = stretch(scaling), self._extra_inputs(config, material) > 0
         way, why, looked = chosen_way(ready, p)
-        check(task=[TASK_OF[way]], loss=of_loss(loss))
+        kinds = parse_augmentation(config.training.augment)
+        check(task=[TASK_OF[way]], loss=of_loss(loss), augmentation=kinds)
         noise = config.noise
         assert noise is not None
         if way == "clean":
