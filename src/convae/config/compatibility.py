@@ -282,8 +282,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("augmentation", ("rotations", "brightness")),
         ("loss", ("logistic",)),
-        "augment {0!r} makes values between the 256 of 8-bit images, whose likelihood loss {1!r} is: leave it "
-        "out, or take another loss",
+        "augment {0!r} makes values between the 256 of 8-bit images, whose likelihood loss {1!r} is: leave "
+        "it out, or take another loss",
     ),
     Rule(
         ("use", ("activity",)),

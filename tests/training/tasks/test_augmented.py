@@ -1,4 +1,4 @@
-"""Training images changed at random: which changes there are, in input and target alike, not in validation."""
+"""Training images changed at random: which changes there are, and that input and target change alike."""
 
 import numpy as np
 import pytest
