@@ -18,7 +18,16 @@ def augmentation() -> None:
     section = Section(
         "augmentation",
         "Few images, with and without augmentation: MSE on test images",
-        ("images", "number", "augment", "without", "with", "with / without", "of each seed", "CPU s"),
+        (
+            "images",
+            "number",
+            "augment",
+            "without",
+            "with",
+            "with / without",
+            "of each seed",
+            "CPU s",
+        ),
     )
     for name, kinds in KINDS.items():
         source = convae.open_source(name, split="train")

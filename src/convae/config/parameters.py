@@ -351,6 +351,16 @@ class _First:
         most=MOST_COUNT,
         common=True,
     )
+    budget: str | float | None = setting(
+        None,
+        "Time that the fit may take, such as 90s, 10min or 2h, in place of --epochs: steps, batch size and "
+        "width are chosen by measured steps. The evaluation and the report after the fit take additional "
+        "time.",
+        group=WHAT,
+        metavar="TIME",
+        unset="no limit",
+        common=True,
+    )
     channels: int | None = setting(
         None, "Convert all images: 1 to grey, 3 to RGB.", group=IMAGES, unset="as they are",
         common=True,

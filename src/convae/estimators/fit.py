@@ -2,8 +2,9 @@
 
 import hashlib
 import math
+import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convae.config.augmentation import parse_augmentation, refuse_not_square
+from convae.config.augmentation import KINDS, parse_augmentation, refuse_not_square
+from convae.config.compatibility import allowed
 from convae.config.training import (
     LEARNING_RATES,
     TrainingConfig,
@@ -47,6 +49,7 @@ from convae.training.tasks.task import Reconstruction, Task
 
 # With larger batches than the tutorial's, one epoch of its network ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
+FEW_IMAGES = 100  # to train on: augmentation is suggested
 OUTLYING = 3.0  # widths of the fitted range: values beyond are reported
 STARTED_BY = 256  # training images whose mean brightness is the network's initial output
 NOT_BETTER = (
@@ -110,6 +113,7 @@ class Run:
         checkpoint: where the state of the training is saved; None for nowhere.
         resume: whether to continue from the checkpoint.
         observers: receive messages, steps and epochs.
+        began: when the fit began, by ``time.monotonic``.
         target: of a denoiser: the images as they should look; None for none.
         defects: of a detector: images with real defects; None for none.
     """
@@ -118,6 +122,7 @@ class Run:
     checkpoint: CheckpointFolder | None = None
     resume: bool = False
     observers: Observers
+    began: float = field(default_factory=time.monotonic)
     target: ImageSource | None = None
     defects: ImageSource | None = None
 
@@ -226,6 +231,7 @@ def make_job(config: FitConfig[Any], ready: Ready, learning: Learning | None = N
             "architecture": ready.architecture.to_dict(),
             "images": fingerprint_of(ready.images),
             "bottleneck": config.bottleneck.to_dict(),
+            "budget": config.budget,
             **learning.identity,
         },
     )
@@ -423,6 +429,28 @@ def make_settings(config: FitConfig[Any], ready: Ready) -> TrainingConfig:
         "seed": ready.seed,
     }
     return TrainingConfig(**{**vars(given), **decided})
+
+
+def few_images_note(ready: Ready, config: FitConfig[Any], choice: Mapping[str, Any]) -> str | None:
+    """Return a note on augmentation where few images are trained on without it; None elsewhere.
+
+    Args:
+        choice: values of the axes of :mod:`convae.config.compatibility`; kinds that they rule out are left out.
+    """
+    count = len(ready.training) * ready.crops
+    if count >= FEW_IMAGES or config.training.augment is not None:
+        return None
+    kinds = [
+        kind
+        for kind in KINDS
+        if (kind != "quarter-turns" or ready.images.shape[1] == ready.images.shape[2])
+        and all(allowed("augmentation", kind, axis, one) for axis in choice for one in choice[axis])
+    ]
+    some = "only 1 image is" if count == 1 else f"only {count} images are"
+    return (
+        f"{some} trained on: augmentation may help. Set augment to changes after which an image could still "
+        f"be one of yours, of {', '.join(kinds)}"
+    )
 
 
 def fingerprint_of(images: ImageSet, before: str = "") -> str:

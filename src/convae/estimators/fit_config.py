@@ -9,6 +9,7 @@ import torch
 
 from convae.config.augmentation import parse_augmentation
 from convae.config.bottlenecks import Bottleneck, parse_bottleneck
+from convae.config.budget import parse_budget
 from convae.config.compatibility import TASKS, of_loss
 from convae.config.parameters import (
     ArchitectureSettings,
@@ -45,6 +46,7 @@ class FitConfig(Generic[P]):
         architecture, training, preparation: the settings in groups, with all their values.
         loss, bottleneck: parsed.
         noise: parsed, for estimators that add noise to images; None for none.
+        budget: the time that the fit may take, in seconds; None for any time.
         seed: the seed of all random choices.
     """
 
@@ -55,6 +57,7 @@ class FitConfig(Generic[P]):
     loss: Loss
     bottleneck: Bottleneck
     noise: Noise | None = None
+    budget: float | None = None
     seed: int
 
     def changed(self, **changes: Any) -> Self:
@@ -189,10 +192,16 @@ def config_of(
         if value not in known:
             raise unknown_name(kind, value, known)
     choose_device(p.device)
+    if p.budget is not None and p.epochs is not None:
+        raise InputError(
+            f"budget and epochs both decide how long to train; got budget {p.budget!r:.40} and epochs "
+            f"{p.epochs}: leave one of them out"
+        )
     config = FitConfig(
         parameters=p,
         loss=parse_loss(p.loss),
         bottleneck=parse_bottleneck(p.bottleneck),
+        budget=parse_budget(p.budget),
         seed=seed,
         **settings,
     )

@@ -77,11 +77,12 @@ def _untrained(
     estimator: "ImageEstimator", source: ImageSource, config: FitConfig[Any], run: Run
 ) -> StoredModel:
     """Return the model that a fit would start from."""
+    config = replace(config.changed(epochs=0, budget=None), budget=None)  # one pass takes its time
     ready = estimator._ready(source, config, run)
     pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
     network = start_network(ready, pca)
     kind, learning = type(estimator).__name__, Learning(Reconstruction(config.loss))
-    stored = train_model(kind, config.changed(epochs=0), ready, network, learning, run, pca)
+    stored = train_model(kind, config, ready, network, learning, run, pca)
     return estimator._finished(ready, config, stored)
 
 

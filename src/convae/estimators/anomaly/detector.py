@@ -149,6 +149,7 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
             ``mse``.
         latent_dim, epochs, channels, preparation, training, architecture, device, random_state: as in
             :class:`convae.ConvAutoencoder`. Where the architecture keeps None, the method decides.
+        budget: must be None: how long score and threshold take to fit is not known before. Set ``epochs``.
 
     Attributes:
         false_alarm_rate_: the rate that is promised, or estimated.
@@ -360,6 +361,11 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
             self, self._seed(), presets=PRESETS | RESTORING, defaults=_DEFAULTS[self.method]
         )
         p = config.parameters
+        if config.budget is not None:
+            raise InputError(
+                "budget: an anomaly detector also fits its score and its threshold, and how long that takes "
+                "is not known before: leave budget out, and set epochs"
+            )
         for name in ("tune", "flips", "estimate_tail"):
             if not isinstance(getattr(p, name), bool):
                 raise InputError(f"{name} must be True or False; got {getattr(p, name)!r}")

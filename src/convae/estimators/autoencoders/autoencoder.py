@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from convae.config.parameters import AutoencoderParameters
 from convae.corruption.noise import parse_noise
+from convae.embedding.pca import PrincipalComponents
 from convae.errors import InputError
 from convae.estimators.autoencoders.neighbour_layout import codes_by, neighbour_task
 from convae.estimators.base import ImageEstimator
@@ -54,6 +55,10 @@ class ConvAutoencoder(
             ``"0.8*mse+0.2*ssim"``.
         epochs: passes over the images. None chooses about 3,000 steps, so that training works for 20 images
             as for a million.
+        budget: the time that the fit may take, such as ``"90s"``, ``"10min"``, ``"2h"`` or a number of
+            seconds. Steps, batch size and width are then chosen by measured steps, and the learning rate
+            falls to zero when the time is over. The result depends on the speed of the machine. None sets no
+            limit; with a budget, leave ``epochs`` out.
         size: (height, width) that all images are brought to, by ``framing`` of the preparation. With None,
             all images must have one size.
         channels: 1 converts all images to grey, 3 to RGB. With None, all images must have the same number of
@@ -182,9 +187,14 @@ class ConvAutoencoder(
         task = Translated(task, shift) if shift else task
         return task if config.noise is None else Corrupted(task, config.noise)
 
+    def _baseline(self, ready: Ready, config: FitConfig[Any]) -> PrincipalComponents | None:
+        """Return PCA; with a budget in any case, so that its time is known before the training."""
+        known = super()._baseline(ready, config)
+        return fit_baseline(ready) if known is None and config.budget is not None else known
+
     def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
-        """Fit PCA, unless the network started from it, and measure it for comparison."""
-        started = ready.architecture.bypass != "none"
+        """Fit PCA, unless it is fitted, and measure it for comparison."""
+        started = ready.architecture.bypass != "none" or config.budget is not None
         pca = stored.pca if started else fit_baseline(ready)
         error = baseline_error(ready, pca, ready.measured)
         return replace(stored, pca=pca, facts={**stored.facts, "validation_baseline_mse": error})

@@ -53,6 +53,7 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
         level_epochs: epochs of each layer before all are trained together, from the first layer to the code:
             one number for all layers, or one for each. None shares half of the joint epochs among the layers,
             at least one epoch each.
+        budget: must be None, since several networks are trained: set ``epochs`` and ``level_epochs``.
         epochs: epochs of the joint training that follows; 0 keeps the layers as they were trained one by one.
         noise: noise added to the inputs of every layer, too. Without noise, a layer whose code is larger than
             the one below has nothing to leave out.
@@ -182,6 +183,11 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
 
     def _config(self) -> FitConfig[Any]:
         config = super()._config()
+        if config.budget is not None:
+            raise InputError(
+                "budget: a stacked autoencoder trains its layers one by one and then together, and a budget "
+                "plans one training: leave budget out, and set epochs and level_epochs"
+            )
         epochs_of_levels(config.parameters.level_epochs, 1, 1)
         return config
 

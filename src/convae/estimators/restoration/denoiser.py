@@ -103,8 +103,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             any size are restored whole.
         turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but
             not for whole small images (a rotated digit is another digit).
-        latent_dim, loss, epochs, channels, preparation, training, architecture, validation_fraction, device,
-            random_state: as in :class:`convae.ConvAutoencoder`.
+        latent_dim, loss, epochs, budget, channels, preparation, training, architecture, validation_fraction,
+            device, random_state: as in :class:`convae.ConvAutoencoder`.
 
     Attributes:
         learn_: the way it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
