@@ -18,6 +18,7 @@ import convae  # noqa: E402
 from anomalies import false_alarms  # noqa: E402
 from anomaly_table import anomalies  # noqa: E402
 from augmentation import augmentation  # noqa: E402
+from budgets import budgets  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation.reconstruction import evaluate  # noqa: E402
 from convae.evaluation.results.reconstruction import ReconstructionEvaluation  # noqa: E402
@@ -237,6 +238,7 @@ COMMANDS = {
         one_class,
         anomalies,
         augmentation,
+        budgets,
         few_normals,
         few_defects,
         one_set_out,

@@ -28,6 +28,7 @@ LEAST_STEPS = 300  # fewer train a network only a little: smaller batches and ne
 LEAST_BATCH = 32  # a smaller batch is not tried
 NARROWER = {"residual": (2, 4), "unet": (2, 4), "fine": (2,)}  # divisors of a preset's widths
 LEAST_WIDTH = 8
+GAIN = 1.3  # how many times the steps a smaller batch or network must allow
 WARM_UP, LEAST_MEASURED, MOST_MEASURED = 2, 3, 12  # steps
 MEASURED_SHARE = 0.03  # of the budget, for the measured steps of one network
 VALIDATED = 256  # images, by which the time of a validation is measured
@@ -89,7 +90,8 @@ def within_budget(
     if best.steps < LEAST_STEPS:
         for other in _smaller(best, config, learning, pca):
             choice = _choice(other, config.budget, run)
-            best = max(best, choice, key=lambda one: min(one.steps, LEAST_STEPS))
+            if choice.steps >= GAIN * best.steps:
+                best = choice
             if best.steps >= LEAST_STEPS:
                 break
     chosen, budget = best.training, _time_budget(config.budget, best.costs, run)

@@ -435,7 +435,8 @@ def few_images_note(ready: Ready, config: FitConfig[Any], choice: Mapping[str, A
     """Return a note on augmentation where few images are trained on without it; None elsewhere.
 
     Args:
-        choice: values of the axes of :mod:`convae.config.compatibility`; kinds that they rule out are left out.
+        choice: values of the axes of :mod:`convae.config.compatibility`; the note leaves out kinds that they
+            rule out.
     """
     count = len(ready.training) * ready.crops
     if count >= FEW_IMAGES or config.training.augment is not None:
