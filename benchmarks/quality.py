@@ -18,7 +18,7 @@ import convae  # noqa: E402
 from anomalies import false_alarms  # noqa: E402
 from anomaly_table import anomalies  # noqa: E402
 from augmentation import augmentation  # noqa: E402
-from budgets import budgets  # noqa: E402
+from budgets import budgets, budgets_cpu  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation.reconstruction import evaluate  # noqa: E402
 from convae.evaluation.results.reconstruction import ReconstructionEvaluation  # noqa: E402
@@ -239,6 +239,7 @@ COMMANDS = {
         anomalies,
         augmentation,
         budgets,
+        budgets_cpu,
         few_normals,
         few_defects,
         one_set_out,

@@ -1,7 +1,6 @@
 """A fit within a time budget: what is decided, said and recorded, and where a budget is refused."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ class Listener(Quiet):
 
 
 @pytest.fixture
-def steps_of_a_second(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def steps_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step takes 1 s for 32 images and less for fewer, a narrower network half; nothing else takes time."""
 
     def measured(training: budget_plan.Training, seconds: float) -> Costs:
@@ -51,8 +50,8 @@ def steps_of_a_second(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(budget_plan, "_measured", measured)
     monkeypatch.setattr(budget_plan, "RESERVE", 0.0)
     monkeypatch.setattr(TimeBudget, "spent", lambda self: 0.0)
+    monkeypatch.setattr(budget_plan, "_spent", lambda run: 0.0)
     monkeypatch.setattr(TimeBudget, "due", lambda self: False)
-    yield
 
 
 def fit(budget: Any, cls: Any = convae.ConvAutoencoder, **more: Any) -> tuple[Any, Listener]:
@@ -152,12 +151,24 @@ def test_a_narrower_network_keeps_its_code_but_not_that_of_skips() -> None:
         (convae.Inpainter, {}),
     ],
 )
-def test_real_measurements_of_every_kind_end_in_a_model(cls: Any, more: dict[str, Any]) -> None:
-    """A budget that is over at once still gives one step at least."""
+def test_real_measurements_of_every_kind_end_in_a_model(
+    cls: Any, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far too short a budget still gives one step at least."""
+    monkeypatch.setattr(budget_plan, "_spent", lambda run: 0.0)
     model, heard = fit(0.01, cls, **more)
-    assert (model.settings_.steps or 0) >= 1
+    assert model.settings_.steps >= 1
     assert heard.plan.startswith("budget of 0.01 s, ")
     assert np.isfinite(model.history_[-1]["validation_loss"])
+
+
+def test_a_budget_that_is_over_before_the_training_is_answered_with_why() -> None:
+    model, heard = fit(1e-6)
+    assert model.settings_.steps == 1
+    assert any(
+        "the budget of 1e-06 s was over before training began: preparing the images took" in text
+        for text in heard.messages
+    )
 
 
 @pytest.mark.usefixtures("steps_of_a_second")

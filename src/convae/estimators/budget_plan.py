@@ -86,6 +86,8 @@ def within_budget(
     if kept is not None:
         costs = _measured(kept, config.budget)
         return replace(kept, budget=_time_budget(config.budget, costs, run))
+    if _spent(run) >= config.budget:
+        return _over(training, config.budget, run)
     best = _choice(training, config.budget, run)
     if best.steps < LEAST_STEPS:
         for other in _smaller(best, config, learning, pca):
@@ -103,6 +105,20 @@ def within_budget(
     chosen = replace(chosen, job=replace(chosen.job, settings=settings), budget=budget)
     run.observers.message(_sentence(chosen, training, best.costs))
     return chosen
+
+
+def _spent(run: Run) -> float:
+    return time.monotonic() - run.began
+
+
+def _over(training: Training, seconds: float, run: Run) -> Training:
+    """Return a training of one step: the time is over, and measuring steps would take more of it."""
+    settings = replace(training.job.settings, epochs=1, steps=1)
+    run.observers.message(
+        f"the budget of {seconds:g} s was over before training began: preparing the images took "
+        f"{_spent(run):.1f} s; 1 step is trained. Give a longer budget, or fewer images"
+    )
+    return replace(training, job=replace(training.job, settings=settings))
 
 
 def _choice(training: Training, seconds: float, run: Run) -> _Choice:

@@ -122,7 +122,7 @@ class Run:
     checkpoint: CheckpointFolder | None = None
     resume: bool = False
     observers: Observers
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
     target: ImageSource | None = None
     defects: ImageSource | None = None
 

@@ -18,7 +18,7 @@ def test_a_budget_is_kept_in_the_model_and_its_history(
         "fit", "autoencoder", pictures, "--out", out, "--no-report", *SMALL, "--budget", "0.1s"
     )
     assert done.code == 0
-    assert "budget of 0.1 s, " in done.err
+    assert "budget of 0.1 s" in done.err  # kept, or over before training began
     model = package.load(out)
     assert (model.settings_.steps or 0) >= 1
     assert model.to_options()["budget"] == "0.1s"
