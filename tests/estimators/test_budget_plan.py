@@ -11,6 +11,7 @@ from tests.estimators.conftest import SMALL, blobs, weights
 import convae
 from convae.errors import InputError
 from convae.estimators import budget_plan
+from convae.estimators.fit import make_job, start_network
 from convae.training.interrupt import TrainingInterrupted
 from convae.training.observers import Quiet, Row
 from convae.training.time_budget import MOST_EPOCHS, Costs, TimeBudget
@@ -99,9 +100,9 @@ def plan_for(budget: float, **more: Any) -> budget_plan.Training:
     )
     ready = estimator._ready(source, config, run)
     pca = estimator._baseline(ready, config)
-    network = budget_plan.start_network(ready, pca)
+    network = start_network(ready, pca)
     learning = estimator._learning(ready, network, config, run)
-    job = budget_plan.make_job(config, ready, learning)
+    job = make_job(config, ready, learning)
     training = budget_plan.Training(ready=ready, network=network, job=job)
     return budget_plan.within_budget(training, config, learning, pca, run)
 

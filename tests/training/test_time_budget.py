@@ -24,7 +24,7 @@ from convae.training.time_budget import MOST_EPOCHS, Costs, TimeBudget, steps_wi
 
 # Without a bypass, so that the weights at the end are not those of the start.
 NETWORK: dict[str, Any] = {"bypass": "none"}
-SIX = {"epochs": 2, "steps": 6}
+SIX: dict[str, Any] = {"epochs": 2, "steps": 6}
 
 
 class Clock:

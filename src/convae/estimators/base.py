@@ -249,7 +249,8 @@ class ImageEstimator(CommonParameters, BaseEstimator):
             checkpoint=folder,
             resume=resume,
             observers=Observers(list(observers)),
-            **others,
+            target=others.get("target"),
+            defects=others.get("defects"),
         )
         config = self._config()
         choice = chosen(self.member, self._tasks(config, run), config)

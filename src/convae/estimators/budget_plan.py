@@ -21,7 +21,7 @@ from convae.training.malloc import steady_memory
 from convae.training.splits_and_batches import epoch_batches
 from convae.training.state import TrainingState
 from convae.training.tasks.task import step_rng
-from convae.training.time_budget import MOST_EPOCHS, Costs, TimeBudget, steps_within
+from convae.training.time_budget import MOST_EPOCHS, Costs, TimeBudget, now, steps_within
 from convae.training.validation import validate
 
 LEAST_STEPS = 300  # fewer train a network only a little: smaller batches and networks are tried
@@ -108,7 +108,7 @@ def within_budget(
 
 
 def _spent(run: Run) -> float:
-    return time.monotonic() - run.began
+    return now() - run.began
 
 
 def _over(training: Training, seconds: float, run: Run) -> Training:

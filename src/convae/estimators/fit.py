@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +45,7 @@ from convae.training.splits_and_batches import MAX_HELD_OUT, epoch_batches, hold
 from convae.training.tasks.augmented import augmented
 from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, Task
+from convae.training.time_budget import now
 
 # With larger batches than the tutorial's, one epoch of its network ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
@@ -113,7 +113,7 @@ class Run:
         checkpoint: where the state of the training is saved; None for nowhere.
         resume: whether to continue from the checkpoint.
         observers: receive messages, steps and epochs.
-        began: when the fit began, by ``time.monotonic``.
+        began: when the fit began, by :func:`convae.training.time_budget.now`.
         target: of a denoiser: the images as they should look; None for none.
         defects: of a detector: images with real defects; None for none.
     """
@@ -122,7 +122,7 @@ class Run:
     checkpoint: CheckpointFolder | None = None
     resume: bool = False
     observers: Observers
-    began: float = field(default_factory=lambda: time.monotonic())
+    began: float = field(default_factory=now)
     target: ImageSource | None = None
     defects: ImageSource | None = None
 

@@ -21,6 +21,11 @@ class Costs(NamedTuple):
     validation: float
 
 
+def now() -> float:
+    """Return the seconds of the clock by which budgets are kept."""
+    return time.monotonic()
+
+
 def steps_within(seconds: float, costs: Costs, per_epoch: int, step: int = 0) -> int:
     """Return how many steps fit into some time, with a validation after each epoch and after the last step.
 
@@ -47,7 +52,7 @@ class TimeBudget:
 
     Attributes:
         seconds: the budget.
-        began: when the fit began, by ``time.monotonic``.
+        began: when the fit began, by :func:`now`.
         reserve: seconds to keep for what follows the training.
         costs: as measured last.
         spent_before: seconds that the run had taken before it was interrupted.
