@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import convae  # noqa: E402
 from anomalies import false_alarms  # noqa: E402
 from anomaly_table import anomalies  # noqa: E402
+from augmentation import augmentation  # noqa: E402
+from budgets import budgets, budgets_cpu  # noqa: E402
 from conditions import memory, robustness, shapes  # noqa: E402
 from convae.evaluation.reconstruction import evaluate  # noqa: E402
 from convae.evaluation.results.reconstruction import ReconstructionEvaluation  # noqa: E402
@@ -235,6 +237,9 @@ COMMANDS = {
         stacked_ablation,
         one_class,
         anomalies,
+        augmentation,
+        budgets,
+        budgets_cpu,
         few_normals,
         few_defects,
         one_set_out,

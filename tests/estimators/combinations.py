@@ -211,7 +211,7 @@ def _asked(axis: str, value: str) -> dict[str, Any] | None:
         return {"bottleneck": "gaussian:levels=2"} if value == "ladder" else {}
     ways = {"loss": SUM if value == SEVERAL else value, "decoder": "nearest"}
     names = {"bottleneck": "bottleneck", "code": "code", "loss": "loss", "output": "output"}
-    names |= {"decoder": "up"}
+    names |= {"decoder": "up", "augmentation": "augment"}
     return {names[axis]: ways.get(axis, value)} if axis in names else None
 
 

@@ -25,6 +25,7 @@ from convae.training.job import Job
 from convae.training.loop import train
 from convae.training.observers import Observers, Quiet, Row
 from convae.training.splits_and_batches import hold_out
+from convae.training.tasks.augmented import augmented
 from convae.training.tasks.task import Reconstruction
 
 CPU = torch.device("cpu")
@@ -69,7 +70,7 @@ def make_job(
         validation=validation if len(validation) else training,
         unit=UnitRange(Scaling.fit([images.batch(training)], images.depth, "dtype"), CPU),
         settings=chosen,
-        task=Reconstruction(parse_loss(chosen.loss)),
+        task=augmented(Reconstruction(parse_loss(chosen.loss)), chosen.augment),
         identity={"architecture": {"widths": (4, 8)}, "images": "blobs"},
     )
 

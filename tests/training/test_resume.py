@@ -44,6 +44,10 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "random crop": ({"random_crop": True}, {}),
     "streamed": ({"random_crop": True, "storage": "streamed"}, {}),
     "bfloat16": ({"precision": "bfloat16"}, {}),
+    "augmented": (
+        {"augment": "flips+quarter-turns+rotations+shifts+brightness"},
+        {"bypass": "none"},
+    ),
 }
 Result = tuple[str, list[Row]]
 

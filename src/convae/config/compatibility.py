@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from convae.config import augmentation
 from convae.config.bottlenecks import KINDS, SPARSE
 from convae.errors import InputError, raise_faults
 from convae.losses import LOSSES, Loss
@@ -70,6 +71,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has further latent levels
     # Each stage inverts one of the encoder; other stages; no stages: the image is a sum of patterns.
     "decoder": ("mirrored", "other", "patterns"),
+    "augmentation": tuple(augmentation.KINDS),
     "use": ("codes", "activity", "likelihood bound"),
 }
 
@@ -257,6 +259,31 @@ RULES: tuple[Rule, ...] = (
         ("path", ("skips",)),
         "finer levels are of a code that holds the image, and skips lead the image around it: take preset "
         "'residual' or 'pooled', or a code of one level",
+    ),
+    Rule(
+        ("augmentation", ("rotations", "shifts", "brightness")),
+        ("task", ("halves", "hidden pixels")),
+        "augment {0!r} changes the noise of images, and a denoiser that learns from noisy images alone needs "
+        "it as it is: leave it out, or take flips, vertical-flips or quarter-turns",
+    ),
+    Rule(
+        ("augmentation", ("brightness",)),
+        ("task", ("pairs",)),
+        "augment {0!r} changes an image and its target by the same factor, and what leads from one to the "
+        "other may depend on how bright they are: leave it out",
+    ),
+    Rule(
+        ("augmentation", ("rotations",)),
+        ("task", ("pairs",)),
+        "augment {0!r} interpolates, which weakens the noise of an image: if the pairs are to remove noise, "
+        "leave it out",
+        forbidden=False,
+    ),
+    Rule(
+        ("augmentation", ("rotations", "brightness")),
+        ("loss", ("logistic",)),
+        "augment {0!r} makes values between the 256 of 8-bit images, whose likelihood loss {1!r} is: leave "
+        "it out, or take another loss",
     ),
     Rule(
         ("use", ("activity",)),

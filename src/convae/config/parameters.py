@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from convae.config.augmentation import parse_augmentation
+from convae.config.budget import parse_budget
 from convae.config.choices import DEVICES, OPTIMIZERS, PRECISIONS, SCHEDULES
 from convae.config.setting import group_of, make_plain, range_faults, setting, settings_in, table
 from convae.errors import raise_faults, unknown_name
@@ -174,6 +176,15 @@ class TrainingSettings:
             sets overfit long before their last epoch; large ones never do.
         precision: ``bfloat16`` computes most of the step in half precision, ``float32`` nothing; ``auto``
             takes ``bfloat16`` where the processor multiplies it several times faster.
+        budget: the time that the fit may take, such as ``"90s"``, ``"10min"``, ``"2h"`` or a number of
+            seconds. Steps, batch size and width are then chosen by measured steps, and the learning rate
+            falls to zero when the time is over. The result depends on the speed of the machine. None sets no
+            limit; with a budget, leave ``epochs`` out.
+        augment: random changes of the training images, anew in every epoch, joined by ``+``: ``flips``,
+            ``vertical-flips``, ``quarter-turns`` (square images only), ``rotations`` (up to 15 degrees),
+            ``shifts`` (up to a twelfth of a side), ``brightness`` (by a factor from 0.8 to 1.25). Choose
+            those after which an image could still be one of your images; they help most where there are few.
+            None changes nothing.
 
     Raises:
         InputError: values are out of their ranges, all listed together.
@@ -238,10 +249,32 @@ class TrainingSettings:
         "auto", "Floating-point format of the computation.", group=HOW,
         choices=PRECISIONS,
     )  # fmt: skip
+    budget: str | float | None = setting(
+        None,
+        "Time that the fit may take, such as 90s, 10min or 2h, in place of --epochs: steps, batch size and "
+        "width are chosen by measured steps. The evaluation and the report after the fit take additional "
+        "time.",
+        group=HOW,
+        metavar="TIME",
+        unset="no limit",
+        common=True,
+    )
+    augment: str | None = setting(
+        None,
+        "Change the training images at random, for small sets: flips, vertical-flips, quarter-turns, "
+        "rotations (by up to 15 degrees), shifts, brightness, or several joined by +. Choose changes after "
+        "which an image could still be one of yours.",
+        group=HOW,
+        metavar="NAME+NAME",
+        unset="none",
+        common=True,
+    )
 
     def __post_init__(self) -> None:
         make_plain(self)
         refuse_unknown_choices(self)
+        parse_augmentation(self.augment)
+        parse_budget(self.budget)
         raise_faults("training", range_faults(self))
 
 
@@ -473,6 +506,7 @@ class SparseParameters(AutoencoderParameters):
 class StackedParameters(AutoencoderParameters):
     """The parameters of ``StackedAutoencoder``."""
 
+    NOT_OFFERED = frozenset({"budget"})  # several networks are trained, one after the other
     DEFAULTS: ClassVar[Mapping[str, Any]] = {"bypass": "none", "refine": 0}
 
     epochs: int | None = setting(
@@ -664,7 +698,9 @@ class _Detecting:
 class DetectorParameters(CommonParameters, _Sized, _Detecting):
     """The parameters of ``AnomalyDetector``."""
 
-    NOT_OFFERED = frozenset({"framing", "code", "hidden", "output", "bypass", "refine", "pattern"})
+    NOT_OFFERED = frozenset(
+        {"framing", "code", "hidden", "output", "bypass", "refine", "pattern", "augment", "budget"}
+    )
 
     preset: str = setting("unet", WITH_SKIPS_HELP, group=WHAT, choices=ALL_PRESETS)
     latent_dim: int | None = setting(None, LATENT_DIM_HELP, group=WHAT, unset=THE_PRESETS)

@@ -22,12 +22,15 @@ class TrainingConfig(TrainingSettings):
 
     Attributes:
         epochs: passes over the training images.
+        steps: steps of the whole run, the last of which end an unfinished epoch; a time budget sets it. None
+            for whole epochs.
         loss: what the task minimises; a spec such as ``"0.8*mse+0.2*ssim"`` is parsed.
         seed: decides the initial weights, the order of images and their random crops.
         others: as in :class:`convae.TrainingSettings`; here, none is None.
     """
 
     epochs: int = setting(10, least=0, most=MOST_COUNT)
+    steps: int | None = setting(None, least=1, most=10**12)
     batch_size: int = setting(128, least=1, most=MOST_COUNT)
     learning_rate: float = setting(0.02, least=0.0, most=10.0)
     loss: Loss = MSE

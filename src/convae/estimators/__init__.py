@@ -5,6 +5,7 @@
 - labels: the y of a fit: labels, or images
 - with_defaults: an estimator that differs from another in its defaults
 - fit, partial_fit: from images to a trained model, and one more pass
+- budget_plan: a fit within a given time
 - pca_baseline: PCA with the latent dimension of the model
 - streaming: a model applied to a source of any length
 - views: what an estimator shows of itself: tables, charts, pictures, pages

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from convae.config.compatibility import check, remarks
 from convae.config.parameters import CommonParameters
 from convae.config.setting import groups_of, plain, settings_of
+from convae.embedding.pca import PrincipalComponents
 from convae.errors import (
     ImageError,
     ImageWarning,
@@ -22,10 +23,12 @@ from convae.errors import (
     brief,
     unknown_name,
 )
+from convae.estimators.budget_plan import Training, within_budget
 from convae.estimators.fit import (
     Learning,
     Ready,
     Run,
+    few_images_note,
     fingerprint_of,
     fit_baseline,
     make_job,
@@ -251,7 +254,8 @@ class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
             checkpoint=folder,
             resume=resume,
             observers=Observers(list(observers), display=shown, warns=True),
-            **others,
+            target=others.get("target"),
+            defects=others.get("defects"),
         )
         config = self._config()
         choice = chosen(self.member, self._tasks(config, run), config)
@@ -264,17 +268,31 @@ class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
     def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:
         """Prepare the images, train the network, and set what was learnt: a fit, from top to bottom."""
         ready = self._ready(source, config, run)
-        pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
+        pca = self._baseline(ready, config)
         network = start_network(ready, pca)
         learning = self._learning(ready, network, config, run)
-        job = make_job(config, ready, learning)
-        resume = run.resume and not learning.fresh
+        choice = chosen(self.member, self._tasks(config, run), config)
+        if note := few_images_note(ready, config, choice):
+            run.observers.message(note)
+        training = Training(ready=ready, network=network, job=make_job(config, ready, learning))
+        if config.budget is not None:
+            training = within_budget(training, config, learning, pca, run)
+        ready, network, job = training.ready, training.network, training.job
         history = train(
-            network, job, checkpoint=run.checkpoint, resume=resume, observers=run.observers
+            network,
+            job,
+            checkpoint=run.checkpoint,
+            resume=run.resume and not learning.fresh,
+            observers=run.observers,
+            budget=training.budget,
         )
         kind, facts = type(self).__name__, learning.facts
         stored = stored_model(kind, config, ready, network, job, history, run, facts, pca)
         return self._adopt(self._finished(ready, config, stored))
+
+    def _baseline(self, ready: Ready, config: FitConfig[Any]) -> PrincipalComponents | None:
+        """Return PCA, if the network starts from it."""
+        return fit_baseline(ready) if ready.architecture.bypass != "none" else None
 
     def _config(self) -> FitConfig[Any]:
         """Check and parse the parameters.

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convae.config.augmentation import KINDS, parse_augmentation, refuse_not_square
+from convae.config.compatibility import allowed
 from convae.config.training import (
     LEARNING_RATES,
     TrainingConfig,
@@ -40,11 +42,14 @@ from convae.training.job import EVALUATION_VALUES, Job
 from convae.training.loop import train
 from convae.training.observers import Observers, Row
 from convae.training.splits_and_batches import MAX_HELD_OUT, epoch_batches, hold_out
+from convae.training.tasks.augmented import augmented
 from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, Task
+from convae.training.time_budget import now
 
 # With larger batches than the tutorial's, one epoch of its network ends above the tutorial's error.
 LARGEST_BATCH = {"tutorial": 32}
+FEW_IMAGES = 100  # to train on: augmentation is suggested
 OUTLYING = 3.0  # widths of the fitted range: values beyond are reported
 STARTED_BY = 256  # training images whose mean brightness is the network's initial output
 NOT_BETTER = (
@@ -108,6 +113,7 @@ class Run:
         checkpoint: where the state of the training is saved; None for nowhere.
         resume: whether to continue from the checkpoint.
         observers: receive messages, steps and epochs.
+        began: when the fit began, by :func:`convae.training.time_budget.now`.
         target: of a denoiser: the images as they should look; None for none.
         defects: of a detector: images with real defects; None for none.
     """
@@ -116,6 +122,7 @@ class Run:
     checkpoint: CheckpointFolder | None = None
     resume: bool = False
     observers: Observers
+    began: float = field(default_factory=now)
     target: ImageSource | None = None
     defects: ImageSource | None = None
 
@@ -212,17 +219,19 @@ def stored_model(
 def make_job(config: FitConfig[Any], ready: Ready, learning: Learning | None = None) -> Job:
     """Return the job of training a whole network; without ``learning``, to reconstruct images."""
     learning = learning or Learning(Reconstruction(config.loss))
+    task = constrained(learning.task, config.bottleneck, ready.architecture, config.loss)
     return Job(
         images=ready.images,
         training=ready.places(ready.training),
         validation=ready.places(ready.measured),
         unit=ready.unit,
         settings=make_settings(config, ready),
-        task=constrained(learning.task, config.bottleneck, ready.architecture, config.loss),
+        task=augmented(task, config.training.augment),
         identity={
             "architecture": ready.architecture.to_dict(),
             "images": fingerprint_of(ready.images),
             "bottleneck": config.bottleneck.to_dict(),
+            "budget": config.budget,
             **learning.identity,
         },
     )
@@ -256,7 +265,9 @@ def make_ready(
     settle = settle or partial(settle_architecture, config)
 
     def settled(shape: tuple[int, int, int]) -> None:
-        settle(shape, None)  # raises an error for impossible settings before the images are read
+        # Impossible settings raise an error before the images are read.
+        refuse_not_square(parse_augmentation(config.training.augment), *shape[1:])
+        settle(shape, None)
 
     images = prepare(source, wanted or prepared(config), settled=settled)
     if images.skipped:
@@ -418,6 +429,29 @@ def make_settings(config: FitConfig[Any], ready: Ready) -> TrainingConfig:
         "seed": ready.seed,
     }
     return TrainingConfig(**{**vars(given), **decided})
+
+
+def few_images_note(ready: Ready, config: FitConfig[Any], choice: Mapping[str, Any]) -> str | None:
+    """Return a note on augmentation where few images are trained on without it; None elsewhere.
+
+    Args:
+        choice: values of the axes of :mod:`convae.config.compatibility`; the note leaves out kinds that they
+            rule out.
+    """
+    count = len(ready.training) * ready.crops
+    if count >= FEW_IMAGES or config.training.augment is not None:
+        return None
+    kinds = [
+        kind
+        for kind in KINDS
+        if (kind != "quarter-turns" or ready.images.shape[1] == ready.images.shape[2])
+        and all(allowed("augmentation", kind, axis, one) for axis in choice for one in choice[axis])
+    ]
+    some = "only 1 image is" if count == 1 else f"only {count} images are"
+    return (
+        f"{some} trained on: augmentation may help. Set augment to changes after which an image could still "
+        f"be one of yours, of {', '.join(kinds)}"
+    )
 
 
 def fingerprint_of(images: ImageSet, before: str = "") -> str:

@@ -7,7 +7,9 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
+from convae.config.augmentation import parse_augmentation
 from convae.config.bottlenecks import Bottleneck, parse_bottleneck
+from convae.config.budget import parse_budget
 from convae.config.compatibility import TASKS, of_loss
 from convae.config.parameters import (
     ArchitectureSettings,
@@ -44,6 +46,7 @@ class FitConfig(Generic[P]):
         architecture, training, preparation: the settings in groups, with all their values.
         loss, bottleneck: parsed.
         noise: parsed, for estimators that add noise to images; None for none.
+        budget: the time that the fit may take, in seconds; None for any time.
         seed: the seed of all random choices.
     """
 
@@ -54,6 +57,7 @@ class FitConfig(Generic[P]):
     loss: Loss
     bottleneck: Bottleneck
     noise: Noise | None = None
+    budget: float | None = None
     seed: int
 
     def changed(self, **changes: Any) -> Self:
@@ -188,10 +192,17 @@ def config_of(
         if value not in known:
             raise unknown_name(kind, value, known)
     choose_device(p.device)
+    budget = settings["training"].budget
+    if budget is not None and p.epochs is not None:
+        raise InputError(
+            f"budget and epochs both decide how long to train; got budget {budget!r:.40} and epochs "
+            f"{p.epochs}: leave one of them out"
+        )
     config = FitConfig(
         parameters=p,
         loss=parse_loss(p.loss),
         bottleneck=parse_bottleneck(p.bottleneck),
+        budget=parse_budget(budget),
         seed=seed,
         **settings,
     )
@@ -251,6 +262,7 @@ def chosen(
         "loss": of_loss(config.loss),
         "output": () if a.output is None else (a.output,),
         "decoder": (decoder,),
+        "augmentation": parse_augmentation(config.training.augment),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 import torch
 
+from convae.config.augmentation import parse_augmentation, refuse_not_square
 from convae.config.compatibility import check
 from convae.errors import InputError
 from convae.estimators.fit import Learning, Run, fit_baseline, start_network, train_model
@@ -20,6 +21,7 @@ from convae.training.loop import training_step
 from convae.training.observers import Observers
 from convae.training.splits_and_batches import epoch_batches
 from convae.training.state import TrainingState
+from convae.training.tasks.augmented import augmented
 from convae.training.tasks.code_cost import constrained
 from convae.training.tasks.task import Reconstruction, Task, step_rng
 
@@ -51,6 +53,7 @@ def continue_fit(estimator: Estimator, X: Any, task_of: TaskOf) -> Estimator:
         state = TrainingState(estimator.network_, estimator.settings_)
     base = task_of(Reconstruction(config.loss), config)
     task = constrained(base, config.bottleneck, estimator.architecture_, config.loss)
+    task = augmented(task, config.training.augment)
     settings, epoch = estimator.settings_, estimator.n_iter_
     order = epoch_batches(np.arange(len(images)), settings.batch_size, settings.seed, epoch)
     losses: list[float] = []
@@ -74,11 +77,12 @@ def _untrained(
     estimator: "ImageEstimator", source: ImageSource, config: FitConfig[Any], run: Run
 ) -> StoredModel:
     """Return the model that a fit would start from."""
+    config = replace(config.changed(epochs=0, budget=None), budget=None)  # one pass takes its time
     ready = estimator._ready(source, config, run)
     pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
     network = start_network(ready, pca)
     kind, learning = type(estimator).__name__, Learning(Reconstruction(config.loss))
-    stored = train_model(kind, config.changed(epochs=0), ready, network, learning, run, pca)
+    stored = train_model(kind, config, ready, network, learning, run, pca)
     return estimator._finished(ready, config, stored)
 
 
@@ -91,6 +95,7 @@ def _prepared(estimator: "ImageEstimator", source: ImageSource, config: FitConfi
     plan, a = estimator.plan_, estimator.architecture_
 
     def settled(shape: tuple[int, int, int]) -> None:
+        refuse_not_square(parse_augmentation(config.training.augment), *shape[1:])
         if a.code == "dense" and shape != a.image_shape:
             raise InputError(
                 f"{source.description}: images of {shape[1]}x{shape[2]} for a model of "

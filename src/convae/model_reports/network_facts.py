@@ -68,7 +68,9 @@ def training_facts(model: ImageEstimator) -> dict[str, object]:
     seconds = sum(row.get("seconds", 0.0) for row in model.history_)
     speeds = [v for row in model.history_ if (v := row.get("images_per_second"))]
     return {
-        "epochs": f"{model.n_iter_} of {s.epochs}",
+        "epochs": f"{model.n_iter_} of {s.epochs}" if s.steps is None else model.n_iter_,
+        "steps planned for the budget": model.history_[-1].get("planned_steps"),
+        "augmentation": s.augment,
         "weights from epoch": model.best_epoch_,
         "time": (f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s") if seconds else None,
         "images a second": f"{sum(speeds) / len(speeds):,.0f}" if speeds else None,

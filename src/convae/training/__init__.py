@@ -6,7 +6,7 @@
 - splits_and_batches, schedule: pure functions of seed, epoch and step
 - optimizers: Muon, AdamW, Adam
 - device_batches, deferred_losses: images and losses that stay on an accelerator
-- flop_count: the cost of an epoch
+- flop_count: the cost of an epoch; time_budget: how many steps some time is enough for
 - checkpoint: the complete state on disk
 - devices, malloc, interrupt: the device, memory reuse, signals that stop a run
 - observers, progress, display, surroundings: reports of a run, their text, how they are shown, and where

@@ -37,6 +37,7 @@ from convae.training.state import (
     with_start,
 )
 from convae.training.tasks.task import StepRng, Task, step_rng
+from convae.training.time_budget import NEWS, TimeBudget
 from convae.training.validation import validate
 
 
@@ -48,6 +49,7 @@ def train(
     resume: bool = False,
     keep: bool = False,
     observers: Observers | None = None,
+    budget: TimeBudget | None = None,
 ) -> list[Row]:
     """Train a network; at the end, it has the weights with the best validation loss.
 
@@ -56,6 +58,8 @@ def train(
         checkpoint: where to save the complete state at intervals.
         resume: continue from that checkpoint instead of starting anew.
         keep: save the state at the end as well, so that a later resume finds the run done.
+        budget: the time that the run must keep: the number of its steps is changed if the machine becomes
+            slower or faster. None does not look at the clock.
 
     Returns:
         The history: one row for the start (epoch 0) and one per epoch.
@@ -73,7 +77,7 @@ def train(
         interrupt = stack.enter_context(Interrupt())
         if checkpoint is not None:
             stack.enter_context(checkpoint.locked())
-        run = _Run(state, job, checkpoint, watch, interrupt)
+        run = _Run(state, job, checkpoint, watch, interrupt, budget)
         run.start(resume=resume)
         while not run.finished():
             with contextlib.closing(run.epoch()) as steps:
@@ -143,9 +147,10 @@ class _Run:
         checkpoint: CheckpointFolder | None,
         watch: Observers,
         interrupt: Interrupt,
+        budget: TimeBudget | None,
     ) -> None:
         self.state, self.job, self.checkpoint = state, job, checkpoint
-        self.watch, self.interrupt = watch, interrupt
+        self.watch, self.interrupt, self.budget = watch, interrupt, budget
         self.saved_at, self.saved = time.monotonic(), False
         self.batches = Batches(job.images, state.device)
         self.deferred = DeferredLosses(state.device)
@@ -153,12 +158,14 @@ class _Run:
         # of the current epoch: its batches, its start time, images since then, and whether it was rolled back
         self.order: list[np.ndarray] = []
         self.began, self.images, self.rolled_back = 0.0, 0, False
+        self.reported = job.settings.steps or 0  # the number of planned steps that users know
 
     @property
     def progress(self) -> TrainingProgress:
         return self.state.progress
 
     def start(self, *, resume: bool) -> None:
+        self.progress.planned_steps = self.job.settings.steps
         if resume:
             self._resume()
         elif not self.job.settings.epochs:
@@ -182,6 +189,8 @@ class _Run:
                 "start without resume, or with the same settings and images"
             )
         self.state.load_state_dict(tensors, facts)
+        if self.budget is not None:
+            self.budget.spent_before = self.progress.spent
         at = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
         self.watch.message(f"resumed at {at}")
 
@@ -193,7 +202,7 @@ class _Run:
 
     def finished(self) -> bool:
         p, patience = self.progress, self.job.settings.patience
-        if p.epoch >= self.job.settings.epochs:
+        if p.epoch * self._steps() >= self._total():
             return True
         if patience and p.epoch - p.best_epoch >= patience:
             self.watch.message(f"stopped early: no better validation loss for {patience} epochs")
@@ -211,8 +220,10 @@ class _Run:
         )
         self.began, self.images, self.rolled_back = time.perf_counter(), 0, False
         for batch in self.batches.of(self.order[p.step :], (job.settings.seed, p.epoch)):
+            if p.step >= self._epoch_steps():  # the last epoch of a planned number of steps
+                break
             self.images += len(batch)
-            yield Step(job.unit(batch), self._rate(len(self.order)), self._rng(self.order))
+            yield Step(job.unit(batch), self._rate(), self._rng(self.order))
             if self.rolled_back:
                 return
         seconds = time.perf_counter() - self.began
@@ -230,14 +241,15 @@ class _Run:
         self.deferred.add(losses, finite)
         p.step += 1
         p.images += len(losses)
+        self._keep_budget()
         due = self.watch.due()
-        read = due or self.deferred.full or p.step == len(self.order)
+        read = due or self.deferred.full or p.step >= self._epoch_steps()
         if read and not self._all_well(self.order):
             self.rolled_back = True
             return
         if due:
             seconds = time.perf_counter() - self.began
-            self.watch.step(self._step_progress(len(self.order), self.images, seconds))
+            self.watch.step(self._step_progress(self.images, seconds))
         if self._halting():
             if not self._all_well(self.order):
                 self.rolled_back = True
@@ -255,30 +267,59 @@ class _Run:
         self._roll_back(order[step], f"epoch {p.epoch + 1}, step {step + 1}: ")
         return False
 
-    def _rate(self, steps: int) -> float:
+    def _keep_budget(self) -> None:
+        """Change the number of planned steps, if the machine became slower or faster than it was."""
+        budget, p = self.budget, self.progress
+        if budget is None or p.planned_steps is None:
+            return
+        budget.step_done()
+        if not budget.due():
+            return
+        p.planned_steps = budget.replan(
+            p.planned_steps,
+            self._done(),
+            step=p.step,
+            per_epoch=self._steps(),
+            validations=0 if p.history else 1,  # of the start
+        )
+        if abs(p.planned_steps - self.reported) > NEWS * self.reported:
+            pace = "slower" if p.planned_steps < self.reported else "faster"
+            self.watch.message(
+                f"training is {pace} than measured: {p.planned_steps:,} steps instead of "
+                f"{self.reported:,} keep the budget"
+            )
+            self.reported = p.planned_steps
+
+    def _rate(self) -> float:
         s, p = self.job.settings, self.progress
-        done, total = self._done(steps)
-        factor = rate_factor(done, total, kind=s.schedule, warmup=s.warmup)
+        factor = rate_factor(self._done(), self._total(), kind=s.schedule, warmup=s.warmup)
         return s.learning_rate * p.rate_scale * factor
 
-    def _done(self, steps: int) -> tuple[int, int]:
-        """Return the number of steps done and in total, given the steps per epoch."""
-        p = self.progress
-        return p.epoch * steps + p.step, self.job.settings.epochs * steps
+    def _done(self) -> int:
+        """The number of steps done."""
+        return self.progress.epoch * self._steps() + self.progress.step
+
+    def _total(self) -> int:
+        """The number of steps of the whole run."""
+        planned = self.progress.planned_steps
+        return self.job.settings.epochs * self._steps() if planned is None else planned
+
+    def _epoch_steps(self) -> int:
+        """The number of steps in the current epoch: all, unless it is the last one of a planned number."""
+        return min(self._steps(), self._total() - self.progress.epoch * self._steps())
 
     def _rng(self, order: list[np.ndarray]) -> StepRng:
         """Return the random numbers of the next step."""
-        p, (done, total) = self.progress, self._done(len(order))
-        positions = order[p.step]
-        return step_rng(self.job.settings.seed, p.epoch, p.step, positions, progress=done / total)
+        p, progress = self.progress, self._done() / self._total()
+        return step_rng(self.job.settings.seed, p.epoch, p.step, order[p.step], progress=progress)
 
-    def _step_progress(self, steps: int, images: int, seconds: float) -> StepProgress:
+    def _step_progress(self, images: int, seconds: float) -> StepProgress:
         p = self.progress
         return StepProgress(
             epoch=p.epoch + 1,
-            epochs=self.job.settings.epochs,
+            epochs=math.ceil(self._total() / self._steps()),
             step=p.step,
-            steps=steps,
+            steps=self._epoch_steps(),
             loss=p.loss_sum / p.images,
             images=images,
             seconds=seconds,
@@ -309,8 +350,11 @@ class _Run:
         Raises:
             TrainingError: the validation loss is not finite before training.
         """
+        began = time.monotonic()
         loss, error, bad, code = validate(self.state, self.job)
         p = self.progress
+        if self.budget is not None:
+            self.budget.validated(time.monotonic() - began)
         if bad and p.epoch == 0:
             raise TrainingError(
                 f"before training the validation loss is not finite on these images: {self._names(bad)}; "
@@ -327,17 +371,19 @@ class _Run:
             "train_loss": train_loss,
             "validation_loss": loss,
             "validation_mse": error if math.isfinite(error) else None,
-            "learning_rate": self._rate(self._steps()) if p.epoch else 0.0,
+            "learning_rate": self._rate() if p.epoch else 0.0,
             "seconds": seconds,
             "images_per_second": images / seconds if seconds else 0.0,
             **code,
         }
+        if p.planned_steps is not None:
+            row["planned_steps"] = p.planned_steps
         p.history.append(row)
         self.watch.epoch(row)
         return True
 
     def _steps(self) -> int:
-        """The number of steps in an epoch."""
+        """The number of steps in a whole epoch."""
         return math.ceil(len(self.job.training) / self.job.settings.batch_size)
 
     def _names(self, positions: Sequence[int] | np.ndarray) -> str:
@@ -357,8 +403,10 @@ class _Run:
                 "'convae check', or lower the learning rate"
             )
         assert self.good is not None
+        planned = self.progress.planned_steps
         self.state.load_state_dict(*self.good)
         p = self.progress
+        p.planned_steps = planned
         p.rollbacks += 1
         p.rate_scale *= 0.5
         self.watch.warn(
@@ -368,6 +416,8 @@ class _Run:
     def save(self) -> None:
         """Save the complete state to the checkpoint."""
         assert self.checkpoint is not None
+        if self.budget is not None:
+            self.progress.spent = self.budget.spent()
         tensors, facts = with_start(self.state.state_dict(), self.good)
         facts["identity"] = self.identity()
         self.checkpoint.save(tensors, facts, self.progress.steps_done)

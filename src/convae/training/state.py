@@ -32,6 +32,8 @@ class TrainingProgress:
         rate_scale, rollbacks: the effect of non-finite losses so far.
         best_loss, best_epoch: the best validation.
         history: rows so far.
+        planned_steps: steps of the whole run, where a time budget decides it; None for whole epochs.
+        spent: seconds of the time budget that the fit has taken.
     """
 
     epoch: int = 0
@@ -44,6 +46,8 @@ class TrainingProgress:
     best_loss: float = math.inf
     best_epoch: int = 0
     history: list[Row] = field(default_factory=list)
+    planned_steps: int | None = None
+    spent: float = 0.0
 
 
 class TrainingState:

@@ -47,7 +47,7 @@ def test_only_what_is_shown_moves_and_only_in_training() -> None:
     assert training.target is images
     assert not torch.equal(training.input, images)
     assert torch.equal(training.input, again.input)
-    validation = task.example(images, StepRng(rng(), PLACES, 1.0))
+    validation = task.example(images, StepRng(rng(), PLACES, 1.0, training=False))
     assert validation.input is images
     perfect = task.losses(Output(images, torch.zeros(64, 2)), training)
     assert not perfect.any()

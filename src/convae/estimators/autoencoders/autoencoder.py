@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from convae.config.parameters import AutoencoderParameters
 from convae.corruption.noise import parse_noise
+from convae.embedding.pca import PrincipalComponents
 from convae.errors import InputError
 from convae.estimators.autoencoders.neighbour_layout import codes_by, neighbour_task
 from convae.estimators.base import ImageEstimator
@@ -203,9 +204,14 @@ class ConvAutoencoder(
         task = Translated(task, shift) if shift else task
         return task if config.noise is None else Corrupted(task, config.noise)
 
+    def _baseline(self, ready: Ready, config: FitConfig[Any]) -> PrincipalComponents | None:
+        """Return PCA; with a budget in any case, so that its time is known before the training."""
+        known = super()._baseline(ready, config)
+        return fit_baseline(ready) if known is None and config.budget is not None else known
+
     def _finished(self, ready: Ready, config: FitConfig[Any], stored: StoredModel) -> StoredModel:
-        """Fit PCA, unless the network started from it, and measure it for comparison."""
-        started = ready.architecture.bypass != "none"
+        """Fit PCA, unless it is fitted, and measure it for comparison."""
+        started = ready.architecture.bypass != "none" or config.budget is not None
         pca = stored.pca if started else fit_baseline(ready)
         error = baseline_error(ready, pca, ready.measured)
         return replace(stored, pca=pca, facts={**stored.facts, "validation_baseline_mse": error})

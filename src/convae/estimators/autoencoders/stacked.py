@@ -30,6 +30,7 @@ from convae.training.flop_count import epoch_cost
 from convae.training.job import Job
 from convae.training.loop import train
 from convae.training.observers import Observers, Row
+from convae.training.tasks.augmented import augmented
 from convae.training.tasks.stacked_layers import (
     FromBelow,
     StackLayer,
@@ -238,7 +239,9 @@ def _level_job(
         validation=ready.places(ready.measured),
         unit=ready.unit,
         settings=replace(make_settings(config, ready), epochs=epochs),
-        task=FromBelow(network, number, config.loss, config.noise),
+        task=augmented(
+            FromBelow(network, number, config.loss, config.noise), config.training.augment
+        ),
         identity={
             "architecture": ready.architecture.to_dict(),
             "images": fingerprint_of(ready.images),

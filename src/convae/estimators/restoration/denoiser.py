@@ -14,6 +14,7 @@ from torch import Tensor
 
 from convae.classical.noise_level import estimate_noise_level
 from convae.classical.noise_presence import NoisePresence
+from convae.config.augmentation import parse_augmentation
 from convae.config.compatibility import check, of_loss
 from convae.config.parameters import DenoiserParameters
 from convae.corruption.noise import Noise, check_levels, parse_noise
@@ -103,8 +104,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             any size are restored whole.
         turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but
             not for whole small images (a rotated digit is another digit).
-        latent_dim, loss, epochs, channels, preparation, training, architecture, validation_fraction, device,
-            random_state: as in :class:`convae.ConvAutoencoder`.
+        latent_dim, loss, epochs, budget, channels, preparation, training, architecture, validation_fraction,
+            device, random_state: as in :class:`convae.ConvAutoencoder`.
 
     Attributes:
         learn_: the way it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
@@ -311,7 +312,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
         scaling = ready.unit.scaling
         factor, has_map = stretch(scaling), self._extra_inputs(config, material) > 0
         way, why, looked = chosen_way(ready, p)
-        check(task=[TASK_OF[way]], loss=of_loss(loss))
+        kinds = parse_augmentation(config.training.augment)
+        check(task=[TASK_OF[way]], loss=of_loss(loss), augmentation=kinds)
         noise = config.noise
         assert noise is not None
         if way == "clean":

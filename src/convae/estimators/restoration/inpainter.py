@@ -103,8 +103,8 @@ class Inpainter(InpainterParameters, RestoringEstimator):
             not for whole small images (a rotated digit is another digit).
         loss: as in :class:`convae.ConvAutoencoder`, but for pixels in holes only, and relative to the loss of
             the classical fill there.
-        latent_dim, epochs, channels, preparation, training, architecture, validation_fraction, device,
-            random_state: as in :class:`convae.ConvAutoencoder`.
+        latent_dim, epochs, budget, channels, preparation, training, architecture, validation_fraction,
+            device, random_state: as in :class:`convae.ConvAutoencoder`.
 
     Attributes:
         holes_: the holes that it learnt to fill.

@@ -6,5 +6,6 @@
 - stacked_layers: one layer of a stacked network at a time
 - code_cost: the penalty of a bottleneck, added to any task
 - corrupted, translated, flips_and_turns: noise, translations, flips and quarter turns of the inputs
+- augmented: random changes of the training images, before any task sees them
 - binarised: black and white pixels sampled from grey ones
 """

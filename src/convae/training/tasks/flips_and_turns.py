@@ -1,6 +1,6 @@
 """Flips and quarter turns: more images for training, and eight views of an image for a steadier result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -29,8 +29,13 @@ def from_view(x: Tensor, view: int) -> Tensor:
 def to_random_views(x: Tensor, generator: torch.Generator) -> Tensor:
     """Flip or rotate each image of (B, C, H, W) at random; images that are not square keep their shape."""
     views = VIEWS if x.shape[-1] == x.shape[-2] else VIEWS // 2
-    chosen = torch.randint(views, (len(x),), generator=generator).tolist()
-    return torch.stack([to_view(image, view) for image, view in zip(x, chosen, strict=True)])
+    return to_one_of_views(x, range(views), generator)
+
+
+def to_one_of_views(x: Tensor, views: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Bring each image of (B, C, H, W) to one of these views, at random; all views must keep the shape."""
+    chosen = torch.randint(len(views), (len(x),), generator=generator).tolist()
+    return torch.stack([to_view(image, views[i]) for image, i in zip(x, chosen, strict=True)])
 
 
 def mean_of_views(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from convae.corruption.defects import Defects
 from convae.losses import Loss
 from convae.networks.autoencoder import Output
-from convae.training.tasks.flips_and_turns import to_view
+from convae.training.tasks.flips_and_turns import to_one_of_views
 from convae.training.tasks.task import Example, StepRng
 
 MIRRORS = 4  # unchanged, left to right, top to bottom, both
@@ -50,8 +50,7 @@ class RepairDefects:
         if self.crop is not None:
             batch = torch.stack([x[:, *_part(x, self.crop, rng.generator)] for x in batch])
         if self.flips:
-            views = torch.randint(MIRRORS, (len(batch),), generator=rng.generator).tolist()
-            batch = torch.stack([to_view(x, view) for x, view in zip(batch, views, strict=True)])
+            batch = to_one_of_views(batch, range(MIRRORS), rng.generator)
         damaged, mask = self.defects.apply(batch, rng.generator)
         return Example(damaged, batch, further=mask)
 

@@ -25,11 +25,13 @@ class StepRng(NamedTuple):
         generator: on the CPU, seeded by (seed, epoch, step).
         positions: (B,) positions in the set of the images in the batch.
         progress: fraction of the training that is done, from 0 to 1 (1 in validation).
+        training: whether weights are trained; False in validation.
     """
 
     generator: torch.Generator
     positions: np.ndarray
     progress: float
+    training: bool = True
 
 
 class Example(NamedTuple):
@@ -91,4 +93,5 @@ def step_rng(
         progress: fraction of the training that is done, from 0 to 1.
     """
     number = int(generator(seed, epoch + 1, 2 + step).integers(2**62))
-    return StepRng(torch.Generator().manual_seed(number), positions, progress)
+    rng = torch.Generator().manual_seed(number)
+    return StepRng(rng, positions, progress, training=epoch != VALIDATION)

@@ -26,7 +26,7 @@ class Translated:
     def example(self, batch: Tensor, rng: StepRng) -> Example:
         """Return the task's example for images (B, C, H, W), with a translated input."""
         example = self.task.example(batch, rng)
-        if rng.progress >= 1:
+        if not rng.training:
             return example
         return example._replace(input=translated(example.input, self.share, rng.generator))
 
