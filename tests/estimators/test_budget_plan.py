@@ -223,7 +223,7 @@ def test_epochs_and_a_budget_exclude_each_other() -> None:
 
 @pytest.mark.parametrize("cls", [convae.AnomalyDetector, convae.StackedAutoencoder])
 def test_estimators_that_train_several_networks_have_no_budget(cls: Any) -> None:
-    with pytest.raises(InputError, match="training: budget is no parameter of this estimator"):
+    with pytest.raises(InputError, match="unknown training setting 'budget'"):
         cls(training={"budget": "10min"}).check_parameters()
 
 

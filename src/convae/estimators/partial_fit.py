@@ -77,7 +77,8 @@ def _untrained(
     estimator: "ImageEstimator", source: ImageSource, config: FitConfig[Any], run: Run
 ) -> StoredModel:
     """Return the model that a fit would start from."""
-    config = replace(config.changed(epochs=0, budget=None), budget=None)  # one pass takes its time
+    without = replace(config.training, budget=None)  # one pass takes its time
+    config = replace(config.changed(epochs=0), training=without, budget=None)
     ready = estimator._ready(source, config, run)
     pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
     network = start_network(ready, pca)
