@@ -70,6 +70,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has further latent levels
     # Each stage inverts one of the encoder; other stages; no stages: the image is a sum of patterns.
     "decoder": ("mirrored", "other", "patterns"),
+    "network": ("preset", "custom"),  # whether convae makes encoder and decoder, or is given them
     "use": ("codes", "activity", "likelihood bound"),
 }
 
@@ -257,6 +258,18 @@ RULES: tuple[Rule, ...] = (
         ("path", ("skips",)),
         "finer levels are of a code that holds the image, and skips lead the image around it: take preset "
         "'residual' or 'pooled', or a code of one level",
+    ),
+    Rule(
+        ("network", ("custom",)),
+        ("bottleneck", ("gaussian",)),
+        "a custom encoder gives one code for each image, and bottleneck 'gaussian' needs a variance, too: use "
+        "bottleneck 'plain' or a sparse one, or VariationalAutoencoder without encoder and decoder",
+    ),
+    Rule(
+        ("network", ("custom",)),
+        ("task", ("neighbourhood",)),
+        "neighbourhood lays out dense codes at the scale of convae's encoder, and a custom encoder may give "
+        "codes of any form and scale: leave out neighbourhood, or encoder and decoder",
     ),
     Rule(
         ("use", ("activity",)),

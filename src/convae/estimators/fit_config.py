@@ -21,6 +21,7 @@ from convae.errors import InputError, raise_faults, unknown_name
 from convae.images.dataset.preparation import Preparation
 from convae.images.dataset.scaling import METHODS
 from convae.losses import Loss, parse_loss
+from convae.networks.custom import CustomParts
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import choose_device
 
@@ -44,6 +45,7 @@ class FitConfig(Generic[P]):
         architecture, training, preparation: the settings in groups, with all their values.
         loss, bottleneck: parsed.
         noise: parsed, for estimators that add noise to images; None for none.
+        custom: the encoder and the decoder that a user gives; None for those of the preset.
         seed: the seed of all random choices.
     """
 
@@ -54,6 +56,7 @@ class FitConfig(Generic[P]):
     loss: Loss
     bottleneck: Bottleneck
     noise: Noise | None = None
+    custom: CustomParts | None = None
     seed: int
 
     def changed(self, **changes: Any) -> Self:
@@ -229,7 +232,8 @@ def chosen(
     Args:
         estimator: a value of that axis.
         tasks: values of the axis ``task``; empty while it is undecided what is learnt.
-        config: values left to a preset are those that it has for any image.
+        config: values left to a preset are those that it has for any image; a custom network has its code
+            later, and no choice of layers.
     """
     a, of_preset = config.architecture, _of_preset(config)
 
@@ -237,6 +241,13 @@ def chosen(
         given = getattr(a, name)
         return of_preset.get(name, default) if given is None else given
 
+    if config.custom is not None:
+        return {
+            "estimator": (estimator,),
+            "task": tuple(tasks),
+            "bottleneck": (config.bottleneck.kind,),
+            "network": ("custom",),
+        }
     fixed = {code for task in tasks for code in TASKS[task].codes}
     skips = of_preset.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
     mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from convae.errors import InputError, TrainingError
+from convae.networks.custom import CustomAutoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.deferred_losses import DeferredLosses
 from convae.training.device_batches import Batches
-from convae.training.devices import autocast, deterministic
+from convae.training.devices import autocast, deterministic, seeded
 from convae.training.interrupt import Interrupt, TrainingInterrupted
 from convae.training.job import Job
 from convae.training.malloc import steady_memory
@@ -108,7 +109,7 @@ def training_step(
     """
     state.network.train()
     example = task.example(batch, rng)
-    with autocast(state.device, state.settings.precision):
+    with autocast(state.device, state.settings.precision), random_layers(state, rng):
         output = state.network(example.input, example.noise)
     losses = task.losses(output, example)
     forget_gradients(state.optimizers)
@@ -123,6 +124,13 @@ def training_step(
         optimizer.step()
     state.update_average()
     return losses.detach(), finite
+
+
+def random_layers(state: TrainingState, rng: StepRng) -> contextlib.AbstractContextManager[object]:
+    """Seed random layers, such as dropout, by the step; only custom networks have any."""
+    if not isinstance(state.network, CustomAutoencoder):
+        return contextlib.nullcontext()
+    return seeded(int(torch.randint(2**62, (), generator=rng.generator)), state.device)
 
 
 class Step(NamedTuple):
