@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
     from convae.networks.presets import make_architecture
+    from convae.training.trackers import MLflowTracker, TensorBoardTracker, WandbTracker
 
 _HOMES = {
     "AnomalyDetector": "estimators.anomaly.detector",
@@ -45,13 +46,16 @@ _HOMES = {
     "ImageError": "errors",
     "Inpainter": "estimators.restoration.inpainter",
     "InputError": "errors",
+    "MLflowTracker": "training.trackers",
     "ModelFileError": "errors",
     "PreparationSettings": "config.parameters",
     "SparseAutoencoder": "estimators.autoencoders.sparse",
     "StackedAutoencoder": "estimators.autoencoders.stacked",
+    "TensorBoardTracker": "training.trackers",
     "TrainingError": "errors",
     "TrainingSettings": "config.parameters",
     "VariationalAutoencoder": "estimators.autoencoders.variational",
+    "WandbTracker": "training.trackers",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
@@ -69,13 +73,16 @@ __all__ = [
     "ImageError",
     "Inpainter",
     "InputError",
+    "MLflowTracker",
     "ModelFileError",
     "PreparationSettings",
     "SparseAutoencoder",
     "StackedAutoencoder",
+    "TensorBoardTracker",
     "TrainingError",
     "TrainingSettings",
     "VariationalAutoencoder",
+    "WandbTracker",
     "__version__",
     "load",
     "make_architecture",

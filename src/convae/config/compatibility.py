@@ -262,8 +262,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("network", ("custom",)),
         ("bottleneck", ("gaussian",)),
-        "a custom encoder gives one code for each image, and bottleneck 'gaussian' needs a variance, too: use "
-        "bottleneck 'plain' or a sparse one, or VariationalAutoencoder without encoder and decoder",
+        "a custom encoder gives one code for each image, and bottleneck 'gaussian' needs a variance, too: "
+        "use bottleneck 'plain' or a sparse one, or VariationalAutoencoder without encoder and decoder",
     ),
     Rule(
         ("network", ("custom",)),

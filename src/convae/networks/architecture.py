@@ -227,7 +227,7 @@ class Architecture:
 
     @property
     def starts_elsewhere(self) -> bool:
-        """Whether an untrained network already outputs PCA's reconstruction or its own input, or is custom."""
+        """Whether an untrained network outputs PCA's reconstruction or its own input, or is custom."""
         return self.bypass != "none" or self.base > 0 or bool(self.custom_code)
 
     def sampled_values(self, size: tuple[int, int]) -> int:

@@ -90,7 +90,9 @@ class Autoencoder(nn.Module):
         super().__init__()
         a = self.architecture = architecture
         if a.custom_code:
-            raise InputError("this architecture is that of a custom encoder and decoder: give them, too")
+            raise InputError(
+                "this architecture is that of a custom encoder and decoder: give them, too"
+            )
         self.encoder = Encoder(a)
         self.bottleneck = DenseBottleneck(a) if a.code == "dense" else SpatialBottleneck(a)
         self.decoder = Patterns(a) if a.pattern else Decoder(a)

@@ -17,7 +17,9 @@ from convae.networks.bottleneck import Posterior, Rectifier, apply_nonlinearity
 
 STORABLE = (torch.float32, torch.float16, torch.int64, torch.uint8)  # dtypes of model files
 TRIAL = 2  # images of the trial
-MAX_LAZY = 2**26  # values of an image, as a file states them, for which memory is taken before it is checked
+MAX_LAZY = (
+    2**26
+)  # values of an image, as a file states them, for which memory is taken before it is checked
 
 
 @dataclass(frozen=True)
@@ -270,8 +272,8 @@ def _check_state(name: str, module: nn.Module) -> None:
             raise InputError(f"{name}: its state {key!r:.80} is no tensor, so it cannot be saved")
         if value.dtype not in STORABLE:
             raise InputError(
-                f"{name}: its tensor {key!r:.80} is of {value.dtype}, which a model file cannot hold; register "
-                "it as int64 or float32, or with persistent=False"
+                f"{name}: its tensor {key!r:.80} is of {value.dtype}, which a model file cannot hold; "
+                "register it as int64 or float32, or with persistent=False"
             )
 
 

@@ -9,5 +9,6 @@
 - flop_count: the cost of an epoch
 - checkpoint: the complete state on disk
 - devices, malloc, interrupt, observers: the device, memory reuse, signals that stop a run, progress reports
+- trackers: records of trainings for TensorBoard, MLflow and Weights & Biases
 - tasks: the input of the network and the target of its output
 """

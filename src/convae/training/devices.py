@@ -48,7 +48,9 @@ def on_device(network: Network, device: torch.device) -> Network:
     before it is saved and after it is loaded. A custom network keeps its order.
     """
     network.to(device)
-    if isinstance(network, CustomAutoencoder):  # its layers may use view, which needs the plain order
+    if isinstance(
+        network, CustomAutoencoder
+    ):  # its layers may use view, which needs the plain order
         return network
     for weight in (*network.parameters(), *network.buffers()):
         if weight.ndim == 4:

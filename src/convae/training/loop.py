@@ -75,6 +75,8 @@ def train(
         if checkpoint is not None:
             stack.enter_context(checkpoint.locked())
         run = _Run(state, job, checkpoint, watch, interrupt)
+        stack.callback(watch.end)
+        watch.begin(run.identity())
         run.start(resume=resume)
         while not run.finished():
             with contextlib.closing(run.epoch()) as steps:

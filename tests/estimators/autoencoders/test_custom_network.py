@@ -55,12 +55,12 @@ class MyDecoder(nn.Module):
         return image
 
 
-def parts(latent_dim: int = 3, channels: int = 1) -> dict[str, nn.Module]:
+def parts(latent_dim: int = 3, channels: int = 1) -> dict[str, Any]:
     torch.manual_seed(0)
     return {"encoder": MyEncoder(latent_dim, channels), "decoder": MyDecoder(latent_dim, channels)}
 
 
-def maps(channels: int = 1) -> dict[str, nn.Module]:
+def maps(channels: int = 1) -> dict[str, Any]:
     """To a map: valid convolutions, whose map of 5x5 does not divide the image of 12x12."""
     torch.manual_seed(0)
     return {
@@ -69,8 +69,12 @@ def maps(channels: int = 1) -> dict[str, nn.Module]:
     }
 
 
-def model(modules: dict[str, nn.Module] | None = None, **changes: Any) -> convae.ConvAutoencoder:
-    training = {"ema": 0.0, "batch_size": 8, "learning_rate": 0.1}  # so that some epoch beats the start
+def model(modules: dict[str, Any] | None = None, **changes: Any) -> Any:
+    training = {
+        "ema": 0.0,
+        "batch_size": 8,
+        "learning_rate": 0.1,
+    }  # so that some epoch beats the start
     given = {"epochs": 2, "training": training, **(modules or parts()), **changes}
     return convae.ConvAutoencoder(**given)
 
@@ -153,7 +157,7 @@ def test_a_resumed_run_repeats_an_uninterrupted_one_dropout_included(tmp_path: P
 def test_a_checkpoint_of_other_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingInterrupted):
         model(epochs=3).fit(IMAGES, checkpoint=tmp_path / "state", observers=[Stops()])
-    with pytest.raises(InputError, match="the checkpoint is of another run: .*encoder was"):
+    with pytest.raises(InputError, match=r"the checkpoint is of another run: .*encoder was"):
         model(maps(), epochs=3).fit(IMAGES, checkpoint=tmp_path / "state", resume=True)
 
 
@@ -170,7 +174,7 @@ def test_scikit_learn_copies_it() -> None:
 
 def test_frozen_weights_stay_and_shared_weights_stay_shared(tmp_path: Path) -> None:
     given = parts()
-    given["encoder"].convolution.requires_grad_(False)  # type: ignore[operator,union-attr]
+    given["encoder"].convolution.requires_grad_(False)
     fitted = model(given).fit(IMAGES).partial_fit(IMAGES)
     assert torch.equal(
         fitted.network_.encoder.convolution.weight, given["encoder"].convolution.weight
@@ -190,7 +194,7 @@ def test_frozen_weights_stay_and_shared_weights_stay_shared(tmp_path: Path) -> N
 def test_lazy_modules_get_their_size_from_the_images_and_their_weights_from_the_seed(
     tmp_path: Path,
 ) -> None:
-    def lazy() -> dict[str, nn.Module]:
+    def lazy() -> dict[str, Any]:
         return {
             "encoder": nn.Sequential(nn.Flatten(), nn.LazyLinear(3)),
             "decoder": nn.Sequential(nn.Linear(3, 144), nn.Unflatten(1, (1, 12, 12))),
@@ -307,7 +311,10 @@ def test_without_the_modules_the_error_names_the_classes_and_the_call(file: Path
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (parts(4), r"encoder.dense.weight is float32 \(3, 144\) in the file and float32 \(4, 144\)"),
+        (
+            parts(4),
+            r"encoder.dense.weight is float32 \(3, 144\) in the file and float32 \(4, 144\)",
+        ),
         (maps(), "and .* more differ"),
     ],
 )
@@ -334,7 +341,7 @@ def test_nothing_that_a_file_names_is_imported(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(MyEncoder, "__module__", "trap_of_custom")
     model(epochs=0).fit(IMAGES).save(tmp_path / "my.convae")
-    with pytest.raises(ModelFileError, match="encoder trap_of_custom.MyEncoder"):
+    with pytest.raises(ModelFileError, match=r"encoder trap_of_custom.MyEncoder"):
         convae.load(tmp_path / "my.convae")
     convae.load(tmp_path / "my.convae", **parts())
     assert "trap_of_custom" not in sys.modules
