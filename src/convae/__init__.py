@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from convae.estimators.restoration.denoiser import Denoiser
     from convae.estimators.restoration.inpainter import Inpainter
     from convae.images.result_files import write_images
+    from convae.images.sources.item_sources import images_from
     from convae.images.sources.open_source import open_source
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
@@ -56,6 +57,7 @@ _HOMES = {
     "TrainingSettings": "config.parameters",
     "VariationalAutoencoder": "estimators.autoencoders.variational",
     "WandbTracker": "training.trackers",
+    "images_from": "images.sources.item_sources",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
@@ -84,6 +86,7 @@ __all__ = [
     "VariationalAutoencoder",
     "WandbTracker",
     "__version__",
+    "images_from",
     "load",
     "make_architecture",
     "open_source",

@@ -6,7 +6,6 @@ the functions that the trackers call with the arguments that the real ones take.
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -109,11 +108,11 @@ class StandInClient:
 
 
 @pytest.fixture
-def mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[StandInClient]]:
+def mlflow(monkeypatch: pytest.MonkeyPatch) -> type[StandInClient]:
     monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=StandInClient))  # type: ignore[misc]
     monkeypatch.setattr(StandInClient, "made", [])
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
-    yield StandInClient
+    return StandInClient
 
 
 def test_mlflow_is_local_and_gets_settings_and_epochs(mlflow: Any, tmp_path: Path) -> None:

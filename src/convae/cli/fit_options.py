@@ -96,8 +96,8 @@ _OPTIONS = (
         "trackers",
         multiple=True,
         metavar="KIND:FOLDER",
-        help="Record the losses of each epoch in a folder for tensorboard, mlflow or wandb (Weights & Biases), "
-        "such as tensorboard:runs; several times for several. Nothing is sent over the network.",
+        help="Record the losses of each epoch in a folder for tensorboard, mlflow or wandb (Weights & "
+        "Biases), such as tensorboard:runs; several times for several. Nothing is sent over the network.",
     ),
 )
 
