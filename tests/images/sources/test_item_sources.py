@@ -178,7 +178,8 @@ def test_an_iterable_with_a_length_is_opened_as_it_is() -> None:
     source = open_source(Images())
     assert isinstance(source, IterableSource)
     assert np.array_equal(pixels(source, 3), IMAGES[3])
-    assert np.array_equal(pixels(open_source({i: x for i, x in enumerate(IMAGES)}.values()), 2), IMAGES[2])  # fmt: skip
+    values = dict(enumerate(IMAGES)).values()
+    assert np.array_equal(pixels(open_source(values), 2), IMAGES[2])
 
 
 # -- data sets with columns -----------------------------------------------------------------------
@@ -232,7 +233,7 @@ def test_the_column_of_images_and_the_labels_are_those_of_its_features() -> None
 
 def test_of_several_columns_of_images_one_must_be_named() -> None:
     data = hub(mask=Image())
-    with pytest.raises(InputError, match="Give column=..., one of picture, mask"):
+    with pytest.raises(InputError, match=r"Give column=..., one of picture, mask"):
         open_source(data)
     assert np.array_equal(pixels(open_source(data, column="mask"), 4), IMAGES[4])
     with pytest.raises(InputError, match="there is no column 'masks'; there are id, picture"):
