@@ -109,7 +109,7 @@ class StandInClient:
 
 @pytest.fixture
 def mlflow(monkeypatch: pytest.MonkeyPatch) -> type[StandInClient]:
-    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=StandInClient))  # type: ignore[misc]
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=StandInClient))
     monkeypatch.setattr(StandInClient, "made", [])
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     return StandInClient
@@ -154,11 +154,11 @@ def wandb(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         def finish(self) -> None:
             self.finished += 1
 
-    def init(**options: Any) -> Run:
+    def init(**options: Any) -> Any:
         runs.append(Run(**options))
         return runs[-1]
 
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))  # type: ignore[misc]
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     return runs
 
@@ -272,7 +272,7 @@ def test_a_missing_package_is_named(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("torch.utils.tensorboard", "mlflow", "wandb"):
-        monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=f"needs the package {kind}: pip install {kind}"):
         TRACKERS[kind](tmp_path)
 

@@ -47,7 +47,7 @@ def test_a_tracker_that_cannot_be_is_refused_before_training(
     message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "mlflow", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "mlflow", None)
     done = convae("fit", "autoencoder", images, "--out", tmp_path / "my", "--tracker", text)
     assert done.code == 2
     assert message in " ".join(done.err.split())

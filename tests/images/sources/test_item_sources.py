@@ -31,7 +31,7 @@ class Counted:
             yield (IMAGES[i], i % 3) if self.labels else IMAGES[i]
 
 
-def pixels(source: Any, i: int) -> np.ndarray:
+def pixels(source: Any, i: int) -> Any:
     return source.read(i).pixels[..., 0]
 
 
@@ -168,7 +168,7 @@ def test_open_source_says_how_to_give_it(given: Any, message: str) -> None:
 
 
 def test_an_iterable_with_a_length_is_opened_as_it_is() -> None:
-    class Images(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
+    class Images(torch.utils.data.IterableDataset):
         def __iter__(self) -> Iterator[Any]:
             return iter(IMAGES)
 
