@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from convae.estimators.restoration.denoiser import Denoiser
     from convae.estimators.restoration.inpainter import Inpainter
     from convae.images.result_files import write_images
+    from convae.images.sources.item_sources import images_from
     from convae.images.sources.open_source import open_source
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
     from convae.networks.presets import make_architecture
+    from convae.training.trackers import MLflowTracker, TensorBoardTracker, WandbTracker
 
 _HOMES = {
     "AnomalyDetector": "estimators.anomaly.detector",
@@ -57,13 +59,17 @@ _HOMES = {
     "ImageWarning": "errors",
     "Inpainter": "estimators.restoration.inpainter",
     "InputError": "errors",
+    "MLflowTracker": "training.trackers",
     "ModelFileError": "errors",
     "PreparationSettings": "config.parameters",
     "SparseAutoencoder": "estimators.autoencoders.sparse",
     "StackedAutoencoder": "estimators.autoencoders.stacked",
+    "TensorBoardTracker": "training.trackers",
     "TrainingError": "errors",
     "TrainingSettings": "config.parameters",
     "VariationalAutoencoder": "estimators.autoencoders.variational",
+    "WandbTracker": "training.trackers",
+    "images_from": "images.sources.item_sources",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
@@ -84,14 +90,18 @@ __all__ = [
     "ImageWarning",
     "Inpainter",
     "InputError",
+    "MLflowTracker",
     "ModelFileError",
     "PreparationSettings",
     "SparseAutoencoder",
     "StackedAutoencoder",
+    "TensorBoardTracker",
     "TrainingError",
     "TrainingSettings",
     "VariationalAutoencoder",
+    "WandbTracker",
     "__version__",
+    "images_from",
     "load",
     "make_architecture",
     "open_source",

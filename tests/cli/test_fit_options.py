@@ -20,6 +20,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "resume": (["--resume"], True),
     "restart": (["--restart"], True),
     "report": (["--no-report"], False),
+    "trackers": (["--tracker", "tensorboard:runs"], ("tensorboard:runs",)),
     "data.given": (["x", "y"], ("x", "y")),
     "data.data_dir": (["--data-dir", "sets"], Path("sets")),
     "data.download": (["--download"], True),

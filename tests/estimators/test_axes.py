@@ -98,11 +98,14 @@ def test_a_series_of_images_and_a_frame_of_pixels() -> None:
     assert ConvAutoencoder.from_options(TINY).fit(Frame()).n_features_in_ == 48
 
     class Texts:
-        ndim, shape, iloc = 2, (20, 2), None
+        ndim, shape, iloc, columns = 2, (20, 2), None, ("a", "b")
         dtypes = (np.dtype(object), np.dtype("f4"))
 
         def __len__(self) -> int:
             return 20
+
+        def __getitem__(self, key: Any) -> Any:
+            raise KeyError(key)
 
     with pytest.raises(InputError, match="give one of its columns"):
         ConvAutoencoder.from_options(TINY).fit(Texts())

@@ -227,7 +227,9 @@ def test_odd_values_everywhere_end_in_one_sentence_and_little_memory(
     read = [
         change
         for i, change in enumerate(changes)
-        if change[0][0] not in free and str(i) not in known
+        if change[0][0] not in free
+        and str(i) not in known
+        and change != (("architecture", "custom_code"), [])  # as it is
     ]
     harmless = {("format",), ("plan", "size"), ("plan", "coarse"), ("pca", "exact"), ("extras",)}
     harmless |= {

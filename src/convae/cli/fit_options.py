@@ -32,6 +32,7 @@ class Fit:
         resume: whether to continue from the checkpoint.
         restart: whether to discard the checkpoint.
         report: whether to write report.html and pictures.
+        trackers: texts such as ``tensorboard:runs``.
     """
 
     data: Data
@@ -44,6 +45,7 @@ class Fit:
     resume: bool = False
     restart: bool = False
     report: bool = True
+    trackers: tuple[str, ...] = ()
 
     def parameters(self, table: Sequence[Setting], flags: dict[str, Any]) -> Values:
         """Collect the estimator's parameters from file, pairs and flags, see :func:`collect`."""
@@ -89,6 +91,14 @@ _OPTIONS = (
         default=True,
         help="Write MODEL-report/ with report.html and pictures.",
     ),
+    click.option(
+        "--tracker",
+        "trackers",
+        multiple=True,
+        metavar="KIND:FOLDER",
+        help="Record the losses of each epoch in a folder for tensorboard, mlflow or wandb (Weights & "
+        "Biases), such as tensorboard:runs; several times for several. Nothing is sent over the network.",
+    ),
 )
 
 
@@ -113,6 +123,7 @@ def fitting(function: Function) -> Function:
         checkpoint: Path | None,
         checkpoint_every: float,
         report: bool,
+        trackers: tuple[str, ...],
         **options: Any,
     ) -> Any:
         fit = Fit(
@@ -133,6 +144,7 @@ def fitting(function: Function) -> Function:
             resume=resume,
             restart=restart,
             report=report,
+            trackers=trackers,
         )
         return function(*args, fit=fit, **options)
 

@@ -72,6 +72,7 @@ AXES: dict[str, tuple[str, ...]] = {
     # Each stage inverts one of the encoder; other stages; no stages: the image is a sum of patterns.
     "decoder": ("mirrored", "other", "patterns"),
     "augmentation": tuple(augmentation.KINDS),
+    "network": ("preset", "custom"),  # whether convae makes encoder and decoder, or is given them
     "use": ("codes", "activity", "likelihood bound"),
 }
 
@@ -284,6 +285,18 @@ RULES: tuple[Rule, ...] = (
         ("loss", ("logistic",)),
         "augment {0!r} makes values between the 256 of 8-bit images, whose likelihood loss {1!r} is: leave "
         "it out, or take another loss",
+    ),
+    Rule(
+        ("network", ("custom",)),
+        ("bottleneck", ("gaussian",)),
+        "a custom encoder gives one code for each image, and bottleneck 'gaussian' needs a variance, too: "
+        "use bottleneck 'plain' or a sparse one, or VariationalAutoencoder without encoder and decoder",
+    ),
+    Rule(
+        ("network", ("custom",)),
+        ("task", ("neighbourhood",)),
+        "neighbourhood lays out dense codes at the scale of convae's encoder, and a custom encoder may give "
+        "codes of any form and scale: leave out neighbourhood, or encoder and decoder",
     ),
     Rule(
         ("use", ("activity",)),

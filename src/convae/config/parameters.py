@@ -15,12 +15,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from convae.config.augmentation import parse_augmentation
 from convae.config.budget import parse_budget
 from convae.config.choices import DEVICES, OPTIMIZERS, PRECISIONS, SCHEDULES
-from convae.config.setting import group_of, make_plain, range_faults, setting, settings_in, table
+from convae.config.setting import (
+    group_of,
+    make_plain,
+    python_only,
+    range_faults,
+    setting,
+    settings_in,
+    table,
+)
 from convae.errors import raise_faults, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from torch import nn
 
     from convae.config.bottlenecks import Bottleneck
     from convae.corruption.holes import Holes
@@ -452,7 +462,15 @@ class _Coding(_Validated, _Sized):
 
 @table
 class AutoencoderParameters(CommonParameters, _Coding):
-    """The parameters of ``ConvAutoencoder``."""
+    """The parameters of ``ConvAutoencoder`` that Python and the command line have."""
+
+
+@table
+class CustomNetworkParameters(AutoencoderParameters):
+    """The parameters of ``ConvAutoencoder`` in Python, which can be given a network, too."""
+
+    encoder: nn.Module | None = python_only()
+    decoder: nn.Module | None = python_only()
 
 
 @table

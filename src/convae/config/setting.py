@@ -71,6 +71,11 @@ def group_of(settings: type) -> Any:
     return dataclasses.field(default=None, metadata={_KEY: settings})
 
 
+def python_only() -> Any:
+    """Return a field, None by default, that only Python has: no option, no TOML key, not in model files."""
+    return dataclasses.field(default=None, metadata={_KEY: None})
+
+
 @dataclass_transform(kw_only_default=True, eq_default=False)
 def table(cls: Class) -> Class:
     """A class decorator: make the class a dataclass, whose constructor helps with names it does not know.
@@ -143,7 +148,7 @@ def _settings_of(cls: Any) -> tuple[Setting, ...]:
         if field.name in groups_of(cls):
             inner = dataclasses.fields(groups_of(cls)[field.name])
             found += [_setting(one, field.name) for one in inner]
-        else:
+        elif field.metadata[_KEY] is not None:
             found.append(_setting(field, ""))
     left_out, defaults = getattr(cls, "NOT_OFFERED", ()), getattr(cls, "DEFAULTS", {})
     return tuple(

@@ -182,12 +182,12 @@ class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
         if have != self.plan_.channels and self.channels is None:  # no silent conversion
             raise ImageError(image.info.name, channels_fault(have, self.plan_.channels))
         pixels = self._plan.apply(image)
-        if a.code == "dense" and pixels.shape[:2] != a.image_shape[1:]:
+        if not a.takes_any_size and pixels.shape[:2] != a.image_shape[1:]:
+            other = "" if a.custom_code else ", or with code 'spatial'"
             raise ImageError(
                 image.info.name,
                 f"it is {pixels.shape[0]}x{pixels.shape[1]} and this model takes "
-                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width), or "
-                "with code 'spatial'",
+                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width){other}",
             )
         refuse_far(pixels, self.scaling_, image.info.name)
         return pixels
@@ -195,7 +195,7 @@ class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
     @property
     def _plan(self) -> Plan:
         """Return how the images that the model is used on are prepared."""
-        whole = self.network_.architecture.code == "spatial" and not self.framed
+        whole = self.network_.architecture.takes_any_size and not self.framed
         return self.plan_.whole() if whole else self.plan_
 
     def _pixels(self, X: Any) -> Iterator[Pixels]:

@@ -34,6 +34,12 @@ from convae.metrics import image_quality
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
+from convae.networks.custom import (
+    CustomAutoencoder,
+    CustomParts,
+    custom_architecture,
+    try_out,
+)
 from convae.networks.presets import make_architecture
 from convae.storage.model_file import StoredModel, versions
 from convae.training.checkpoint import CheckpointFolder
@@ -68,6 +74,7 @@ class Ready:
         training, validation: positions in it.
         unit: converts stored values to those of the network.
         architecture: the network.
+        custom: the user's encoder and decoder, which stay unchanged; None for convae's own.
         seed: of all random choices.
         crops: how often each image is cropped in an epoch.
         batch_size: the default for these images; None for that of :func:`make_settings`.
@@ -78,6 +85,7 @@ class Ready:
     validation: np.ndarray
     unit: UnitRange
     architecture: Architecture
+    custom: CustomParts | None = None
     seed: int
     crops: int = 1
     batch_size: int | None = None
@@ -307,6 +315,7 @@ def make_ready(
         validation=validation,
         unit=UnitRange(scaling, choose_device(config.parameters.device)),
         architecture=settle(images.shape, scaling),
+        custom=config.custom,
         seed=seed,
         crops=crops,
     )
@@ -326,6 +335,11 @@ def settle_architecture(
         scaling: None while it is not known; everything else is checked.
     """
     p = config.parameters
+    if config.custom is not None:
+        code = try_out(config.custom, shape, unit_range=config.loss.needs_unit_range)
+        return custom_architecture(
+            shape, code, output=_custom_output(config, scaling), **config.bottleneck.architecture
+        )
     changes = {"latent_dim": p.latent_dim, **config.architecture.changes()}
     changes |= bottleneck_changes(config)
     output = changes["output"] or make_architecture(p.preset, shape).output
@@ -337,6 +351,12 @@ def settle_architecture(
         elif output == "clamp" and scaling is not None and not whole_range(scaling):
             output = "linear"  # values beyond [0, 1] exist and must be reachable
     return make_architecture(p.preset, shape, **{**changes, "output": output})
+
+
+def _custom_output(config: FitConfig[Any], scaling: Scaling | None) -> str:
+    """Return ``clamp`` where images have the values 0 to 1 only, else ``linear``."""
+    beyond = scaling is not None and not whole_range(scaling)
+    return "linear" if config.loss.of_8_bits or beyond else "clamp"
 
 
 def bottleneck_changes(config: FitConfig[Any]) -> dict[str, Any]:
@@ -377,12 +397,16 @@ def baseline_error(ready: Ready, pca: PrincipalComponents, positions: np.ndarray
 def start_network(
     ready: Ready, pca: PrincipalComponents | None = None, *, further: float = 0.0
 ) -> Autoencoder:
-    """Initialise a network from the seed, and from PCA if there is a bypass.
+    """Initialise a network from the seed, and from PCA if there is a bypass; copy a custom one.
 
     Args:
         pca: of the training images; None where there is no bypass.
         further: initial output in channels that are not part of the image.
     """
+    if ready.custom is not None:
+        parts = ready.custom.copied()
+        custom = CustomAutoencoder(ready.architecture, parts, seed=ready.seed)
+        return on_device(custom, ready.unit.device)
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
     if not ready.architecture.starts_elsewhere:

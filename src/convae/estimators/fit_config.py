@@ -23,6 +23,7 @@ from convae.errors import InputError, raise_faults, unknown_name
 from convae.images.dataset.preparation import Preparation
 from convae.images.dataset.scaling import METHODS
 from convae.losses import Loss, parse_loss
+from convae.networks.custom import CustomParts
 from convae.networks.presets import PRESETS, RESTORING
 from convae.training.devices import choose_device
 
@@ -47,6 +48,7 @@ class FitConfig(Generic[P]):
         loss, bottleneck: parsed.
         noise: parsed, for estimators that add noise to images; None for none.
         budget: the time that the fit may take, in seconds; None for any time.
+        custom: the encoder and the decoder that a user gives; None for those of the preset.
         seed: the seed of all random choices.
     """
 
@@ -58,6 +60,7 @@ class FitConfig(Generic[P]):
     bottleneck: Bottleneck
     noise: Noise | None = None
     budget: float | None = None
+    custom: CustomParts | None = None
     seed: int
 
     def changed(self, **changes: Any) -> Self:
@@ -240,7 +243,8 @@ def chosen(
     Args:
         estimator: a value of that axis.
         tasks: values of the axis ``task``; empty while it is undecided what is learnt.
-        config: values left to a preset are those that it has for any image.
+        config: values left to a preset are those that it has for any image; a custom network has its code
+            later, and no choice of layers.
     """
     a, of_preset = config.architecture, _of_preset(config)
 
@@ -248,6 +252,13 @@ def chosen(
         given = getattr(a, name)
         return of_preset.get(name, default) if given is None else given
 
+    if config.custom is not None:
+        return {
+            "estimator": (estimator,),
+            "task": tuple(tasks),
+            "bottleneck": (config.bottleneck.kind,),
+            "network": ("custom",),
+        }
     fixed = {code for task in tasks for code in TASKS[task].codes}
     skips = of_preset.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
     mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)

@@ -97,11 +97,11 @@ def _prepared(estimator: "ImageEstimator", source: ImageSource, config: FitConfi
 
     def settled(shape: tuple[int, int, int]) -> None:
         refuse_not_square(parse_augmentation(config.training.augment), *shape[1:])
-        if a.code == "dense" and shape != a.image_shape:
+        if not a.takes_any_size and shape != a.image_shape:
+            other = "" if a.custom_code else ", or with code 'spatial'"
             raise InputError(
                 f"{source.description}: images of {shape[1]}x{shape[2]} for a model of "
-                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width), or "
-                "with code 'spatial'"
+                f"{a.image_shape[1]}x{a.image_shape[2]}: fit with size=(height, width){other}"
             )
 
     framing = plan.framing

@@ -7,12 +7,15 @@ import numpy as np
 
 from convae.errors import InputError
 from convae.images.sources.array_sources import is_tensor
+from convae.images.sources.data_frames import holds_files
 
 Shape = tuple[int, int, int]
 
 
 def is_table(X: Any) -> bool:
     """Return whether X holds rows of flattened pixels: two dimensions of numbers, no paths and no images."""
+    if holds_files(X):
+        return False
     if hasattr(X, "iloc"):  # of pandas: a column of paths or images, or a frame of pixels
         return bool(X.ndim == 2 and all(getattr(t, "kind", "O") in "buif" for t in X.dtypes))
     if hasattr(X, "toarray"):  # a sparse matrix

@@ -190,8 +190,8 @@ def as_read(model: ImageEstimator, pixels: Pixels, image: Image) -> Pixels:
     What was cut away or made transparent is not restored: a crop stays a crop, and an RGBA image given to a
     model of grey images comes back grey.
     """
-    framing, spatial = model.plan_.framing, model.architecture_.code == "spatial"
-    if framing.size is not None and not spatial:
+    framing = model.plan_.framing
+    if framing.size is not None and not model.architecture_.takes_any_size:
         pixels = framing.undo(pixels, image.pixels.shape[:2])
     if image.pixels.dtype == np.uint8 and pixels.dtype == np.uint16:
         pixels = np.rint(pixels / 257).astype(np.uint8)  # preparation multiplied by 257

@@ -150,7 +150,7 @@ def was_trained_on(model: ImageEstimator, image: Image, pixels: Pixels) -> bool:
     plan = model.plan_
     if plan.framing.mode == "random-crop":
         pixels = plan.whole().apply(image)
-    elif model.architecture_.code == "spatial" and plan.framing.size is not None:
+    elif model.architecture_.takes_any_size and plan.framing.size is not None:
         try:
             pixels = plan.apply(image)
         except ImageError:  # too large for the frame to which training images were padded
@@ -220,7 +220,7 @@ def samples(
         seen = was_trained_on(model, *item[1:])
         if include_seen or not seen:
             image = model.inference_.unit(np.moveaxis(item[2], 2, 0)[None].copy())
-            if model.architecture_.code == "spatial":
+            if model.architecture_.takes_any_size:
                 image = middle(image, side, side)
             yield Sample(name=item[1].info.name, image=image, seen=seen)
 

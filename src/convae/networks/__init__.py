@@ -7,6 +7,7 @@ An ``Architecture`` describes each network.
 - encoder, bottleneck, decoder: the three stages of an autoencoder
 - ladder: the finer hierarchy levels of a latent code
 - autoencoder: all of them as one module
+- custom: an encoder and a decoder of a user in their place
 - summary: a network as a table
 - layer_outputs: the output of any layer
 - inference: apply a network to many images, in batches of one fixed size

@@ -20,7 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 # A description beyond these limits is a mistake or an attack (a model file may come from anywhere).
 MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
 MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
-MAX_FINER, MAX_PATTERN = 256, 127
+MAX_FINER, MAX_PATTERN, MAX_CUSTOM_CODE = 256, 127, 2**28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,9 @@ class Architecture:
             decoder of stages; 7 to 15 for parts of strokes, cells or textures.
         fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
+        custom_code: ``(n,)`` or ``(n, h, w)``, the shape of the code that a custom encoder gives; empty for
+            convae's own layers. With it, the fields that describe layers have no meaning, and the network is
+            a :class:`convae.networks.custom.CustomAutoencoder`.
 
     Raises:
         InputError: for values that cannot be, or cannot be combined, all listed together.
@@ -116,9 +119,10 @@ class Architecture:
     pattern: int = 0
     # Files without this field hold networks that have the activation.
     from_latent_activation: bool = True
+    custom_code: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("image_shape", "widths"):
+        for field in ("image_shape", "widths", "custom_code"):
             value = getattr(self, field)
             if isinstance(value, list):
                 object.__setattr__(self, field, tuple(value))
@@ -146,8 +150,16 @@ class Architecture:
         return tuple(steps)
 
     @property
+    def takes_any_size(self) -> bool:
+        """Whether the network takes images of other sizes than ``image_shape``, too."""
+        return self.code == "spatial" and not self.custom_code
+
+    @property
     def factor(self) -> tuple[int, int]:
         """(vertical, horizontal) pixels that one position of the smallest map covers."""
+        if len(self.custom_code) == 3:  # rounded down where the map does not divide the image
+            (height, width), (_, rows, columns) = self.image_shape[1:], self.custom_code
+            return max(1, height // rows), max(1, width // columns)
         return math.prod(s[0] for s in self.strides), math.prod(s[1] for s in self.strides)
 
     @property
@@ -182,6 +194,8 @@ class Architecture:
 
     def code_shape_of(self, size: tuple[int, int]) -> tuple[int, ...]:
         """Return the code shape for images of this (height, width)."""
+        if self.custom_code:
+            return self.custom_code
         if self.code == "dense":
             return (self.latent_dim,)
         return (self.latent_dim, *(-(-n // f) for n, f in zip(size, self.factor, strict=True)))
@@ -213,8 +227,8 @@ class Architecture:
 
     @property
     def starts_elsewhere(self) -> bool:
-        """Whether an untrained network already outputs PCA's reconstruction or its own input."""
-        return self.bypass != "none" or self.base > 0
+        """Whether an untrained network outputs PCA's reconstruction or its own input, or is custom."""
+        return self.bypass != "none" or self.base > 0 or bool(self.custom_code)
 
     def sampled_values(self, size: tuple[int, int]) -> int:
         """Return how many values are sampled for an image of this (height, width): code and finer levels."""
@@ -292,10 +306,34 @@ def _integer_faults(a: Architecture) -> list[str]:
         for name in ("skips", "from_latent_activation")
         if type(getattr(a, name)) is not bool
     ]
+    faults += _custom_faults(a)
     check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
     if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
         faults.append(f"kernel_size must be odd; got {a.kernel_size}")
     return faults
+
+
+def _custom_faults(a: Architecture) -> list[str]:
+    """Check that ``custom_code`` is empty, or the shape of the code of a network without other paths."""
+    shape = a.custom_code
+    whole = isinstance(shape, tuple) and all(type(n) is int and 1 <= n <= MAX_LATENT for n in shape)
+    if not whole or len(shape) not in (0, 1, 3) or math.prod(shape) > MAX_CUSTOM_CODE:
+        return [
+            f"custom_code must be (n,) or (n, h, w), at most {MAX_CUSTOM_CODE:,} values; got {shape!r:.80}"
+        ]
+    if not shape:
+        return []
+    needed = {
+        "code": "dense" if len(shape) == 1 else "spatial",
+        "latent_dim": shape[0],
+        **{"bypass": "none", "refine": 0, "skips": False, "inputs": 0, "base": 0, "pattern": 0},
+        **{"hidden": 0, "fine": 0, "levels": 1, "padding_mode": "zeros"},
+    }
+    return [
+        f"{name} must be {value!r} for a custom network with codes {shape}; got {getattr(a, name)!r:.40}"
+        for name, value in needed.items()
+        if getattr(a, name) != value
+    ]
 
 
 def _combination_faults(a: Architecture) -> list[str]:
@@ -316,7 +354,10 @@ def _combination_faults(a: Architecture) -> list[str]:
         output=[a.output],
         hierarchy=["ladder" if a.levels > 1 else "flat"],
         decoder=["patterns"] if a.pattern else [],
+        network=["custom" if a.custom_code else "preset"],
     )
+    if a.custom_code:
+        return faults
     if a.pattern:
         faults += _pattern_faults(a)
     if a.levels > 1:

@@ -82,8 +82,17 @@ class Autoencoder(nn.Module):
     scale: Tensor
 
     def __init__(self, architecture: Architecture) -> None:
+        """Build the network with random weights.
+
+        Raises:
+            InputError: the architecture is that of a custom encoder and decoder.
+        """
         super().__init__()
         a = self.architecture = architecture
+        if a.custom_code:
+            raise InputError(
+                "this architecture is that of a custom encoder and decoder: give them, too"
+            )
         self.encoder = Encoder(a)
         self.bottleneck = DenseBottleneck(a) if a.code == "dense" else SpatialBottleneck(a)
         self.decoder = Patterns(a) if a.pattern else Decoder(a)
@@ -296,10 +305,12 @@ class Autoencoder(nn.Module):
             raise InputError(
                 f"images must be (B, {want[0]}, H, W) for this network; got {tuple(x.shape)}"
             )
-        if a.code == "dense" and got != want:
+        if not a.takes_any_size and got != want:
+            kind = "is custom" if a.custom_code else "has a dense code"
+            other = "" if a.custom_code else ", or fit with code 'spatial'"
             raise InputError(
-                f"this network has a dense code and takes images of {want[1]}x{want[2]} only; got "
-                f"{got[1]}x{got[2]}: resize them, or fit with code 'spatial'"
+                f"this network {kind} and takes images of {want[1]}x{want[2]} only; got "
+                f"{got[1]}x{got[2]}: resize them{other}"
             )
         a.check_size(got[1], got[2])
 

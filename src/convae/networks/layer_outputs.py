@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from convae.errors import unknown_name
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.custom import CustomAutoencoder
 from convae.networks.summary import summarize
 
 BEFORE_THE_CODE = ("encoder.", "bottleneck.gather", "bottleneck.squeeze")
@@ -14,7 +15,8 @@ BEFORE_THE_CODE = ("encoder.", "bottleneck.gather", "bottleneck.squeeze")
 def layer_names(network: Autoencoder) -> list[str]:
     """Return the names that :func:`pooled_layer` knows: whole stages, and layers in the order of the data."""
     known = {name for name, _ in network.named_modules()}
-    stages = [f"encoder.{i}" for i in range(len(network.encoder))]
+    custom = isinstance(network, CustomAutoencoder)
+    stages = [] if custom else [f"encoder.{i}" for i in range(len(network.encoder))]
     layers = [row.name for row in summarize(network).rows if row.name in known]
     return [*stages, *(name for name in layers if name not in stages)]
 

@@ -1,5 +1,6 @@
 """A network as a table: its layers, their cost, their receptive field, and the compression."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import DenseBypass, SpatialBypass
+from convae.networks.custom import CustomAutoencoder
 from convae.networks.layers import DepthToSpace, ResidualBlock, SpaceToDepth
 
 Pair = tuple[int, int]
@@ -120,17 +122,26 @@ class Summary:
 def summarize(network: Autoencoder | Architecture) -> Summary:
     """Return shapes, parameters and costs of a network, without memory for its weights or running it.
 
+    A custom network is run once, with a copy of its weights. Of its layers, only those appear that are
+    modules with one result; the total of the parameters counts all. The receptive field is right if its
+    encoder is a sequence of layers.
+
     >>> from convae.networks.presets import make_architecture
     >>> summary = summarize(make_architecture("tutorial", (1, 28, 28)))
     >>> summary.parameters, summary.receptive_field, summary.compression_ratio
     (178001, (7, 7), 49.0)
     """
     a = network if isinstance(network, Architecture) else network.architecture
-    with torch.device("meta"):  # shapes without values
-        shadow = Autoencoder(a).eval()
-        rows = _rows(shadow, torch.empty(1, a.input_channels, *a.image_shape[1:]))
+    if isinstance(network, CustomAutoencoder):  # its code may need values
+        shadow: Autoencoder = copy.deepcopy(network).to("cpu").eval()
+        with torch.no_grad():
+            rows = _rows(shadow, torch.zeros(1, *a.image_shape))
+    else:
+        with torch.device("meta"):  # shapes without values
+            shadow = Autoencoder(a).eval()
+            rows = _rows(shadow, torch.empty(1, a.input_channels, *a.image_shape[1:]))
     parameters = sum(p.numel() for p in shadow.parameters())
-    assert parameters == sum(row.parameters for row in rows)
+    assert a.custom_code or parameters == sum(row.parameters for row in rows)
     return Summary(
         rows=tuple(rows),
         image_shape=a.image_shape,
@@ -175,11 +186,15 @@ def _rows(network: Autoencoder, image: Tensor) -> list[Row]:
         network(image)
     else:
         code = network.encode(image)
+        if a.custom_code:
+            rows[-1] = dataclasses.replace(rows[-1], part="code")
         rows += _bypass_rows(network, "encode")
         network.decode(code, (a.image_shape[1], a.image_shape[2]))
     for hook in hooks:
         hook.remove()
     rows += _bypass_rows(network, "decode")
+    if a.custom_code:
+        return rows
     cropped = a.map_shape[1] * a.factor[0], a.map_shape[2] * a.factor[1]
     kinds = ["plus what went in"] if a.base else []
     kinds += [a.output] if a.output != "linear" else []
@@ -202,6 +217,8 @@ def _layers(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Modu
 
 def _noting(rows: list[Row], name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def note(module: nn.Module, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(result, Tensor):
+            return  # of a custom network
         before, after = inputs[0].shape[2:].numel(), result.shape[2:].numel()
         rows.append(
             Row(
@@ -250,6 +267,8 @@ def _row(name: str, kind: str, shape: tuple[int, ...], part: str = "decoder") ->
 
 
 def _part(name: str) -> str:
+    if name == "bottleneck":
+        return "code"
     if name.startswith("bottleneck."):
         inner = name.split(".")[1]
         parts = {"gather": "encoder", "squeeze": "code", "spread_of": "code"}
@@ -273,8 +292,9 @@ def _kind(module: nn.Module) -> str:
         return f"residual block {_sides(module.first.kernel_size)}"
     if isinstance(module, nn.Upsample):
         scale = module.scale_factor
-        assert isinstance(scale, tuple)
-        return f"{module.mode} upsampling" + _by("*", (int(scale[0]), int(scale[1])))
+        steps = scale if isinstance(scale, tuple) else (scale, scale)
+        named = "" if scale is None else _by("*", (int(steps[0] or 1), int(steps[1] or 1)))
+        return f"{module.mode} upsampling{named}"
     if isinstance(module, nn.GroupNorm):
         return "layer norm" if module.num_groups == 1 else "group norm"
     if isinstance(module, nn.BatchNorm2d):

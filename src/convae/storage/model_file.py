@@ -24,6 +24,7 @@ from convae.images.dataset.scaling import Scaling
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import block_values
+from convae.networks.custom import CustomAutoencoder, CustomParts
 from convae.storage.sealed_safetensors import (
     Expected,
     read_description,
@@ -33,6 +34,7 @@ from convae.storage.sealed_safetensors import (
 from convae.version import __version__
 
 FORMAT = 1
+CUSTOM = "custom"  # the fact that names the classes of a custom encoder and decoder
 LARGEST_NUMBER = 2**1000  # a larger integer does not fit a float
 MAX_SEEN, MAX_PARAMETERS, MAX_EXTRAS = 2**28, 2**32, 1000
 _KINDS = {
@@ -111,6 +113,8 @@ def save_model(path: str | Path, model: StoredModel) -> None:
         "facts": {**model.facts, "settings": model.settings.to_dict()},
     }
     tensors = {f"network.{n}": t for n, t in model.network.state_dict().items()}
+    if architecture.custom_code:  # weights that two layers share would be refused
+        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     tensors["pca.mean"] = model.pca.mean
     tensors["pca.components"] = model.pca.components
     tensors["pca.variances"] = model.pca.variances
@@ -119,23 +123,29 @@ def save_model(path: str | Path, model: StoredModel) -> None:
     write_tensors(path, tensors, description)
 
 
-def load_model(path: str | Path) -> StoredModel:
+def load_model(path: str | Path, custom: CustomParts | None = None) -> StoredModel:
     """Read a model file.
 
+    Args:
+        custom: an encoder and a decoder, for a file that holds the weights of such; copies of them are used.
+
     Raises:
-        ModelFileError: one sentence for a file that is missing, damaged, foreign, of a newer version, or
-            that describes a network beyond all bounds.
+        ModelFileError: one sentence for a file that is missing, damaged, foreign, of a newer version, that
+            describes a network beyond all bounds, or that holds weights of other modules than the given.
     """
     built: list[_Skeleton] = []
 
-    def check(description: dict[str, Any]) -> Expected:
-        built.append(_skeleton(path, description))
-        return built[0].tensors
+    def check(description: dict[str, Any]) -> Expected | None:
+        built.append(_skeleton(path, description, custom))
+        return None if custom else built[0].tensors
 
     tensors, description = read_tensors(path, check)
-    _refuse_not_finite(path, tensors)
     skeleton = built[0]
-    skeleton.network.to_empty(device="cpu")
+    if custom is None:
+        skeleton.network.to_empty(device="cpu")
+    else:
+        _compare_custom(path, tensors, skeleton.tensors)
+    _refuse_not_finite(path, tensors)
     skeleton.network.load_state_dict(
         {n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")}
     )
@@ -165,6 +175,54 @@ def describe_model(path: str | Path) -> dict[str, Any]:
     return description
 
 
+def _with_modules(
+    path: str | Path, description: dict[str, Any], a: Architecture, custom: CustomParts | None
+) -> CustomAutoencoder:
+    """Return the network of a file that holds weights of a user's own modules.
+
+    Raises:
+        ModelFileError: they are not given; the message says which classes are needed.
+    """
+    if description["kind"] != "ConvAutoencoder":
+        raise ModelFileError(f"{path}: damaged: a {description['kind']:.40} has no custom network")
+    if custom is None:
+        classes = description["facts"].get(CUSTOM, {})
+        needed = ", ".join(f"{name} {brief(path, 200)}" for name, path in sorted(classes.items()))
+        raise ModelFileError(
+            f"{path}: holds the weights of a custom encoder and decoder, whose code is not in the file "
+            f"({brief(needed, 450)}): load it in Python, with convae.load(path, encoder=..., decoder=...)"
+        )
+    try:
+        return CustomAutoencoder(a, custom.copied())
+    except InputError as error:
+        raise ModelFileError(f"{path}: the modules given do not fit: {error}") from error
+
+
+def _compare_custom(path: str | Path, tensors: dict[str, Tensor], expected: Expected) -> None:
+    """Check that the tensors of a file are those of the modules given.
+
+    Raises:
+        ModelFileError: they are not; the message names some that differ.
+    """
+    found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
+    differing = [n for n in sorted(set(found) | set(expected)) if found.get(n) != expected.get(n)]
+    if not differing:
+        return
+    said = [
+        f"{brief(name.removeprefix('network.'), 100)} is {_shape(found.get(name))} in the file and "
+        f"{_shape(expected.get(name))} in the modules given"
+        for name in differing[:3]
+    ]
+    more = f", and {len(differing) - 3} more differ" if len(differing) > 3 else ""
+    raise ModelFileError(
+        f"{path}: the modules given are not those of the fit: {', '.join(said)}{more}"
+    )
+
+
+def _shape(entry: tuple[torch.dtype, tuple[int, ...]] | None) -> str:
+    return "missing" if entry is None else f"{str(entry[0]).removeprefix('torch.')} {entry[1]}"
+
+
 def _refuse_not_finite(path: str | Path, tensors: dict[str, Tensor]) -> None:
     """Refuse weights that are NaN or infinite: all results would be NaN, and NaN compares as normal."""
     for name, tensor in sorted(tensors.items()):
@@ -186,7 +244,9 @@ class _Skeleton:
     tensors: Expected
 
 
-def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
+def _skeleton(
+    path: str | Path, description: dict[str, Any], custom: CustomParts | None = None
+) -> _Skeleton:
     version = description.get("format")
     if type(version) is int and version > FORMAT:
         raise ModelFileError(
@@ -202,13 +262,20 @@ def _skeleton(path: str | Path, description: dict[str, Any]) -> _Skeleton:
         _check_agreement(architecture, scaling, plan)
         _check_rest(description, architecture)
         settings = TrainingConfig.from_dict(_table(description["facts"], "settings"))
-        with torch.device("meta"):
-            network = Autoencoder(architecture)
+        if not architecture.custom_code:
+            with torch.device("meta"):
+                network = Autoencoder(architecture)
         extras = _extras(description)
     except Exception as error:  # descriptions of wrong types raise errors of any kind
         raise ModelFileError(
             f"{path}: damaged or not a model of convae: {brief(error, 300)}"
         ) from error
+    if architecture.custom_code:
+        network = _with_modules(path, description, architecture, custom)
+    elif custom is not None:
+        raise ModelFileError(
+            f"{path}: holds a network of convae's own: leave out encoder and decoder"
+        )
     state: dict[str, Tensor] = network.state_dict()
     if sum(t.numel() for t in state.values()) > MAX_PARAMETERS:
         raise ModelFileError(
@@ -344,7 +411,7 @@ _FACTS: dict[str, _Fact] = {
     ),
     "notes": ("a list of texts", _is_texts),
     "skipped": ("a list of pairs of texts", _is_pairs),
-    "versions": ("a table of texts", _are_texts),
+    **dict.fromkeys(("versions", CUSTOM), ("a table of texts", _are_texts)),
 }
 
 

@@ -10,5 +10,6 @@
 - checkpoint: the complete state on disk
 - devices, malloc, interrupt: the device, memory reuse, signals that stop a run
 - observers, progress, display, surroundings: reports of a run, their text, how they are shown, and where
+- trackers: records of trainings for TensorBoard, MLflow and Weights & Biases
 - tasks: the input of the network and the target of its output
 """

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from convae.config.choices import DEVICES
 from convae.errors import InputError, unknown_name
+from convae.networks.custom import CustomAutoencoder
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -44,9 +45,13 @@ def on_device(network: Network, device: torch.device) -> Network:
     """Move the network to a device, with its kernels in the order (channels last) that is fast everywhere.
 
     The order is always set: it decides the last bits of a convolution, and a model must give the same results
-    before it is saved and after it is loaded.
+    before it is saved and after it is loaded. A custom network keeps its order.
     """
     network.to(device)
+    if isinstance(
+        network, CustomAutoencoder
+    ):  # its layers may use view, which needs the plain order
+        return network
     for weight in (*network.parameters(), *network.buffers()):
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -87,9 +92,15 @@ def deterministic() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed the initial weights without changing the caller's random state."""
-    devices = list(range(torch.cuda.device_count()))
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Seed random numbers of torch without changing the caller's random state.
+
+    Args:
+        device: the one whose random numbers are used; None for all.
+    """
+    devices: list[Any] = list(range(torch.cuda.device_count()))
+    if device is not None:
+        devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from convae.errors import InputError, TrainingError
+from convae.networks.custom import CustomAutoencoder
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.deferred_losses import DeferredLosses
 from convae.training.device_batches import Batches
-from convae.training.devices import autocast, deterministic
+from convae.training.devices import autocast, deterministic, seeded
 from convae.training.interrupt import Interrupt, TrainingInterrupted
 from convae.training.job import Job
 from convae.training.malloc import steady_memory
@@ -78,6 +79,8 @@ def train(
         if checkpoint is not None:
             stack.enter_context(checkpoint.locked())
         run = _Run(state, job, checkpoint, watch, interrupt, budget)
+        stack.callback(watch.end)
+        watch.begin(run.identity())
         run.start(resume=resume)
         while not run.finished():
             with contextlib.closing(run.epoch()) as steps:
@@ -112,7 +115,7 @@ def training_step(
     """
     state.network.train()
     example = task.example(batch, rng)
-    with autocast(state.device, state.settings.precision):
+    with autocast(state.device, state.settings.precision), random_layers(state, rng):
         output = state.network(example.input, example.noise)
     losses = task.losses(output, example)
     forget_gradients(state.optimizers)
@@ -127,6 +130,13 @@ def training_step(
         optimizer.step()
     state.update_average()
     return losses.detach(), finite
+
+
+def random_layers(state: TrainingState, rng: StepRng) -> contextlib.AbstractContextManager[object]:
+    """Seed random layers, such as dropout, by the step; only custom networks have any."""
+    if not isinstance(state.network, CustomAutoencoder):
+        return contextlib.nullcontext()
+    return seeded(int(torch.randint(2**62, (), generator=rng.generator)), state.device)
 
 
 class Step(NamedTuple):

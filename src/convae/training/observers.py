@@ -1,11 +1,12 @@
 """Observers of a training run: progress, history files, trackers. None of them can change it."""
 
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from convae.errors import FitWarning, warn_user
+from convae.errors import FitWarning, brief, warn_user
 from convae.training.surroundings import in_command, one_of_many
 
 Row = dict[str, Any]
@@ -46,7 +47,23 @@ class Observer(Protocol):
 
 
 class Quiet:
-    """An observer that does nothing; a base class for observers that need only some of the methods."""
+    """An observer that does nothing; a base class for observers that need only some of the methods.
+
+    An observer may have the methods :meth:`begin` and :meth:`end`, too, which are called before and after
+    each training; a fit may consist of several.
+
+    Attributes:
+        may_fail: whether an error of this observer is reported and the observer dropped; otherwise its error
+            stops the training.
+    """
+
+    may_fail = False
+
+    def begin(self, settings: dict[str, object]) -> None:
+        """Ignore the settings of a training that begins."""
+
+    def end(self) -> None:
+        """Ignore the end of a training."""
 
     def message(self, text: str) -> None:
         """Ignore."""
@@ -79,7 +96,7 @@ class Observers(Quiet):
         display: Observer | None = None,
         warns: bool = False,
     ) -> None:
-        self._given = observers
+        self._display = display
         self._observers = [*observers, *([] if display is None else [display])]
         self._interval = interval
         self._last = 0.0
@@ -88,8 +105,15 @@ class Observers(Quiet):
 
     def message(self, text: str) -> None:
         """Pass the message to all."""
-        for observer in self._observers:
-            observer.message(text)
+        self._call("message", text)
+
+    def begin(self, settings: dict[str, object]) -> None:
+        """Pass the settings of a training that begins to the observers that have this method."""
+        self._call("begin", settings)
+
+    def end(self) -> None:
+        """Pass the end of a training to the observers that have this method."""
+        self._call("end")
 
     def warn(self, text: str) -> None:
         """Pass on what limits the result: as a message, and as a :class:`~convae.errors.FitWarning`, once.
@@ -97,8 +121,7 @@ class Observers(Quiet):
         A command of convae prints the message, and gives no warning. Of many fits (a grid search), the first
         in each process gives the warning.
         """
-        for observer in self._given:
-            observer.message(text)
+        self._call("message", text, shown=False)
         known = _warned_of if one_of_many() else self._warned
         if self._warns and text not in known and not in_command():
             known.add(text)
@@ -111,13 +134,35 @@ class Observers(Quiet):
     def step(self, progress: StepProgress) -> None:
         """Pass the progress to all."""
         self._last = time.monotonic()
-        for observer in self._observers:
-            observer.step(progress)
+        self._call("step", progress)
 
     def epoch(self, row: Row) -> None:
         """Pass the row to all."""
-        for observer in self._observers:
-            observer.epoch(row)
+        self._call("epoch", row)
+
+    def _call(self, method: str, *values: object, shown: bool = True) -> None:
+        """Call a method of all observers, or of those that are not the display; drop those that may fail."""
+        for observer in list(self._observers):
+            if observer is self._display and not shown:
+                continue
+            try:
+                if (function := getattr(observer, method, None)) is not None:
+                    function(*values)
+            except Exception as error:  # of a library that is not ours
+                if not getattr(observer, "may_fail", False):
+                    raise
+                self._drop(observer, error)
+
+    def _drop(self, observer: Observer, error: Exception) -> None:
+        self._observers.remove(observer)
+        text = (
+            f"{type(observer).__name__} failed and is left out from here on; the training continues "
+            f"({type(error).__name__}: {brief(error, 300)})"
+        )
+        if self._observers:
+            self.message(text)
+        else:
+            warnings.warn(text, UserWarning, stacklevel=2)
 
 
 class Once(Observers):

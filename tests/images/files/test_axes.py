@@ -179,12 +179,15 @@ def test_image_files_say_themselves_where_their_channels_are(tmp_path: Path) -> 
 
 def test_what_is_no_list_of_images() -> None:
     class Frame:
-        ndim, shape, iloc = 2, (3, 2), None
+        ndim, shape, iloc, columns = 2, (3, 2), None, ["a", "b"]
+
+        def __getitem__(self, name: str) -> Any:
+            raise KeyError(name)
 
         def __len__(self) -> int:
             return 3
 
-    with pytest.raises(InputError, match=r"a Frame of shape \(3, 2\).*give one of its columns"):
+    with pytest.raises(InputError, match=r"a Frame with the columns a, b has none called path, fi"):
         open_source(Frame())
     unequal = np.empty(2, object)
     unequal[:] = [np.zeros((6, 5, 3), np.uint8), np.zeros((7, 5), np.uint8)]

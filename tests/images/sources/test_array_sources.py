@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 from convae.errors import ImageError, InputError
 from convae.images.files.axes import is_one_colour_image
 from convae.images.sources.array_image import array_image
-from convae.images.sources.array_sources import DatasetSource
+from convae.images.sources.item_sources import DatasetSource
 from convae.images.sources.open_source import open_source
 
 REAL = ["bool", "u1", "i1", ">u2", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", ">f4", "f8"]

@@ -1,6 +1,7 @@
 """Fit a model of any kind from the command line: check, train, save, measure on held-out images, report."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,7 +36,9 @@ from convae.report.page.folder import write_folder
 from convae.report.page.heading import Occasion
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.interrupt import TrainingInterrupted
+from convae.training.observers import Observer
 from convae.training.progress import duration
+from convae.training.trackers import parse_tracker
 
 Estimator = TypeVar("Estimator", bound=ImageEstimator)
 
@@ -65,11 +68,14 @@ def fit_and_report(job: FitJob, parameters: Values, fit: Fit, voice: Voice) -> N
     if fit.report:
         check_report_folder(fit.report_folder)
     output_folder(state, what="--checkpoint")
+    trackers = [parse_tracker(text, name=out.stem) for text in fit.trackers]
+    for tracker in trackers:
+        output_folder(tracker.folder, what="--tracker")
     checkpoint = checkpoint_of(fit)
     source = fit.data.open(shape=parameters.get("image_shape"))
     for note in source.notes:
         voice.note(note)
-    train(model, source, fit, checkpoint, voice, job.options)
+    train(model, source, fit, checkpoint, voice, job.options, trackers)
     model.save(out)
     checkpoint.remove()
     kind = job_of(model)
@@ -130,6 +136,7 @@ def train(
     checkpoint: CheckpointFolder,
     voice: Voice,
     options: dict[str, Any],
+    trackers: Sequence[Observer] = (),
 ) -> None:
     """Train a model.
 
@@ -145,7 +152,7 @@ def train(
                 groups=groups,
                 checkpoint=checkpoint,
                 resume=fit.resume,
-                observers=observers,
+                observers=[*observers, *trackers],
                 verbose=False,
                 **options,
             )

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from convae.config.parameters import AutoencoderParameters
+from convae.config.parameters import AutoencoderParameters, CustomNetworkParameters
 from convae.corruption.noise import parse_noise
 from convae.embedding.pca import PrincipalComponents
-from convae.errors import InputError
+from convae.errors import InputError, raise_faults
 from convae.estimators.autoencoders.neighbour_layout import codes_by, neighbour_task
 from convae.estimators.base import ImageEstimator
 from convae.estimators.fit import Learning, Ready, Run, baseline_error, fit_baseline
@@ -28,7 +28,8 @@ from convae.estimators.streaming import (
 from convae.estimators.views import CodeViews
 from convae.metrics import image_quality
 from convae.networks.autoencoder import Autoencoder
-from convae.storage.model_file import StoredModel
+from convae.networks.custom import custom_parts
+from convae.storage.model_file import CUSTOM, StoredModel
 from convae.training.checkpoint import CheckpointFolder
 from convae.training.display import Verbose, display
 from convae.training.observers import Observer
@@ -44,7 +45,7 @@ class ConvAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CodeViews,
-    AutoencoderParameters,
+    CustomNetworkParameters,
     ImageEstimator,
 ):
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
@@ -87,12 +88,19 @@ class ConvAutoencoder(
             :class:`convae.ArchitectureSettings` (widths, blocks, padding, ...), or as dictionaries of their
             fields: ``training={"ema": 0.995}``. A grid search names them ``training__ema``. None takes all
             defaults.
+        encoder, decoder: a network of your own, as two instances of :class:`torch.nn.Module`; None takes that
+            of ``preset``. The encoder takes images (B, C, H, W) in about [0, 1], all of one size, to codes
+            (B, n) or (B, n, h, w); the decoder takes codes to images (B, C, H, W). Both are copied and
+            trained from the weights that they have; frozen weights (``requires_grad`` False) stay as they
+            are. The latent dimension follows from the encoder; ``preset``, ``latent_dim`` and
+            ``architecture`` must be left out. With loss ``bce`` the decoder must end with a sigmoid.
         device: ``auto``, ``cpu`` or ``cuda``.
         random_state: seed. None means 0, so that the same call gives the same model.
 
     Attributes:
         network_: the trained :class:`torch.nn.Module`, for use in your own loop.
         architecture_, settings_: the architecture and the training settings that were used.
+        latent_dim_: the latent dimension (that of each position, for a spatial code).
         history_: one row per epoch; epoch 0 is the state before any step.
         pca_: PCA with the same code size, fitted on the same training images.
         best_epoch_, validation_mse_: the epoch that the weights are from, and their mean squared error on the
@@ -169,6 +177,9 @@ class ConvAutoencoder(
     def _config(self) -> FitConfig[Any]:
         config = super()._config()
         p = config.parameters
+        if (custom := custom_parts(self.encoder, self.decoder)) is not None:
+            raise_faults("encoder and decoder", _not_of_custom(config))
+            config = replace(config, custom=custom)
         if p.neighbours is not None and not p.neighbourhood:
             raise InputError(
                 "neighbours requires neighbourhood > 0; leave neighbours out, or set that"
@@ -196,6 +207,8 @@ class ConvAutoencoder(
             "shift": float(_shift(config)),
             "noise": None if config.noise is None else str(config.noise),
         }
+        if config.custom is not None:
+            identity |= config.custom.classes()
         return Learning(self._task(task, config), identity)
 
     def _task(self, task: Task, config: FitConfig[Any]) -> Task:
@@ -214,7 +227,15 @@ class ConvAutoencoder(
         started = ready.architecture.bypass != "none" or config.budget is not None
         pca = stored.pca if started else fit_baseline(ready)
         error = baseline_error(ready, pca, ready.measured)
-        return replace(stored, pca=pca, facts={**stored.facts, "validation_baseline_mse": error})
+        facts = {**stored.facts, "validation_baseline_mse": error}
+        if config.custom is not None:
+            facts[CUSTOM] = config.custom.classes()
+        return replace(stored, pca=pca, facts=facts)
+
+    def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
+        super()._adopt(stored, device)
+        self.latent_dim_ = self.architecture_.latent_dim
+        return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes of n images, (n, k) float32 with k values each; spatial codes are flattened.
@@ -306,6 +327,21 @@ class ConvAutoencoder(
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
+
+
+def _not_of_custom(config: FitConfig[Any]) -> list[str]:
+    """Return a sentence for each parameter that describes a network, which a custom one already is."""
+    p, given = config.parameters, config.architecture.changes()
+    faults = [
+        f"architecture: {name} describes a network of convae, not yours: leave it out"
+        for name, value in given.items()
+        if value is not None
+    ]
+    if p.latent_dim is not None:
+        faults.append(f"latent_dim {p.latent_dim} follows from the encoder: leave it out")
+    if p.preset != AutoencoderParameters().preset:
+        faults.append(f"preset {p.preset!r} is a network of convae, not yours: leave it out")
+    return faults
 
 
 def _shift(config: FitConfig[Any]) -> float:

@@ -15,6 +15,7 @@ from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Pixels
 from convae.images.sources.base import ImageSource, Skipped
 from convae.networks.autoencoder import Autoencoder
+from convae.networks.custom import CustomAutoencoder
 from convae.training.devices import on_device, seeded
 
 MODEL, PCA, RANDOM, PIXELS = "model", "PCA", "random encoder", "raw pixels"
@@ -138,6 +139,9 @@ def pixel_reader(model: ImageEstimator) -> Reader:
 def random_encoder(model: ImageEstimator, seed: int) -> Autoencoder:
     """Return the same architecture with untrained weights, without the linear path that starts as PCA."""
     with seeded(seed):
+        trained = model.network_
+        if isinstance(trained, CustomAutoencoder):
+            return trained.untrained().eval()
         network = Autoencoder(replace(model.architecture_, bypass="none"))
     return on_device(network, model.inference_.unit.device).eval()
 

@@ -263,6 +263,11 @@ def prepare(
 
     kept = np.zeros(len(found.index), np.int64)  # which images are readable
     store = make_store(wanted.storage, shapes, plan, lambda p: _read(source, reading, int(kept[p])))
+    if store.kind == "streamed" and source.in_order:
+        raise InputError(
+            f"{source.description}: storage 'streamed' reads images in a random order, and these can only be "
+            "made one after the other: take storage 'cached' (TMPDIR needs room for them), or a smaller size"
+        )
     images = ImageSet(
         source=source,
         index=kept,

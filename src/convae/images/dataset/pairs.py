@@ -44,6 +44,7 @@ class PairSource(ImageSource):
         self.notes = [*images.notes, *targets.notes, *_unmatched(images, targets, self._pairs)]
         self.description = f"{images.description} with targets of {targets.description}"
         self._names = PickedNames(images.names, self._pairs[:, 0])
+        self.in_order = images.in_order or targets.in_order
         self.channels = self._channels()
 
     def __len__(self) -> int:

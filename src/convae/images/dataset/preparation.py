@@ -82,7 +82,7 @@ class Plan:
 
     def takes_time(self, source: ImageSource) -> bool:
         """Return whether reading and preparing an image of a source takes noticeable time."""
-        return not source.quick or self.framing.size is not None
+        return not source.in_order and (not source.quick or self.framing.size is not None)
 
     @property
     def for_size(self) -> Size | None:

@@ -82,7 +82,7 @@ def survey(
         use,
         for_size=guesses.for_size if guesses else None,
         most_bytes=guesses.most_bytes if guesses else lambda: 0,
-        quick=source.quick,
+        quick=source.quick or source.in_order,
     )
     with contextlib.closing(headers):
         for i, seen in enumerate(headers):

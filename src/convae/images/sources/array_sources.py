@@ -1,14 +1,13 @@
-"""Sources that are arrays: one stack, a list of images of any sizes, a torch dataset."""
+"""Sources that are arrays: one stack, or a list of images of any sizes."""
 
 import hashlib
 import math
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from convae.errors import ImageError, InputError
+from convae.errors import InputError
 from convae.images.files.axes import COLOURS, channels_last, is_one_colour_image, settle, settle_all
 from convae.images.files.image import Header, Image, Size
 from convae.images.files.metadata import PREMULTIPLIED, STRAIGHT
@@ -62,7 +61,7 @@ class ArraySource(ImageSource):
         elif array.ndim == 4:
             self.channels_first = settle(array.shape[1:], channels_first, stem)
         if self.channels_first:
-            self.reading = "" if channels_first else _first_axis(stem, array.shape)
+            self.reading = "" if channels_first else first_axis(stem, array.shape)
             array = np.moveaxis(array, 1, 3)
         self.notes, self.skipped = [self.reading] if self.reading else [], []
         if array.ndim == 3 and len(array) in COLOURS and min(array.shape[1:]) > max(COLOURS):
@@ -120,7 +119,7 @@ class ListSource(ImageSource):
         self._opacity = [pillow_opacity(image) for image in images]
         if self.channels_first and channels_first is None:
             first = next(shape for shape in shapes if len(shape) == 3)
-            self.reading = _first_axis(f"{stem}: an image", first, plural=False)
+            self.reading = first_axis(f"{stem}: an image", first, plural=False)
         self.notes, self.skipped = [self.reading] if self.reading else [], []
         self.description = f"list of {len(images)} arrays"
         self._names = NumberedNames(stem, len(images))
@@ -145,96 +144,6 @@ class ListSource(ImageSource):
         return digest_arrays(self._arrays, range(len(self._arrays)))
 
 
-class DatasetSource(ImageSource):
-    """Any object with ``__len__`` and ``__getitem__``, such as a torch ``Dataset``; torch is not imported.
-
-    An item is an array, a tensor, a Pillow image, a tuple ``(image, label, ...)``, or a dict with the
-    key ``image``. Items are requested one at a time, because datasets need not be thread-safe.
-    """
-
-    def __init__(self, dataset: Any, *, channels_first: bool | None = None) -> None:
-        self._dataset, self._lock = dataset, threading.Lock()
-        self._count = len(dataset)
-        if not self._count:
-            raise InputError(f"the {type(dataset).__name__} is empty: there is no image in it")
-        self.description = f"{type(dataset).__name__} of {self._count}"
-        self._names = NumberedNames("dataset", self._count)
-        self.skipped, self.notes = [], []
-        image, label = split_item(self._item(0))
-        self._has_labels = as_label(label) is not None
-        array = plain_array(image)
-        check_array(array, self._names[0])
-        self.channels_first = settle_all([array.shape], channels_first, self._names[0])
-        if self.channels_first and channels_first is None and array.ndim == 3:
-            self.notes.append(_first_axis("dataset: an image", array.shape, plural=False))
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def labels(self) -> np.ndarray | None:
-        """Return labels (n,): the dataset's ``targets``, else those of one pass over all items."""
-        if self._labels is None and self._has_labels:
-            known = getattr(self._dataset, "targets", None)
-            if known is None or len(known) != self._count:
-                known = [as_label(split_item(self._item(i))[1]) for i in range(self._count)]
-            if any(label is None for label in known):
-                self._has_labels = False
-                return None
-            self._labels = np.asarray(known, dtype=np.int64)
-            self.label_names = numbered_labels(self._labels)
-        return self._labels
-
-    def read(self, index: int, *, for_size: Size | None = None) -> Image:
-        """Decode image ``index``.
-
-        Raises:
-            ImageError: the dataset's own code raised an error, or its item is not an image.
-        """
-        name = self._names[index]
-        try:
-            given = split_item(self._item(index))[0]
-            array = plain_array(given)
-        except ImageError:
-            raise
-        except Exception as error:  # the user's own code may raise anything
-            raise ImageError(name, f"{type(error).__name__}: {error}") from error
-        check_array(array, name)
-        image = array_image(channels_last(array, self.channels_first), name)
-        return with_opacity(image, pillow_opacity(given))
-
-    def header(self, index: int) -> Header:
-        """Return the shape and depth of image ``index``."""
-        return _header(self.read(index))
-
-    def header_or_image(
-        self, index: int, *, for_size: Size | None = None, most_bytes: int = 0
-    ) -> tuple[Header, Image | None]:
-        """Return the header, which requires the image, and the image if it is small."""
-        image = self.read(index)
-        return _header(image), image if image.pixels.nbytes <= most_bytes else None
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 over the length and up to 64 images: reading all may take hours."""
-        picked = np.unique(np.linspace(0, self._count - 1, min(64, self._count)).astype(int))
-        arrays = LazyArrays(lambda i: self.read(i).pixels)
-        return digest_arrays(arrays, picked.tolist(), head=f"dataset {self._count}")
-
-    def _item(self, index: int) -> Any:
-        with self._lock:
-            return self._dataset[index]
-
-
-class LazyArrays:
-    """A sequence of arrays that a function computes by index."""
-
-    def __init__(self, make: Callable[[int], np.ndarray]) -> None:
-        self._make = make
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self._make(index)
-
-
 def check_stack(array: np.ndarray, name: str) -> None:
     """Check that ``array`` is a stack of images: ``(n, h, w)`` or ``(n, h, w, c)``, real, and not empty.
 
@@ -251,7 +160,8 @@ def check_stack(array: np.ndarray, name: str) -> None:
         raise InputError(f"{name} is empty: its shape is {array.shape}")
 
 
-def _first_axis(name: str, shape: tuple[int, ...], *, plural: bool = True) -> str:
+def first_axis(name: str, shape: tuple[int, ...], *, plural: bool = True) -> str:
+    """Return the note that an array, or an image, is read with its channels first."""
     channels, height, width = shape[-3:]
     count = f"{shape[0]} images of " if plural else ""
     return (
@@ -326,33 +236,6 @@ def plain_array(image: Any) -> np.ndarray:
     return np.asarray(image)
 
 
-def split_item(item: Any) -> tuple[Any, Any]:
-    """Return image and label of a dataset's item; the label is None when there is none.
-
-    Raises:
-        InputError: the item is a dict without the key ``image`` or a known variant of it.
-    """
-    if isinstance(item, tuple | list) and len(item) >= 1:
-        return item[0], item[1] if len(item) > 1 else None
-    if isinstance(item, dict):
-        for key in ("image", "img", "pixel_values", "x"):
-            if key in item:
-                return item[key], item.get("label", item.get("labels"))
-        raise InputError(f"dataset items are dicts without the key 'image': {sorted(item)}")
-    return item, None
-
-
-def as_label(label: Any) -> int | None:
-    """Return a class label as int, or None when it is something else (a text, a mask, a float target)."""
-    if label is None or isinstance(label, str | bytes | float):
-        return None
-    try:
-        array = np.asarray(label.detach().cpu()) if is_tensor(label) else np.asarray(label)
-    except (TypeError, ValueError):
-        return None
-    return int(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "bui" else None
-
-
 def digest_arrays(arrays: Any, indices: Sequence[int], head: str = "list") -> str:
     """Return the SHA-256 over shapes, dtypes and bytes of some arrays."""
     digest = hashlib.sha256(f"{head} {len(indices)}".encode())
@@ -380,7 +263,3 @@ def _pillow_array(image: Any) -> np.ndarray:
     elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         image = image.convert("RGB")
     return np.asarray(image)
-
-
-def _header(image: Image) -> Header:
-    return array_header(image.pixels.shape, np.dtype(image.info.depth))

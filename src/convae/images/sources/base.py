@@ -36,9 +36,12 @@ class ImageSource(ABC):
         notes: sentences to show the user once (how an array was interpreted, files skipped).
         label_names: the name of each label, empty when there are no labels.
         quick: whether reading an image is faster than passing it to a thread and back.
+        in_order: whether images can only be made one after the other, so that reading them in another order
+            is slow.
     """
 
     quick = False
+    in_order = False
     description: str
     skipped: list[Skipped]
     notes: list[str]
@@ -58,6 +61,10 @@ class ImageSource(ABC):
     def labels(self) -> np.ndarray | None:
         """Int64 array (n,), or None. Only evaluation may use it."""
         return self._labels
+
+    def set_labels(self, labels: np.ndarray, names: tuple[str, ...]) -> None:
+        """Set the labels (n,) of the images, and the name of each label."""
+        self._labels, self.label_names = labels, names
 
     @abstractmethod
     def read(self, index: int, *, for_size: Size | None = None) -> Image:
@@ -151,7 +158,7 @@ class Selection(ImageSource):
         self.label_names = source.label_names
         self.skipped, self.notes = source.skipped, source.notes
         self.description = f"{len(positions)} of {source.description}"
-        self.quick = source.quick
+        self.quick, self.in_order = source.quick, source.in_order
         self._names = PickedNames(source.names, positions)
 
     def __len__(self) -> int:

@@ -64,10 +64,13 @@ class FileSource(ImageSource):
         if len(classes) < 2 or "" in classes:
             return
         number = {name: index for index, name in enumerate(classes)}
-        labels = np.array([number[top] for top in tops], dtype=np.int64)
+        self.set_labels(np.array([number[top] for top in tops], dtype=np.int64), tuple(classes))
+
+    def set_labels(self, labels: np.ndarray, names: tuple[str, ...]) -> None:
+        """Set the label of each file, which all its pages have, and the name of each label."""
         if self._starts is not None:
             labels = np.repeat(labels, np.diff(self._starts))
-        self.label_names, self._labels = tuple(classes), labels
+        self.label_names, self._labels = names, labels
 
     def locate(self, index: int) -> tuple[Path, int]:
         """Return the file and the page that hold image ``index``.
@@ -209,14 +212,20 @@ def paths_source(paths: Iterable[str | os.PathLike[str]], limits: ReadLimits) ->
         if fault := path_fault(path):
             skipped.append(Skipped(path, fault))
         else:
-            found.append(os.path.abspath(path))
+            found.append(path)
     if not found:
         raise InputError(f"none of the paths is an image file: {_reasons(skipped)}")
-    root = Path(os.path.commonpath([os.path.dirname(path) for path in found]))
-    names = [os.path.relpath(path, root) for path in found]
-    source = FileSource(root, names, description=f"{len(names)} files", limits=limits)
+    source = files_source(found, limits)
     source.skipped = [*skipped, *source.skipped]
     return source
+
+
+def files_source(paths: Sequence[str], limits: ReadLimits) -> FileSource:
+    """Open files that are there, in the given order; their names are relative to their common folder."""
+    found = [os.path.abspath(path) for path in paths]
+    root = Path(os.path.commonpath([os.path.dirname(path) for path in found]))
+    names = [os.path.relpath(path, root) for path in found]
+    return FileSource(root, names, description=f"{len(names)} files", limits=limits)
 
 
 def folders_source(given: Sequence[str], limits: ReadLimits) -> FileSource:

@@ -7,7 +7,7 @@
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +18,12 @@ from convae.filesystem.run_files import reading
 from convae.images.files.image import ReadLimits
 from convae.images.sources.array_sources import (
     ArraySource,
-    DatasetSource,
     ListSource,
     is_tensor,
     plain_array,
 )
 from convae.images.sources.base import ImageSource, Selection, Skipped
+from convae.images.sources.data_frames import frame_source, is_frame, is_series, series_source
 from convae.images.sources.file_sources import (
     file_source,
     folder_source,
@@ -32,6 +32,7 @@ from convae.images.sources.file_sources import (
     paths_source,
 )
 from convae.images.sources.idx import is_idx, labels_file, read_idx
+from convae.images.sources.item_sources import DatasetSource, images_from, one_pass
 from convae.images.sources.named_sets import NAMES, canonical_name, open_named
 from convae.images.sources.npy import npy_source, npz_source, split_npz
 
@@ -48,6 +49,7 @@ def open_source(
     split: Split = "train",
     download: bool = False,
     channels_first: bool | None = None,
+    column: str | None = None,
 ) -> ImageSource:
     """Open images of any kind; nothing is decoded yet.
 
@@ -58,15 +60,19 @@ def open_source(
             an array or torch tensor ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)`` of any real dtype,
             one colour image ``(h, w, 3)``, a list of arrays of any sizes, a ``.npy`` file (memory-mapped), a
             ``.npz`` file (``file.npz:key`` when it holds several arrays), an IDX file (also gzipped);
-            a torch ``Dataset``; a pandas ``Series`` of paths or arrays; the name of a known set: ``digits``,
-            ``mnist``, ``fashion-mnist``, ``cifar10`` (a folder of that name comes first); or an ImageSource,
-            which is returned.
+            a torch ``Dataset`` or a data set of Hugging Face;
+            a data frame of pandas or polars with a column of paths or images, called ``path``, ``file`` or
+            ``image`` (and of labels: ``label``, ``class`` or ``target``), or such a column by itself;
+            an object that can be iterated over again and has a length (see :func:`images_from` for others);
+            the name of a known set: ``digits``, ``mnist``, ``fashion-mnist``, ``cifar10`` (a folder of that
+            name comes first); or an ImageSource, which is returned.
         data_dir: where named sets are searched for first.
         limits: the limits for one image.
         split: the part of a named set (or of a ``.npz`` with ``x_train`` and ``x_test``) to open.
         download: whether a named set that is not on this machine may be downloaded.
         channels_first: whether images with an axis of channels are ``(c, h, w)`` and not ``(h, w, c)``; None
             infers it from the shape (``convae.images.files.axes``), and refuses a shape that may be either.
+        column: the column of the images in a data frame or a data set, where its name does not say it.
 
     Raises:
         InputError: the data cannot be opened; the message states what was given and what to do.
@@ -75,7 +81,13 @@ def open_source(
         return data
     if split not in ("train", "test"):
         raise unknown_name("split", split, ["train", "test"])
-    limits, data = limits or ReadLimits(), as_list(data)
+    limits, data = limits or ReadLimits(), _as_list(data)
+    if is_frame(data):
+        return frame_source(data, column, limits, channels_first)
+    if is_series(data):
+        return series_source(data, limits, channels_first)
+    if column is not None and not _has_items(data):
+        raise InputError("column is for data frames, and for data sets whose items are tables")
     if isinstance(data, str) and (name := canonical_name(data)) is not None:
         return _open_name(data, name, limits, split, data_dir, download, channels_first)
     if isinstance(data, str | os.PathLike):
@@ -86,29 +98,54 @@ def open_source(
         return ArraySource(plain_array(data), stem="tensor", channels_first=channels_first)
     if isinstance(data, list | tuple):
         return _open_list(data, limits, channels_first)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
-        return DatasetSource(data, channels_first=channels_first)
-    raise InputError(
-        f"cannot take images from a {type(data).__name__}: give a folder, a file, a glob, a list of "
-        f"paths, an array, a torch Dataset, or a name ({', '.join(NAMES)})"
-    )
+    return _open_items(data, channels_first, column)
 
 
-def as_list(data: Any) -> Any:
-    """Return a pandas ``Series``, or an array of Python objects, as a list; anything else as it is.
+def _as_list(data: Any) -> Any:
+    """Return an array of Python objects as a list; anything else as it is."""
+    objects = isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1
+    return list(data) if objects else data
+
+
+def _has_items(data: Any) -> bool:
+    """Return whether ``data`` is an object of a program that gives items by position."""
+    known = isinstance(data, str | os.PathLike | np.ndarray | list | tuple) or is_tensor(data)
+    return not known and hasattr(data, "__len__") and hasattr(data, "__getitem__")
+
+
+def _open_items(data: Any, channels_first: bool | None, column: str | None) -> ImageSource:
+    """Open a data set, or something to iterate over.
 
     Raises:
-        InputError: a data frame that holds no pixels.
+        InputError: it is neither, it can be read only once, or its items must be chosen first.
     """
-    if isinstance(data, np.ndarray) and data.dtype == object and data.ndim == 1:
-        return list(data)
-    if not hasattr(data, "iloc"):
-        return data
-    if data.ndim == 1:
-        return data.tolist()
+    if isinstance(data, Mapping):
+        raise InputError(
+            f"a {type(data).__name__} is a table of several things ({', '.join(map(str, list(data)[:5]))}): "
+            "give one of them, such as data['train']"
+        )
+    if hasattr(data, "batch_size") and hasattr(data, "dataset"):
+        raise InputError(
+            f"a {type(data).__name__} gives batches, and images are needed: give its dataset"
+        )
+    iterable = hasattr(data, "__iter__") and not hasattr(data, "read")  # an open file is none
+    if iterable and hasattr(data, "__next__"):
+        raise InputError(one_pass(data))
+    if _has_items(data):
+        try:
+            return DatasetSource(data, channels_first=channels_first, column=column)
+        except NotImplementedError:  # an IterableDataset of torch has no items by position
+            pass
+    if iterable and hasattr(data, "__len__"):
+        return images_from(data, channels_first=channels_first)
+    if iterable or callable(data):
+        raise InputError(
+            f"the number of images of a {type(data).__name__} is not known: give "
+            "convae.images_from(it, length=N)"
+        )
     raise InputError(
-        f"a {type(data).__name__} of shape {tuple(data.shape)} is no list of images: give one of its columns "
-        "for paths or images; rows of pixels must be numbers"
+        f"cannot take images from a {type(data).__name__}: give a folder, a file, a glob, a list of "
+        f"paths, an array, a data frame, a torch Dataset, or a name ({', '.join(NAMES)})"
     )
 
 
