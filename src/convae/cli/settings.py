@@ -82,7 +82,7 @@ def check_value(setting: Setting, value: Any) -> Any:
     if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 2**1000 else math.inf
     if setting.kind == "ints":
-        if setting.values and type(value) is int:
+        if type(value) is int:
             value = (value,)
         if setting.values and isinstance(value, list | tuple) and len(value) == 1:
             value = tuple(value) * setting.values  # size = 64 is a square

@@ -64,19 +64,28 @@ class ArchitectureSettings:
         None, "Channels of each stage, such as 32,64.", group=NETWORK, unset=THE_PRESETS
     )
     blocks: int | None = setting(None, "Blocks in each stage.", group=NETWORK, unset=THE_PRESETS)
-    kernel_size: int | None = setting(
-        None, "Side of the convolution kernels in pixels.", group=NETWORK, unset=THE_PRESETS
-    )
+    kernel_size: int | Sequence[int] | None = setting(
+        None,
+        "Side of the convolution kernels in pixels, odd: one number for all stages, or one for each, such as "
+        "5,3.",
+        group=NETWORK, unset=THE_PRESETS, metavar="N[,N,...]",
+    )  # fmt: skip
+    stride: int | Sequence[int] | None = setting(
+        None,
+        "By how much each stage divides height and width: one number for all stages, or one for each, such "
+        "as 3,2; 1 keeps the size.",
+        group=NETWORK, unset="2", metavar="N[,N,...]",
+    )  # fmt: skip
     down: str | None = setting(
         None,
-        "How the encoder halves height and width.",
+        "How the encoder divides height and width.",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("stride", "max", "average", "unshuffle"),
     )
     up: str | None = setting(
         None,
-        "How the decoder doubles height and width.",
+        "How the decoder multiplies height and width.",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("transposed", "nearest", "bilinear", "subpixel"),
@@ -133,8 +142,8 @@ class ArchitectureSettings:
     )
     refine: int | None = setting(
         None,
-        "Residual blocks at the end of the decoder, which correct the whole reconstruction at half its "
-        "resolution; 0 for none.",
+        "Residual blocks at the end of the decoder, which correct the whole reconstruction at the "
+        "resolution after the first stage (half of the image's by default); 0 for none.",
         group=NETWORK,
         unset=THE_PRESETS,
     )
@@ -147,6 +156,10 @@ class ArchitectureSettings:
 
     def __post_init__(self) -> None:
         make_plain(self)
+        for name in ("kernel_size", "stride"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) == 1:
+                object.__setattr__(self, name, value[0])
 
     def changes(self) -> dict[str, Any]:
         """Return the fields by name, those that keep the preset's included (None)."""

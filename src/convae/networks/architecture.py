@@ -11,6 +11,18 @@ from convae.config.bottlenecks import KINDS
 from convae.config.parameters import ArchitectureSettings
 from convae.config.setting import settings_in
 from convae.errors import InputError, raise_faults, unknown_name
+from convae.networks.stages import (
+    MAX_KERNEL,
+    MAX_STRIDE,
+    PerStage,
+    as_per_stage,
+    each_stage,
+    factor_of,
+    gap_faults,
+    least_map,
+    number_faults,
+    strides_of,
+)
 
 CHOICES: dict[str, tuple[str, ...]] = {
     **{one.name: one.choices for one in settings_in(ArchitectureSettings) if one.choices},
@@ -19,7 +31,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 # A description beyond these limits is a mistake or an attack (a model file may come from anywhere).
 MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
-MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
+MAX_STAGES, MAX_BLOCKS, MAX_DENSE_WEIGHTS = 12, 64, 2**30
 MAX_FINER, MAX_PATTERN = 256, 127
 
 
@@ -30,15 +42,19 @@ class Architecture:
     Attributes:
         image_shape: (channels, height, width) of the images, each side from 1 up. A network with a
             ``spatial`` code also takes other heights and widths; one with a ``dense`` code takes only these.
-        widths: channels of each stage, from the image inwards. Each stage halves height and width, except for
-            the ``fine`` ones.
+        widths: channels of each stage, from the image inwards. Each stage divides height and width by its
+            stride.
         blocks: residual blocks per stage; 0 makes plain convolutions.
-        kernel_size: odd, in pixels.
-        down: how a stage halves: ``stride`` (strided convolution), ``max`` or ``average`` (pooling after
-            the convolution), ``unshuffle`` (space to depth before the convolution: nothing is lost, and
-            nothing is computed at the high resolution).
-        up: how the decoder doubles: ``transposed`` convolution, ``nearest`` or ``bilinear`` upsampling
-            and a convolution, ``subpixel`` (a convolution to four times the channels and a shuffle).
+        kernel_size: odd, in pixels: one number for all stages, or one for each, from the image inwards. The
+            decoder mirrors them.
+        stride: by how much a stage divides height and width, from 1 (keeps them) up: one number for all
+            stages but the ``fine`` ones, or one for each. The decoder multiplies by the same numbers in
+            reverse order. A side of one pixel is not divided further.
+        down: how a stage divides: ``stride`` (strided convolution), ``max`` or ``average`` (pooling windows
+            of that stride after the convolution), ``unshuffle`` (space to depth before the convolution:
+            nothing is lost, and nothing is computed at the high resolution).
+        up: how the decoder multiplies: ``transposed`` convolution, ``nearest`` or ``bilinear`` upsampling
+            and a convolution, ``subpixel`` (a convolution to stride² times the channels and a shuffle).
         padding_mode: the values outside the image for convolutions; ``reflect`` and ``circular`` need maps
             larger than the padding.
         code: ``dense`` (one vector for the image) or ``spatial`` (a vector at each position of the
@@ -51,8 +67,8 @@ class Architecture:
         from_latent_activation: in networks without blocks, whether the activation follows the layer that
             leads from the code to the smallest map. Without it that layer is linear, as in the tutorial.
         output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
-        refine: residual blocks that correct the whole reconstruction at half its resolution, as the last
-            part of the network; 0 for none. Their weights are shared by all positions of an image, so a few
+        refine: residual blocks that correct the whole reconstruction at the resolution after the first stage
+            (half of the image's by default), as the last part of the network; 0 for none. Their weights are shared by all positions of an image, so a few
             thousand natural images suffice to train them, where dense layers would overfit.
         bypass: ``pca`` adds a linear path from image to code to image that starts as PCA. The convolutional
             path starts at zero, so training starts at the error of PCA.
@@ -82,7 +98,7 @@ class Architecture:
             wherever it is active. The image is the sum of these pictures, so that each unit stands for a
             visible pattern. The decoder is then this one linear layer, and ``up`` has no effect. 0 for a
             decoder of stages; 7 to 15 for parts of strokes, cells or textures.
-        fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
+        fine: how many of the stages, the first ones, keep the full resolution, whatever the stride. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
 
     Raises:
@@ -92,7 +108,8 @@ class Architecture:
     image_shape: tuple[int, int, int]
     widths: tuple[int, ...] = (64, 128)
     blocks: int = 2
-    kernel_size: int = 3
+    kernel_size: PerStage = 3
+    stride: PerStage = 2
     down: str = "unshuffle"
     up: str = "subpixel"
     padding_mode: str = "zeros"
@@ -122,6 +139,8 @@ class Architecture:
             value = getattr(self, field)
             if isinstance(value, list):
                 object.__setattr__(self, field, tuple(value))
+        for field in ("kernel_size", "stride"):
+            object.__setattr__(self, field, as_per_stage(getattr(self, field)))
         raise_faults("architecture", list(_faults(self)))
 
     @property
@@ -135,20 +154,21 @@ class Architecture:
         return self.input_channels + (self.base if self.contrast else 0)
 
     @property
+    def kernel_sizes(self) -> tuple[int, ...]:
+        """Kernel size of each stage, from the image inwards."""
+        return each_stage(self.kernel_size, len(self.widths))
+
+    @property
     def strides(self) -> tuple[tuple[int, int], ...]:
-        """(vertical, horizontal) reduction of each stage; a side of one pixel is not halved further."""
-        _, height, width = self.image_shape
-        steps = [(1, 1)] * self.fine
-        for _ in self.widths[self.fine :]:
-            step = (2 if height > 1 else 1, 2 if width > 1 else 1)
-            height, width = math.ceil(height / step[0]), math.ceil(width / step[1])
-            steps.append(step)
-        return tuple(steps)
+        """(vertical, horizontal) stride of each stage; a side of one pixel is not divided further."""
+        wanted = each_stage(self.stride, len(self.widths))
+        wanted = (1,) * self.fine + wanted[self.fine :]
+        return strides_of(self.image_shape[1:], wanted)
 
     @property
     def factor(self) -> tuple[int, int]:
         """(vertical, horizontal) pixels that one position of the smallest map covers."""
-        return math.prod(s[0] for s in self.strides), math.prod(s[1] for s in self.strides)
+        return factor_of(self.strides)
 
     @property
     def map_shape(self) -> tuple[int, int, int]:
@@ -157,10 +177,9 @@ class Architecture:
         return self.widths[-1], math.ceil(height / fy), math.ceil(width / fx)
 
     @property
-    def smallest_side(self) -> int:
-        """The least side of the smallest map, in positions, that the padding mode needs."""
-        padding = self.kernel_size // 2
-        return {"reflect": padding + 1, "circular": padding}.get(self.padding_mode, 1)
+    def least_map(self) -> tuple[int, int]:
+        """The least (height, width) of the smallest map, in positions, that the padding mode needs."""
+        return least_map(self.padding_mode, self.kernel_sizes, self.strides)
 
     def check_size(self, height: int, width: int) -> None:
         """Check that images of this size leave maps that can be padded.
@@ -168,11 +187,11 @@ class Architecture:
         Raises:
             InputError: they are too small.
         """
-        (fy, fx), side = self.factor, self.smallest_side
-        if -(-height // fy) < side or -(-width // fx) < side:
+        (fy, fx), (high, wide) = self.factor, self.least_map
+        if -(-height // fy) < high or -(-width // fx) < wide:
             raise InputError(
                 f"padding_mode {self.padding_mode!r} needs images larger than "
-                f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {height}x{width}"
+                f"{(high - 1) * fy}x{(wide - 1) * fx} in this network; got {height}x{width}"
             )
 
     @property
@@ -195,11 +214,6 @@ class Architecture:
     def code_size(self) -> int:
         """Number of values in the code of one image."""
         return math.prod(self.code_shape)
-
-    @property
-    def finer_widths(self) -> tuple[int, ...]:
-        """Channels of the maps of the finer hierarchy levels, the coarsest first."""
-        return tuple(reversed(self.widths[:-1]))[: self.levels - 1]
 
     def finer_sizes_of(self, size: tuple[int, int]) -> list[int]:
         """Return the number of latent values of each finer level for this (height, width), coarsest first."""
@@ -292,21 +306,26 @@ def _integer_faults(a: Architecture) -> list[str]:
         for name in ("skips", "from_latent_activation")
         if type(getattr(a, name)) is not bool
     ]
-    check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
-    if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
-        faults.append(f"kernel_size must be odd; got {a.kernel_size}")
+    stages = len(a.widths) if isinstance(a.widths, tuple) else 1
+    faults += number_faults("kernel_size", a.kernel_size, stages, MAX_KERNEL, odd=True)
+    faults += number_faults("stride", a.stride, stages, MAX_STRIDE, odd=False)
+    if a.fine and isinstance(a.stride, tuple):
+        faults.append("stride names every stage, so fine must be 0; or set stride to one number")
     return faults
 
 
 def _combination_faults(a: Architecture) -> list[str]:
     faults = []
-    smallest, needed = min(a.map_shape[1:]), a.smallest_side
-    if smallest < needed:
+    short = [(least, got) for least, got in zip(a.least_map, a.map_shape[1:], strict=True) if got < least]
+    if short:
         faults.append(
             f"padding_mode {a.padding_mode!r} with kernel_size {a.kernel_size} needs maps of at least "
-            f"{needed} pixels a side, and {len(a.widths)} stages leave {smallest}: use fewer widths, "
+            f"{short[0][0]} pixels a side, and {len(a.widths)} stages leave {short[0][1]}: use fewer widths, "
             "or padding_mode 'replicate'"
         )
+    faults += gap_faults(
+        a.kernel_sizes, a.strides, strided=a.down == "stride", transposed=a.up == "transposed"
+    )
     if a.hidden and a.code == "spatial":
         faults.append("hidden requires code 'dense'; with code 'spatial' set it to 0")
     faults += compatibility.faults(

@@ -19,16 +19,19 @@ from convae.networks.layers import (
 
 
 class Refinement(nn.Sequential):
-    """A correction of images (B, C, H, W), same shape, computed at half the resolution; zero at first."""
+    """A correction of images (B, C, H, W), same shape, zero at first.
+
+    It is computed at the resolution after the first stage.
+    """
 
     def __init__(self, a: Architecture) -> None:
         step, channels, width = a.strides[0], a.image_shape[0], a.widths[0]
         values = channels * step[0] * step[1]
-        last = convolution(a, width, values)
+        last = convolution(a, 0, width, values)
         super().__init__(
             SpaceToDepth(step),
-            convolution(a, values, width),
-            *(ResidualBlock(a, width) for _ in range(a.refine)),
+            convolution(a, 0, values, width),
+            *(ResidualBlock(a, 0, width) for _ in range(a.refine)),
             activation(a),
             last,
             DepthToSpace(step),
@@ -80,7 +83,8 @@ def last_layer(decoder: nn.Module) -> nn.Conv2d | nn.ConvTranspose2d:
 class Decoder(nn.Sequential):
     """Takes maps (B, widths[-1], h, w) to images (B, C, h * fy, w * fx), before the output function.
 
-    Each stage applies ``a.blocks`` residual blocks to its map, then doubles its size (:func:`layers.up`).
+    Each stage applies ``a.blocks`` residual blocks to its map, then multiplies its size by the stride of the
+    encoder's stage that it inverts (:func:`layers.up`).
     With ``subpixel`` upsampling and blocks, the last stage shuffles channels directly into the image's
     pixels, so that nothing is computed at the full resolution. Otherwise a last convolution makes the image.
     """
@@ -94,13 +98,13 @@ class Decoder(nn.Sequential):
         stages: list[nn.Module] = []
         channels = a.widths[-1]
         for number in reversed(range(len(a.widths))):
-            blocks = [ResidualBlock(a, channels) for _ in range(a.blocks)]
+            blocks = [ResidualBlock(a, number, channels) for _ in range(a.blocks)]
             last = shuffled_out and number == 0
-            enlarge = up(a, channels, outputs[number], a.strides[number], last=last)
+            enlarge = up(a, number, channels, outputs[number], last=last)
             stages.append(nn.Sequential(*blocks, enlarge))
             channels = outputs[number]
         if not shuffled_out:
-            stages.append(convolution(a, channels, a.image_shape[0]))
+            stages.append(convolution(a, 0, channels, a.image_shape[0]))
         super().__init__(*stages)
         if a.starts_elsewhere:
             zero_(last_layer(self))

@@ -9,8 +9,8 @@ from convae.networks.layers import ResidualBlock, down
 class Encoder(nn.Sequential):
     """Takes images (B, C, H, W) to the smallest map (B, widths[-1], H / fy, W / fx).
 
-    The sides must be multiples of ``a.factor``. Each stage halves the size (:func:`layers.down`), then
-    applies ``a.blocks`` residual blocks.
+    The sides must be multiples of ``a.factor``. Each stage divides the size by its stride
+    (:func:`layers.down`), then applies ``a.blocks`` residual blocks.
     """
 
     def __init__(self, a: Architecture) -> None:
@@ -18,9 +18,10 @@ class Encoder(nn.Sequential):
         super().__init__(
             *(
                 nn.Sequential(
-                    down(a, narrow, wide, step), *(ResidualBlock(a, wide) for _ in range(a.blocks))
+                    down(a, stage, narrow, wide),
+                    *(ResidualBlock(a, stage, wide) for _ in range(a.blocks)),
                 )
-                for narrow, wide, step in zip(inputs, a.widths, a.strides, strict=True)
+                for stage, (narrow, wide) in enumerate(zip(inputs, a.widths, strict=True))
             )
         )
 

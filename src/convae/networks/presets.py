@@ -155,7 +155,8 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
     values = {**known[preset](image_shape, chosen.get("code")), **chosen}
     widths = values["widths"]
     if "fine" in values and "fine" not in chosen and isinstance(widths, tuple | list):
-        values["fine"] = min(values["fine"], max(0, len(widths) - 1))
+        named = isinstance(values.get("stride"), tuple | list)  # the user decides for every stage
+        values["fine"] = 0 if named else min(values["fine"], max(0, len(widths) - 1))
     # A sigmoid rules out this part of a preset, unless the user asked for it by name.
     if values["output"] == "sigmoid" and "bypass" not in chosen:
         values["bypass"] = "none"
