@@ -48,6 +48,7 @@ from variants import (  # noqa: E402
     static_mnist_long,
     static_mnist_short,
 )
+from why_convolution import code_size, convolution  # noqa: E402
 
 
 class Lines:
@@ -246,6 +247,8 @@ COMMANDS = {
         false_alarms,
         cross_promise,
         roundtrip,
+        convolution,
+        code_size,
     )
 }
 

@@ -70,6 +70,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has further latent levels
     # Each stage inverts one of the encoder; other stages; no stages: the image is a sum of patterns.
     "decoder": ("mirrored", "other", "patterns"),
+    "layers": ("convolutional", "dense"),  # what the stages are made of
     "use": ("codes", "activity", "likelihood bound"),
 }
 
@@ -257,6 +258,18 @@ RULES: tuple[Rule, ...] = (
         ("path", ("skips",)),
         "finer levels are of a code that holds the image, and skips lead the image around it: take preset "
         "'residual' or 'pooled', or a code of one level",
+    ),
+    Rule(
+        ("layers", ("dense",)),
+        ("code", ("spatial",)),
+        "preset 'dense' has no convolutions and one code for the whole image, without positions: use code "
+        "'dense', or another preset where positions are needed",
+    ),
+    Rule(
+        ("layers", ("dense",)),
+        ("hierarchy", ("ladder",)),
+        "finer levels of a Gaussian code have values at each position of a feature map, and preset 'dense' has "
+        "no positions: take another preset, or a code of one level",
     ),
     Rule(
         ("use", ("activity",)),

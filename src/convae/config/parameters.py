@@ -30,7 +30,7 @@ WHAT, IMAGES, HOW = "What to train", "Images", "How to train"
 NETWORK = "Network (override the preset)"
 NOISE, HOLES, DETECTION = "Noise", "Holes", "Detection"
 
-CODING_PRESETS = ("residual", "tutorial", "pooled")
+CODING_PRESETS = ("residual", "tutorial", "pooled", "dense")
 RESTORING_PRESETS = ("unet", "fine")
 ALL_PRESETS = (*RESTORING_PRESETS, *CODING_PRESETS)
 THE_PRESETS = "the preset's"
@@ -42,10 +42,10 @@ BOTTLENECK_HELP = (
 LATENT_DIM_HELP = (
     "Latent dimension: how many numbers the code has (a spatial code: at each position)."
 )
-LATENT_DIMS = "at most 64 with residual (16 if spatial), 16 with tutorial, 8 with pooled"
+LATENT_DIMS = "at most 64 with residual (16 if spatial) and dense, 16 with tutorial, 8 with pooled"
 WITH_SKIPS_HELP = (
     "The network: unet (recommended) or fine, with skips that pass details around the code; or residual, "
-    "tutorial or pooled, autoencoders whose code all details must pass."
+    "tutorial, pooled or dense, autoencoders whose code all details must pass."
 )
 MOST_COUNT = 2**32 - 1  # epochs, images
 
@@ -322,8 +322,8 @@ def refuse_unknown_choices(values: Any) -> None:
 class _First:
     preset: str = setting(
         "residual",
-        "The network: residual (recommended), tutorial (the network of the Keras tutorial) or pooled (has a "
-        "spatial code, and takes images of any size after training).",
+        "The network: residual (recommended), tutorial (the network of the Keras tutorial), pooled (has a "
+        "spatial code, and takes images of any size after training) or dense (no convolutions, as a baseline).",
         group=WHAT,
         choices=CODING_PRESETS,
         common=True,
@@ -607,8 +607,8 @@ class InpainterParameters(RestorerParameters, _Holed):
     preset: str = setting(
         "fine",
         "The network: fine (recommended) or unet, with skips that pass details around the code, from full or "
-        "from half resolution down; or residual, tutorial or pooled, autoencoders whose code all details "
-        "must pass.",
+        "from half resolution down; or residual, tutorial, pooled or dense, autoencoders whose code all "
+        "details must pass.",
         group=WHAT, choices=ALL_PRESETS, common=True,
     )  # fmt: skip
 

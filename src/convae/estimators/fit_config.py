@@ -239,7 +239,9 @@ def chosen(
 
     fixed = {code for task in tasks for code in TASKS[task].codes}
     skips = of_preset.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
+    layers = of_preset.get("layers", "convolutional")
     mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)
+    mirrored = mirrored or layers == "dense"
     decoder = "patterns" if a.pattern else "mirrored" if mirrored else "other"
     return {
         "estimator": (estimator,),
@@ -251,6 +253,7 @@ def chosen(
         "loss": of_loss(config.loss),
         "output": () if a.output is None else (a.output,),
         "decoder": (decoder,),
+        "layers": (layers,),
     }
 
 

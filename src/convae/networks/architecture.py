@@ -27,6 +27,7 @@ from convae.networks.stages import (
 CHOICES: dict[str, tuple[str, ...]] = {
     **{one.name: one.choices for one in settings_in(ArchitectureSettings) if one.choices},
     "bottleneck": tuple(KINDS),
+    "layers": compatibility.AXES["layers"],
 }
 
 # A description beyond these limits is a mistake or an attack (a model file may come from anywhere).
@@ -98,6 +99,9 @@ class Architecture:
             wherever it is active. The image is the sum of these pictures, so that each unit stands for a
             visible pattern. The decoder is then this one linear layer, and ``up`` has no effect. 0 for a
             decoder of stages; 7 to 15 for parts of strokes, cells or textures.
+        layers: ``convolutional``, or ``dense`` for a network without convolutions: each stage is one dense layer
+            of as many units as ``widths`` says, over the whole image. The decoder mirrors it. ``kernel_size``,
+            ``stride``, ``down``, ``up`` and ``padding_mode`` then have no effect.
         fine: how many of the stages, the first ones, keep the full resolution, whatever the stride. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
 
@@ -131,6 +135,7 @@ class Architecture:
     levels: int = 1
     finer_dim: int = 8
     pattern: int = 0
+    layers: str = "convolutional"
     # Files without this field hold networks that have the activation.
     from_latent_activation: bool = True
 
@@ -161,6 +166,8 @@ class Architecture:
     @property
     def strides(self) -> tuple[tuple[int, int], ...]:
         """(vertical, horizontal) stride of each stage; a side of one pixel is not divided further."""
+        if self.layers == "dense":  # the first stage covers the whole image
+            return (self.image_shape[1:], *((1, 1),) * (len(self.widths) - 1))
         wanted = each_stage(self.stride, len(self.widths))
         wanted = (1,) * self.fine + wanted[self.fine :]
         return strides_of(self.image_shape[1:], wanted)
@@ -179,6 +186,8 @@ class Architecture:
     @property
     def least_map(self) -> tuple[int, int]:
         """The least (height, width) of the smallest map, in positions, that the padding mode needs."""
+        if self.layers == "dense":
+            return 1, 1
         return least_map(self.padding_mode, self.kernel_sizes, self.strides)
 
     def check_size(self, height: int, width: int) -> None:
@@ -323,9 +332,15 @@ def _combination_faults(a: Architecture) -> list[str]:
             f"{short[0][0]} pixels a side, and {len(a.widths)} stages leave {short[0][1]}: use fewer widths, "
             "or padding_mode 'replicate'"
         )
-    faults += gap_faults(
-        a.kernel_sizes, a.strides, strided=a.down == "stride", transposed=a.up == "transposed"
-    )
+    if a.layers == "dense":
+        faults += [
+            f"{name} must be 0 in a dense network, which has no convolutions; got {getattr(a, name)}"
+            for name in ("blocks", "refine", "fine", "base")
+            if getattr(a, name)
+        ]
+    else:
+        strided, transposed = a.down == "stride", a.up == "transposed"
+        faults += gap_faults(a.kernel_sizes, a.strides, strided=strided, transposed=transposed)
     if a.hidden and a.code == "spatial":
         faults.append("hidden requires code 'dense'; with code 'spatial' set it to 0")
     faults += compatibility.faults(
@@ -335,6 +350,7 @@ def _combination_faults(a: Architecture) -> list[str]:
         output=[a.output],
         hierarchy=["ladder" if a.levels > 1 else "flat"],
         decoder=["patterns"] if a.pattern else [],
+        layers=[a.layers],
     )
     if a.pattern:
         faults += _pattern_faults(a)
@@ -347,6 +363,8 @@ def _combination_faults(a: Architecture) -> list[str]:
         )
     faults += _input_faults(a)
     sizes = (math.prod(a.map_shape), *([a.hidden] if a.hidden else []), a.latent_dim)
+    if a.layers == "dense":
+        sizes = (a.seen_channels * math.prod(a.image_shape[1:]), *a.widths[:-1], *sizes)
     if a.code == "dense" and max(map(operator.mul, sizes, sizes[1:])) > MAX_DENSE_WEIGHTS:
         faults.append(
             f"a dense code of {a.latent_dim} values after maps of {a.map_shape} needs more than "

@@ -1,5 +1,6 @@
 """The layers of encoders and decoders. Shapes are (B, C, H, W)."""
 
+import math
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any, cast
@@ -13,6 +14,7 @@ from convae.networks.architecture import Architecture
 from convae.networks.cpu_convolutions import Geometry, convolve, convolve_enlarged
 from convae.networks.stages import Step
 
+Shape = tuple[int, int, int]  # (channels, height, width)
 MAX_HALF_LENGTH = 2**17
 AROUND = 3  # pixels from the centre of the local mean to its edge
 
@@ -156,6 +158,22 @@ def convolution(
         padding=kernel // 2,
         padding_mode=cast(Any, a.padding_mode),
     )
+
+
+class Dense(nn.Linear):
+    """A dense layer from a whole map (B, c, h, w) to a whole map (B, *shape)."""
+
+    def __init__(self, before: Shape, shape: Shape) -> None:
+        super().__init__(math.prod(before), math.prod(shape))
+        self.window, self.shape = before[1:], shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, c, h, w) to (B, *shape); very long vectors are multiplied in float32."""
+        length = max(self.in_features, self.out_features)
+        vectors = x.flatten(1)
+        with half_unless_long(length, x):
+            vectors = super().forward(vectors.float() if length > MAX_HALF_LENGTH else vectors)
+        return vectors.unflatten(1, self.shape)
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -77,9 +77,10 @@ def number_faults(name: str, value: object, count: int, most: int, *, odd: bool)
     """
     numbers = value if isinstance(value, tuple) else (value,)
     if isinstance(value, tuple) and len(value) != count:
+        stages = "the one stage" if count == 1 else f"each of the {count} stages"
         yield (
-            f"{name} must be one number, or one for each of the {count} stages that widths name; got "
-            f"{len(value)} numbers: change widths or {name}"
+            f"{name} must be one number, or one for {stages} in widths; got {len(value)} numbers: change "
+            f"widths or {name}"
         )
     for number in numbers:
         if type(number) is not int or not 1 <= number <= most:
