@@ -1,4 +1,4 @@
-"""Figures of the lesson on convolutions: three codes of one size over set sizes, and the error by code size."""
+"""Figures of the lesson on convolutions: codes of one size over set sizes, and the error by code size."""
 
 from typing import Any
 
@@ -63,8 +63,9 @@ def convolution() -> None:
         sentences = [*convolution_verdict(found), *convolution_cautions(found)]
         section.remarks.append(f"{name}: {' '.join(sentences)}")
     section.remarks.append(
-        f"`convae experiment convolution` with its default settings but a smaller network, {STEPS} steps of 32 images each, measured "
-        f"on {TESTED:,} test images; {SETS}. Training images are chosen anew with each seed, out of 4,000."
+        f"`convae experiment convolution` with its default settings but a smaller network, {STEPS} steps of 32 "
+        f"images each, measured on {TESTED:,} test images; {SETS}. Training images are chosen anew with each "
+        "seed, out of 4,000."
     )
     section.write()
 

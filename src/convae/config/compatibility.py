@@ -268,8 +268,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("layers", ("dense",)),
         ("hierarchy", ("ladder",)),
-        "finer levels of a Gaussian code have values at each position of a feature map, and preset 'dense' has "
-        "no positions: take another preset, or a code of one level",
+        "finer levels of a Gaussian code have values at each position of a feature map, and preset 'dense' "
+        "has no positions: take another preset, or a code of one level",
     ),
     Rule(
         ("use", ("activity",)),

@@ -74,7 +74,7 @@ ROBUSTNESS: tuple[Setting, ...] = (
         help="Bottleneck of the variational autoencoder.",
     ),
     *taken(
-        AUTOENCODER, "latent_dim",
+        AUTOENCODER, "latent_dim", words=(), metavar="",
         help="Latent dimension of the other autoencoders (for a spatial code: at each position).",
     ),
     *taken(
@@ -95,7 +95,9 @@ _STEPS = Setting(
     name="steps", kind="int", default=1000, group=WHAT, least=1, most=10**9,
     help="Steps of each training. Epochs are whole, so the number is met approximately.",
 )  # fmt: skip
-_CHEAP = [replace(one, default=CHEAP[one.name], unset="") for one in AUTOENCODER if one.name in CHEAP]
+_CHEAP = [
+    replace(one, default=CHEAP[one.name], unset="") for one in AUTOENCODER if one.name in CHEAP
+]
 
 CONVOLUTION: tuple[Setting, ...] = (
     Setting(
@@ -109,7 +111,7 @@ CONVOLUTION: tuple[Setting, ...] = (
         help="The convolutional network: residual (recommended), tutorial or pooled.",
     ),
     *taken(
-        AUTOENCODER, "latent_dim", default=16, unset="", words=(),
+        AUTOENCODER, "latent_dim", default=16, unset="", words=(), metavar="",
         help="Latent dimension of all three: how many numbers a code has.",
     ),
     Setting(

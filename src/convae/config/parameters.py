@@ -323,14 +323,17 @@ class _First:
     preset: str = setting(
         "residual",
         "The network: residual (recommended), tutorial (the network of the Keras tutorial), pooled (has a "
-        "spatial code, and takes images of any size after training) or dense (no convolutions, as a baseline).",
+        "spatial code, and takes images of any size after training) or dense (no convolutions: a baseline).",
         group=WHAT,
         choices=CODING_PRESETS,
         common=True,
     )
-    latent_dim: int | None = setting(
-        None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS, common=True
-    )
+    latent_dim: int | str | None = setting(
+        None,
+        f"{LATENT_DIM_HELP} auto takes as many as PCA needs to explain 95 % of the variance of the images, "
+        "noise not counted.",
+        group=WHAT, unset=LATENT_DIMS, common=True, words=("auto",), metavar="N|auto",
+    )  # fmt: skip
     bottleneck: str | Bottleneck | None = setting(
         "plain",
         BOTTLENECK_HELP,

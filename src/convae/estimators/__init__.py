@@ -5,7 +5,7 @@
 - labels: the y of a fit: labels, or images
 - with_defaults: an estimator that differs from another in its defaults
 - fit, partial_fit: from images to a trained model, and one more pass
-- pca_baseline: PCA with the latent dimension of the model
+- pca_baseline: PCA with the latent dimension of the model; latent_dim: the latent dimension that PCA suggests
 - streaming: a model applied to a source of any length
 - registry: the estimators by name
 """

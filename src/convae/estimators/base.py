@@ -26,6 +26,7 @@ from convae.estimators.fit import (
     Learning,
     Ready,
     Run,
+    decided,
     fingerprint_of,
     fit_baseline,
     make_job,
@@ -259,6 +260,7 @@ class ImageEstimator(CommonParameters, BaseEstimator):
     def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:
         """Prepare the images, train the network, and set what was learnt: a fit, from top to bottom."""
         ready = self._ready(source, config, run)
+        config = decided(config, ready)
         pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
         network = start_network(ready, pca)
         learning = self._learning(ready, network, config, run)

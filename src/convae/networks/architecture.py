@@ -69,8 +69,9 @@ class Architecture:
             leads from the code to the smallest map. Without it that layer is linear, as in the tutorial.
         output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
         refine: residual blocks that correct the whole reconstruction at the resolution after the first stage
-            (half of the image's by default), as the last part of the network; 0 for none. Their weights are shared by all positions of an image, so a few
-            thousand natural images suffice to train them, where dense layers would overfit.
+            (half of the image's by default), as the last part of the network; 0 for none. Their weights are
+            shared by all positions of an image, so a few thousand natural images suffice to train them, where
+            dense layers would overfit.
         bypass: ``pca`` adds a linear path from image to code to image that starts as PCA. The convolutional
             path starts at zero, so training starts at the error of PCA.
         skips: whether the map of each stage of the encoder is added to the decoder's map of the same
@@ -99,9 +100,9 @@ class Architecture:
             wherever it is active. The image is the sum of these pictures, so that each unit stands for a
             visible pattern. The decoder is then this one linear layer, and ``up`` has no effect. 0 for a
             decoder of stages; 7 to 15 for parts of strokes, cells or textures.
-        layers: ``convolutional``, or ``dense`` for a network without convolutions: each stage is one dense layer
-            of as many units as ``widths`` says, over the whole image. The decoder mirrors it. ``kernel_size``,
-            ``stride``, ``down``, ``up`` and ``padding_mode`` then have no effect.
+        layers: ``convolutional``, or ``dense`` for a network without convolutions: each stage is one dense
+            layer of as many units as ``widths`` says, over the whole image. The decoder mirrors it. Then
+            ``kernel_size``, ``stride``, ``down``, ``up`` and ``padding_mode`` have no effect.
         fine: how many of the stages, the first ones, keep the full resolution, whatever the stride. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
 
@@ -325,7 +326,9 @@ def _integer_faults(a: Architecture) -> list[str]:
 
 def _combination_faults(a: Architecture) -> list[str]:
     faults = []
-    short = [(least, got) for least, got in zip(a.least_map, a.map_shape[1:], strict=True) if got < least]
+    short = [
+        (least, got) for least, got in zip(a.least_map, a.map_shape[1:], strict=True) if got < least
+    ]
     if short:
         faults.append(
             f"padding_mode {a.padding_mode!r} with kernel_size {a.kernel_size} needs maps of at least "

@@ -12,8 +12,8 @@ class Encoder(nn.Sequential):
     """Takes images (B, C, H, W) to the smallest map (B, widths[-1], H / fy, W / fx).
 
     The sides must be multiples of ``a.factor``. Each stage divides the size by its stride
-    (:func:`layers.down`), then applies ``a.blocks`` residual blocks. In a dense network, each stage is a dense
-    layer, norm and activation; its map has one position, and ``widths`` units as channels.
+    (:func:`layers.down`), then applies ``a.blocks`` residual blocks. In a dense network, each stage is a
+    dense layer, norm and activation; its map has one position, and ``widths`` units as channels.
     """
 
     def __init__(self, a: Architecture) -> None:

@@ -152,7 +152,16 @@ PRESETS: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {
     "dense": dense,
 }
 # Settings of convolutions, which the preset 'dense' does not have.
-OF_CONVOLUTIONS = ("blocks", "kernel_size", "stride", "down", "up", "padding_mode", "refine", "pattern")
+OF_CONVOLUTIONS = (
+    "blocks",
+    "kernel_size",
+    "stride",
+    "down",
+    "up",
+    "padding_mode",
+    "refine",
+    "pattern",
+)
 # With skips, image content bypasses the code: for restoring images, not for codes of them.
 RESTORING: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {"unet": unet, "fine": fine}
 

@@ -14,8 +14,8 @@ from convae.evaluation.experiments.convolution import (
     compare_convolution,
     networks_to_compare,
 )
-from convae.evaluation.experiments.size_verdicts import convolution_cautions, convolution_verdict
 from convae.evaluation.experiments.size_tables import convolution_chart, convolution_table
+from convae.evaluation.experiments.size_verdicts import convolution_cautions, convolution_verdict
 from convae.report.page.experiment_page import ExperimentPage
 from convae.report.text import ascii_text
 

@@ -15,10 +15,10 @@ _HELP = """How many numbers do these images need? Measure an autoencoder with co
   convae experiment code-size my_images
   convae experiment code-size mnist --sizes 4,8,16,32,64 --seeds 5 --out code_size.json
 
-An autoencoder is trained with codes of each size, and measured next to PCA of the same size, on images on which
-nothing was chosen: those of --test, the test part of a set by name, or a fifth of DATA. The answer is the
-smallest size tried that explains at most 5 percentage points less of the variance of the images than the best
-size does. Intervals are 95 % intervals over the seeds.
+An autoencoder is trained with codes of each size, and measured next to PCA of the same size, on images on
+which nothing was chosen: those of --test, the test part of a set by name, or a fifth of DATA. The answer is
+the smallest size tried that explains at most 5 percentage points less of the variance of the images than the
+best size does. Intervals are 95 % intervals over the seeds.
 
 'convae fit autoencoder --latent-dim auto' answers the same question by PCA alone, in seconds.
 
@@ -29,7 +29,9 @@ With --out, a table (.csv), a chart (.svg) and a page (.html) of the same name a
 @click.command("code-size", cls=GroupedCommand, help=_HELP)
 @images()
 @parameters(CODE_SIZE)
-@number_option("--seeds", default=3, most=100, help="Number of seeds: each network is trained once with each.")
+@number_option(
+    "--seeds", default=3, most=100, help="Number of seeds: each network is trained once with each."
+)
 @experimenting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], seeds: int, experiment: Experiment) -> None:

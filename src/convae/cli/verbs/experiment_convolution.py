@@ -28,7 +28,9 @@ With --out, a table (.csv), a chart (.svg) and a page (.html) of the same name a
 @click.command("convolution", cls=GroupedCommand, help=_HELP)
 @images()
 @parameters(CONVOLUTION)
-@number_option("--seeds", default=3, most=100, help="Number of seeds: everything is done once with each.")
+@number_option(
+    "--seeds", default=3, most=100, help="Number of seeds: everything is done once with each."
+)
 @experimenting
 @speaking
 def command(voice: Voice, flags: dict[str, Any], seeds: int, experiment: Experiment) -> None:

@@ -1,4 +1,4 @@
-"""How many numbers do these images need? The error of an autoencoder and of PCA against the size of the code."""
+"""How many numbers do these images need? The error of an autoencoder and of PCA by the size of the code."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why convolution? A convolutional autoencoder, a dense one and PCA with codes of one size, over set sizes."""
+"""Do convolutions help? A convolutional and a dense autoencoder and PCA, codes of one size, over set sizes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -160,9 +160,7 @@ def compare_convolution(
     config = first._config()
     source = clone(first).open(X, reset=True)
     other = None if test is None else clone(first).open(test, reset=True)
-    parts = take_apart(
-        source, other, prepared(config), groups=groups, most=most, seed=config.seed
-    )
+    parts = take_apart(source, other, prepared(config), groups=groups, most=most, seed=config.seed)
     known = counts_of(counts, len(parts.training))
     all_seeds = tuple(range(config.seed, config.seed + seeds))
     plans = {name: [_plan(model, parts, n, config.seed, steps) for n in known]
@@ -178,7 +176,13 @@ def compare_convolution(
             for seed in all_seeds:
                 images, of_group = _some(parts, count, seed)
                 one = measured(
-                    model, images, parts.test, groups=of_group, epochs=epochs, seed=seed, watch=watch
+                    model,
+                    images,
+                    parts.test,
+                    groups=of_group,
+                    epochs=epochs,
+                    seed=seed,
+                    watch=watch,
                 )
                 done.append(one)
                 watch.message(

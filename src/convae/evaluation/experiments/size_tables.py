@@ -51,12 +51,22 @@ def convolution_chart(found: Convolution, *, standalone: bool = True) -> str:
 
 def code_size_table(found: CodeSizes) -> Table:
     """Return the names of the columns and the rows: one for each size."""
-    head = ("numbers", f"{NETWORK} MSE", "PCA MSE", "variance explained", "by PCA", "steps", "CPU s")
+    head = (
+        "numbers",
+        f"{NETWORK} MSE",
+        "PCA MSE",
+        "variance explained",
+        "by PCA",
+        "steps",
+        "CPU s",
+    )
     rows = []
     variance = np.maximum(found.variance, 1e-300)
     for number, size in enumerate(found.sizes):
         errors = {name: each[number] for name, each in found.errors.items()}
-        explained = [100 * (1 - (errors[name] / variance).mean()) for name in (NETWORK, PCA_OF_SIZE)]
+        explained = [
+            100 * (1 - (errors[name] / variance).mean()) for name in (NETWORK, PCA_OF_SIZE)
+        ]
         needed = " *" if size == found.needed(NETWORK) else ""
         rows.append(
             (
@@ -78,7 +88,11 @@ def code_size_chart(found: CodeSizes, *, standalone: bool = True) -> str:
         for name, css in colours.items()
     ]
     return error_chart_svg(
-        found.sizes, lines, label="numbers in a code", heading="Error by code size", standalone=standalone
+        found.sizes,
+        lines,
+        label="numbers in a code",
+        heading="Error by code size",
+        standalone=standalone,
     )
 
 

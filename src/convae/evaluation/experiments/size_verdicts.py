@@ -12,7 +12,7 @@ from convae.evaluation.experiments.verdicts import left_out
 
 
 def convolution_verdict(found: Convolution) -> list[str]:
-    """Return sentences: where convolutions helped, by how much with each number of images, and next to PCA."""
+    """Return sentences: where convolutions helped, by how much with each number of images, next to PCA."""
     signs = [_sign(found, number) for number in range(len(found.counts))]
     return [
         _convolution_lead(found, signs),
@@ -55,8 +55,8 @@ def _of_count(found: Convolution, number: int) -> str:
     if low > 0 or high < 0:
         ends = sorted((abs(low), abs(high)))
         return (
-            f"{lead} {_percent(abs(mean))} ({_plain_percent(ends[0])} to {_plain_percent(ends[1])}) {side} the "
-            "dense one's."
+            f"{lead} {_percent(abs(mean))} ({_plain_percent(ends[0])} to {_plain_percent(ends[1])}) {side} "
+            "the dense one's."
         )
     return (
         f"{lead} not distinguishable from the dense one's: {_percent(abs(mean))} {side} it (from "
@@ -89,7 +89,9 @@ def convolution_cautions(found: Convolution) -> list[str]:
         for c, d in zip(found.plans[CONVOLUTIONAL], found.plans[DENSE], strict=True)
     ]
     seconds = found.seconds[CONVOLUTIONAL].sum() / max(found.seconds[DENSE].sum(), 1e-9)
-    more = f"{np.mean(costs):.2g} times the multiplications and {seconds:.2g} times the processor time"
+    more = (
+        f"{np.mean(costs):.2g} times the multiplications and {seconds:.2g} times the processor time"
+    )
     sentences = [
         "Brackets hold 95 % intervals over the seeds; both networks of a seed are trained on the same images."
         if len(found.seeds) > 1
@@ -104,9 +106,12 @@ def code_size_verdict(found: CodeSizes) -> list[str]:
     ours, pca = _needed(found, NETWORK), _needed(found, PCA_OF_SIZE)
     return [
         f"These images need {ours} with this autoencoder, and {pca} with PCA.",
-        f"This is the smallest size tried that explains at most {100 * TOLERANCE:.0f} percentage points less of "
-        "the variance of the images than the best size does.",
-        *(_of_size(found, size) for size in dict.fromkeys((found.needed(NETWORK), found.sizes[-1]))),
+        f"This is the smallest size tried that explains at most {100 * TOLERANCE:.0f} percentage points less "
+        "of the variance of the images than the best size does.",
+        *(
+            _of_size(found, size)
+            for size in dict.fromkeys((found.needed(NETWORK), found.sizes[-1]))
+        ),
     ]
 
 
@@ -128,8 +133,8 @@ def _of_size(found: CodeSizes, size: int) -> str:
     variance = max(float(found.variance.mean()), 1e-300)
     ours, pca = (float(found.errors[name][number].mean()) for name in (NETWORK, PCA_OF_SIZE))
     return (
-        f"With {size:,} number{'s' * (size != 1)} the autoencoder explains {_percent(1 - ours / variance)} of the "
-        f"variance, and PCA {_percent(1 - pca / variance)}."
+        f"With {size:,} number{'s' * (size != 1)} the autoencoder explains {_percent(1 - ours / variance)} of "
+        f"the variance, and PCA {_percent(1 - pca / variance)}."
     )
 
 

@@ -52,7 +52,9 @@ def error_chart_svg(
         standalone: the SVG is a separate file; False for use inside a page that has the style.
     """
     places = np.asarray(positions, dtype=np.float64)
-    reached = [np.asarray(part, dtype=np.float64) for one in lines for part in (one.values, one.high)]
+    reached = [
+        np.asarray(part, dtype=np.float64) for one in lines for part in (one.values, one.high)
+    ]
     lowest = [_positive_low(one) for one in lines]
     chart = Chart(
         _position_axis(places),
@@ -67,7 +69,9 @@ def error_chart_svg(
         chart.key(Key(text=one.name, css=one.css))
         for place, low, high in zip(places, _positive_low(one), one.high, strict=True):
             if np.isfinite(low) and np.isfinite(high):
-                chart.line(np.array([place, place]), np.array([low, high]), css=f"{one.css} cv-thin")
+                chart.line(
+                    np.array([place, place]), np.array([low, high]), css=f"{one.css} cv-thin"
+                )
         for place, value in zip(*chart.places(places, values), strict=True):
             if np.isfinite(value):
                 chart.ring(float(place), float(value), css=one.css, radius=2)
@@ -76,7 +80,9 @@ def error_chart_svg(
             x, y = chart.places(places[[one.marked]], values[[one.marked]])
             if np.isfinite([x[0], y[0]]).all():
                 chart.ring(float(x[0]), float(y[0]), css=one.css, radius=7)
-                chart.key(Key(text=f"{one.mark}, {one.name}", css=f"cv-line {one.css}", mark="ring"))
+                chart.key(
+                    Key(text=f"{one.mark}, {one.name}", css=f"cv-line {one.css}", mark="ring")
+                )
     at = ", ".join(f"{position:,}" for position in positions)
     return chart.render(
         f"Error by {label}", f"At {at} {label}. {' '.join(words)}", standalone=standalone
