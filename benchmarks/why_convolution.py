@@ -63,9 +63,9 @@ def convolution() -> None:
         sentences = [*convolution_verdict(found), *convolution_cautions(found)]
         section.remarks.append(f"{name}: {' '.join(sentences)}")
     section.remarks.append(
-        f"`convae experiment convolution` with its default settings but a smaller network, {STEPS} steps of 32 "
-        f"images each, measured on {TESTED:,} test images; {SETS}. Training images are chosen anew with each "
-        "seed, out of 4,000."
+        f"`convae experiment convolution` with its default settings but a smaller network, {STEPS} steps of "
+        f"32 images each, measured on {TESTED:,} test images; {SETS}. Training images are chosen anew with "
+        "each seed, out of 4,000."
     )
     section.write()
 
@@ -88,7 +88,7 @@ def code_size() -> None:
         sentences = [*code_size_verdict(found), *code_size_cautions(found)]
         section.remarks.append(f"{name}: {' '.join(sentences)}")
     section.remarks.append(
-        f"`convae experiment code-size` with {SMALL}, {TRAINED:,} training images, {STEPS} steps of 32 images "
-        f"each, measured on {TESTED:,} test images. *: the size that the images need."
+        f"`convae experiment code-size` with {SMALL}, {TRAINED:,} training images, {STEPS} steps of 32 "
+        f"images each, measured on {TESTED:,} test images. *: the size that the images need."
     )
     section.write()

@@ -15,7 +15,7 @@ from convae.networks.architecture import MAX_DENSE_WEIGHTS, Architecture
 
 AUTO = "auto"
 MOST = 512  # numbers that are chosen at most
-SMALLEST = 1e-10  # of the largest variance: below it, a component holds rounding errors
+SMALLEST = 1e-6  # of the largest variance: below it, a component holds rounding errors
 
 
 class Decision(NamedTuple):
@@ -67,7 +67,7 @@ def decide_latent_dim(
         total += float((vectors - pca.mean).double().square().sum())
         rows, images = rows + len(vectors), images + len(batch)
     count = max(rows, 1)
-    number = components_needed((along / count).numpy(), total / count, len(pca.mean))
+    number = components_needed((along / count).numpy(), total / count, len(pca.mean), count)
     explained = float(along[:number].sum()) / total if total > 0 else math.nan
     return Decision(number, _reason(number, pca, explained, images, held_out=held_out), pca)
 
@@ -94,7 +94,7 @@ def _reason(
     if number == MOST:
         return f"{text}; {MOST} is the largest that auto takes"
     if number >= possible > 1:
-        return f"{text}; there are no further components in so few images"
+        return f"{text}; no further component explains anything"
     return f"{text}, and further ones little but noise"
 
 

@@ -173,7 +173,7 @@ class Dense(nn.Linear):
         vectors = x.flatten(1)
         with half_unless_long(length, x):
             vectors = super().forward(vectors.float() if length > MAX_HALF_LENGTH else vectors)
-        return vectors.unflatten(1, self.shape)
+        return vectors.reshape(len(x), *self.shape)
 
 
 class BatchNorm(nn.BatchNorm2d):

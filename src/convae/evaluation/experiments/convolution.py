@@ -1,4 +1,4 @@
-"""Do convolutions help? A convolutional and a dense autoencoder and PCA, codes of one size, over set sizes."""
+"""Do convolutions help? A convolutional and a dense autoencoder and PCA with codes of one size."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -133,8 +133,8 @@ def _of_size(found: CodeSizes, size: int) -> str:
     variance = max(float(found.variance.mean()), 1e-300)
     ours, pca = (float(found.errors[name][number].mean()) for name in (NETWORK, PCA_OF_SIZE))
     return (
-        f"With {size:,} number{'s' * (size != 1)} the autoencoder explains {_percent(1 - ours / variance)} of "
-        f"the variance, and PCA {_percent(1 - pca / variance)}."
+        f"With {size:,} number{'s' * (size != 1)} the autoencoder explains {_percent(1 - ours / variance)} "
+        f"of the variance, and PCA {_percent(1 - pca / variance)}."
     )
 
 
@@ -156,7 +156,7 @@ def code_size_cautions(found: CodeSizes) -> list[str]:
     ]  # fmt: skip
     if worse:
         sentences.append(
-            f"PCA has the smaller error with {_numbers(worse)} numbers: the autoencoder has not learnt what "
+            f"PCA has the smaller error with codes of {_numbers(worse)}: the autoencoder has not learnt what "
             "there is to learn, and more steps or more images may change its answer."
         )
     return sentences + left_out(found.left_out, len(found.skipped))
