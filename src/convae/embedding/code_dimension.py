@@ -69,4 +69,4 @@ def components_needed(
     chance = max(noise, 0.0) * float(np.sqrt(2 * len(along) / max(count, 1)))
     if most <= SURE * chance:
         return 1
-    return 1 + int(np.argmax(explained >= (1 - tolerance) * most - chance))
+    return 1 + int(np.argmax(explained >= (1 - tolerance) * most - 2 * chance))

@@ -95,7 +95,7 @@ def _reason(
         return f"{text}; {MOST} is the largest that auto takes"
     if number >= possible > 1:
         return f"{text}; no further component explains anything"
-    return f"{text}, and further ones little but noise"
+    return f"{text}, and all further ones little more"
 
 
 def truncated(pca: PrincipalComponents, count: int) -> PrincipalComponents:
