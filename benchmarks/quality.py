@@ -50,6 +50,7 @@ from variants import (  # noqa: E402
     static_mnist_long,
     static_mnist_short,
 )
+from why_convolution import code_size, convolution  # noqa: E402
 
 
 class Lines:
@@ -251,6 +252,8 @@ COMMANDS = {
         false_alarms,
         cross_promise,
         roundtrip,
+        convolution,
+        code_size,
     )
 }
 

@@ -47,7 +47,8 @@ def test_flags_win_over_pairs_and_pairs_over_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pair", "value"),
     [
-        ("latent_dim=auto", None),
+        ("latent_dim=auto", "auto"),
+        ("latent_dim=none", None),
         ("norm=none", "none"),
         ("norm=auto", None),
         ("strict=true", True),

@@ -207,6 +207,8 @@ def _asked(axis: str, value: str) -> dict[str, Any] | None:
         return {}
     if value == "patterns":
         return {"pattern": 9}
+    if axis == "layers":
+        return {"preset": "dense"} if value == "dense" else {}
     if axis == "hierarchy":
         return {"bottleneck": "gaussian:levels=2"} if value == "ladder" else {}
     ways = {"loss": SUM if value == SEVERAL else value, "decoder": "nearest"}

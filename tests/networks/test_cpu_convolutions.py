@@ -17,7 +17,7 @@ from convae.networks.cpu_convolutions import Geometry, convolve, convolve_enlarg
 from convae.networks.layers import Chain, Convolution, TransposedConvolution
 
 SIDES = st.integers(1, 9)
-STEPS = st.sampled_from([1, 2, 3])
+STEPS = st.sampled_from([1, 2, 3, 4])
 # One channel, few and many take different ways.
 CHANNELS = st.sampled_from([1, 2, 3, 8, 40, 64])
 
@@ -83,6 +83,46 @@ def test_convolutions_are_those_of_the_textbook(
         weight,
         drawn(channels[1]),
     )
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_every_stride_and_kernel_of_a_stage(transposed: bool, stride: int, kernel: int) -> None:
+    """The geometries that networks have, also where one side of the image is a single pixel."""
+    padding = kernel // 2
+    for channels, step, size in itertools.product(
+        ((1, 8), (8, 1), (40, 8)),
+        ((stride, stride), (1, stride), (stride, 1)),
+        ((2, 3), (1, 1), (1, 5)),
+    ):
+        sides = size if transposed else tuple(n * s for n, s in zip(size, step, strict=True))
+        x = drawn(2, channels[0], *sides)
+        if not transposed:
+            weight = drawn(channels[1], channels[0], kernel, kernel)
+            agree(
+                lambda x, w, b, step=step: convolve(x, w, b, Geometry(step, (padding, padding))),
+                lambda x, w, b, step=step: F.conv2d(x, w, b, step, padding),
+                False,
+                x,
+                weight,
+                drawn(channels[1]),
+            )
+            continue
+        # A kernel of one pixel is as large as the stride in the network.
+        sides_of = (kernel, kernel) if kernel > 1 else step
+        further = (step[0] - 1, step[1] - 1) if kernel > 1 else (0, 0)
+        geometry = Geometry(step, (padding, padding), further)
+        agree(
+            lambda x, w, b, g=geometry: convolve(x, w, b, g),
+            lambda x, w, b, g=geometry: F.conv_transpose2d(
+                x, w, b, g.stride, g.padding, g.output_padding
+            ),
+            False,
+            x,
+            drawn(channels[0], channels[1], *sides_of),
+            drawn(channels[1]),
+        )
 
 
 @pytest.mark.parametrize("step", [2, 3])

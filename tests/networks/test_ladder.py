@@ -47,7 +47,7 @@ def test_the_mean_log_ratio_of_draws_is_minus_the_divergence() -> None:
     made = network(levels=2)
     a, rung = made.architecture, made.ladder[0]  # type: ignore[index]
     assert isinstance(rung, Rung)
-    x, seen = torch.randn(1, a.finer_widths[0], 8, 8), torch.randn(1, a.finer_widths[0], 8, 8)
+    x, seen = (torch.randn(1, a.widths[-2], 8, 8) for _ in range(2))
     draws = 4000
     noise = torch.randn(draws, 8, 8, 8)
     step = rung(x.expand(draws, -1, -1, -1), seen.expand(draws, -1, -1, -1), noise)

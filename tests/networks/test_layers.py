@@ -21,13 +21,14 @@ from convae.networks.layers import (
 )
 
 STEPS = [(1, 1), (1, 2), (2, 1), (2, 2)]
+FURTHER = [(3, 3), (1, 3), (4, 4)]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [*STEPS, *FURTHER])
 def test_space_to_depth_loses_nothing(step: tuple[int, int]) -> None:
-    x = torch.rand(2, 3, 4, 6)
+    x = torch.rand(2, 3, 12, 24)
     small = SpaceToDepth(step)(x)
-    assert small.shape == (2, 3 * step[0] * step[1], 4 // step[0], 6 // step[1])
+    assert small.shape == (2, 3 * step[0] * step[1], 12 // step[0], 24 // step[1])
     assert torch.equal(DepthToSpace(step)(small), x)
 
 
@@ -45,20 +46,28 @@ def test_the_general_route_orders_channels_as_pixel_unshuffle() -> None:
     assert torch.equal(twice, F.pixel_unshuffle(x, 2))
 
 
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kernel_size", [1, 5, 7])
+@pytest.mark.parametrize("step", [*STEPS, *FURTHER])
 @pytest.mark.parametrize("size", [(1, 1), (3, 4), (7, 5)])
 def test_transposed_convolutions_multiply_the_size_exactly(
     kernel_size: int, step: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    a = Architecture(image_shape=(1, 8, 8), up="transposed", kernel_size=kernel_size, blocks=0)
-    result = up(a, 3, 2, step, last=False)(torch.rand(1, 3, *size))
+    shape = tuple(1 if s == 1 else 8 for s in step)  # a side of one pixel is not divided
+    a = Architecture(
+        image_shape=(1, shape[0], shape[1]),
+        widths=(4,),
+        up="transposed",
+        kernel_size=kernel_size,
+        stride=max(step),
+        blocks=0,
+    )
+    result = up(a, 0, 3, 2, last=False)(torch.rand(1, 3, *size))
     assert result.shape == (1, 2, size[0] * step[0], size[1] * step[1])
 
 
 def test_nearest_upsampling_and_convolution_by_hand() -> None:
     a = Architecture(image_shape=(1, 8, 8), up="nearest", kernel_size=1, blocks=1)
-    layer = up(a, 1, 1, (2, 2), last=False)
+    layer = up(a, 0, 1, 1, last=False)
     convolution = layer[1]
     assert isinstance(convolution, torch.nn.Conv2d)
     assert convolution.bias is not None
@@ -70,7 +79,7 @@ def test_nearest_upsampling_and_convolution_by_hand() -> None:
 
 def test_a_new_residual_block_is_the_identity() -> None:
     x = torch.rand(2, 8, 5, 4)
-    assert torch.equal(ResidualBlock(Architecture(image_shape=(1, 8, 8)), 8)(x), x)
+    assert torch.equal(ResidualBlock(Architecture(image_shape=(1, 8, 8)), 0, 8)(x), x)
 
 
 @pytest.mark.parametrize("channels", [1, 7, 16, 33, 48, 64])

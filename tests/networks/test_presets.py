@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from convae.errors import InputError
 from convae.networks.architecture import Architecture
@@ -10,6 +11,8 @@ from convae.networks.presets import PRESETS, make_architecture
 
 SMALL = [(1, 28, 28), (3, 79, 79), (1, 97, 131), (1, 1, 64), (1, 64, 1), (1, 1, 1), (13, 16, 20)]
 LARGE = [(1, 256, 512), (3, 480, 480)]
+CODES = [(preset, code) for preset in PRESETS for code in ("dense", "spatial")
+         if (preset, code) != ("dense", "spatial")]  # fmt: skip
 
 
 def check_shapes(a: Architecture) -> None:
@@ -26,8 +29,7 @@ def check_shapes(a: Architecture) -> None:
 
 
 @pytest.mark.parametrize("shape", SMALL, ids=str)
-@pytest.mark.parametrize("code", ["dense", "spatial"])
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("preset", "code"), CODES)
 def test_every_preset_takes_every_size(preset: str, code: str, shape: tuple[int, int, int]) -> None:
     check_shapes(make_architecture(preset, shape, code=code))
 
@@ -39,7 +41,7 @@ def test_large_images(preset: str, shape: tuple[int, int, int]) -> None:
     check_shapes(make_architecture(preset, shape))
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [preset for preset, code in CODES if code == "spatial"])
 def test_a_spatial_code_takes_other_sizes_later(preset: str) -> None:
     network = Autoencoder(make_architecture(preset, (1, 32, 32), code="spatial")).eval()
     fy, fx = network.architecture.factor
@@ -49,8 +51,7 @@ def test_a_spatial_code_takes_other_sizes_later(preset: str) -> None:
     assert output.code.shape[2:] == (-(-37 // fy), -(-50 // fx))
 
 
-@pytest.mark.parametrize("code", ["dense", "spatial"])
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("preset", "code"), CODES)
 def test_every_preset_overfits_one_batch(preset: str, code: str) -> None:
     a = make_architecture(preset, (1, 12, 12), code=code, latent_dim=16, widths=(16, 32))
     network = Autoencoder(a).train()
@@ -83,6 +84,24 @@ def test_settings_can_be_changed_one_by_one() -> None:
         ("residual", (1, 8, 8), {"latent": 3}, "did you mean 'latent_dim'?"),
         ("residual", (1, 8, 8), {"output": "sigmoid", "bypass": "pca"}, "would bend"),
         ("tutorial", (1, 8, 8), {"padding_mode": "reflect"}, "transposed convolutions"),
+        (
+            "dense",
+            (1, 8, 8),
+            {"code": "spatial"},
+            "one code for the whole image, without positions",
+        ),
+        (
+            "dense",
+            (1, 8, 8),
+            {"stride": 3, "blocks": 1},
+            "blocks and stride: preset 'dense' has no conv",
+        ),
+        (
+            "tutorial",
+            (1, 8, 8),
+            {"stride": (2, 2, 1)},
+            "one for each of the 2 stages in widths; got 3",
+        ),
     ],
 )
 def test_what_cannot_work_is_said(
@@ -91,3 +110,32 @@ def test_what_cannot_work_is_said(
     with pytest.raises(InputError) as caught:
         make_architecture(preset, shape, **changes)
     assert text in str(caught.value)
+
+
+def test_the_dense_preset_has_no_convolution_and_its_decoder_mirrors_the_encoder() -> None:
+    a = make_architecture("dense", (3, 5, 7), widths=(20, 10), latent_dim=4, activation="relu")
+    network = Autoencoder(a).eval()
+    kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    assert not any(isinstance(layer, kinds) for layer in network.modules())
+    linear = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    sizes = [(layer.in_features, layer.out_features) for layer in linear]
+    assert sizes == [(105, 20), (20, 10), (10, 4), (4, 10), (10, 20), (20, 105)]
+    x = torch.rand(2, 3, 5, 7)
+    weights = [(layer.weight, layer.bias) for layer in linear]
+    code = x.flatten(1)
+    for weight, bias in weights[:2]:
+        code = F.linear(code, weight, bias).relu()
+    code = F.linear(code, *weights[2])
+    torch.testing.assert_close(network.encode(x), code)
+    hidden = code
+    for weight, bias in weights[3:5]:
+        hidden = F.linear(hidden, weight, bias).relu()
+    image = F.linear(hidden, *weights[5]).reshape(2, 3, 5, 7)
+    torch.testing.assert_close(network.decode(code), image.clamp(0, 1))
+
+
+def test_a_list_of_strides_gives_the_default_network_as_many_stages() -> None:
+    a = make_architecture("residual", (1, 28, 28), stride=(3, 2, 1), kernel_size=(5, 3, 3))
+    assert a.widths == (32, 64, 128)
+    assert a.map_shape == (128, 5, 5)
+    assert make_architecture("fine", (1, 28, 28), stride=(1, 2, 2, 2, 1, 1)).fine == 0

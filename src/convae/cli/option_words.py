@@ -44,10 +44,12 @@ def _with_value(option: str, value: str) -> str:
 def _known() -> tuple[dict[str, str], tuple[re.Pattern[str], ...]]:
     """Return the option of each argument, and the patterns by which messages name arguments."""
     from convae.config import parameters
+    from convae.config.experiments import CODE_SIZE, CONVOLUTION
     from convae.config.setting import settings_of
 
     tables = [one for name, one in vars(parameters).items() if name.endswith("Parameters")]
-    options = {setting.name: setting.option for table in tables for setting in settings_of(table)}
+    settings = [setting for table in tables for setting in settings_of(table)]
+    options = {setting.name: setting.option for setting in (*settings, *CONVOLUTION, *CODE_SIZE)}
     names = "|".join(sorted(options, key=len, reverse=True))
     long = "|".join(sorted((name for name in options if "_" in name), key=len, reverse=True))
     alone = r"(?<![\w/.='\"-])"  # not part of a path, of quoted text or of an option

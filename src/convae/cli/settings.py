@@ -53,8 +53,10 @@ def read_text(setting: Setting, text: str) -> Any:
     """
     word = text.strip()
     unset = setting.default is None and word.lower() in ("auto", "none", "")
-    if unset and word not in setting.choices:
+    if unset and word not in (*setting.choices, *setting.words):
         return None
+    if word in setting.words:
+        return word
     try:
         value = _READ[setting.kind](word)
     except ValueError:
@@ -77,12 +79,14 @@ def check_value(setting: Setting, value: Any) -> Any:
         )
     if type(value) is int and setting.kind == "int" and abs(value) > LARGEST_COUNT:
         raise InputError(f"{setting.option} takes a whole number of up to 20 digits")
+    if isinstance(value, str) and value in setting.words:
+        return value
     if setting.choices and value not in setting.choices:
         raise unknown_name(setting.option, value, setting.choices)
     if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 2**1000 else math.inf
     if setting.kind == "ints":
-        if setting.values and type(value) is int:
+        if type(value) is int:
             value = (value,)
         if setting.values and isinstance(value, list | tuple) and len(value) == 1:
             value = tuple(value) * setting.values  # size = 64 is a square
@@ -116,6 +120,7 @@ _TAKES = {
 
 def _fault(setting: Setting, got: str) -> InputError:
     takes = f"{setting.values} {_TAKES['ints']}" if setting.values else _TAKES[setting.kind]
+    takes = " or ".join([takes, *setting.words])
     return InputError(f"{setting.option} takes {takes}; got {brief(got)}")
 
 

@@ -54,7 +54,7 @@ VERBS = {
     "traverse": Member("traverse", "Show what single latent dimensions do.", UNDERSTAND),
     "levels": Member("levels", "Show what each layer of a stack keeps.", UNDERSTAND),
     "experiment": Member(
-        "experiment", "Run an experiment on your images: stacking, robustness.", UNDERSTAND
+        "experiment", "Run an experiment on your images, such as code-size.", UNDERSTAND
     ),
 }
 ESTIMATORS = {
@@ -67,6 +67,10 @@ ESTIMATORS = {
     "anomaly": Member("fit_anomaly", "Detect what is not like the normal images."),
 }
 EXPERIMENTS = {
+    "convolution": Member(
+        "experiment_convolution", "Do convolutions help? Next to a dense network and PCA."
+    ),
+    "code-size": Member("experiment_code_size", "How many numbers do these images need?"),
     "stacking": Member(
         "experiment_stacking", "Does stacking help? Three ways to train, at equal cost."
     ),
@@ -89,6 +93,8 @@ SLIPS = {
     "ablate": "convae experiment stacking",
     "stacking": "convae experiment stacking",
     "robustness": "convae experiment robustness",
+    "convolution": "convae experiment convolution",
+    "code-size": "convae experiment code-size",
     **{kind: f"convae fit {kind}" for kind in ESTIMATORS},
 }
 

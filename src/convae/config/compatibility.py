@@ -73,6 +73,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "decoder": ("mirrored", "other", "patterns"),
     "augmentation": tuple(augmentation.KINDS),
     "network": ("preset", "custom"),  # whether convae makes encoder and decoder, or is given them
+    "layers": ("convolutional", "dense"),  # what the stages are made of
     "use": ("codes", "activity", "likelihood bound"),
 }
 
@@ -297,6 +298,18 @@ RULES: tuple[Rule, ...] = (
         ("task", ("neighbourhood",)),
         "neighbourhood lays out dense codes at the scale of convae's encoder, and a custom encoder may give "
         "codes of any form and scale: leave out neighbourhood, or encoder and decoder",
+    ),
+    Rule(
+        ("layers", ("dense",)),
+        ("code", ("spatial",)),
+        "preset 'dense' has no convolutions and one code for the whole image, without positions: use code "
+        "'dense', or another preset where positions are needed",
+    ),
+    Rule(
+        ("layers", ("dense",)),
+        ("hierarchy", ("ladder",)),
+        "finer levels of a Gaussian code have values at each position of a feature map, and preset 'dense' "
+        "has no positions: take another preset, or a code of one level",
     ),
     Rule(
         ("use", ("activity",)),

@@ -74,7 +74,7 @@ ROBUSTNESS: tuple[Setting, ...] = (
         help="Bottleneck of the variational autoencoder.",
     ),
     *taken(
-        AUTOENCODER, "latent_dim",
+        AUTOENCODER, "latent_dim", words=(), metavar="",
         help="Latent dimension of the other autoencoders (for a spatial code: at each position).",
     ),
     *taken(
@@ -86,4 +86,61 @@ ROBUSTNESS: tuple[Setting, ...] = (
         help=f"Seed of the initial weights, the order of images, corruptions, resamples, {_SEED}",
     ),
     *_others(AUTOENCODER, *_CODES, *_ELSEWHERE),
+)  # fmt: skip
+
+# Muon costs the same for any batch and most of a step of small images: experiments take AdamW.
+CHEAP: dict[str, Any] = {"batch_size": 32, "optimizer": "adamw", **EQUAL_COST}
+_FIXED = ("bottleneck", "code", "epochs", "random_state")
+_STEPS = Setting(
+    name="steps", kind="int", default=1000, group=WHAT, least=1, most=10**9,
+    help="Steps of each training. Epochs are whole, so the number is met approximately.",
+)  # fmt: skip
+_CHEAP = [
+    replace(one, default=CHEAP[one.name], unset="") for one in AUTOENCODER if one.name in CHEAP
+]
+
+CONVOLUTION: tuple[Setting, ...] = (
+    Setting(
+        name="counts", kind="ints", default=None, group=WHAT, metavar="N,N,...",
+        unset="100, 300, 1000, 3000 and all, as far as DATA goes",
+        help="Numbers of training images.",
+    ),
+    _STEPS,
+    *taken(
+        AUTOENCODER, "preset", choices=("residual", "tutorial", "pooled"),
+        help="The convolutional network: residual (recommended), tutorial or pooled.",
+    ),
+    *taken(
+        AUTOENCODER, "latent_dim", default=16, unset="", words=(), metavar="",
+        help="Latent dimension of all three: how many numbers a code has.",
+    ),
+    Setting(
+        name="dense_widths", kind="ints", default=None, group=WHAT, metavar="N,N,...",
+        unset="512,256; fewer for tiny images", help="Units of the hidden layers of the dense network.",
+    ),
+    *taken(
+        AUTOENCODER, "random_state",
+        help=f"First seed of the choice of training images, the weights, the order of images, {_SEED}",
+    ),
+    *taken(
+        AUTOENCODER, "bypass", default="none", unset="",
+        help="pca adds a linear path to both networks, which then start as PCA.",
+    ),
+    *_others(AUTOENCODER, *_FIXED, "preset", "latent_dim", "bypass", *CHEAP),
+    *_CHEAP,
+)  # fmt: skip
+
+CODE_SIZE: tuple[Setting, ...] = (
+    Setting(
+        name="sizes", kind="ints", default=None, group=WHAT, metavar="N,N,...",
+        unset="1, 2, 4, ... up to 128 or half of the values of an image",
+        help="Code sizes to try.",
+    ),
+    _STEPS,
+    *taken(
+        AUTOENCODER, "random_state",
+        help=f"First seed of the weights, the order of images, the validation images, {_SEED}",
+    ),
+    *_others(AUTOENCODER, *_FIXED, "latent_dim", *CHEAP),
+    *_CHEAP,
 )  # fmt: skip

@@ -42,7 +42,7 @@ WHAT, IMAGES, HOW = "What to train", "Images", "How to train"
 NETWORK = "Network (override the preset)"
 NOISE, HOLES, DETECTION = "Noise", "Holes", "Detection"
 
-CODING_PRESETS = ("residual", "tutorial", "pooled")
+CODING_PRESETS = ("residual", "tutorial", "pooled", "dense")
 RESTORING_PRESETS = ("unet", "fine")
 ALL_PRESETS = (*RESTORING_PRESETS, *CODING_PRESETS)
 THE_PRESETS = "the preset's"
@@ -54,10 +54,10 @@ BOTTLENECK_HELP = (
 LATENT_DIM_HELP = (
     "Latent dimension: how many numbers the code has (a spatial code: at each position)."
 )
-LATENT_DIMS = "at most 64 with residual (16 if spatial), 16 with tutorial, 8 with pooled"
+LATENT_DIMS = "at most 64 with residual (16 if spatial) and dense, 16 with tutorial, 8 with pooled"
 WITH_SKIPS_HELP = (
     "The network: unet (recommended) or fine, with skips that pass details around the code; or residual, "
-    "tutorial or pooled, autoencoders whose code all details must pass."
+    "tutorial, pooled or dense, autoencoders whose code all details must pass."
 )
 MOST_COUNT = 2**32 - 1  # epochs, images
 
@@ -76,19 +76,28 @@ class ArchitectureSettings:
         None, "Channels of each stage, such as 32,64.", group=NETWORK, unset=THE_PRESETS
     )
     blocks: int | None = setting(None, "Blocks in each stage.", group=NETWORK, unset=THE_PRESETS)
-    kernel_size: int | None = setting(
-        None, "Side of the convolution kernels in pixels.", group=NETWORK, unset=THE_PRESETS
-    )
+    kernel_size: int | Sequence[int] | None = setting(
+        None,
+        "Side of the convolution kernels in pixels, odd: one number for all stages, or one for each, such as "
+        "5,3.",
+        group=NETWORK, unset=THE_PRESETS, metavar="N[,N,...]",
+    )  # fmt: skip
+    stride: int | Sequence[int] | None = setting(
+        None,
+        "By how much each stage divides height and width: one number for all stages, or one for each, such "
+        "as 3,2; 1 keeps the size.",
+        group=NETWORK, unset="2", metavar="N[,N,...]",
+    )  # fmt: skip
     down: str | None = setting(
         None,
-        "How the encoder halves height and width.",
+        "How the encoder divides height and width.",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("stride", "max", "average", "unshuffle"),
     )
     up: str | None = setting(
         None,
-        "How the decoder doubles height and width.",
+        "How the decoder multiplies height and width.",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("transposed", "nearest", "bilinear", "subpixel"),
@@ -145,8 +154,8 @@ class ArchitectureSettings:
     )
     refine: int | None = setting(
         None,
-        "Residual blocks at the end of the decoder, which correct the whole reconstruction at half its "
-        "resolution; 0 for none.",
+        "Residual blocks at the end of the decoder, which correct the whole reconstruction at the "
+        "resolution after the first stage (half of the image's by default); 0 for none.",
         group=NETWORK,
         unset=THE_PRESETS,
     )
@@ -159,6 +168,10 @@ class ArchitectureSettings:
 
     def __post_init__(self) -> None:
         make_plain(self)
+        for name in ("kernel_size", "stride"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) == 1:
+                object.__setattr__(self, name, value[0])
 
     def changes(self) -> dict[str, Any]:
         """Return the fields by name, those that keep the preset's included (None)."""
@@ -352,15 +365,18 @@ def refuse_unknown_choices(values: Any) -> None:
 class _First:
     preset: str = setting(
         "residual",
-        "The network: residual (recommended), tutorial (the network of the Keras tutorial) or pooled (has a "
-        "spatial code, and takes images of any size after training).",
+        "The network: residual (recommended), tutorial (the network of the Keras tutorial), pooled (has a "
+        "spatial code, and takes images of any size after training) or dense (no convolutions: a baseline).",
         group=WHAT,
         choices=CODING_PRESETS,
         common=True,
     )
-    latent_dim: int | None = setting(
-        None, LATENT_DIM_HELP, group=WHAT, unset=LATENT_DIMS, common=True
-    )
+    latent_dim: int | str | None = setting(
+        None,
+        f"{LATENT_DIM_HELP} auto takes as many as PCA needs to explain 95 % of the variance of the images, "
+        "noise not counted.",
+        group=WHAT, unset=LATENT_DIMS, common=True, words=("auto",), metavar="N|auto",
+    )  # fmt: skip
     bottleneck: str | Bottleneck | None = setting(
         "plain",
         BOTTLENECK_HELP,
@@ -646,8 +662,8 @@ class InpainterParameters(RestorerParameters, _Holed):
     preset: str = setting(
         "fine",
         "The network: fine (recommended) or unet, with skips that pass details around the code, from full or "
-        "from half resolution down; or residual, tutorial or pooled, autoencoders whose code all details "
-        "must pass.",
+        "from half resolution down; or residual, tutorial, pooled or dense, autoencoders whose code all "
+        "details must pass.",
         group=WHAT, choices=ALL_PRESETS, common=True,
     )  # fmt: skip
 

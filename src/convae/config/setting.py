@@ -33,6 +33,7 @@ class Setting:
         metavar: the placeholder of the value in the help.
         common: whether the short help shows the option.
         within: the argument that the parameter is a field of, such as ``training``; empty for none.
+        words: what a user can give in place of a number, such as ``auto``.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Setting:
     metavar: str = ""
     common: bool = False
     within: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def option(self) -> str:

@@ -6,7 +6,7 @@
 - with_defaults: an estimator that differs from another in its defaults
 - fit, partial_fit: from images to a trained model, and one more pass
 - budget_plan: a fit within a given time
-- pca_baseline: PCA with the latent dimension of the model
+- pca_baseline: PCA with the latent dimension of the model; latent_dim: the latent dimension that PCA suggests
 - streaming: a model applied to a source of any length
 - views: what an estimator shows of itself: tables, charts, pictures, pages
 - registry: the estimators by name

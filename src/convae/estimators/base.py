@@ -28,6 +28,7 @@ from convae.estimators.fit import (
     Learning,
     Ready,
     Run,
+    decided,
     few_images_note,
     fingerprint_of,
     fit_baseline,
@@ -268,6 +269,7 @@ class ImageEstimator(ModelViews, CommonParameters, BaseEstimator):
     def _trained(self, source: ImageSource, config: FitConfig[Any], run: Run) -> Self:
         """Prepare the images, train the network, and set what was learnt: a fit, from top to bottom."""
         ready = self._ready(source, config, run)
+        config = decided(config, ready)
         pca = self._baseline(ready, config)
         network = start_network(ready, pca)
         learning = self._learning(ready, network, config, run)

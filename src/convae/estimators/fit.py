@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from convae.config.training import (
 from convae.embedding.pca import PrincipalComponents, fit_pca
 from convae.errors import InputError
 from convae.estimators.fit_config import FitConfig, prepared
+from convae.estimators.latent_dim import AUTO, decide_latent_dim, truncated
 from convae.estimators.pca_baseline import PCABaseline
 from convae.images.dataset.image_set import DARK, ImageSet, prepare, refuse_far_images
 from convae.images.dataset.preparation import Preparation
@@ -78,6 +79,8 @@ class Ready:
         seed: of all random choices.
         crops: how often each image is cropped in an epoch.
         batch_size: the default for these images; None for that of :func:`make_settings`.
+        latent_dim_reason: why the latent dimension was chosen, if it was ``auto``.
+        pca: the components that it was chosen by; None for none.
     """
 
     images: ImageSet
@@ -89,6 +92,8 @@ class Ready:
     seed: int
     crops: int = 1
     batch_size: int | None = None
+    latent_dim_reason: str = ""
+    pca: PrincipalComponents | None = None
 
     @property
     def measured(self) -> np.ndarray:
@@ -219,6 +224,7 @@ def stored_model(
             "validation_loss": best["validation_loss"],
             "validation_mse": best["validation_mse"],
             "versions": versions(),
+            **({"latent_dim": ready.latent_dim_reason} if ready.latent_dim_reason else {}),
             **facts,
         },
     )
@@ -309,7 +315,7 @@ def make_ready(
             f"loss {str(config.loss)!r} is the likelihood of the 256 values of 8-bit images, scaled by "
             f"'dtype'; got {images.depth} images from {scaling.low} to {scaling.high}: take 'mse' or 'l1'"
         )
-    return Ready(
+    ready = Ready(
         images=images,
         training=training,
         validation=validation,
@@ -319,6 +325,35 @@ def make_ready(
         seed=seed,
         crops=crops,
     )
+    return _with_latent_dim(ready, run) if config.parameters.latent_dim == AUTO else ready
+
+
+def _with_latent_dim(ready: Ready, run: Run) -> Ready:
+    """Return images that are ready with the latent dimension that they need."""
+    decision = decide_latent_dim(
+        ready.architecture,
+        ready.unit.device,
+        (ready.unit(batch) for batch in ready.chunks()),
+        ready.batches(ready.measured),
+        held_out=bool(len(ready.validation)),
+    )
+    run.observers.message(decision.reason)
+    number, pca = decision.latent_dim, decision.pca
+    a = replace(ready.architecture, latent_dim=number)
+    fits = len(pca.mean) == block_values(a)  # large images may pass PCA at another size
+    return replace(
+        ready,
+        architecture=a,
+        latent_dim_reason=decision.reason,
+        pca=truncated(pca, number) if fits else None,
+    )
+
+
+def decided(config: FitConfig[Any], ready: Ready) -> FitConfig[Any]:
+    """Return the parameters with the latent dimension that was decided, as a model file holds them."""
+    if config.parameters.latent_dim != AUTO:
+        return config
+    return config.changed(latent_dim=ready.architecture.latent_dim)
 
 
 Settle = Callable[[tuple[int, int, int], Scaling | None], Architecture]
@@ -340,7 +375,8 @@ def settle_architecture(
         return custom_architecture(
             shape, code, output=_custom_output(config, scaling), **config.bottleneck.architecture
         )
-    changes = {"latent_dim": p.latent_dim, **config.architecture.changes()}
+    latent_dim = None if p.latent_dim == AUTO else p.latent_dim
+    changes = {"latent_dim": latent_dim, **config.architecture.changes()}
     changes |= bottleneck_changes(config)
     output = changes["output"] or make_architecture(p.preset, shape).output
     if changes["output"] is None:
@@ -369,6 +405,8 @@ def bottleneck_changes(config: FitConfig[Any]) -> dict[str, Any]:
 
 def fit_baseline(ready: Ready) -> PrincipalComponents:
     """Fit PCA to the training images, with the size of the code."""
+    if ready.pca is not None:
+        return ready.pca
     baseline = PCABaseline(ready.architecture, ready.unit.device)
     vectors = (baseline.flatten(ready.unit(batch)) for batch in ready.chunks())
     return fit_pca(vectors, ready.architecture.latent_dim)

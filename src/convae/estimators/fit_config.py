@@ -17,7 +17,7 @@ from convae.config.parameters import (
     PreparationSettings,
     TrainingSettings,
 )
-from convae.config.setting import groups_of, plain, range_faults, settings_of, table_of
+from convae.config.setting import groups_of, plain, range_faults, settings_in, settings_of, table_of
 from convae.corruption.noise import Noise
 from convae.errors import InputError, raise_faults, unknown_name
 from convae.images.dataset.preparation import Preparation
@@ -187,7 +187,7 @@ def config_of(
     fraction = getattr(p, "validation_fraction", 0.0)
     if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction < 1:
         faults.append(f"validation_fraction must be a number from 0 to below 1; got {fraction!r}")
-    raise_faults("parameters", faults + range_faults(p))
+    raise_faults("parameters", faults + range_faults(p) + _word_faults(p))
     for kind, value, known in (
         ("preset", p.preset, presets),
         ("scaling", preparation.scaling, METHODS),
@@ -235,6 +235,16 @@ def _settings(name: str, given: Any, holder: type[Any], copy: Any, faults: list[
     return replace(usable, **defaults)
 
 
+def _word_faults(p: CommonParameters) -> list[str]:
+    """Return what is wrong with text in place of a number, such as ``latent_dim="auto"``."""
+    return [
+        f"{one.name} must be {' or '.join(['a whole number', *map(repr, one.words)])}; got {value!r}"
+        for one in settings_in(p)
+        if one.kind == "int" and one.least is None
+        if isinstance(value := getattr(p, one.name), str) and value not in one.words
+    ]
+
+
 def chosen(
     estimator: str, tasks: Sequence[str], config: FitConfig[Any]
 ) -> dict[str, tuple[str, ...]]:
@@ -261,7 +271,9 @@ def chosen(
         }
     fixed = {code for task in tasks for code in TASKS[task].codes}
     skips = of_preset.get("skips") and all("skips" in TASKS[task].paths for task in tasks)
+    layers = of_preset.get("layers", "convolutional")
     mirrored = value("blocks", 0) and value("up", "") == "subpixel" and not value("refine", 0)
+    mirrored = mirrored or layers == "dense"
     decoder = "patterns" if a.pattern else "mirrored" if mirrored else "other"
     return {
         "estimator": (estimator,),
@@ -274,6 +286,7 @@ def chosen(
         "output": () if a.output is None else (a.output,),
         "decoder": (decoder,),
         "augmentation": parse_augmentation(config.training.augment),
+        "layers": (layers,),
     }
 
 

@@ -10,7 +10,7 @@ import torch
 from convae.config.augmentation import parse_augmentation, refuse_not_square
 from convae.config.compatibility import check
 from convae.errors import InputError
-from convae.estimators.fit import Learning, Run, fit_baseline, start_network, train_model
+from convae.estimators.fit import Learning, Run, decided, fit_baseline, start_network, train_model
 from convae.estimators.fit_config import FitConfig, chosen, prepared
 from convae.images.dataset.image_set import ImageSet, prepare, refuse_far_images
 from convae.images.sources.base import ImageSource
@@ -80,6 +80,7 @@ def _untrained(
     without = replace(config.training, budget=None)  # one pass takes its time
     config = replace(config.changed(epochs=0), training=without, budget=None)
     ready = estimator._ready(source, config, run)
+    config = decided(config, ready)
     pca = fit_baseline(ready) if ready.architecture.bypass != "none" else None
     network = start_network(ready, pca)
     kind, learning = type(estimator).__name__, Learning(Reconstruction(config.loss))

@@ -55,6 +55,23 @@ def between(samples: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def student_interval(values: Any) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of independent values (n,), by Student's t; infinite for one.
+
+    >>> low, high = student_interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    from scipy.special import stdtrit
+
+    each = np.asarray(values, dtype=np.float64)
+    if len(each) < 2:
+        return -math.inf, math.inf
+    reach = float(stdtrit(len(each) - 1, 0.975) * each.std(ddof=1) / math.sqrt(len(each)))
+    mean = float(each.mean())
+    return mean - reach, mean + reach
+
+
 def resamples(count: int, seed: int = SEED) -> Array:
     """Return (B, n) how often each of n images is in each bootstrap resample of n."""
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 An ``Architecture`` describes each network.
 
-- architecture, presets: the description, and the named ones
+- architecture, presets: the description, and the named ones; stages: strides, kernel sizes and map sizes
 - activations, layers: the parts; cpu_convolutions: how convolutions are computed on a CPU
 - encoder, bottleneck, decoder: the three stages of an autoencoder
 - ladder: the finer hierarchy levels of a latent code

@@ -11,15 +11,28 @@ from convae.config.bottlenecks import KINDS
 from convae.config.parameters import ArchitectureSettings
 from convae.config.setting import settings_in
 from convae.errors import InputError, raise_faults, unknown_name
+from convae.networks.stages import (
+    MAX_KERNEL,
+    MAX_STRIDE,
+    PerStage,
+    as_per_stage,
+    each_stage,
+    factor_of,
+    gap_faults,
+    least_map,
+    number_faults,
+    strides_of,
+)
 
 CHOICES: dict[str, tuple[str, ...]] = {
     **{one.name: one.choices for one in settings_in(ArchitectureSettings) if one.choices},
     "bottleneck": tuple(KINDS),
+    "layers": compatibility.AXES["layers"],
 }
 
 # A description beyond these limits is a mistake or an attack (a model file may come from anywhere).
 MAX_SIDE, MAX_CHANNELS, MAX_WIDTH, MAX_LATENT = 65_536, 1_024, 8_192, 1_048_576
-MAX_STAGES, MAX_BLOCKS, MAX_KERNEL, MAX_DENSE_WEIGHTS = 12, 64, 31, 2**30
+MAX_STAGES, MAX_BLOCKS, MAX_DENSE_WEIGHTS = 12, 64, 2**30
 MAX_FINER, MAX_PATTERN, MAX_CUSTOM_CODE = 256, 127, 2**28
 
 
@@ -30,15 +43,19 @@ class Architecture:
     Attributes:
         image_shape: (channels, height, width) of the images, each side from 1 up. A network with a
             ``spatial`` code also takes other heights and widths; one with a ``dense`` code takes only these.
-        widths: channels of each stage, from the image inwards. Each stage halves height and width, except for
-            the ``fine`` ones.
+        widths: channels of each stage, from the image inwards. Each stage divides height and width by its
+            stride.
         blocks: residual blocks per stage; 0 makes plain convolutions.
-        kernel_size: odd, in pixels.
-        down: how a stage halves: ``stride`` (strided convolution), ``max`` or ``average`` (pooling after
-            the convolution), ``unshuffle`` (space to depth before the convolution: nothing is lost, and
-            nothing is computed at the high resolution).
-        up: how the decoder doubles: ``transposed`` convolution, ``nearest`` or ``bilinear`` upsampling
-            and a convolution, ``subpixel`` (a convolution to four times the channels and a shuffle).
+        kernel_size: odd, in pixels: one number for all stages, or one for each, from the image inwards. The
+            decoder mirrors them.
+        stride: by how much a stage divides height and width, from 1 (keeps them) up: one number for all
+            stages but the ``fine`` ones, or one for each. The decoder multiplies by the same numbers in
+            reverse order. A side of one pixel is not divided further.
+        down: how a stage divides: ``stride`` (strided convolution), ``max`` or ``average`` (pooling windows
+            of that stride after the convolution), ``unshuffle`` (space to depth before the convolution:
+            nothing is lost, and nothing is computed at the high resolution).
+        up: how the decoder multiplies: ``transposed`` convolution, ``nearest`` or ``bilinear`` upsampling
+            and a convolution, ``subpixel`` (a convolution to stride² times the channels and a shuffle).
         padding_mode: the values outside the image for convolutions; ``reflect`` and ``circular`` need maps
             larger than the padding.
         code: ``dense`` (one vector for the image) or ``spatial`` (a vector at each position of the
@@ -51,9 +68,10 @@ class Architecture:
         from_latent_activation: in networks without blocks, whether the activation follows the layer that
             leads from the code to the smallest map. Without it that layer is linear, as in the tutorial.
         output: ``sigmoid``, ``linear``, or ``clamp`` (linear while training, then limited to [0, 1]).
-        refine: residual blocks that correct the whole reconstruction at half its resolution, as the last
-            part of the network; 0 for none. Their weights are shared by all positions of an image, so a few
-            thousand natural images suffice to train them, where dense layers would overfit.
+        refine: residual blocks that correct the whole reconstruction at the resolution after the first stage
+            (half of the image's by default), as the last part of the network; 0 for none. Their weights are
+            shared by all positions of an image, so a few thousand natural images suffice to train them, where
+            dense layers would overfit.
         bypass: ``pca`` adds a linear path from image to code to image that starts as PCA. The convolutional
             path starts at zero, so training starts at the error of PCA.
         skips: whether the map of each stage of the encoder is added to the decoder's map of the same
@@ -82,7 +100,10 @@ class Architecture:
             wherever it is active. The image is the sum of these pictures, so that each unit stands for a
             visible pattern. The decoder is then this one linear layer, and ``up`` has no effect. 0 for a
             decoder of stages; 7 to 15 for parts of strokes, cells or textures.
-        fine: how many of the stages, the first ones, keep the full resolution instead of halving it. What
+        layers: ``convolutional``, or ``dense`` for a network without convolutions: each stage is one dense
+            layer of as many units as ``widths`` says, over the whole image. The decoder mirrors it. Then
+            ``kernel_size``, ``stride``, ``down``, ``up`` and ``padding_mode`` have no effect.
+        fine: how many of the stages, the first ones, keep the full resolution, whatever the stride. What
             differs from pixel to pixel, as scattered holes do, is learnt many times faster there.
         custom_code: ``(n,)`` or ``(n, h, w)``, the shape of the code that a custom encoder gives; empty for
             convae's own layers. With it, the fields that describe layers have no meaning, and the network is
@@ -95,7 +116,8 @@ class Architecture:
     image_shape: tuple[int, int, int]
     widths: tuple[int, ...] = (64, 128)
     blocks: int = 2
-    kernel_size: int = 3
+    kernel_size: PerStage = 3
+    stride: PerStage = 2
     down: str = "unshuffle"
     up: str = "subpixel"
     padding_mode: str = "zeros"
@@ -117,6 +139,7 @@ class Architecture:
     levels: int = 1
     finer_dim: int = 8
     pattern: int = 0
+    layers: str = "convolutional"
     # Files without this field hold networks that have the activation.
     from_latent_activation: bool = True
     custom_code: tuple[int, ...] = ()
@@ -126,6 +149,8 @@ class Architecture:
             value = getattr(self, field)
             if isinstance(value, list):
                 object.__setattr__(self, field, tuple(value))
+        for field in ("kernel_size", "stride"):
+            object.__setattr__(self, field, as_per_stage(getattr(self, field)))
         raise_faults("architecture", list(_faults(self)))
 
     @property
@@ -139,15 +164,18 @@ class Architecture:
         return self.input_channels + (self.base if self.contrast else 0)
 
     @property
+    def kernel_sizes(self) -> tuple[int, ...]:
+        """Kernel size of each stage, from the image inwards."""
+        return each_stage(self.kernel_size, len(self.widths))
+
+    @property
     def strides(self) -> tuple[tuple[int, int], ...]:
-        """(vertical, horizontal) reduction of each stage; a side of one pixel is not halved further."""
-        _, height, width = self.image_shape
-        steps = [(1, 1)] * self.fine
-        for _ in self.widths[self.fine :]:
-            step = (2 if height > 1 else 1, 2 if width > 1 else 1)
-            height, width = math.ceil(height / step[0]), math.ceil(width / step[1])
-            steps.append(step)
-        return tuple(steps)
+        """(vertical, horizontal) stride of each stage; a side of one pixel is not divided further."""
+        if self.layers == "dense":  # the first stage covers the whole image
+            return (self.image_shape[1:], *((1, 1),) * (len(self.widths) - 1))
+        wanted = each_stage(self.stride, len(self.widths))
+        wanted = (1,) * self.fine + wanted[self.fine :]
+        return strides_of(self.image_shape[1:], wanted)
 
     @property
     def takes_any_size(self) -> bool:
@@ -160,7 +188,7 @@ class Architecture:
         if len(self.custom_code) == 3:  # rounded down where the map does not divide the image
             (height, width), (_, rows, columns) = self.image_shape[1:], self.custom_code
             return max(1, height // rows), max(1, width // columns)
-        return math.prod(s[0] for s in self.strides), math.prod(s[1] for s in self.strides)
+        return factor_of(self.strides)
 
     @property
     def map_shape(self) -> tuple[int, int, int]:
@@ -169,10 +197,11 @@ class Architecture:
         return self.widths[-1], math.ceil(height / fy), math.ceil(width / fx)
 
     @property
-    def smallest_side(self) -> int:
-        """The least side of the smallest map, in positions, that the padding mode needs."""
-        padding = self.kernel_size // 2
-        return {"reflect": padding + 1, "circular": padding}.get(self.padding_mode, 1)
+    def least_map(self) -> tuple[int, int]:
+        """The least (height, width) of the smallest map, in positions, that the padding mode needs."""
+        if self.layers == "dense":
+            return 1, 1
+        return least_map(self.padding_mode, self.kernel_sizes, self.strides)
 
     def check_size(self, height: int, width: int) -> None:
         """Check that images of this size leave maps that can be padded.
@@ -180,11 +209,11 @@ class Architecture:
         Raises:
             InputError: they are too small.
         """
-        (fy, fx), side = self.factor, self.smallest_side
-        if -(-height // fy) < side or -(-width // fx) < side:
+        (fy, fx), (high, wide) = self.factor, self.least_map
+        if -(-height // fy) < high or -(-width // fx) < wide:
             raise InputError(
                 f"padding_mode {self.padding_mode!r} needs images larger than "
-                f"{(side - 1) * fy}x{(side - 1) * fx} in this network; got {height}x{width}"
+                f"{(high - 1) * fy}x{(wide - 1) * fx} in this network; got {height}x{width}"
             )
 
     @property
@@ -209,11 +238,6 @@ class Architecture:
     def code_size(self) -> int:
         """Number of values in the code of one image."""
         return math.prod(self.code_shape)
-
-    @property
-    def finer_widths(self) -> tuple[int, ...]:
-        """Channels of the maps of the finer hierarchy levels, the coarsest first."""
-        return tuple(reversed(self.widths[:-1]))[: self.levels - 1]
 
     def finer_sizes_of(self, size: tuple[int, int]) -> list[int]:
         """Return the number of latent values of each finer level for this (height, width), coarsest first."""
@@ -307,9 +331,11 @@ def _integer_faults(a: Architecture) -> list[str]:
         if type(getattr(a, name)) is not bool
     ]
     faults += _custom_faults(a)
-    check("kernel_size", a.kernel_size, 1, MAX_KERNEL)
-    if type(a.kernel_size) is int and a.kernel_size % 2 == 0:
-        faults.append(f"kernel_size must be odd; got {a.kernel_size}")
+    stages = len(a.widths) if isinstance(a.widths, tuple) else 1
+    faults += number_faults("kernel_size", a.kernel_size, stages, MAX_KERNEL, odd=True)
+    faults += number_faults("stride", a.stride, stages, MAX_STRIDE, odd=False)
+    if a.fine and isinstance(a.stride, tuple):
+        faults.append("stride names every stage, so fine must be 0; or set stride to one number")
     return faults
 
 
@@ -338,13 +364,24 @@ def _custom_faults(a: Architecture) -> list[str]:
 
 def _combination_faults(a: Architecture) -> list[str]:
     faults = []
-    smallest, needed = min(a.map_shape[1:]), a.smallest_side
-    if smallest < needed:
+    short = [
+        (least, got) for least, got in zip(a.least_map, a.map_shape[1:], strict=True) if got < least
+    ]
+    if short:
         faults.append(
             f"padding_mode {a.padding_mode!r} with kernel_size {a.kernel_size} needs maps of at least "
-            f"{needed} pixels a side, and {len(a.widths)} stages leave {smallest}: use fewer widths, "
+            f"{short[0][0]} pixels a side, and {len(a.widths)} stages leave {short[0][1]}: use fewer widths, "
             "or padding_mode 'replicate'"
         )
+    if a.layers == "dense":
+        faults += [
+            f"{name} must be 0 in a dense network, which has no convolutions; got {getattr(a, name)}"
+            for name in ("blocks", "refine", "fine", "base")
+            if getattr(a, name)
+        ]
+    else:
+        strided, transposed = a.down == "stride", a.up == "transposed"
+        faults += gap_faults(a.kernel_sizes, a.strides, strided=strided, transposed=transposed)
     if a.hidden and a.code == "spatial":
         faults.append("hidden requires code 'dense'; with code 'spatial' set it to 0")
     faults += compatibility.faults(
@@ -355,6 +392,7 @@ def _combination_faults(a: Architecture) -> list[str]:
         hierarchy=["ladder" if a.levels > 1 else "flat"],
         decoder=["patterns"] if a.pattern else [],
         network=["custom" if a.custom_code else "preset"],
+        layers=[a.layers],
     )
     if a.custom_code:
         return faults
@@ -369,6 +407,8 @@ def _combination_faults(a: Architecture) -> list[str]:
         )
     faults += _input_faults(a)
     sizes = (math.prod(a.map_shape), *([a.hidden] if a.hidden else []), a.latent_dim)
+    if a.layers == "dense":
+        sizes = (a.seen_channels * math.prod(a.image_shape[1:]), *a.widths[:-1], *sizes)
     if a.code == "dense" and max(map(operator.mul, sizes, sizes[1:])) > MAX_DENSE_WEIGHTS:
         faults.append(
             f"a dense code of {a.latent_dim} values after maps of {a.map_shape} needs more than "

@@ -152,18 +152,18 @@ class SpatialBottleneck(nn.Module):
 
     def __init__(self, a: Architecture) -> None:
         super().__init__()
-        self.squeeze = convolution(a, a.widths[-1], a.latent_dim)
+        self.squeeze = convolution(a, -1, a.widths[-1], a.latent_dim)
         self.expand: nn.Module = nn.Identity()  # a code of patterns goes to the decoder as it is
         self.activation: nn.Module = nn.Identity()
         if not a.pattern:
-            self.expand = convolution(a, a.latent_dim, a.widths[-1])
+            self.expand = convolution(a, -1, a.latent_dim, a.widths[-1])
             self.activation = _from_latent_activation(a)
         if a.bypass != "none":
             zero_(self.squeeze)
         self.kind, self.rectifier = a.bottleneck, _rectifier(a)
         self.spread_of: nn.Conv2d | None = None
         if a.bottleneck == "gaussian":
-            self.spread_of = convolution(a, a.widths[-1], a.latent_dim)
+            self.spread_of = convolution(a, -1, a.widths[-1], a.latent_dim)
             zero_(self.spread_of)
 
     def encode(self, x: Tensor) -> Posterior:

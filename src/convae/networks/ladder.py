@@ -23,15 +23,16 @@ LOG_VARIANCES = (-16.0, 8.0)  # limits of the prior's log variance and of its ch
 class Rung(nn.Module):
     """One finer level: the prior and the posterior at a map of the decoder, (B, c, h, w)."""
 
-    def __init__(self, a: Architecture, channels: int) -> None:
+    def __init__(self, a: Architecture, stage: int) -> None:
         super().__init__()
+        channels = a.widths[stage]
         self.dim = a.finer_dim
         # Model files name the weights of these layers by their attributes.
-        self.prior = convolution(a, channels, 2 * self.dim)
-        self.join = convolution(a, 2 * channels, channels)
-        self.look = ResidualBlock(a, channels)
-        self.differs = convolution(a, channels, 2 * self.dim)
-        self.add = convolution(a, self.dim, channels)
+        self.prior = convolution(a, stage, channels, 2 * self.dim)
+        self.join = convolution(a, stage, 2 * channels, channels)
+        self.look = ResidualBlock(a, stage, channels)
+        self.differs = convolution(a, stage, channels, 2 * self.dim)
+        self.add = convolution(a, stage, self.dim, channels)
         zero_(self.prior)
         zero_(self.differs)
 
@@ -84,7 +85,8 @@ class Ladder(nn.ModuleList):
     """All finer levels of a network, the coarsest first."""
 
     def __init__(self, a: Architecture) -> None:
-        super().__init__(Rung(a, channels) for channels in a.finer_widths)
+        above = len(a.widths) - 2  # the stage whose map the coarsest of them joins
+        super().__init__(Rung(a, above - number) for number in range(a.levels - 1))
 
 
 class Descent:

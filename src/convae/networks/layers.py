@@ -1,5 +1,6 @@
 """The layers of encoders and decoders. Shapes are (B, C, H, W)."""
 
+import math
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any, cast
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 from convae.networks.cpu_convolutions import Geometry, convolve, convolve_enlarged
+from convae.networks.stages import Step
 
-Step = tuple[int, int]  # (vertical, horizontal) factor of a stage: 2, or 1 for a side of one pixel
+Shape = tuple[int, int, int]  # (channels, height, width)
 MAX_HALF_LENGTH = 2**17
 AROUND = 3  # pixels from the centre of the local mean to its edge
 
@@ -136,16 +138,42 @@ def _compute(layers: list[nn.Module], x: Tensor) -> Tensor:
     return cast(Tensor, first(x, rectify=True))
 
 
-def convolution(a: Architecture, inputs: int, outputs: int, stride: Step = (1, 1)) -> Convolution:
-    """Return a convolution that keeps the size, or divides an even size exactly by ``stride``."""
+def convolution(
+    a: Architecture, stage: int, inputs: int, outputs: int, stride: Step = (1, 1)
+) -> Convolution:
+    """Return a convolution that keeps the size, or divides a multiple of ``stride`` exactly by it.
+
+    Args:
+        a: the network.
+        stage: the number of the stage, from 0 at the image, whose kernel size it has; -1 for the last.
+        inputs, outputs: channels.
+        stride: (vertical, horizontal).
+    """
+    kernel = a.kernel_sizes[stage]
     return Convolution(
         inputs,
         outputs,
-        a.kernel_size,
+        kernel,
         stride=stride,
-        padding=a.kernel_size // 2,
+        padding=kernel // 2,
         padding_mode=cast(Any, a.padding_mode),
     )
+
+
+class Dense(nn.Linear):
+    """A dense layer from a whole map (B, c, h, w) to a whole map (B, *shape)."""
+
+    def __init__(self, before: Shape, shape: Shape) -> None:
+        super().__init__(math.prod(before), math.prod(shape))
+        self.window, self.shape = before[1:], shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, c, h, w) to (B, *shape); very long vectors are multiplied in float32."""
+        length = max(self.in_features, self.out_features)
+        vectors = x.flatten(1)
+        with half_unless_long(length, x):
+            vectors = super().forward(vectors.float() if length > MAX_HALF_LENGTH else vectors)
+        return vectors.reshape(len(x), *self.shape)
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -201,11 +229,11 @@ class ResidualBlock(nn.Module):
     ``W2`` starts at zero, so that a new block is the identity and depth costs nothing at the start.
     """
 
-    def __init__(self, a: Architecture, channels: int) -> None:
+    def __init__(self, a: Architecture, stage: int, channels: int) -> None:
         super().__init__()
         self.norm = norm(a, channels)
-        self.first = convolution(a, channels, channels)
-        self.second = convolution(a, channels, channels)
+        self.first = convolution(a, stage, channels, channels)
+        self.second = convolution(a, stage, channels, channels)
         self.activation = activation(a)
         zero_(self.second)
 
@@ -215,46 +243,56 @@ class ResidualBlock(nn.Module):
         return x + through(layers, x)
 
 
-def down(a: Architecture, inputs: int, outputs: int, step: Step) -> Chain:
-    """Return the part of a stage that divides the size by ``step``.
+def down(a: Architecture, stage: int, inputs: int, outputs: int) -> Chain:
+    """Return the part of a stage that divides the size by its stride.
 
     In plain stages (no blocks) it is convolution, norm, activation. Residual blocks that follow have norms
     and activations of their own.
     """
+    step = a.strides[stage]
     tail = [] if a.blocks else [norm(a, outputs), activation(a)]
     if a.down == "stride":
-        return Chain(convolution(a, inputs, outputs, step), *tail)
+        return Chain(convolution(a, stage, inputs, outputs, step), *tail)
     if a.down == "unshuffle":
         wide = inputs * step[0] * step[1]
-        return Chain(SpaceToDepth(step), convolution(a, wide, outputs), *tail)
+        return Chain(SpaceToDepth(step), convolution(a, stage, wide, outputs), *tail)
     pool = nn.MaxPool2d(step) if a.down == "max" else nn.AvgPool2d(step)
-    return Chain(convolution(a, inputs, outputs), *tail, pool)
+    return Chain(convolution(a, stage, inputs, outputs), *tail, pool)
 
 
-def up(a: Architecture, inputs: int, outputs: int, step: Step, *, last: bool) -> Chain:
-    """Return the part of a stage that multiplies the size by ``step``; ``last`` omits norm and activation."""
+def up(a: Architecture, stage: int, inputs: int, outputs: int, *, last: bool) -> Chain:
+    """Return the part of a stage that multiplies the size by its stride.
+
+    Args:
+        a: the network.
+        stage: the number of the encoder's stage that it inverts.
+        inputs, outputs: channels.
+        last: leave out norm and activation.
+    """
+    step = a.strides[stage]
     tail = [] if a.blocks or last else [norm(a, outputs), activation(a)]
     if a.up == "transposed":
-        return Chain(_transposed(a, inputs, outputs, step), *tail)
+        return Chain(_transposed(a, stage, inputs, outputs), *tail)
     if a.up == "subpixel":
         wide = outputs * step[0] * step[1]
-        return Chain(convolution(a, inputs, wide), DepthToSpace(step), *tail)
+        return Chain(convolution(a, stage, inputs, wide), DepthToSpace(step), *tail)
     scale = (float(step[0]), float(step[1]))
     enlarge = nn.Upsample(
         scale_factor=scale, mode=a.up, align_corners=False if a.up == "bilinear" else None
     )
-    return Chain(enlarge, convolution(a, inputs, outputs), *tail)
+    return Chain(enlarge, convolution(a, stage, inputs, outputs), *tail)
 
 
-def _transposed(a: Architecture, inputs: int, outputs: int, step: Step) -> TransposedConvolution:
+def _transposed(a: Architecture, stage: int, inputs: int, outputs: int) -> TransposedConvolution:
     """Return a layer that multiplies the size exactly; ``output_padding`` restores what padding removes."""
+    step, kernel = a.strides[stage], a.kernel_sizes[stage]
     return TransposedConvolution(
         inputs,
         outputs,
-        a.kernel_size if a.kernel_size > 1 else (step[0], step[1]),
+        kernel if kernel > 1 else step,
         stride=step,
-        padding=a.kernel_size // 2,
-        output_padding=(step[0] - 1, step[1] - 1) if a.kernel_size > 1 else 0,
+        padding=kernel // 2,
+        output_padding=(step[0] - 1, step[1] - 1) if kernel > 1 else 0,
     )
 
 

@@ -8,6 +8,7 @@ from convae.errors import InputError, unknown_name
 from convae.networks.architecture import MAX_STAGES, Architecture
 
 Shape = tuple[int, int, int]
+SMALL = 64  # pixels: the longest side of a small image
 
 
 def _stages(shape: Shape, smallest: int, most: int = MAX_STAGES) -> int:
@@ -51,6 +52,11 @@ def pooled(shape: Shape, code: str | None) -> dict[str, Any]:
     }
 
 
+def _residual_widths(shape: Shape, stages: int) -> tuple[int, ...]:
+    narrow = 32 if max(shape[1:]) <= SMALL else 16
+    return tuple(min(256, narrow * 2**i) for i in range(stages))
+
+
 def residual(shape: Shape, code: str | None) -> dict[str, Any]:
     """Residual blocks that never work at the full resolution, and a linear path that starts as PCA.
 
@@ -60,10 +66,9 @@ def residual(shape: Shape, code: str | None) -> dict[str, Any]:
     """
     spatial = code == "spatial"
     stages = _stages(shape, 1, most=3) if spatial else _stages(shape, 8)
-    small = max(shape[1:]) <= 64
-    narrow = 32 if small else 16
+    small = max(shape[1:]) <= SMALL
     return {
-        "widths": tuple(min(256, narrow * 2**i) for i in range(stages)),
+        "widths": _residual_widths(shape, stages),
         "blocks": 2,
         "down": "unshuffle",
         "up": "subpixel",
@@ -73,6 +78,25 @@ def residual(shape: Shape, code: str | None) -> dict[str, Any]:
         "output": "clamp",
         "bypass": "pca",
         "refine": 0 if small and shape[0] == 1 else 2,
+    }
+
+
+def dense(shape: Shape, code: str | None) -> dict[str, Any]:
+    """Dense layers without any convolution: the baseline that convolutions are compared with.
+
+    Two hidden layers, of 512 and 256 units (fewer for images of fewer than 128 values), lead to a dense code;
+    two more lead back. ``widths`` are the units of the hidden layers.
+    """
+    values = math.prod(shape)
+    wide = min(512, 4 * values)
+    return {
+        "layers": "dense",
+        "widths": (wide, wide // 2),
+        "blocks": 0,
+        "latent_dim": max(1, min(64, values // 8)),
+        "activation": "silu",
+        "output": "clamp",
+        "bypass": "none",
     }
 
 
@@ -125,7 +149,19 @@ PRESETS: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {
     "tutorial": tutorial,
     "pooled": pooled,
     "residual": residual,
+    "dense": dense,
 }
+# Settings of convolutions, which the preset 'dense' does not have.
+OF_CONVOLUTIONS = (
+    "blocks",
+    "kernel_size",
+    "stride",
+    "down",
+    "up",
+    "padding_mode",
+    "refine",
+    "pattern",
+)
 # With skips, image content bypasses the code: for restoring images, not for codes of them.
 RESTORING: dict[str, Callable[[Shape, str | None], dict[str, Any]]] = {"unet": unet, "fine": fine}
 
@@ -136,7 +172,8 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
     Args:
         preset: one of ``PRESETS`` or ``RESTORING``.
         image_shape: (channels, height, width).
-        changes: fields of :class:`Architecture`; ``None`` keeps the preset's value.
+        changes: fields of :class:`Architecture`; ``None`` keeps the preset's value. With a stride or a kernel
+            size for each stage, the preset ``residual`` has as many stages.
 
     Raises:
         InputError: for an unknown preset or field, or values that cannot work together.
@@ -153,10 +190,31 @@ def make_architecture(preset: str, image_shape: Shape, **changes: Any) -> Archit
         )
     chosen = {name: value for name, value in changes.items() if value is not None}
     values = {**known[preset](image_shape, chosen.get("code")), **chosen}
+    if values.get("layers") == "dense":
+        _refuse_convolutions(preset, chosen)
+    stages = max(map(_named_stages, (chosen.get("stride"), chosen.get("kernel_size"))))
+    if stages > 1 and preset == "residual" and "widths" not in chosen:
+        values["widths"] = _residual_widths(image_shape, stages)
     widths = values["widths"]
     if "fine" in values and "fine" not in chosen and isinstance(widths, tuple | list):
-        values["fine"] = min(values["fine"], max(0, len(widths) - 1))
+        named = _named_stages(values.get("stride"))  # the user decides for every stage
+        values["fine"] = 0 if named else min(values["fine"], max(0, len(widths) - 1))
     # A sigmoid rules out this part of a preset, unless the user asked for it by name.
     if values["output"] == "sigmoid" and "bypass" not in chosen:
         values["bypass"] = "none"
     return Architecture.from_dict({"image_shape": image_shape, **values})
+
+
+def _named_stages(value: object) -> int:
+    """Return for how many stages a setting names a number of its own; 0 for one number for all."""
+    return len(value) if isinstance(value, tuple | list) else 0
+
+
+def _refuse_convolutions(preset: str, chosen: dict[str, Any]) -> None:
+    """Raise an error if a setting of convolutions was chosen for a network without any."""
+    given = [name for name in OF_CONVOLUTIONS if chosen.get(name)]
+    if given:
+        raise InputError(
+            f"{' and '.join(given)}: preset {preset!r} has no convolutions; leave out {', '.join(given)}, or "
+            "take another preset"
+        )

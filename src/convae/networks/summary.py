@@ -15,7 +15,7 @@ from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import DenseBypass, SpatialBypass
 from convae.networks.custom import CustomAutoencoder
-from convae.networks.layers import DepthToSpace, ResidualBlock, SpaceToDepth
+from convae.networks.layers import Dense, DepthToSpace, ResidualBlock, SpaceToDepth
 
 Pair = tuple[int, int]
 _HEAD = ("layer", "kind", "output", "parameters", "multiply-adds")
@@ -28,6 +28,7 @@ _WORDS: dict[type[nn.Module], str] = {
     SiLU: "SiLU",
     nn.Tanh: "tanh",
     nn.Linear: "dense",
+    Dense: "dense",
 }
 
 
@@ -172,6 +173,8 @@ def _window(module: nn.Module) -> tuple[Pair, Pair]:
     """Return (kernel, stride) of a layer with a window; 1 and 1 for all others."""
     if isinstance(module, SpaceToDepth):
         return module.step, module.step
+    if isinstance(module, Dense):
+        return module.window, module.window
     if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
         return _pair(module.kernel_size), _pair(module.stride)
     return (1, 1), (1, 1)

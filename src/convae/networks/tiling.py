@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 from torch import Tensor, nn
 
 from convae.networks.autoencoder import Autoencoder
-from convae.networks.layers import AROUND, DepthToSpace, SpaceToDepth, Step
+from convae.networks.layers import AROUND, DepthToSpace, SpaceToDepth
+from convae.networks.stages import Step
 
 TILE = 1024  # pixels a side of the kept part of a tile, before rounding to the network's multiple
 
@@ -37,7 +38,8 @@ def reach(network: Autoencoder) -> int:
         elif isinstance(module, nn.Conv2d):
             total, step = total + step * (module.kernel_size[0] // 2), step * max(module.stride)
         elif isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-            total, step = total + step, step * max(cast(Step, module.kernel_size))
+            side = max(cast(Step, module.kernel_size))
+            total, step = total + step * (side - 1), step * side
     factor = max(network.architecture.factor)
     return factor * (int(total) // factor + 2)
 

@@ -5,4 +5,5 @@
 - code_writing, code_reading, code_index: files of codes, and an index to search them
 - labels: labels of images
 - output_files, made_folders: check and write output files; remove folders of failed commands
+- experiment_files: the table, the chart and the page of an experiment
 """

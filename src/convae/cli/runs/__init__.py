@@ -5,6 +5,6 @@
 - denoise, inpaint, detect, detect_files, detect_self, calibrate, reconstruct, encode, decode, sample, search,
   search_picture: use
 - evaluate, defect_labels, probe, map, units, levels, experiment_stacking,
-  experiment_robustness: understand
+  experiment_robustness, experiment_convolution, experiment_code_size: understand
 - skipping: images that cannot be used
 """

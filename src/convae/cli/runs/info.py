@@ -58,6 +58,7 @@ def main_facts(description: dict[str, Any]) -> dict[str, object]:
         "seed": settings.get("seed"),
         "error on held-out images": _error(known),
         "code": known.get("code"),
+        "latent dimension": known.get("latent_dim"),
         **_detector(description),
         "versions": ", ".join(f"{k} {v}" for k, v in known.get("versions", {}).items()),
     }

@@ -5,5 +5,6 @@
   train
 - denoise, inpaint, detect, calibrate, reconstruct, encode, decode, sample, search, interpolate: use
 - evaluate, probe, map, units, traverse, levels: understand
-- experiment and experiment_stacking, experiment_robustness: experiments
+- experiment and experiment_stacking, experiment_robustness, experiment_convolution, experiment_code_size:
+  experiments
 """

@@ -5,6 +5,8 @@ from convae.cli.verb_table import EXPERIMENTS, LazyGroup
 _HELP = """Train several models to answer one question about your images.
 
 \b
+  convae experiment convolution my_images
+  convae experiment code-size my_images
   convae experiment stacking my_images
   convae experiment robustness my_images --labels labels.csv
 """

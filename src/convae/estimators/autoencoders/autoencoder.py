@@ -51,10 +51,13 @@ class ConvAutoencoder(
     """A convolutional autoencoder for a folder of images, an array, or rows of pixels.
 
     Args:
-        preset: the architecture: ``residual`` (recommended), ``tutorial`` (the classic strided network) or
-            ``pooled`` (pooling and upsampling, a spatial code).
+        preset: the architecture: ``residual`` (recommended), ``tutorial`` (the classic strided network),
+            ``pooled`` (pooling and upsampling, a spatial code) or ``dense`` (no convolutions, as a baseline).
         latent_dim: latent dimension: the size of the code (at each position, for a spatial code). None takes
             the preset's: 64, 16, 8. A larger code reconstructs better, a smaller one compresses more.
+            ``"auto"`` takes as many as PCA needs to explain 95 % of the variance of the images, noise not
+            counted; the fit says how many and why, and ``architecture_.latent_dim`` is the number (see
+            :func:`convae.estimators.latent_dim.decide_latent_dim`).
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
             ``kl`` or ``top-k`` (sparse). A strength may follow a colon (``"top-k:0.05"``); without one, the
             default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.

@@ -12,9 +12,9 @@ from convae.errors import InputError
 from convae.estimators.autoencoders.stacked import StackedAutoencoder, epochs_of_levels
 from convae.estimators.fit_config import FitConfig, prepared
 from convae.evaluation.experiments.data_parts import MOST, Parts, take_apart
+from convae.evaluation.experiments.equal_steps import test_error
 from convae.evaluation.experiments.schedules import SCRATCH, Schedule, equal_schedules
 from convae.images.sources.base import Skipped
-from convae.metrics import image_quality
 from convae.training.observers import Observer, Once
 
 SEEDS = 3
@@ -154,7 +154,7 @@ def ablate(
             watch.message(
                 f"seed {seed}, {name} ({schedule}): test error {run[0]:.5f}, {run[2]:.0f} s of processor time"
             )
-        baseline.append(_baseline_error(fitted, parts))
+        baseline.append(test_error(fitted, parts.test, fitted.baseline_.reconstruct))
     return Ablation(
         trials={
             name: Trial(schedule=plan.schedules[name], errors=e, costs=c, seconds=s)
@@ -219,14 +219,3 @@ def _done(model: StackedAutoencoder) -> Schedule:
     """Return the epochs that a fit ran: fewer than planned if it stopped early."""
     levels = tuple(len(history) - 1 for history in model.level_histories_)
     return Schedule(level_epochs=levels, epochs=model.n_iter_)
-
-
-def _baseline_error(model: StackedAutoencoder, parts: Parts) -> float:
-    """Return the mean squared error of PCA on the test images."""
-    errors = [
-        image_quality.mse(restored, clean).cpu().numpy()
-        for clean, restored in model.inference_.batches(
-            model._pixels(parts.test), model.baseline_.reconstruct
-        )
-    ]
-    return float(np.concatenate(errors).mean())

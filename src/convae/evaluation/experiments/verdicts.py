@@ -9,7 +9,7 @@ from convae.evaluation.experiments.corrupted_readouts import CLEAN, Reading, Rob
 from convae.evaluation.experiments.schedules import ALONE, BOTH, SCRATCH
 from convae.evaluation.probe.readouts import Score
 from convae.evaluation.probe.representations import PCA, PIXELS
-from convae.metrics.resampling import between
+from convae.metrics.resampling import between, student_interval
 
 APART = 0.1  # costs that differ by a larger fraction do not agree
 
@@ -50,14 +50,8 @@ def stacking_difference(found: Ablation, name: str) -> Difference:
     It is the mean over the seeds with the 95 % interval of Student's t of the differences paired by seed; the
     interval is infinite for a single seed.
     """
-    from scipy.special import stdtrit
-
     ratios = found.trials[name].errors / found.trials[SCRATCH].errors - 1
-    count, mean = len(ratios), float(ratios.mean())
-    if count < 2:
-        return mean, -np.inf, np.inf
-    reach = float(stdtrit(count - 1, 0.975) * ratios.std(ddof=1) / np.sqrt(count))
-    return mean, mean - reach, mean + reach
+    return float(ratios.mean()), *student_interval(ratios)
 
 
 def stacking_cautions(found: Ablation) -> list[str]:

@@ -1,7 +1,7 @@
 """Charts as SVG.
 
 - charts, axes: the parts
-- curves, roc_chart, score_chart: loss curves, the ROC curve, the histogram of scores
+- curves, roc_chart, score_chart, error_chart: loss curves, the ROC curve, the histogram of scores, errors
 - code_scatter: images as dots at their codes
 - architecture: the drawing of a network; image_grid: pictures of images in rows
 """

@@ -25,6 +25,7 @@ def layer_count(network: Autoencoder) -> int:
     """
     a = network.architecture
     mirrored = a.blocks and a.up == "subpixel" and not (a.refine or a.skips or a.base or a.pattern)
+    mirrored = mirrored or a.layers == "dense"
     check(task=["levels"], path=[a.bypass], decoder=["mirrored" if mirrored else "other"])
     return len(a.widths) + 1
 
