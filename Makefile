@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks docs/house.py docs/overview.py
+SOURCES := src tests benchmarks docs/house.py docs/overview.py docs/learn
 
 .PHONY: help install demo quick test package newest check lint format types unit coverage doctest readme docs bench bench-quality fuzz clean
 
@@ -54,7 +54,7 @@ readme: install docs  ## the commands in the README, one after the other
 	$(BIN)/python tests/readme.py README.md
 
 docs: install  ## every link and every Python example in the documentation
-	$(BIN)/python tests/documents.py README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs
+	$(BIN)/python tests/documents.py README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs docs/learn
 
 # Not named `build`: a target of that name would be the folder.
 package: install  ## the wheel and the source archive; the wheel runs the demo in an empty environment
