@@ -231,7 +231,7 @@ def collapse() -> None:
     """Reconstructions of three weights of the cost of the code; the last one has collapsed."""
     train, shown = ten_digits()
     rows = {"original": shown}
-    for beta in (1, 10, 100):
+    for beta in (1, 3, 10):
         model = convae.VariationalAutoencoder(
             latent_dim=8,
             bottleneck=f"gaussian:{beta}",
@@ -292,10 +292,14 @@ def units() -> None:
 
 
 def layers() -> None:
-    """Digits reconstructed from each layer of a stack."""
+    """Digits reconstructed from each layer of a stack whose layers were trained one by one."""
     train, shown = ten_digits()
     model = convae.StackedAutoencoder(
-        latent_dim=8, architecture={"widths": (8, 16)}, epochs=24, random_state=0
+        latent_dim=8,
+        architecture={"widths": (8, 16)},
+        level_epochs=12,
+        epochs=0,
+        random_state=0,
     ).fit(train)
     rows = {"original": shown}
     for level in range(1, model.levels_ + 1):
