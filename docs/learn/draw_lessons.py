@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter, median_filter, zoom
 import convae
 from convae.classical.filling import tension_fill
 from convae.report.pictures.comparison import grid
-from convae.report.pictures.heatmaps import BRIGHT, heat, overlay
+from convae.report.pictures.heatmaps import heat, overlay
 from convae.report.pictures.pictures import save_picture, to_display
 from convae.report.svg.code_scatter import code_map_svg
 
@@ -92,12 +92,12 @@ def woven(count: int, seed: int) -> Images:
 
 
 def with_defects(images: Images) -> Images:
-    """Blur a spot, draw a scratch, and pull a thread aside."""
+    """Wear a spot, draw a faint scratch, and pull a thread aside."""
     odd = images.astype(float)
-    odd[0, 14:24, 20:32] = gaussian_filter(odd[0], 3)[14:24, 20:32]
-    for step in range(22):
-        odd[1, 10 + step, 30 - step // 2] = 240
-    odd[2, 28:32, 6:42] = odd[2, 24:28, 6:42]
+    odd[0, 14:24, 20:32] = (odd[0] + gaussian_filter(odd[0], 3))[14:24, 20:32] / 2
+    for step in range(20):
+        odd[1, 12 + step, 30 - step // 2] += 60
+    odd[2, 28:32, 10:38] = odd[2, 26:30, 10:38]
     return odd.clip(0, 255).astype(np.uint8)
 
 
@@ -166,20 +166,22 @@ def filled() -> None:
 
 def defects() -> None:
     """Woven fabric with defects, and the heatmap of a detector."""
-    model = convae.AnomalyDetector(epochs=25, random_state=0).fit(woven(60, 0))
+    model = convae.AnomalyDetector(epochs=12, random_state=0).fit(woven(140, 0))
     bad = with_defects(woven(3, 1))
     images = np.concatenate([bad, woven(1, 2)])
     maps, level = model.anomaly_map(images), model.level_
     rgb = np.repeat(images[..., None], 3, axis=3)
     over = np.stack([overlay(one, found, level) for one, found in zip(rgb, maps, strict=True)])
-    verdicts = ["normal" if verdict > 0 else "anomalous" for verdict in model.predict(images)]
+    captions = [
+        f"{'normal' if verdict > 0 else 'anomalous'}\np-value {p:.2f}"
+        for verdict, p in zip(model.predict(images), model.p_values(images), strict=True)
+    ]
     write(
         "defects",
         {"image": images, "heatmap": heat(np.asarray(maps), level), "both": over},
-        captions=verdicts,
+        captions=captions,
         side=144,
     )
-    print("brightest at", BRIGHT * level, model.p_values(images))
 
 
 def codes() -> None:
