@@ -75,7 +75,8 @@ def shapes(count: int, seed: int) -> Images:
 
 def greyed(images: Images) -> Images:
     """Return the brightness of colour images, (n, h, w)."""
-    return (images @ (0.299, 0.587, 0.114)).round().astype(np.uint8)
+    grey: Images = (images @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    return grey
 
 
 def woven(count: int, seed: int) -> Images:
@@ -88,7 +89,8 @@ def woven(count: int, seed: int) -> Images:
         threads = 50 * np.sin(x / 1.6 + a) * np.sin(y / 1.6 + b)
         light = 15 * gaussian_filter(rng.normal(0, 12, x.shape), 12)
         images.append(125 + threads + light + rng.normal(0, 6, x.shape))
-    return np.clip(images, 0, 255).astype(np.uint8)
+    drawn: Images = np.clip(images, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def with_defects(images: Images) -> Images:
@@ -161,7 +163,7 @@ def filled() -> None:
     damaged = np.repeat(shown[..., None], 3, axis=3)
     damaged[mask] = (70, 110, 200)
     rows = {"original": shown, "damaged": damaged, "spline": spline}
-    write("filled", {**rows, "inpainter": model.inpaint(shown, mask)})
+    write("filled", {**rows, "inpainter": np.asarray(model.inpaint(shown, mask))})
 
 
 def defects() -> None:
@@ -333,14 +335,17 @@ def enlarged() -> None:
 def reduced(images: Images) -> Images:
     """Halve both sides: the mean of 2x2 pixels."""
     n, high, wide = images.shape
-    return images.reshape(n, high // 2, 2, wide // 2, 2).mean(axis=(2, 4)).round().astype(np.uint8)
+    means = images.reshape(n, high // 2, 2, wide // 2, 2).mean(axis=(2, 4))
+    small: Images = means.round().astype(np.uint8)
+    return small
 
 
 def blurred(images: Images) -> Images:
     """Return reduced images, enlarged to their old size by a cubic spline."""
     small = reduced(images).astype(float)
     large = zoom(small, (1, 2, 2), order=3, mode="nearest", grid_mode=True)
-    return large.clip(0, 255).round().astype(np.uint8)
+    found: Images = large.clip(0, 255).round().astype(np.uint8)
+    return found
 
 
 DRAWN: dict[str, Callable[[], None]] = {
