@@ -70,7 +70,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "hierarchy": ("flat", "ladder"),  # whether a Gaussian code has further latent levels
     # Each stage inverts one of the encoder; other stages; no stages: the image is a sum of patterns.
     "decoder": ("mirrored", "other", "patterns"),
-    "use": ("codes", "activity", "likelihood bound"),
+    "use": ("codes", "activity", "indices", "likelihood bound"),
 }
 
 
@@ -140,6 +140,25 @@ RULES: tuple[Rule, ...] = (
         "skips lead the image around the code, so bottleneck {1!r} restricts the coarsest feature map alone; "
         "for codes that hold the whole image take preset 'residual' or 'pooled'",
         forbidden=False,
+    ),
+    Rule(
+        ("bottleneck", ("vq",)),
+        ("code", ("dense",)),
+        "bottleneck {0!r} replaces the vector at each position of a spatial code, and a dense code has no "
+        "positions: use code 'spatial' (with {0!r} the default), or another bottleneck",
+    ),
+    Rule(
+        ("bottleneck", ("vq",)),
+        ("task", ("neighbourhood", "attributes")),
+        "bottleneck {0!r} is for spatial codes, and {1} needs one dense vector for each image: take "
+        "bottleneck 'plain'",
+    ),
+    Rule(
+        ("bottleneck", ("vq",)),
+        ("task", LEVELS),
+        "the levels of a stacked autoencoder are trained without a cost of the code, and bottleneck {0!r} "
+        "needs one that keeps the encoder near its codebook: use ConvAutoencoder (convae fit autoencoder), "
+        "or bottleneck 'plain'",
     ),
     Rule(
         ("loss", ("bce",)),
@@ -257,6 +276,12 @@ RULES: tuple[Rule, ...] = (
         ("path", ("skips",)),
         "finer levels are of a code that holds the image, and skips lead the image around it: take preset "
         "'residual' or 'pooled', or a code of one level",
+    ),
+    Rule(
+        ("use", ("indices",)),
+        ("bottleneck", but("bottleneck", "vq")),
+        "codes have indices only where they are entries of a codebook, and bottleneck {1!r} has none: fit "
+        "with bottleneck 'vq', or use transform and inverse_transform",
     ),
     Rule(
         ("use", ("activity",)),

@@ -188,12 +188,11 @@ def config_of(
         if value not in known:
             raise unknown_name(kind, value, known)
     choose_device(p.device)
+    bottleneck = parse_bottleneck(p.bottleneck)
+    if bottleneck.kind == "vq" and settings["architecture"].code is None:
+        settings["architecture"] = replace(settings["architecture"], code="spatial")
     config = FitConfig(
-        parameters=p,
-        loss=parse_loss(p.loss),
-        bottleneck=parse_bottleneck(p.bottleneck),
-        seed=seed,
-        **settings,
+        parameters=p, loss=parse_loss(p.loss), bottleneck=bottleneck, seed=seed, **settings
     )
     prepared(config)
     return config

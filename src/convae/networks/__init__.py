@@ -5,6 +5,7 @@ An ``Architecture`` describes each network.
 - architecture, presets: the description, and the named ones
 - activations, layers: the parts; cpu_convolutions: how convolutions are computed on a CPU
 - encoder, bottleneck, decoder: the three stages of an autoencoder
+- codebook: the entries of a vector-quantised code
 - ladder: the finer hierarchy levels of a latent code
 - autoencoder: all of them as one module
 - summary: a network as a table

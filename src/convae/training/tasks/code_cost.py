@@ -1,4 +1,4 @@
-"""Latent penalties (KL, L1, activation rate), added to the loss of any task."""
+"""Latent penalties (KL, L1, activation rate, commitment), added to the loss of any task."""
 
 import math
 from typing import Any
@@ -28,6 +28,8 @@ def constrained(task: Task, bottleneck: Bottleneck, a: Architecture, loss: Loss)
         return Variational(task, bottleneck, a, likelihood=str(loss) in NEGATIVE_LOG_LIKELIHOODS)
     if bottleneck.kind in ("l1", "kl"):
         return Sparse(task, bottleneck)
+    if bottleneck.kind == "vq":
+        return VectorQuantised(task, bottleneck)
     return task
 
 
@@ -106,6 +108,32 @@ class Sparse:
         flat = code.flatten(1)
         ratio = flat.abs().mean(dim=1) / (flat.square().mean(dim=1) + SMALLEST).sqrt()
         return loss + mean * self.bottleneck.strength * ratio
+
+
+class VectorQuantised:
+    """Wraps a task: the encoder's vectors z stay near the entries e of the codebook that replace them.
+
+    The loss is L + L̄ · β · |z - e|² / V, where L̄ is the mean of the task's loss in the batch and V the variance
+    of the entries in use: mean |e - ē|² over the batch. So β is relative to the loss of the image, and does not
+    depend on the scale of the code. The entries are constants here: the codebook follows the encoder by itself.
+
+    Source: van den Oord et al., "Neural discrete representation learning", 2017, for the commitment.
+    """
+
+    def __init__(self, task: Task, bottleneck: Bottleneck) -> None:
+        self.task, self.weight = task, bottleneck.commitment
+
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
+        """Return the example of the task for (B, C, H, W) images, unchanged."""
+        return self.task.example(batch, rng)
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """Return the loss of the task plus the commitment, (B,)."""
+        assert output.raw is not None
+        loss, entries = self.task.losses(output, example), output.code.detach()
+        away = (output.raw.float() - entries).square().sum(dim=1).flatten(1).mean(dim=1)
+        variance = entries.var(dim=(0, 2, 3), correction=0).sum().clamp_min(SMALLEST)
+        return loss + loss.detach().mean() * self.weight * away / variance
 
 
 class CodeUse:

@@ -1,0 +1,142 @@
+"""The codebook of a vector-quantised code: each vector of a map becomes the nearest of a few entries."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from convae.networks.architecture import Architecture
+
+DECAY = 0.95  # of the moving averages, a step
+DEAD = 0.05  # an entry is dead below this fraction of the mean use
+ROUNDS = 10  # of k-means at the start
+MOST_PAIRS = 2**23  # of vectors and entries that are compared at once
+SMALLEST = 1e-12  # keeps quotients finite
+STEPS = 2**20  # of an error, so that sums of errors are exact on every device
+
+
+class Quantised(NamedTuple):
+    """Vectors that were replaced by entries of a codebook.
+
+    Attributes:
+        code: (B, d, h, w) the entries. In training, the gradient passes to the encoder as if nothing had been
+            replaced (straight-through).
+        indices: (B, h, w) int64, which entries they are.
+    """
+
+    code: Tensor
+    indices: Tensor
+
+
+class Codebook(nn.Module):
+    """The entries of a vector-quantised code.
+
+    Entries are not trained by gradients. Each follows the mean of the vectors that it replaces, a moving
+    average over steps: entry k is ``total[k] / count[k]``. Entries that hardly any vector is near to are
+    *dead*. In training they are moved to vectors of the batch, which are chosen in proportion to their squared
+    distance from their own entries, as k-means++ does. No random numbers are involved: the choice takes
+    vectors at even intervals of the summed distances. A resumed run therefore repeats an uninterrupted one.
+
+    Averages over weights (``ema``) average ``count`` and ``total``, and their quotient is the mean of the
+    entries weighted by use. An entry that was dead has a small count, so the average follows its move at once.
+
+    Source: van den Oord, Vinyals, Kavukcuoglu, "Neural discrete representation learning", 2017, appendix A.1;
+    Zheng and Vedaldi, "Online clustered codebook", 2023, for dead entries.
+    """
+
+    count: Tensor
+    total: Tensor
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.ones(a.entries))
+        self.register_buffer("total", torch.randn(a.entries, a.latent_dim))
+
+    @property
+    def entries(self) -> Tensor:
+        """The entries, (K, d)."""
+        return self.total / self.count.clamp_min(SMALLEST)[:, None]
+
+    def forward(self, raw: Tensor) -> Quantised:
+        """Replace the vectors (B, d, h, w) by the entries nearest to them."""
+        raw, entries = raw.float(), self.entries
+        vectors = raw.detach().movedim(1, 3)
+        indices = nearest(vectors.flatten(0, 2), entries)
+        code = entries[indices].view(vectors.shape).movedim(3, 1)
+        if self.training:
+            self.follow(vectors.flatten(0, 2), indices)
+            code = code + (raw - raw.detach())
+        return Quantised(code, indices.view(vectors.shape[:3]))
+
+    def vectors_of(self, indices: Tensor) -> Tensor:
+        """Return the code (B, d, h, w) of indices (B, h, w)."""
+        return self.entries[indices].movedim(3, 1)
+
+    @torch.no_grad()
+    def start(self, vectors: Tensor) -> None:
+        """Start the entries at the k-means centres of vectors (n, d)."""
+        self.count.zero_()
+        self.total.zero_()
+        self._revive(vectors, (vectors - vectors.mean(dim=0)).square().sum(dim=1))
+        for _ in range(ROUNDS):
+            self.follow(vectors, nearest(vectors, self.entries), decay=0.0)
+
+    @torch.no_grad()
+    def follow(self, vectors: Tensor, indices: Tensor, decay: float | None = None) -> None:
+        """Move the entries towards the means of the vectors that they replace, and revive dead ones.
+
+        Nothing changes if a vector is not finite.
+
+        Args:
+            vectors: (n, d).
+            indices: (n,) the entry that replaces each.
+            decay: the fraction of the averages that is kept; None takes :data:`DECAY`.
+        """
+        before = self.count.clone(), self.total.clone()
+        errors = (vectors - self.entries[indices]).square().sum(dim=1)
+        count, total = _sums(vectors, indices, len(self.count))
+        weight = 1 - (DECAY if decay is None else decay)
+        self.count.lerp_(count, weight)
+        self.total.lerp_(total, weight)
+        self._revive(vectors, errors)
+        finite = torch.isfinite(errors.sum())
+        for now, old in zip((self.count, self.total), before, strict=True):
+            now.copy_(torch.where(finite, now, old))
+
+    def _revive(self, vectors: Tensor, errors: Tensor) -> None:
+        """Move dead entries to vectors (n, d), in proportion to their squared errors (n,)."""
+        use = len(vectors) / len(self.count)
+        dead = self.count < DEAD * use
+        # whole numbers, whose sums do not depend on the order; at least 1, so that there is always a choice
+        weights = (errors / errors.max().clamp_min(SMALLEST) * STEPS).nan_to_num().long() + 1
+        ends = weights.cumsum(dim=0)
+        places = (dead.cumsum(dim=0) - 0.5) / dead.sum().clamp_min(1) * ends[-1]
+        chosen = torch.searchsorted(ends.double(), places.double(), right=True)
+        moved = vectors[chosen.clamp(0, len(vectors) - 1)] * use
+        self.total.copy_(torch.where(dead[:, None], moved, self.total))
+        self.count.copy_(torch.where(dead, use, self.count))
+
+
+def nearest(vectors: Tensor, entries: Tensor) -> Tensor:
+    """Return the index (n,) of the entry (K, d) that is nearest to each vector (n, d); the first of equals."""
+    half = entries.square().sum(dim=1) / 2
+    parts = vectors.split(max(1, MOST_PAIRS // len(entries)))
+    with torch.autocast("cpu" if vectors.is_meta else vectors.device.type, enabled=False):
+        # the largest z·e - |e|²/2 is the smallest |z - e|²
+        return torch.cat([torch.addmm(-half, part, entries.T).argmax(dim=1) for part in parts])
+
+
+def _sums(vectors: Tensor, indices: Tensor, entries: int) -> tuple[Tensor, Tensor]:
+    """Return the number of vectors (n, d) of each entry, (K,), and their sum, (K, d).
+
+    The sums are matrix products, which give the same result each time on every device.
+    """
+    count, total = vectors.new_zeros(entries), vectors.new_zeros(entries, vectors.shape[1])
+    numbers = torch.arange(entries, device=vectors.device)[:, None]
+    size = max(1, MOST_PAIRS // entries)
+    with torch.autocast(vectors.device.type, enabled=False):
+        for part, which in zip(vectors.split(size), indices.split(size), strict=True):
+            belongs = (which == numbers).to(vectors.dtype)
+            count += belongs.sum(dim=1)
+            total += belongs @ part
+    return count, total
