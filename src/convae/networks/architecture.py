@@ -200,6 +200,11 @@ class Architecture:
         return math.prod(self.code_shape)
 
     @property
+    def positions(self) -> int:
+        """Number of vectors in the code of one image: 1 for a dense code."""
+        return self.code_size // self.latent_dim
+
+    @property
     def finer_widths(self) -> tuple[int, ...]:
         """Channels of the maps of the finer hierarchy levels, the coarsest first."""
         return tuple(reversed(self.widths[:-1]))[: self.levels - 1]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from convae.config.bottlenecks import Bottleneck
 from convae.losses import NEGATIVE_LOG_LIKELIHOODS, Loss
+from convae.metrics.codebook_use import CodebookUse
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
 from convae.training.tasks.task import Example, StepRng, Task
@@ -137,14 +138,22 @@ class VectorQuantised:
 
 
 class CodeUse:
-    """Accumulates over batches the KL divergence of each latent dimension of a Gaussian code, and its use."""
+    """Accumulates over batches the KL divergence of each latent dimension of a Gaussian code, and its use.
+
+    For a vector-quantised code, it counts the entries.
+    """
 
     def __init__(self) -> None:
         self.images = 0
+        self._counts = torch.zeros(0, dtype=torch.int64)
         self._kl = self._finer = self._sum = self._squares = torch.zeros(())
 
     def add(self, output: Output) -> None:
-        """Add one more batch; outputs without a distribution are ignored."""
+        """Add one more batch; outputs without a distribution or a codebook are ignored."""
+        if output.indices is not None:
+            counts = output.indices.cpu().flatten().bincount(minlength=len(self._counts))
+            counts[: len(self._counts)] += self._counts
+            self._counts = counts
         if output.log_variance is None:
             return
         means = output.code.detach().flatten(1).double().cpu()
@@ -172,7 +181,10 @@ class CodeUse:
         return (self._squares / self.images - mean.square()).clamp_min(0).float()
 
     def row(self) -> dict[str, Any]:
-        """Return values for the history; empty if there was no distribution."""
+        """Return values for the history; empty if there was neither a distribution nor a codebook."""
+        if len(self._counts):
+            use = CodebookUse(self._counts.numpy(), 1)
+            return {"used_entries": use.used, "perplexity": use.perplexity}
         if not self.images:
             return {}
         return {
