@@ -29,6 +29,7 @@ from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
 from house import house  # noqa: E402
 from inpainting import inpainting  # noqa: E402
+from masked_training import masked_training  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
 from one_set_out import joined, one_set_out  # noqa: E402
@@ -233,6 +234,7 @@ COMMANDS = {
         sparse_codes,
         robust_codes,
         stacked_ablation,
+        masked_training,
         one_class,
         anomalies,
         few_normals,

@@ -111,6 +111,11 @@ MIRRORED = (
     "the encoder: it needs bypass 'none', refine 0, blocks of at least 1 and up 'subpixel' (those of the "
     "preset residual)"
 )
+NO_LEVELS = (
+    "the levels of a stacked autoencoder are trained without a cost of the code, and bottleneck {0!r} needs "
+    "one that keeps the encoder near its codebook: use ConvAutoencoder (convae fit autoencoder), or "
+    "bottleneck 'plain'"
+)
 RULES: tuple[Rule, ...] = (
     Rule(
         ("path", ("pca",)),
@@ -153,13 +158,8 @@ RULES: tuple[Rule, ...] = (
         "bottleneck {0!r} is for spatial codes, and {1} needs one dense vector for each image: take "
         "bottleneck 'plain'",
     ),
-    Rule(
-        ("bottleneck", ("vq",)),
-        ("task", LEVELS),
-        "the levels of a stacked autoencoder are trained without a cost of the code, and bottleneck {0!r} "
-        "needs one that keeps the encoder near its codebook: use ConvAutoencoder (convae fit autoencoder), "
-        "or bottleneck 'plain'",
-    ),
+    Rule(("bottleneck", ("vq",)), ("task", LEVELS), NO_LEVELS),
+    Rule(("bottleneck", ("vq",)), ("estimator", ("stacked",)), NO_LEVELS),
     Rule(
         ("loss", ("bce",)),
         ("output", ("linear", "clamp")),
