@@ -25,7 +25,7 @@ NETWORK: dict[str, Any] = {
     "widths": (16, 32),
     "latent_dim": 64,
     "epochs": 6,
-    "batch_size": 32,
+    "batch_size": 64,
     "patience": 0,
 }
 NOISES = (None, "gaussian:0.3", "masks:0.3", "masks:0.6", "masks:0.75")
@@ -82,8 +82,8 @@ def masked_training() -> None:
 
 def _measured(section: Section, name: str) -> None:
     """Add the rows of one set."""
-    train, labels = _part(name, "train", LEARN)
-    test, truth = _part(name, "test", TESTED)
+    train, labels = images_of(name, "train", LEARN)
+    test, truth = images_of(name, "test", TESTED)
     flat = [_rows(x) for x in (train, test)]
     pca = fit_pca([flat[0]], NETWORK["latent_dim"])
     codes = [pca.encode(x).numpy() for x in flat]
@@ -120,7 +120,7 @@ def _right(
     return [(answer == truth).astype(np.float64) for answer in answers]
 
 
-def _part(name: str, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+def images_of(name: str, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The first images of a part of a set, and their classes."""
     source = convae.open_source(name, split=split)
     count = min(count, len(source))

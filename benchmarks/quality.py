@@ -35,6 +35,7 @@ from one_class import one_class  # noqa: E402
 from one_set_out import joined, one_set_out  # noqa: E402
 from own_template import own_template  # noqa: E402
 from plain_autoencoder import plain_autoencoder  # noqa: E402
+from quantised_codes import vq  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 from roundtrip import roundtrip  # noqa: E402
@@ -235,6 +236,7 @@ COMMANDS = {
         robust_codes,
         stacked_ablation,
         masked_training,
+        vq,
         one_class,
         anomalies,
         few_normals,

@@ -9,7 +9,7 @@ from convae.errors import InputError
 @pytest.mark.parametrize(
     "text",
     ["plain", "gaussian", "gaussian:0.5", "l1:2", "kl:0.05", "top-k", "top-k:0.25",
-     "vq", "vq:2", "vq:65536", "vq:64,commitment=1",
+     "vq", "vq:2", "vq:65536", "vq:64,commitment=0.5",
      "gaussian:0.5,free_bits=0.1", "gaussian:free_bits=0.25,warmup=0"],
 )  # fmt: skip
 def test_a_text_is_read_back(text: str) -> None:
@@ -44,7 +44,7 @@ def test_levels_and_the_usual_ones() -> None:
         ("vq:2.5", "a codebook has a whole number of entries, at least 2; got 2.5"),
         ("vq:70000", "its level must be a number above 0, up to 65536 (the number of entries"),
         ("vq:64,commitment=-1", "commitment must be a number from 0 to 10000; got -1.0"),
-        ("l1:1,commitment=1", "commitment is that of a codebook: use 'vq', or leave it out"),
+        ("l1:1,commitment=2", "commitment is that of a codebook: use 'vq', or leave it out"),
         (3, "bottleneck must be text such as 'gaussian'"),
     ],
 )

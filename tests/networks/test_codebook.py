@@ -26,6 +26,12 @@ def book(entries: Tensor, count: float = 1.0) -> Codebook:
     return made
 
 
+def quantised(made: Codebook, raw: Tensor) -> tuple[Tensor, Tensor]:
+    """The code of vectors, and its indices."""
+    indices = made.nearest(raw)
+    return made(raw, indices), indices
+
+
 def vectors(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn((n, d), generator=torch.Generator().manual_seed(seed))
 
@@ -34,7 +40,7 @@ def test_the_nearest_entry_replaces_each_vector() -> None:
     """By hand: (0.9, 0.2) is 0.05 from (1, 0) and 0.85 from (0, 0), squared; the third has its own."""
     made = book(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]))
     raw = torch.tensor([[0.9, 0.2], [0.1, -0.3], [-1.0, 5.0]]).T.reshape(1, 2, 1, 3)
-    code, indices = made(raw)
+    code, indices = quantised(made, raw)
     assert indices.tolist() == [[[1, 0, 2]]]
     assert code[0, :, 0].T.tolist() == [[1.0, 0.0], [0.0, 0.0], [0.0, 2.0]]
     assert torch.equal(made.vectors_of(indices), code)
@@ -51,15 +57,15 @@ def test_the_nearest_is_that_of_all_distances(monkeypatch: pytest.MonkeyPatch) -
 def test_outside_training_nothing_follows() -> None:
     made = book(vectors(4, 3))
     before = {name: value.clone() for name, value in made.state_dict().items()}
-    made(vectors(32, 3, 1).T.reshape(1, 3, 4, 8))
+    quantised(made, vectors(32, 3, 1).T.reshape(1, 3, 4, 8))
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
 
 
 def test_in_training_the_gradient_passes_as_if_nothing_was_replaced() -> None:
     made = book(vectors(4, 3)).train()
     raw = vectors(32, 3, 1).T.reshape(1, 3, 4, 8).requires_grad_()
-    expected = made.eval()(raw).code
-    code, _ = made.train()(raw)
+    expected, _ = quantised(made.eval(), raw)
+    code, _ = quantised(made.train(), raw)
     assert torch.equal(code, expected)  # exactly an entry, and not only nearly
     weight = torch.rand(code.shape, generator=torch.Generator().manual_seed(2))
     (code * weight).sum().backward()
@@ -100,8 +106,8 @@ def test_dead_entries_move_to_where_the_errors_are() -> None:
 def test_every_entry_comes_into_use() -> None:
     made = book(1e3 + vectors(64, 4)).train()
     for step in range(60):
-        made(vectors(512, 4, step).T.reshape(1, 4, 16, 32))
-    _, indices = made.eval()(vectors(512, 4, 99).T.reshape(1, 4, 16, 32))
+        quantised(made, vectors(512, 4, step).T.reshape(1, 4, 16, 32))
+    _, indices = quantised(made.eval(), vectors(512, 4, 99).T.reshape(1, 4, 16, 32))
     assert len(indices.unique()) > 55
 
 
@@ -109,8 +115,8 @@ def test_without_the_move_they_stay_dead(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "DEAD", 0.0)
     made = book(1e3 + vectors(64, 4)).train()
     for step in range(60):
-        made(vectors(512, 4, step).T.reshape(1, 4, 16, 32))
-    _, indices = made.eval()(vectors(512, 4, 99).T.reshape(1, 4, 16, 32))
+        quantised(made, vectors(512, 4, step).T.reshape(1, 4, 16, 32))
+    _, indices = quantised(made.eval(), vectors(512, 4, 99).T.reshape(1, 4, 16, 32))
     assert len(indices.unique()) < 10
 
 
@@ -119,7 +125,7 @@ def test_no_random_numbers_are_involved() -> None:
     for i, one in enumerate(made):
         torch.manual_seed(i)
         for step in range(5):
-            one(vectors(64, 4, step).T.reshape(1, 4, 8, 8))
+            quantised(one, vectors(64, 4, step).T.reshape(1, 4, 8, 8))
     assert torch.equal(made[0].entries, made[1].entries)
     assert torch.equal(made[0].count, made[1].count)
 
@@ -140,7 +146,7 @@ def test_a_vector_that_is_not_finite_changes_nothing(value: float) -> None:
     before = {name: one.clone() for name, one in made.state_dict().items()}
     raw = vectors(32, 3, 1).T.reshape(1, 3, 4, 8).clone()
     raw[0, 1, 2, 3] = value
-    made(raw)
+    quantised(made, raw)
     assert all(torch.equal(one, before[name]) for name, one in made.state_dict().items())
 
 

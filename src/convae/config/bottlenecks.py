@@ -1,7 +1,7 @@
 """Bottlenecks: constraints on the code between encoder and decoder, written as text.
 
 >>> parse_bottleneck("gaussian"), str(parse_bottleneck("top-k:0.05"))
-(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1, levels=1, commitment=0.25), 'top-k:0.05')
+(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1, levels=1, commitment=1.0), 'top-k:0.05')
 """
 
 import dataclasses
@@ -71,7 +71,7 @@ class Bottleneck:
     free_bits: float = 0.0
     warmup: float = 0.1
     levels: int = 1
-    commitment: float = 0.25
+    commitment: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
@@ -160,7 +160,7 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
 
     Args:
         spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``gaussian:levels=3``,
-            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``, ``vq:512``, ``vq:64,commitment=1``. A :class:`Bottleneck` is returned
+            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``, ``vq:512``, ``vq:64,commitment=0.5``. A :class:`Bottleneck` is returned
             unchanged.
 
     Raises:

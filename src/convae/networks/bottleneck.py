@@ -177,8 +177,8 @@ class SpatialBottleneck(nn.Module):
         """Map (B, c, h, w) to the posterior of codes (B, latent_dim, h, w)."""
         if self.codebook is not None:
             raw = self.squeeze(x)
-            code, indices = self.codebook(raw)
-            return Posterior(code, raw=raw, indices=indices)
+            indices = self.codebook.nearest(raw)
+            return Posterior(self.codebook(raw, indices), raw=raw, indices=indices)
         code = apply_nonlinearity(self.kind, self.rectifier, self.squeeze(x))
         return Posterior(code, _log_variance(self.spread_of, x))
 

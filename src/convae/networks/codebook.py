@@ -1,31 +1,19 @@
 """The codebook of a vector-quantised code: each vector of a map becomes the nearest of a few entries."""
 
-from typing import NamedTuple
+import math
 
 import torch
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
 
-DECAY = 0.95  # of the moving averages, a step
+DECAYS = (0.8, 0.99)  # least and most of the moving averages, a step
+USES = 16  # of an entry that the averages remember, between these limits
 DEAD = 0.05  # an entry is dead below this fraction of the mean use
 ROUNDS = 10  # of k-means at the start
 MOST_PAIRS = 2**23  # of vectors and entries that are compared at once
 SMALLEST = 1e-12  # keeps quotients finite
 STEPS = 2**20  # of an error, so that sums of errors are exact on every device
-
-
-class Quantised(NamedTuple):
-    """Vectors that were replaced by entries of a codebook.
-
-    Attributes:
-        code: (B, d, h, w) the entries. In training, the gradient passes to the encoder as if nothing had been
-            replaced (straight-through).
-        indices: (B, h, w) int64, which entries they are.
-    """
-
-    code: Tensor
-    indices: Tensor
 
 
 class Codebook(nn.Module):
@@ -57,16 +45,28 @@ class Codebook(nn.Module):
         """The entries, (K, d)."""
         return self.total / self.count.clamp_min(SMALLEST)[:, None]
 
-    def forward(self, raw: Tensor) -> Quantised:
-        """Replace the vectors (B, d, h, w) by the entries nearest to them."""
-        raw, entries = raw.float(), self.entries
-        vectors = raw.detach().movedim(1, 3)
-        indices = nearest(vectors.flatten(0, 2), entries)
-        code = entries[indices].view(vectors.shape).movedim(3, 1)
-        if self.training:
-            self.follow(vectors.flatten(0, 2), indices)
-            code = code + (raw - raw.detach())
-        return Quantised(code, indices.view(vectors.shape[:3]))
+    def nearest(self, raw: Tensor) -> Tensor:
+        """Return the entries nearest to the vectors (B, d, h, w), as indices (B, h, w) int64."""
+        vectors = raw.detach().float().movedim(1, 3)
+        return nearest(vectors.flatten(0, 2), self.entries).view(vectors.shape[:3])
+
+    def forward(self, raw: Tensor, indices: Tensor) -> Tensor:
+        """Replace vectors by entries; the entries then follow the vectors, in training.
+
+        Args:
+            raw: (B, d, h, w) the vectors.
+            indices: (B, h, w) int64 the entries that replace them.
+
+        Returns:
+            (B, d, h, w) the entries. In training, the gradient passes to ``raw`` as if nothing had been replaced
+            (straight-through).
+        """
+        code = self.vectors_of(indices)
+        if not self.training:
+            return code
+        raw = raw.float()
+        self.follow(raw.detach().movedim(1, 3).flatten(0, 2), indices.flatten())
+        return code + (raw - raw.detach())
 
     def vectors_of(self, indices: Tensor) -> Tensor:
         """Return the code (B, d, h, w) of indices (B, h, w)."""
@@ -90,12 +90,16 @@ class Codebook(nn.Module):
         Args:
             vectors: (n, d).
             indices: (n,) the entry that replaces each.
-            decay: the fraction of the averages that is kept; None takes :data:`DECAY`.
+            decay: the fraction of the averages that is kept. None keeps :data:`USES` mean uses of an entry, so
+                that small batches do not make entries seem dead that are used now and then.
         """
         before = self.count.clone(), self.total.clone()
         errors = (vectors - self.entries[indices]).square().sum(dim=1)
         count, total = _sums(vectors, indices, len(self.count))
-        weight = 1 - (DECAY if decay is None else decay)
+        if decay is None:
+            kept = math.exp(-len(vectors) / (USES * len(self.count)))
+            decay = min(max(kept, DECAYS[0]), DECAYS[1])
+        weight = 1 - decay
         self.count.lerp_(count, weight)
         self.total.lerp_(total, weight)
         self._revive(vectors, errors)

@@ -13,6 +13,7 @@ from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import DenseBypass, SpatialBypass
+from convae.networks.codebook import Codebook
 from convae.networks.layers import DepthToSpace, ResidualBlock, SpaceToDepth
 
 Pair = tuple[int, int]
@@ -208,6 +209,8 @@ def _products(module: nn.Module, before: int, after: int) -> int:
         return module.weight.numel() * after
     if isinstance(module, nn.ConvTranspose2d):
         return module.weight.numel() * before
+    if isinstance(module, Codebook):  # the distance of each vector from each entry
+        return module.total.numel() * after
     return module.weight.numel() if isinstance(module, nn.Linear) else 0
 
 
@@ -237,7 +240,7 @@ def _row(name: str, kind: str, shape: tuple[int, ...], part: str = "decoder") ->
 def _part(name: str) -> str:
     if name.startswith("bottleneck."):
         inner = name.split(".")[1]
-        parts = {"gather": "encoder", "squeeze": "code", "spread_of": "code"}
+        parts = {"gather": "encoder", "squeeze": "code", "spread_of": "code", "codebook": "code"}
         return parts.get(inner, "decoder")
     return "decoder" if name.startswith(("refinement.", "ladder.")) else name.split(".")[0]
 
@@ -256,6 +259,8 @@ def _kind(module: nn.Module) -> str:
         return "depth to space" + _by("*", module.step)
     if isinstance(module, ResidualBlock):
         return f"residual block {_sides(module.first.kernel_size)}"
+    if isinstance(module, Codebook):
+        return f"codebook of {len(module.count):,}"
     if isinstance(module, nn.Upsample):
         scale = module.scale_factor
         assert isinstance(scale, tuple)

@@ -77,7 +77,7 @@ class ConvAutoencoder(
             ``neighbourhood``, otherwise 0.
         noise: noise added to the training inputs, sampled anew for every batch; the target stays clean. This
             is the denoising variant, whose codes depend less on details. Examples: ``gaussian:0.3``,
-            ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, see
+            ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, ``masks:0.6`` (hides patches), see
             :func:`convae.corruption.noise.parse_noise`. Noise levels are in the network's units, 1 from black
             to white. None adds no noise. To remove noise from images use :class:`convae.Denoiser`.
         validation_fraction: fraction of the images that is held out to choose the best weights, at most 5,000
