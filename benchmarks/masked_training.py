@@ -1,4 +1,4 @@
-"""Figures of masked training: what classes can be read from codes that were learnt from partly hidden images."""
+"""Figures of masked training: classes read from codes that were learnt from partly hidden images."""
 
 import time
 from typing import Any
@@ -74,8 +74,8 @@ def masked_training() -> None:
     section.remarks.append(
         f"All models: {NETWORK}, all else as by default; PCA has 64 components. Neither the hidden fraction "
         "nor anything else was chosen by these figures. *minus PCA*: the difference in the fraction of test "
-        "images classified correctly, with its 95 % interval by bootstrap over the test images; each model was "
-        "trained once. *MSE*: of whole test images."
+        "images classified correctly, with its 95 % interval by bootstrap over the test images; each model "
+        "was trained once. *MSE*: of whole test images."
     )
     section.write()
 

@@ -76,10 +76,10 @@ def vq() -> None:
         _measured(section, name)
     section.remarks.append(
         f"{LEARN:,} training and {TESTED:,} test images of each set. All networks: {NETWORK}, all else as by "
-        f"default. Vectors and PCA of blocks have {VECTOR} values at each position, plain codes {PLAIN}. Plain "
-        "codes and PCA are quantised in uniform steps after training; bits are divided evenly among the values "
-        "of a plain code, and by their variances among the components of PCA. *Without revival*: dead entries "
-        "are not moved."
+        f"default. Vectors and PCA of blocks have {VECTOR} values at each position, plain codes {PLAIN}. "
+        "Plain codes and PCA are quantised in uniform steps after training; bits are divided evenly among "
+        "the values of a plain code, and by their variances among the components of PCA. *Without revival*: "
+        "dead entries are not moved."
     )
     section.write()
 
@@ -104,7 +104,9 @@ def _measured(section: Section, name: str) -> None:
         quantise = Quantiser(codes, [each // PLAIN] * PLAIN)
         made = _decoded(plain, quantise(_vectors(plain, test)), len(test))
         error = float(np.square((made.astype(np.float64) - test) / 255).mean())
-        section.row(name, f"plain, {each // PLAIN} bits each", places * each, "-", error, "-", "-", "-")
+        section.row(
+            name, f"plain, {each // PLAIN} bits each", places * each, "-", error, "-", "-", "-"
+        )
         assert vector is not None
         error = _pca_error(vector, train, test, each)
         section.row(name, "PCA of blocks", places * each, "-", error, "-", "-", "-")

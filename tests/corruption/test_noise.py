@@ -305,7 +305,7 @@ def test_a_place_in_the_ranges() -> None:
 
 
 def test_masks_hide_whole_patches_in_all_channels() -> None:
-    """Half of the 12 patches of 4 x 4 pixels of a 10 x 14 image; those at the lower and right edge are cut."""
+    """Half of the 12 patches of 4 x 4 pixels of a 10 x 14 image; those at two edges are cut."""
     clean = torch.rand((5, 3, 10, 14), generator=generator())
     noisy, _ = parse_noise("masks:0.5@4").apply(clean, generator(1))
     changed = noisy != clean
@@ -362,7 +362,10 @@ def test_masks_are_written_as_they_are_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("masks:0.6@0", "the side of a patch must be a whole number of pixels from 1 to 65,536, as in"),
+        (
+            "masks:0.6@0",
+            "the side of a patch must be a whole number of pixels from 1 to 65,536, as in",
+        ),
         ("masks:0.6@x", "as in masks:0.6@4; got 'x'"),
         ("masks:0.6@", "got ''"),
         ("masks:1", "from 0 to 0.99 (fraction of the patches that are hidden); got 1.0"),
@@ -379,7 +382,10 @@ def test_masks_that_cannot_be_are_refused(text: str, sentence: str) -> None:
     ("values", "sentence"),
     [
         ({"kind": "masks", "least": 0.5, "most": 0.5, "patch": -1}, "patch must be a whole number"),
-        ({"kind": "masks", "least": 0.5, "most": 0.5, "patch": 2.0}, "patch must be a whole number"),
+        (
+            {"kind": "masks", "least": 0.5, "most": 0.5, "patch": 2.0},
+            "patch must be a whole number",
+        ),
         ({"kind": "blur", "least": 1, "most": 1, "patch": 2}, "a patch is for masks"),
     ],
 )

@@ -160,8 +160,8 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
 
     Args:
         spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``gaussian:levels=3``,
-            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``, ``vq:512``, ``vq:64,commitment=0.5``. A :class:`Bottleneck` is returned
-            unchanged.
+            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``, ``vq:512``, ``vq:64,commitment=0.5``. A
+            :class:`Bottleneck` is returned unchanged.
 
     Raises:
         InputError: the kind is unknown, or its level is out of range.

@@ -37,8 +37,8 @@ THE_PRESETS = "the preset's"
 LOSS_HELP = "The training loss: mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim."
 BOTTLENECK_HELP = (
     "Constraint on the code: plain (none), gaussian (variational), l1, kl, top-k or winners (sparse: few "
-    "active units), or vq (each vector of a spatial code is one of the entries of a codebook). A strength may "
-    "follow: top-k:0.1, vq:512 (the number of entries)."
+    "active units), or vq (each vector of a spatial code is one of the entries of a codebook). A strength "
+    "may follow: top-k:0.1, vq:512 (the number of entries)."
 )
 LATENT_DIM_HELP = (
     "Latent dimension: how many numbers the code has (a spatial code: at each position)."

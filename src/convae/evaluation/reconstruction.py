@@ -109,9 +109,7 @@ def _measure(
     """Read every image once, and measure in batches."""
     kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
     entries = np.zeros(model.architecture_.entries, np.int64)
-    sums = _Sums(
-        stride=max(1, -(-len(source) // kept)), skipped=[*left_out], entries=entries
-    )
+    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=[*left_out], entries=entries)
     loss, baseline = model.settings_.loss, model.baseline_
     images = _measurable(model, source, include_seen, sums)
     done = 0

@@ -54,7 +54,9 @@ def network_facts(model: ImageEstimator) -> dict[str, object]:
     """Return parameters, code and compression."""
     a = model.architecture_
     values = a.image_shape[0] * a.image_shape[1] * a.image_shape[2]
-    compression: dict[str, object] = {"numbers in an image for each in its code": values / a.code_size}
+    compression: dict[str, object] = {
+        "numbers in an image for each in its code": values / a.code_size
+    }
     if a.bottleneck == "vq":
         bits = a.positions * math.log2(a.entries)
         compression = {

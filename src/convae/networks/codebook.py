@@ -21,12 +21,14 @@ class Codebook(nn.Module):
 
     Entries are not trained by gradients. Each follows the mean of the vectors that it replaces, a moving
     average over steps: entry k is ``total[k] / count[k]``. Entries that hardly any vector is near to are
-    *dead*. In training they are moved to vectors of the batch, which are chosen in proportion to their squared
-    distance from their own entries, as k-means++ does. No random numbers are involved: the choice takes
-    vectors at even intervals of the summed distances. A resumed run therefore repeats an uninterrupted one.
+    *dead*. In training they are moved to vectors of the batch, which are chosen in proportion to their
+    squared distance from their own entries, as k-means++ does. No random numbers are involved: the choice
+    takes vectors at even intervals of the summed distances. A resumed run therefore repeats an uninterrupted
+    one.
 
     Averages over weights (``ema``) average ``count`` and ``total``, and their quotient is the mean of the
-    entries weighted by use. An entry that was dead has a small count, so the average follows its move at once.
+    entries weighted by use. An entry that was dead has a small count, so the average follows its move at
+    once.
 
     Source: van den Oord, Vinyals, Kavukcuoglu, "Neural discrete representation learning", 2017, appendix A.1;
     Zheng and Vedaldi, "Online clustered codebook", 2023, for dead entries.
@@ -58,8 +60,8 @@ class Codebook(nn.Module):
             indices: (B, h, w) int64 the entries that replace them.
 
         Returns:
-            (B, d, h, w) the entries. In training, the gradient passes to ``raw`` as if nothing had been replaced
-            (straight-through).
+            (B, d, h, w) the entries. In training, the gradient passes to ``raw`` as if nothing had been
+            replaced (straight-through).
         """
         code = self.vectors_of(indices)
         if not self.training:
@@ -90,8 +92,8 @@ class Codebook(nn.Module):
         Args:
             vectors: (n, d).
             indices: (n,) the entry that replaces each.
-            decay: the fraction of the averages that is kept. None keeps :data:`USES` mean uses of an entry, so
-                that small batches do not make entries seem dead that are used now and then.
+            decay: the fraction of the averages that is kept. None keeps :data:`USES` mean uses of an entry,
+                so that small batches do not make entries seem dead that are used now and then.
         """
         before = self.count.clone(), self.total.clone()
         errors = (vectors - self.entries[indices]).square().sum(dim=1)
@@ -122,7 +124,7 @@ class Codebook(nn.Module):
 
 
 def nearest(vectors: Tensor, entries: Tensor) -> Tensor:
-    """Return the index (n,) of the entry (K, d) that is nearest to each vector (n, d); the first of equals."""
+    """Return the index (n,) of the entry (K, d) nearest to each vector (n, d); the first of equals."""
     half = entries.square().sum(dim=1) / 2
     parts = vectors.split(max(1, MOST_PAIRS // len(entries)))
     with torch.autocast("cpu" if vectors.is_meta else vectors.device.type, enabled=False):

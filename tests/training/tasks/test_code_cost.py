@@ -176,8 +176,9 @@ def test_commitment_is_relative_to_the_loss_and_to_the_variance_of_the_entries(
 ) -> None:
     """The first values of the entries are 0, 2, 0, 2: a variance of 1; the second are all 0.
 
-    In each image one of the two vectors is 1 from its entry (squared): 1/2 on average. The loss of the image is
-    0.1² = 0.01. So the result is 0.01 + 0.01 * 0.5 * 1/2 = 0.0125 for each image, at every scale of the code.
+    In each image one of the two vectors is 1 from its entry (squared): 1/2 on average. The loss of the image
+    is 0.1² = 0.01. So the result is 0.01 + 0.01 * 0.5 * 1/2 = 0.0125 for each image, at every scale of the
+    code.
     """
     task, output = task_of("vq:2,commitment=0.5"), quantised(scale)
     example = task.example(IMAGES[:2], rng())

@@ -55,9 +55,9 @@ class ConvAutoencoder(
         latent_dim: latent dimension: the size of the code (at each position, for a spatial code). None takes
             the preset's: 64, 16, 8. A larger code reconstructs better, a smaller one compresses more.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse), ``vq`` (vector-quantised: each vector of a spatial code is one of the
-            entries of a codebook). A strength may follow a colon (``"top-k:0.05"``, ``"vq:512"``); without
-            one, the default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+            ``kl`` or ``top-k`` (sparse), ``vq`` (vector-quantised: each vector of a spatial code is one of
+            the entries of a codebook). A strength may follow a colon (``"top-k:0.05"``, ``"vq:512"``);
+            without one, the default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
         loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
             ``"0.8*mse+0.2*ssim"``.
         epochs: passes over the images. None chooses about 3,000 steps, so that training works for 20 images

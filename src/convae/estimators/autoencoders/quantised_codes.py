@@ -1,4 +1,4 @@
-"""Codes that are entries of a codebook: their indices, their vectors, and how much of the codebook is used."""
+"""Codes that are entries of a codebook: indices, vectors, and how much of the codebook is used."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

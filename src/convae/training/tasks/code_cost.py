@@ -114,9 +114,10 @@ class Sparse:
 class VectorQuantised:
     """Wraps a task: the encoder's vectors z stay near the entries e of the codebook that replace them.
 
-    The loss is L + L̄ · β · |z - e|² / V, where L̄ is the mean of the task's loss in the batch and V the variance
-    of the entries in use: mean |e - ē|² over the batch. So β is relative to the loss of the image, and does not
-    depend on the scale of the code. The entries are constants here: the codebook follows the encoder by itself.
+    The loss is L + L̄ · β · |z - e|² / V, where L̄ is the mean of the task's loss in the batch and V the
+    variance of the entries in use: mean |e - ē|² over the batch. So β is relative to the loss of the image,
+    and does not depend on the scale of the code. The entries are constants here: the codebook follows the
+    encoder by itself.
 
     Source: van den Oord et al., "Neural discrete representation learning", 2017, for the commitment.
     """
