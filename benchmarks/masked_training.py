@@ -1,7 +1,7 @@
 """Figures of masked training: classes read from codes that were learnt from partly hidden images."""
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -120,7 +120,9 @@ def _right(
     return [(answer == truth).astype(np.float64) for answer in answers]
 
 
-def images_of(name: str, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+def images_of(
+    name: str, split: Literal["train", "test"], count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The first images of a part of a set, and their classes."""
     source = convae.open_source(name, split=split)
     count = min(count, len(source))

@@ -24,7 +24,7 @@ NETWORK: dict[str, Any] = {
     "refine": 0,
     "code": "spatial",
     "bypass": "none",
-    "epochs": 10,
+    "epochs": 8,
     "batch_size": 64,
     "patience": 0,
 }
@@ -86,14 +86,14 @@ def vq() -> None:
 
 def _measured(section: Section, name: str) -> None:
     """Add the rows of one set."""
-    train, test = (images_of(name, part, n)[0] for part, n in (("train", LEARN), ("test", TESTED)))
+    train, test = images_of(name, "train", LEARN)[0], images_of(name, "test", TESTED)[0]
     plain, cpu = _fitted(train, latent_dim=PLAIN)
     codes, places = _vectors(plain, train), plain.architecture_.positions
     section.row(name, "plain, not quantised", "-", "-", -plain.score(test), "-", "-", cpu)
     for entries in ENTRIES:
         each = int(math.log2(entries))
         vector = None
-        for revival in (True, False):
+        for revival in (True, False) if entries == max(ENTRIES) else (True,):
             with _revival(revival):
                 vector, cpu = _fitted(train, latent_dim=VECTOR, bottleneck=f"vq:{entries}")
             counts = np.bincount(vector.indices(test).ravel(), minlength=entries)

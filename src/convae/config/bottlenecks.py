@@ -63,7 +63,7 @@ class Bottleneck:
         levels: latent hierarchy levels of a Gaussian code: 1 is the code alone; 2 or 3 add latent variables
             at the next larger maps of the decoder, whose distribution depends on the levels above (a ladder).
         commitment: of a ``vq`` code: weight of the squared distance between the encoder's vectors and their
-            entries, as a fraction of the variance of the entries, compared with the loss of the image.
+            entries, as a fraction of the variance of the vectors, compared with the loss of the image.
     """
 
     kind: str = "plain"

@@ -144,6 +144,7 @@ class Autoencoder(nn.Module):
         training = self.training
         raw = self.eval().posterior(self._some_inputs(images)).raw
         self.train(training)
+        assert raw is not None
         codebook.start(raw.movedim(1, 3).flatten(0, 2))
 
     def _some_inputs(self, images: Tensor) -> Tensor:

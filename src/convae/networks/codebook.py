@@ -7,11 +7,13 @@ from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
 
-DECAYS = (0.8, 0.99)  # least and most of the moving averages, a step
-USES = 16  # of an entry that the averages remember, between these limits
-DEAD = 0.05  # an entry is dead below this fraction of the mean use
+DECAY = 0.8  # of the averages, a step; the encoder leaves slower entries behind
+USES = 4  # mean uses of an entry, over which it is decided whether it is dead
+DEAD = 0.05  # an entry that is used less than this, where 1 is the mean of all, is dead
+FRESH = 0.06  # use of an entry at the start: if the first batches do not use it, it is soon dead
 ROUNDS = 10  # of k-means at the start
 MOST_PAIRS = 2**23  # of vectors and entries that are compared at once
+LEAST = 1e-6  # count of an entry that is not used, so that it stays where it is
 SMALLEST = 1e-12  # keeps quotients finite
 STEPS = 2**20  # of an error, so that sums of errors are exact on every device
 
@@ -20,11 +22,11 @@ class Codebook(nn.Module):
     """The entries of a vector-quantised code.
 
     Entries are not trained by gradients. Each follows the mean of the vectors that it replaces, a moving
-    average over steps: entry k is ``total[k] / count[k]``. Entries that hardly any vector is near to are
-    *dead*. In training they are moved to vectors of the batch, which are chosen in proportion to their
-    squared distance from their own entries, as k-means++ does. No random numbers are involved: the choice
-    takes vectors at even intervals of the summed distances. A resumed run therefore repeats an uninterrupted
-    one.
+    average over the last steps: entry k is ``total[k] / count[k]``. Entries that hardly any vector is near to
+    are *dead*; this is decided over more steps (``use``, where 1 is the mean of all entries). In training,
+    they are moved to vectors of the batch, which are chosen in proportion to their squared distance from
+    their own entries, as k-means++ does. No random numbers are involved: the choice takes vectors at even
+    intervals of the summed distances. A resumed run therefore repeats an uninterrupted one.
 
     Averages over weights (``ema``) average ``count`` and ``total``, and their quotient is the mean of the
     entries weighted by use. An entry that was dead has a small count, so the average follows its move at
@@ -36,11 +38,13 @@ class Codebook(nn.Module):
 
     count: Tensor
     total: Tensor
+    use: Tensor
 
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.register_buffer("count", torch.ones(a.entries))
         self.register_buffer("total", torch.randn(a.entries, a.latent_dim))
+        self.register_buffer("use", torch.ones(a.entries))
 
     @property
     def entries(self) -> Tensor:
@@ -77,11 +81,12 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def start(self, vectors: Tensor) -> None:
         """Start the entries at the k-means centres of vectors (n, d)."""
-        self.count.zero_()
-        self.total.zero_()
+        for values in self.buffers():
+            values.zero_()
         self._revive(vectors, (vectors - vectors.mean(dim=0)).square().sum(dim=1))
         for _ in range(ROUNDS):
             self.follow(vectors, nearest(vectors, self.entries), decay=0.0)
+        self.use.fill_(FRESH)
 
     @torch.no_grad()
     def follow(self, vectors: Tensor, indices: Tensor, decay: float | None = None) -> None:
@@ -92,41 +97,44 @@ class Codebook(nn.Module):
         Args:
             vectors: (n, d).
             indices: (n,) the entry that replaces each.
-            decay: the fraction of the averages that is kept. None keeps :data:`USES` mean uses of an entry,
-                so that small batches do not make entries seem dead that are used now and then.
+            decay: the fraction of the averages that is kept; None takes :data:`DECAY`.
         """
-        before = self.count.clone(), self.total.clone()
+        before = [values.clone() for values in self.buffers()]
         errors = (vectors - self.entries[indices]).square().sum(dim=1)
         count, total = _sums(vectors, indices, len(self.count))
-        if decay is None:
-            kept = math.exp(-len(vectors) / (USES * len(self.count)))
-            decay = min(max(kept, DECAYS[0]), DECAYS[1])
-        weight = 1 - decay
-        self.count.lerp_(count, weight)
-        self.total.lerp_(total, weight)
+        fast = 1 - (DECAY if decay is None else decay)
+        slow = 1 - math.exp(-len(vectors) / (USES * len(self.count)))
+        self.count.lerp_(count, fast)
+        self.total.lerp_(total, fast)
+        mean = len(vectors) / len(self.count)
+        self.use.lerp_(count / mean, fast if decay is not None else min(fast, slow))
+        kept = (LEAST / self.count.clamp_min(SMALLEST)).clamp_min(1)
+        self.count.mul_(kept)
+        self.total.mul_(kept[:, None])
         self._revive(vectors, errors)
         finite = torch.isfinite(errors.sum())
-        for now, old in zip((self.count, self.total), before, strict=True):
+        for now, old in zip(self.buffers(), before, strict=True):
             now.copy_(torch.where(finite, now, old))
 
     def _revive(self, vectors: Tensor, errors: Tensor) -> None:
         """Move dead entries to vectors (n, d), in proportion to their squared errors (n,)."""
-        use = len(vectors) / len(self.count)
-        dead = self.count < DEAD * use
+        mean = len(vectors) / len(self.count)
+        dead = self.use < DEAD
         # whole numbers, whose sums do not depend on the order; at least 1, so that there is always a choice
         weights = (errors / errors.max().clamp_min(SMALLEST) * STEPS).nan_to_num().long() + 1
         ends = weights.cumsum(dim=0)
         places = (dead.cumsum(dim=0) - 0.5) / dead.sum().clamp_min(1) * ends[-1]
         chosen = torch.searchsorted(ends.double(), places.double(), right=True)
-        moved = vectors[chosen.clamp(0, len(vectors) - 1)] * use
+        moved = vectors[chosen.clamp(0, len(vectors) - 1)] * mean
         self.total.copy_(torch.where(dead[:, None], moved, self.total))
-        self.count.copy_(torch.where(dead, use, self.count))
+        self.count.copy_(torch.where(dead, mean, self.count))
+        self.use.copy_(torch.where(dead, 1.0, self.use))
 
 
 def nearest(vectors: Tensor, entries: Tensor) -> Tensor:
     """Return the index (n,) of the entry (K, d) nearest to each vector (n, d); the first of equals."""
     half = entries.square().sum(dim=1) / 2
-    parts = vectors.split(max(1, MOST_PAIRS // len(entries)))
+    parts = torch.split(vectors, max(1, MOST_PAIRS // len(entries)))
     with torch.autocast("cpu" if vectors.is_meta else vectors.device.type, enabled=False):
         # the largest z·e - |e|²/2 is the smallest |z - e|²
         return torch.cat([torch.addmm(-half, part, entries.T).argmax(dim=1) for part in parts])
@@ -141,7 +149,8 @@ def _sums(vectors: Tensor, indices: Tensor, entries: int) -> tuple[Tensor, Tenso
     numbers = torch.arange(entries, device=vectors.device)[:, None]
     size = max(1, MOST_PAIRS // entries)
     with torch.autocast(vectors.device.type, enabled=False):
-        for part, which in zip(vectors.split(size), indices.split(size), strict=True):
+        parts = zip(torch.split(vectors, size), torch.split(indices, size), strict=True)
+        for part, which in parts:
             belongs = (which == numbers).to(vectors.dtype)
             count += belongs.sum(dim=1)
             total += belongs @ part

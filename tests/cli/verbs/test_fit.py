@@ -329,6 +329,7 @@ def test_a_codebook_is_reported_by_the_fit_and_by_info(
     told = convae("info", out)
     assert "of the 8 entries are used" in told.out
     assert "masks:0.5@2" in convae("info", out, "--json").json["parameters"]["noise"]
-    refused = convae("fit", "autoencoder", pictures, "--out", out, *FIT, *chosen, "--code", "dense")
+    other = (tmp_path / "other.convae", *FIT, *chosen, "--code", "dense")
+    refused = convae("fit", "autoencoder", pictures, "--out", *other)
     assert refused.code == 2
     assert "--bottleneck vq replaces the vector at each position" in refused.err

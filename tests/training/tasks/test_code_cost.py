@@ -171,19 +171,19 @@ def quantised(scale: float = 1.0) -> Output:
 
 
 @pytest.mark.parametrize("scale", [1.0, 50.0])
-def test_commitment_is_relative_to_the_loss_and_to_the_variance_of_the_entries(
+def test_commitment_is_relative_to_the_loss_and_to_the_variance_of_the_code(
     scale: float,
 ) -> None:
-    """The first values of the entries are 0, 2, 0, 2: a variance of 1; the second are all 0.
+    """The mean of the entries is (1, 0): the vectors are 1, 1 + 1, 1 and 4 from it, squared: 2 on average.
 
-    In each image one of the two vectors is 1 from its entry (squared): 1/2 on average. The loss of the image
-    is 0.1² = 0.01. So the result is 0.01 + 0.01 * 0.5 * 1/2 = 0.0125 for each image, at every scale of the
-    code.
+    In each image one of the two vectors is 1 from its entry, squared: 1/2 on average, a quarter of 2. The
+    loss of the image is 0.1² = 0.01. So the result is 0.01 + 0.01 * 0.5 * (1 - 1/4) * 1/4 = 0.0109375, at
+    every scale of the code.
     """
     task, output = task_of("vq:2,commitment=0.5"), quantised(scale)
     example = task.example(IMAGES[:2], rng())
     losses = task.losses(output, example)
-    assert losses.tolist() == pytest.approx([0.0125, 0.0125])
+    assert losses.tolist() == pytest.approx([0.0109375, 0.0109375])
     losses.sum().backward()
     assert output.raw is not None
     gradient = output.raw.grad
@@ -199,7 +199,15 @@ def test_without_commitment_the_loss_is_that_of_the_image() -> None:
     assert losses.tolist() == pytest.approx([0.01, 0.01])
 
 
-def test_entries_that_are_all_alike_leave_the_loss_finite() -> None:
+def test_where_all_have_one_entry_commitment_pulls_nowhere() -> None:
+    """Otherwise it would make the code of every image the same, and it would stay so."""
+    task, output = task_of("vq:2"), quantised()
+    alike = output._replace(code=torch.full_like(output.code, 9.0))
+    losses = task.losses(alike, task.example(IMAGES[:2], rng()))
+    assert losses.tolist() == pytest.approx([0.01, 0.01])
+
+
+def test_a_code_that_is_everywhere_the_same_leaves_the_loss_finite() -> None:
     task, output = task_of("vq:2"), quantised()
     alike = output._replace(code=torch.zeros_like(output.code), raw=torch.zeros(2, 2, 1, 2))
     losses = task.losses(alike, task.example(IMAGES[:2], rng()))

@@ -114,10 +114,12 @@ class Sparse:
 class VectorQuantised:
     """Wraps a task: the encoder's vectors z stay near the entries e of the codebook that replace them.
 
-    The loss is L + L̄ · β · |z - e|² / V, where L̄ is the mean of the task's loss in the batch and V the
-    variance of the entries in use: mean |e - ē|² over the batch. So β is relative to the loss of the image,
-    and does not depend on the scale of the code. The entries are constants here: the codebook follows the
-    encoder by itself.
+    The loss is L + L̄ · β · (1 - ρ) · |z - e|² / V, where L̄ is the mean of the task's loss in the batch, V the
+    mean of |z - ē|² over the batch, ē the mean of its entries, and ρ the mean of |z - e|² / V: the part of
+    the variance of the code that the entries do not explain. So β is relative to the loss of the image, and
+    does not depend on the scale of the code. The factor 1 - ρ ends the pull where one entry serves all
+    vectors: otherwise such a code would stay everywhere the same. V, ρ and the entries are constants here:
+    the codebook follows the encoder by itself.
 
     Source: van den Oord et al., "Neural discrete representation learning", 2017, for the commitment.
     """
@@ -133,9 +135,12 @@ class VectorQuantised:
         """Return the loss of the task plus the commitment, (B,)."""
         assert output.raw is not None
         loss, entries = self.task.losses(output, example), output.code.detach()
-        away = (output.raw.float() - entries).square().sum(dim=1).flatten(1).mean(dim=1)
-        variance = entries.var(dim=(0, 2, 3), correction=0).sum().clamp_min(SMALLEST)
-        return loss + loss.detach().mean() * self.weight * away / variance
+        vectors = output.raw.float()
+        away = (vectors - entries).square().sum(dim=1).flatten(1).mean(dim=1)
+        middle = entries.mean(dim=(0, 2, 3), keepdim=True)
+        variance = (vectors - middle).square().sum(dim=1).mean().detach().clamp_min(SMALLEST)
+        explained = (1 - away.mean().detach() / variance).clamp_min(0)
+        return loss + loss.detach().mean() * self.weight * explained * away / variance
 
 
 class CodeUse:
