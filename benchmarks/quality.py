@@ -31,11 +31,13 @@ from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
 from house import house  # noqa: E402
 from inpainting import inpainting  # noqa: E402
+from masked_training import masked_training  # noqa: E402
 from noise_decisions import noise_decision  # noqa: E402
 from one_class import one_class  # noqa: E402
 from one_set_out import joined, one_set_out  # noqa: E402
 from own_template import own_template  # noqa: E402
 from plain_autoencoder import plain_autoencoder  # noqa: E402
+from quantised_codes import vq  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 from roundtrip import roundtrip  # noqa: E402
@@ -236,6 +238,8 @@ COMMANDS = {
         sparse_codes,
         robust_codes,
         stacked_ablation,
+        masked_training,
+        vq,
         one_class,
         anomalies,
         augmentation,

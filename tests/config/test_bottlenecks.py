@@ -9,6 +9,7 @@ from convae.errors import InputError
 @pytest.mark.parametrize(
     "text",
     ["plain", "gaussian", "gaussian:0.5", "l1:2", "kl:0.05", "top-k", "top-k:0.25",
+     "vq", "vq:2", "vq:65536", "vq:64,commitment=0.5",
      "gaussian:0.5,free_bits=0.1", "gaussian:free_bits=0.25,warmup=0"],
 )  # fmt: skip
 def test_a_text_is_read_back(text: str) -> None:
@@ -22,6 +23,8 @@ def test_levels_and_the_usual_ones() -> None:
     assert parse_bottleneck("gaussian").strength == 1
     assert parse_bottleneck("gaussian:0.5, free_bits = 0.1").free_bits == 0.1
     assert parse_bottleneck("top-k:0.25").architecture == {"bottleneck": "top-k", "active": 0.25}
+    assert parse_bottleneck("vq").architecture == {"bottleneck": "vq", "entries": 512}
+    assert parse_bottleneck("vq:64").architecture == {"bottleneck": "vq", "entries": 64}
     assert parse_bottleneck("plain").strength == 0
     assert all(parse_bottleneck(kind).architecture["bottleneck"] == kind for kind in KINDS)
 
@@ -37,6 +40,11 @@ def test_levels_and_the_usual_ones() -> None:
         ("gaussian:much", "level must be a number; got 'much'"),
         ("gaussian:1,freebits=0.1", "did you mean 'free_bits'?"),
         ("gaussian:1,warmup=2", "warmup must be a number from 0 to 1; got 2.0"),
+        ("vq:1", "a codebook has a whole number of entries, at least 2; got 1.0"),
+        ("vq:2.5", "a codebook has a whole number of entries, at least 2; got 2.5"),
+        ("vq:70000", "its level must be a number above 0, up to 65536 (the number of entries"),
+        ("vq:64,commitment=-1", "commitment must be a number from 0 to 10000; got -1.0"),
+        ("l1:1,commitment=2", "commitment is that of a codebook: use 'vq', or leave it out"),
         (3, "bottleneck must be text such as 'gaussian'"),
     ],
 )

@@ -302,3 +302,95 @@ def test_a_place_in_the_ranges() -> None:
     assert [piece.least for piece in middle.pieces] == pytest.approx([0.3, 100, 20])
     assert middle.clip
     assert noise.fixed(1.0).pieces[0].most == pytest.approx(0.5)
+
+
+def test_masks_hide_whole_patches_in_all_channels() -> None:
+    """Half of the 12 patches of 4 x 4 pixels of a 10 x 14 image; those at two edges are cut."""
+    clean = torch.rand((5, 3, 10, 14), generator=generator())
+    noisy, _ = parse_noise("masks:0.5@4").apply(clean, generator(1))
+    changed = noisy != clean
+    assert torch.equal(changed.any(dim=1), changed.all(dim=1))
+    patches = [
+        changed[:, 0, i : i + 4, j : j + 4] for i in range(0, 10, 4) for j in range(0, 14, 4)
+    ]
+    whole = torch.stack([patch.flatten(1).all(dim=1) for patch in patches])
+    some = torch.stack([patch.flatten(1).any(dim=1) for patch in patches])
+    assert torch.equal(whole, some)
+    assert whole.sum(dim=0).tolist() == [6] * 5
+    assert len({tuple(column) for column in whole.T.tolist()}) > 1  # of each image its own
+
+
+def test_a_hidden_pixel_has_the_mean_of_the_visible_ones_of_its_channel() -> None:
+    clean = torch.rand((2, 3, 8, 8), generator=generator())
+    noisy, _ = parse_noise("masks:0.5@2").apply(clean, generator(1))
+    hidden = (noisy != clean)[0, 0]
+    for channel in range(3):
+        wanted = clean[0, channel][~hidden].mean()
+        assert torch.allclose(noisy[0, channel][hidden], wanted)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((28, 28), 4), ((32, 32), 4), ((8, 20), 2), ((256, 300), 32), ((5, 9), 2)]
+)
+def test_a_patch_is_an_eighth_of_the_shorter_side(shape: tuple[int, int], side: int) -> None:
+    """28 / 8 = 3.5 is rounded to the even 4."""
+    clean = torch.rand((1, 1, *shape), generator=generator())
+    own, _ = parse_noise("masks:0.5").apply(clean, generator(1))
+    given, _ = parse_noise(f"masks:0.5@{side}").apply(clean, generator(1))
+    assert torch.equal(own, given)
+
+
+def test_masks_leave_something_visible_and_may_hide_nothing() -> None:
+    clean = torch.rand((3, 1, 4, 4), generator=generator())
+    most, _ = parse_noise("masks:0.99@2").apply(clean, generator())
+    assert ((most == clean).flatten(1).sum(dim=1) == 4).all()  # one of the four patches
+    none, level = parse_noise("masks:0").apply(clean, generator())
+    assert torch.equal(none, clean)
+    assert not level.any()
+
+
+@pytest.mark.parametrize(
+    "text", ["masks:0.6", "masks:0.3..0.7@3", "masks:0.5@4 + gaussian:0.1", "gaussian:0.1"]
+)
+def test_masks_are_written_as_they_are_read(text: str) -> None:
+    noise = parse_noise(text)
+    assert str(noise) == text
+    assert Noise.from_dict(json.loads(json.dumps(noise.to_dict()))) == noise
+    assert str(parse_noise("masks:@4")) == "masks:0.6@4"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "masks:0.6@0",
+            "the side of a patch must be a whole number of pixels from 1 to 65,536, as in",
+        ),
+        ("masks:0.6@x", "as in masks:0.6@4; got 'x'"),
+        ("masks:0.6@", "got ''"),
+        ("masks:1", "from 0 to 0.99 (fraction of the patches that are hidden); got 1.0"),
+        ("gaussian:0.1@4", "the level of gaussian must be a number"),
+    ],
+)
+def test_masks_that_cannot_be_are_refused(text: str, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_noise(text)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"kind": "masks", "least": 0.5, "most": 0.5, "patch": -1}, "patch must be a whole number"),
+        (
+            {"kind": "masks", "least": 0.5, "most": 0.5, "patch": 2.0},
+            "patch must be a whole number",
+        ),
+        ({"kind": "blur", "least": 1, "most": 1, "patch": 2}, "a patch is for masks"),
+    ],
+)
+def test_patches_in_a_file_that_cannot_be_are_refused(
+    values: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Piece(**values)  # type: ignore[arg-type]

@@ -185,6 +185,8 @@ def test_codes_are_what_their_bottleneck_lets_through(one: Combination) -> None:
         assert int((code > 0).sum(dim=1).max()) <= a.kept_values
     if one.bottleneck == "winners" and code.ndim > 2:
         assert int((code > 0).flatten(2).sum(dim=2).max()) <= 1
+    if one.bottleneck == "vq":
+        assert torch.equal(code, network.bottleneck.codebook.vectors_of(output.indices))
 
 
 @pytest.mark.parametrize("one", codes_alone, ids=str)

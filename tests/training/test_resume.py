@@ -41,6 +41,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "batch norm": ({}, {"norm": "batch"}),
     "no average": ({"ema": 0.0}, {"norm": "batch"}),
     "spatial": ({"optimizer": "adamw"}, {"code": "spatial"}),
+    "vq": ({}, {"code": "spatial", "bottleneck": "vq", "entries": 8, "bypass": "none"}),
     "random crop": ({"random_crop": True}, {}),
     "streamed": ({"random_crop": True, "storage": "streamed"}, {}),
     "bfloat16": ({"precision": "bfloat16"}, {}),

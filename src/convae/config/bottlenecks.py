@@ -1,7 +1,7 @@
 """Bottlenecks: constraints on the code between encoder and decoder, written as text.
 
 >>> parse_bottleneck("gaussian"), str(parse_bottleneck("top-k:0.05"))
-(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1, levels=1), 'top-k:0.05')
+(Bottleneck(kind='gaussian', level=None, free_bits=0.0, warmup=0.1, levels=1, commitment=1.0), 'top-k:0.05')
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ class Kind(NamedTuple):
     meaning: str
 
 
+FEWEST_ENTRIES, MOST_ENTRIES = 2, 65_536  # of a codebook
 KINDS: dict[str, Kind | None] = {
     "plain": None,
     "gaussian": Kind(
@@ -36,11 +37,12 @@ KINDS: dict[str, Kind | None] = {
     "kl": Kind(0.05, 0.5, "the part of the images that a number of the code should be on for"),
     "top-k": Kind(0.1, 1.0, "the part of the numbers of a code that may differ from 0"),
     "winners": Kind(0.05, 1.0, "the part of the images that a number of the code may be on for"),
+    "vq": Kind(512, MOST_ENTRIES, "the number of entries in the codebook"),
 }
 SPARSE = ("l1", "kl", "top-k", "winners")
 MOST_LEVELS = 12
 RATE_ON = 0.5  # a unit whose rate (0 to 1) is above this counts as active
-OPTIONS = ("free_bits", "warmup", "levels")  # of a Gaussian bottleneck, written name=number
+OPTIONS = ("free_bits", "warmup", "levels", "commitment")  # written name=number
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,16 @@ class Bottleneck:
             one), ``l1`` (small values of at least 0), ``kl`` (activation rates near a target), ``top-k``
             (only the largest units of each code), ``winners`` (winner-take-all: each unit is active only for
             the images that activate it most; for a spatial code, only at the strongest position in each
-            image).
+            image), ``vq`` (vector-quantised: the vector at each position of a spatial code is one of the
+            entries of a codebook).
         level: the strength, see :data:`KINDS`; None takes the default.
         free_bits: nats in each latent dimension of a Gaussian code that cost nothing (a mean over the batch),
             so that the code is not ignored at the start of training.
         warmup: fraction of the training over which the cost of a Gaussian code rises from 0.
         levels: latent hierarchy levels of a Gaussian code: 1 is the code alone; 2 or 3 add latent variables
             at the next larger maps of the decoder, whose distribution depends on the levels above (a ladder).
+        commitment: of a ``vq`` code: weight of the squared distance between the encoder's vectors and their
+            entries, as a fraction of the variance of the vectors, compared with the loss of the image.
     """
 
     kind: str = "plain"
@@ -66,6 +71,7 @@ class Bottleneck:
     free_bits: float = 0.0
     warmup: float = 0.1
     levels: int = 1
+    commitment: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
@@ -76,12 +82,17 @@ class Bottleneck:
         kind, faults = KINDS[self.kind], []
         if kind is None and self.level is not None:
             faults.append("it has no level")
+        whole = self.kind != "vq" or self.level in range(FEWEST_ENTRIES, MOST_ENTRIES + 1)
+        if not whole and _within(self.level, MOST_ENTRIES):
+            faults.append(
+                f"a codebook has a whole number of entries, at least {FEWEST_ENTRIES}; got {self.level!r:.40}"
+            )
         if kind is not None and self.level is not None and not _within(self.level, kind.most):
             faults.append(
                 f"its level must be a number above 0, up to {kind.most:g} ({kind.meaning}); got "
                 f"{self.level!r:.40}"
             )
-        for name, most in (("free_bits", 100.0), ("warmup", 1.0)):
+        for name, most in (("free_bits", 100.0), ("warmup", 1.0), ("commitment", 1e4)):
             value = getattr(self, name)
             if value != 0 and not _within(value, most):
                 faults.append(f"{name} must be a number from 0 to {most:g}; got {value!r:.40}")
@@ -91,6 +102,8 @@ class Bottleneck:
             )
         elif self.levels > 1 and self.kind != "gaussian":
             faults.append("levels are those of a Gaussian code: use 'gaussian', or leave them out")
+        if self.kind != "vq" and self.commitment != type(self).commitment:
+            faults.append("commitment is that of a codebook: use 'vq', or leave it out")
         return faults
 
     @property
@@ -106,6 +119,8 @@ class Bottleneck:
         """Return the fields of :class:`convae.Architecture` that the bottleneck sets."""
         if self.kind in ("top-k", "winners"):
             return {"bottleneck": self.kind, "active": self.strength}
+        if self.kind == "vq":
+            return {"bottleneck": self.kind, "entries": int(self.strength)}
         if self.levels > 1:
             return {"bottleneck": self.kind, "levels": self.levels}
         return {"bottleneck": self.kind}
@@ -145,8 +160,8 @@ def parse_bottleneck(spec: "str | Bottleneck") -> Bottleneck:
 
     Args:
         spec: ``plain``, ``gaussian``, ``gaussian:0.5``, ``gaussian:1,free_bits=0.1``, ``gaussian:levels=3``,
-            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``. A :class:`Bottleneck` is returned
-            unchanged.
+            ``l1:0.2``, ``kl:0.05``, ``top-k:0.1``, ``winners:0.05``, ``vq:512``, ``vq:64,commitment=0.5``. A
+            :class:`Bottleneck` is returned unchanged.
 
     Raises:
         InputError: the kind is unknown, or its level is out of range.

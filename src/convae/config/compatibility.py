@@ -74,7 +74,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "augmentation": tuple(augmentation.KINDS),
     "network": ("preset", "custom"),  # whether convae makes encoder and decoder, or is given them
     "layers": ("convolutional", "dense"),  # what the stages are made of
-    "use": ("codes", "activity", "likelihood bound"),
+    "use": ("codes", "activity", "indices", "likelihood bound"),
 }
 
 
@@ -115,6 +115,11 @@ MIRRORED = (
     "the encoder: it needs bypass 'none', refine 0, blocks of at least 1 and up 'subpixel' (those of the "
     "preset residual)"
 )
+NO_LEVELS = (
+    "the levels of a stacked autoencoder are trained without a cost of the code, and bottleneck {0!r} needs "
+    "one that keeps the encoder near its codebook: use ConvAutoencoder (convae fit autoencoder), or "
+    "bottleneck 'plain'"
+)
 RULES: tuple[Rule, ...] = (
     Rule(
         ("path", ("pca",)),
@@ -145,6 +150,20 @@ RULES: tuple[Rule, ...] = (
         "for codes that hold the whole image take preset 'residual' or 'pooled'",
         forbidden=False,
     ),
+    Rule(
+        ("bottleneck", ("vq",)),
+        ("code", ("dense",)),
+        "bottleneck {0!r} replaces the vector at each position of a spatial code, and a dense code has no "
+        "positions: use code 'spatial' (with {0!r} the default), or another bottleneck",
+    ),
+    Rule(
+        ("bottleneck", ("vq",)),
+        ("task", ("neighbourhood", "attributes")),
+        "bottleneck {0!r} is for spatial codes, and {1} needs one dense vector for each image: take "
+        "bottleneck 'plain'",
+    ),
+    Rule(("bottleneck", ("vq",)), ("task", LEVELS), NO_LEVELS),
+    Rule(("bottleneck", ("vq",)), ("estimator", ("stacked",)), NO_LEVELS),
     Rule(
         ("loss", ("bce",)),
         ("output", ("linear", "clamp")),
@@ -295,6 +314,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("network", ("custom",)),
+        ("bottleneck", ("vq",)),
+        "a codebook replaces the vectors of convae's own encoders, and lies between layers that a custom "
+        "network does not have: use bottleneck 'plain' or a sparse one, or leave out encoder and decoder",
+    ),
+    Rule(
+        ("network", ("custom",)),
         ("task", ("neighbourhood",)),
         "neighbourhood lays out dense codes at the scale of convae's encoder, and a custom encoder may give "
         "codes of any form and scale: leave out neighbourhood, or encoder and decoder",
@@ -310,6 +335,12 @@ RULES: tuple[Rule, ...] = (
         ("hierarchy", ("ladder",)),
         "finer levels of a Gaussian code have values at each position of a feature map, and preset 'dense' "
         "has no positions: take another preset, or a code of one level",
+    ),
+    Rule(
+        ("use", ("indices",)),
+        ("bottleneck", but("bottleneck", "vq")),
+        "codes have indices only where they are entries of a codebook, and bottleneck {1!r} has none: fit "
+        "with bottleneck 'vq', or use transform and inverse_transform",
     ),
     Rule(
         ("use", ("activity",)),

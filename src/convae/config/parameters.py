@@ -48,8 +48,9 @@ ALL_PRESETS = (*RESTORING_PRESETS, *CODING_PRESETS)
 THE_PRESETS = "the preset's"
 LOSS_HELP = "The training loss: mse, bce, l1, charbonnier, ssim, ms_ssim, or a sum such as 0.8*mse+0.2*ssim."
 BOTTLENECK_HELP = (
-    "Constraint on the code: plain (none), gaussian (variational), or l1, kl, top-k or winners (sparse: few "
-    "active units). A strength may follow: top-k:0.1."
+    "Constraint on the code: plain (none), gaussian (variational), l1, kl, top-k or winners (sparse: few "
+    "active units), or vq (each vector of a spatial code is one of the entries of a codebook). A strength "
+    "may follow: top-k:0.1, vq:512 (the number of entries)."
 )
 LATENT_DIM_HELP = (
     "Latent dimension: how many numbers the code has (a spatial code: at each position)."
@@ -126,7 +127,7 @@ class ArchitectureSettings:
     code: str | None = setting(
         None,
         "Form of the code: one vector for the whole image (dense), or a map with one vector at each position "
-        "(spatial).",
+        "(spatial). With bottleneck vq it is spatial.",
         group=NETWORK,
         unset=THE_PRESETS,
         choices=("dense", "spatial"),
@@ -446,7 +447,7 @@ class _Coding(_Validated, _Sized):
     noise: str | Noise | None = setting(
         None,
         "Add noise to the input images, but not to the targets, so that codes depend less on noise: "
-        "gaussian:0.3, salt-and-pepper:0.2, gaussian:0..0.5+blur.",
+        "gaussian:0.3, salt-and-pepper:0.2, gaussian:0..0.5+blur; or hide parts of them: masks:0.6.",
         group=WHAT,
         metavar="KIND[:LEVEL]",
         unset="none",

@@ -185,6 +185,32 @@ def text(size: Size, share: float, rng: random.Random) -> Mask:
     return np.array(canvas, dtype=np.uint8)
 
 
+def hidden_patches(level: Tensor, size: Size, patch: int, generator: Generator) -> Tensor:
+    """Sample masks in which a fraction of the square patches of a grid is missing.
+
+    Args:
+        level: (count, 1, 1, 1) float32 on the CPU, the fraction of each mask, from 0 to 1: so many of its
+            patches are missing, rounded, but never all.
+        size: (height, width).
+        patch: side of a patch in pixels, at least 1; patches at the right and the lower edge may be smaller.
+        generator: on the CPU; the same state gives the same masks.
+
+    Returns:
+        (count, 1, height, width) float32 on the CPU: 1 where a pixel is missing, else 0.
+
+    >>> mask = hidden_patches(torch.full((1, 1, 1, 1), 0.5), (4, 4), 2, torch.Generator())
+    >>> float(mask.sum())
+    8.0
+    """
+    rows, columns = (-(-side // patch) for side in size)
+    each = rows * columns
+    order = torch.rand((len(level), each), generator=generator).argsort(dim=1).argsort(dim=1)
+    missing = (level.reshape(-1, 1) * each).round().clamp_max(each - 1)
+    grid = (order < missing).float().reshape(-1, 1, rows, columns)
+    mask = grid.repeat_interleave(patch, dim=2).repeat_interleave(patch, dim=3)
+    return mask[..., : size[0], : size[1]]
+
+
 class Kind(NamedTuple):
     """A kind of hole.
 

@@ -19,6 +19,7 @@ from convae.corruption.noise_levels import Level, parse_level
 from convae.errors import InputError, raise_faults, unknown_name
 
 MOST_PIECES = 8
+LARGEST_PATCH = 65_536
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Piece:
         least: the smallest level.
         most: the largest level; the same for noise of one level.
         mean: added to every pixel along with additive noise.
+        patch: side in pixels of the patches of ``masks``; 0 for an eighth of the shorter side of an image, at
+            least 2 pixels.
 
     Raises:
         InputError: for an unknown kind or a level that the kind cannot have.
@@ -39,6 +42,7 @@ class Piece:
     least: float
     most: float
     mean: float = 0.0
+    patch: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
@@ -61,7 +65,8 @@ class Piece:
         """Add noise to (B, C, H, W); return the result and the deviations, as :meth:`Noise.apply` does."""
         kind = KINDS[self.kind]
         level = self.levels(len(batch), generator).to(batch.device)
-        noisy = kind.make(batch, level, generator)
+        patch = {"patch": self.patch} if kind.patched else {}
+        noisy = kind.make(batch, level, generator, **patch)
         if kind.additive:
             return noisy + self.mean, level
         change = (noisy - batch).square().mean(dim=(1, 2, 3), keepdim=True)
@@ -69,7 +74,8 @@ class Piece:
 
     def __str__(self) -> str:
         ends = dict.fromkeys((self.least, self.most))
-        return f"{self.kind}:{'..'.join(f'{end:.4g}' for end in ends)}"
+        patch = f"@{self.patch}" if self.patch else ""
+        return f"{self.kind}:{'..'.join(f'{end:.4g}' for end in ends)}{patch}"
 
 
 @dataclass(frozen=True)
@@ -184,8 +190,9 @@ def parse_noise(
     Args:
         spec: kinds joined by ``+``, each with or without a level: ``gaussian``,
             ``gaussian:0..55/255+stripes:5/255``, ``salt-and-pepper:0.05``, ``poisson:10..100``,
-            ``jpeg:10..40``. A level is a number, a fraction or a range, from which a level is sampled for
-            each image. Levels of additive noise are in the unit of the image: the distance from black to
+            ``jpeg:10..40``, ``masks:0.6``, ``masks:0.6@4``. A level is a number, a fraction or a range, from
+            which a level is sampled for each image. The side of the patches of ``masks`` in pixels may follow
+            an ``@``. Levels of additive noise are in the unit of the image: the distance from black to
             white is 1. A :class:`Noise` is returned as it is.
         sigma: the level of the first kind that is measured by a standard deviation and has no level of
             its own; a number, text as above, or a pair.
@@ -235,11 +242,20 @@ def _first(spec: str, sigma: Level, takes: list[bool]) -> int:
 
 
 def _piece(name: str, level: Level | None) -> Piece:
-    kind = KINDS[name]
+    kind, patch = KINDS[name], 0
+    if kind.patched and isinstance(level, str):
+        level, at, side = (part.strip() for part in level.partition("@"))
+        if at and not (side.isascii() and side.isdigit() and 0 < int(side) <= LARGEST_PATCH):
+            raise InputError(
+                f"noise {name}: the side of a patch must be a whole number of pixels from 1 to "
+                f"{LARGEST_PATCH:,}, as in {name}:0.6@4; got {side!r:.40}"
+            )
+        patch = int(side) if at else 0
+        level = level or None
     if level is None:
-        return Piece(name, *kind.default)
+        return Piece(name, *kind.default, patch=patch)
     least, most = parse_level(level, f"the level of {name}")
-    return Piece(name, least, most)
+    return Piece(name, least, most, patch=patch)
 
 
 def check_levels(noise: Noise) -> None:
@@ -288,6 +304,12 @@ def _faults(piece: Piece, kind: Kind) -> list[str]:
         faults.append(f"its mean must be a number; got {piece.mean!r:.40}")
     elif piece.mean and not kind.additive:
         faults.append("a mean is for additive noise such as gaussian")
+    if type(piece.patch) is not int or not 0 <= piece.patch <= LARGEST_PATCH:
+        faults.append(
+            f"patch must be a whole number of pixels up to {LARGEST_PATCH:,}; got {piece.patch!r:.40}"
+        )
+    elif piece.patch and not kind.patched:
+        faults.append("a patch is for masks")
     return faults
 
 

@@ -16,8 +16,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Generator, Tensor
 
+from convae.corruption.holes import hidden_patches
+
 NoiseFunction = Callable[[Tensor, Tensor, Generator], Tensor]
 LARGEST = 1e6  # largest additive level; the values of an image may fill a small part of its range
+PATCHES = 8  # along the shorter side of an image, where no side of a patch is given
+SMALLEST_PATCH = 2  # pixels; a single pixel is easily guessed from its neighbours
 BLUR_REACH = 4.0  # the Gaussian's tail beyond four deviations holds less than 1e-4 of it
 
 
@@ -35,9 +39,10 @@ class Kind:
         additive: whether the noise is added, independently of the image. The level is then the deviation of
             the result, in the unit of the image's values, and is rescaled with them.
         logarithmic: whether levels of a range are sampled uniformly in their logarithms.
+        patched: whether it takes the side of a patch, as a fourth argument named ``patch``.
     """
 
-    make: NoiseFunction
+    make: Callable[..., Tensor]
     meaning: str
     least: float
     most: float
@@ -45,6 +50,7 @@ class Kind:
     sigma: bool = False
     additive: bool = False
     logarithmic: bool = False
+    patched: bool = False
 
 
 def gaussian(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
@@ -149,6 +155,26 @@ def jpeg(batch: Tensor, level: Tensor, generator: Generator) -> Tensor:
     return torch.from_numpy(done).to(batch) / 255
 
 
+def masks(batch: Tensor, level: Tensor, generator: Generator, patch: int = 0) -> Tensor:
+    """Hide a fraction ``level`` of the square patches of images (B, C, H, W), in all channels.
+
+    A hidden pixel has the mean of the visible pixels of its image and channel: it says nothing about what is
+    hidden, and the brightness of the image stays about the same.
+
+    Args:
+        batch: (B, C, H, W).
+        level: (B, 1, 1, 1) fraction of the patches; at least one patch stays visible.
+        generator: of the choice, on the CPU.
+        patch: side of a patch in pixels; 0 for an eighth of the shorter side of the image, at least 2.
+    """
+    height, width = batch.shape[-2:]
+    side = patch or max(SMALLEST_PATCH, round(min(height, width) / PATCHES))
+    hidden = hidden_patches(level.cpu(), (height, width), side, generator).to(batch)
+    visible = 1 - hidden
+    sums = (batch * visible).sum(dim=(2, 3), keepdim=True)
+    return torch.where(hidden > 0, sums / visible.sum(dim=(2, 3), keepdim=True), batch)
+
+
 def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=quality)
@@ -199,5 +225,9 @@ KINDS: dict[str, Kind] = {
     "jpeg": Kind(make=jpeg, meaning="quality of the file", least=1, most=100, default=(10, 50)),
     "blur": Kind(
         make=blur, meaning="standard deviation in pixels", least=0, most=50, default=(1, 1)
+    ),
+    "masks": Kind(
+        make=masks, meaning="fraction of the patches that are hidden", least=0, most=0.99,
+        default=(0.6, 0.6), patched=True,
     ),
 }  # fmt: skip

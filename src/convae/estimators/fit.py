@@ -447,8 +447,10 @@ def start_network(
         return on_device(custom, ready.unit.device)
     with seeded(ready.seed):
         network = Autoencoder(ready.architecture)
-    if not ready.architecture.starts_elsewhere:
-        network.start_at(*_seen_at_the_start(ready, further))
+    if not ready.architecture.starts_elsewhere or ready.architecture.bottleneck == "vq":
+        mean, some = _seen_at_the_start(ready, further)
+        network.start_codebook(some)
+        network.start_at(mean, some)
     if network.bypass is not None and pca is not None:
         network.bypass.set_components(pca.mean, pca.components)
         spread = pca.variances.sqrt().clamp_min(MIN_SPREAD)

@@ -195,6 +195,9 @@ def config_of(
         if value not in known:
             raise unknown_name(kind, value, known)
     choose_device(p.device)
+    bottleneck = parse_bottleneck(p.bottleneck)
+    if bottleneck.kind == "vq" and settings["architecture"].code is None:
+        settings["architecture"] = replace(settings["architecture"], code="spatial")
     budget = settings["training"].budget
     if budget is not None and p.epochs is not None:
         raise InputError(
@@ -204,7 +207,7 @@ def config_of(
     config = FitConfig(
         parameters=p,
         loss=parse_loss(p.loss),
-        bottleneck=parse_bottleneck(p.bottleneck),
+        bottleneck=bottleneck,
         budget=parse_budget(budget),
         seed=seed,
         **settings,

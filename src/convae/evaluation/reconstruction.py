@@ -14,6 +14,7 @@ from convae.evaluation.results.reconstruction import ReconstructionEvaluation
 from convae.images.dataset.preparation import image_hash
 from convae.images.files.image import Image, Pixels
 from convae.images.sources.base import ImageSource, Skipped
+from convae.metrics.codebook_use import CodebookUse
 from convae.metrics.image_quality import MetricTotals
 
 Part = TypeVar("Part", Tensor, np.ndarray)
@@ -26,6 +27,7 @@ class _Sums:
     """The sums of one pass over the images."""
 
     stride: int
+    entries: np.ndarray  # (K,) how often each entry of a codebook was used
     model: MetricTotals = field(default_factory=MetricTotals)
     baseline: MetricTotals = field(default_factory=MetricTotals)
     loss: float = 0.0
@@ -93,6 +95,7 @@ def evaluate(
         coded=np.array(sums.coded),
         labels=None if labels is None else labels[index],
         label_names=source.label_names,
+        codebook=_codebook_use(model, sums),
     )
 
 
@@ -105,7 +108,8 @@ def _measure(
 ) -> _Sums:
     """Read every image once, and measure in batches."""
     kept = max(1, min(MAX_CODES, MAX_CODE_VALUES // model.architecture_.code_size))
-    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=[*left_out])
+    entries = np.zeros(model.architecture_.entries, np.int64)
+    sums = _Sums(stride=max(1, -(-len(source) // kept)), skipped=[*left_out], entries=entries)
     loss, baseline = model.settings_.loss, model.baseline_
     images = _measurable(model, source, include_seen, sums)
     done = 0
@@ -116,6 +120,8 @@ def _measure(
             sums.baseline_errors.append(sums.baseline.update(linear, clean)["mse"].numpy())
             sums.loss += float(loss(output.reconstruction, clean).sum())
             sums.floor += float(loss.floor(clean).sum())
+        if output.indices is not None:
+            sums.entries += np.bincount(output.indices.flatten().cpu(), minlength=len(sums.entries))
         chosen = np.flatnonzero((done + np.arange(len(clean))) % sums.stride == 0)
         codes = output.code.flatten(1).cpu().numpy()[chosen]
         if not sums.codes or codes.shape[1:] == sums.codes[0].shape:  # for images of one size
@@ -125,6 +131,11 @@ def _measure(
         if progress is not None:
             progress(done, len(source))
     return sums
+
+
+def _codebook_use(model: ImageEstimator, sums: _Sums) -> CodebookUse | None:
+    a = model.architecture_
+    return CodebookUse(sums.entries, a.positions) if a.bottleneck == "vq" else None
 
 
 def _measurable(

@@ -7,5 +7,6 @@
 - conformal: p-values and thresholds that guarantee a false-alarm rate
 - drift: whether new images still resemble the calibration images of a detector
 - sparsity: how sparse codes are, and how units relate to classes
+- codebook_use: how much of a codebook is used, and the bits of a code
 - proportions: a rate of a few images with its interval; resampling: bootstrap intervals of differences
 """

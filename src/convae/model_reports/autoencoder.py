@@ -91,10 +91,10 @@ def examples(model: ImageEstimator, source: ImageSource, masks: Masks | None) ->
 
 
 def notes(model: Any) -> list[str]:
-    """Return advice, and the summary of the codes of a variational or sparse autoencoder."""
+    """Return advice, and the summary of variational, sparse or vector-quantised codes."""
     summaries = [
         getattr(model, name).summary()
-        for name in ("collapse_", "sparsity_")
+        for name in ("collapse_", "sparsity_", "codebook_use_")
         if hasattr(model, name)
     ]
     return [*advice(model), *summaries]

@@ -1,11 +1,14 @@
 """A network and its training as names and values, and the parts common to all reports of models."""
 
+import math
 from typing import Any
 
 from convae.estimators.base import ImageEstimator
 from convae.evaluation.results.protocol import Evaluation
 from convae.report.page.contents import DataFacts, Report
 from convae.report.page.heading import Occasion
+
+BITS = {"uint8": 8, "uint16": 16, "float32": 32}
 
 
 def report_on(model: ImageEstimator, evaluation: Evaluation | None, occasion: Occasion) -> Report:
@@ -52,12 +55,22 @@ def network_facts(model: ImageEstimator) -> dict[str, object]:
     """Return parameters, code and compression."""
     a = model.architecture_
     values = a.image_shape[0] * a.image_shape[1] * a.image_shape[2]
+    compression: dict[str, object] = {
+        "numbers in an image for each in its code": values / a.code_size
+    }
+    if a.bottleneck == "vq":
+        bits = a.positions * math.log2(a.entries)
+        compression = {
+            "entries of the codebook": a.entries,
+            "bits in a code": bits,
+            "bits in an image for each in its code": values * BITS[model.plan_.depth] / bits,
+        }
     return {
         "preset": model.get_params(deep=False).get("preset"),
         "parameters": sum(p.numel() for p in model.network_.parameters()),
         "image": " × ".join(map(str, a.image_shape)),
         "code": " × ".join(map(str, a.code_shape)),
-        "numbers in an image for each in its code": values / a.code_size,
+        **compression,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from convae.config import compatibility
-from convae.config.bottlenecks import KINDS
+from convae.config.bottlenecks import FEWEST_ENTRIES, KINDS, MOST_ENTRIES
 from convae.config.parameters import ArchitectureSettings
 from convae.config.setting import settings_in
 from convae.errors import InputError, raise_faults, unknown_name
@@ -89,7 +89,9 @@ class Architecture:
             activation rate between 0 and 1. ``top-k``: 0 or more; at each position of the code, all but the
             largest values are 0. ``winners`` (winner-take-all): 0 or more; each unit is 0 for all images
             except those that activate it most, and in a spatial code it keeps only the strongest position of
-            an image.
+            an image. ``vq`` (vector-quantised): the vector at each position is one of the entries of a
+            codebook; only for a ``spatial`` code.
+        entries: of the codebook of a ``vq`` bottleneck.
         active: a fraction. ``top-k``: the fraction of the values (at each position) that are not 0, at
             least one value. ``winners``: the fraction of the images for which a unit is not 0.
         levels: hierarchy levels of a Gaussian code. 1 for the code alone. Each further level adds latent
@@ -136,6 +138,7 @@ class Architecture:
     fine: int = 0
     bottleneck: str = "plain"
     active: float = 1.0
+    entries: int = 512
     levels: int = 1
     finer_dim: int = 8
     pattern: int = 0
@@ -239,6 +242,16 @@ class Architecture:
         """Number of values in the code of one image."""
         return math.prod(self.code_shape)
 
+    @property
+    def positions(self) -> int:
+        """Number of vectors in the code of one image: 1 for a dense code."""
+        return self.code_size // self.latent_dim
+
+    @property
+    def finer_widths(self) -> tuple[int, ...]:
+        """Channels of the maps of the finer hierarchy levels, the coarsest first."""
+        return tuple(reversed(self.widths[:-1]))[: self.levels - 1]
+
     def finer_sizes_of(self, size: tuple[int, int]) -> list[int]:
         """Return the number of latent values of each finer level for this (height, width), coarsest first."""
         fy, fx = self.factor
@@ -317,6 +330,7 @@ def _integer_faults(a: Architecture) -> list[str]:
     check("refine", a.refine, 0, MAX_BLOCKS)
     check("inputs", a.inputs, 0, MAX_CHANNELS)
     check("base", a.base, 0, MAX_CHANNELS)
+    check("entries", a.entries, FEWEST_ENTRIES, MOST_ENTRIES)
     check("levels", a.levels, 1, MAX_STAGES)
     check("finer_dim", a.finer_dim, 1, MAX_FINER)
     check("pattern", a.pattern, 0, MAX_PATTERN)

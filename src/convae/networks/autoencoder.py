@@ -37,6 +37,9 @@ class Output(NamedTuple):
         finer_kl: (B, n) KL divergence in nats of each latent variable of the finer levels; None without such
             levels.
         finer_log_ratio: (B,) log p - log q of the sample at the finer levels; None where nothing was sampled.
+        raw: (B, latent_dim, h, w) the encoder's vectors before the nearest entries of the codebook replaced
+            them, in a ``vq`` bottleneck; None elsewhere.
+        indices: (B, h, w) int64 the entries that replaced them; None elsewhere.
     """
 
     reconstruction: Tensor
@@ -44,6 +47,8 @@ class Output(NamedTuple):
     log_variance: Tensor | None = None
     finer_kl: Tensor | None = None
     finer_log_ratio: Tensor | None = None
+    raw: Tensor | None = None
+    indices: Tensor | None = None
 
 
 class EncoderOutput(NamedTuple):
@@ -63,7 +68,7 @@ class EncoderOutput(NamedTuple):
         def of(x: Tensor) -> Tensor:
             return x.repeat(count, *(1,) * (x.ndim - 1))
 
-        code, log_variance = self.posterior
+        code, log_variance, *_ = self.posterior
         posterior = Posterior(of(code), None if log_variance is None else of(log_variance))
         return EncoderOutput(posterior, tuple(of(x) for x in self.maps))
 
@@ -135,13 +140,34 @@ class Autoencoder(nn.Module):
         last.weight.mul_(min(1.0, max(spread, LEAST_SPREAD) / self._first_spread(images)))
         last.bias.copy_(mean.to(last.bias).repeat_interleave(len(last.bias) // len(mean)))
 
-    def _first_spread(self, images: Tensor) -> float:
-        """Return the root mean square of the decoder's output for images, before the output function."""
+    @torch.no_grad()
+    def start_codebook(self, images: Tensor) -> None:
+        """Start the entries of a codebook, if there is one, at clusters of the codes of some images.
+
+        Args:
+            images: (B, C', H, W) in about [0, 1], some training images.
+        """
+        codebook = getattr(self.bottleneck, "codebook", None)
+        if codebook is None:
+            return
+        training = self.training
+        raw = self.eval().posterior(self._some_inputs(images)).raw
+        self.train(training)
+        assert raw is not None
+        codebook.start(raw.movedim(1, 3).flatten(0, 2))
+
+    def _some_inputs(self, images: Tensor) -> Tensor:
+        """Return inputs of the network for images (B, C', H, W): further channels are 0, large ones cut."""
         inputs = images.new_zeros(len(images), self.architecture.input_channels, *images.shape[2:])
         channels = min(inputs.shape[1], images.shape[1])
         inputs[:, :channels] = images[:, :channels]
         if self.architecture.code != "dense":
             inputs = inputs[..., :START_SIDE, :START_SIDE]
+        return inputs
+
+    def _first_spread(self, images: Tensor) -> float:
+        """Return the root mean square of the decoder's output for images, before the output function."""
+        inputs = self._some_inputs(images)
         made: list[Tensor] = []
         count = self.architecture.sampled_values((inputs.shape[2], inputs.shape[3]))
         noise = torch.randn(len(inputs), count, generator=torch.Generator().manual_seed(0))
@@ -245,7 +271,8 @@ class Autoencoder(nn.Module):
         image = self._image(code, (x.shape[-2], x.shape[-1]), x[:, : a.base], joins)
         image = self._limited(image, x)
         if descent is None:
-            return Output(image, posterior.code, posterior.log_variance)
+            code, log_variance, raw, indices = posterior
+            return Output(image, code, log_variance, raw=raw, indices=indices)
         return Output(image, posterior.code, posterior.log_variance, descent.kl, descent.log_ratio)
 
     def _centred(self, x: Tensor) -> Tensor:
@@ -324,7 +351,7 @@ def sampled(posterior: Posterior, noise: Tensor | None) -> Tensor:
 
     Without a variance or noise, return the means.
     """
-    code, log_variance = posterior
+    code, log_variance, *_ = posterior
     if log_variance is None or noise is None:
         return code
     return code + (0.5 * log_variance).exp() * noise.view_as(code)

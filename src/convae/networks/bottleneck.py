@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convae.networks.architecture import Architecture
+from convae.networks.codebook import Codebook
 from convae.networks.cpu_convolutions import Geometry, one_column
 from convae.networks.layers import (
     MAX_HALF_LENGTH,
@@ -33,10 +34,15 @@ class Posterior(NamedTuple):
     Attributes:
         code: the code, or the mean of its distribution.
         log_variance: of each value of the code, in a Gaussian bottleneck; None elsewhere.
+        raw: the vectors that were replaced by entries of the codebook, (B, latent_dim, h, w), in a ``vq``
+            bottleneck; None elsewhere.
+        indices: (B, h, w) int64 the entries that replaced them; None elsewhere.
     """
 
     code: Tensor
     log_variance: Tensor | None = None
+    raw: Tensor | None = None
+    indices: Tensor | None = None
 
 
 class Rectifier(nn.Module):
@@ -161,6 +167,7 @@ class SpatialBottleneck(nn.Module):
         if a.bypass != "none":
             zero_(self.squeeze)
         self.kind, self.rectifier = a.bottleneck, _rectifier(a)
+        self.codebook = Codebook(a) if a.bottleneck == "vq" else None
         self.spread_of: nn.Conv2d | None = None
         if a.bottleneck == "gaussian":
             self.spread_of = convolution(a, -1, a.widths[-1], a.latent_dim)
@@ -168,6 +175,10 @@ class SpatialBottleneck(nn.Module):
 
     def encode(self, x: Tensor) -> Posterior:
         """Map (B, c, h, w) to the posterior of codes (B, latent_dim, h, w)."""
+        if self.codebook is not None:
+            raw = self.squeeze(x)
+            indices = self.codebook.nearest(raw)
+            return Posterior(self.codebook(raw, indices), raw=raw, indices=indices)
         code = apply_nonlinearity(self.kind, self.rectifier, self.squeeze(x))
         return Posterior(code, _log_variance(self.spread_of, x))
 

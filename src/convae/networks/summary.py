@@ -14,6 +14,7 @@ from convae.networks.activations import ELU, GELU, SiLU
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Autoencoder
 from convae.networks.bottleneck import DenseBypass, SpatialBypass
+from convae.networks.codebook import Codebook
 from convae.networks.custom import CustomAutoencoder
 from convae.networks.layers import Dense, DepthToSpace, ResidualBlock, SpaceToDepth
 
@@ -243,6 +244,8 @@ def _products(module: nn.Module, before: int, after: int) -> int:
         return module.weight.numel() * after
     if isinstance(module, nn.ConvTranspose2d):
         return module.weight.numel() * before
+    if isinstance(module, Codebook):  # the distance of each vector from each entry
+        return module.total.numel() * after
     return module.weight.numel() if isinstance(module, nn.Linear) else 0
 
 
@@ -274,7 +277,7 @@ def _part(name: str) -> str:
         return "code"
     if name.startswith("bottleneck."):
         inner = name.split(".")[1]
-        parts = {"gather": "encoder", "squeeze": "code", "spread_of": "code"}
+        parts = {"gather": "encoder", "squeeze": "code", "spread_of": "code", "codebook": "code"}
         return parts.get(inner, "decoder")
     return "decoder" if name.startswith(("refinement.", "ladder.")) else name.split(".")[0]
 
@@ -293,6 +296,8 @@ def _kind(module: nn.Module) -> str:
         return "depth to space" + _by("*", module.step)
     if isinstance(module, ResidualBlock):
         return f"residual block {_sides(module.first.kernel_size)}"
+    if isinstance(module, Codebook):
+        return f"codebook of {len(module.count):,}"
     if isinstance(module, nn.Upsample):
         scale = module.scale_factor
         steps = scale if isinstance(scale, tuple) else (scale, scale)

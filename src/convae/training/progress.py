@@ -156,7 +156,11 @@ def epoch_line(row: Row, of: str, left: float | None) -> str:
 
 
 def code_text(row: Row) -> list[str]:
-    """Return the information in a variational code, if the row has it."""
+    """Return the information in a variational code or the use of a codebook, if the row has it."""
+    if "used_entries" in row:
+        used = row["used_entries"]
+        entries = f"{used:,} {'entry' if used == 1 else 'entries'}"
+        return [f"code of {entries}, perplexity {row['perplexity']:.1f}"]
     if "code_nats" not in row:
         return []
     return [f"code {row['code_nats']:.1f} nats in {row['active_numbers']} of {row['code_numbers']}"]

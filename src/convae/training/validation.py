@@ -18,7 +18,7 @@ class Validation(NamedTuple):
     Attributes:
         loss, error: mean loss and mean squared error.
         bad: positions of the images whose loss is not finite.
-        code: the use of a Gaussian code, for the history.
+        code: the use of a Gaussian or vector-quantised code, for the history.
     """
 
     loss: float

@@ -312,3 +312,24 @@ def test_a_file_name_of_any_bytes(convae: Command, tmp_path: Path) -> None:
     assert json.loads(done.out)["skipped"][0][0] == "bad\udcff\n<b>.png"
     page = (tmp_path / "m-report" / "report.html").read_text(encoding="utf-8")
     assert "<b>.png" not in page
+
+
+def test_a_codebook_is_reported_by_the_fit_and_by_info(
+    convae: Command, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "words.convae"
+    chosen = ("--bottleneck", "vq:8", "--noise", "masks:0.5@2")
+    done = convae("fit", "autoencoder", pictures, "--out", out, *FIT[:-1], *chosen)
+    assert done.code == 0, done.err
+    assert "perplexity" in done.err
+    assert "of the 8 entries are used, with a perplexity of" in done.out
+    report = (out.with_name("words-report") / "report.html").read_text(encoding="utf-8")
+    assert "bits in a code" in report
+    assert "of the 8 entries are used" in report
+    told = convae("info", out)
+    assert "of the 8 entries are used" in told.out
+    assert "masks:0.5@2" in convae("info", out, "--json").json["parameters"]["noise"]
+    other = (tmp_path / "other.convae", *FIT, *chosen, "--code", "dense")
+    refused = convae("fit", "autoencoder", pictures, "--out", *other)
+    assert refused.code == 2
+    assert "--bottleneck vq replaces the vector at each position" in refused.err

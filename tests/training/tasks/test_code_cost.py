@@ -12,7 +12,13 @@ from convae.config.bottlenecks import parse_bottleneck
 from convae.losses import parse_loss
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
-from convae.training.tasks.code_cost import Sparse, Variational, constrained, kl_from_standard
+from convae.training.tasks.code_cost import (
+    CodeUse,
+    Sparse,
+    Variational,
+    constrained,
+    kl_from_standard,
+)
 from convae.training.tasks.task import Example, Reconstruction, StepRng, Task
 
 IMAGES = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -154,3 +160,63 @@ def test_bottlenecks_that_cost_nothing_leave_the_task_alone(text: str) -> None:
     task = Reconstruction(loss)
     assert constrained(task, parse_bottleneck(text), DENSE, loss) is task
     assert isinstance(task_of("gaussian"), Variational)
+
+
+def quantised(scale: float = 1.0) -> Output:
+    """Two images of two positions: vectors at (0, 0), (2, 1), (0, 0), (3, 0); entries at (0, 0), (2, 0)."""
+    raw = scale * torch.tensor([[[0.0, 2.0], [0.0, 1.0]], [[0.0, 3.0], [0.0, 0.0]]])[:, :, None]
+    entries = scale * torch.tensor([[[0.0, 2.0], [0.0, 0.0]], [[0.0, 2.0], [0.0, 0.0]]])[:, :, None]
+    images = IMAGES[:2]
+    return Output(images + 0.1, entries, raw=raw.requires_grad_(), indices=torch.zeros(2, 1, 2))
+
+
+@pytest.mark.parametrize("scale", [1.0, 50.0])
+def test_commitment_is_relative_to_the_loss_and_to_the_variance_of_the_code(
+    scale: float,
+) -> None:
+    """The mean of the entries is (1, 0): the vectors are 1, 1 + 1, 1 and 4 from it, squared: 2 on average.
+
+    In each image one of the two vectors is 1 from its entry, squared: 1/2 on average, a quarter of 2. The
+    loss of the image is 0.1² = 0.01. So the result is 0.01 + 0.01 * 0.5 * (1 - 1/4) * 1/4 = 0.0109375, at
+    every scale of the code.
+    """
+    task, output = task_of("vq:2,commitment=0.5"), quantised(scale)
+    example = task.example(IMAGES[:2], rng())
+    losses = task.losses(output, example)
+    assert losses.tolist() == pytest.approx([0.0109375, 0.0109375])
+    losses.sum().backward()
+    assert output.raw is not None
+    gradient = output.raw.grad
+    assert gradient is not None
+    # towards the entries, and nowhere else
+    assert torch.equal(gradient != 0, output.raw != output.code)
+    assert bool((gradient[output.raw > output.code] > 0).all())
+
+
+def test_without_commitment_the_loss_is_that_of_the_image() -> None:
+    task, output = task_of("vq:2,commitment=0"), quantised()
+    losses = task.losses(output, task.example(IMAGES[:2], rng()))
+    assert losses.tolist() == pytest.approx([0.01, 0.01])
+
+
+def test_where_all_have_one_entry_commitment_pulls_nowhere() -> None:
+    """Otherwise it would make the code of every image the same, and it would stay so."""
+    task, output = task_of("vq:2"), quantised()
+    alike = output._replace(code=torch.full_like(output.code, 9.0))
+    losses = task.losses(alike, task.example(IMAGES[:2], rng()))
+    assert losses.tolist() == pytest.approx([0.01, 0.01])
+
+
+def test_a_code_that_is_everywhere_the_same_leaves_the_loss_finite() -> None:
+    task, output = task_of("vq:2"), quantised()
+    alike = output._replace(code=torch.zeros_like(output.code), raw=torch.zeros(2, 2, 1, 2))
+    losses = task.losses(alike, task.example(IMAGES[:2], rng()))
+    assert losses.tolist() == pytest.approx([0.01, 0.01])
+
+
+def test_the_use_of_a_codebook_is_summed_over_batches() -> None:
+    """Entries 0, 0, 1, 1 and then 3, 3, 3, 3: rates 1/4, 1/4 and 1/2, a perplexity of 2^1.5."""
+    use = CodeUse()
+    for indices in ([[0, 0, 1, 1]], [[3, 3, 3, 3]]):
+        use.add(quantised()._replace(indices=torch.tensor(indices)))
+    assert use.row() == {"used_entries": 3, "perplexity": pytest.approx(2**1.5)}

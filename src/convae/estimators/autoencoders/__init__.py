@@ -6,5 +6,6 @@
 - sparse: the sparse autoencoder: large codes with few active units
 - stacked: the stacked autoencoder: layers trained one by one, each on the codes of the layer below, and then
   together
+- quantised_codes: codes that are entries of a codebook
 - neighbour_layout: target positions for codes that keep neighbouring images together
 """

@@ -9,11 +9,18 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from convae.config.compatibility import check
 from convae.config.parameters import AutoencoderParameters, CustomNetworkParameters
 from convae.corruption.noise import parse_noise
 from convae.embedding.pca import PrincipalComponents
 from convae.errors import InputError, raise_faults
 from convae.estimators.autoencoders.neighbour_layout import codes_by, neighbour_task
+from convae.estimators.autoencoders.quantised_codes import (
+    iter_indices,
+    stored_use,
+    vectors_of,
+    with_codebook_use,
+)
 from convae.estimators.base import ImageEstimator
 from convae.estimators.fit import Learning, Ready, Run, baseline_error, fit_baseline
 from convae.estimators.fit_config import FitConfig
@@ -59,8 +66,9 @@ class ConvAutoencoder(
             counted; the fit says how many and why, and ``architecture_.latent_dim`` is the number (see
             :func:`convae.estimators.latent_dim.decide_latent_dim`).
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse). A strength may follow a colon (``"top-k:0.05"``); without one, the
-            default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+            ``kl`` or ``top-k`` (sparse), ``vq`` (vector-quantised: each vector of a spatial code is one of
+            the entries of a codebook). A strength may follow a colon (``"top-k:0.05"``, ``"vq:512"``);
+            without one, the default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
         loss: ``mse``, ``bce``, ``l1``, ``charbonnier``, ``ssim``, ``ms_ssim`` or a weighted sum such as
             ``"0.8*mse+0.2*ssim"``.
         epochs: passes over the images. None chooses about 3,000 steps, so that training works for 20 images
@@ -80,7 +88,7 @@ class ConvAutoencoder(
             ``neighbourhood``, otherwise 0.
         noise: noise added to the training inputs, sampled anew for every batch; the target stays clean. This
             is the denoising variant, whose codes depend less on details. Examples: ``gaussian:0.3``,
-            ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, see
+            ``salt-and-pepper:0.2``, ``gaussian:0..0.5+blur``, ``masks:0.6`` (hides patches), see
             :func:`convae.corruption.noise.parse_noise`. Noise levels are in the network's units, 1 from black
             to white. None adds no noise. To remove noise from images use :class:`convae.Denoiser`.
         validation_fraction: fraction of the images that is held out to choose the best weights, at most 5,000
@@ -109,6 +117,8 @@ class ConvAutoencoder(
         best_epoch_, validation_mse_: the epoch that the weights are from, and their mean squared error on the
             held-out images.
         held_out_: positions in X of the held-out images (None in a model from a file).
+        codebook_use_: with bottleneck ``vq``, how much of the codebook the held-out images use:
+            :class:`convae.metrics.codebook_use.CodebookUse`.
         skipped_, notes_: images left out, with reasons, and conversions that were made.
 
     >>> import numpy as np
@@ -233,11 +243,14 @@ class ConvAutoencoder(
         facts = {**stored.facts, "validation_baseline_mse": error}
         if config.custom is not None:
             facts[CUSTOM] = config.custom.classes()
-        return replace(stored, pca=pca, facts=facts)
+        stored = replace(stored, pca=pca, facts=facts)
+        return with_codebook_use(stored, ready) if ready.architecture.bottleneck == "vq" else stored
 
     def _adopt(self, stored: StoredModel, device: str | None = None) -> Self:
         super()._adopt(stored, device)
         self.latent_dim_ = self.architecture_.latent_dim
+        if self.architecture_.bottleneck == "vq":
+            self.codebook_use_ = stored_use(stored)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -285,6 +298,44 @@ class ConvAutoencoder(
             )
         shaped = codes.reshape(-1, *self.architecture_.code_shape)
         return self._like_fit(list(iter_images(self, shaped)))
+
+    def indices(self, X: Any) -> np.ndarray:
+        """Return the codes of n images as entries of the codebook, of a model with bottleneck ``vq``.
+
+        Returns:
+            (n, h, w) int64, from 0 to the number of entries - 1: for each position of the spatial code, the
+            entry that stands there. :meth:`transform` returns the vectors of the same entries.
+
+        Raises:
+            InputError: the model has no codebook, or the images have different sizes.
+        """
+        check_is_fitted(self, "network_")
+        check(use=["indices"], bottleneck=[self.architecture_.bottleneck])
+        found = [indices.cpu().numpy() for indices in iter_indices(self, self._pixels(X))]
+        if len({one.shape for one in found}) > 1:
+            raise InputError(
+                "images of different sizes have codes of different sizes; bring them to one"
+            )
+        shape = (0, *self.architecture_.code_shape[1:])
+        return np.stack(found) if found else np.zeros(shape, np.int64)
+
+    def decode_indices(self, indices: Any) -> np.ndarray:
+        """Decode codes given as entries of the codebook, of a model with bottleneck ``vq``.
+
+        Args:
+            indices: (n, h, w) whole numbers, as :meth:`indices` returns them.
+
+        Returns:
+            n images with the values, shape and depth of the training images; for other h and w, of another
+            size.
+
+        Raises:
+            InputError: the model has no codebook, or these are not such numbers.
+        """
+        check_is_fitted(self, "network_")
+        check(use=["indices"], bottleneck=[self.architecture_.bottleneck])
+        codes = vectors_of(self.network_, indices)
+        return self._like_fit(list(iter_images(self, codes)))
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Encode and decode images, (n, H, W) or (n, H, W, C): the results have the values and depth of X.

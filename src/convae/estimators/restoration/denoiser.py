@@ -98,8 +98,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
         preset: ``unet`` (recommended: residual blocks with skips at half resolution and below), or an
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
-            applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+            ``kl`` or ``top-k`` (sparse), ``vq`` (vector-quantised). A strength may follow a colon; without
+            one, the default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
         patch: side in pixels of the square patches that large images are trained on; None is 64. Images of
             any size are restored whole.
         turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but

@@ -95,8 +95,8 @@ class Inpainter(InpainterParameters, RestoringEstimator):
             (from half the resolution down; learning scattered pixels takes many times as long), or an
             autoencoder without skips: ``residual``, ``tutorial``, ``pooled``.
         bottleneck: how the code is constrained: ``plain`` (not at all), ``gaussian`` (variational), ``l1``,
-            ``kl`` or ``top-k`` (sparse). A strength may follow a colon; without one, the default of that kind
-            applies. See :class:`convae.config.bottlenecks.Bottleneck`.
+            ``kl`` or ``top-k`` (sparse), ``vq`` (vector-quantised). A strength may follow a colon; without
+            one, the default of that kind applies. See :class:`convae.config.bottlenecks.Bottleneck`.
         patch: side in pixels of the square patches that large images are trained on; None is 64. Images of
             any size are filled whole. Holes much wider than a patch are beyond what the network has seen.
         turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but

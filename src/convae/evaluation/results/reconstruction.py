@@ -9,6 +9,7 @@ import numpy as np
 from convae.evaluation.results.scores import metric_table, omissions
 from convae.evaluation.results.shown import ShownResults
 from convae.images.sources.base import Skipped
+from convae.metrics.codebook_use import CodebookUse
 from convae.metrics.resampling import Difference, paired_difference
 from convae.report.page.contents import Metric, Table
 from convae.report.pictures.differences import interval_of
@@ -43,6 +44,7 @@ class ReconstructionEvaluation(ShownResults):
         index: (n,) positions of the measured images in the source.
         errors, baseline_errors: (n,) mean squared error of each image.
         codes: (m, code size) of some images; ``coded`` (m,) are their positions among the measured.
+        codebook: how often each entry of a codebook was used; None without one.
     """
 
     images: int
@@ -60,6 +62,7 @@ class ReconstructionEvaluation(ShownResults):
     coded: np.ndarray
     labels: np.ndarray | None = None
     label_names: tuple[str, ...] = ()
+    codebook: CodebookUse | None = None
 
     @property
     def gain(self) -> float:
@@ -115,8 +118,9 @@ class ReconstructionEvaluation(ShownResults):
         return [metric_table(self.metrics(), where, note)]
 
     def verdicts(self) -> list[str]:
-        """Return the verdict as the only sentence."""
-        return [self.verdict()]
+        """Return the verdict, and for a codebook how much of it is used."""
+        use = [] if self.codebook is None else [self.codebook.summary()]
+        return [self.verdict(), *use]
 
     def verdict(self) -> str:
         """State in one sentence which is better, if the interval of the difference excludes zero.
@@ -182,6 +186,7 @@ class ReconstructionEvaluation(ShownResults):
             "difference": {"mse": self.difference.to_dict()},
             "winner": self.winner,
             "verdict": self.verdict(),
+            **({} if self.codebook is None else {"codebook": self.codebook.values()}),
         }
 
 

@@ -1,4 +1,4 @@
-"""Latent penalties (KL, L1, activation rate), added to the loss of any task."""
+"""Latent penalties (KL, L1, activation rate, commitment), added to the loss of any task."""
 
 import math
 from typing import Any
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from convae.config.bottlenecks import Bottleneck
 from convae.losses import NEGATIVE_LOG_LIKELIHOODS, Loss
+from convae.metrics.codebook_use import CodebookUse
 from convae.networks.architecture import Architecture
 from convae.networks.autoencoder import Output
 from convae.training.tasks.task import Example, StepRng, Task
@@ -28,6 +29,8 @@ def constrained(task: Task, bottleneck: Bottleneck, a: Architecture, loss: Loss)
         return Variational(task, bottleneck, a, likelihood=str(loss) in NEGATIVE_LOG_LIKELIHOODS)
     if bottleneck.kind in ("l1", "kl"):
         return Sparse(task, bottleneck)
+    if bottleneck.kind == "vq":
+        return VectorQuantised(task, bottleneck)
     return task
 
 
@@ -108,15 +111,55 @@ class Sparse:
         return loss + mean * self.bottleneck.strength * ratio
 
 
+class VectorQuantised:
+    """Wraps a task: the encoder's vectors z stay near the entries e of the codebook that replace them.
+
+    The loss is L + L̄ · β · (1 - ρ) · |z - e|² / V, where L̄ is the mean of the task's loss in the batch, V the
+    mean of |z - ē|² over the batch, ē the mean of its entries, and ρ the mean of |z - e|² / V: the part of
+    the variance of the code that the entries do not explain. So β is relative to the loss of the image, and
+    does not depend on the scale of the code. The factor 1 - ρ ends the pull where one entry serves all
+    vectors: otherwise such a code would stay everywhere the same. V, ρ and the entries are constants here:
+    the codebook follows the encoder by itself.
+
+    Source: van den Oord et al., "Neural discrete representation learning", 2017, for the commitment.
+    """
+
+    def __init__(self, task: Task, bottleneck: Bottleneck) -> None:
+        self.task, self.weight = task, bottleneck.commitment
+
+    def example(self, batch: Tensor, rng: StepRng) -> Example:
+        """Return the example of the task for (B, C, H, W) images, unchanged."""
+        return self.task.example(batch, rng)
+
+    def losses(self, output: Output, example: Example) -> Tensor:
+        """Return the loss of the task plus the commitment, (B,)."""
+        assert output.raw is not None
+        loss, entries = self.task.losses(output, example), output.code.detach()
+        vectors = output.raw.float()
+        away = (vectors - entries).square().sum(dim=1).flatten(1).mean(dim=1)
+        middle = entries.mean(dim=(0, 2, 3), keepdim=True)
+        variance = (vectors - middle).square().sum(dim=1).mean().detach().clamp_min(SMALLEST)
+        explained = (1 - away.mean().detach() / variance).clamp_min(0)
+        return loss + loss.detach().mean() * self.weight * explained * away / variance
+
+
 class CodeUse:
-    """Accumulates over batches the KL divergence of each latent dimension of a Gaussian code, and its use."""
+    """Accumulates over batches the KL divergence of each latent dimension of a Gaussian code, and its use.
+
+    For a vector-quantised code, it counts the entries.
+    """
 
     def __init__(self) -> None:
         self.images = 0
+        self._counts = torch.zeros(0, dtype=torch.int64)
         self._kl = self._finer = self._sum = self._squares = torch.zeros(())
 
     def add(self, output: Output) -> None:
-        """Add one more batch; outputs without a distribution are ignored."""
+        """Add one more batch; outputs without a distribution or a codebook are ignored."""
+        if output.indices is not None:
+            counts = output.indices.cpu().flatten().bincount(minlength=len(self._counts))
+            counts[: len(self._counts)] += self._counts
+            self._counts = counts
         if output.log_variance is None:
             return
         means = output.code.detach().flatten(1).double().cpu()
@@ -144,7 +187,10 @@ class CodeUse:
         return (self._squares / self.images - mean.square()).clamp_min(0).float()
 
     def row(self) -> dict[str, Any]:
-        """Return values for the history; empty if there was no distribution."""
+        """Return values for the history; empty if there was neither a distribution nor a codebook."""
+        if len(self._counts):
+            use = CodebookUse(self._counts.numpy(), 1)
+            return {"used_entries": use.used, "perplexity": use.perplexity}
         if not self.images:
             return {}
         return {
