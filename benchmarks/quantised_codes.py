@@ -42,9 +42,21 @@ class Quantiser:
 
     def __call__(self, codes: Tensor) -> Tensor:
         """Replace each value by the middle of its step."""
-        width = ((self.high - self.low) / self.steps).clamp_min(1e-9)
-        step = ((codes - self.low) / width).floor().clamp_min(0)
-        return self.low + (torch.minimum(step, self.steps - 1) + 0.5) * width
+        return self.low + (self._step(codes) + 0.5) * self._width
+
+    def entropy(self, codes: Tensor, positions: int) -> float:
+        """Bits of the code of an image at the entropy of the steps of all values of a position together."""
+        places = torch.cat([torch.ones(1), self.steps[:-1].cumprod(dim=0)])
+        symbols = (self._step(codes) * places).sum(dim=1).long()
+        return CodebookUse(symbols.bincount().numpy(), positions).entropy_bits
+
+    @property
+    def _width(self) -> Tensor:
+        return ((self.high - self.low) / self.steps).clamp_min(1e-9)
+
+    def _step(self, codes: Tensor) -> Tensor:
+        step = ((codes - self.low) / self._width).floor().clamp_min(0)
+        return torch.minimum(step, self.steps - 1)
 
 
 def spread_bits(variances: Tensor, bits: int) -> list[int]:
@@ -101,15 +113,14 @@ def _measured(section: Section, name: str) -> None:
             what = f"vq:{entries}" + ("" if revival else " without revival")
             facts = (use.bits, use.entropy_bits, -vector.score(test), use.used, use.perplexity)
             section.row(name, what, *facts, cpu)
-        quantise = Quantiser(codes, [each // PLAIN] * PLAIN)
-        made = _decoded(plain, quantise(_vectors(plain, test)), len(test))
+        quantise, tested = Quantiser(codes, [each // PLAIN] * PLAIN), _vectors(plain, test)
+        made = _decoded(plain, quantise(tested), len(test))
         error = float(np.square((made.astype(np.float64) - test) / 255).mean())
-        section.row(
-            name, f"plain, {each // PLAIN} bits each", places * each, "-", error, "-", "-", "-"
-        )
+        what, coded = f"plain, {each // PLAIN} bits each", quantise.entropy(tested, places)
+        section.row(name, what, places * each, coded, error, "-", "-", "-")
         assert vector is not None
-        error = _pca_error(vector, train, test, each)
-        section.row(name, "PCA of blocks", places * each, "-", error, "-", "-", "-")
+        coded, error = _by_pca(vector, train, test, each)
+        section.row(name, "PCA of blocks", places * each, coded, error, "-", "-", "-")
 
 
 def _fitted(train: np.ndarray, **parameters: Any) -> tuple[convae.ConvAutoencoder, float]:
@@ -144,19 +155,19 @@ def _decoded(model: convae.ConvAutoencoder, vectors: Tensor, count: int) -> np.n
     return model.inverse_transform(codes.flatten(1).numpy())
 
 
-def _pca_error(
+def _by_pca(
     model: convae.ConvAutoencoder, train: np.ndarray, test: np.ndarray, bits: int
-) -> float:
-    """The squared error of PCA of the blocks behind the positions, with so many bits at each."""
+) -> tuple[float, float]:
+    """PCA of the blocks, with so many bits at each position: bits at the entropy, squared error."""
     baseline = model.baseline_
-    given = spread_bits(model.pca_.variances, bits)
     known, clean = (_tensor(images) for images in (train, test))
-    codes = [baseline.encode(x) for x in (known, clean)]
-    quantise = Quantiser(codes[0].movedim(1, 3).flatten(0, 2), given)
-    coded = quantise(codes[1].movedim(1, 3)).movedim(3, 1)
+    codes = [baseline.encode(x).movedim(1, 3) for x in (known, clean)]
+    quantise = Quantiser(codes[0].flatten(0, 2), spread_bits(model.pca_.variances, bits))
+    coded = quantise(codes[1].flatten(0, 2)).view(codes[1].shape).movedim(3, 1)
     height, width = clean.shape[2:]
     made = baseline.linear.decode(coded, (height, width))[..., :height, :width].clamp(0, 1)
-    return float((made - clean).square().mean())
+    entropy = quantise.entropy(codes[1].flatten(0, 2), model.architecture_.positions)
+    return entropy, float((made - clean).square().mean())
 
 
 def _tensor(images: np.ndarray) -> Tensor:
