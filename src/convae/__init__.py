@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from convae.estimators.registry import load
     from convae.estimators.restoration.denoiser import Denoiser
     from convae.estimators.restoration.inpainter import Inpainter
+    from convae.evaluation.comparison.compare import compare
+    from convae.evaluation.tuning.tune import tune
     from convae.images.result_files import write_images
     from convae.images.sources.open_source import open_source
     from convae.networks.architecture import Architecture
@@ -52,9 +54,11 @@ _HOMES = {
     "TrainingError": "errors",
     "TrainingSettings": "config.parameters",
     "VariationalAutoencoder": "estimators.autoencoders.variational",
+    "compare": "evaluation.comparison.compare",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
+    "tune": "evaluation.tuning.tune",
     "write_images": "images.result_files",
 }
 
@@ -77,9 +81,11 @@ __all__ = [
     "TrainingSettings",
     "VariationalAutoencoder",
     "__version__",
+    "compare",
     "load",
     "make_architecture",
     "open_source",
+    "tune",
     "write_images",
 ]
 
