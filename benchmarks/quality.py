@@ -37,6 +37,7 @@ from plain_autoencoder import plain_autoencoder  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 from roundtrip import roundtrip  # noqa: E402
+from tuning import tune  # noqa: E402
 from usual import TUTORIAL  # noqa: E402
 from variants import (  # noqa: E402
     dynamic_mnist,
@@ -246,6 +247,7 @@ COMMANDS = {
         false_alarms,
         cross_promise,
         roundtrip,
+        tune,
     )
 }
 

@@ -195,7 +195,8 @@ def _noise_for(models: Sequence[ImageEstimator], noise: str | None) -> Noise:
             return model.noise_.fixed(MIDDLE).rescaled(span)
     raise InputError(
         "these denoisers learnt without clean images, so the noise to compare them at is not known: give "
-        "the clean images as target, or clean images and the noise to add to them, such as noise 'gaussian:25/255'"
+        "the clean images as target, or clean images and the noise to add to them, such as noise "
+        "'gaussian:25/255'"
     )
 
 

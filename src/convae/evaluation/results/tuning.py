@@ -195,7 +195,7 @@ class Tuning:
         return sum(trial.state == state for trial in self.trials)
 
     def tables(self, where: str = "on held-out images") -> list[Table]:
-        """Return the tables of the winner, of all trials from the best to the worst, and of the importance."""
+        """Return the tables of the winner, of all trials from the best to the worst, and of importance."""
         found = [self._winner_table(), self._trial_table(where)]
         if self.importance:
             rows = [[name, f"{100 * share:.0f} %"] for name, share in self.importance.items()]

@@ -78,7 +78,9 @@ class Plan:
         if self.start.validation_fraction != HELD_OUT:
             left_out.remove("validation_fraction")
         return {
-            one.key: ours[one.name]
+            one.key: (ours[one.name],)
+            if one.kind == "ints" and isinstance(ours[one.name], int)
+            else ours[one.name]
             for one in settings_of(type(estimator))
             if one.name not in left_out and ours[one.name] != standard[one.name]
         }

@@ -152,7 +152,7 @@ def _limits(trials: int | None, budget: str | float | None) -> tuple[float, floa
 def _announce(plan: Plan, watch: Observer) -> None:
     parts = plan.parts
     watch.message(
-        f"searching {'; '.join(map(str, plan.dimensions))}; {plan.epochs} epochs a trial; trials get "
+        f"searching {'; '.join(map(str, plan.dimensions))}; {_epochs(plan.epochs)} a trial; trials get "
         f"{len(parts.training):,} images, and {len(parts.test):,} are kept back for the last check"
     )
     names = [one.name for one in plan.dimensions if one.name in LARGER_IS_BETTER]
@@ -267,8 +267,12 @@ def _comments(run: _Run, trial: Trial) -> list[str]:
     return [
         f"The best settings of a search by convae: trial {trial.number} ({trial.words}).",
         f"Use them with: convae fit {run.plan.start.member} DATA --config best.toml --out my.convae",
-        f"Trials were trained for {run.plan.epochs} epochs. To train longer, change epochs.",
+        f"Trials were trained for {_epochs(run.plan.epochs)}. To train longer, change epochs.",
     ]
+
+
+def _epochs(count: int) -> str:
+    return f"{count:,} epoch{'s' * (count != 1)}"
 
 
 # -- results -------------------------------------------------------------------------------------
