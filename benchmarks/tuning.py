@@ -3,8 +3,9 @@
 import time
 from typing import Any
 
-import convae
 import numpy as np
+
+import convae
 from convae.evaluation.results.tuning import COMPLETE, PRUNED, Tuning
 from convae.metrics.resampling import Difference, paired_difference
 from record import Section, note
@@ -30,7 +31,9 @@ def tune() -> None:
     """Ten trials of three epochs on 1,000 images of three sets: what does a small search gain?"""
     section = Section(
         "tune",
-        f"convae tune autoencoder: {TRIALS} trials of {EPOCHS} epochs on {IMAGES:,} images, against the defaults",
+        f"convae tune autoencoder: {TRIALS} trials of {EPOCHS} epochs on {IMAGES:,} images, "
+        "against the defaults",
+        "against the defaults",
         (
             "set",
             "default MSE (held out)",
@@ -47,10 +50,10 @@ def tune() -> None:
     for name in SETS:
         _row(section, name)
     section.remarks += [
-        "Gain: by how much the squared error of the best trial is below that of the defaults (trial 0), of the "
-        "same number of epochs. On the held-out images, by which the best trial is chosen, it is optimistic. "
-        "The kept-back images are those that `convae tune` itself checks the winner on; the test images are of "
-        "the test part of the set, which no search touches.",
+        "Gain: by how much the squared error of the best trial is below that of the defaults (trial 0), "
+        "after the same number of epochs. On the held-out images, by which the best trial is chosen, it is "
+        "optimistic. The kept-back images are those that `convae tune` itself checks the winner on; the "
+        "test images are of the test part of the set, which no search touches.",
     ]
     section.write()
 

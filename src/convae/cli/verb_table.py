@@ -49,9 +49,7 @@ VERBS = {
     "search": Member("search", "Find the images most similar to a query image.", USE),
     "map": Member("map", "Draw a map of a folder: similar images side by side.", UNDERSTAND),
     "evaluate": Member("evaluate", "Measure a model next to simple baselines.", UNDERSTAND),
-    "compare": Member(
-        "compare", "Compare models on the same images: which is really better?", UNDERSTAND
-    ),
+    "compare": Member("compare", "Compare models on the same images.", UNDERSTAND),
     "probe": Member("probe", "Measure what can be read from the codes.", UNDERSTAND),
     "info": Member("info", "Show what a model file holds.", UNDERSTAND),
     "units": Member("units", "Show what each unit of a sparse code stands for.", UNDERSTAND),

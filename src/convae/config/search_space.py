@@ -10,6 +10,7 @@ from convae.config.training import LEARNING_RATES
 from convae.errors import InputError, unknown_name
 
 MOST_OPTIONS = 100
+HELD_OUT = 0.2  # of the images that trials get; a fit holds a tenth out
 
 # What is searched for each kind of ``convae fit``. A code's size and constraint are left out: a larger or
 # freer code always has a lower error.
@@ -192,8 +193,8 @@ def default_dimension(
     if one.kind == "flag":
         return Options(name=name, values=(False, True))
     raise InputError(
-        f"{one.key}: which values to search is not known: give them, such as {one.key}=LOW:HIGH or "
-        f"{one.key}=A|B|C"
+        f"{one.key}: which values to search is not known: give them, such as '{one.key}=LOW:HIGH' or "
+        f"'{one.key}=A|B|C'"
     )
 
 
@@ -254,8 +255,8 @@ def parse_dimension(
             return one, Interval(
                 name=one.name, low=low, high=high, log=ending == "log", whole=one.kind == "int"
             )
-    takes = "LOW:HIGH, LOW:HIGH:log or a|b|c" if one.kind in ("int", "float") else "a|b|c"
-    raise InputError(f"a search of {one.key} takes {one.key}={takes}; got {text!r}")
+    numbers = "NAME=LOW:HIGH, NAME=LOW:HIGH:log or " if one.kind in ("int", "float") else ""
+    raise InputError(f"a search of '{one.key}' takes {numbers}NAME=a|b|c; got {text!r}")
 
 
 def refuse_out_of_range(one: Setting, *values: float) -> None:

@@ -39,6 +39,7 @@ def run_tune(
     parameters, search = given.parameters(table, flags), given.search(table)
     estimator = _class_of(kind).from_options(parameters)
     estimator.check_parameters()
+    _check_folder(given)
     source = given.data.open(shape=parameters.get("image_shape"))
     for note in source.notes:
         voice.note(note)
@@ -78,7 +79,14 @@ def _class_of(kind: str) -> type[ImageEstimator]:
 
 
 def _folder(given: Tune) -> ResultFolder | None:
-    """Mark the folder as one of results, after checking ``--resume``.
+    """Mark the folder as one of results."""
+    run = current_run()
+    output_folder(given.out)
+    return None if run is None else ResultFolder(given.out, run, what="--out", resume=given.resume)
+
+
+def _check_folder(given: Tune) -> None:
+    """Check ``--resume`` and ``--overwrite``.
 
     Raises:
         InputError: there is nothing to resume, or a search is there and neither option is given.
@@ -100,8 +108,6 @@ def _folder(given: Tune) -> ResultFolder | None:
             f"--out {given.out}: holds a search already: go on with --resume, or start afresh with "
             "--overwrite"
         )
-    output_folder(given.out)
-    return None if run is None else ResultFolder(given.out, run, what="--out", resume=given.resume)
 
 
 def _occasion(kind: str, found: Tuning, images: str) -> Occasion:

@@ -1,6 +1,7 @@
 """``convae tune``: search the settings that fit best to some images; one member for each kind of ``fit``."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,8 @@ from convae.cli.terminal.output import Voice
 from convae.cli.tune_options import Tune, tuning
 from convae.cli.verb_table import TUNED, LazyGroup
 from convae.config import parameters as tables
-from convae.config.search_space import NO_DETECTOR, SEARCHED
-from convae.config.setting import settings_of
+from convae.config.search_space import HELD_OUT, NO_DETECTOR, SEARCHED
+from convae.config.setting import Setting, settings_of
 
 TABLES = {
     "autoencoder": tables.AutoencoderParameters,
@@ -27,7 +28,7 @@ _HELP = """Search the settings of a model that fit best to your images.
 \b
   convae tune {kind} my_images --out search
   convae tune {kind} my_images --out search --budget 30min
-  convae tune {kind} my_images --out search --search learning_rate=0.005:0.05:log --search ema=0.9|0.99
+  convae tune {kind} my_images --out search --search 'ema=0.9|0.99' --search learning_rate=0.005:0.05:log
   convae fit {kind} my_images --out best.convae --config search/best.toml
 
 A fifth of the images is kept back, and no trial sees it. Each trial trains a model on the rest, of which a
@@ -61,9 +62,18 @@ class TuneGroup(LazyGroup):
         return super().resolve_command(ctx, args)
 
 
+def tuned_settings(kind: str) -> tuple[Setting, ...]:
+    """Return the settings of a kind, with the defaults that a search has."""
+    changed: dict[str, dict[str, Any]] = {
+        "epochs": {"unset": "about 1,000 steps"},
+        "validation_fraction": {"default": HELD_OUT},
+    }
+    return tuple(replace(one, **changed.get(one.name, {})) for one in settings_of(TABLES[kind]))
+
+
 def command_of(kind: str) -> click.Command:
     """Return the command that tunes models of a kind."""
-    settings = settings_of(TABLES[kind])
+    settings = tuned_settings(kind)
     text = _HELP.format(kind=kind, searched=", ".join(SEARCHED[kind]))
 
     def run(voice: Voice, flags: dict[str, Any], tune: Tune) -> None:

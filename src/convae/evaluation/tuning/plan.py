@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from convae.config.compatibility import check, of_loss
 from convae.config.search_space import (
+    HELD_OUT,
     INCOMPARABLE_EPOCHS,
     NO_DETECTOR,
     SEARCHED,
@@ -27,8 +28,6 @@ from convae.estimators.restoration.base import RestoringEstimator, material_for
 from convae.evaluation.experiments.data_parts import Parts, take_apart
 from convae.images.sources.base import ImageSource
 from convae.networks.presets import make_architecture
-
-HELD_OUT = 0.2  # of the images that trials get; a fit holds a tenth out
 
 
 @dataclass(frozen=True, kw_only=True)
