@@ -30,7 +30,7 @@ _RANGES: Mapping[str, tuple[float, float, bool]] = {
 }
 _OPTIONS: Mapping[str, tuple[Any, ...]] = {
     "batch_size": (16, 32, 64, 128, 256),
-    "blocks": (1, 2, 3),
+    "blocks": (0, 1, 2, 3),
     "ema": (0.9, 0.97, 0.99, 0.995),
     "loss": ("mse", "l1", "charbonnier"),
     "clip": (0.3, 1.0, 3.0),

@@ -112,6 +112,7 @@ def test_a_detector_and_an_unknown_kind(convae: Command, pictures: Path) -> None
     assert "unknown estimator 'denoisr': did you mean 'denoiser'" in convae("tune", "denoisr").err
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_trials_that_are_done(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
     words = [

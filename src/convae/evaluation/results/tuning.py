@@ -167,6 +167,11 @@ class Tuning:
     def caveats(self) -> list[str]:
         """Return what limits the results."""
         found = []
+        if not self.best_model.best_epoch_:
+            found.append(
+                "Careful: the winner still has the weights that it started with, because no epoch was better: "
+                f"{_many(self.epochs, 'epoch')} are too few to compare settings. Give more (--epochs)."
+            )
         if self.confirmations > 1:
             found.append(
                 f"Careful: the images that no trial saw were used {self.confirmations} times to check a "
