@@ -34,7 +34,6 @@ def tune() -> None:
         "tune",
         f"convae tune autoencoder: {TRIALS} trials of {EPOCHS} epochs on {IMAGES:,} images, "
         "against the defaults",
-        "against the defaults",
         (
             "preset",
             "set",

@@ -169,8 +169,9 @@ class Tuning:
         found = []
         if not self.best_model.best_epoch_:
             found.append(
-                "Careful: the winner still has the weights that it started with, because no epoch was better: "
-                f"{_many(self.epochs, 'epoch')} are too few to compare settings. Give more (--epochs)."
+                "Careful: the winner still has the weights that it started with, because no epoch was "
+                f"better: {_many(self.epochs, 'epoch')} did not suffice to compare settings. Give more "
+                "(--epochs)."
             )
         if self.confirmations > 1:
             found.append(

@@ -84,8 +84,15 @@ class SearchFolder:
             raise InputError(
                 f"{self.path}: holds a search already: go on with resume, or choose another folder"
             )
-        if not resume:
+
+    def start_journal(self) -> None:
+        """Note that the file of the study will be written: in the folder's marker, on the command line."""
+        if self.journal is not None and not self.journal.exists():
             writing(Path(os.path.realpath(self.journal)))
+
+    def has(self, name: str) -> bool:
+        """Return whether a model was kept."""
+        return name in self._kept if self.path is None else (self.path / name).is_file()
 
     def keep(self, name: str, model: ImageEstimator) -> None:
         """Save a model as :data:`BEST` or :data:`DEFAULT`."""

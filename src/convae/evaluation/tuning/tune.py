@@ -1,6 +1,7 @@
 """Search the settings that fit best to some images, on images held out from training."""
 
 import math
+import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,8 +113,9 @@ def tune(
         run = _start(plan, place, watch, resume=resume)
         try:
             _search(run, most_trials, deadline)
-        except KeyboardInterrupt:
-            if place.path is not None:
+        except KeyboardInterrupt as stop:
+            asked = getattr(stop, "signal", signal.SIGINT) == signal.SIGINT
+            if place.path is not None or not asked:
                 raise
             watch.message(f"interrupted after {len(run.study.trials())} trials, which are kept")
         return _result(run)
@@ -168,7 +170,7 @@ def _start(plan: Plan, place: SearchFolder, watch: Observer, *, resume: bool) ->
     fitted: Fitted | None = None
     curve: dict[int, float] = {}
     began = time.perf_counter()
-    if resume and place.path is not None and (place.path / DEFAULT).is_file():
+    if resume and place.has(DEFAULT):
         model = place.kept(DEFAULT)
     else:
         watch.message("trial 0: the defaults")
@@ -176,6 +178,7 @@ def _start(plan: Plan, place: SearchFolder, watch: Observer, *, resume: bool) ->
         model = fit_trial(plan, plan.estimator({}), quiet)
         curve = quiet.curve
     figure, conditions = figure_for(model)
+    place.start_journal()
     study = TrialStudy(
         plan.dimensions,
         figure,
@@ -195,6 +198,8 @@ def _start(plan: Plan, place: SearchFolder, watch: Observer, *, resume: bool) ->
         place.keep(DEFAULT, model)
         seconds = time.perf_counter() - began
         _record_start(run, fitted, curve, seconds)
+    elif not place.has(DEFAULT):
+        place.keep(DEFAULT, model)
     return run
 
 
