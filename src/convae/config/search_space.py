@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from convae.config.setting import Setting
-from convae.config.training import LEARNING_RATES
 from convae.errors import InputError, unknown_name
 
 MOST_OPTIONS = 100
@@ -178,6 +177,10 @@ def default_dimension(
     """
     name = one.name
     if name == "learning_rate":
+        from convae.config.training import (
+            LEARNING_RATES,
+        )  # loads torch, which --help need not wait for
+
         rate = LEARNING_RATES.get(optimizer, 1e-3)
         return Interval(name=name, low=rate / _FACTOR, high=rate * _FACTOR, log=True)
     if name == "widths" and widths:
