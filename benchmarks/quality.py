@@ -41,6 +41,7 @@ from quantised_codes import vq  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 from roundtrip import roundtrip  # noqa: E402
+from tuning import tune  # noqa: E402
 from usual import TUTORIAL  # noqa: E402
 from variants import (  # noqa: E402
     dynamic_mnist,
@@ -258,6 +259,7 @@ COMMANDS = {
         roundtrip,
         convolution,
         code_size,
+        tune,
     )
 }
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from convae.estimators.registry import load
     from convae.estimators.restoration.denoiser import Denoiser
     from convae.estimators.restoration.inpainter import Inpainter
+    from convae.evaluation.comparison.compare import compare
+    from convae.evaluation.tuning.tune import tune
     from convae.images.result_files import write_images
     from convae.images.sources.item_sources import images_from
     from convae.images.sources.open_source import open_source
@@ -70,9 +72,11 @@ _HOMES = {
     "VariationalAutoencoder": "estimators.autoencoders.variational",
     "WandbTracker": "training.trackers",
     "images_from": "images.sources.item_sources",
+    "compare": "evaluation.comparison.compare",
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
+    "tune": "evaluation.tuning.tune",
     "write_images": "images.result_files",
 }
 
@@ -101,10 +105,12 @@ __all__ = [
     "VariationalAutoencoder",
     "WandbTracker",
     "__version__",
+    "compare",
     "images_from",
     "load",
     "make_architecture",
     "open_source",
+    "tune",
     "write_images",
 ]
 

@@ -22,7 +22,17 @@ from convae.cli.terminal.output import plain
 from convae.errors import ImageError, InputError, TrainingError
 from convae.report.plain_text import aligned
 
-SEEDED = {"demo", "detect", "evaluate", "levels", "map", "probe", "sample", "units"}  # and all fits
+SEEDED = {
+    "compare",
+    "demo",
+    "detect",
+    "evaluate",
+    "levels",
+    "map",
+    "probe",
+    "sample",
+    "units",
+}  # and all fits
 
 
 @pytest.mark.parametrize(
@@ -144,12 +154,12 @@ def test_the_model_comes_first(convae: Command, model: Path, tmp_path: Path) -> 
 
 def test_every_verb_takes_the_options_that_all_have(convae: Command) -> None:
     experiments = [f"experiment {name}" for name in verb_table.EXPERIMENTS]
-    for verb in [*verb_table.VERBS, *experiments, "fit autoencoder"]:
-        if verb in ("fit", "experiment"):
+    for verb in [*verb_table.VERBS, *experiments, "fit autoencoder", "tune denoiser"]:
+        if verb in ("fit", "tune", "experiment"):
             continue
         told = everything_of(convae, verb)
         assert all(option in told for option in ("--quiet", "--json", "--debug"))
-        draws = verb.split()[0] in ("fit", "experiment") or verb in SEEDED
+        draws = verb.split()[0] in ("fit", "tune", "experiment") or verb in SEEDED
         assert ("--seed" in told) == draws, verb  # no verb offers a seed that it does not use
 
 

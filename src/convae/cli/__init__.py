@@ -5,7 +5,7 @@
 - verbs: arguments and options, one verb a file; runs: the work of each verb, in a file of the same name
 - io: read and write images, models, codes and tables; terminal: lines and progress on a terminal
 - options, option_words: options that several verbs share; errors that name options, not arguments
-- fit_options, experiment_options: options of fits and experiments
+- fit_options, tune_options, experiment_options: options of fits, searches and experiments
 - settings: the values of parameters, from flags, TOML files and --set
 """
 

@@ -232,9 +232,28 @@ def images(
     return decorate
 
 
+def reading(*, split: str) -> Callable[[Function], Function]:
+    """Add the options for reading images, without the argument DATA.
+
+    Args:
+        split: the default of ``--split``.
+    """
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(_reading_options(split)):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
 def _image_options(split: str, *, required: bool) -> list[Callable[[Any], Any]]:
+    argument = click.argument("data", nargs=-1, required=required, metavar="DATA...")
+    return [argument, *_reading_options(split)]
+
+
+def _reading_options(split: str) -> list[Callable[[Any], Any]]:
     return [
-        click.argument("data", nargs=-1, required=required, metavar="DATA..."),
         click.option(
             "--data-dir",
             type=click.Path(path_type=Path, file_okay=False),

@@ -36,6 +36,7 @@ VERBS = {
     "demo": Member("demo", "Train and measure a model of handwritten digits, offline.", START),
     "check": Member("check", "Inspect images before training.", START),
     "fit": Member("fit", "Train a model; 'convae fit --help' lists the seven kinds.", TRAIN),
+    "tune": Member("tune", "Search the settings that fit best to your images.", TRAIN),
     "denoise": Member("denoise", "Remove noise from images.", USE),
     "inpaint": Member("inpaint", "Fill holes in images.", USE),
     "detect": Member("detect", "Detect anomalies: score, heatmap and regions of each image.", USE),
@@ -48,6 +49,7 @@ VERBS = {
     "search": Member("search", "Find the images most similar to a query image.", USE),
     "map": Member("map", "Draw a map of a folder: similar images side by side.", UNDERSTAND),
     "evaluate": Member("evaluate", "Measure a model next to simple baselines.", UNDERSTAND),
+    "compare": Member("compare", "Compare models on the same images.", UNDERSTAND),
     "probe": Member("probe", "Measure what can be read from the codes.", UNDERSTAND),
     "info": Member("info", "Show what a model file holds.", UNDERSTAND),
     "units": Member("units", "Show what each unit of a sparse code stands for.", UNDERSTAND),
@@ -78,6 +80,7 @@ EXPERIMENTS = {
         "experiment_robustness", "Which codes can still be read from corrupted images?"
     ),
 }
+TUNED = {name: member for name, member in ESTIMATORS.items() if name != "anomaly"}
 # What people type instead of a verb, and the verb that they mean.
 SLIPS = {
     "train": "convae fit KIND",
@@ -89,6 +92,8 @@ SLIPS = {
     "fill": "convae inpaint",
     "test": "convae evaluate",
     "score": "convae evaluate or convae detect",
+    "optimize": "convae tune KIND",
+    "hpo": "convae tune KIND",
     "version": "convae --version",
     "ablate": "convae experiment stacking",
     "stacking": "convae experiment stacking",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from convae.config.augmentation import parse_augmentation
-from convae.config.budget import parse_budget
 from convae.config.choices import DEVICES, OPTIMIZERS, PRECISIONS, SCHEDULES
+from convae.config.durations import parse_duration
 from convae.config.setting import (
     group_of,
     make_plain,
@@ -298,7 +298,8 @@ class TrainingSettings:
         make_plain(self)
         refuse_unknown_choices(self)
         parse_augmentation(self.augment)
-        parse_budget(self.budget)
+        if self.budget is not None:
+            parse_duration(self.budget)
         raise_faults("training", range_faults(self))
 
 

@@ -9,8 +9,8 @@ import torch
 
 from convae.config.augmentation import parse_augmentation
 from convae.config.bottlenecks import Bottleneck, parse_bottleneck
-from convae.config.budget import parse_budget
 from convae.config.compatibility import TASKS, of_loss
+from convae.config.durations import parse_duration
 from convae.config.parameters import (
     ArchitectureSettings,
     CommonParameters,
@@ -208,7 +208,7 @@ def config_of(
         parameters=p,
         loss=parse_loss(p.loss),
         bottleneck=bottleneck,
-        budget=parse_budget(budget),
+        budget=None if budget is None else parse_duration(budget),
         seed=seed,
         **settings,
     )

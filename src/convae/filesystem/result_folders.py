@@ -77,24 +77,28 @@ class ResultFolder:
         path: the folder, which must exist.
         run: the command.
         what: the command-line option that names the folder.
+        resume: whether the run goes on with what an earlier one left, instead of replacing it.
 
     Raises:
         InputError: it holds an earlier run, which may not be replaced.
     """
 
-    def __init__(self, path: Path, run: RunFiles, *, what: str) -> None:
-        check_result_folder(path, run, what=what)
+    def __init__(self, path: Path, run: RunFiles, *, what: str, resume: bool = False) -> None:
+        if not resume:
+            check_result_folder(path, run, what=what)
         if marked(path) and (read := run.reads_within(path)):
             raise InputError(f"{what} {path}: holds {read}, which is read; choose another folder")
         self.path = Path(os.path.realpath(path))
         earlier = marked(path)
         whole = earlier.whole if earlier else not any(self.path.iterdir())
         self._lock, self._any, self._refused = threading.Lock(), False, False
-        self._aside = None if earlier is None else self._set_aside()
+        goes_on = resume and earlier is not None
+        self._aside = None if earlier is None or goes_on else self._set_aside()
         self._file = (self.path / MARKER).open(
-            "w", encoding="utf-8", errors="surrogateescape", newline=""
+            "a" if goes_on else "w", encoding="utf-8", errors="surrogateescape", newline=""
         )
-        self._add("convae", __version__, run.verb, _WHOLE if whole else _PART)
+        if not goes_on:
+            self._add("convae", __version__, run.verb, _WHOLE if whole else _PART)
         run.watchers.append(self.note)
         run.closers.append(self.finish)
 
@@ -117,7 +121,8 @@ class ResultFolder:
                     "folder"
                 )
             self._any = True
-            self._add(_FILE, name)
+            if name not in recorded(self.path):
+                self._add(_FILE, name)
 
     def finish(self, failed: bool) -> None:
         """Remove the earlier run, or restore it if the new one failed.
@@ -130,14 +135,19 @@ class ResultFolder:
             self._remove_new()
             if self._aside is not None:
                 _move_all(self._aside, self.path)
-        elif failed and not self._any:
+        elif failed and not self._any and not any(recorded(self.path)):
             (self.path / MARKER).unlink(missing_ok=True)
+        self.settle()
+
+    def settle(self) -> None:
+        """Remove the earlier run for good: from now on the new one stays, even if it fails."""
         if self._aside is not None:
             folders = [os.path.relpath(inner, self._aside) for inner, _, _ in os.walk(self._aside)]
             shutil.rmtree(self._aside, ignore_errors=True)
             for folder in sorted(folders, key=len, reverse=True):
                 with contextlib.suppress(OSError):  # it is not empty
                     os.rmdir(self.path / folder)
+            self._aside = None
 
     def _add(self, *row: str) -> None:
         csv.writer(self._file, lineterminator=_END).writerow(row)

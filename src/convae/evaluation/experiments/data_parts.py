@@ -1,5 +1,6 @@
 """Training and test images with nothing in common, for experiments that fit models of their own."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from convae.config.training import default_batch_size, default_epochs
 from convae.errors import InputError
+from convae.estimators.fit import fingerprint_of
 from convae.images.dataset.image_set import ImageSet, prepare
 from convae.images.dataset.preparation import Preparation
 from convae.images.sources.base import ImageSource, Skipped
@@ -27,7 +29,8 @@ class Parts:
         training, test: no image is in both.
         places, test_places: their positions in the sources from which they were taken.
         groups: of each training image; None if there are none.
-        values: values (C·H·W) of an image in the network.
+        shape: (C, H, W) of an image in the network.
+        fingerprint: the SHA-256 of the contents of all images in the source that were looked at.
         left_out: test images that are not used because they are training images as well.
         skipped: images that cannot be used, with reasons.
     """
@@ -37,9 +40,15 @@ class Parts:
     places: np.ndarray
     test_places: np.ndarray
     groups: np.ndarray | None
-    values: int
+    shape: tuple[int, int, int]
+    fingerprint: str
     left_out: int
     skipped: list[Skipped]
+
+    @property
+    def values(self) -> int:
+        """Values (C·H·W) of an image in the network."""
+        return math.prod(self.shape)
 
     def epochs(self, batch_size: int | None, validation_fraction: float) -> int:
         """Return the default number of passes over the training images in an experiment."""
@@ -95,7 +104,8 @@ def take_apart(
         places=places,
         test_places=test_places,
         groups=None if named is None else named[places],
-        values=int(np.prod(images.shape)),
+        shape=images.shape,
+        fingerprint=fingerprint_of(images),
         left_out=left_out,
         skipped=skipped,
     )

@@ -1,7 +1,7 @@
 """The contents of a report, as plain data: each kind of result fills in its parts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -159,6 +159,23 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A chart.
+
+    Attributes:
+        name: of its file, without the suffix.
+        heading: what is drawn.
+        draw: called with ``standalone`` (whether the SVG is a file of its own); returns the SVG.
+        note: a sentence below it.
+    """
+
+    name: str
+    heading: str
+    draw: Callable[[bool], str]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All parts of a report; every part but the title may be left out, and is then not shown.
 
@@ -185,6 +202,7 @@ class Report:
         scores_facts: name and value, shown next to that histogram: ``{"threshold": 2.4}``.
         roc: how well the scores separate anomalous images from normal ones.
         tables: other tables, below the scores.
+        drawings: other charts, below the tables.
         errors: the error of every image measured, for the histogram.
         baseline_errors: name, and the baseline's error of the same images.
         error_name: what these errors are.
@@ -219,6 +237,7 @@ class Report:
     scores_facts: Mapping[str, object] = field(default_factory=dict)
     roc: Roc | None = None
     tables: Sequence[Table] = ()
+    drawings: Sequence[Drawing] = ()
     errors: Sequence[float] | np.ndarray = ()
     baseline_errors: tuple[str, Sequence[float] | np.ndarray] | None = None
     error_name: str = "MSE"

@@ -44,7 +44,7 @@ def panel_picture(panel: Panel) -> np.ndarray:
 
 
 def _drawings(report: Report) -> dict[str, str]:
-    drawings = {}
+    drawings = {one.name: one.draw(True) for one in report.drawings}
     if report.history:
         drawings["loss"] = loss_curve_svg(
             report.history,

@@ -59,6 +59,7 @@ def render_report(report: Report) -> str:
             panels=[_panel(panel) for panel in report.panels if len(panel)],
             scores=_scores(report),
             roc=_roc(report),
+            drawings=[(one.heading, Markup(one.draw(False)), one.note) for one in report.drawings],
             findings=_findings(report),
             curve=_loss_curve(report),
             history=_history(report),
