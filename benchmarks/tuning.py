@@ -56,7 +56,10 @@ def tune() -> None:
         "Gain: by how much the squared error of the best trial is below that of the defaults (trial 0), "
         "after the same number of epochs. On the held-out images, by which the best trial is chosen, it is "
         "optimistic. The kept-back images are those that `convae tune` itself checks the winner on; the "
-        "test images are of the test part of the set, which no search touches.",
+        "test images are of the test part of the set, which no search touches. The default preset, "
+        "`residual`, was searched first, on MNIST: no trial left its start. `tutorial`, which starts from "
+        "random weights, was then chosen to have something to search; `residual` was not measured on the "
+        "other two sets.",
     ]
     for preset, name in CASES:
         _row(section, preset, name)
