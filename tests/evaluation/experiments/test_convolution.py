@@ -125,7 +125,7 @@ def test_the_table_and_the_chart(found: Convolution) -> None:
     assert all(len(row) == len(head) for row in rows)
     svg = convolution_chart(found)
     assert svg.startswith("<svg")
-    for words in ("training images", "convolutional", "dense", "PCA", "Codes of 2"):
+    for words in ("training images", "convolutional", "dense", "PCA", "codes of 2"):
         assert words in svg
 
 
