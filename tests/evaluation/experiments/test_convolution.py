@@ -114,6 +114,8 @@ def test_sentences_say_what_can_be_told(found: Convolution) -> None:
     assert (
         sentences[-1] == "PCA of the same size has the smallest error with every number of images."
     )
+    assert convolution_cautions(unclear)[-1].startswith("Careful: with 40 images PCA has a smaller")
+    assert not any("Careful" in sentence for sentence in convolution_cautions(better))
     one = replace(unclear, seeds=(0,), errors={n: e[:, :1] for n, e in unclear.errors.items()})
     assert convolution_verdict(one)[0] == "One seed cannot tell whether convolutions help here."
     assert convolution_cautions(one)[0] == "With one seed there are no intervals."
