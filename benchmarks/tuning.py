@@ -10,8 +10,12 @@ from convae.evaluation.results.tuning import COMPLETE, PRUNED, Tuning
 from convae.metrics.resampling import Difference, paired_difference
 from record import Section, note
 
-SETS = ("mnist", "fashion-mnist", "cifar10")
-PRESETS = ("tutorial", "residual")  # the second starts as PCA
+CASES = (
+    ("tutorial", "mnist"),
+    ("tutorial", "fashion-mnist"),
+    ("tutorial", "cifar10"),
+    ("residual", "mnist"),  # starts as PCA, and three epochs of so few images do not improve on it
+)
 IMAGES, TRIALS, EPOCHS, TESTED = 1000, 10, 3, 1000
 
 
@@ -52,12 +56,14 @@ def tune() -> None:
         "Gain: by how much the squared error of the best trial is below that of the defaults (trial 0), "
         "after the same number of epochs. On the held-out images, by which the best trial is chosen, it is "
         "optimistic. The kept-back images are those that `convae tune` itself checks the winner on; the "
-        "test images are of the test part of the set, which no search touches.",
+        "test images are of the test part of the set, which no search touches. The default preset, "
+        "`residual`, was searched first, on MNIST: no trial left its start. `tutorial`, which starts from "
+        "random weights, was then chosen to have something to search; `residual` was not measured on the "
+        "other two sets.",
     ]
-    for preset in PRESETS:
-        for name in SETS:
-            _row(section, preset, name)
-            section.write()  # the whole takes long
+    for preset, name in CASES:
+        _row(section, preset, name)
+        section.write()  # the whole takes long
 
 
 def _row(section: Section, preset: str, name: str) -> None:
@@ -95,10 +101,10 @@ def _row(section: Section, preset: str, name: str) -> None:
 
 def _gain(difference: Difference, base: float, *, interval: bool = True) -> str:
     """By how many percent the first is lower."""
-    text = f"{-100 * difference.value / base:.1f} %"
+    text = f"{-100 * difference.value / base + 0.0:.1f} %"
     if not interval or difference.interval is None:
         return text
-    low, high = (-100 * end / base for end in reversed(difference.interval))
+    low, high = (-100 * end / base + 0.0 for end in reversed(difference.interval))
     return f"{text} ({low:.1f} to {high:.1f})"
 
 

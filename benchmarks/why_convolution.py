@@ -22,6 +22,7 @@ SETS: dict[str, dict[str, Any]] = {
     "cifar10": {"latent_dim": 64, **SMALL},
 }
 STEPS, TESTED, TRAINED = 300, 1000, 3000
+OF_SIZES = ("mnist",)
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 
 
@@ -77,7 +78,7 @@ def code_size() -> None:
         "How many numbers do images need? Test MSE by code size, three seeds, 95 % intervals",
         ("set", "numbers", "autoencoder", "PCA", "variance explained", "by PCA", "steps", "CPU s"),
     )
-    for name in SETS:
+    for name in OF_SIZES:
         train, test = parts_of(name)
         found = compare_code_sizes(
             train.select(range(TRAINED)), test=test, model=autoencoder_to_size(**SMALL), sizes=SIZES,

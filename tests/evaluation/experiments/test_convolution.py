@@ -114,6 +114,8 @@ def test_sentences_say_what_can_be_told(found: Convolution) -> None:
     assert (
         sentences[-1] == "PCA of the same size has the smallest error with every number of images."
     )
+    assert convolution_cautions(unclear)[-1].startswith("Careful: with 40 images PCA has a smaller")
+    assert not any("Careful" in sentence for sentence in convolution_cautions(better))
     one = replace(unclear, seeds=(0,), errors={n: e[:, :1] for n, e in unclear.errors.items()})
     assert convolution_verdict(one)[0] == "One seed cannot tell whether convolutions help here."
     assert convolution_cautions(one)[0] == "With one seed there are no intervals."
@@ -125,7 +127,7 @@ def test_the_table_and_the_chart(found: Convolution) -> None:
     assert all(len(row) == len(head) for row in rows)
     svg = convolution_chart(found)
     assert svg.startswith("<svg")
-    for words in ("training images", "convolutional", "dense", "PCA", "Codes of 2"):
+    for words in ("training images", "convolutional", "dense", "PCA", "codes of 2"):
         assert words in svg
 
 

@@ -44,7 +44,7 @@ def convolution_chart(found: Convolution, *, standalone: bool = True) -> str:
         found.counts,
         lines,
         label="training images",
-        heading=f"Codes of {found.latent_dim}",
+        heading=f"Error by training images, codes of {found.latent_dim}",
         standalone=standalone,
     )
 

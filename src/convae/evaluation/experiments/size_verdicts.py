@@ -98,6 +98,12 @@ def convolution_cautions(found: Convolution) -> list[str]:
         else "With one seed there are no intervals.",
         f"Both networks make the same number of steps. The convolutional one takes {more} of the dense one.",
     ]
+    last = {name: float(each[-1].mean()) for name, each in found.errors.items()}
+    if last[PCA] <= min(last[CONVOLUTIONAL], last[DENSE]):
+        sentences.append(
+            f"Careful: with {found.counts[-1]:,} images PCA has a smaller error than both networks: they "
+            "have not learnt what there is to learn, and more steps may turn the comparison."
+        )
     return sentences + left_out(found.left_out, len(found.skipped))
 
 
