@@ -114,7 +114,7 @@ class ModelViews:
             path: the file to write; its folder must exist.
             X: images to measure the model on and to show; None for a page on the training and the network
                 alone, because a model keeps no images.
-            target, labels, masks, include_seen: as for :meth:`evaluate`.
+            target, labels, masks, include_seen: as for :meth:`evaluate`; labels are (n,), one for each image.
             overwrite: whether an existing file may be replaced.
 
         Raises:

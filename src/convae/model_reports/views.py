@@ -79,7 +79,7 @@ def reconstructions(model: ImageEstimator, X: Any, n: int, mask: Any) -> Drawing
 def codes(
     model: ImageEstimator, X: Any, labels: Sequence[Any] | np.ndarray | None, *, pictures: bool
 ) -> Drawing:
-    """Draw a map of the codes of X.
+    """Draw a map of the codes of the n images of X; ``labels`` are (n,).
 
     Raises:
         InputError: labels are not as many as images, the codes differ in size, or there are too few of them.
@@ -129,7 +129,11 @@ def report(
     overwrite: bool = False,
     **options: Any,
 ) -> Path:
-    """Write the page of a model; the options are those of :meth:`ModelViews.report`."""
+    """Write the page of a model; the options are those of :meth:`ModelViews.report`.
+
+    Raises:
+        InputError: the file exists, or options are given without images.
+    """
     refuse_existing(path, overwrite=overwrite)
     kind, facts = job_of(model), model._stored.facts
     occasion = Occasion(

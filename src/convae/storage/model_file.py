@@ -208,14 +208,14 @@ def _compare_custom(path: str | Path, tensors: dict[str, Tensor], expected: Expe
     differing = [n for n in sorted(set(found) | set(expected)) if found.get(n) != expected.get(n)]
     if not differing:
         return
-    said = [
+    lines = [
         f"{brief(name.removeprefix('network.'), 100)} is {_shape(found.get(name))} in the file and "
         f"{_shape(expected.get(name))} in the modules given"
         for name in differing[:3]
     ]
     more = f", and {len(differing) - 3} more differ" if len(differing) > 3 else ""
     raise ModelFileError(
-        f"{path}: the modules given are not those of the fit: {', '.join(said)}{more}"
+        f"{path}: the modules given are not those of the fit: {', '.join(lines)}{more}"
     )
 
 

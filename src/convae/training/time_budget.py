@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 # Of the budget: the time between two forecasts, and the error of a forecast that changes the plan.
 CHECK, TOLERANCE = 0.04, 0.02
-NEWS = 0.1  # change of the number of steps that users are told of
+NEWS = 0.1  # change of the number of steps that a message reports
 MOST_EPOCHS = 300  # three times the most that a fit without a budget has
 
 

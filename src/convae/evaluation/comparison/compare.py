@@ -66,7 +66,7 @@ def compare(
         seed: of that choice.
 
     Returns:
-        The models from the best to the worst, and what can be said of each pair.
+        The models from the best to the worst, and the verdict on each pair.
 
     Raises:
         InputError: the models have different jobs or are detectors, no image can be used, or an option is for
@@ -123,9 +123,9 @@ def refuse_different_jobs(named: Mapping[str, ImageEstimator]) -> None:
     for name, model in named.items():
         jobs.setdefault(job_group(model), name)
     if len(jobs) > 1:
-        told = ", ".join(f"{name} was fitted to {job}" for job, name in jobs.items())
+        fitted = ", ".join(f"{name} was fitted to {job}" for job, name in jobs.items())
         raise InputError(
-            f"models of different jobs cannot be compared, because their errors mean different things: {told}"
+            f"models of different jobs cannot be compared: their errors mean different things: {fitted}"
         )
 
 

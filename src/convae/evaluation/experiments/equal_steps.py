@@ -101,7 +101,7 @@ def measured(
 
     Args:
         model: with the parameters to train with.
-        images, groups: to train on, and the group of each.
+        images, groups: to train on, and the group of each, (n,).
         test: to measure on.
         epochs, seed: of the fit.
         watch: receives messages, steps and epochs.

@@ -68,7 +68,7 @@ class Pair:
     """Two models: which is better on the same images.
 
     Attributes:
-        better, worse: the models; in the order of their means where they cannot be told apart.
+        better, worse: the models; in the order of their means where no difference can be seen.
         difference: the figure of ``better`` minus that of ``worse``.
         figure: what is measured.
         measured: whether both were measured image by image.
@@ -93,7 +93,7 @@ class Pair:
             value = self.figure.gain(self.difference, base).split(" (")[0]
             return (
                 f"The {what} of {names[0]} is {value} than that of {names[1]}; stored figures have no "
-                "interval, so whether that is chance cannot be told."
+                "interval, so that it may be chance."
             )
         if self.difference.interval is None:
             return f"One image is too few to tell {names[0]} from {names[1]}."

@@ -150,7 +150,7 @@ class Tuning:
         one, what = self.confirmed, self.figure.name
         where = f"On {_many(one.images, 'other image')}, which no trial saw,"
         if one.difference.interval is None:
-            return f"{where} nothing can be said: more images are needed. Keep the defaults."
+            return f"{where} nothing can be concluded: more images are needed. Keep the defaults."
         if not self._sign:
             doubt = self.figure.doubt(one.difference, one.defaults)
             return (

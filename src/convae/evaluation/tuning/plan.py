@@ -95,6 +95,13 @@ def plan_search(
 ) -> Plan:
     """Read the images once, split them, and decide what is varied.
 
+    Args:
+        estimator: with the parameters that are not varied.
+        X: any source of images.
+        search: what is varied, by name, with the values or the range; None for the default.
+        groups: (n,) of the images: those of one group stay on one side of a split.
+        most: images that are read.
+
     Raises:
         InputError: the estimator is a detector, a setting cannot be searched, or there are too few images.
     """

@@ -58,7 +58,11 @@ class Watch(Quiet):
         self._look_at_the_clock()
 
     def epoch(self, row: Row) -> None:
-        """Record an epoch; end the fit if it is worse than half of the others."""
+        """Record an epoch; end the fit if it is worse than half of the others.
+
+        Raises:
+            Stop: it is, or the time is over.
+        """
         self.others.epoch(row)
         value = epoch_value(self.figure, row)
         if row["train_loss"] is None or value is None:

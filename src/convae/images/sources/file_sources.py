@@ -67,7 +67,7 @@ class FileSource(ImageSource):
         self.set_labels(np.array([number[top] for top in tops], dtype=np.int64), tuple(classes))
 
     def set_labels(self, labels: np.ndarray, names: tuple[str, ...]) -> None:
-        """Set the label of each file, which all its pages have, and the name of each label."""
+        """Set the labels (n,) of the n files, which all their pages have, and the name of each label."""
         if self._starts is not None:
             labels = np.repeat(labels, np.diff(self._starts))
         self.label_names, self._labels = names, labels
