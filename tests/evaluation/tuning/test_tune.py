@@ -259,6 +259,10 @@ def test_what_is_refused() -> None:
         tune(small(validation_fraction=0.0), X, trials=1)
     with pytest.raises(InputError, match="seed cannot be searched"):
         tune(small(), X, search={"seed": [0, 1]})
+    with pytest.raises(InputError, match="budget cannot be searched: all trials have the same epo"):
+        tune(small(), X, search={"budget": ["1s", "2s"]})
+    with pytest.raises(InputError, match="leave out the estimator's budget; tune"):
+        tune(ConvAutoencoder(training={"budget": "5s"}), X)
     with pytest.raises(InputError, match="loss cannot be searched for a variational"):
         tune(VariationalAutoencoder(), X, search={"loss": ["mse", "bce"]})
     with pytest.raises(InputError, match="search names no setting"):

@@ -96,11 +96,17 @@ def plan_search(
     """Read the images once, split them, and decide what is varied.
 
     Raises:
-        InputError: the estimator is a detector, a setting cannot be searched, or there are too few images.
+        InputError: the estimator is a detector or has a budget of time, a setting cannot be searched, or
+            there are too few images.
     """
     if isinstance(estimator, AnomalyDetector):
         raise InputError(NO_DETECTOR)
     config = estimator._config()
+    if config.budget is not None:
+        raise InputError(
+            "all trials have the same epochs, so that they can be compared: leave out the estimator's "
+            "budget; tune(..., budget=...) is the time of the whole search"
+        )
     if isinstance(estimator, VariationalAutoencoder):
         check(use=["likelihood bound"], loss=of_loss(config.loss))
     searched = _searched(estimator, search)
