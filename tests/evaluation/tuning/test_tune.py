@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import convae
 from convae import (
@@ -137,6 +138,20 @@ def test_settings_that_change_the_curves_stop_no_trial() -> None:
     found = tune(small(), X, trials=2, search={"epochs": [1, 2]})
     assert not found.pruned_by_epoch
     assert any("No trial was stopped early" in text for text in found.caveats())
+
+
+@pytest.mark.parametrize("network", ["dense", "custom"])
+def test_only_what_a_network_has_is_searched_by_default(network: str) -> None:
+    values, shape = X[0].size, (1, *X.shape[1:])
+    custom = {
+        "encoder": nn.Sequential(nn.Flatten(), nn.Linear(values, 3)),
+        "decoder": nn.Sequential(nn.Linear(3, values), nn.Unflatten(1, shape)),
+    }
+    chosen: dict[str, Any] = custom if network == "custom" else {"preset": "dense"}
+    found = tune(ConvAutoencoder(epochs=1, **chosen), X, trials=2)
+    assert all(trial.state != FAILED for trial in found.trials)
+    widths = set() if network == "custom" else {"widths"}
+    assert set(found.trials[1].settings) == {"learning_rate", "batch_size", "ema"} | widths
 
 
 def test_a_trial_that_cannot_be_fitted_is_a_result() -> None:
