@@ -328,7 +328,7 @@ RULES: tuple[Rule, ...] = (
         ("layers", ("dense",)),
         ("code", ("spatial",)),
         "preset 'dense' has no convolutions and one code for the whole image, without positions: use code "
-        "'dense', or another preset where positions are needed",
+        "'dense' and another bottleneck than 'vq', or another preset where positions are needed",
     ),
     Rule(
         ("layers", ("dense",)),

@@ -48,6 +48,7 @@ REFUSED: Mapping[str, str] = {
     "device": "it changes no result worth choosing by",
     "storage": "it changes no result worth choosing by",
     "neighbours": "it names a file",
+    "budget": "all trials have the same epochs",
 }
 # A trial that varies one of these cannot be compared with others epoch by epoch.
 INCOMPARABLE_EPOCHS = frozenset(
@@ -221,9 +222,8 @@ def refuse_unsearchable(name: str, known: Mapping[str, Setting]) -> Setting:
         raise unknown_name("setting to search", name.strip(), known)
     one = known[key]
     if one.name in REFUSED:
-        raise InputError(
-            f"{key} cannot be searched: {REFUSED[one.name]}; set one value for all trials instead"
-        )
+        instead = "" if one.name == "budget" else "; set one value for all trials instead"
+        raise InputError(f"{key} cannot be searched: {REFUSED[one.name]}{instead}")
     return one
 
 

@@ -322,7 +322,7 @@ def test_a_codebook_is_reported_by_the_fit_and_by_info(
     done = convae("fit", "autoencoder", pictures, "--out", out, *FIT[:-1], *chosen)
     assert done.code == 0, done.err
     assert "perplexity" in done.err
-    assert "of the 8 entries are used, with a perplexity of" in done.out
+    assert done.out.count("of the 8 entries are used, with a perplexity of") == 1
     report = (out.with_name("words-report") / "report.html").read_text(encoding="utf-8")
     assert "bits in a code" in report
     assert "of the 8 entries are used" in report
@@ -333,3 +333,6 @@ def test_a_codebook_is_reported_by_the_fit_and_by_info(
     refused = convae("fit", "autoencoder", pictures, "--out", *other)
     assert refused.code == 2
     assert "--bottleneck vq replaces the vector at each position" in refused.err
+    dense = convae("fit", "autoencoder", pictures, "--out", *other[:-2], "--preset", "dense")
+    assert dense.code == 2
+    assert "another bottleneck than" in dense.err

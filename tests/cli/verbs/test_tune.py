@@ -91,6 +91,7 @@ def test_the_results_for_programs_and_going_on(
             "a search of 'ema' takes NAME=LOW:HIGH, NAME=LOW:HIGH:log or NAME=a|b|c",
         ),
         (("--budget", "soon"), "--budget must be a time above 0, such as 90s, 10min"),
+        (("--set", "budget=5s"), "unknown setting 'budget'"),
         (("--trials", 0), "0 is not in the range x>=1"),
         (("--resume",), "there is no search to go on with; leave out --resume to start"),
         (("--set", "ema=2"), "ema must be a number from 0 to 0.99999"),

@@ -261,6 +261,7 @@ class Gives(nn.Module):
         ({"preset": "pooled"}, "preset 'pooled' is a network of convae"),
         ({"architecture": {"widths": (4,), "code": "dense"}}, r"\(1\) architecture: widths.*\(2\)"),
         ({"bottleneck": "gaussian"}, "VariationalAutoencoder without encoder and decoder"),
+        ({"bottleneck": "vq"}, "a codebook replaces the vectors of convae's own encoders"),
         ({"neighbourhood": 1.0, "shift": 0.0}, "leave out neighbourhood, or encoder and decoder"),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import convae
 from convae import (
@@ -139,6 +140,20 @@ def test_settings_that_change_the_curves_stop_no_trial() -> None:
     assert any("No trial was stopped early" in text for text in found.caveats())
 
 
+@pytest.mark.parametrize("network", ["dense", "custom"])
+def test_only_what_a_network_has_is_searched_by_default(network: str) -> None:
+    values, shape = X[0].size, (1, *X.shape[1:])
+    custom = {
+        "encoder": nn.Sequential(nn.Flatten(), nn.Linear(values, 3)),
+        "decoder": nn.Sequential(nn.Linear(3, values), nn.Unflatten(1, shape)),
+    }
+    chosen: dict[str, Any] = custom if network == "custom" else {"preset": "dense"}
+    found = tune(ConvAutoencoder(epochs=1, **chosen), X, trials=2)
+    assert all(trial.state != FAILED for trial in found.trials)
+    widths = set() if network == "custom" else {"widths"}
+    assert set(found.trials[1].settings) == {"learning_rate", "batch_size", "ema"} | widths
+
+
 def test_a_trial_that_cannot_be_fitted_is_a_result() -> None:
     # 4 halvings are more than images of 8 x 8 pixels with reflected edges allow
     search = {"widths": [(4,), (4, 4, 4, 4, 4, 4, 4)]}
@@ -259,6 +274,10 @@ def test_what_is_refused() -> None:
         tune(small(validation_fraction=0.0), X, trials=1)
     with pytest.raises(InputError, match="seed cannot be searched"):
         tune(small(), X, search={"seed": [0, 1]})
+    with pytest.raises(InputError, match="budget cannot be searched: all trials have the same epo"):
+        tune(small(), X, search={"budget": ["1s", "2s"]})
+    with pytest.raises(InputError, match="leave out the estimator's budget; tune"):
+        tune(ConvAutoencoder(training={"budget": "5s"}), X)
     with pytest.raises(InputError, match="loss cannot be searched for a variational"):
         tune(VariationalAutoencoder(), X, search={"loss": ["mse", "bce"]})
     with pytest.raises(InputError, match="search names no setting"):

@@ -63,12 +63,16 @@ class TuneGroup(LazyGroup):
 
 
 def tuned_settings(kind: str) -> tuple[Setting, ...]:
-    """Return the settings of a kind, with the defaults that a search has."""
+    """Return the settings of a kind that a trial has, with the defaults of a search.
+
+    The ``budget`` of one fit is left out: ``--budget`` is the time of the whole search.
+    """
     changed: dict[str, dict[str, Any]] = {
         "epochs": {"unset": "about 1,000 steps"},
         "validation_fraction": {"default": HELD_OUT},
     }
-    return tuple(replace(one, **changed.get(one.name, {})) for one in settings_of(TABLES[kind]))
+    offered = (one for one in settings_of(TABLES[kind]) if one.name != "budget")
+    return tuple(replace(one, **changed.get(one.name, {})) for one in offered)
 
 
 def command_of(kind: str) -> click.Command:

@@ -32,10 +32,12 @@ def evaluation_lines(evaluation: Evaluation, where: str, notes: Sequence[str] = 
     Args:
         evaluation: the results.
         where: which images were measured, such as ``on images held out``.
-        notes: further sentences.
+        notes: further sentences; one that is a verdict, too, is given once.
     """
     tables = [line for table in evaluation.tables(where) for line in _table_lines(table)]
-    return [*tables, *evaluation.verdicts(), *evaluation.caveats(), *map(printable, notes)]
+    verdicts = evaluation.verdicts()
+    further = [printable(note) for note in notes if note not in verdicts]
+    return [*tables, *verdicts, *evaluation.caveats(), *further]
 
 
 def _where(evaluation: Evaluation) -> str:

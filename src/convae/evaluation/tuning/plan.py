@@ -103,14 +103,20 @@ def plan_search(
         most: images that are read.
 
     Raises:
-        InputError: the estimator is a detector, a setting cannot be searched, or there are too few images.
+        InputError: the estimator is a detector or has a budget of time, a setting cannot be searched, or
+            there are too few images.
     """
     if isinstance(estimator, AnomalyDetector):
         raise InputError(NO_DETECTOR)
     config = estimator._config()
+    if config.budget is not None:
+        raise InputError(
+            "all trials have the same epochs, so that they can be compared: leave out the estimator's "
+            "budget; tune(..., budget=...) is the time of the whole search"
+        )
     if isinstance(estimator, VariationalAutoencoder):
         check(use=["likelihood bound"], loss=of_loss(config.loss))
-    searched = _searched(estimator, search)
+    searched = _searched(estimator, search, config)
     fresh = clone(estimator)
     source = fresh.open(X, reset=True)
     wanted = (
@@ -144,13 +150,23 @@ def plan_search(
     )
 
 
+def _absent(config: FitConfig[Any]) -> frozenset[str]:
+    """Return what is searched by default, but not there in this network."""
+    if config.custom is not None:
+        return frozenset({"widths", "blocks"})
+    return frozenset({"blocks"}) if config.parameters.preset == "dense" else frozenset()
+
+
 def _searched(
-    estimator: ImageEstimator, search: Mapping[str, Any] | Sequence[Any] | None
+    estimator: ImageEstimator,
+    search: Mapping[str, Any] | Sequence[Any] | None,
+    config: FitConfig[Any],
 ) -> list[tuple[Setting, Any]]:
     """Return the settings to vary, each with its range as given; None for the range by default."""
     known = {one.key: one for one in settings_of(type(estimator))}
     if search is None:
-        names = SEARCHED[estimator.member]
+        absent = _absent(config)
+        names = [name for name in SEARCHED[estimator.member] if name not in absent]
         return [(known[name], None) for name in names if name in known]
     given = search if isinstance(search, Mapping) else dict.fromkeys(search)
     if not given:
