@@ -130,6 +130,8 @@ def report(
     **options: Any,
 ) -> Path:
     """Write the page of a model; the options are those of :meth:`ModelViews.report`."""
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: a report is one page of HTML; give a name that ends in .html")
     refuse_existing(path, overwrite=overwrite)
     kind, facts = job_of(model), model._stored.facts
     occasion = Occasion(
