@@ -174,6 +174,8 @@ def test_a_report_never_replaces_a_file_unasked(
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     with pytest.raises(InputError, match="are for images: give X as well"):
         fitted("denoiser").report(tmp_path / "other.html", target=blobs(3, 16, 16))
+    with pytest.raises(InputError, match=r"give a name that ends in \.html"):
+        fitted("autoencoder").report(tmp_path / "page.pdf")
 
 
 def test_labels_measure_a_detector_on_real_defects(fitted: Callable[[str], Any]) -> None:

@@ -111,7 +111,7 @@ class ModelViews:
         """Write a page on the model, as one HTML file, and return its path.
 
         Args:
-            path: the file to write; its folder must exist.
+            path: the ``.html`` file to write; its folder must exist.
             X: images to measure the model on and to show; None for a page on the training and the network
                 alone, because a model keeps no images.
             target, labels, masks, include_seen: as for :meth:`evaluate`; labels are (n,), one for each image.

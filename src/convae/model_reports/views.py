@@ -132,8 +132,10 @@ def report(
     """Write the page of a model; the options are those of :meth:`ModelViews.report`.
 
     Raises:
-        InputError: the file exists, or options are given without images.
+        InputError: the name is not that of an HTML file, the file exists, or options are given without images.
     """
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: a report is one page of HTML; give a name that ends in .html")
     refuse_existing(path, overwrite=overwrite)
     kind, facts = job_of(model), model._stored.facts
     occasion = Occasion(

@@ -163,6 +163,9 @@ def test_kinds_of_autoencoders_compare_and_other_jobs_do_not(
         compare(models, NEW, noise="gaussian:0.1")
     with pytest.raises(InputError, match="two models at least"):
         compare({"a": models["small"]}, NEW)
+    for wrong in ([models["small"], models["small"]], models["small"], "a.convae"):
+        with pytest.raises(InputError, match="models must be a dict of fitted models"):
+            compare(wrong, NEW)
     with pytest.raises(InputError, match="give X"):
         compare(models, noise="gaussian:0.1")
 

@@ -105,9 +105,15 @@ def compare(
 def _named(
     models: Mapping[str, ImageEstimator] | Sequence[str | Path],
 ) -> dict[str, ImageEstimator]:
-    named = (
-        dict(models) if isinstance(models, Mapping) else {str(path): load(path) for path in models}
-    )
+    if isinstance(models, Mapping):
+        named = dict(models)
+    elif isinstance(models, list | tuple) and all(isinstance(one, str | Path) for one in models):
+        named = {str(path): load(path) for path in models}
+    else:
+        raise InputError(
+            "models must be a dict of fitted models, such as {'a': first, 'b': second}, or a list of paths "
+            f"of model files; got {models!r:.80}"
+        )
     if len(named) < 2:
         raise InputError(f"two models at least are needed for a comparison; got {len(named)}")
     return named
