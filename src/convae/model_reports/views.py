@@ -132,7 +132,7 @@ def report(
     """Write the page of a model; the options are those of :meth:`ModelViews.report`.
 
     Raises:
-        InputError: the name is not that of an HTML file, the file exists, or options are given without images.
+        InputError: the name does not end in .html, the file exists, or options are given without images.
     """
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{path}: a report is one page of HTML; give a name that ends in .html")
