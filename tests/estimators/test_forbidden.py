@@ -38,7 +38,8 @@ def test_what_cannot_be_asked_of_an_estimator_is_asked_of_what_it_is_about() -> 
         if rule.forbidden and pair not in {one.pair for one in every_refused()}
     }  # fmt: skip
     of_networks = {("path", "code"), ("hierarchy", "path"), ("decoder", "path")}
-    assert left == {*of_networks, ("use", "loss"), ("use", "bottleneck")}
+    of_modules = {("network", "bottleneck"), ("network", "task")}  # asked with the modules given
+    assert left == {*of_networks, *of_modules, ("use", "loss"), ("use", "bottleneck")}
     ladder: dict[str, Any] = {"bypass": "none", "bottleneck": "gaussian", "levels": 2}
     with pytest.raises(InputError, match="skips lead the image around it"):
         Architecture(image_shape=(1, 8, 8), skips=True, code="spatial", **ladder)

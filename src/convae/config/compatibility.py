@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         ("bottleneck", ("vq",)),
         ("code", ("dense",)),
         "bottleneck {0!r} replaces the vector at each position of a spatial code, and a dense code has no "
-        "positions: use code 'spatial' (with {0!r} the default), or another bottleneck",
+        "positions: leave out what makes the code dense, or take another bottleneck",
     ),
     Rule(
         ("bottleneck", ("vq",)),

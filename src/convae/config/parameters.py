@@ -291,7 +291,6 @@ class TrainingSettings:
         group=HOW,
         metavar="NAME+NAME",
         unset="none",
-        common=True,
     )
 
     def __post_init__(self) -> None:
@@ -516,7 +515,7 @@ class VariationalParameters(AutoencoderParameters):
         False,
         "With --loss bce: take grey values as probabilities of white, and sample the pixels anew for every "
         "batch.",
-        group=WHAT, common=True,
+        group=WHAT,
     )  # fmt: skip
 
 

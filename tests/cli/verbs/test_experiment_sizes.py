@@ -29,7 +29,7 @@ def test_convolution_writes_its_answer_and_its_files(
     ElementTree.parse(out.with_suffix(".svg"))
     page = out.with_suffix(".html").read_text()
     ElementTree.fromstring(page.replace("<!DOCTYPE html>", ""))
-    for words in ("Do convolutions help?", "<svg", "With 15 images", "convae "):
+    for words in ("Do convolutions help?", "<svg", "With 15 images", "<code>convae"):
         assert words in page
     again = convae("experiment", "convolution", pictures, *FEW, *few, "--out", out)
     assert (again.code, "is there already" in again.err) == (2, True)
