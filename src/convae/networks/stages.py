@@ -49,17 +49,17 @@ def factor_of(strides: Sequence[Step]) -> Step:
     return math.prod(s[0] for s in strides), math.prod(s[1] for s in strides)
 
 
-def least_map(padding_mode: str, kernels: Sequence[int], strides: Sequence[Step]) -> Step:
+def least_map(mode: str, kernels: Sequence[int], strides: Sequence[Step]) -> Step:
     """Return the least (height, width) of the smallest map with which the maps of all stages can be padded.
 
     Args:
-        padding_mode: as in ``torch.nn.Conv2d``.
+        mode: of the padding, as ``padding_mode`` of ``torch.nn.Conv2d``.
         kernels, strides: of each stage, from the image inwards.
     """
     sides = [1, 1]
     for number, kernel in enumerate(kernels):
         padding = kernel // 2
-        side = {"reflect": padding + 1, "circular": padding}.get(padding_mode, 1)
+        side = {"reflect": padding + 1, "circular": padding}.get(mode, 1)
         below = factor_of(strides[number + 1 :])
         sides = [max(s, math.ceil(side / f)) for s, f in zip(sides, below, strict=True)]
     return sides[0], sides[1]

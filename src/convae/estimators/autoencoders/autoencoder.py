@@ -387,7 +387,7 @@ def _not_of_custom(config: FitConfig[Any]) -> list[str]:
     """Return a sentence for each parameter that describes a network, which a custom one already is."""
     p, given = config.parameters, config.architecture.changes()
     if config.bottleneck.kind == "vq" and given.get("code") == "spatial":
-        del given["code"]  # set by the bottleneck, which is refused with its own reason
+        given.pop("code")  # set by the bottleneck, which is refused with its own reason
     faults = [
         f"architecture: {name} describes a network of convae, not yours: leave it out"
         for name, value in given.items()
