@@ -10,7 +10,7 @@ from convae.errors import InputError
 def test_kinds_come_in_the_order_in_which_they_are_applied() -> None:
     assert parse_augmentation(" brightness + flips ") == ("flips", "brightness")
     assert parse_augmentation("+".join(reversed(KINDS))) == tuple(KINDS)
-    assert parse_augmentation(None) == ()
+    assert parse_augmentation(None) == parse_augmentation("none") == ()
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ def parse_augmentation(text: str | None) -> tuple[str, ...]:
     """Return the kinds of augmentation that a text names, in the order of :data:`KINDS`.
 
     Args:
-        text: names joined by ``+``; None for no augmentation.
+        text: names joined by ``+``; None or ``"none"`` for no augmentation.
 
     Raises:
         InputError: the text is no such text, names an unknown kind, or names a kind twice.
     """
-    if text is None:
+    if text is None or text == "none":
         return ()
     if not isinstance(text, str):
         raise InputError(
