@@ -102,40 +102,16 @@ def experimenting(function: Function) -> Function:
     """Add the options of all experiments; the verb gets them as one :class:`Experiment`."""
 
     @wraps(function)
-    def gather(
-        *args: Any,
-        data: tuple[str, ...],
-        data_dir: Path | None,
-        download: bool,
-        split: str,
-        channels_first: bool | None,
-        max_pixels: int | None,
-        test: str | None,
-        groups: Path | None,
-        most: int,
-        out: Path | None,
-        config: Path | None,
-        pairs: tuple[str, ...],
-        **options: Any,
-    ) -> Any:
+    def gather(*args: Any, **options: Any) -> Any:
         from convae.cli.io.output_files import output_file
 
-        experiment = Experiment(
-            data=Data(
-                given=data,
-                data_dir=data_dir,
-                download=download,
-                split=split,
-                channels_first=channels_first,
-                max_pixels=max_pixels,
-            ),
-            test=test,
-            groups=groups,
-            most=most,
-            config=config,
-            pairs=pairs,
-            out=None if out is None else output_file(out, ".json"),
-        )
+        data = Data.taken(options)
+        own = {
+            name: options.pop(name) for name in Experiment.__dataclass_fields__.keys() - {"data"}
+        }
+        if own["out"] is not None:
+            own["out"] = output_file(own["out"], ".json")
+        experiment = Experiment(data=data, **own)
         return function(*args, experiment=experiment, **options)
 
     decorated: Any = overwriting(gather)

@@ -106,46 +106,10 @@ def fitting(function: Function) -> Function:
     """Add the options of all fits; the verb gets them as one :class:`Fit`."""
 
     @wraps(function)
-    def gather(
-        *args: Any,
-        data: tuple[str, ...],
-        data_dir: Path | None,
-        download: bool,
-        split: str,
-        channels_first: bool | None,
-        max_pixels: int | None,
-        out: Path,
-        config: Path | None,
-        pairs: tuple[str, ...],
-        groups: Path | None,
-        resume: bool,
-        restart: bool,
-        checkpoint: Path | None,
-        checkpoint_every: float,
-        report: bool,
-        trackers: tuple[str, ...],
-        **options: Any,
-    ) -> Any:
-        fit = Fit(
-            data=Data(
-                given=data,
-                data_dir=data_dir,
-                download=download,
-                split=split,
-                channels_first=channels_first,
-                max_pixels=max_pixels,
-            ),
-            out=out,
-            config=config,
-            pairs=pairs,
-            groups=groups,
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            resume=resume,
-            restart=restart,
-            report=report,
-            trackers=trackers,
-        )
+    def gather(*args: Any, **options: Any) -> Any:
+        data = Data.taken(options)
+        own = {name: options.pop(name) for name in Fit.__dataclass_fields__.keys() - {"data"}}
+        fit = Fit(data=data, **own)
         return function(*args, fit=fit, **options)
 
     decorated: Any = overwriting(gather)

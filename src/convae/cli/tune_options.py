@@ -93,29 +93,10 @@ def tuning(function: Function) -> Function:
     """Add the options of all searches; the verb gets them as one :class:`Tune`."""
 
     @wraps(function)
-    def gather(
-        *args: Any,
-        data: tuple[str, ...],
-        data_dir: Path | None,
-        download: bool,
-        split: str,
-        channels_first: bool | None,
-        max_pixels: int | None,
-        **options: Any,
-    ) -> Any:
-        names = Tune.__dataclass_fields__.keys() - {"data"}
-        own = {name: options.pop(name) for name in names}
-        tune = Tune(
-            data=Data(
-                given=data,
-                data_dir=data_dir,
-                download=download,
-                split=split,
-                channels_first=channels_first,
-                max_pixels=max_pixels,
-            ),
-            **own,
-        )
+    def gather(*args: Any, **options: Any) -> Any:
+        data = Data.taken(options)
+        own = {name: options.pop(name) for name in Tune.__dataclass_fields__.keys() - {"data"}}
+        tune = Tune(data=data, **own)
         return function(*args, tune=tune, **options)
 
     decorated: Any = overwriting(gather)

@@ -149,9 +149,12 @@ def test_a_run_goes_on_with_the_fold_it_was_in(normal: np.ndarray, tmp_path: Pat
     assert np.array_equal(resumed.score_samples(new), plain.score_samples(new))
 
 
-@pytest.mark.parametrize("folds", [1, 0, 11, True, 2.5, "3"])
-def test_what_is_no_number_of_folds(folds: Any) -> None:
-    with pytest.raises(InputError, match=r"folds must be (None or 2 to 10|a whole number); got"):
+@pytest.mark.parametrize(
+    ("folds", "wanted"),
+    [*((n, "None or 2 to 10") for n in (1, 0, 11, True, 2.5)), ("3", "a whole number")],
+)
+def test_what_is_no_number_of_folds(folds: Any, wanted: str) -> None:
+    with pytest.raises(InputError, match=f"folds must be {wanted}; got"):
         AnomalyDetector(folds=folds).fit(textured(12))
 
 

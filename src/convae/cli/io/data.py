@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from convae.cli.gc_tuning import loaded
 from convae.errors import InputError
@@ -47,6 +47,12 @@ class Data:
     channels: int | None = None
     values: tuple[float, float] | None = None
     channels_first: bool | None = None
+
+    @classmethod
+    def taken(cls, options: dict[str, Any]) -> Self:
+        """Take the options for reading images out of all options of a verb that fits models."""
+        names = ("data_dir", "download", "split", "channels_first", "max_pixels")
+        return cls(given=options.pop("data"), **{name: options.pop(name) for name in names})
 
     def open(self, shape: Sequence[int] | None = None, *, of_model: bool = False) -> "ImageSource":
         """Open the source; several files are one list of paths.
