@@ -93,6 +93,11 @@ def vq() -> None:
         "the values of a plain code, and by their variances among the components of PCA. *Without revival*: "
         "dead entries are not moved."
     )
+    section.remarks.append(
+        "The constants of the codebook (speed, commitment, when an entry is dead) were chosen by short runs on "
+        "MNIST and CIFAR-10 that were measured on test images, so the rows of these two sets favour it; "
+        "Fashion-MNIST was used for no choice."
+    )
     section.write()
 
 
