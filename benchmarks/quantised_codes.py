@@ -94,8 +94,8 @@ def vq() -> None:
         "dead entries are not moved."
     )
     section.remarks.append(
-        "The constants of the codebook (speed, commitment, when an entry is dead) were chosen by short runs on "
-        "MNIST and CIFAR-10 that were measured on test images, so the rows of these two sets favour it; "
+        "The constants of the codebook (speed, commitment, when an entry is dead) were chosen by short runs "
+        "on MNIST and CIFAR-10 that were measured on test images, so the rows of these two sets favour it; "
         "Fashion-MNIST was used for no choice."
     )
     section.write()
