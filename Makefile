@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks docs/house.py docs/overview.py $(wildcard docs/learn/*.py) docs/learn/drawing
+SOURCES := src tests benchmarks docs/house.py docs/overview.py $(wildcard docs/learn/*.py) docs/learn/drawing docs/site
 
 .PHONY: help install demo quick test package newest check lint format types unit coverage doctest readme docs bench bench-quality fuzz clean
 
@@ -53,8 +53,9 @@ doctest: install  ## the examples in the docstrings
 readme: install docs  ## the commands in the README, one after the other
 	$(BIN)/python tests/readme.py README.md
 
-docs: install  ## every link and every Python example in the documentation
-	$(BIN)/python tests/documents.py README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs docs/learn
+docs: install  ## the documentation: every link, command and Python example is checked, the site is built
+	$(BIN)/python tests/documents.py README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md docs docs/learn docs/site
+	$(BIN)/python -m docs.site.build
 
 # Not named `build`: a target of that name would be the folder.
 package: install  ## the wheel and the source archive; the wheel runs the demo in an empty environment

@@ -178,10 +178,8 @@ def cross_bound(rate: float, witnesses: int, largest: int) -> float:
     ``rate``.
 
     Proof: with a further fold there are n + m images, and each could be the new one. Among those that would
-        be
-    called anomalous, take the one with the lowest score: (1 - rate)(n + 1) images lie below it, which would
-        not.
-    This is the argument for the jackknife-minmax (Barber, Candès, Ramdas, Tibshirani 2021,
+    be called anomalous, take the one with the lowest score: (1 - rate)(n + 1) images lie below it, which
+    would not. This is the argument for the jackknife-minmax (Barber, Candès, Ramdas, Tibshirani 2021,
     doi:10.1214/20-AOS1965, theorem 3), with folds.
 
     Args:

@@ -209,7 +209,7 @@ class Autoencoder(nn.Module):
     def decode(
         self, code: Tensor, size: tuple[int, int] | None = None, noise: Tensor | None = None
     ) -> Tensor:
-        """Decode codes (B, latent_dim) or (B, latent_dim, h, w) to images (B, C, *size).
+        """Decode codes (B, latent_dim) or (B, latent_dim, h, w) to images (B, C, H, W).
 
         Args:
             code: the codes.

@@ -168,7 +168,8 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         anomalous_level_: the same for an image that is called anomalous: a quarter of normal images reach it.
         chosen_: how scores are computed, and what they reached on synthetic defects.
         kept_: (n, H, W, C) uint8, some of the normal images, small, to show the nearest one.
-        and those of :class:`convae.ConvAutoencoder`, except PCA.
+
+    The other attributes are those of :class:`convae.ConvAutoencoder`, except PCA.
 
     >>> import numpy as np
     >>> normal = np.random.default_rng(0).integers(90, 110, (40, 16, 16), dtype=np.uint8)

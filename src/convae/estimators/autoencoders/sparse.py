@@ -41,7 +41,8 @@ class SparseAutoencoder(SparseParameters, ConvAutoencoder):
 
     Attributes:
         sparsity_: how often each unit is active: :class:`convae.metrics.sparsity.Sparsity`.
-        and those of :class:`convae.ConvAutoencoder`.
+
+    The other attributes are those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)

@@ -62,7 +62,8 @@ class StackedAutoencoder(StackedParameters, ConvAutoencoder):
     Attributes:
         level_histories_: the training history of each layer on its own.
         levels_: the number of layers, the code included.
-        and those of :class:`convae.ConvAutoencoder`.
+
+    The other attributes are those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np
     >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)

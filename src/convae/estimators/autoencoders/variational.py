@@ -89,7 +89,8 @@ class VariationalAutoencoder(VariationalParameters, ConvAutoencoder):
         collapse_: the information in each latent dimension: :class:`Collapse`.
         scale_: the width of the likelihood: the mean loss per value, or for ``logistic`` its scale.
         densities_: the densities fitted to the codes of training images: ``gaussian`` and ``mixture``.
-        and those of :class:`convae.ConvAutoencoder`.
+
+    The other attributes are those of :class:`convae.ConvAutoencoder`.
 
     >>> import numpy as np
     >>> y, x = np.mgrid[:16, :16]

@@ -104,8 +104,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             any size are restored whole.
         turn: whether training images are flipped and rotated by quarter turns. None does so for patches, but
             not for whole small images (a rotated digit is another digit).
-        latent_dim, loss, epochs, budget, channels, preparation, training, architecture, validation_fraction,
-            device, random_state: as in :class:`convae.ConvAutoencoder`.
+        validation_fraction: fraction of the images that is held out to choose the best weights.
+        latent_dim, loss, epochs, channels, preparation, training, architecture, device, random_state: as in
+            :class:`convae.ConvAutoencoder`.
 
     Attributes:
         learn_: the way it learnt: ``clean``, ``noisy gaussian``, ``noisy blind`` or ``pairs``.
@@ -113,7 +114,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, DenoiserParameters, Resto
             images).
         noise_found_: the measurement that decided between clean and noisy, in the same units, see
             :class:`convae.classical.noise_presence.NoisePresence`; None where a parameter decided.
-        and those of :class:`convae.ConvAutoencoder`, except PCA.
+
+    The other attributes are those of :class:`convae.ConvAutoencoder`, except PCA.
 
     >>> import numpy as np
     >>> y, x = np.mgrid[:16, :16]

@@ -103,14 +103,16 @@ class Inpainter(InpainterParameters, RestoringEstimator):
             not for whole small images (a rotated digit is another digit).
         loss: as in :class:`convae.ConvAutoencoder`, but for pixels in holes only, and relative to the loss of
             the classical fill there.
-        latent_dim, epochs, budget, channels, preparation, training, architecture, validation_fraction,
-            device, random_state: as in :class:`convae.ConvAutoencoder`.
+        validation_fraction: fraction of the images that is held out to choose the best weights.
+        latent_dim, epochs, channels, preparation, training, architecture, device, random_state: as in
+            :class:`convae.ConvAutoencoder`.
 
     Attributes:
         holes_: the holes that it learnt to fill.
         damage_thresholds_: the thresholds of :meth:`find_damage`, see
             :class:`convae.estimators.restoration.unmasked_damage.DamageThresholds`.
-        and those of :class:`convae.ConvAutoencoder`, except PCA.
+
+    The other attributes are those of :class:`convae.ConvAutoencoder`, except PCA.
 
     >>> import numpy as np
     >>> y, x = np.mgrid[:16, :16]

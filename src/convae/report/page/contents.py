@@ -207,7 +207,7 @@ class Report:
         baseline_errors: name, and the baseline's error of the same images.
         error_name: what these errors are.
         codes: the codes.
-        layers: the network: see :func:`convae.report.architecture_svg`.
+        layers: the network: see :func:`convae.report.svg.architecture.architecture_svg`.
         network_facts: name and value: ``{"parameters": 178001}``.
         data: the images.
         settings: name and value of all settings.

@@ -21,7 +21,7 @@ class KeepNeighbours:
     The places are a layout by UMAP's objective. Each code is attracted to its own place by that objective's
     attraction, whose width shrinks while the weight of the term decreases:
 
-    loss = loss(reconstruction, image) + λ · log(1 + A·(|code - place| / s)^(2B)),
+    ``loss = loss(reconstruction, image) + λ · log(1 + A·(|code - place| / s)^(2B))``,
     λ from 1 to 0.01 · weight and s from 8 to 1, both in equal ratios over the training.
     """
 
