@@ -46,7 +46,8 @@ HEADER = """# Python
 Everything here is an attribute of `convae` and is loaded when it is first used. Estimators follow
 scikit-learn: the constructor stores its arguments, `fit` learns and returns the estimator, and what was
 learnt ends in `_`. What they inherit from scikit-learn (`get_params`, `set_params`, `fit_transform`,
-`set_output`) and from PyTorch is described there. [From Python and notebooks](../../python.md) shows how they are used.
+`set_output`) and from PyTorch is described there. [From Python and notebooks](../../python.md) shows how
+they are used.
 """
 REFERRED = re.compile(r":(class|func|meth|mod):`~?(convae\.[\w.]+)`")
 
