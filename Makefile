@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := src tests benchmarks docs/house.py docs/overview.py $(wildcard docs/learn/*.py) docs/learn/drawing docs/site
 
-.PHONY: help install demo quick test package newest check lint format types unit coverage doctest readme docs bench bench-quality fuzz clean
+.PHONY: help install demo quick test package release-check newest check lint format types unit coverage doctest readme docs bench bench-quality fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,13 +58,21 @@ docs: install  ## the documentation: every link, command and Python example is c
 	$(BIN)/python -m docs.site.build
 
 # Not named `build`: a target of that name would be the folder.
-package: install  ## the wheel and the source archive; the wheel runs the demo in an empty environment
+package: install  ## the wheel and the source archive, their contents; both are installed in an empty environment
 	rm -rf dist build
 	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python tests/release/archives.py dist
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	build/empty/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/convae-*.whl
 	cd build && empty/bin/convae demo --quiet --out demo
+	build/empty/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall -c constraints.txt dist/convae-*.tar.gz
+	cd build && empty/bin/convae info demo/digits.convae
+
+release-check: install package  ## what docs/releasing.md asks for before a release: version, date, archives, a clean tree
+	$(BIN)/pytest -q tests/release tests/storage/test_old_models.py
+	$(BIN)/python tests/release/ready.py
 
 NEWEST ?= $(shell for v in 3.14 3.13 3.12; do for p in python$$v $$HOME/.pyenv/versions/$$v.*/bin/python; do "$$p" -c '' 2>/dev/null && { echo "$$p"; exit; }; done; done)
 # Not a part of `test`: for Pythons other than that of .venv the index may offer torch with CUDA alone, gigabytes.

@@ -81,7 +81,10 @@ class Summary:
     weight_bytes: int
 
     def layers(self) -> list[dict[str, object]]:
-        """Return the rows as mappings, as :func:`convae.report.svg.architecture.architecture_svg` takes them."""
+        """Return the rows as mappings.
+
+        :func:`convae.report.svg.architecture.architecture_svg` takes them.
+        """
         return [dataclasses.asdict(row) for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
