@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests benchmarks docs/house.py docs/overview.py $(wildcard docs/learn/*.py) docs/learn/drawing docs/site
+SOURCES := src tests benchmarks examples docs/house.py docs/overview.py $(wildcard docs/learn/*.py) docs/learn/drawing docs/site
 
 .PHONY: help install demo quick test package release-check newest check lint format types unit coverage doctest readme docs bench bench-quality fuzz clean
 

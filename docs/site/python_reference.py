@@ -17,7 +17,10 @@ PAGES = {
         "settings",
         ["TrainingSettings", "ArchitectureSettings", "PreparationSettings"],
     ),
-    "Images, files and results": ("images", ["open_source", "images_from", "write_images", "load"]),
+    "Images, files and results": (
+        "images",
+        ["open_source", "images_from", "write_images", "load", "plot_images"],
+    ),
     "Choosing and comparing": ("choosing", ["tune", "compare"]),
     "Networks": ("networks", ["make_architecture", "Architecture", "Autoencoder"]),
     "Trackers": ("trackers", ["TensorBoardTracker", "MLflowTracker", "WandbTracker"]),

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from convae.networks.architecture import Architecture
     from convae.networks.autoencoder import Autoencoder
     from convae.networks.presets import make_architecture
+    from convae.report.plot_images import plot_images
     from convae.training.trackers import MLflowTracker, TensorBoardTracker, WandbTracker
 
 _HOMES = {
@@ -76,6 +77,7 @@ _HOMES = {
     "load": "estimators.registry",
     "make_architecture": "networks.presets",
     "open_source": "images.sources.open_source",
+    "plot_images": "report.plot_images",
     "tune": "evaluation.tuning.tune",
     "write_images": "images.result_files",
 }
@@ -110,6 +112,7 @@ __all__ = [
     "load",
     "make_architecture",
     "open_source",
+    "plot_images",
     "tune",
     "write_images",
 ]

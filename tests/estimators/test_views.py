@@ -78,6 +78,7 @@ def test_every_kind_shows_itself(kind: str, fitted: Callable[[str], Any], tmp_pa
     assert "training images" in card
     found = model.evaluate(others)
     assert "--" not in str(found)  # options of the command line
+    assert repr(found) == str(found)
     assert f"Measured on {found.images} images" in found._repr_html_()
     page = model.report(tmp_path / "page.html", others)
     assert "<h1>page</h1>" in page.read_text(encoding="utf-8")

@@ -20,7 +20,8 @@ HISTORY: list[dict[str, float | None]] = [
 def test_a_drawing_shows_and_saves_itself(tmp_path: Path) -> None:
     drawing = loss_drawing(HISTORY, best_epoch=1, baseline=("PCA", 0.35))
     assert drawing._repr_svg_().startswith("<svg ")
-    assert drawing._repr_svg_() in drawing._repr_html_()
+    assert drawing._repr_svg_().removeprefix("<svg ") in drawing._repr_html_()
+    assert '<svg style="max-width:max(100%,700px);height:auto" ' in drawing._repr_html_()
     assert repr(drawing) == "<Loss by epoch: a notebook shows it, .save('name.svg') writes it>"
     assert drawing.save(tmp_path / "a.svg").read_text(encoding="utf-8") == drawing.svg
     with PillowImage.open(drawing.save(tmp_path / "a.png")) as picture:

@@ -132,7 +132,7 @@ def main(folder: Path, names: list[str]) -> None:
         model.save(folder / f"{name}.convae")
         for method, values in results(model, images).items():
             expected[f"{name}.{method}"] = values
-    np.savez_compressed(table, **expected)  # type: ignore[arg-type]
+    np.savez_compressed(table, **expected)
     print(f"{folder}: {sum(file.stat().st_size for file in folder.iterdir()):,} bytes")
 
 

@@ -131,6 +131,17 @@ def test_a_notebook_has_one_bar_that_changes(monkeypatch: pytest.MonkeyPatch) ->
     assert repr(last).startswith(" 38%  epoch 1/2")
 
 
+def test_the_bar_of_a_notebook_ends_with_the_last_epoch() -> None:
+    bar = module.NotebookTraining(Handle())
+    bar.step(MOMENT)
+    bar.epoch(ROW | {"epoch": 0, "train_loss": None})  # the start, measured late, changes nothing
+    bar.draw()
+    assert bar.handle.seen[-1].done == 3 / 8
+    bar.epoch(ROW | {"epoch": 2})
+    assert bar.handle.seen[-1].done == 1
+    assert repr(bar.handle.seen[-1]) == "100%  epoch 2/2  loss 0.5  validation 0.4  10 images/s"
+
+
 def test_a_terminal_of_ipython_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     python = types.ModuleType("IPython")
     python.get_ipython = types.SimpleNamespace  # type: ignore[attr-defined]

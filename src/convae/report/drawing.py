@@ -78,7 +78,9 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        return f'<div style="max-width:100%;overflow-x:auto">{self.svg}</div>'
+        # Reduced to a narrow cell, but not so far that texts can no longer be read: then it scrolls.
+        fitted = self.svg.replace("<svg ", '<svg style="max-width:max(100%,700px);height:auto" ', 1)
+        return f'<div style="max-width:100%;overflow-x:auto">{fitted}</div>'
 
     def __repr__(self) -> str:
         return f"<{self.title}: a notebook shows it, .save('name.svg') writes it>"

@@ -12,7 +12,7 @@ import numpy as np
 
 from convae.errors import InputError
 from convae.report.plain_text import harmless
-from convae.training.observers import Observer
+from convae.training.observers import Observer, Row, StepProgress
 from convae.training.progress import (
     PREPARING,
     REDRAWN,
@@ -20,6 +20,7 @@ from convae.training.progress import (
     LivingTraining,
     MovingTraining,
     PlainTraining,
+    epoch_line,
     rewritten_line,
 )
 from convae.training.surroundings import in_command, in_notebook, is_terminal, one_of_many
@@ -122,7 +123,7 @@ class NotebookTraining(MovingTraining):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self._bar, self._drawn = Bar(0.0, PREPARING), 0.0
+        self._bar, self._drawn, self._epochs = Bar(0.0, PREPARING), 0.0, 0
 
     @classmethod
     @contextlib.contextmanager
@@ -141,6 +142,18 @@ class NotebookTraining(MovingTraining):
         self._messages.append(text)
         self._bar = Bar(self._bar.done, self._bar.text, tuple(self._messages))
         self.draw()
+
+    def step(self, moment: StepProgress) -> None:
+        """Show the progress."""
+        self._epochs = moment.epochs
+        super().step(moment)
+
+    def epoch(self, row: Row) -> None:
+        """Show the results of the epoch: those of the last one are what the notebook keeps."""
+        super().epoch(row)
+        if row["train_loss"] is not None and self._epochs:
+            done = min(row["epoch"] / self._epochs, 1.0)
+            self.show(done, epoch_line(row, f"/{self._epochs}", None))
 
     def show(self, done: float, text: str) -> None:
         """Change the bar, but not more often than people can read."""

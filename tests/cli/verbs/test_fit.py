@@ -188,6 +188,17 @@ def test_several_folders_are_fitted_on_and_written_apart(convae: Command, tmp_pa
     assert written == {f"{name}/{k}.png" for name in "ab" for k in range(9)}
 
 
+def test_a_finished_fit_has_nothing_to_resume(
+    convae: Command, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "m.convae"
+    given = ("fit", "autoencoder", pictures, "--out", out, "--no-report", *FIT)
+    assert convae(*given).code == 0
+    again = convae(*given, "--resume")
+    assert again.code == 2
+    assert "this fit is finished, there is nothing to resume; give another --out" in again.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

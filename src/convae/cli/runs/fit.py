@@ -115,6 +115,11 @@ def checkpoint_of(fit: Fit) -> CheckpointFolder:
     folder = CheckpointFolder(fit.checkpoint, every=fit.checkpoint_every)
     if fit.resume and fit.restart:
         raise InputError("--resume and --restart exclude each other")
+    if fit.resume and not folder.exists() and fit.out.exists():
+        raise InputError(
+            f"{fit.out}: this fit is finished, there is nothing to resume; give another --out, or train "
+            "again with --overwrite"
+        )
     if fit.resume and not folder.exists():
         raise InputError(
             f"{fit.checkpoint}: there is no checkpoint to resume from; leave out --resume to start"

@@ -38,7 +38,7 @@ class Pictures:
     map: np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DetectionEvaluation(ShownResults):
     """The evaluation of a detector by synthetic defects, on images that it was not trained on.
 

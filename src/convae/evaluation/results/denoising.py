@@ -52,7 +52,7 @@ class NoiseScores(Scores):
     noise: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DenoisingEvaluation(ShownResults):
     """The evaluation of a denoiser on images.
 

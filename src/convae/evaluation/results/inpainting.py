@@ -70,7 +70,7 @@ class HoleScores(Scores):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class InpaintingEvaluation(ShownResults):
     """The evaluation of an inpainter on images in which holes were made.
 

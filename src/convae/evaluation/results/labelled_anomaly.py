@@ -81,7 +81,7 @@ class KindMeasured:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LabelledEvaluation(ShownResults):
     """The evaluation of a detector on labelled images.
 

@@ -28,7 +28,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ReconstructionEvaluation(ShownResults):
     """The evaluation of a model on images.
 

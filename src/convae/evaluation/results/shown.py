@@ -15,6 +15,9 @@ class ShownResults:
         lines = evaluation_lines(self, _where(self))
         return "\n".join(harmless(in_python(line)) for line in lines)
 
+    def __repr__(self) -> str:
+        return str(self)  # not the arrays, which a notebook would keep with each result
+
     def _repr_html_(self: Evaluation) -> str:
         skipped = [f"{one.name}: {one.reason}" for one in self.skipped]
         card = Card(

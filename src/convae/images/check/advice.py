@@ -100,7 +100,7 @@ def _scaling_8(found: CheckUp, tally: Tally, high: float) -> Iterator[Advice]:
         )
     elif tally.most_values == 2 and high > 1 and set(found.depths) != {"bool"}:
         yield _note(
-            "The 8-bit images have two values only: masks or text; --loss bce may suit them."
+            "Each 8-bit image has two values only: masks or text; --loss bce may suit them."
         )
     elif 2 < tally.most_values <= 16 and high <= 32:
         yield _note(
