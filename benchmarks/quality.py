@@ -41,6 +41,7 @@ from quantised_codes import vq  # noqa: E402
 from real_noise import documents, microscopy  # noqa: E402
 from record import Section, note  # noqa: E402
 from roundtrip import roundtrip  # noqa: E402
+from serving import serving, watching  # noqa: E402
 from tuning import tune  # noqa: E402
 from usual import TUTORIAL  # noqa: E402
 from variants import (  # noqa: E402
@@ -260,6 +261,8 @@ COMMANDS = {
         convolution,
         code_size,
         tune,
+        serving,
+        watching,
     )
 }
 

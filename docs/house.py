@@ -15,7 +15,8 @@ SOURCE, PICTURE = HERE.parent / "src" / "convae", HERE / "house.svg"
 TOP = ("__init__", "__main__")  # above all floors
 # From top to bottom, each room with a few words: a module imports from its own floor and from those below it.
 FLOORS = (
-    (("cli", "the command line"),),
+    (("cli", "the command line"), ("server", "HTTP API and page")),
+    (("serving", "models at work"),),
     (("model_reports", "reports of models"),),
     (("evaluation", "models measured"),),
     (("estimators", "what a user holds"),),

@@ -65,7 +65,7 @@ def test_a_notebook_runs_offline(
     notebook = executed(path, tmp_path, monkeypatch, data=tmp_path / "none")
     clean(notebook)
     drawings = [one for one in outputs(notebook) if "image/svg+xml" in one.get("data", {})]
-    assert len(drawings) > 1
+    assert drawings
     left = {one.name for one in tmp_path.iterdir()}
     assert left == {"IPYTHONDIR", "TMPDIR", "XDG_CACHE_HOME"}  # nothing next to the notebook
 

@@ -47,6 +47,8 @@ VERBS = {
     "sample": Member("sample", "Generate new images with a variational autoencoder.", USE),
     "interpolate": Member("interpolate", "Write images between two images.", USE),
     "search": Member("search", "Find the images most similar to a query image.", USE),
+    "serve": Member("serve", "Serve models over HTTP: an API, and a page for people.", USE),
+    "watch": Member("watch", "Write a result for every image that appears in a folder.", USE),
     "map": Member("map", "Draw a map of a folder: similar images side by side.", UNDERSTAND),
     "evaluate": Member("evaluate", "Measure a model next to simple baselines.", UNDERSTAND),
     "compare": Member("compare", "Compare models on the same images.", UNDERSTAND),

@@ -78,12 +78,15 @@ class ResultFolder:
         run: the command.
         what: the command-line option that names the folder.
         resume: whether the run goes on with what an earlier one left, instead of replacing it.
+        lists: whether the marker lists every file; a run of unlimited length keeps a journal of its own.
 
     Raises:
         InputError: it holds an earlier run, which may not be replaced.
     """
 
-    def __init__(self, path: Path, run: RunFiles, *, what: str, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, run: RunFiles, *, what: str, resume: bool = False, lists: bool = True
+    ) -> None:
         if not resume:
             check_result_folder(path, run, what=what)
         if marked(path) and (read := run.reads_within(path)):
@@ -99,7 +102,8 @@ class ResultFolder:
         )
         if not goes_on:
             self._add("convae", __version__, run.verb, _WHOLE if whole else _PART)
-        run.watchers.append(self.note)
+        if lists:
+            run.watchers.append(self.note)
         run.closers.append(self.finish)
 
     def note(self, target: Path) -> None:

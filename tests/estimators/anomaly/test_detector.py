@@ -153,6 +153,28 @@ def test_calibrate_changes_the_threshold_and_nothing_else(
     assert again.level_ == other.level_
 
 
+def test_another_rate_or_threshold_leaves_the_model_as_it_is(
+    model: AnomalyDetector, normal: np.ndarray
+) -> None:
+    before = (model.offset_, model.level_, model.false_alarm_rate_, model.bound_)
+    half = model.at(rate=0.5)
+    assert half.offset_ == -model.calibration_.threshold(0.5)
+    assert half.level_ == model.peaks_.threshold(0.5)
+    assert (half.false_alarm_rate_, half.bound_, half.promised_) == (0.5, 0.5, True)
+    free = model.at(threshold=-3.0)
+    assert (free.offset_, free.bound_, free.promised_) == (3.0, None, False)
+    assert (model.offset_, model.level_, model.false_alarm_rate_, model.bound_) == before
+    images = normal[120:130]
+    np.testing.assert_array_equal(half.score_samples(images), model.score_samples(images))
+    assert (free.predict(images) == -1).all()
+    assert model.at().offset_ == model.offset_
+    with pytest.raises(InputError, match="exclude each other"):
+        model.at(rate=0.5, threshold=1.0)
+    for rate in (0.001, 0.0, 2.0):
+        with pytest.raises(InputError, match=r"false.alarm.rate"):
+            model.at(rate=rate)
+
+
 def test_calibrate_leaves_out_what_was_trained_on(
     model: AnomalyDetector, normal: np.ndarray, tmp_path: Path
 ) -> None:

@@ -17,7 +17,15 @@ from convae.errors import InputError
 from convae.images.files.image import ImageInfo, depth_read
 from convae.images.files.metadata import Opacity
 from convae.images.files.reading import probe_image, read_image
-from convae.images.files.writing import SUFFIXES, holds, restore_depth, write_image, write_stack
+from convae.images.files.writing import (
+    SUFFIXES,
+    encode_image,
+    holds,
+    kind_of_suffix,
+    restore_depth,
+    write_image,
+    write_stack,
+)
 
 KINDS = sorted(SUFFIXES)
 DEPTHS = (
@@ -171,3 +179,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="folder cannot be made"):
         write_image(tmp_path / "file" / "a.png", np.zeros((2, 2), np.uint8))
+
+
+@pytest.mark.parametrize("kind", sorted(SUFFIXES))
+def test_bytes_are_those_of_the_file(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    for depth, channels in (("uint8", 1), ("uint8", 3), ("uint16", 1), ("float32", 2)):
+        pixels = (rng.random((7, 9, channels)) * 200).astype(depth)
+        path = write_image(tmp_path / f"{depth}{channels}", pixels, format=kind)
+        data, made = encode_image(pixels, format=kind)
+        assert data == path.read_bytes()
+        assert made == kind_of_suffix(path.suffix)

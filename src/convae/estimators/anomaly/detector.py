@@ -273,6 +273,27 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         alone._scorer = self._scorer.scorers[number]
         return alone
 
+    def at(self, *, rate: float | None = None, threshold: float | None = None) -> Self:
+        """Return a detector with another threshold that shares the network; this one does not change.
+
+        Args:
+            rate: another false-alarm rate that the calibration images can promise; above 0 and below 1.
+            threshold: another threshold of the score, without a promise; regions are shown as before.
+
+        Raises:
+            InputError: both are given, or the calibration images cannot promise this rate.
+        """
+        check_is_fitted(self, "network_")
+        if rate is not None and threshold is not None:
+            raise InputError("rate and threshold exclude each other: give one of them")
+        other = copy.copy(self)
+        if rate is not None:
+            check_rate(rate)
+            other._use_rate(float(rate))
+        if threshold is not None:
+            other.offset_, other.promised_, other.bound_ = -float(threshold), False, None
+        return other
+
     def judge(self, batch: Tensor) -> Judged:
         """Return scores and maps of images (B, C, H, W) in about [0, 1], of the size that the model takes."""
         check_is_fitted(self, "network_")
@@ -420,19 +441,28 @@ class AnomalyDetector(OutlierMixin, DetectorParameters, ImageEstimator):
         self.kept_ = np.moveaxis(extras["kept"].numpy(), 1, 3)
         self.calibration_, self.peaks_ = calibrations_of(extras)
         self.looks_ = looks_of(extras)
-        self.false_alarm_rate_ = float(stored.facts["false_alarm_rate"])
-        self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
         largest = stored.facts.get("largest_fold")
         self.calibrated_by_folds_ = largest is not None
+        self._largest_fold = largest
+        self._use_rate(float(stored.facts["false_alarm_rate"]))
+        return self
+
+    def _use_rate(self, rate: float) -> None:
+        """Set the thresholds that a false-alarm rate needs.
+
+        Raises:
+            InputError: the calibration images cannot promise it.
+        """
+        self.false_alarm_rate_ = rate
+        self.promised_ = self.false_alarm_rate_ >= self.calibration_.lowest_rate * (1 - TOLERANCE)
         self.bound_ = None
         if self.promised_:
-            rate, witnesses = self.false_alarm_rate_, self.calibration_.witnesses
+            largest, witnesses = self._largest_fold, self.calibration_.witnesses
             self.bound_ = rate if largest is None else cross_bound(rate, witnesses, largest)
         self.offset_ = -self._threshold(self.calibration_, self.false_alarm_rate_)
         self.level_ = self._threshold(self.peaks_, self.false_alarm_rate_)
         shown = max(SHOWN_RATE, self.false_alarm_rate_)
         self.anomalous_level_ = min(self.level_, self._threshold(self.peaks_, shown))
-        return self
 
     def _iter_judged(
         self, source: ImageSource, on_bad: OnBad | None = None, *, originals: bool = False

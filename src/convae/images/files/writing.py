@@ -97,6 +97,34 @@ def write_image(
     return target
 
 
+def encode_image(
+    pixels: Pixels,
+    *,
+    like: ImageInfo | None = None,
+    format: str | None = None,
+    quality: int = 95,
+    holes: Missing | None = None,
+) -> tuple[bytes, str]:
+    """Return the bytes of the file that :func:`write_image` would write, and its kind.
+
+    Args:
+        pixels, like, format, quality, holes: as for :func:`write_image`; pixels are ``(H, W, C)`` or
+            ``(H, W)``.
+
+    Returns:
+        the bytes, and the kind of file: ``"PNG"``, ``"TIFF"``, ... It differs from ``format`` if that kind
+        cannot hold the pixels.
+
+    Raises:
+        InputError: the pixels cannot be written, or the kind of file is unknown.
+    """
+    plane = _restored(_checked_pixels(pixels, like), like)
+    kind = _kind(Path("image"), plane, like, format)
+    handle = io.BytesIO()
+    _encode(handle, Page(plane, like, holes), kind, quality)
+    return handle.getvalue(), kind
+
+
 def target_of(
     path: str | Path,
     pixels: Pixels,
@@ -306,9 +334,11 @@ def _encode(handle: BinaryIO, page: Page, kind: str, quality: int) -> None:
     else:
         options = _options(plane, kind, quality, like)
         facts = _png_facts(plane, like) if kind == "PNG" else b""
-        to = io.BytesIO() if facts else handle
-        PillowImage.fromarray(flat(plane)).save(to, format=kind, **options)
-        if isinstance(to, io.BytesIO):
+        if not facts:
+            PillowImage.fromarray(flat(plane)).save(handle, format=kind, **options)
+        else:
+            to = io.BytesIO()
+            PillowImage.fromarray(flat(plane)).save(to, format=kind, **options)
             data = to.getvalue()
             handle.write(data[:PNG_HEADER] + facts + data[PNG_HEADER:])
 
