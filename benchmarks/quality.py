@@ -26,6 +26,7 @@ from cross_promise import cross_promise  # noqa: E402
 from denoising import bsd68, bsd68_noisy_only, mnist_noise  # noqa: E402
 from detector_time import detector_time  # noqa: E402
 from embedding import embedding  # noqa: E402
+from export import export  # noqa: E402
 from few_defects import few_defects  # noqa: E402
 from few_normals import few_normals  # noqa: E402
 from finding_damage import find_damage  # noqa: E402
@@ -254,6 +255,7 @@ COMMANDS = {
         own_template,
         plain_autoencoder,
         detector_time,
+        export,
         house,
         false_alarms,
         cross_promise,

@@ -17,7 +17,7 @@ TOP = ("__init__", "__main__")  # above all floors
 FLOORS = (
     (("cli", "the command line"), ("server", "HTTP API and page")),
     (("serving", "models at work"),),
-    (("model_reports", "reports of models"),),
+    (("model_reports", "reports of models"), ("export", "files for other programs")),
     (("evaluation", "models measured"),),
     (("estimators", "what a user holds"),),
     (("training", "one loop, all tasks"),),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from convae.estimators.restoration.inpainter import Inpainter
     from convae.evaluation.comparison.compare import compare
     from convae.evaluation.tuning.tune import tune
+    from convae.export.export import export_model
     from convae.images.result_files import write_images
     from convae.images.sources.item_sources import images_from
     from convae.images.sources.open_source import open_source
@@ -72,6 +73,7 @@ _HOMES = {
     "TrainingSettings": "config.parameters",
     "VariationalAutoencoder": "estimators.autoencoders.variational",
     "WandbTracker": "training.trackers",
+    "export_model": "export.export",
     "images_from": "images.sources.item_sources",
     "compare": "evaluation.comparison.compare",
     "load": "estimators.registry",
@@ -108,6 +110,7 @@ __all__ = [
     "WandbTracker",
     "__version__",
     "compare",
+    "export_model",
     "images_from",
     "load",
     "make_architecture",

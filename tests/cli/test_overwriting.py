@@ -55,6 +55,7 @@ FILES: dict[str, tuple[str, str]] = {
     "fit anomaly": ("{}/in", ".convae"),
     "calibrate": ("{}/ok.convae {}/in", ".convae"),
     "encode": ("{}/auto.convae {}/in", ".npz"),
+    "export": ("{}/auto.convae", ".onnx"),
     "search": ("{}/auto.convae {}/in/a/0.png --in {}/codes.npy", ".csv"),
     "map": ("{}/auto.convae {}/in", ".png"),
     "units": ("{}/auto.convae {}/in", ".html"),
@@ -78,6 +79,7 @@ FOLDERS: dict[str, tuple[str, str]] = {
 }
 READ = {
     "calibrate": "ok.convae",
+    "export": "auto.convae",
     "sample": "vary.convae",
     "search": "codes.npy",
     "traverse": "in/a/0.png",

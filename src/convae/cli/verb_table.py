@@ -49,6 +49,7 @@ VERBS = {
     "search": Member("search", "Find the images most similar to a query image.", USE),
     "serve": Member("serve", "Serve models over HTTP: an API, and a page for people.", USE),
     "watch": Member("watch", "Write a result for every image that appears in a folder.", USE),
+    "export": Member("export", "Write a model as a file for other programs, such as ONNX.", USE),
     "map": Member("map", "Draw a map of a folder: similar images side by side.", UNDERSTAND),
     "evaluate": Member("evaluate", "Measure a model next to simple baselines.", UNDERSTAND),
     "compare": Member("compare", "Compare models on the same images.", UNDERSTAND),

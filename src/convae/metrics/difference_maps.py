@@ -211,6 +211,8 @@ def smoothed(x: Tensor, sigma: float) -> Tensor:
     if not sigma:
         return x
     reach = max(1, math.ceil(3 * sigma))
+    if torch.compiler.is_exporting():
+        return _convolved(x, sigma, reach)
     distance = torch.arange(-reach, reach + 1, dtype=torch.float64)
     weights = torch.exp(-distance.square() / (2 * sigma**2))
     weights /= weights.sum()
@@ -220,6 +222,20 @@ def smoothed(x: Tensor, sigma: float) -> Tensor:
         for shift, weight in enumerate(weights[1:].tolist(), 1):
             x.add_(padded.narrow(dim, shift, size), alpha=weight)
     return x
+
+
+def _convolved(x: Tensor, sigma: float, reach: int) -> Tensor:
+    """Blur (B, C, H, W) by one convolution along each axis: few operations in an exported file."""
+    batch, channels, height, width = x.shape
+    # numbers, not a tensor: a tensor made of other tensors is no constant in an exported file
+    weights = [math.exp(-(at**2) / (2 * sigma**2)) for at in range(-reach, reach + 1)]
+    total = math.fsum(weights)
+    kernel = torch.tensor([one / total for one in weights], dtype=x.dtype, device=x.device)
+    planes = x.reshape(batch * channels, 1, height, width)
+    across = F.pad(planes, (reach, reach, 0, 0), mode="replicate")
+    planes = F.conv2d(across, kernel.view(1, 1, 1, -1))
+    down = F.pad(planes, (0, 0, reach, reach), mode="replicate")
+    return F.conv2d(down, kernel.view(1, 1, -1, 1)).reshape(batch, channels, height, width)
 
 
 def enlarged(x: Tensor, factor: int, size: tuple[int, int]) -> Tensor:

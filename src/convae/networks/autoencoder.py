@@ -19,7 +19,7 @@ from convae.networks.bottleneck import (
 from convae.networks.decoder import Decoder, Patterns, Refinement, last_layer
 from convae.networks.encoder import Encoder
 from convae.networks.ladder import Descent, Ladder
-from convae.networks.layers import initialize, mean_around, pad_to_multiple
+from convae.networks.layers import cropped, initialize, mean_around, pad_to_multiple
 
 SIGMOID_START = (0.01, 0.99)  # closer to 0 or 1 a sigmoid hardly learns
 FIRST_SPREAD = 0.3  # of the first outputs around the mean, as a fraction of that of images
@@ -298,11 +298,11 @@ class Autoencoder(nn.Module):
             base: (B, base, *size), to which the result is added.
             joins: functions that are applied to the decoder's map after each of its first stages.
         """
-        a, (height, width) = self.architecture, size
+        a = self.architecture
         image: Tensor = self.decoder(self.bottleneck.decode(code / self.scale), joins)
-        image = image[..., :height, :width]
+        image = cropped(image, size)
         if self.bypass is not None:
-            image = image + self.bypass.decode(code, (height, width))[..., :height, :width]
+            image = image + cropped(self.bypass.decode(code, size), size)
         if base is not None and a.base:
             image = base + (image * a.contrast if a.contrast else image)
         if self.refinement is not None:

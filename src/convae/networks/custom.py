@@ -201,7 +201,7 @@ class CustomAutoencoder(Autoencoder):
         """
         self._check(x)
         raw = self.encoder(x.contiguous())
-        wanted = (len(x), *self.architecture.custom_code)
+        wanted = (x.shape[0], *self.architecture.custom_code)
         if not isinstance(raw, Tensor) or tuple(raw.shape) != wanted:
             got = tuple(raw.shape) if isinstance(raw, Tensor) else type(raw).__name__
             raise InputError(f"the encoder must give codes {wanted}; it gave {got}")
@@ -221,7 +221,7 @@ class CustomAutoencoder(Autoencoder):
                 f"{tuple(code.shape)}"
             )
         image = self.decoder(code.contiguous())
-        wanted = (len(code), *a.image_shape)
+        wanted = (code.shape[0], *a.image_shape)
         if not isinstance(image, Tensor) or tuple(image.shape) != wanted:
             got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
             raise InputError(f"the decoder must give images {wanted}; it gave {got}")

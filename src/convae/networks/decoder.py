@@ -14,6 +14,7 @@ from convae.networks.layers import (
     SpaceToDepth,
     activation,
     convolution,
+    cropped,
     norm,
     pad_to_multiple,
     through,
@@ -47,7 +48,7 @@ class Refinement(nn.Sequential):
         """Return what to add to the image (B, C, H, W); same shape."""
         height, width = x.shape[-2:]
         y = pad_to_multiple(x, self.step) - 0.5
-        return through(self, y)[..., :height, :width]
+        return cropped(through(self, y), (height, width))
 
 
 class Patterns(nn.ConvTranspose2d):

@@ -116,7 +116,7 @@ class Descent:
         number, rung = len(self.steps), self.ladder[len(self.steps)]
         noise = None
         if self.noise is not None:
-            shape = (len(x), cast(Rung, rung).dim, *x.shape[2:])
+            shape = (x.shape[0], cast(Rung, rung).dim, *x.shape[2:])
             size = shape[1] * shape[2] * shape[3]
             noise, self.noise = self.noise[:, :size].reshape(shape), self.noise[:, size:]
         self.steps.append(rung(x, self.maps[number], noise))

@@ -173,7 +173,7 @@ class Dense(nn.Linear):
         vectors = x.flatten(1)
         with half_unless_long(length, x):
             vectors = super().forward(vectors.float() if length > MAX_HALF_LENGTH else vectors)
-        return vectors.reshape(len(x), *self.shape)
+        return vectors.reshape(x.shape[0], *self.shape)
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -335,11 +335,34 @@ def zero_(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
 
 def pad_to_multiple(x: Tensor, factor: Step) -> Tensor:
     """Repeat the last row and column of (B, C, H, W) until both sides are multiples of ``factor``."""
+    if torch.compiler.is_exporting():
+        return _repeated_to_multiple(x, factor)
     height, width = x.shape[-2:]
     missing = (-height % factor[0], -width % factor[1])
     if missing == (0, 0):
         return x
     return F.pad(x, (0, missing[1], 0, missing[0]), mode="replicate")
+
+
+def cropped(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the first rows and columns of (B, C, H, W): (B, C, *size)."""
+    if not torch.compiler.is_exporting():
+        return x[..., : size[0], : size[1]]
+    for dim, side in zip(
+        (-2, -1), size, strict=True
+    ):  # a slice would compare sides that are not known yet
+        x = x.index_select(dim, torch.arange(side, device=x.device))
+    return x
+
+
+def _repeated_to_multiple(x: Tensor, factor: Step) -> Tensor:
+    """Compute :func:`pad_to_multiple` for sides that are not known yet, without deciding by them."""
+    for dim, step in zip((-2, -1), factor, strict=True):
+        if step > 1:
+            side = x.shape[dim]
+            places = torch.arange((side + step - 1) // step * step, device=x.device)
+            x = x.index_select(dim, places.clamp(max=side - 1))
+    return x
 
 
 def mean_around(x: Tensor) -> Tensor:
