@@ -22,6 +22,7 @@ PAGES = {
         ["open_source", "images_from", "write_images", "load", "plot_images"],
     ),
     "Choosing and comparing": ("choosing", ["tune", "compare"]),
+    "Export": ("export", ["export_model"]),
     "Networks": ("networks", ["make_architecture", "Architecture", "Autoencoder"]),
     "Trackers": ("trackers", ["TensorBoardTracker", "MLflowTracker", "WandbTracker"]),
     "Errors and warnings": (

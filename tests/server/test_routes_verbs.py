@@ -218,8 +218,8 @@ def test_another_threshold_changes_the_verdict_alone(
 
 def test_samples_are_those_of_the_seed(client: TestClient, models: Models) -> None:
     model: Any = models.get("vae").model
-    array = {"Accept": "application/x-npy"}
-    found = npy(post(client, "vae", "sample?count=3&seed=5", **array).content)
+    answer = post(client, "vae", "sample?count=3&seed=5", Accept="application/x-npy")
+    found = npy(answer.content)
     np.testing.assert_array_equal(found[..., 0], model.sample(3, random_state=5))
     one = post(client, "vae", "sample?seed=5")
     assert one.headers["content-type"] == "image/png"
