@@ -1,6 +1,6 @@
 """An autoencoder of MNIST in ten lines of code.
 
-python examples/autoencoder_mnist.py        three epochs; two to three minutes on two processor cores
+python examples/autoencoder_mnist.py        three epochs
 
 MNIST is downloaded once, 12 MB, into ~/.cache/convae. If the environment variable CONVAE_DATA_DIR names a
 folder with a folder mnist in it, that is taken.

@@ -1,6 +1,6 @@
 """A denoiser of MNIST in ten lines of code.
 
-python examples/denoiser_mnist.py           one epoch; five to ten minutes on two processor cores
+python examples/denoiser_mnist.py           one epoch
 
 MNIST is downloaded once, 12 MB, into ~/.cache/convae. If the environment variable CONVAE_DATA_DIR names a
 folder with a folder mnist in it, that is taken.

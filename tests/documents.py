@@ -45,10 +45,10 @@ def _headings(file: Path) -> set[str]:
 
 
 def _wrong_commands(file: Path) -> list[str]:
-    """Parse each ``convae`` command of the ``sh`` blocks, without running it."""
+    """Parse each ``convae`` command of the ``sh`` and ``bash`` blocks, without running it."""
     faults = []
     text = file.read_text(encoding="utf-8")
-    for block in re.findall(r"^ *```sh\n(.*?)```", text, flags=re.S | re.M):
+    for block in re.findall(r"^ *```(?:sh|bash)\n(.*?)```", text, flags=re.S | re.M):
         for line in block.replace("\\\n", " ").splitlines():
             for command in re.findall(r"(?:^|&& )\s*(?:\$ )?convae ([^|&>;]+)", line):
                 fault = _parsed(shlex.split(command, comments=True))

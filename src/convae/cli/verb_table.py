@@ -47,7 +47,7 @@ VERBS = {
     "sample": Member("sample", "Generate new images with a variational autoencoder.", USE),
     "interpolate": Member("interpolate", "Write images between two images.", USE),
     "search": Member("search", "Find the images most similar to a query image.", USE),
-    "serve": Member("serve", "Serve models over HTTP: an API, and a page for people.", USE),
+    "serve": Member("serve", "Serve models over HTTP, as an API for other programs.", USE),
     "watch": Member("watch", "Write a result for every image that appears in a folder.", USE),
     "export": Member("export", "Write a model as a file for other programs, such as ONNX.", USE),
     "map": Member("map", "Draw a map of a folder: similar images side by side.", UNDERSTAND),

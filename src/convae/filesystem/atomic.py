@@ -78,7 +78,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             os.fsync(handle.fileno())
             handle.close()
             os.replace(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     finally:
         # Closing a file on a full disk raises again, which would hide the first reason.
         with contextlib.suppress(OSError):
@@ -212,8 +212,11 @@ def _write_error(path: str | Path, fault: OSError, handle: BinaryIO | None = Non
     return InputError(f"{path}: cannot be written: {why}")
 
 
-def _sync_folder(folder: Path) -> None:
-    # Not every file system lets a folder be synced; the rename is atomic all the same.
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk, where the file system allows it.
+
+    Without it, a rename is atomic all the same, but may be lost with the power.
+    """
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

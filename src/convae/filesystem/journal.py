@@ -4,7 +4,6 @@ A line is on the disk before :meth:`Journal.add` returns. A line that was cut of
 removed when the file is opened again. One process at a time can have a journal open.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from convae.errors import InputError
+from convae.filesystem.atomic import sync_folder
 
 
 class Journal:
@@ -36,7 +36,7 @@ class Journal:
         except BaseException:
             self._file.close()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def __enter__(self) -> Self:
         return self
@@ -103,12 +103,3 @@ def _lock(file: BinaryIO, path: Path) -> None:
         ) from None
     except OSError:  # this file system has no locks
         pass
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

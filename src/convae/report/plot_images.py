@@ -18,9 +18,9 @@ def plot_images(images: Any, n: int = 8, *, ax: Any = None) -> Any:
     """Draw some images, or rows of images to compare: noisy ones, and below them what became of them.
 
     Args:
-        images: any source, see :func:`convae.open_source`; or a dictionary from the names of rows to
-            sources of equally many images, of which those with the same position stand above each other:
-            ``{"noisy": noisy, "denoised": better}``.
+        images: any source, see :func:`convae.open_source`; or several rows to compare, as a dictionary of
+            names and sources: ``{"noisy": noisy, "denoised": better}``. All sources have the same number of
+            images, and each column shows the images at one position.
         n: number of images, spread evenly over each source.
         ax: axes of matplotlib to draw into; None for a :class:`~convae.report.drawing.Drawing`.
 

@@ -3,6 +3,8 @@
 - application, routes_models, routes_verbs, routes_service, routes_page: the application, and its routes by
   subject
 - context: what the routes share, and the way of a request through the server
+- image_requests, made_images: from the body of a request to its answer, for verbs that take images and for
+  verbs that make them
 - openapi: what the description of the API says of bodies and answers
 - running: the server process: sockets, signals, draining
 - security: middleware: foreign hosts and origins, the token, response headers

@@ -1,4 +1,7 @@
-"""The application: routes, errors, and what runs beside them; usable in tests without a socket."""
+"""The application: routes, answers to errors, and a background task that watches the model files.
+
+Tests use it without a socket.
+"""
 
 import asyncio
 import contextlib

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from convae.errors import InputError
+from convae.errors import InputError, unknown_name
 from convae.images.files.image import ReadLimits
 from convae.server.admission import Admission
 from convae.server.engine import Engine, Job
@@ -225,3 +225,15 @@ async def entered(context: Context) -> AsyncIterator[Entry]:
     except BaseException:
         entry.leave()
         raise
+
+
+def check_query(request: Request) -> None:
+    """Refuse options that a route does not know: a typing error must not pass for a default.
+
+    Raises:
+        InputError: names the nearest option that there is.
+    """
+    known = {one.alias for one in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            raise unknown_name("option", name, known or {"(none)"})

@@ -4,29 +4,14 @@ import gc
 import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convae.cli.gc_tuning import loaded
 from convae.cli.terminal.output import Voice
-from convae.errors import InputError, MissingExtraError
+from convae.errors import MissingExtraError
 
-
-@dataclass(frozen=True, kw_only=True)
-class Serving:
-    """The options of ``convae serve``; sizes are in MiB, times in seconds."""
-
-    host: str
-    port: int
-    token: str | None = field(repr=False)
-    hosts: tuple[str, ...]
-    max_body: int
-    max_pixels: int
-    max_images: int
-    queue: int
-    max_memory: int
-    timeout: int
-    device: str
+if TYPE_CHECKING:
+    from convae.server.settings import Settings
 
 
 def require_web() -> None:
@@ -40,34 +25,16 @@ def require_web() -> None:
             raise MissingExtraError("convae serve", "convae[web]")
 
 
-def serve(models: Sequence[str], how: Serving, voice: Voice) -> None:
+def serve(models: Sequence[str], settings: "Settings", device: str, voice: Voice) -> None:
     """Run ``convae serve``."""
     require_web()
     from convae.server.application import make_app
     from convae.server.models import Models
     from convae.server.running import address_of, listen
     from convae.server.running import serve as run
-    from convae.server.settings import MIB, Settings
 
-    if how.max_memory < how.max_body:
-        raise InputError(
-            f"--max-memory {how.max_memory} must be at least --max-body {how.max_body}, or no request of "
-            "that size is ever accepted"
-        )
-    settings = Settings(
-        host=how.host,
-        port=how.port,
-        token=how.token,
-        allowed_hosts=how.hosts,
-        max_body=how.max_body * MIB,
-        max_pixels=how.max_pixels,
-        max_images=how.max_images,
-        queue=how.queue,
-        held=how.max_memory * MIB,
-        body_seconds=float(how.timeout),
-    )
     loaded()
-    served = Models(models, how.device)
+    served = Models(models, device)
     app = make_app(served, settings)
     with listen(settings) as listener:
         address = address_of(listener, settings)

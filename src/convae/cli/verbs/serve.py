@@ -4,8 +4,9 @@ import click
 
 from convae.cli.options import GroupedCommand, computing, number_option, speaking
 from convae.cli.terminal.output import Voice
+from convae.errors import InputError
 
-_HELP = """Serve models over HTTP: an API for programs, and a page for people.
+_HELP = """Serve models over HTTP, as an API for other programs.
 
 \b
   convae serve my.convae
@@ -53,7 +54,8 @@ Each line of the log on stderr is a JSON object; /metrics is for Prometheus, /op
     "--queue",
     default=64,
     most=100_000,
-    help="Requests that are received, waiting and computed at one time; others are told to try again.",
+    help="Requests that are received, waiting and computed at one time; more are answered with 503, and "
+    "when to try again.",
 )
 @number_option(
     "--max-memory", default=256, most=2**20, help="Memory for the bodies of all requests, in MiB."
@@ -77,19 +79,24 @@ def command(
     voice: Voice,
 ) -> None:
     """Run the verb; the help is above."""
-    from convae.cli.runs.serve import Serving, serve
+    from convae.cli.runs.serve import serve
+    from convae.server.settings import MIB, Settings
 
-    how = Serving(
+    if max_memory < max_body:
+        raise InputError(
+            f"--max-memory {max_memory} must be at least --max-body {max_body}, or no request of that size "
+            "is ever accepted"
+        )
+    settings = Settings(
         host=host,
         port=port,
         token=token,
-        hosts=hosts,
-        max_body=max_body,
+        allowed_hosts=hosts,
+        max_body=max_body * MIB,
         max_pixels=max_pixels,
         max_images=max_images,
         queue=queue,
-        max_memory=max_memory,
-        timeout=timeout,
-        device=device,
+        held=max_memory * MIB,
+        body_seconds=float(timeout),
     )
-    serve(models, how, voice)
+    serve(models, settings, device, voice)

@@ -51,7 +51,8 @@ METHODS: dict[str, MakeMethod] = {
     "likelihood": Likelihood,
 }
 MOST_FOLDS = 10
-EARLY = "usual.mean"  # only in files that score by cues which are gone
+# A tensor that only files of early detectors hold, whose score this version cannot compute.
+EARLY = "usual.mean"
 # In an image that is called anomalous, regions are shown whose value this fraction of normal images reaches.
 # Chosen on one split of circuit boards, where three of four such regions lie on a defect, and two of three
 # with half of the normal images.

@@ -41,7 +41,7 @@ class Values:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The lowest and the highest value that an image may have; of floats, the usual ones."""
+        """The lowest and the highest value of an image; of floats, of the images that were learnt from."""
         if self.scaling.dtype != "float32":
             return DTYPE_RANGES[self.scaling.dtype]
         return min(self.scaling.low), max(self.scaling.high)
