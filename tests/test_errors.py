@@ -12,18 +12,19 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 def optional_packages() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = [line for name, lines in extras.items() if name != "test" for line in lines]
+    users = {name: lines for name, lines in extras.items() if name not in ("test", "docs")}
+    lines = [line for lines in users.values() for line in lines if not line.startswith("convae[")]
     return {re.split(r"[<>=]", line)[0] for line in lines}
 
 
 def required(file: Path) -> set[str]:
-    """The packages that the errors of a file name."""
+    """The packages that the errors of a file name, after what needs them."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         name = getattr(getattr(node, "func", None), "id", None)
-        if isinstance(node, ast.Call) and name in ("MissingExtraError", "needs_package"):
-            last = node.args[-1]
-            found |= {str(last.value)} if isinstance(last, ast.Constant) else set()
+        if isinstance(node, ast.Call) and name in ("MissingExtraError", "needs_package", "needs"):
+            for given in node.args[1:]:
+                found |= set(str(given.value).split()) if isinstance(given, ast.Constant) else set()
     return found
 
 

@@ -87,7 +87,7 @@ class MissingExtraError(InputError, ImportError):
 
     Args:
         what: the feature.
-        package: the name to install it by; one of those in the extras of ``pyproject.toml``.
+        package: the name to install it by, or several; of those in the extras of ``pyproject.toml``.
     """
 
     def __init__(self, what: str, package: str) -> None:
@@ -99,8 +99,12 @@ def needs_package(what: str, package: str) -> str:
 
     >>> needs_package("a .parquet file", "pyarrow")
     'a .parquet file needs the package pyarrow: pip install pyarrow'
+    >>> needs_package("convae serve", "fastapi uvicorn")
+    'convae serve needs the packages fastapi and uvicorn: pip install fastapi uvicorn'
     """
-    return f"{what} needs the package {package}: pip install {package}"
+    names = package.split()
+    word = "package" if len(names) == 1 else "packages"
+    return f"{what} needs the {word} {' and '.join(names)}: pip install {package}"
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:

@@ -64,5 +64,6 @@ def test_a_missing_extra_is_one_line(
     done = convae("serve", model)
     assert done.code == 2
     assert (
-        done.err == "convae: convae serve needs the package convae[web]: pip install convae[web]\n"
+        done.err
+        == "convae: convae serve needs the packages fastapi and uvicorn: pip install fastapi uvicorn\n"
     )

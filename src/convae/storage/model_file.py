@@ -305,7 +305,9 @@ def _plan(values: dict[str, Any]) -> Plan:
 
 def _extras(description: dict[str, Any]) -> Expected:
     """Return the extra tensors that a description promises."""
-    promised = _table({"extras": {}, **description}, "extras")  # missing in the first files
+    if "extras" not in description and "coarse" not in _table(description, "plan"):
+        return {}  # one of the first files, which lack both
+    promised = _table(description, "extras")
     if len(promised) > MAX_EXTRAS:
         raise InputError(f"extras must be a table of at most {MAX_EXTRAS}")
     found: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}

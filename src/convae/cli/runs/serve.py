@@ -22,7 +22,7 @@ def require_web() -> None:
     """
     for package in ("fastapi", "uvicorn"):
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError("convae serve", "convae[web]")
+            raise MissingExtraError("convae serve", "fastapi uvicorn")
 
 
 def serve(models: Sequence[str], settings: "Settings", device: str, voice: Voice) -> None:
